@@ -1,0 +1,311 @@
+"""fairway.toml: what a project sets, with its defaults, its limits and every mistake reported at once.
+
+Each section is a dataclass and each setting says what it is for, so this file is the schema, the defaults and the
+reference (docs/settings.md is checked against it).
+"""
+
+import dataclasses
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+TASKS = ("binary", "multiclass", "regression")
+METRICS = {
+    "binary": ("roc_auc", "average_precision", "log_loss", "brier"),
+    "multiclass": ("accuracy", "macro_f1", "log_loss"),
+    "regression": ("r2", "mae", "rmse"),
+}
+SMALLER_IS_BETTER = frozenset({"log_loss", "brier", "mae", "rmse"})
+CANDIDATES = ("prior", "logistic_regression", "gradient_boosting")
+LOCAL = "local"  # the stage that `fairway up` deploys on this machine; always there, never in fairway.toml
+
+
+class ConfigError(Exception):
+    """fairway.toml cannot be used. `problems` holds one sentence per mistake."""
+
+    def __init__(self, file: str, problems: list[str]):
+        self.problems = problems
+        super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
+
+
+def setting(default=dataclasses.MISSING, doc="", **limits):
+    """A setting: its default (none means it must be given), what it is for, and limits: least, most, choices, pattern."""
+    if isinstance(default, (list, dict)):
+        return field(default_factory=lambda: type(default)(default), metadata={"doc": doc, **limits})
+    return field(default=default, metadata={"doc": doc, **limits})
+
+
+SCHEDULE = r"off|(rate|cron)\(.+\)"
+INSTANCE = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
+
+
+@dataclass(frozen=True)
+class Project:
+    name: str = setting(doc="names every resource: {name}-{stage}-...", pattern=r"[a-z][a-z0-9-]{1,23}")
+    contract: str = setting(doc="the contract's file, relative to fairway.toml")
+    task: str = setting(doc="what is predicted", choices=TASKS)
+
+
+@dataclass(frozen=True)
+class Data:
+    window_days: int = setting(90, "how far back a training run looks, evaluation included", least=1)
+    evaluate_days: int = setting(28, "the newest part of the window, kept apart to evaluate on", least=1)
+
+
+@dataclass(frozen=True)
+class Training:
+    schedule: str = setting("rate(7 days)", "when to retrain: a rate(...) or cron(...) expression, or off", pattern=SCHEDULE)
+    candidates: list = setting(list(CANDIDATES), "the recipes that compete", choices=CANDIDATES)
+    parameters: dict = setting({}, "hyperparameters by candidate, e.g. parameters.gradient_boosting.max_iter = 200")
+    instance: str = setting("ml.m5.xlarge", "machine of each training job", pattern=INSTANCE)
+    spot: bool = setting(True, "train on Spot capacity, with checkpoints")
+    volume_gb: int = setting(10, "disk of each training and evaluation job", least=1, most=1000)
+    max_runtime_minutes: int = setting(60, "a training job is stopped after this", least=1, most=1440)
+    seed: int = setting(7, "seed of everything random in training", least=0)
+
+
+@dataclass(frozen=True)
+class Benchmarks:
+    metric: str = setting("", "the quality that decides; empty takes the task's first: roc_auc, accuracy, r2")
+    quality: float = setting(0.0, "the least quality to be released (the most, where smaller is better)")
+    calibration_error: float = setting(0.05, "the largest expected calibration error", least=0.0, most=1.0)
+    p99_ms: float = setting(25.0, "the largest 99th percentile of scoring one row, in milliseconds", least=0.001)
+    size_mb: float = setting(100.0, "the largest artefact, in megabytes", least=0.001)
+    gain: float = setting(0.0, "how much better than the champion a release must be on the same rows")
+
+
+@dataclass(frozen=True)
+class Serving:
+    mode: str = setting("serverless", "serverless (pay per request) or instance (always on)", choices=("serverless", "instance"))
+    memory_mb: int = setting(2048, "memory of a serverless endpoint", choices=(1024, 2048, 3072, 4096, 5120, 6144))
+    max_concurrency: int = setting(20, "concurrent requests of a serverless endpoint", least=1, most=200)
+    instance: str = setting("ml.m5.large", "machine of an instance endpoint", pattern=INSTANCE)
+    instances: int = setting(1, "how many machines an instance endpoint starts with", least=1, most=100)
+    deadline_ms: int = setting(1500, "after this the fallback answers", least=10, most=25000)
+    threshold: float = setting(0.5, "a binary prediction is true from this probability on", least=0.0, most=1.0)
+    keep_predictions_days: int = setting(400, "a stored prediction expires after this", least=1)
+
+
+@dataclass(frozen=True)
+class Release:
+    approve: str = setting("auto", "auto: a run that passes is released; manual: a person approves it", choices=("auto", "manual"))
+    keep_previous_minutes: int = setting(60, "how long the previous champion's endpoint stays up for a rollback", least=0, most=525600)
+
+
+@dataclass(frozen=True)
+class Batch:
+    schedule: str = setting("off", "when to score the input: rate(...), cron(...) or off", pattern=SCHEDULE)
+    input: str = setting("batch/incoming/", "the lake's folder that the schedule scores")
+    instance: str = setting("ml.m5.xlarge", "machine of a scoring job", pattern=INSTANCE)
+    instances: int = setting(1, "how many machines share a batch", least=1, most=100)
+    volume_gb: int = setting(30, "disk of each scoring machine", least=1, most=1000)
+    rows_per_chunk: int = setting(5000, "rows that one write_results call stores", least=1, most=20000)
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    log_days: int = setting(30, "how long logs are kept", choices=(1, 3, 5, 7, 14, 30, 60, 90, 120, 180, 365, 400, 731))
+    fallback_percent: float = setting(5.0, "alarm when more answers than this come from the fallback", least=0.0, most=100.0)
+    email: str = setting("", "who hears of alarms; empty: nobody yet", pattern=r"|[^@\s]+@[^@\s]+")
+
+
+@dataclass(frozen=True)
+class Business:
+    true_positive_usd: float = setting(0.0, "value of a right yes")
+    false_positive_usd: float = setting(0.0, "value of a wrong yes, usually negative")
+    true_negative_usd: float = setting(0.0, "value of a right no")
+    false_negative_usd: float = setting(0.0, "value of a wrong no, usually negative")
+
+
+@dataclass(frozen=True)
+class Budget:
+    monthly_usd: float = setting(100.0, "what the stage may cost a month", least=0.0)
+    alert_percent: float = setting(75.0, "warn when this much of it is spent", least=1.0, most=100.0)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a stage lives."""
+
+    account: str = setting("", "AWS account; empty takes the caller's", pattern=r"|\d{12}")
+    region: str = setting("us-east-1", "AWS region", pattern=r"[a-z]{2}(-[a-z]+)+-\d")
+
+
+@dataclass(frozen=True)
+class Config:
+    """One stage's settings: fairway.toml with the stage's overrides applied."""
+
+    stage: str
+    project: Project
+    data: Data
+    training: Training
+    benchmarks: Benchmarks
+    serving: Serving
+    release: Release
+    batch: Batch
+    monitoring: Monitoring
+    business: Business
+    budget: Budget
+    target: Target
+
+    @property
+    def prefix(self) -> str:
+        return f"{self.project.name}-{self.stage}"
+
+
+SECTIONS = {f.name: f.type for f in dataclasses.fields(Config) if f.name not in ("stage", "target")}
+
+
+def read_config(folder: Path | str, stage: str = LOCAL) -> Config:
+    """The settings of one stage. Raises ConfigError naming every problem, or the stages there are."""
+    file = Path(folder) / "fairway.toml"
+    document = read_toml(file)
+    problems = problems_of(document)
+    if not problems and stage != LOCAL and stage not in document.get("stages", {}):
+        known = ", ".join([LOCAL, *document.get("stages", {})])
+        problems.append(f"stage {stage!r} is not there; stages: {known}. Add [stages.{stage}] to create it")
+    if problems:
+        raise ConfigError(str(file), problems)
+    return of_stage(document, stage)
+
+
+def stages(folder: Path | str) -> list[str]:
+    """The stages of the project that live on AWS, in the order of the file."""
+    return list(read_toml(Path(folder) / "fairway.toml").get("stages", {}))
+
+
+def read_toml(file: Path) -> dict:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(str(file), ["not found; `fairway init --data FILE --target COLUMN` drafts one"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(file), [f"not valid TOML: {error}"]) from None
+
+
+def of_stage(document: dict, stage: str) -> Config:
+    override = document.get("stages", {}).get(stage, {})
+    sections = {}
+    for name, section in SECTIONS.items():
+        values = {**document.get(name, {}), **override.get(name, {})}
+        sections[name] = section(**{key: as_type(section, key, value) for key, value in values.items()})
+    if not sections["benchmarks"].metric:
+        metric = METRICS[sections["project"].task][0]
+        sections["benchmarks"] = dataclasses.replace(sections["benchmarks"], metric=metric)
+    target = Target(**{key: override[key] for key in ("account", "region") if key in override})
+    return Config(stage=stage, target=target, **sections)
+
+
+def as_type(section, key: str, value):
+    return float(value) if section.__dataclass_fields__[key].type is float else value
+
+
+def problems_of(document: dict) -> list[str]:
+    """Every mistake in the document, each as `section.key: what was found; what is allowed`."""
+    found = []
+    for name, table in document.items():
+        if name == "stages":
+            found += stage_problems(table)
+        elif name not in SECTIONS:
+            found.append(f"[{name}] is not a section; sections: {', '.join([*SECTIONS, 'stages'])}")
+        else:
+            found += section_problems(name, SECTIONS[name], table)
+    found += missing_problems(document)
+    return found or cross_problems(document)
+
+
+def stage_problems(table) -> list[str]:
+    if not isinstance(table, dict):
+        return ["stages must hold a table for each stage, e.g. [stages.prod]"]
+    found = []
+    for stage, override in table.items():
+        if stage == LOCAL or not re.fullmatch(r"[a-z][a-z0-9]{1,11}", stage):
+            found.append(f"stages.{stage}: not a stage name; use 2 to 12 lower-case letters and digits, and not {LOCAL!r}")
+        elif not isinstance(override, dict):
+            found.append(f"stages.{stage}: found {override!r}; it must be a table")
+        else:
+            own = {key: value for key, value in override.items() if key not in SECTIONS}
+            found += section_problems(f"stages.{stage}", Target, own)
+            for name, values in override.items():
+                if name in SECTIONS:
+                    found += section_problems(f"stages.{stage}.{name}", SECTIONS[name], values)
+    return found
+
+
+def section_problems(path: str, section, table) -> list[str]:
+    if not isinstance(table, dict):
+        return [f"{path}: found {table!r}; it must be a table, [{path}]"]
+    fields = section.__dataclass_fields__
+    found = []
+    for key, value in table.items():
+        if key not in fields:
+            found.append(f"{path}.{key} is not a setting; settings: {', '.join(fields)}")
+        else:
+            found += value_problems(f"{path}.{key}", fields[key], value)
+    return found
+
+
+def value_problems(path: str, spec, value) -> list[str]:
+    limits = spec.metadata
+    if not has_type(value, spec.type):
+        return [f"{path} = {value!r}: must be {KINDS[spec.type]}"]
+    if spec.type is list:
+        wrong = [item for item in value if item not in limits["choices"]]
+        if wrong or not value or len(set(value)) < len(value):
+            return [f"{path} = {value!r}: must name one or more of {', '.join(limits['choices'])}, each once"]
+    elif "choices" in limits and value not in limits["choices"]:
+        return [f"{path} = {value!r}: must be one of {', '.join(map(str, limits['choices']))}"]
+    if "least" in limits and value < limits["least"]:
+        return [f"{path} = {value!r}: must be at least {limits['least']}"]
+    if "most" in limits and value > limits["most"]:
+        return [f"{path} = {value!r}: must be at most {limits['most']}"]
+    if "pattern" in limits and not re.fullmatch(limits["pattern"], value):
+        return [f"{path} = {value!r}: must match {limits['pattern']} ({limits['doc']})"]
+    return []
+
+
+KINDS = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a table"}
+
+
+def has_type(value, kind) -> bool:
+    if kind is float:
+        return type(value) in (int, float) and value == value and abs(value) != float("inf")
+    return type(value) is kind
+
+
+def missing_problems(document: dict) -> list[str]:
+    given = document.get("project")
+    if not isinstance(given, dict):
+        return ["[project] is missing; it needs name, contract and task"]
+    needed = [f.name for f in dataclasses.fields(Project) if f.default is dataclasses.MISSING]
+    return [f"project.{key} is missing" for key in needed if key not in given]
+
+
+def cross_problems(document: dict) -> list[str]:
+    """What one setting says about another, checked for the base and for every stage."""
+    found = []
+    for stage in ["", *document.get("stages", {})]:
+        config, path = of_stage(document, stage), f"stages.{stage}." if stage else ""
+        metric, task = config.benchmarks.metric, config.project.task
+        if metric not in METRICS[task]:
+            found.append(f"{path}benchmarks.metric = {metric!r}: a {task} task has {', '.join(METRICS[task])}")
+        if config.data.evaluate_days >= config.data.window_days:
+            found.append(
+                f"{path}data.evaluate_days = {config.data.evaluate_days}: must be less than "
+                f"data.window_days = {config.data.window_days}, or nothing is left to train on"
+            )
+        for name in config.training.parameters:
+            if name not in config.training.candidates:
+                found.append(f"{path}training.parameters.{name}: not one of training.candidates {config.training.candidates}")
+    return list(dict.fromkeys(found))
+
+
+def as_dict(config: Config) -> dict:
+    """The settings as JSON can hold them; `from_dict` reads them back."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(values: dict) -> Config:
+    sections = {name: section(**values[name]) for name, section in {**SECTIONS, "target": Target}.items()}
+    return Config(stage=values["stage"], **sections)

@@ -1,0 +1,414 @@
+"""The contract: what a row must be and where each column comes from.
+
+`check_row` judges one row with the standard library; `model_code/tables.py` gives the same verdicts on Arrow batches.
+A row is a dict of column to value: text, whole number, number, true or false, or None. A timestamp is ISO 8601 text.
+"""
+
+import hashlib
+import json
+import math
+import re
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from domain.config import ConfigError, read_toml
+
+TYPES = ("string", "integer", "float", "boolean", "timestamp")
+ROLES = ("feature", "key", "event_time", "target", "ignored")
+LARGEST_INTEGER = 2**53  # the largest that float64 and every JSON reader keep exact
+LONGEST_TEXT = 1024
+TIMESTAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?")
+
+
+class ContractError(Exception):
+    """A row broke the contract. `problems` holds every breach."""
+
+    def __init__(self, problems: "list[Problem]"):
+        self.problems = problems
+        super().__init__("; ".join(problem.message for problem in problems))
+
+
+class Problem(NamedTuple):
+    """One breach: the column, the value found, the rule it broke and what the rule allows."""
+
+    column: str
+    value: object
+    rule: str
+    allowed: str
+
+    @property
+    def message(self) -> str:
+        return f"{self.column} = {self.value!r}: {self.rule}, {self.allowed}"
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    type: str
+    role: str = "feature"
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    categories: tuple | None = None
+    source: str = ""
+    owner: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Contract:
+    """Columns in file order. `prior` is the answer without a model: a probability (binary), a probability by class
+    (multiclass) or a value (regression)."""
+
+    name: str
+    task: str
+    columns: tuple[Column, ...]
+    prior: float | dict
+    positive: object = True
+    by_name: dict = field(default_factory=dict, compare=False, repr=False)
+
+    def __post_init__(self):
+        object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
+
+    def of_role(self, role: str) -> list[Column]:
+        return [column for column in self.columns if column.role == role]
+
+    @property
+    def features(self) -> list[Column]:
+        return self.of_role("feature")
+
+    @property
+    def target(self) -> Column:
+        return self.of_role("target")[0]
+
+    @property
+    def event_time(self) -> Column | None:
+        return next(iter(self.of_role("event_time")), None)
+
+    @property
+    def hash(self) -> str:
+        """16 hex digits that change whenever the contract does."""
+        text = json.dumps(as_dict(self), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+# ---- a row
+
+
+def check_row(contract: Contract, row: dict, *, with_target: bool) -> tuple[dict, list[Problem]]:
+    """The row as the contract writes it, and every problem it has.
+
+    A row to learn from needs its target; a row to score does not, and a target it brings along is left out.
+    The clean row has every column of the contract, None where nothing was given, and nothing else.
+    """
+    if not isinstance(row, dict):
+        return {}, [Problem("(row)", row, "type", "must be an object of column names to values")]
+    problems = [
+        Problem(str(name), value, "unknown_column", f"is not in the contract {contract.name!r}")
+        for name, value in row.items()
+        if name not in contract.by_name
+    ]
+    clean = {}
+    for column in contract.columns:
+        if column.role == "target" and not with_target:
+            continue
+        clean[column.name], found = check_value(column, row.get(column.name))
+        problems += found
+    return clean, problems
+
+
+def check_value(column: Column, value) -> tuple[object, list[Problem]]:
+    """The value in the contract's own type, and what is wrong with it."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None, [] if column.nullable else [Problem(column.name, None, "null", "must have a value")]
+    kept, allowed = CONVERT[column.type](value)
+    if allowed:
+        return value, [Problem(column.name, value, "type", allowed)]
+    return kept, limit_problems(column, kept)
+
+
+def limit_problems(column: Column, value) -> list[Problem]:
+    found = []
+    if column.minimum is not None and value < column.minimum:
+        found.append(Problem(column.name, value, "minimum", f"must be at least {column.minimum}"))
+    if column.maximum is not None and value > column.maximum:
+        found.append(Problem(column.name, value, "maximum", f"must be at most {column.maximum}"))
+    if column.categories is not None and value not in column.categories:
+        found.append(Problem(column.name, value, "category", f"must be one of {shortened(column.categories)}"))
+    return found
+
+
+def shortened(categories: tuple, most: int = 12) -> str:
+    listed = ", ".join(map(str, categories[:most]))
+    return listed if len(categories) <= most else f"{listed}, ... ({len(categories)} in all)"
+
+
+def to_string(value):
+    if not isinstance(value, str):
+        return value, "must be text"
+    return value, f"must have at most {LONGEST_TEXT} characters" if len(value) > LONGEST_TEXT else ""
+
+
+def to_integer(value):
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    if isinstance(value, bool) or not whole or abs(value) > LARGEST_INTEGER:
+        return value, f"must be a whole number within +-{LARGEST_INTEGER}"
+    return int(value), ""
+
+
+def to_float(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not is_finite(value):
+        return value, "must be a finite number"
+    return float(value), ""
+
+
+def is_finite(number) -> bool:
+    try:
+        return math.isfinite(number)
+    except OverflowError:  # a whole number beyond float64
+        return False
+
+
+def to_boolean(value):
+    return value, "" if isinstance(value, bool) else "must be true or false"
+
+
+def to_timestamp(value):
+    moment = parse_timestamp(value) if isinstance(value, str) else None
+    if moment is None:
+        return value, "must be ISO 8601 text such as 2013-04-01T09:30:00Z"
+    return iso(moment), ""
+
+
+CONVERT = {
+    "string": to_string,
+    "integer": to_integer,
+    "float": to_float,
+    "boolean": to_boolean,
+    "timestamp": to_timestamp,
+}
+
+
+def parse_timestamp(text: str) -> datetime | None:
+    """ISO 8601 date, or date and time to the microsecond, UTC unless it says otherwise. None if it is anything else."""
+    match = TIMESTAMP.fullmatch(text)
+    if not match or not text.isascii():
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def iso(moment: datetime) -> str:
+    """The one way a moment is written: UTC, seconds, and microseconds only where there are any."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+WHOLE = re.compile(r"[+-]?\d{1,17}(\.0*)?")
+DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
+TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
+
+
+def from_text(column: Column, text: str | None):
+    """The value that a cell of a text file (CSV) stands for; text that does not fit is kept, for `check_value` to refuse."""
+    if text is None or text == "":
+        return None
+    if column.type == "integer" and WHOLE.fullmatch(text) and text.isascii():
+        return int(text.partition(".")[0])
+    if column.type == "float" and DECIMAL.fullmatch(text) and text.isascii():
+        return float(text)
+    if column.type == "boolean" and text.lower() in TRUE + FALSE:
+        return text.lower() in TRUE
+    return text
+
+
+# ---- keys
+
+
+def entity_id(contract: Contract, row: dict) -> str:
+    """Whom or what the row is about: its key columns, joined; without a key, the hash of its features."""
+    keys = contract.of_role("key")
+    if keys:
+        return "|".join(str(row[column.name]) for column in keys)
+    features = [row.get(column.name) for column in contract.features]
+    return hashlib.sha256(json.dumps(features, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+# ---- the file
+
+
+def read_contract(file: Path | str, task: str) -> Contract:
+    """The contract of a TOML file. Raises ConfigError naming every mistake."""
+    file = Path(file)
+    document = read_toml(file)
+    problems = problems_of(document, task)
+    if problems:
+        raise ConfigError(str(file), problems)
+    return from_dict({**document, "task": task})
+
+
+def from_dict(document: dict) -> Contract:
+    """From the TOML document, or from what `as_dict` wrote; checked already."""
+    target = document["target"]
+    columns = tuple(
+        Column(name=name, role=role_of(document, name, spec), **column_values(spec))
+        for name, spec in document["columns"].items()
+    )
+    return Contract(
+        name=document["name"],
+        task=document["task"],
+        columns=columns,
+        prior=target["prior"],
+        positive=target.get("positive", True),
+    )
+
+
+def column_values(spec: dict) -> dict:
+    values = {key: value for key, value in spec.items() if key != "role"}
+    if "categories" in values:
+        values["categories"] = tuple(values["categories"])
+    return values
+
+
+def role_of(document: dict, name: str, spec: dict) -> str:
+    if name == document["target"]["column"]:
+        return "target"
+    if name in document.get("key", []):
+        return "key"
+    if name == document.get("event_time"):
+        return "event_time"
+    return spec.get("role", "feature")
+
+
+def as_dict(contract: Contract) -> dict:
+    """The contract as JSON can hold it, in the shape of the TOML file."""
+    document = {
+        "name": contract.name,
+        "task": contract.task,
+        "key": [column.name for column in contract.of_role("key")],
+        "target": {"column": contract.target.name, "prior": contract.prior, "positive": contract.positive},
+        "columns": {column.name: column_as_dict(column) for column in contract.columns},
+    }
+    if contract.event_time:
+        document["event_time"] = contract.event_time.name
+    return document
+
+
+def column_as_dict(column: Column) -> dict:
+    values = {key: value for key, value in asdict(column).items() if value not in (None, "", False) and key != "name"}
+    if column.role != "ignored":
+        values.pop("role")
+    return {**values, "categories": list(column.categories)} if column.categories is not None else values
+
+
+TOP = {"name": str, "key": list, "event_time": str, "target": dict, "columns": dict}
+COLUMN = {
+    "type": str,
+    "role": str,
+    "nullable": bool,
+    "minimum": (int, float),
+    "maximum": (int, float),
+    "categories": list,
+    "source": str,
+    "owner": str,
+    "description": str,
+}
+
+
+def problems_of(document: dict, task: str) -> list[str]:
+    found = [f"{key} is not a key of a contract; keys: {', '.join(TOP)}" for key in document if key not in TOP]
+    found += [
+        f"{key} = {document[key]!r}: must be a {TOP[key].__name__}"
+        for key in TOP
+        if key in document and not isinstance(document[key], TOP[key])
+    ]
+    found += [f"{key} is missing" for key in ("name", "target", "columns") if key not in document]
+    if found:
+        return found
+    for name, spec in document["columns"].items():
+        found += column_problems(name, spec)
+    return found or reference_problems(document) or target_problems(document, task)
+
+
+def column_problems(name: str, spec) -> list[str]:
+    path = f"columns.{name}"
+    if not isinstance(spec, dict):
+        return [f"{path} must be a table with at least a type"]
+    found = [f"{path}.{key} is not a key of a column; keys: {', '.join(COLUMN)}" for key in spec if key not in COLUMN]
+    for key, kind in COLUMN.items():
+        if key in spec and (not isinstance(spec[key], kind) or (isinstance(spec[key], bool) and kind is not bool)):
+            found.append(f"{path}.{key} = {spec[key]!r}: has the wrong type")
+    if found:
+        return found
+    if spec.get("type") not in TYPES:
+        found.append(f"{path}.type = {spec.get('type')!r}: must be one of {', '.join(TYPES)}")
+    elif spec.get("role", "feature") not in ("feature", "ignored"):
+        found.append(f"{path}.role = {spec['role']!r}: must be feature or ignored; key, event_time and target name columns")
+    else:
+        found += limits_that_do_not_fit(path, spec)
+    return found
+
+
+def limits_that_do_not_fit(path: str, spec: dict) -> list[str]:
+    found = []
+    numeric = spec["type"] in ("integer", "float")
+    found += [
+        f"{path}.{key}: only a number has a {key}, this is a {spec['type']}"
+        for key in ("minimum", "maximum")
+        if key in spec and not numeric
+    ]
+    if numeric and spec.get("minimum", -math.inf) > spec.get("maximum", math.inf):
+        found.append(f"{path}: minimum {spec['minimum']} is above maximum {spec['maximum']}")
+    categories = spec.get("categories")
+    if categories is not None:
+        kind = {"string": str, "integer": int}.get(spec["type"])
+        if kind is None or not categories or any(type(item) is not kind for item in categories):
+            found.append(f"{path}.categories: a string or integer column lists its values, each of its type, at least one")
+        elif len(set(categories)) < len(categories):
+            found.append(f"{path}.categories: a value is listed twice")
+    return found
+
+
+def reference_problems(document: dict) -> list[str]:
+    columns, found = document["columns"], []
+    target = document["target"].get("column")
+    event_time = document.get("event_time")
+    for path, name in [("target.column", target), *[("key", name) for name in document.get("key", [])]]:
+        if name not in columns:
+            found.append(f"{path} = {name!r}: is not one of the columns")
+        elif path == "key" and columns[name].get("nullable"):
+            found.append(f"key {name!r} is nullable; a key must always have a value")
+    if event_time is not None and columns.get(event_time, {}).get("type") != "timestamp":
+        found.append(f"event_time = {event_time!r}: must name a timestamp column")
+    elif event_time is not None and columns[event_time].get("nullable"):
+        found.append(f"event_time {event_time!r} is nullable; it must always have a value")
+    roles = [target, event_time, *document.get("key", [])]
+    twice = {name for name in roles if name is not None and roles.count(name) > 1}
+    found += [f"{name!r} has two roles among target, event_time and key" for name in sorted(map(str, twice))]
+    if not any(role_of(document, name, spec) == "feature" for name, spec in columns.items()):
+        found.append("no column is a feature; at least one must be")
+    return found
+
+
+def target_problems(document: dict, task: str) -> list[str]:
+    target = document["target"]
+    spec = document["columns"][target["column"]]
+    prior = target.get("prior")
+    unknown = [f"target.{key} is not a key of the target; keys: column, prior, positive" for key in target if key not in ("column", "prior", "positive")]
+    number = isinstance(prior, (int, float)) and not isinstance(prior, bool)
+    if task == "binary" and not (number and 0 <= prior <= 1):
+        return unknown + [f"target.prior = {prior!r}: a binary task needs the probability of the positive class, 0 to 1"]
+    if task == "regression" and (not number or spec["type"] not in ("integer", "float")):
+        return unknown + [f"target.prior = {prior!r} of a {spec['type']}: a regression needs a number for a number column"]
+    if task == "multiclass":
+        shares = prior if isinstance(prior, dict) else {}
+        right = shares and all(isinstance(p, (int, float)) and p >= 0 for p in shares.values()) and abs(sum(shares.values()) - 1) < 1e-3
+        if not right or spec["type"] not in ("string", "integer"):
+            return unknown + [f"target.prior = {prior!r}: a multiclass task needs a table of class = probability that sums to 1"]
+    if task == "binary" and spec["type"] != "boolean" and "positive" not in target:
+        return unknown + ["target.positive is missing; it says which value of the target counts as a yes"]
+    return unknown

@@ -1,0 +1,44 @@
+"""Where things lie in the lake: every S3 key is made here, and only here."""
+
+ROWS = "rows/"
+RUNS = "runs/"
+BATCH = "batch/"
+
+
+def rows_key(load: str, month: str, part: int) -> str:
+    """`month` is YYYY-MM of the event time, or `none` for a table without one."""
+    return f"{ROWS}month={month}/{load}-{part:05d}.parquet"
+
+
+def quarantine_key(load: str, part: int) -> str:
+    return f"quarantine/load={load}/{part:05d}.parquet"
+
+
+def run_key(run: str, name: str) -> str:
+    """What a training run used and found: contract.json, config.json, train.manifest, evaluate.manifest, evaluation.json."""
+    return f"{RUNS}{run}/{name}"
+
+
+def artefacts_prefix(run: str) -> str:
+    return f"artefacts/{run}/"
+
+
+def checkpoints_prefix(run: str, candidate: str) -> str:
+    return f"scratch/checkpoints/{run}/{candidate}/"
+
+
+def batch_prefix(run: str, folder: str) -> str:
+    """`folder` is input, contract, predictions, quarantine, results or summary."""
+    return f"{BATCH}{run}/{folder}/"
+
+
+def uri(bucket: str, key: str) -> str:
+    return f"s3://{bucket}/{key}"
+
+
+def split_uri(text: str) -> tuple[str, str]:
+    """Bucket and key of an s3:// URI. ValueError names what was found."""
+    bucket, slash, key = text.removeprefix("s3://").partition("/")
+    if not text.startswith("s3://") or not bucket or not slash:
+        raise ValueError(f"{text!r} is not an S3 URI; write s3://BUCKET/KEY")
+    return bucket, key

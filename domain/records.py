@@ -1,0 +1,68 @@
+"""What the tables hold: every item's keys and shape, and DynamoDB's own notation for them.
+
+    predictions   id                 one stored answer; by_entity: entity_id, made_at
+    outcomes      entity_id, event_time    what really happened
+    routing       item               `routing`, and `release#<release>` for each release
+    runs          kind, run          load, train and batch runs
+
+Lambdas speak DynamoDB's low-level notation, so none pays for boto3's resource layer at a cold start.
+"""
+
+import hashlib
+from decimal import Decimal
+
+ROUTING = "routing"
+RELEASE = "release#"
+
+
+def release_key(release: str) -> dict:
+    return {"item": {"S": RELEASE + release}}
+
+
+def routing_key() -> dict:
+    return {"item": {"S": ROUTING}}
+
+
+def run_key(kind: str, run: str) -> dict:
+    return {"kind": {"S": kind}, "run": {"S": run}}
+
+
+def prediction_id(*parts: str) -> str:
+    """32 hex digits, the same for the same parts: what makes a retried request or batch store each answer once."""
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+def to_item(values: dict) -> dict:
+    """Plain values as a DynamoDB item; None and missing are the same."""
+    return {name: to_attribute(value) for name, value in values.items() if value is not None}
+
+
+def from_item(item: dict) -> dict:
+    return {name: from_attribute(attribute) for name, attribute in item.items()}
+
+
+def to_attribute(value) -> dict:
+    if value is None:
+        return {"NULL": True}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, (int, float, Decimal)):
+        return {"N": repr(value) if isinstance(value, float) else str(value)}
+    if isinstance(value, str):
+        return {"S": value}
+    if isinstance(value, dict):
+        return {"M": {str(key): to_attribute(inner) for key, inner in value.items()}}
+    if isinstance(value, (list, tuple)):
+        return {"L": [to_attribute(inner) for inner in value]}
+    raise TypeError(f"{type(value).__name__} {value!r} cannot be stored; use text, numbers, true/false, lists or tables")
+
+
+def from_attribute(attribute: dict):
+    ((kind, value),) = attribute.items()
+    if kind == "N":
+        return int(value) if value.lstrip("-").isdigit() else float(value)
+    if kind == "M":
+        return from_item(value)
+    if kind == "L":
+        return [from_attribute(inner) for inner in value]
+    return None if kind == "NULL" else value

@@ -1,0 +1,37 @@
+"""Spans of event time: which days a run learns from, and which later days it is judged on."""
+
+from datetime import timedelta
+
+from domain.contract import iso, parse_timestamp
+
+
+class WindowError(ValueError):
+    """A moment or a span that cannot be; the message says what is allowed."""
+
+
+def training_window(*, as_of: str, window_days: int, evaluate_days: int) -> dict:
+    """{train_start, evaluate_start, as_of}, half open: train in [train_start, evaluate_start), judge in [evaluate_start, as_of)."""
+    end = parse_timestamp(as_of)
+    if end is None:
+        raise WindowError(f"as_of {as_of!r} is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z")
+    if not 0 < evaluate_days < window_days:
+        raise WindowError(f"evaluate_days {evaluate_days} must be from 1 to window_days {window_days} less one")
+    return {
+        "train_start": iso(end - timedelta(days=window_days)),
+        "evaluate_start": iso(end - timedelta(days=evaluate_days)),
+        "as_of": iso(end),
+    }
+
+
+def overlapping(parts: list[dict], start: str, end: str) -> list[dict]:
+    """The parts with rows in [start, end); a part of a table without event time belongs to every window."""
+    return [part for part in parts if part["first"] is None or (part["first"] < end and part["last"] >= start)]
+
+
+def run_name(kind: str, as_of: str, started: str) -> str:
+    """Sorts by when it was started: train-20130401-20261122T074500Z."""
+    return f"{kind}-{compact(as_of)[:8]}-{compact(started)[:15]}Z"
+
+
+def compact(moment: str) -> str:
+    return moment.replace("-", "").replace(":", "").rstrip("Z")
