@@ -1,0 +1,53 @@
+"""The front of the local AWS: our own few addresses under /_fairway/, everything else to MiniStack."""
+
+import json
+import os
+from collections.abc import Callable
+from threading import Event
+
+
+class Gateway:
+    """An ASGI app. `ready` is called once the services are up; `activity` is set by every request that may change state."""
+
+    def __init__(self, aws, *, ready: Callable[[], None], activity: Event, state: str):
+        self.aws, self.ready, self.activity, self.state = aws, ready, activity, state
+        self.failure = None  # why the services did not start
+        self.pages = {"/_fairway/health": self.health, "/_fairway/declared": self.declared}
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] == "lifespan":
+            return await self.live(scope, receive, send)
+        page = self.pages.get(scope["path"])
+        if page is not None and scope["type"] == "http":
+            return await reply(send, page())
+        self.activity.set()
+        await self.aws(scope, receive, send)
+
+    async def live(self, scope, receive, send) -> None:
+        """Start and stop the services; a service that cannot take its saved state refuses the start."""
+        async def announce(message):
+            await send(message)
+            if message["type"] == "lifespan.startup.complete":
+                self.ready()
+
+        try:
+            await self.aws(scope, receive, announce)
+        except Exception as error:
+            self.failure = error
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+
+    def health(self) -> dict:
+        return {"pid": os.getpid(), "state": self.state}
+
+    def declared(self) -> list[dict]:
+        """What a deployed template declares and nothing here simulates: [{stack, logical_id, type}]."""
+        from local.ministack.cloudformation import declared
+
+        return declared()
+
+
+async def reply(send, content) -> None:
+    body = json.dumps(content).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

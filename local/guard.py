@@ -1,0 +1,55 @@
+"""Leaves no process behind: waits until the local AWS is gone, however it went, then kills all that it had started.
+
+The server starts `python -m local.guard MARK` with a pipe as its standard input. The pipe closes when the server dies, by
+kill -9 too. Everything the server starts inherits the mark in its environment.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+MARK = "FAIRWAY_LOCAL_SERVER"
+ROUNDS = 50  # a child may start another one between the look and the kill
+
+
+def start(mark: str) -> subprocess.Popen:
+    """Start the guard of this process. It is in its own session, so no signal to ours reaches it."""
+    return subprocess.Popen([sys.executable, "-m", "local.guard", mark], stdin=subprocess.PIPE, start_new_session=True,
+                            cwd=Path(__file__).parent.parent, env={"PATH": os.environ.get("PATH", "")})
+
+
+def marked(mark: str) -> list[int]:
+    """The ids of the processes that carry the mark."""
+    if Path("/proc/self/environ").exists():
+        return [int(process.name) for process in Path("/proc").glob("[0-9]*") if has_mark(process, mark)]
+    listing = subprocess.run(["ps", "-axEww", "-o", "pid=,command="], capture_output=True, text=True, check=True).stdout
+    return [int(found[1]) for found in re.finditer(rf"(?m)^ *(\d+) .*\b{MARK}={mark}\b", listing)]
+
+
+def has_mark(process: Path, mark: str) -> bool:
+    try:
+        return f"{MARK}={mark}\0".encode() in (process / "environ").read_bytes()
+    except OSError:  # gone, or another user's
+        return False
+
+
+def kill_marked(mark: str, *, spare: tuple[int, ...] = ()) -> None:
+    for _ in range(ROUNDS):
+        found = [process for process in marked(mark) if process not in (os.getpid(), *spare)]
+        for process in found:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        if not found:
+            return
+        time.sleep(0.02)
+
+
+if __name__ == "__main__":
+    sys.stdin.buffer.read()
+    kill_marked(sys.argv[1])

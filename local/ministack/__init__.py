@@ -1,0 +1,42 @@
+"""What we change in MiniStack, one file per service. Each names the hooks it needs, so that another version is refused."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+from types import ModuleType
+
+from local.state import MINISTACK, LocalError
+
+PLUGINS = ("persistence", "lambda_runtime", "cloudwatch", "cloudformation", "ecr", "iam", "stepfunctions", "http_api",
+           "sagemaker")
+
+
+def load_plugins() -> ModuleType:
+    """Import MiniStack, check that every hook is there, register every plugin; returns `ministack.app`."""
+    installed = importlib.metadata.version("ministack")
+    if installed != MINISTACK:
+        raise LocalError(f"MiniStack {installed} is installed, {MINISTACK} is needed; run `make setup`")
+    plugins = [importlib.import_module(f"local.ministack.{name}") for name in PLUGINS
+               if name != "sagemaker" or importlib.util.find_spec("local.ministack.sagemaker")]
+    missing = missing_hooks([hook for plugin in plugins for hook in getattr(plugin, "HOOKS", ())])
+    if missing:
+        raise LocalError(f"this MiniStack lacks what our plugins change: {', '.join(missing)}; run `make setup`, "
+                         "or adapt local/ministack to the new version")
+    for plugin in plugins:
+        plugin.register()
+    return importlib.import_module("ministack.app")
+
+
+def missing_hooks(hooks: list[str]) -> list[str]:
+    """Which of the "module:attribute" names do not exist."""
+    return [hook for hook in hooks if not exists(*hook.split(":"))]
+
+
+def exists(module: str, attribute: str) -> bool:
+    try:
+        found = importlib.import_module(module)
+    except ImportError:
+        return False
+    for name in attribute.split("."):
+        found = getattr(found, name, None)
+    return found is not None

@@ -1,0 +1,9 @@
+HOOKS = ()
+
+
+def register() -> None:
+    pass
+
+
+def declared():
+    return []

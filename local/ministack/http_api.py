@@ -1,0 +1,5 @@
+HOOKS = ()
+
+
+def register() -> None:
+    pass

@@ -1,0 +1,161 @@
+"""Python Lambdas on AWS's own runtime client, in an environment that holds only the zip and what the runtime offers.
+
+MiniStack already serves the Lambda Runtime API to `provided.*` functions; its Python worker imports from its own
+site-packages and reports every failure as `Runtime.HandlerError`. Here a Python function is a `provided` one whose
+bootstrap runs awslambdaric: real error types (Step Functions' Retry and Catch match on them), real context, real logs.
+"""
+
+import os
+import select
+import threading
+from pathlib import Path
+
+RUNTIME = "ministack.core.lambda_runtime"
+LAMBDA = "ministack.services.lambda_svc"
+HOOKS = (f"{RUNTIME}:_worker_class_for", f"{RUNTIME}:ProvidedWorker._pump_output", f"{RUNTIME}:ProvidedWorker._await_init",
+         f"{RUNTIME}:ProvidedWorker._drain_stderr_bounded", f"{RUNTIME}:ProvidedWorker._record_result",
+         f"{RUNTIME}:ProvidedWorker._build_handler_class", f"{RUNTIME}:ProvidedRuntimeError",
+         f"{RUNTIME}:execution_credentials", f"{LAMBDA}:_execute_function_warm", f"{LAMBDA}:_provided_worker_env",
+         f"{LAMBDA}:_execute_function_provided_warm", f"{LAMBDA}:_provided_runtime_code_dir", f"{LAMBDA}:_runtime_env_vars")
+
+BOOTSTRAP = '#!/bin/sh\nexec "$FAIRWAY_LAMBDA_PYTHON" -m awslambdaric "$_HANDLER"\n'
+LARGEST_PAYLOAD_BYTES = 6 * 1024 * 1024
+INHERITED = ("PATH", "TMPDIR", "FAIRWAY_LAMBDA_PYTHON", "FAIRWAY_LOCAL_SERVER", "AWS_ENDPOINT_URL")
+
+
+def register() -> None:
+    from ministack.core import lambda_runtime as runtime
+    from ministack.services import lambda_svc
+
+    worker_class, run_warm = runtime._worker_class_for, lambda_svc._execute_function_warm
+    code_dir, environment = lambda_svc._provided_runtime_code_dir, lambda_svc._provided_worker_env
+    python_worker = make_worker(runtime)
+
+    runtime._worker_class_for = lambda config: python_worker if is_python(config) else worker_class(config)
+    lambda_svc._execute_function_warm = lambda function, event, request: (
+        lambda_svc._execute_function_provided_warm if is_python(function.get("config") or function) else run_warm
+    )(function, event, request)
+    lambda_svc._provided_runtime_code_dir = lambda code: with_bootstrap(code_dir(code))
+    lambda_svc._provided_worker_env = lambda config, folder, port: (
+        python_environment(config, environment(config, folder, port), folder, lambda_svc._runtime_env_vars(config))
+        if is_python(config) else environment(config, folder, port))
+
+
+def is_python(config: dict) -> bool:
+    return str(config.get("Runtime", "")).startswith("python")
+
+
+def with_bootstrap(folder: str) -> str:
+    bootstrap = Path(folder, "bootstrap")
+    if not bootstrap.exists():
+        bootstrap.write_text(BOOTSTRAP)
+        bootstrap.chmod(0o755)
+    return folder
+
+
+def python_environment(config: dict, provided: dict, folder: str, own: dict) -> dict:
+    """What AWS sets, what the function sets, and nothing of the machine beyond what running needs."""
+    if config.get("Layers"):
+        raise RuntimeError(f"function {config['FunctionName']} uses layers, which the local AWS does not offer; "
+                           "put the code into its zip")
+    given = {name: value for name, value in provided.items() if name.startswith(("AWS_", "_", "LAMBDA_"))}
+    logging = config.get("LoggingConfig") or {}
+    return {
+        **given, **{name: os.environ[name] for name in INHERITED if name in os.environ}, **own,
+        "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"],
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": logging.get("LogGroup") or f"/aws/lambda/{config['FunctionName']}",
+        "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat") or "Text",
+        "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel") or "",
+        "LANG": "en_US.UTF-8", "TZ": ":UTC", "PYTHONPATH": folder, "PYTHONNOUSERSITE": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",  # the folder is shared and read-only, as /var/task is
+    }
+
+
+def make_worker(runtime):
+    """The worker class; made here because MiniStack is imported only once its settings stand."""
+
+    class PythonWorker(runtime.ProvidedWorker):
+        """One execution environment: a process of the function's code and the Runtime API server it polls."""
+
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            self._reading = threading.Lock()
+            self._output = None
+
+        def _build_handler_class(self, *arguments):
+            handler = super()._build_handler_class(*arguments)
+            handler.disable_nagle_algorithm = True  # headers and body are two writes: 40 ms a call otherwise
+            return handler
+
+        def _await_init(self, init_timeout=None):
+            try:
+                super()._await_init(init_timeout)
+            except RuntimeError as error:
+                failure = self._init_error
+                if not isinstance(failure, dict):
+                    raise
+                raise runtime.ProvidedRuntimeError(failure["errorMessage"], failure["errorType"]) from error
+
+        def _record_result(self, generation, request_id, kind, payload):
+            too_large = kind == "response" and larger_than_allowed(payload)
+            if too_large:
+                kind, payload = "error", {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": too_large}
+            return super()._record_result(generation, request_id, kind, payload)
+
+        def _pump_output(self, stream, lines):
+            """Read what the process writes, for all its life, so that it never blocks on a full pipe."""
+            os.set_blocking(stream.fileno(), False)
+            self._output = Output(stream.fileno(), lines)
+            with stream:
+                while self._output.wait():
+                    self._output.read()
+
+        def _drain_stderr_bounded(self, **_):
+            """All lines of this invocation: the process wrote them before it answered, so none is waited for."""
+            if self._output is not None:
+                self._output.read()
+            return self._drain_stderr()
+
+    return PythonWorker
+
+
+class Output:
+    """The output of one process as lines, read by its pump and, once an answer is there, by the answering thread."""
+
+    def __init__(self, descriptor: int, lines):
+        self.descriptor, self.lines = descriptor, lines
+        self.lock, self.partial, self.open = threading.Lock(), b"", True
+
+    def wait(self) -> bool:
+        """Wait until there is something to read; False at the end."""
+        if self.open:
+            select.select([self.descriptor], [], [])
+        return self.open
+
+    def read(self) -> None:
+        with self.lock:
+            while self.open:
+                try:
+                    chunk = os.read(self.descriptor, 65536)
+                except BlockingIOError:
+                    return
+                self.open = bool(chunk)
+                *whole, self.partial = (self.partial + (chunk or b"\n")).split(b"\n")
+                for line in whole:
+                    self.put(line.decode(errors="replace"))
+
+    def put(self, line: str) -> None:
+        if self.lines.full():
+            self.lines.get_nowait()  # the oldest goes
+        self.lines.put_nowait(line)
+
+
+def larger_than_allowed(payload: object) -> str | None:
+    import json
+
+    size = len(json.dumps(payload).encode())
+    if size <= LARGEST_PAYLOAD_BYTES:
+        return None
+    return f"Response payload size ({size} bytes) exceeded maximum allowed payload size (6291556 bytes)."

@@ -1,0 +1,91 @@
+"""The local AWS as one process: MiniStack with our plugins on 127.0.0.1, all its state below one folder."""
+
+import asyncio
+import logging
+import os
+import secrets
+import shutil
+import socket
+import time
+from pathlib import Path
+
+from local import checkpoint, guard
+from local.state import LocalError, claim, listen, locked, write_json
+
+ROOT = Path(__file__).resolve().parent.parent
+LOG = logging.getLogger("local")
+
+
+def serve(*, port: int, folder: Path, enforce_iam: bool) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    folder = folder.absolute()
+    claim(folder)
+    with locked(folder):
+        sock = listen(folder, port)
+        prepare(folder, port=sock.getsockname()[1], enforce_iam=enforce_iam)
+        keeper = guard.start(os.environ[guard.MARK])
+        try:
+            run(folder, sock, enforce_iam=enforce_iam)
+        finally:
+            (folder / "server.json").unlink(missing_ok=True)
+            guard.kill_marked(os.environ[guard.MARK], spare=(os.getpid(), keeper.pid))
+            keeper.stdin.close()
+            keeper.wait()
+
+
+def prepare(folder: Path, *, port: int, enforce_iam: bool) -> None:
+    """Make the folders and settle the environment. MiniStack reads its settings while it is imported."""
+    shutil.rmtree(folder / "tmp", ignore_errors=True)
+    for name in ("tmp", "s3", "services", "checkpoints", "images", "sagemaker"):
+        (folder / name).mkdir(exist_ok=True)
+    for name in [name for name in os.environ if name.startswith(("AWS_", "MINISTACK_", "LAMBDA_", "LOCALSTACK_"))]:
+        del os.environ[name]  # above all real credentials: nothing here may reach a real account
+    os.environ.update({
+        "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "USE_SSL": "0",
+        "SERVICES": "", "AUTH": "true" if enforce_iam else "false", "TMPDIR": str(folder / "tmp"),
+        "PERSIST_STATE": "1", "STATE_DIR": str(folder / "services"),
+        "S3_PERSIST": "1", "S3_DATA_DIR": str(folder / "s3"),
+        "DOCKER_HOST": f"unix://{folder}/no-docker",  # what would need Docker fails instead of using it when it is there
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_DEFAULT_REGION": "us-east-1",
+        "FAIRWAY_LOCAL_STATE": str(folder),
+        guard.MARK: secrets.token_hex(8),
+    })
+    for name, environment in (("FAIRWAY_LAMBDA_PYTHON", ".venv-lambda"), ("FAIRWAY_IMAGE_PYTHON", ".venv-image")):
+        python = Path(os.environ.setdefault(name, str(ROOT / environment / "bin" / "python")))
+        if not python.exists():
+            raise LocalError(f"{name} names {python}, which does not exist; run `make setup`")
+
+
+def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
+    from hypercorn.asyncio import serve as serve_asgi
+    from hypercorn.config import Config
+    from hypercorn.utils import LifespanFailureError
+
+    from local.gateway import Gateway
+    from local.ministack import load_plugins
+    from local.ministack.persistence import restorer, saver
+
+    app = load_plugins()
+    save = saver(app, folder / "checkpoints")
+    app._load_persisted_state = restorer(app, checkpoint.latest(folder / "checkpoints"))
+    app.save_all = lambda states: None  # MiniStack's own save at a clean stop: ours, below, replaces it
+    checkpoints = checkpoint.Checkpoints(save)
+    config = Config()
+    config.bind = [f"fd://{sock.detach()}"]
+    config.keep_alive_timeout = 75
+
+    def ready() -> None:
+        checkpoints.start()
+        port = int(os.environ["GATEWAY_PORT"])
+        write_json(folder / "server.json", {
+            "pid": os.getpid(), "port": port, "endpoint": f"http://127.0.0.1:{port}", "enforce_iam": enforce_iam,
+            "started": time.time(), "mark": os.environ[guard.MARK]})
+
+    gateway = Gateway(app.app, ready=ready, activity=checkpoints.activity, state=str(folder))
+    try:
+        asyncio.run(serve_asgi(gateway, config))
+    except LifespanFailureError:
+        raise gateway.failure from None
+    if checkpoints.is_alive():
+        checkpoints.stop()
+        save()
