@@ -125,6 +125,40 @@ class Budget:
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What `fairway cost` reckons with; a setting left out is that of the size (domain/cost/sizes.toml)."""
+
+    size: str = setting("small", "how busy the stage is", choices=("small", "medium", "large"))
+    requests_per_second: float = setting(None, "requests per second in the hours that `hours` does not name", least=0.0, most=100_000.0)
+    hours: dict = setting({}, 'requests per second of named hours of the week, e.g. {"mon-fri 07-19" = 5.0}; UTC')
+    rows_per_request: float = setting(None, "rows in one request", least=1.0, most=100.0)
+    request_kb: float = setting(None, "size of one request, in kilobytes", least=0.001, most=6144.0)
+    reply_kb: float = setting(None, "size of one reply, in kilobytes", least=0.001, most=6144.0)
+    predict_ms: float = setting(None, "how long one request takes in predict, the endpoint included, in milliseconds", least=1.0, most=30_000.0)
+    scoring_ms: float = setting(None, "how long the endpoint computes for one request, in milliseconds", least=0.01, most=60_000.0)
+    outcomes_percent: float = setting(None, "how many predictions hear later what really happened", least=0.0, most=100.0)
+    prediction_bytes: int = setting(None, "size of one stored prediction, in bytes", least=1, most=400_000)
+    log_kb: float = setting(None, "what one run of a function logs, in kilobytes", least=0.0, most=256.0)
+    rows_loaded: int = setting(None, "rows loaded into the lake a month", least=0, most=10**11)
+    row_bytes: float = setting(None, "size of one row in the lake, compressed, in bytes", least=0.1, most=1_000_000.0)
+    months: int = setting(None, "how many months of data are kept by then", least=1, most=120)
+    training_runs: float = setting(None, "training runs a month; left out: as scheduled", least=0.0, most=3000.0)
+    training_minutes: float = setting(None, "billed minutes of training one candidate", least=0.1, most=1440.0)
+    evaluation_minutes: float = setting(None, "billed minutes of evaluating a run's candidates", least=0.1, most=1440.0)
+    artefact_mb: float = setting(None, "size of one candidate's artefact, in megabytes", least=0.001, most=100_000.0)
+    spot_saving_percent: float = setting(None, "what Spot is counted to save; AWS guarantees nothing", least=0.0, most=90.0)
+    batch_runs: float = setting(None, "batch runs a month; left out: as scheduled", least=0.0, most=3000.0)
+    rows_per_batch: int = setting(None, "rows scored by one batch run", least=0, most=10**10)
+    batch_rows_per_second: float = setting(None, "rows one machine scores in a second", least=1.0, most=10_000_000.0)
+    written_rows_per_second: float = setting(None, "rows one write_results function stores in a second", least=1.0, most=100_000.0)
+    function_ms: float = setting(None, "how long any other function runs, in milliseconds", least=1.0, most=900_000.0)
+    metrics: int = setting(None, "custom metrics the functions write", least=0, most=100_000)
+    image_gb: float = setting(None, "size of the container image, in gigabytes", least=0.001, most=10.0)
+    deploys: float = setting(None, "deployments a month", least=0.0, most=3000.0)
+    free_tier: bool = setting(None, "count the allowances that every account has for ever")
+
+
+@dataclass(frozen=True)
 class Target:
     """Where a stage lives."""
 
@@ -147,6 +181,7 @@ class Config:
     monitoring: Monitoring
     business: Business
     budget: Budget
+    usage: Usage
     target: Target
 
     @property
