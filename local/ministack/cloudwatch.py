@@ -1,5 +1,222 @@
-HOOKS = ()
+"""CloudWatch as alarms need it: log lines in the embedded metric format become metrics, and alarms judge by themselves.
+
+The stock alarm mixes all dimensions of a metric, looks at one period only, ignores missing data and is judged only when
+a metric is put. Here each alarm is judged every few seconds, period by period, and its changes are events too.
+"""
+
+import json
+import logging
+import threading
+import time
+
+from local.metric_math import MetricMathError, evaluate, parse
+
+CLOUDWATCH = "ministack.services.cloudwatch"
+HOOKS = tuple(f"{CLOUDWATCH}:{name}" for name in (
+    "_alarms", "_metrics", "_evaluate_alarm", "_dispatch_alarm_actions", "_evaluate_parent_alarms", "_record_history",
+    "_put_metric_alarm", "_store_datum", "_calc_stats", "_stat_value", "_dims_key", "_error")) + (
+    "ministack.services.cloudwatch_logs:_append_log_events", "ministack.services.eventbridge:_put_events",
+    "ministack.services.cloudformation.provisioners:_cw_metric_alarm_record",
+    "ministack.services.lambda_svc:invoke_async_with_retry", "ministack.core.responses:request_scope")
+
+EVERY_S = 2.0
+BREACHES = {"GreaterThanThreshold": lambda value, threshold: value > threshold,
+            "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
+            "LessThanThreshold": lambda value, threshold: value < threshold,
+            "LessThanOrEqualToThreshold": lambda value, threshold: value <= threshold}
+ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
+LOG = logging.getLogger("alarms")
 
 
 def register() -> None:
-    pass
+    from ministack.services import cloudwatch, cloudwatch_logs
+    from ministack.services.cloudformation import provisioners
+
+    append, dispatch = cloudwatch_logs._append_log_events, cloudwatch._dispatch_alarm_actions
+    put_alarm, alarm_record = cloudwatch._put_metric_alarm, provisioners._cw_metric_alarm_record
+
+    def append_and_measure(stream, events):
+        append(stream, events)
+        for event in events:
+            if '"_aws"' in event["message"]:
+                store_embedded_metrics(event["message"])
+
+    def dispatch_all(alarm, old_state, new_state, reason):
+        dispatch(alarm, old_state, new_state, reason)
+        announce(alarm, old_state, new_state, reason)
+        if alarm.get("ActionsEnabled", True):
+            run_actions(alarm, old_state, new_state, reason)
+
+    cloudwatch_logs._append_log_events = append_and_measure
+    cloudwatch._dispatch_alarm_actions = dispatch_all
+    cloudwatch._evaluate_alarm = judge
+    cloudwatch._put_metric_alarm = lambda params, data, is_cbor, is_json=False: put_metric_alarm(
+        put_alarm, params, data, is_cbor, is_json)
+    provisioners._cw_metric_alarm_record = lambda name, properties: declared_alarm(alarm_record, name, properties)
+    threading.Thread(target=judge_for_ever, daemon=True, name="alarms").start()
+
+
+def store_embedded_metrics(line: str) -> None:
+    """Put the metrics of one log line in CloudWatch's embedded metric format."""
+    from ministack.services import cloudwatch
+
+    try:
+        document = json.loads(line[line.index("{"):])
+        at = document["_aws"]["Timestamp"] / 1000
+        for directive in document["_aws"]["CloudWatchMetrics"]:
+            for dimensions in directive.get("Dimensions") or [[]]:
+                named = {name: str(document[name]) for name in dimensions}
+                for metric in directive["Metrics"]:
+                    value = document[metric["Name"]]
+                    cloudwatch._store_datum(directive["Namespace"], metric["Name"], named, at, metric.get("Unit", "None"),
+                                            None, value if isinstance(value, list) else [value], None, None)
+    except (ValueError, KeyError, TypeError) as error:
+        LOG.warning("a log line in the embedded metric format cannot be used (%r): %.300s", error, line)
+
+
+def judge_for_ever() -> None:
+    from ministack.core.responses import request_scope
+    from ministack.services import cloudwatch
+
+    while True:
+        time.sleep(EVERY_S)
+        for account, region, name in list(cloudwatch._alarms._data):
+            with request_scope(account, region):
+                alarm = cloudwatch._alarms.get(name)
+                try:
+                    if alarm is not None:
+                        judge(alarm)
+                except Exception:
+                    LOG.exception("alarm %s cannot be judged", name)
+
+
+def judge(alarm: dict) -> None:
+    """Move the alarm to the state that its last periods call for, and tell whoever is to know."""
+    from ministack.services import cloudwatch
+
+    breaching = BREACHES.get(alarm.get("ComparisonOperator"))
+    if breaching is None or not (alarm.get("MetricName") or alarm.get("Metrics")):
+        return
+    periods = int(alarm.get("EvaluationPeriods") or 1)
+    now = time.time()
+    values = [value_of(alarm, periods_ago, now) for periods_ago in range(periods)]
+    verdicts = [None if value is None else breaching(value, float(alarm["Threshold"])) for value in values]
+    old, new = alarm["StateValue"], state_of(verdicts, alarm)
+    if new == old:
+        return
+    reason = (f"Threshold Crossed: {sum(verdict is True for verdict in verdicts)} of the last {periods} datapoints "
+              f"{[value for value in values if value is not None]} were breaching the threshold ({alarm['Threshold']}).")
+    alarm.update(StateValue=new, StateReason=reason, StateUpdatedTimestamp=int(now))
+    cloudwatch._record_history(alarm["AlarmName"], old, new, reason)
+    cloudwatch._dispatch_alarm_actions(alarm, old, new, reason)
+    cloudwatch._evaluate_parent_alarms(alarm)
+
+
+def state_of(verdicts: list[bool | None], alarm: dict) -> str:
+    """The state after these periods (None: a period without data), as TreatMissingData says."""
+    missing = alarm.get("TreatMissingData") or "missing"
+    if all(verdict is None for verdict in verdicts) and missing in ("missing", "ignore"):
+        return "INSUFFICIENT_DATA" if missing == "missing" else alarm["StateValue"]
+    breaches = sum(verdict if verdict is not None else missing == "breaching" for verdict in verdicts)
+    needed = int(alarm.get("DatapointsToAlarm") or len(verdicts))
+    return "ALARM" if breaches >= needed else "OK"
+
+
+def value_of(alarm: dict, periods_ago: int, now: float) -> float | None:
+    """The alarm's value in one period; None without data."""
+    if not alarm.get("Metrics"):
+        statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
+        return statistic_of(alarm, statistic, float(alarm.get("Period") or 60), alarm.get("Unit"), periods_ago, now)
+    values, returned = {}, None
+    for query in alarm["Metrics"]:
+        values[query["Id"]] = query_value(query, values, periods_ago, now)
+        if query.get("ReturnData", True) is not False:
+            returned = query["Id"]
+    return values[returned]
+
+
+def query_value(query: dict, values: dict, periods_ago: int, now: float) -> float | None:
+    if "Expression" in query:
+        return evaluate(query["Expression"], values)
+    stat = query["MetricStat"]
+    return statistic_of(stat["Metric"], stat["Stat"], float(stat["Period"]), stat.get("Unit"), periods_ago, now)
+
+
+def statistic_of(metric: dict, statistic: str, period_s: float, unit: str | None, periods_ago: int, now: float):
+    from ministack.services import cloudwatch
+
+    dimensions = cloudwatch._dims_key({each["Name"]: each["Value"] for each in metric.get("Dimensions") or []})
+    points = cloudwatch._metrics.get((metric["Namespace"], metric["MetricName"], dimensions)) or []
+    end = now - period_s * periods_ago
+    window = [point for point in points if end - period_s < point["Timestamp"] <= end + (periods_ago == 0)
+              and (not unit or point["Unit"] == unit)]
+    return cloudwatch._stat_value(cloudwatch._calc_stats(window), statistic, window) if window else None
+
+
+def announce(alarm: dict, old: str, new: str, reason: str) -> None:
+    """The event that a rule on `aws.cloudwatch` matches."""
+    from ministack.services import eventbridge
+
+    eventbridge._put_events({"Entries": [{
+        "Source": "aws.cloudwatch", "DetailType": "CloudWatch Alarm State Change", "Resources": [alarm["AlarmArn"]],
+        "Detail": json.dumps(change(alarm, old, new, reason))}]}, allow_aws_source=True)
+
+
+def run_actions(alarm: dict, old: str, new: str, reason: str) -> None:
+    """The actions beside SNS, which the stock code sends."""
+    from ministack.core.responses import get_account_id, get_region
+    from ministack.services import lambda_svc
+
+    for action in alarm.get(ACTIONS[new]) or []:
+        if ":lambda:" in action:
+            function = lambda_svc._get_func_record_for_ref(action)[0]
+            if function is None:
+                LOG.error("alarm %s names a function that does not exist: %s", alarm["AlarmName"], action)
+                continue
+            lambda_svc.invoke_async_with_retry(function, {
+                "source": "aws.cloudwatch", "alarmArn": alarm["AlarmArn"], "accountId": get_account_id(),
+                "region": get_region(), "alarmData": change(alarm, old, new, reason)})
+        elif ":sns:" not in action:
+            LOG.warning("alarm %s: the action %s is not simulated", alarm["AlarmName"], action)
+
+
+def change(alarm: dict, old: str, new: str, reason: str) -> dict:
+    at = time.strftime("%Y-%m-%dT%H:%M:%S.000+0000", time.gmtime())
+    metric = {"namespace": alarm.get("Namespace"), "name": alarm.get("MetricName"),
+              "dimensions": {each["Name"]: each["Value"] for each in alarm.get("Dimensions") or []}}
+    return {"alarmName": alarm["AlarmName"], "state": {"value": new, "reason": reason, "timestamp": at},
+            "previousState": {"value": old}, "configuration": {"metrics": [{"metricStat": {"metric": metric}}]}}
+
+
+def put_metric_alarm(stock, params, data, is_cbor, is_json):
+    """PutMetricAlarm that keeps metric math, which the stock one drops, and refuses what is not evaluated."""
+    from ministack.services import cloudwatch
+
+    try:
+        if any(name.startswith("Metrics.member") for name in params):
+            raise MetricMathError("metric math is read from JSON and CBOR requests only; use a newer SDK")
+        check_alarm(data)
+    except MetricMathError as error:
+        return cloudwatch._error("ValidationError", str(error), 400, use_json=is_json, use_cbor=is_cbor)
+    reply = stock(params, data, is_cbor, is_json)
+    if data.get("Metrics") and reply[0] == 200:
+        cloudwatch._alarms[data["AlarmName"]]["Metrics"] = data["Metrics"]
+    return reply
+
+
+def declared_alarm(stock, name: str, properties: dict) -> dict:
+    """The alarm of a template. The stock one refuses metric math, so that is put in afterwards."""
+    check_alarm(properties)
+    if not properties.get("Metrics"):
+        return stock(name, properties)
+    plain = {key: value for key, value in properties.items() if key != "Metrics"}
+    alarm = stock(name, {**plain, "MetricName": "-", "Namespace": "-"})
+    return {**alarm, "MetricName": None, "Namespace": None, "Metrics": properties["Metrics"]}
+
+
+def check_alarm(alarm: dict) -> None:
+    if alarm.get("ThresholdMetricId") or alarm.get("ComparisonOperator", "GreaterThanThreshold") not in BREACHES:
+        raise MetricMathError("alarms on anomaly detection are not evaluated by the local AWS; use a threshold")
+    for query in alarm.get("Metrics") or []:
+        if "Expression" in query:
+            parse(query["Expression"])

@@ -1,5 +1,23 @@
-HOOKS = ()
+"""DescribeImages says ImageNotFoundException for an image that is not there: anything else reads as "already pushed"."""
+
+import json
+
+HOOKS = ("ministack.services.ecr:_describe_images",)
 
 
 def register() -> None:
-    pass
+    from ministack.core.responses import error_response_json
+    from ministack.services import ecr
+
+    stock = ecr._describe_images
+
+    def describe_images(request):
+        reply = stock(request)
+        wanted = request.get("imageIds")
+        if wanted and reply[0] == 200 and not json.loads(reply[2])["imageDetails"]:
+            return error_response_json(
+                "ImageNotFoundException", f"The image with imageId {wanted[0]} does not exist within the repository with "
+                f"name '{request['repositoryName']}' in the registry", 400)
+        return reply
+
+    ecr._describe_images = describe_images

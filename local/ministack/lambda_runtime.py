@@ -69,7 +69,6 @@ def python_environment(config: dict, provided: dict, folder: str, own: dict) -> 
         "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat") or "Text",
         "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel") or "",
         "LANG": "en_US.UTF-8", "TZ": ":UTC", "PYTHONPATH": folder, "PYTHONNOUSERSITE": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",  # the folder is shared and read-only, as /var/task is
     }
 
 

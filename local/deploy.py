@@ -1,0 +1,107 @@
+"""Deploys the app onto the local AWS with the real `cdk bootstrap` and `cdk deploy`, or sees that nothing changed."""
+
+import json
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import boto3
+
+from domain.config import read_config
+from local.build import build, image_tag, tree_hash
+from local.cdk import ENVIRONMENT, ROOT, Cdk
+from local.state import LocalError
+
+INPUTS = ("app.py", "cdk.json", "infra", "lambdas", "domain", "uv.lock", "package-lock.json")
+
+
+def deploy(project_dir: Path, *, endpoint: str, stage: str = "local",
+           progress: Callable[[str], None] = lambda told: None) -> dict:
+    """Build the image, synthesise, bootstrap once, deploy; returns {changed, seconds, image_tag, address_book}.
+
+    What was deployed is remembered in the local AWS itself, so it is as old or as new as the state it speaks of.
+    """
+    began = time.monotonic()
+    project_dir, state_dir = Path(project_dir).absolute(), state_folder(endpoint)
+    project = read_config(project_dir, stage).project
+    parameters = client("ssm", endpoint)
+    tag = image_tag(ROOT)
+    wanted = fingerprint(project_dir, contract=project.contract, stage=stage, tag=tag)
+    remembered, address_book = f"/fairway-local/{project.name}/{stage}", f"/fairway/{project.name}/{stage}"
+    changed = parameter(parameters, remembered) != wanted
+    if changed:
+        synthesise_and_deploy(project_dir, state_dir, endpoint, stage, tag,
+                              bootstrapped=parameter(parameters, "/cdk-bootstrap/hnb659fds/version") is not None,
+                              progress=progress)
+    written = parameter(parameters, address_book)
+    if written is None:
+        raise LocalError(f"the app was deployed but wrote no SSM parameter {address_book}")
+    addresses = json.loads(written)
+    build(ROOT, state_dir / "images", *repository_and_tag(addresses["image"]))
+    if changed:
+        parameters.put_parameter(Name=remembered, Value=wanted, Type="String", Overwrite=True)
+    return {"changed": changed, "seconds": round(time.monotonic() - began, 2), "image_tag": tag, "address_book": addresses}
+
+
+def synthesise_and_deploy(project_dir: Path, state_dir: Path, endpoint: str, stage: str, tag: str, *, bootstrapped: bool,
+                          progress: Callable[[str], None]) -> None:
+    assembly, log = state_dir / "cdk.out", state_dir / "deploy.log"
+    log.unlink(missing_ok=True)
+
+    def cdk(*arguments: str, folder: Path = ROOT) -> Cdk:
+        return Cdk(list(arguments), endpoint=endpoint, folder=folder, log=log)
+
+    progress("building the templates")
+    synth = cdk("synth", "--quiet", "--output", str(assembly), "--app", f"{sys.executable} app.py",
+                "-c", f"stage={stage}", "-c", f"project={project_dir}", "-c", f"image_tag={tag}")
+    # Beside synth, in a folder without a cdk.json: bootstrap would synthesise the app once more.
+    bootstrap = None if bootstrapped else cdk("bootstrap", ENVIRONMENT, folder=state_dir)
+    try:
+        synth.finish()
+        if bootstrap:
+            progress("preparing the account (cdk bootstrap)")
+            bootstrap.finish()
+    finally:
+        for started in filter(None, (synth, bootstrap)):
+            started.end()
+    progress("deploying")
+    cdk("deploy", "--app", str(assembly), "--all", "--require-approval", "never", "--no-validation").finish(progress)
+
+
+def fingerprint(project_dir: Path, *, contract: str, stage: str, tag: str) -> str:
+    """Changes when anything changes that the deployed app is made of."""
+    app = tree_hash([ROOT / name for name in INPUTS if (ROOT / name).exists()], relative_to=ROOT)
+    project = tree_hash([project_dir / "fairway.toml", project_dir / contract], relative_to=project_dir)
+    return json.dumps({"app": app, "project": project, "folder": str(project_dir), "stage": stage, "image": tag})
+
+
+def state_folder(endpoint: str) -> Path:
+    """The folder of the local AWS at this address."""
+    try:
+        with urllib.request.urlopen(f"{endpoint}/_fairway/health", timeout=10) as reply:
+            return Path(json.load(reply)["state"])
+    except (urllib.error.URLError, ValueError, KeyError):
+        raise LocalError(f"no local AWS answers at {endpoint}; start it with `fairway up`") from None
+
+
+def repository_and_tag(image_uri: str) -> tuple[str, str]:
+    """`<registry>/<repository>:<tag>` -> (repository, tag)."""
+    name, _, tag = image_uri.partition("/")[2].rpartition(":")
+    if not name or not tag:
+        raise LocalError(f"the address book's image {image_uri!r} is not <registry>/<repository>:<tag>")
+    return name, tag
+
+
+def client(service: str, endpoint: str):
+    return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="000000000000",
+                        aws_secret_access_key="local")
+
+
+def parameter(parameters, name: str) -> str | None:
+    try:
+        return parameters.get_parameter(Name=name)["Parameter"]["Value"]
+    except parameters.exceptions.ParameterNotFound:
+        return None
