@@ -1,0 +1,169 @@
+"""The contract on tables: files checked block by block, with exactly the verdicts that domain.contract gives row by row.
+
+Arrow's kernels prove most values right (`columns.py`); each other distinct value is judged by the domain itself, so the two
+cannot disagree.
+"""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from domain.contract import Column, Contract, Problem
+from model_code.columns import ARROW_TYPES, judge
+from model_code.readers import FileRefused, Source, open_source
+
+__all__ = ["Checked", "FileRefused", "check_block", "open_source", "read_table", "schema_of"]
+
+QUARANTINE = pa.schema([("row_number", pa.int64()), ("row", pa.string()), ("problems", pa.string())])
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A checked block.
+
+    `accepted`: the good rows in the contract's columns and Arrow types. `row_numbers`: their places in the file, from 1.
+    `quarantined`: row_number, the row as it was read and its problems [{column, value, rule, allowed}], both JSON text.
+    `reasons`: how many rows broke each rule.
+    """
+
+    accepted: pa.RecordBatch
+    row_numbers: np.ndarray
+    quarantined: pa.RecordBatch
+    reasons: Counter
+
+
+def schema_of(contract: Contract, *, with_target: bool) -> pa.Schema:
+    return pa.schema([(column.name, ARROW_TYPES[column.type]) for column in judged(contract, with_target)])
+
+
+def judged(contract: Contract, with_target: bool) -> list[Column]:
+    return [column for column in contract.columns if with_target or column.role != "target"]
+
+
+def read_table(file: Path | str, contract: Contract, *, with_target: bool) -> Iterator[Checked]:
+    """The file's rows, checked, in the file's order and in bounded memory.
+
+    Raises FileRefused: at once for a file that cannot be opened or has other columns than the contract, while iterating for
+    a fault further down. Whoever writes what this yields must make it count only after the last block.
+    """
+    source = open_source(file)
+    if source.columns is not None:
+        refuse_other_columns(source.file, set(source.columns), set(source.columns), contract, with_target)
+    return checked_blocks(source, contract, with_target)
+
+
+def checked_blocks(source: Source, contract: Contract, with_target: bool) -> Iterator[Checked]:
+    first = 1
+    for block in source.blocks:
+        if source.columns is None and first == 1:
+            refuse_other_keys(source.file, block, contract, with_target)
+        yield check_block(contract, block, with_target=with_target, is_text=source.is_text, first_row=first)
+        first += len(block)
+
+
+def refuse_other_columns(file: Path, some: set, every: set, contract: Contract, with_target: bool) -> None:
+    """`some` are the columns that some row has, `every` those that every row has."""
+    needed = {column.name for column in judged(contract, with_target)}
+    missing, unknown = needed - some, every - set(contract.by_name)
+    if not missing and not unknown:
+        return
+    found = [f"has no column {listed(missing)}"] if missing else []
+    found += [f"has the column {listed(unknown)} that the contract {contract.name!r} does not know"] if unknown else []
+    raise FileRefused(file, f"{' and '.join(found)}; its columns: {listed(some)}. Add or rename columns, or change the contract")
+
+
+def refuse_other_keys(file: Path, rows: list, contract: Contract, with_target: bool) -> None:
+    """JSON Lines have no header: a column counts as missing when no early row has it and it may not be empty."""
+    keys = [row.keys() for row in rows if isinstance(row, dict)]
+    if keys:
+        nullable = {column.name for column in contract.columns if column.nullable}
+        some = set().union(*keys)
+        refuse_other_columns(file, some | nullable, set.intersection(*map(set, keys)), contract, with_target)
+
+
+def listed(names: set) -> str:
+    return ", ".join(repr(name) for name in sorted(names)) or "none"
+
+
+# ---- one block
+
+
+def check_block(
+    contract: Contract, block: pa.RecordBatch | list, *, with_target: bool, is_text: bool = False, first_row: int = 1
+) -> Checked:
+    """The verdict on each row of a RecordBatch or of a list of dicts."""
+    kept, faults = {}, row_faults(contract, block)
+    for column in judged(contract, with_target):
+        kept[column.name], found = judge(column, cells(block, column.name), is_text=is_text)
+        for row, problems in found:
+            faults.setdefault(row, []).extend(problems)
+    faults |= shape_faults(block)
+    accepted = pa.RecordBatch.from_pydict(kept, schema=schema_of(contract, with_target=with_target))
+    numbers = np.arange(first_row, first_row + len(block))
+    bad = sorted(faults)
+    if bad:
+        good = np.ones(len(block), dtype=bool)
+        good[bad] = False
+        accepted, numbers = accepted.filter(pa.array(good)), numbers[good]
+    reasons = Counter(rule for problems in faults.values() for rule in {problem.rule for problem in problems})
+    return Checked(accepted, numbers, quarantine(block, bad, faults, first_row), reasons)
+
+
+def cells(block: pa.RecordBatch | list, name: str) -> pa.Array | list:
+    if isinstance(block, list):
+        return [row.get(name) if isinstance(row, dict) else None for row in block]
+    index = block.schema.get_field_index(name)
+    return block.column(index) if index >= 0 else pa.nulls(len(block), pa.string())
+
+
+def row_faults(contract: Contract, block: pa.RecordBatch | list) -> dict[int, list[Problem]]:
+    """Columns that the contract does not know; only JSON Lines can have them in some rows."""
+    allowed = f"is not in the contract {contract.name!r}"
+    if not isinstance(block, list):
+        return {}
+    known = contract.by_name.keys()
+    return {
+        index: [Problem(name, row[name], "unknown_column", allowed) for name in row if name not in known]
+        for index, row in enumerate(block)
+        if isinstance(row, dict) and not row.keys() <= known
+    }
+
+
+def shape_faults(block: pa.RecordBatch | list) -> dict[int, list[Problem]]:
+    if not isinstance(block, list):
+        return {}
+    allowed = "must be an object of column names to values"
+    return {i: [Problem("(row)", row, "type", allowed)] for i, row in enumerate(block) if not isinstance(row, dict)}
+
+
+def quarantine(block: pa.RecordBatch | list, bad: list[int], faults: dict, first_row: int) -> pa.RecordBatch:
+    rows = [block[index] for index in bad] if isinstance(block, list) else block.take(pa.array(bad, pa.int64())).to_pylist()
+    return pa.RecordBatch.from_pydict(
+        {
+            "row_number": [first_row + index for index in bad],
+            "row": [as_json(row) for row in rows],
+            "problems": [as_json([problem._asdict() for problem in faults[index]]) for index in bad],
+        },
+        schema=QUARANTINE,
+    )
+
+
+def as_json(value) -> str:
+    try:
+        return json.dumps(value, default=str, allow_nan=False)
+    except ValueError:  # NaN and infinities, which JSON does not have
+        return json.dumps(without_nan(value), default=str)
+
+
+def without_nan(value):
+    if isinstance(value, dict):
+        return {key: without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_nan(inner) for inner in value]
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
