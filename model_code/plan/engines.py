@@ -1,0 +1,128 @@
+"""The two engines that need no compiler: numpy on a plan, and scikit-learn on the pipeline that no plan could express."""
+
+import json
+
+import joblib
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model_code.plan.compile import pipeline_answers, pipeline_matrix
+from model_code.plan.execute import answers
+from model_code.plan.format import Column
+from model_code.plan.read import decode
+from model_code.plan.rows import csv_rows, from_arrow, from_rows, json_lines_rows, json_rows
+from model_code.refusals import RowRefused
+
+
+class RowEngine:
+    """Reads every kind of body into rows; what scores them is the subclass's `_answers(columns, values, refusals)`."""
+
+    def json(self, body):
+        return self.rows(json_rows(body))
+
+    def json_lines(self, body):
+        return self.rows(json_lines_rows(body))
+
+    def csv(self, body, header):
+        return self.rows(csv_rows(self.columns, body, ignored=self.ignored, header=header))
+
+    def rows(self, rows):
+        columns = self._with_levels(lambda name: {row[name] for row in rows if isinstance(row, dict) and isinstance(row.get(name), str)})
+        values, _, refusals = from_rows(columns, rows, ignored=self.ignored)
+        return self._joined(columns, values, refusals)
+
+    def batch(self, batch):
+        columns = self._with_levels(lambda name: set(_texts(batch, name)))
+        values, _, refusals = from_arrow(columns, batch)
+        return self._joined(columns, values, refusals)
+
+    def _joined(self, columns, values, refused_before):
+        scores, refusals = self._answers(columns, values)
+        first = {refusal.row: refusal for refusal in [*refusals, *refused_before]}
+        scores[list(first)] = np.nan
+        return scores, [first[row] for row in sorted(first)]
+
+    def reply_json(self, body, threshold):
+        scores, refusals = self.json(body)
+        return reply(self.task, self.classes, scores, refusals, threshold), refusals
+
+
+def _texts(batch, name):
+    if name not in batch.schema.names:
+        return []
+    values = batch.column(batch.schema.get_field_index(name))
+    return [text for text in pc.unique(values).to_pylist() if isinstance(text, str)]
+
+
+class PlanEngine(RowEngine):
+    name = "numpy"
+
+    def __init__(self, data, ignored):
+        self.plan, self.ignored = decode(data), ignored
+        self.columns, self.classes, self.task = self.plan.columns, list(self.plan.classes), self.plan.task
+
+    def _with_levels(self, _):
+        return self.columns
+
+    def _answers(self, columns, values):
+        return answers(self.plan, values)
+
+
+class PipelineEngine(RowEngine):
+    """A category's levels are whatever the rows bring: the pipeline itself knows which are known."""
+
+    name = "scikit-learn"
+
+    def __init__(self, file, columns, ignored):
+        self.pipeline, self.ignored = joblib.load(file), ignored
+        self.columns = tuple(Column(column["name"], column["kind"]) for column in columns)
+        self.classes = [label.item() if isinstance(label, np.generic) else label for label in getattr(self.pipeline, "classes_", ())]
+        self.task = "classification" if self.classes else "regression"
+
+    def _with_levels(self, texts):
+        return tuple(Column(c.name, c.kind, tuple(sorted(texts(c.name)))) if c.kind == "category" else c for c in self.columns)
+
+    def _answers(self, columns, values):
+        """All rows at once, and one by one where scikit-learn refuses some of them."""
+        matrix = self._matrix(pipeline_matrix(columns, values))
+        try:
+            return self._predict(matrix), []
+        except ValueError:
+            return self._one_by_one(matrix)
+
+    def _matrix(self, matrix):
+        """A pipeline fitted on a data frame finds its columns by name; scikit-learn takes an Arrow table as one."""
+        if not hasattr(self.pipeline, "feature_names_in_"):
+            return matrix
+        return pa.table({c.name: pa.array(matrix[:, j].tolist(), from_pandas=True) for j, c in enumerate(self.columns)})
+
+    def _predict(self, matrix):
+        width = len(self.classes) or 1
+        return pipeline_answers(self.pipeline, matrix) if len(matrix) else np.zeros((0, width))
+
+    def _one_by_one(self, matrix):
+        scores, refusals = np.full((len(matrix), len(self.classes) or 1), np.nan), []
+        for row in range(len(matrix)):
+            try:
+                scores[row] = self._predict(matrix[row : row + 1])[0]
+            except ValueError as error:
+                refusals.append(RowRefused(row, None, f"scikit-learn refuses it: {error}"))
+        return scores, refusals
+
+
+def reply(task, classes, scores, refusals, threshold):
+    """The body that answers a request, in the shape of `domain/answers.py`; a refused row's entry says why."""
+    errors = {refusal.row: {"error": "row_refused", "message": str(refusal)} for refusal in refusals}
+    predictions = [errors.get(row) or _answer(task, classes, score, threshold) for row, score in enumerate(scores.tolist())]
+    return json.dumps({"predictions": predictions}, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _answer(task, classes, score, threshold):
+    if task == "regression":
+        return {"prediction": score[0], "probability": None}
+    if len(classes) == 2:
+        return {"prediction": score[1] >= threshold, "probability": score[1]}
+    best = max(range(len(score)), key=score.__getitem__)
+    shares = {str(label): share for label, share in zip(classes, score, strict=True)}
+    return {"prediction": classes[best], "probability": score[best], "probabilities": shares}

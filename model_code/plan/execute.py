@@ -1,0 +1,199 @@
+"""Runs a plan with numpy: what serves where no compiler was, and what the kernel is tested against.
+
+Every sum is made in a fixed order, so that a row's answer does not depend on the rows beside it.
+"""
+
+import numpy as np
+from scipy.special import expit
+
+from model_code.plan.format import Constant, Linear
+from model_code.refusals import RowRefused
+
+WALKS_AT_ONCE = 1 << 20  # (row, tree) pairs; bounds memory
+
+
+def answers(plan, columns):
+    """Columns in the plan's order (float64, or integer codes) -> ((n, width) float64, [RowRefused]); a refused row is NaN."""
+    rows = len(columns[0]) if columns else 0
+    found = {}  # row -> its refusal in the first column
+    with np.errstate(all="ignore"):
+        matrices = [features(plan, feature_set, columns, rows, found) for feature_set in plan.feature_sets]
+        parts = [_member(member, matrices[member.features]) for member in plan.members]
+    if len(parts) == 1:
+        total = parts[0]
+    else:
+        total = np.zeros((rows, plan.width))
+        for part in parts:
+            total = total + part
+        total = total / len(parts)
+    total = np.array(total)
+    total[list(found)] = np.nan
+    return total, [found[row] for row in sorted(found)]
+
+
+def features(plan, feature_set, columns, rows, found):
+    """The model's input, (rows, features); what may not be scored is put in `found`."""
+    x = np.zeros((rows, feature_set.width))
+    for number in feature_set.numbers:
+        name = plan.columns[number.column].name
+        x[:, number.feature] = _number(columns[number.column], number, name, found)
+    for coding in feature_set.codings:
+        codes = _codes(plan, coding, columns[coding.column], found)
+        table = np.zeros((len(coding.allowed), feature_set.width))
+        per_code = np.repeat(np.arange(len(coding.allowed)), np.diff(coding.starts))
+        table[per_code, coding.features] = coding.values
+        made = np.unique(coding.features)
+        x[:, made] = table[:, made][codes]
+    return x
+
+
+def _number(values, number, name, found):
+    x = np.asarray(values, np.float64)
+    for op, a, b in number.steps:
+        if op in ("finite", "present"):
+            bad = np.isinf(x) if op == "finite" else np.isnan(x)
+            for row in np.flatnonzero(bad):
+                what = f"found {float(values[row])!r}, allowed: a number that is finite as the model takes it"
+                _refuse(found, row, number.column, name, what if op == "finite" else "found no value, allowed: a number")
+        else:
+            x = STEP[op](x, a, b)
+    return x
+
+
+def _refuse(found, row, column, name, message):
+    row = int(row)
+    if row not in found or found[row].position > column:
+        found[row] = RowRefused(row, name, message)
+        found[row].position = column
+
+
+def _is(x, marker):
+    return np.isnan(x) if np.isnan(marker) else x == marker
+
+
+STEP = {
+    "replace": lambda x, a, b: np.where(_is(x, a), b, x),
+    "indicate": lambda x, a, b: _is(x, a).astype(np.float64),
+    "subtract": lambda x, a, b: x - a,
+    "divide": lambda x, a, b: x / a,
+    "multiply": lambda x, a, b: x * a,
+    "add": lambda x, a, b: x + a,
+    "clip": lambda x, a, b: np.clip(x, a, b),
+    "float32": lambda x, a, b: x.astype(np.float32).astype(np.float64),
+}
+
+
+def _codes(plan, coding, values, found):
+    codes, name = np.asarray(values), plan.columns[coding.column].name
+    missing, unknown = len(coding.allowed) - 2, len(coding.allowed) - 1
+    if coding.keys is not None:
+        for row in np.flatnonzero(np.isinf(codes)):
+            _refuse(found, row, coding.column, name, f"found {float(codes[row])!r}, allowed: a finite number")
+        place = np.searchsorted(coding.keys, codes)
+        known = np.append(coding.keys, np.nan)[place] == codes
+        codes = np.where(known, place, np.where(np.isnan(codes), missing, unknown))
+    for row in np.flatnonzero(~coding.allowed.astype(bool)[codes]):
+        what = "no value" if codes[row] == missing else "a value the model was not fitted on"
+        _refuse(found, row, coding.column, name, f"found {what}, allowed: the values it was fitted on")
+    return codes
+
+
+def _member(member, x):
+    model = member.model
+    if isinstance(model, Constant):
+        raw = np.broadcast_to(model.values, (len(x), len(model.values)))
+    elif isinstance(model, Linear):
+        raw = _linear(model, x)
+    else:
+        raw = _trees(model, x)
+    for link in member.links:
+        raw = LINK[link.op](raw, link.calibrators)
+    return raw
+
+
+def _linear(model, x):
+    raw = np.zeros((len(x), len(model.intercept)))
+    for j in range(x.shape[1]):
+        raw = raw + x[:, j, None] * model.coef[:, j]
+    return raw + model.intercept
+
+
+def _trees(trees, x):
+    block = max(1, WALKS_AT_ONCE // max(1, len(trees.roots)))
+    blocks = [_walk(trees, x[start : start + block]) for start in range(0, len(x), block)]
+    return np.concatenate(blocks) if blocks else np.zeros((0, len(trees.baseline)))
+
+
+def _walk(trees, x):
+    at = np.broadcast_to(trees.roots.astype(np.int64), (len(x), len(trees.roots))).copy()
+    row = np.arange(len(x))[:, None]
+    while (inner := trees.feature[at] >= 0).any():
+        value = x[row, np.where(inner, trees.feature[at], 0)] if x.shape[1] else np.zeros(at.shape)
+        left = np.where(np.isnan(value), trees.missing_left[at] != 0, value <= trees.threshold[at])
+        sets = trees.category_set[at]
+        categorical = inner & (sets >= 0) & ~np.isnan(value)
+        if categorical.any():
+            left[categorical] = _in_set(trees.sets, sets[categorical], value[categorical])
+        at = np.where(inner, np.where(left, trees.left[at], trees.right[at]), at)
+    leaf = trees.left[at]
+    return _summed(trees, trees.values.reshape(-1, trees.leaf_width)[leaf]) / trees.divisor
+
+
+def _in_set(sets, index, value):
+    """A value outside 0..255 is in no set."""
+    category = np.where((value >= 0) & (value < 256), value, 0).astype(np.int64)
+    word = sets.reshape(-1, 8)[index, category // 32]
+    return ((word >> (category % 32).astype(np.uint32)) & 1).astype(bool) & (value >= 0) & (value < 256)
+
+
+def _summed(trees, leaves):
+    """(n, trees, leaf_width) added to the baseline one tree after the other: accumulate never pairs its terms."""
+    outputs = len(trees.baseline)
+    if trees.leaf_width == 1:
+        # tree t adds to output t % outputs
+        leaves = leaves[:, :, 0].reshape(len(leaves), -1, outputs)
+    first = np.broadcast_to(trees.baseline, (len(leaves), 1, outputs))
+    return np.add.accumulate(np.concatenate([first, leaves], axis=1), axis=1)[:, -1]
+
+
+def _pair(one):
+    return np.column_stack([1 - one[:, 0], one[:, 0]])
+
+
+def _softmax(raw, by_rows):
+    """scikit-learn's softmax; the order of its sum is the memory order of the matrix it was given."""
+    powers = np.exp(raw - raw.max(axis=1, keepdims=True))
+    return powers / (_sum_by_rows(powers) if by_rows else np.add.accumulate(powers, axis=1)[:, -1:])
+
+
+def _sum_by_rows(matrix):
+    return np.sum(np.ascontiguousarray(matrix), axis=1, keepdims=True)
+
+
+def _calibrate(raw, calibrators):
+    each = np.column_stack([_calibrated(raw[:, k], calibrator) for k, calibrator in enumerate(calibrators)])
+    if len(calibrators) == 1:
+        answer = _pair(each)
+    else:
+        total = _sum_by_rows(each)
+        answer = np.where(total != 0, each / total, 1 / len(calibrators))
+    return np.where((answer > 1.0) & (answer <= 1.0 + 1e-5), 1.0, answer)
+
+
+def _calibrated(raw, calibrator):
+    if calibrator.kind == "sigmoid":
+        return expit(calibrator.x[0] * raw + calibrator.y[0])
+    if len(calibrator.x) == 1:
+        return np.full(len(raw), calibrator.y[0])
+    return np.interp(np.clip(raw, calibrator.x[0], calibrator.x[-1]), calibrator.x, calibrator.y)
+
+
+LINK = {
+    "expit": lambda raw, _: _pair(expit(raw)),
+    "expit_double": lambda raw, _: _pair(expit(2 * raw)),
+    "softmax_by_rows": lambda raw, _: _softmax(raw, by_rows=True),
+    "softmax_by_columns": lambda raw, _: _softmax(raw, by_rows=False),
+    "exp": lambda raw, _: np.exp(raw),
+    "second": lambda raw, _: raw[:, 1:2],
+    "calibrate": _calibrate,
+}

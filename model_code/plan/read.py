@@ -1,0 +1,230 @@
+"""Reads a plan file and checks all of it, so that neither executor meets an index out of its array or a tree that loops."""
+
+import hashlib
+import json
+import struct
+
+import numpy as np
+
+from model_code.plan.format import (
+    CALIBRATORS,
+    CATEGORY_WORDS,
+    HEADER,
+    KINDS,
+    LINKS,
+    MAGIC,
+    STEPS,
+    TASKS,
+    TREE_ARRAYS,
+    VERSION,
+    Calibrator,
+    Coding,
+    Column,
+    Constant,
+    FeatureSet,
+    Linear,
+    Link,
+    Member,
+    NumberFeature,
+    Plan,
+    Trees,
+)
+from model_code.refusals import PlanCorrupt
+
+
+def decode(data):
+    """bytes -> Plan; PlanCorrupt says what is wrong with them."""
+    if len(data) < HEADER.size:
+        raise PlanCorrupt(f"a plan has a header of {HEADER.size} bytes, found {len(data)} bytes")
+    magic, version, length, digest = HEADER.unpack_from(data)
+    body = bytes(data[HEADER.size :])
+    _need(magic == MAGIC, f"a plan begins with {MAGIC!r}, found {magic!r}")
+    _need(version == VERSION, f"this program reads plan version {VERSION}, found {version}: compile the model again")
+    _need(length == len(body), f"the header promises {length} bytes, found {len(body)}")
+    _need(hashlib.sha256(body).digest() == digest, "the bytes of the plan do not match their sha256")
+    reader = _Reader(body)
+    plan = _plan(reader)
+    _need(reader.at == len(body), f"{len(body) - reader.at} bytes left over after the plan")
+    return plan
+
+
+def _need(holds, message):
+    if not holds:
+        raise PlanCorrupt(message)
+
+
+class _Reader:
+    """Takes typed values off the front of the bytes; refuses to read past their end."""
+
+    def __init__(self, data):
+        self.data, self.at = data, 0
+
+    def take(self, size):
+        _need(size <= len(self.data) - self.at, f"cut off at byte {self.at}: {size} more bytes were to come")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def u8(self):
+        return self.take(1)[0]
+
+    def u32(self):
+        return struct.unpack("<I", self.take(4))[0]
+
+    def f64(self):
+        return struct.unpack("<d", self.take(8))[0]
+
+    def string(self):
+        try:
+            return self.take(self.u32()).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise PlanCorrupt(f"a name before byte {self.at} is not UTF-8") from error
+
+    def many(self, read, *arguments):
+        count = self.u32()
+        _need(count <= len(self.data) - self.at, f"cut off at byte {self.at}: {count} items were to come")
+        return tuple(read(*arguments) for _ in range(count))
+
+    def array(self, dtype):
+        dtype = np.dtype(dtype)
+        return np.frombuffer(self.take(self.u32() * dtype.itemsize), dtype)
+
+    def one_of(self, names):
+        index = self.u8()
+        _need(index < len(names), f"found choice {index} before byte {self.at}, allowed 0 to {len(names) - 1}: {', '.join(names)}")
+        return names[index]
+
+
+def _plan(reader):
+    task = reader.one_of(TASKS)
+    try:
+        classes = tuple(json.loads(text) for text in reader.many(reader.string))
+    except json.JSONDecodeError as error:
+        raise PlanCorrupt(f"a class label is not JSON: {error}") from error
+    columns = reader.many(_column, reader)
+    _need(len({column.name for column in columns}) == len(columns), "a column is named twice")
+    feature_sets = reader.many(_features, reader, columns)
+    plan = Plan(task, classes, columns, feature_sets, ())
+    _need((task == "classification") == bool(classes), f"{task} with {len(classes)} classes")
+    members = reader.many(_member, reader, feature_sets, plan.width)
+    _need(bool(members), "no model in the plan")
+    return Plan(task, classes, columns, feature_sets, members)
+
+
+def _column(reader):
+    name, kind, levels = reader.string(), reader.one_of(KINDS), reader.many(reader.string)
+    _need(not levels or kind == "category", f"column {name!r} is a {kind} and has levels")
+    _need(len(set(levels)) == len(levels), f"column {name!r} has a level twice")
+    return Column(name, kind, levels)
+
+
+def _features(reader, columns):
+    width = reader.u32()
+    numbers = reader.many(_number, reader, columns)
+    codings = reader.many(_coding, reader, columns, width)
+    made = [np.array([number.feature for number in numbers], "u4")] + [np.unique(coding.features) for coding in codings]
+    made = np.concatenate(made)
+    _need(len(made) == len(np.unique(made)) and (made < width).all(), "a feature is made twice or is beyond the width")
+    return FeatureSet(width, numbers, codings)
+
+
+def _number(reader, columns):
+    feature, column = reader.u32(), reader.u32()
+    _need(column < len(columns) and columns[column].kind == "number", f"feature {feature} needs a number column, found {column}")
+    return NumberFeature(feature, column, reader.many(_step, reader))
+
+
+def _step(reader):
+    return reader.one_of(STEPS), reader.f64(), reader.f64()
+
+
+def _coding(reader, columns, width):
+    column, has_keys = reader.u32(), reader.u8()
+    _need(column < len(columns), f"a coding of column {column} of {len(columns)}")
+    keys, starts, features, values, allowed = (reader.array(dtype) for dtype in ("<f8", "<u4", "<u4", "<f8", "u1"))
+    is_number = columns[column].kind == "number"
+    _need(has_keys == is_number and (is_number or not keys.size), f"column {columns[column].name!r} is coded as another kind")
+    _need(not np.isnan(keys).any() and (np.diff(keys) > 0).all(), "the keys of a coding do not ascend")
+    codes = len(keys) + 2 if is_number else columns[column].codes
+    _need(len(starts) == codes + 1 and len(allowed) == codes, f"a coding of {codes} codes has {len(starts)} starts")
+    _need(starts[0] == 0 and starts[-1] == len(features) == len(values), "a coding does not cover its values")
+    _need((starts[1:] >= starts[:-1]).all() and (features < width).all(), "a coding reaches outside its values")
+    return Coding(column, keys if is_number else None, starts, features, values, allowed)
+
+
+def _member(reader, feature_sets, width):
+    index = reader.u32()
+    _need(index < len(feature_sets), f"a model on feature set {index} of {len(feature_sets)}")
+    features = feature_sets[index].width
+    kind = reader.one_of(("constant", "linear", "trees"))
+    model, outputs = {"constant": _constant, "linear": _linear, "trees": _trees}[kind](reader, features)
+    links = reader.many(_link, reader)
+    for link in links:
+        outputs = _outputs_after(link, outputs)
+    _need(outputs == width, f"a model gives {outputs} outputs, the plan {width}")
+    return Member(index, model, links)
+
+
+def _constant(reader, _):
+    values = reader.array("<f8")
+    return Constant(values), len(values)
+
+
+def _linear(reader, features):
+    coef, intercept = reader.array("<f8"), reader.array("<f8")
+    _need(len(coef) == len(intercept) * features, f"{len(coef)} coefficients for {len(intercept)} outputs of {features} features")
+    return Linear(coef.reshape(len(intercept), features), intercept), len(intercept)
+
+
+def _trees(reader, features):
+    baseline, divisor, leaf_width = reader.array("<f8"), reader.f64(), reader.u32()
+    trees = Trees(baseline, divisor, leaf_width, **{name: reader.array(dtype) for name, dtype in TREE_ARRAYS})
+    nodes, outputs = len(trees.feature), len(baseline)
+    _need(outputs > 0 and leaf_width in (1, outputs), f"leaves of {leaf_width} values for {outputs} outputs")
+    same = all(len(getattr(trees, name)) == nodes for name in ("threshold", "left", "right", "missing_left", "category_set"))
+    _need(same, "the arrays of the trees differ in length")
+    _need((trees.roots < nodes).all() and (np.diff(trees.roots.astype(np.int64)) > 0).all(), "a root is outside the trees")
+    _need(len(trees.values) % leaf_width == 0 and len(trees.sets) % CATEGORY_WORDS == 0, "leaf values or category sets are cut off")
+    _check_nodes(trees, features)
+    return trees, outputs
+
+
+def _check_nodes(trees, features):
+    """Children come after their parent, inside the same tree, and have no other: so every walk ends."""
+    here = np.arange(len(trees.feature))
+    leaf = trees.feature < 0
+    ends = np.append(trees.roots[1:], len(here))
+    end = ends[np.searchsorted(trees.roots, here, side="right") - 1] if len(trees.roots) else np.zeros(len(here))
+    inner, after, before = ~leaf, here, end
+    for child in (trees.left, trees.right):
+        _need((child[inner] > after[inner]).all() and (child[inner] < before[inner]).all(), "a node's child is outside its tree")
+    children = np.concatenate([trees.left[inner], trees.right[inner], trees.roots])
+    _need(np.array_equal(np.sort(children), here), "a node that is no tree's or two parents'")
+    _need((trees.left[leaf] < len(trees.values) // trees.leaf_width).all(), "a leaf without a value")
+    _need((trees.feature[inner] < features).all(), "a node on a feature that is not there")
+    _need((trees.category_set[inner] < len(trees.sets) // CATEGORY_WORDS).all(), "a node on a category set that is not there")
+
+
+def _link(reader):
+    return Link(reader.one_of(LINKS), reader.many(_calibrator, reader))
+
+
+def _calibrator(reader):
+    kind, x, y = reader.one_of(CALIBRATORS), reader.array("<f8"), reader.array("<f8")
+    _need(len(x) == len(y) > 0 and (kind == "isotonic" or len(x) == 1), f"a {kind} calibrator of {len(x)} and {len(y)} values")
+    _need(not np.isnan(x).any() and (kind == "sigmoid" or (np.diff(x) > 0).all()), f"the points of a {kind} calibrator do not ascend")
+    return Calibrator(kind, x, y)
+
+
+def _outputs_after(link, outputs):
+    count = len(link.calibrators)
+    _need((count > 0) == (link.op == "calibrate"), f"{count} calibrators at a {link.op}")
+    if link.op == "calibrate":
+        _need(count == outputs, f"{count} calibrators for {outputs} outputs")
+        return 2 if count == 1 else count
+    if link.op in ("expit", "expit_double"):
+        _need(outputs == 1, f"{link.op} of {outputs} outputs")
+        return 2
+    if link.op == "second":
+        _need(outputs == 2, f"the second of {outputs} outputs")
+        return 1
+    return outputs

@@ -1,0 +1,84 @@
+"""One seam for all who score: the kernel where it is built, else numpy on the same plan, else scikit-learn where no plan could be.
+
+The three give the same answers at different speeds. Scores are (rows, classes) float64, for a regression (rows, 1).
+"""
+
+import json
+from pathlib import Path
+
+PLAN_FILE, MODEL_FILE, COLUMNS_FILE = "plan.bin", "model.joblib", "columns.json"
+ENGINES = ("kernel", "numpy", "scikit-learn")
+
+
+def load_scorer(folder, *, columns=None, ignored=(), engine=None):
+    """The folder of `plan.bin` and/or `model.joblib` -> Scorer.
+
+    `columns`, or a file `columns.json` in the folder, [{"name", "kind"}] in the order the pipeline was fitted, is needed only
+    where there is no plan. `ignored` names what rows may carry without its being read. `engine` forces one of ENGINES.
+    """
+    folder, ignored = Path(folder), tuple(ignored)
+    has_plan = (folder / PLAN_FILE).exists()
+    if engine == "scikit-learn" or (engine is None and not has_plan):
+        # imported only here: a server on the kernel starts without numpy and scikit-learn
+        from model_code.plan.engines import PipelineEngine
+
+        columns = json.loads((folder / COLUMNS_FILE).read_text()) if columns is None else columns
+        return Scorer(PipelineEngine(folder / MODEL_FILE, columns, ignored))
+    data = (folder / PLAN_FILE).read_bytes()
+    if engine != "numpy":
+        from model_code.kernel import KernelEngine
+
+        if KernelEngine is not None:
+            return Scorer(KernelEngine(data, ignored))
+        if engine == "kernel":
+            raise FileNotFoundError("the kernel is not built: run python -m model_code.kernel.build")
+    from model_code.plan.engines import PlanEngine
+
+    return Scorer(PlanEngine(data, ignored))
+
+
+class Scorer:
+    """Scores bodies, rows and batches. The first refused row raises RowRefused, unless the caller gives a list of `refusals` to
+    add all of them to: then a refused row's scores are NaN and its entry in a reply is {"error": "row_refused", "message"}."""
+
+    def __init__(self, engine):
+        self.engine = engine.name
+        self.columns = [{"name": column.name, "kind": column.kind} for column in engine.columns]
+        self.classes, self.task = list(engine.classes), engine.task
+        self._engine = engine
+
+    def score_json(self, body, *, threshold=0.5, refusals=None):
+        """{"instances": [...]} as bytes -> {"predictions": [{prediction, probability, probabilities?}, ...]} as bytes.
+
+        With two classes the probability is that of the second, and the prediction true from `threshold` on.
+        """
+        return _kept(self._engine.reply_json(body, threshold), refusals)
+
+    def score_rows(self, rows, *, refusals=None):
+        """[{column: value}] -> scores; None, NaN and no entry are missing."""
+        return _kept(self._engine.rows(rows), refusals)
+
+    def score_batch(self, batch, *, refusals=None):
+        """pyarrow RecordBatch -> scores. A column that it lacks is missing in every row, one of no use is not read."""
+        return _kept(self._engine.batch(batch), refusals)
+
+    def score_json_body(self, body, *, refusals=None):
+        """{"instances": [...]} as bytes -> scores."""
+        return _kept(self._engine.json(body), refusals)
+
+    def score_json_lines(self, body, *, refusals=None):
+        """One JSON object a line -> scores."""
+        return _kept(self._engine.json_lines(body), refusals)
+
+    def score_csv(self, body, *, header=False, refusals=None):
+        """CSV in the order of the columns, or in any order under a header -> scores."""
+        return _kept(self._engine.csv(body, header), refusals)
+
+
+def _kept(result, refusals):
+    answer, refused = result
+    if refusals is not None:
+        refusals.extend(refused)
+    elif refused:
+        raise refused[0]
+    return answer
