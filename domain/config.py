@@ -150,6 +150,7 @@ class Usage:
     batch_runs: float = setting(None, "batch runs a month; left out: as scheduled", least=0.0, most=3000.0)
     rows_per_batch: int = setting(None, "rows scored by one batch run", least=0, most=10**10)
     batch_rows_per_second: float = setting(None, "rows one machine scores in a second", least=1.0, most=10_000_000.0)
+    start_minutes: float = setting(None, "billed minutes that each machine of a job needs to start and stop", least=0.0, most=60.0)
     written_rows_per_second: float = setting(None, "rows one write_results function stores in a second", least=1.0, most=100_000.0)
     function_ms: float = setting(None, "how long any other function runs, in milliseconds", least=1.0, most=900_000.0)
     metrics: int = setting(None, "custom metrics the functions write", least=0, most=100_000)
@@ -164,6 +165,7 @@ class Target:
 
     account: str = setting("", "AWS account; empty takes the caller's", pattern=r"|\d{12}")
     region: str = setting("us-east-1", "AWS region", pattern=r"[a-z]{2}(-[a-z]+)+-\d")
+    keep_data: bool = setting(True, "the lake, the tables and the images outlive their deleted stack")
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,8 @@ def of_stage(document: dict, stage: str) -> Config:
     if not sections["benchmarks"].metric:
         metric = METRICS[sections["project"].task][0]
         sections["benchmarks"] = dataclasses.replace(sections["benchmarks"], metric=metric)
-    target = Target(**{key: override[key] for key in ("account", "region") if key in override})
+    own = Target.__dataclass_fields__
+    target = Target(keep_data=False) if stage == LOCAL else Target(**{key: override[key] for key in own if key in override})
     return Config(stage=stage, target=target, **sections)
 
 
