@@ -1,0 +1,154 @@
+"""SageMaker in MiniStack: the one place that joins `local.sagemaker` to the gateway's routing, state and IAM."""
+import asyncio
+import json
+import logging
+import os
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import unquote
+
+from local.ministack import sagemaker_cloudformation, sagemaker_iam, sagemaker_states
+from local.sagemaker import api, runtime
+from local.sagemaker.engine import Cloud, Engine
+from local.sagemaker.errors import SageMakerError
+from ministack.core.responses import get_account_id, get_region, request_scope
+
+NAME = "sagemaker"
+HOOKS = (
+    "ministack.app:SERVICE_REGISTRY", "ministack.app:SERVICE_HANDLERS", "ministack.app:_loaded_modules",
+    "ministack.app:_lazy_handler", "ministack.app:_state_map", "ministack.core.responses:request_scope",
+    "ministack.core.router:SERVICE_PATTERNS", "ministack.core.router:extract_access_key_id",
+    "ministack.services.eventbridge:_put_events", "ministack.services.cloudwatch:record_metric",
+    *sagemaker_iam.HOOKS, *sagemaker_cloudformation.HOOKS, *sagemaker_states.HOOKS)
+log = logging.getLogger(NAME)
+_engines: dict[tuple[str, str], Engine] = {}
+_making_engines = threading.Lock()
+
+
+def register() -> None:
+    """Put SageMaker into MiniStack's registries; before `ministack.app.main()`."""
+    import ministack.app as app
+    from ministack.core import iam_actions, router
+    module = sys.modules[__name__]
+    app._loaded_modules[NAME] = sys.modules[f"ministack.services.{NAME}"] = module
+    app.SERVICE_REGISTRY[NAME] = {"module": NAME}
+    app.SERVICE_HANDLERS[NAME] = app._lazy_handler(NAME)
+    app._state_map[NAME] = NAME
+    router.SERVICE_PATTERNS[NAME] = {"target_prefixes": ["SageMaker."], "host_patterns": [r"sagemaker\."]}
+    iam_actions.SERVICE_TO_IAM_NAMESPACE[NAME] = NAME
+    sagemaker_iam.register()
+    sagemaker_cloudformation.register(call)
+    sagemaker_states.register(call, current_engine)
+
+
+def current_engine() -> Engine:
+    """The engine of the request's account and region."""
+    return engine_of(get_account_id(), get_region())
+
+
+def engine_of(account: str, region: str) -> Engine:
+    with _making_engines:
+        if (account, region) not in _engines:
+            engine = _engines[account, region] = make_engine(account, region)
+            api.start(engine)
+        return _engines[account, region]
+
+
+def make_engine(account: str, region: str) -> Engine:
+    state = Path(os.environ.get("FAIRWAY_STATE_DIR", "var/local")).resolve()
+    images = Path(os.environ.get("FAIRWAY_IMAGES", state / "images")).resolve()
+    cloud = Cloud(
+        account=account, region=region, endpoint_url=f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}",
+        credentials=scoped(account, region, sagemaker_iam.role_session),
+        role_problem=scoped(account, region, sagemaker_iam.role_problem),
+        emit=scoped(account, region, put_event), metric=scoped(account, region, put_metric))
+    return Engine(cloud, work=state / "sagemaker" / f"{account}-{region}", images=images,
+                  python=os.environ.get("FAIRWAY_IMAGE_PYTHON", sys.executable))
+
+
+def scoped(account: str, region: str, function):
+    """The engine's threads have no request, so what they call is told for which account and region it acts."""
+    def in_scope(*arguments):
+        with request_scope(account, region):
+            return function(*arguments)
+    return in_scope
+
+
+def put_event(detail_type: str, detail: dict, resources: list[str]) -> None:
+    from ministack.services import eventbridge
+    eventbridge._put_events({"Entries": [{"Source": "aws.sagemaker", "DetailType": detail_type, "Resources": resources,
+                                          "Detail": json.dumps(detail)}]}, allow_aws_source=True)
+
+
+def put_metric(namespace: str, name: str, value: float, unit: str, dimensions: dict) -> None:
+    from ministack.services import cloudwatch
+    cloudwatch.record_metric(namespace, name, value, unit, dimensions)
+
+
+def call(operation: str, request: dict) -> dict:
+    """An operation of the control plane for the account and region in scope."""
+    return api.call(current_engine(), operation, request)
+
+
+# MiniStack's contract for a service module: handle_request, get_state, load_persisted_state, reset.
+
+async def handle_request(method: str, path: str, headers: dict, body: bytes, query_params: dict):
+    headers = {name.lower(): value for name, value in headers.items()}
+    body = body.encode() if isinstance(body, str) else body or b""
+    if path.startswith("/endpoints/"):
+        return await asyncio.to_thread(answer_runtime, method, path, headers, body)
+    return await asyncio.to_thread(answer_control, headers, body)
+
+
+def answer_control(headers: dict, body: bytes):
+    operation = headers.get("x-amz-target", "").removeprefix("SageMaker.")
+    try:
+        request = json.loads(body or b"{}")
+        sagemaker_iam.check_passed(operation, request, headers)
+        return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(call(operation, request)).encode()
+    except SageMakerError as error:
+        return error.status, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": error.code}, json.dumps(
+            {"__type": error.code, "message": error.message, "Message": error.message}).encode()
+
+
+def answer_runtime(method: str, path: str, headers: dict, body: bytes):
+    """Header names are in lower case: MiniStack rewrites a `Content-Type` to the control plane's own."""
+    try:
+        name, _, action = unquote(path.removeprefix("/endpoints/")).partition("/")
+        if (method, action) != ("POST", "invocations"):
+            raise SageMakerError("ValidationError", f"{method} {action} is not simulated. Use InvokeEndpoint.")
+        answered, answer = runtime.invoke(current_engine(), name, headers, body)
+        return 200, answered, answer
+    except SageMakerError as error:
+        return error.status, {"content-type": "application/json", "x-amzn-errortype": error.code}, runtime.error_body(error)
+
+
+def get_state() -> dict:
+    return {"\x00".join(scope): engine.store.snapshot() for scope, engine in list(_engines.items())}
+
+
+def load_persisted_state(data: dict) -> None:
+    for scope, snapshot in data.items():
+        engine = engine_of(*scope.split("\x00"))
+        engine.store.restore(snapshot)
+        threading.Thread(target=resume, args=(engine,), daemon=True, name="sagemaker-resume").start()
+
+
+def resume(engine: Engine) -> None:
+    """Servers read their models from S3, which is this very gateway, so first it must answer."""
+    port = int(engine.cloud.endpoint_url.rpartition(":")[2])
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                break
+        time.sleep(0.1)
+    api.resume(engine)
+
+
+def reset() -> None:
+    for engine in list(_engines.values()):
+        api.shut_down(engine)
+    _engines.clear()

@@ -1,0 +1,119 @@
+"""Who may do what in SageMaker: actions and ARNs for MiniStack's IAM, role sessions for jobs, and iam:PassRole."""
+import json
+import re
+from urllib.parse import unquote
+
+from local.sagemaker.errors import SageMakerError
+from local.sagemaker.kinds import KINDS
+from ministack.core.responses import get_account_id, get_region
+
+HOOKS = (
+    "ministack.core.iam_actions:SERVICE_TO_IAM_NAMESPACE", "ministack.core.iam_actions:extract_iam_action",
+    "ministack.core.iam_actions:extract_resource_arn", "ministack.core.iam_evaluator:enforce",
+    "ministack.core.lambda_runtime:execution_credentials", "ministack.services.iam:_roles", "ministack.app:AUTH")
+NAME = "sagemaker"
+RUNTIME_ACTIONS = {"invocations": "InvokeEndpoint", "async-invocations": "InvokeEndpointAsync",
+                   "invocations-response-stream": "InvokeEndpointWithResponseStream"}
+PRINCIPAL = "sagemaker.amazonaws.com"
+
+
+def register() -> None:
+    """Teach MiniStack's IAM the actions and resources of SageMaker; all else is as it was."""
+    from ministack.core import iam_actions
+    action_of, arn_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
+
+    def extract_iam_action(service, method, path, headers, body, query_params):
+        if service == NAME and path.startswith("/endpoints/"):
+            return f"sagemaker:{RUNTIME_ACTIONS.get(path.rpartition('/')[2], 'InvokeEndpoint')}"
+        return action_of(service, method, path, headers, body, query_params)
+
+    def extract_resource_arn(service, method, path, headers, body, query_params, region, account_id):
+        if service != NAME:
+            return arn_of(service, method, path, headers, body, query_params, region, account_id)
+        if path.startswith("/endpoints/"):
+            return f"arn:aws:sagemaker:{region}:{account_id}:endpoint/{unquote(path).split('/')[2]}"
+        return resource_of(headers.get("x-amz-target", "").rpartition(".")[2], as_json(body), region, account_id)
+
+    iam_actions.extract_iam_action, iam_actions.extract_resource_arn = extract_iam_action, extract_resource_arn
+
+
+def as_json(body) -> dict:
+    try:
+        value = json.loads(body or b"{}")
+        return value if isinstance(value, dict) else {}
+    except ValueError:
+        return {}
+
+
+def resource_of(operation: str, request: dict, region: str, account: str) -> str:
+    """The ARN that an operation is authorised on, or `*` where IAM knows none."""
+    if operation.endswith("Tags"):
+        return request.get("ResourceArn", "*")
+    kind = re.sub("^(Create|Describe|Delete|Update|Stop)", "", operation).removesuffix("WeightsAndCapacities")
+    name = request.get(f"{kind}Name") or request.get(f"{kind}Arn")
+    if kind == "ModelPackage" and not name:
+        kind, name = "ModelPackageGroup", request.get("ModelPackageGroupName")
+    if operation.startswith("List") or kind not in KINDS or not name:
+        return "*"
+    return name if name.startswith("arn:") else f"arn:aws:sagemaker:{region}:{account}:{KINDS[kind].resource}/{name}"
+
+
+def checks(operation: str, request: dict) -> list[tuple[str, str, str, dict]]:
+    """(service, action, ARN, condition keys) of everything an operation needs, as the Service Authorization Reference has it."""
+    region, account = get_region(), get_account_id()
+    found = [(NAME, f"sagemaker:{operation}", resource_of(operation, request, region, account), {})]
+    if operation in ("CreateEndpoint", "UpdateEndpoint") and "EndpointConfigName" in request:
+        config = resource_of("CreateEndpointConfig", request, region, account)
+        found.append((NAME, f"sagemaker:{operation}", config, {}))
+    return found + passed_roles(request)
+
+
+def passed_roles(request: dict) -> list[tuple[str, str, str, dict]]:
+    return [("iam", "iam:PassRole", request[member], {"iam:PassedToService": PRINCIPAL})
+            for member in ("RoleArn", "ExecutionRoleArn") if isinstance(request.get(member), str)]
+
+
+def check_passed(operation: str, request: dict, headers: dict) -> None:
+    """What MiniStack's own check of a request leaves out: further resources and the role it passes."""
+    from ministack.core.router import extract_access_key_id
+    from ministack import app
+    if app.AUTH and operation.startswith(("Create", "Update")):
+        enforce(extract_access_key_id(headers, {}), checks(operation, request)[1:])
+
+
+def enforce(access_key: str, needed: list[tuple[str, str, str, dict]]) -> None:
+    """Raise AccessDeniedException, as SageMaker words it, for the first thing that the caller may not do."""
+    from ministack.core.iam_evaluator import enforce as denial_of
+    for service, action, arn, context in needed:
+        denied = denial_of(access_key, action, service, get_region(), resource_arn=arn, service_context=context)
+        if denied:
+            raise SageMakerError("AccessDeniedException", f"User: {getattr(denied, 'principal_arn', access_key)} is not "
+                                 f"authorized to perform: {action} on resource: {arn} because no identity-based policy "
+                                 f"allows the {action} action")
+
+
+def enforce_as_role(role_arn: str, session: str, operation: str, request: dict) -> None:
+    """The same for a call that Step Functions makes as a state machine's role."""
+    from ministack import app
+    if app.AUTH:
+        enforce(role_session(role_arn, session)["AWS_ACCESS_KEY_ID"], checks(operation, request))
+
+
+def role_session(role_arn: str, session: str) -> dict[str, str]:
+    """Credentials of a role session; the account's own when IAM is not enforced."""
+    from ministack.core import lambda_runtime
+    arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{session}"
+    return lambda_runtime.execution_credentials({"FunctionArn": arn, "FunctionName": session, "Role": role_arn})
+
+
+def role_problem(role_arn: str) -> str | None:
+    """Why SageMaker may not assume a role; only where IAM is enforced."""
+    from ministack import app
+    from ministack.services import iam
+    if not app.AUTH:
+        return None
+    role = iam._roles.get(role_arn.rpartition("/")[2])
+    if role is None:
+        return "the role does not exist"
+    trust = role.get("AssumeRolePolicyDocument", "")
+    return None if PRINCIPAL in (trust if isinstance(trust, str) else json.dumps(trust)) else "its trust policy does not"

@@ -1,0 +1,22 @@
+"""The errors the service answers with, worded as SageMaker words them."""
+
+
+class SageMakerError(Exception):
+    """An API error: `code` as botocore names it, the message, and the HTTP status."""
+
+    def __init__(self, code: str, message: str, status: int = 400, **members):
+        super().__init__(message)
+        self.code, self.message, self.status, self.members = code, message, status, members
+
+
+class JobFailed(Exception):
+    """A job cannot go on; the text becomes its FailureReason."""
+
+
+def invalid(message: str) -> SageMakerError:
+    return SageMakerError("ValidationException", message)
+
+
+def not_simulated(what: str, instead: str) -> SageMakerError:
+    """For what the real service offers and this one does not: refused, never ignored."""
+    return invalid(f"{what} is not simulated by the local SageMaker. {instead}")

@@ -1,0 +1,169 @@
+"""Processing jobs: inputs in, one container per instance, outputs back at the end or as they are written."""
+import shutil
+import threading
+import time
+from pathlib import Path
+
+from local.sagemaker import jobs, resources
+from local.sagemaker.container import path_inside
+from local.sagemaker.engine import Engine, write_json
+from local.sagemaker.errors import JobFailed, invalid, not_simulated
+from local.sagemaker.jobs import Stopped
+from local.sagemaker.logs import LogStream
+from local.sagemaker.s3_io import upload
+from local.sagemaker.training import fill, host_names, mark
+
+KIND = "ProcessingJob"
+LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
+FOLDER = "/opt/ml/processing"
+CONTINUOUS_EVERY_S = 1
+
+
+def create(engine: Engine, request: dict) -> dict:
+    check(engine, request)
+    record = resources.create(engine, KIND, request, ProcessingJobStatus="InProgress", LastModifiedTime=time.time())
+    resources.announce(engine, KIND, record)
+    return jobs.launch(engine, KIND, record, lambda stop: run(engine, record, stop))
+
+
+def check(engine: Engine, request: dict) -> None:
+    jobs.refuse(request, ("ExperimentConfig",), "CreateProcessingJob")
+    if "RoleArn" not in request:
+        raise invalid("RoleArn is required")
+    for item in request.get("ProcessingInputs", []):
+        check_input(item)
+    for item in outputs(request):
+        if "S3Output" not in item or item.get("AppManaged"):
+            raise not_simulated(f"Processing output {item['OutputName']} without S3Output or managed by the application",
+                                "Use S3Output.")
+        check_folder(item["OutputName"], item["S3Output"].get("LocalPath"))
+    engine.image(request["AppSpecification"]["ImageUri"])
+    engine.check_role(request["RoleArn"])
+
+
+def check_input(item: dict) -> None:
+    name, source = item["InputName"], item.get("S3Input")
+    if source is None or item.get("AppManaged"):
+        raise not_simulated(f"Processing input {name} without S3Input or managed by the application", "Use S3Input.")
+    if source.get("S3InputMode", "File") != "File":
+        raise not_simulated(f"S3InputMode {source['S3InputMode']} of processing input {name}", "Use File.")
+    if source.get("S3CompressionType", "None") != "None":
+        raise not_simulated(f"S3CompressionType of processing input {name}", "Decompress in the container.")
+    check_folder(name, source.get("LocalPath"))
+
+
+def check_folder(name: str, local_path: str | None) -> None:
+    if local_path is None or not (local_path == FOLDER or local_path.startswith(FOLDER + "/")):
+        raise invalid(f"LocalPath {local_path!r} of {name} must be {FOLDER} or a folder below it.")
+
+
+def run(engine: Engine, record: dict, stop: threading.Event) -> None:
+    name, role = record["ProcessingJobName"], record["RoleArn"]
+    work = engine.workspace(KIND, name)
+    try:
+        s3 = engine.client("s3", role, name)
+        hosts = host_names(record["ProcessingResources"]["ClusterConfig"]["InstanceCount"])
+        folders = [prepare(work / host, record, host, hosts) for host in hosts]
+        for item in record.get("ProcessingInputs", []):
+            source = item["S3Input"]
+            fill(s3, [path_inside(source["LocalPath"], folder) for folder in folders], uri=source["S3Uri"],
+                 kind=source["S3DataType"], distribution=source.get("S3DataDistributionType"), role_arn=role)
+        if stop.is_set():
+            raise Stopped()
+        engine.store.update(KIND, name, ProcessingStartTime=time.time())
+        process(engine, record, folders, hosts, s3, stop)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def process(engine: Engine, record: dict, folders: list[Path], hosts: list[str], s3, stop: threading.Event) -> None:
+    name, role = record["ProcessingJobName"], record["RoleArn"]
+    logs = [LogStream(engine.client("logs", role, name), LOG_GROUP, f"{name}/{host}-{int(time.time())}")
+            for host in hosts]
+    sending = Outputs(s3, record, folders)
+    try:
+        ended = jobs.run_containers(
+            engine, [container_start(engine, record, folder, stream) for folder, stream in zip(folders, logs, strict=True)],
+            limit_s=record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", jobs.DEFAULT_LIMIT_S), stop=stop,
+            meanwhile=sending.send_changed)
+    finally:
+        for stream in logs:
+            stream.close()
+        note_exit_message(engine, record, folders)
+        sending.send_changed(now=True)
+    failed = [container for container, code in ended if code]
+    if failed:
+        raise JobFailed(f"AlgorithmError: {' | '.join(failed[0].tail)[-900:]}, exit code: {failed[0].exit_code()}")
+    sending.send_all()
+
+
+def container_start(engine: Engine, record: dict, folder: Path, stream: LogStream):
+    app = record["AppSpecification"]
+    image = engine.image(app["ImageUri"])
+    command = image.command("process", entrypoint=app.get("ContainerEntrypoint"), arguments=app.get("ContainerArguments"))
+    isolated = record.get("NetworkConfig", {}).get("EnableNetworkIsolation")
+    aws = {} if isolated else engine.aws_environment(record["RoleArn"], record["ProcessingJobName"])
+    environment = {**aws, **image.environment(), "PROCESSING_JOB_NAME": record["ProcessingJobName"],
+                   "PROCESSING_JOB_ARN": record["ProcessingJobArn"], **record.get("Environment", {})}
+    return lambda: jobs.logged(engine, command, folder=folder, work=image.folder, environment=environment, logs=stream)
+
+
+def prepare(work: Path, record: dict, host: str, hosts: list[str]) -> Path:
+    """The folder that the container sees at /opt/ml."""
+    folder = work / "ml"
+    cluster = record["ProcessingResources"]["ClusterConfig"]
+    write_json(folder / "config/processingjobconfig.json", {member: record[member] for member in (
+        "ProcessingJobArn", "ProcessingJobName", "AppSpecification", "ProcessingInputs", "ProcessingOutputConfig",
+        "ProcessingResources", "RoleArn", "StoppingCondition", "Environment") if member in record})
+    write_json(folder / "config/resourceconfig.json", {"current_host": host, "hosts": hosts,
+                                                       "current_instance_type": cluster["InstanceType"],
+                                                       "network_interface_name": "lo"})
+    (folder / "output").mkdir()
+    (folder / "processing").mkdir()
+    for item in outputs(record):
+        path_inside(item["S3Output"]["LocalPath"], folder).mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class Outputs:
+    """The job's output folders on every instance, and what of them is already in S3."""
+
+    def __init__(self, s3, record: dict, folders: list[Path]):
+        self.s3, self.folders, self.outputs = s3, folders, [item["S3Output"] for item in outputs(record)]
+        self.sent: dict[Path, tuple[int, int]] = {}
+        self.due = 0.0
+
+    def send_changed(self, *, now: bool = False) -> None:
+        """Continuous outputs: files that have changed since they were last looked at."""
+        if not (now or time.monotonic() > self.due):
+            return
+        for output in self.outputs:
+            if output["S3UploadMode"] == "Continuous":
+                for folder in self.folders:
+                    self._send(path_inside(output["LocalPath"], folder), output["S3Uri"])
+        self.due = time.monotonic() + CONTINUOUS_EVERY_S
+
+    def send_all(self) -> None:
+        for output in self.outputs:
+            for folder in self.folders:
+                self._send(path_inside(output["LocalPath"], folder), output["S3Uri"])
+
+    def _send(self, folder: Path, uri: str) -> None:
+        marks = {path: mark(path) for path in folder.rglob("*") if path.is_file()}
+        changed = {path: seen for path, seen in marks.items() if self.sent.get(path) != seen}
+        if changed:
+            upload(self.s3, folder, uri, only=changed)
+            self.sent |= changed
+
+
+def note_exit_message(engine: Engine, record: dict, folders: list[Path]) -> None:
+    """What the container left in /opt/ml/output/message."""
+    for folder in folders:
+        message = folder / "output/message"
+        if message.is_file():
+            engine.store.update(KIND, record["ProcessingJobName"],
+                                ExitMessage=message.read_text(errors="replace")[:1024])
+
+
+def outputs(record: dict) -> list[dict]:
+    return record.get("ProcessingOutputConfig", {}).get("Outputs", [])

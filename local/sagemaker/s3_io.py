@@ -1,0 +1,141 @@
+"""Objects between S3 and a container's folders: prefixes and manifests down, files and archives up, several at a time."""
+import json
+import re
+import tarfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from boto3.exceptions import S3UploadFailedError
+from boto3.s3.transfer import TransferConfig
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.sagemaker.errors import JobFailed
+
+CONCURRENT_OBJECTS = 8
+CLIENT_CONFIG = Config(max_pool_connections=CONCURRENT_OBJECTS * 2, retries={"max_attempts": 3, "mode": "standard"},
+                       s3={"addressing_style": "path"})
+ONE_OBJECT_PER_THREAD = TransferConfig(use_threads=False, multipart_threshold=64 * 2**20, multipart_chunksize=64 * 2**20)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Which of `count` instances is asking, from 0; the default takes everything."""
+
+    index: int = 0
+    count: int = 1
+
+
+def parse_uri(uri: str) -> tuple[str, str]:
+    """Bucket and key of s3://bucket/key, or of the https form that CDK's S3Location renders."""
+    found = re.fullmatch(r"(?:s3://|https://s3[^/]*/)([^/]+)/?(.*)", uri, re.DOTALL)
+    if not found:
+        raise JobFailed(f"ClientError: {uri!r} is not an S3 URI. Give s3://bucket/key.")
+    return found[1], found[2]
+
+
+def list_prefix(client, uri: str) -> list[tuple[str, str, str]]:
+    """(bucket, key, path in the channel) of every object whose key starts with the URI's key, in key order."""
+    bucket, prefix = parse_uri(uri)
+    found = []
+    for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+        found += [(bucket, item["Key"], path_below(prefix, item["Key"])) for item in page.get("Contents", [])
+                  if not item["Key"].endswith("/")]
+    return found
+
+
+def path_below(prefix: str, key: str) -> str:
+    """`data/a.csv` is a.csv below `data/`, `data` and `data/a.csv`; below the mere beginning `da` it keeps `data/`."""
+    if key.startswith(prefix.rstrip("/") + "/"):
+        return key[len(prefix):].lstrip("/")
+    return key[len(prefix.rpartition("/")[0]):].lstrip("/")
+
+
+def list_manifest(client, uri: str) -> list[tuple[str, str, str]]:
+    """The objects that a manifest `[{"prefix": "s3://bucket/folder/"}, "a", "b/c"]` names."""
+    bucket, key = parse_uri(uri)
+    text = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        head, *names = json.loads(text)
+        prefix = head["prefix"]
+    except (ValueError, TypeError, KeyError):
+        raise JobFailed(f"ClientError: Manifest {uri} must be a JSON list of {{\"prefix\": \"s3://...\"}} and then "
+                        "the names below it.") from None
+    if not all(isinstance(name, str) for name in names):
+        raise JobFailed(f"ClientError: Manifest {uri} must name its objects as strings below one prefix.")
+    from_bucket, folder = parse_uri(prefix)
+    return [(from_bucket, folder + name, name) for name in names]
+
+
+def download(client, uri: str, into: Path, *, kind: str = "S3Prefix", shard: Shard = Shard(), role_arn: str = "") -> int:
+    """Bring an input's objects into a folder; the number of objects of this shard."""
+    into.mkdir(parents=True, exist_ok=True)
+    try:
+        objects = (list_manifest if kind == "ManifestFile" else list_prefix)(client, uri)
+        mine = objects[shard.index::shard.count]
+        run_each(lambda item: fetch(client, *item, into), mine)
+    except (ClientError, BotoCoreError) as error:
+        raise JobFailed(f"ClientError: Data download failed for {uri}: {error}") from error
+    if not objects and kind != "ManifestFile":
+        raise JobFailed(
+            f'ClientError: No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the '
+            f'bucket exists, that objects exist under that S3 prefix, and that the role "{role_arn}" has '
+            '"s3:ListBucket" permissions on the bucket.')
+    return len(mine)
+
+
+def fetch(client, bucket: str, key: str, below: str, into: Path) -> None:
+    target = into / below
+    if not target.resolve().is_relative_to(into.resolve()):
+        raise JobFailed(f"ClientError: s3://{bucket}/{key} would be written outside its folder.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    client.download_file(bucket, key, str(target), Config=ONE_OBJECT_PER_THREAD)
+
+
+def upload(client, folder: Path, uri: str, *, only=None) -> int:
+    """Send every file below a folder (or those in `only`) to a prefix; the number of files."""
+    bucket, prefix = parse_uri(uri)
+    files = sorted(only if only is not None else (path for path in folder.rglob("*") if path.is_file()))
+    try:
+        run_each(lambda path: client.upload_file(str(path), bucket, join(prefix, path.relative_to(folder).as_posix()),
+                                                 Config=ONE_OBJECT_PER_THREAD), files)
+    except (ClientError, BotoCoreError, S3UploadFailedError) as error:
+        raise JobFailed(f"ClientError: Data upload failed for {uri}: {error}") from error
+    return len(files)
+
+
+def upload_archive(client, folders: list[Path], archive: Path, uri: str) -> None:
+    """One .tar.gz of what the folders hold, as SageMaker packs model.tar.gz and output.tar.gz."""
+    with tarfile.open(archive, "w:gz", compresslevel=6) as tar:
+        for folder in folders:
+            for path in sorted(folder.iterdir()):
+                tar.add(path, arcname=path.name)
+    bucket, key = parse_uri(uri)
+    upload(client, archive.parent, f"s3://{bucket}/{key.rpartition('/')[0]}", only=[archive])
+
+
+def download_archive(client, uri: str, into: Path) -> None:
+    """Fetch and unpack a model.tar.gz."""
+    bucket, key = parse_uri(uri)
+    archive = into.parent / "download.tar.gz"
+    into.mkdir(parents=True, exist_ok=True)
+    try:
+        client.download_file(bucket, key, str(archive))
+        with tarfile.open(archive) as tar:
+            tar.extractall(into, filter="data")
+    except (ClientError, BotoCoreError) as error:
+        raise JobFailed(f"Failed to download model data {uri}: {error}") from error
+    except tarfile.TarError as error:
+        raise JobFailed(f"Failed to extract model data archive {uri}: {error}") from error
+    archive.unlink()
+
+
+def run_each(action, items) -> None:
+    with ThreadPoolExecutor(CONCURRENT_OBJECTS) as pool:
+        for _ in pool.map(action, items):
+            pass
+
+
+def join(prefix: str, name: str) -> str:
+    return f"{prefix.rstrip('/')}/{name}".lstrip("/")
