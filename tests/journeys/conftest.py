@@ -1,0 +1,96 @@
+"""A whole project on its own local AWS with IAM enforced, driven by the public commands and the HTTP API only."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FAIRWAY = Path(sys.executable).with_name("fairway")
+
+
+@dataclass(frozen=True)
+class Journey:
+    """One project's folder, and the commands on it."""
+
+    project: Path
+    data: Path
+
+    def run(self, command: str, *arguments: str, **options) -> subprocess.CompletedProcess:
+        words = [str(FAIRWAY), command, *map(str, arguments), "--project", str(self.project)]
+        return subprocess.run(words, capture_output=True, text=True, timeout=300, **options)
+
+    def fairway(self, command: str, *arguments: str):
+        """The command's JSON; it must succeed."""
+        machine = [] if command == "predict" else ["--json"]
+        done = self.run(command, *arguments, *machine)
+        assert done.returncode == 0, f"fairway {command}: {done.stdout}\n{done.stderr}"
+        return json.loads(done.stdout)
+
+    def predict(self, *rows: dict) -> list[dict]:
+        return self.fairway("predict", "--json", json.dumps(list(rows)))
+
+    @property
+    def server(self) -> dict:
+        return json.loads((self.project / ".fairway/local/server.json").read_text())
+
+    def aws(self, service: str):
+        """A client of the local AWS as its root user, to look at what the commands left there."""
+        return boto3.client(
+            service,
+            endpoint_url=self.server["endpoint"],
+            region_name="us-east-1",
+            aws_access_key_id="000000000000",
+            aws_secret_access_key="local",
+        )
+
+    def address(self, stage: str = "local") -> dict:
+        name = f"/fairway/{self.project.name}/{stage}"
+        return json.loads(self.aws("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+
+
+@pytest.fixture(scope="session")
+def flights(tmp_path_factory):
+    """The reference project after `flights/demo.py`: (journey, what the demo told)."""
+    folder = tmp_path_factory.mktemp("project") / "flights"
+    (folder / "flights").mkdir(parents=True)
+    shutil.copy(ROOT / "fairway.toml", folder)
+    shutil.copy(ROOT / "flights/contract.toml", folder / "flights")
+    journey = Journey(folder, tmp_path_factory.mktemp("data"))
+    try:
+        yield journey, demo(journey)
+    finally:
+        journey.run("down")
+
+
+def demo(journey: Journey) -> dict:
+    words = [sys.executable, ROOT / "flights/demo.py", "--project", journey.project, "--data", journey.data]
+    done = subprocess.run([*words, "--enforce-iam", "--json"], capture_output=True, text=True, timeout=900)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{server_log(journey)}"
+    return json.loads(done.stdout)
+
+
+def server_log(journey: Journey) -> str:
+    log = journey.project / ".fairway/local/server.log"
+    return log.read_text(errors="replace")[-4000:] if log.exists() else "no server log"
+
+
+def processes_below(folder: Path) -> list[str]:
+    """Command lines of the processes whose state lies below the folder: what a stop must leave empty."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                environment = (entry / "environ").read_bytes().decode(errors="replace")
+            except (FileNotFoundError, ProcessLookupError, PermissionError):
+                continue
+            if str(folder) in words or str(folder) in environment:
+                found.append(words)
+    return found

@@ -1,0 +1,271 @@
+"""The reference project from data to production: what the demo promises, held to account."""
+
+import csv
+import json
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from tests.journeys.conftest import demo, processes_below
+
+
+def rows_of(journey, month: str) -> list[dict]:
+    with (journey.data / f"flights-2013-{month}.csv").open(newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def request(journey, method: str, path: str, body=None, *, signed=True, secret="local", headers=()) -> tuple[int, dict]:
+    """One HTTP request to the API as an application makes it: status and JSON."""
+    url = journey.fairway("status")["api_url"].rstrip("/") + path
+    data = None if body is None else json.dumps(body).encode()
+    call = AWSRequest(method, url, data=data, headers={"Content-Type": "application/json", **dict(headers)})
+    if signed:
+        SigV4Auth(Credentials("000000000000", secret), "execute-api", "us-east-1").add_auth(call)
+    try:
+        prepared = urllib.request.Request(url, data, dict(call.headers), method=method)
+        with urllib.request.urlopen(prepared, timeout=30) as reply:
+            return reply.status, json.load(reply)
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read() or b"{}")
+
+
+def stored(journey, key: str) -> list[dict]:
+    """Every stored prediction of a run, or of an entity."""
+    pages = journey.aws("dynamodb").get_paginator("scan").paginate(
+        TableName=journey.address()["predictions"], ProjectionExpression="id, entity_id, probability, #r", ExpressionAttributeNames={"#r": "run"}
+    )
+    return [item for page in pages for item in page["Items"] if key in (item.get("run", {}).get("S"), item["entity_id"]["S"])]
+
+
+def flight(journey, place: int = 0) -> dict:
+    """A request for a flight of May, which nothing has seen yet."""
+    from flights.demo import sample
+
+    row = sample(journey.data / "flights-2013-05.csv", 50)[place]
+    return {name: value for name, value in row.items() if name != "late"}
+
+
+def test_before_the_first_release_the_fallback_answers_and_says_so(flights):
+    _, story = flights
+    answer = story["before"]
+    assert (answer["source"], answer["release"], answer["probability"], answer["prediction"]) == ("fallback", None, 0.24, False)
+    assert "no release" in answer["reason"]
+
+
+def test_every_row_is_loaded_or_quarantined_with_its_reason(flights):
+    journey, story = flights
+    rows = [row for month in ("01", "02", "03") for row in rows_of(journey, month)]
+    unknown = sum(row["late"] == "" for row in rows)
+    assert story["load"]["accepted"] + story["load"]["quarantined"] == len(rows)
+    assert story["load"]["reasons"]["null"] == unknown
+    assert story["load"]["quarantined"] >= unknown
+
+
+def test_loading_the_same_file_again_changes_nothing(flights):
+    journey, _ = flights
+    table = journey.address()["runs"]
+    before = journey.aws("dynamodb").scan(TableName=table, Select="COUNT")["Count"]
+    again = journey.fairway("load", journey.data / "flights-2013-01.csv")
+    assert again["accepted"] + again["quarantined"] == len(rows_of(journey, "01"))
+    assert journey.aws("dynamodb").scan(TableName=table, Select="COUNT")["Count"] == before
+
+
+def test_the_chosen_candidate_kept_every_benchmark_on_later_rows(flights):
+    _, story = flights
+    train = story["train"]
+    assert train["verdict"] == "approved", train["reason"]
+    assert train["metrics"]["roc_auc"] >= 0.65
+    assert train["data_window"]["as_of"].startswith("2013-04-01")
+    assert train["release"] == f"r-20130401-{train['artefact_sha256'][:8]}"
+    assert story["status"]["champion"] == train["release"]
+
+
+def test_requests_are_answered_by_the_champion(flights):
+    _, story = flights
+    assert {(a["source"], a["role"], a["release"]) for a in story["answers"]} == {("model", "champion", story["status"]["champion"])}
+    assert len({a["probability"] for a in story["answers"]}) > 10
+
+
+def test_a_batch_stores_every_row_once_and_its_counts_add_up(flights):
+    journey, story = flights
+    batch = story["batch"]
+    assert batch["read"] == len(rows_of(journey, "04"))
+    assert batch["read"] == batch["scored"] + batch["quarantined"]
+    assert batch["scored"] == batch["written"] == len(stored(journey, batch["run"]))
+
+
+def test_a_batch_and_a_request_give_the_same_flight_the_same_probability(flights):
+    journey, story = flights
+    batch = {item["entity_id"]["S"]: float(item["probability"]["N"]) for item in stored(journey, story["batch"]["run"])}
+    assert {a["entity_id"]: a["probability"] for a in story["answers"]} == {a["entity_id"]: batch[a["entity_id"]] for a in story["answers"]}
+
+
+def test_the_same_batch_again_is_recognised_and_stores_nothing_twice(flights):
+    journey, story = flights
+    again = journey.fairway("batch", journey.data / "flights-2013-04.csv")
+    assert {key: again[key] for key in ("run", "read", "scored", "quarantined", "written")} == {
+        key: story["batch"][key] for key in ("run", "read", "scored", "quarantined", "written")
+    }
+    assert len(stored(journey, story["batch"]["run"])) == story["batch"]["written"]
+
+
+def test_outcomes_are_joined_to_their_predictions(flights):
+    _, story = flights
+    assert story["outcomes"] == {**story["outcomes"], "accepted": 20, "joined": 20, "unmatched": 0}
+
+
+def test_an_unsigned_or_wrongly_signed_request_is_refused_and_nothing_is_stored(flights):
+    journey, _ = flights
+    row = {**flight(journey, 1), "flight_id": "UNSIGNED"}
+    assert request(journey, "POST", "/predictions", row, signed=False)[0] == 403
+    assert request(journey, "POST", "/predictions", row, secret="wrong", headers=())[0] in (200, 403)  # root's secret is free
+    assert request(journey, "GET", "/predictions?entity_id=UNSIGNED", signed=False)[0] == 403
+    assert request(journey, "GET", "/predictions?entity_id=NOBODY") == (200, {"predictions": []})
+
+
+def test_an_answer_is_stored_before_it_is_given_and_can_be_read_back(flights):
+    journey, _ = flights
+    status, answer = request(journey, "POST", "/predictions", flight(journey, 2))
+    assert status == 200
+    assert request(journey, "GET", f"/predictions/{answer['id']}")[1]["probability"] == answer["probability"]
+    listed = request(journey, "GET", f"/predictions?entity_id={answer['entity_id']}")[1]["predictions"]
+    assert answer["id"] in [item["id"] for item in listed]
+    assert request(journey, "GET", "/predictions/no-such-id")[0] == 404
+
+
+def test_a_breach_of_the_contract_lists_every_problem(flights):
+    journey, _ = flights
+    row = {**flight(journey, 3), "hour": 25, "origin": "XXX", "surprise": 1}
+    status, reply = request(journey, "POST", "/predictions", row)
+    assert (status, reply["error"]) == (400, "contract")
+    assert {(p["column"], p["rule"]) for p in reply["problems"]} == {("hour", "maximum"), ("origin", "category"), ("surprise", "unknown_column")}
+
+
+def test_too_many_rows_are_413(flights):
+    journey, _ = flights
+    assert request(journey, "POST", "/predictions", [flight(journey, 4)] * 101)[0] == 413
+
+
+def test_an_idempotency_key_gives_the_same_answer_once(flights):
+    journey, _ = flights
+    key = [("Idempotency-Key", f"key-{time.time_ns()}")]
+    row = {**flight(journey, 5), "flight_id": f"ONCE-{time.time_ns()}"}
+    first, second = (request(journey, "POST", "/predictions", row, headers=key) for _ in range(2))
+    assert first == second and first[0] == 200
+    assert len(stored(journey, row["flight_id"])) == 1
+    assert request(journey, "POST", "/predictions", {**row, "hour": 3}, headers=key)[0] == 409
+
+
+def test_the_same_as_of_gives_the_same_artefact(flights):
+    journey, story = flights
+    again = journey.fairway("train", "--as-of", "2013-04-01")
+    assert again["artefact_sha256"] == story["train"]["artefact_sha256"]
+    assert again["run"] != story["train"]["run"]
+    assert (again["verdict"], journey.fairway("status")["champion"]) == ("rejected", story["train"]["release"])
+
+
+def test_a_dead_model_server_means_fallback_answers_and_never_a_5xx(flights):
+    journey, _ = flights
+    champion = journey.fairway("status")["champion"]
+    servers = [pid for pid in processes_with("model_code serve") if belongs(pid, journey)]
+    assert servers, "no model server of this project is running"
+    for pid in servers:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        status, answer = request(journey, "POST", "/predictions", flight(journey, 6))
+    finally:
+        for pid in servers:
+            os.kill(pid, signal.SIGCONT)
+    assert (status, answer["source"], answer["release"]) == (200, "fallback", champion)
+    assert "deadline" in answer["reason"]
+    assert journey.predict(flight(journey, 7))[0]["source"] == "model"
+
+
+def processes_with(words: str) -> list[int]:
+    from pathlib import Path
+
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if words in line:
+                found.append(int(entry.name))
+    return found
+
+
+def belongs(pid: int, journey) -> bool:
+    from pathlib import Path
+
+    try:
+        process = Path("/proc", str(pid))
+        return str(journey.project) in (process / "environ").read_text() or str(journey.project) in os.readlink(process / "cwd")
+    except (FileNotFoundError, PermissionError):
+        return False
+
+
+def test_a_second_demo_finds_everything_done(flights):
+    journey, story = flights
+    again = demo(journey)
+    assert "train" not in again
+    assert again["load"] == story["load"]
+    assert again["batch"]["run"] == story["batch"]["run"]
+
+
+def test_a_new_month_can_be_trained_promoted_and_rolled_back_by_hand(flights):
+    journey, story = flights
+    first = story["train"]["release"]
+    journey.fairway("load", journey.data / "flights-2013-04.csv")
+    trained = journey.fairway("train", "--as-of", "2013-05-01")
+    release = trained["release"]
+    assert release.startswith("r-20130501-")
+    if journey.fairway("status")["champion"] != release:
+        journey.fairway("promote", release)
+    assert journey.predict(flight(journey, 8))[0]["release"] == release
+    assert journey.fairway("rollback")["champion"] == first
+    time.sleep(6)  # a function that was warm remembers the routing for seconds
+    assert journey.predict(flight(journey, 9))[0]["release"] == first
+    states = Counter(item["role"] for item in journey.fairway("status")["releases"])
+    assert states["champion"] == 1
+
+
+def test_a_hard_kill_loses_nothing_that_was_answered_and_leaves_no_process(flights):
+    journey, _ = flights
+    answer = journey.predict(flight(journey, 10))[0]
+    time.sleep(8)  # the checkpoint's interval
+    os.kill(journey.server["pid"], signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while processes_below(journey.project) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert processes_below(journey.project) == []
+    journey.fairway("up", "--enforce-iam")
+    assert request(journey, "GET", f"/predictions/{answer['id']}")[1]["probability"] == answer["probability"]
+    again = journey.predict(flight(journey, 10))[0]
+    assert (again["source"], again["probability"]) == ("model", answer["probability"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["predict", "--json", "{not json"], "JSON"),
+        (["load", "/nowhere/file.csv"], "/nowhere/file.csv"),
+        (["train", "--as-of", "yesterday"], "yesterday"),
+        (["promote", "r-00000000-00000000"], "r-00000000-00000000"),
+        (["status", "--stage", "moon"], "moon"),
+    ],
+)
+def test_what_is_asked_wrongly_exits_2_and_names_it(flights, words, said):
+    journey, _ = flights
+    done = journey.run(*words)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert said in done.stdout + done.stderr
