@@ -1,4 +1,4 @@
-"""The container image on this machine: a folder with copies of model_code/ and domain/, named by the hash of its files."""
+"""The container image on this machine: a folder with copies of model_code/ and domain/, named by its tag."""
 
 import hashlib
 import os
@@ -6,13 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-SOURCES = ("model_code", "domain")
+from infra.image import SOURCES
+
 NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
-
-
-def image_tag(root: Path) -> str:
-    """12 hex digits that stand for the files an image is made of."""
-    return tree_hash([root / source for source in SOURCES], relative_to=root)[:12]
 
 
 def build(root: Path, images: Path, repository: str, tag: str) -> Path:

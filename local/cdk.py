@@ -8,8 +8,10 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from local.state import ROOT_KEY
+
 ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENT = "aws://000000000000/us-east-1"
+ENVIRONMENT = f"aws://{ROOT_KEY[0]}/us-east-1"
 RESOURCE_EVENT = re.compile(r"^(?P<stack>\S+) \| +(?P<done>\d+)/(?P<all>\d+) \|")
 TOLD_ON_FAILURE = 12  # lines
 
@@ -29,7 +31,7 @@ def environment(endpoint: str) -> dict[str, str]:
             if not name.startswith(("AWS_", "CDK_")) and name != "PYTHONDONTWRITEBYTECODE"}  # aws_cdk: 1 s to import, not 4
     node = Path(command()[0]).parent
     return {**kept, "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}", "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": "000000000000", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": ROOT_KEY[0], "AWS_SECRET_ACCESS_KEY": ROOT_KEY[1], "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true", "CDK_VALIDATION": "false", "CDK_DISABLE_CLI_TELEMETRY": "true",
             "CDK_DISABLE_VERSION_CHECK": "true", "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "true"}

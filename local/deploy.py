@@ -11,9 +11,10 @@ from pathlib import Path
 import boto3
 
 from domain.config import read_config
-from local.build import build, image_tag, tree_hash
+from infra.image import image_tag
+from local.build import build, tree_hash
 from local.cdk import ENVIRONMENT, ROOT, Cdk
-from local.state import LocalError
+from local.state import ROOT_KEY, LocalError
 
 INPUTS = ("app.py", "cdk.json", "infra", "lambdas", "domain", "uv.lock", "package-lock.json")
 
@@ -28,7 +29,7 @@ def deploy(project_dir: Path, *, endpoint: str, stage: str = "local",
     project_dir, state_dir = Path(project_dir).absolute(), state_folder(endpoint)
     project = read_config(project_dir, stage).project
     parameters = client("ssm", endpoint)
-    tag = image_tag(ROOT)
+    tag = image_tag()
     wanted = fingerprint(project_dir, contract=project.contract, stage=stage, tag=tag)
     remembered, address_book = f"/fairway-local/{project.name}/{stage}", f"/fairway/{project.name}/{stage}"
     changed = parameter(parameters, remembered) != wanted
@@ -96,8 +97,8 @@ def repository_and_tag(image_uri: str) -> tuple[str, str]:
 
 
 def client(service: str, endpoint: str):
-    return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="000000000000",
-                        aws_secret_access_key="local")
+    return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=ROOT_KEY[0],
+                        aws_secret_access_key=ROOT_KEY[1])
 
 
 def parameter(parameters, name: str) -> str | None:

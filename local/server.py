@@ -47,7 +47,7 @@ def prepare(folder: Path, *, port: int, enforce_iam: bool) -> None:
         "S3_PERSIST": "1", "S3_DATA_DIR": str(folder / "s3"),
         "DOCKER_HOST": f"unix://{folder}/no-docker",  # what would need Docker fails instead of using it when it is there
         "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_DEFAULT_REGION": "us-east-1",
-        "FAIRWAY_LOCAL_STATE": str(folder),
+        "FAIRWAY_STATE_DIR": str(folder), "FAIRWAY_IMAGES": str(folder / "images"),
         guard.MARK: secrets.token_hex(8),
     })
     for name, environment in (("FAIRWAY_LAMBDA_PYTHON", ".venv-lambda"), ("FAIRWAY_IMAGE_PYTHON", ".venv-image")):
