@@ -1,0 +1,118 @@
+"""The way to a stage: its AWS clients, and the address book that its deployment left in SSM."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from domain.config import LOCAL, Config, read_config
+from domain.contract import Contract, read_contract
+from fairway.errors import Failed, Refused
+
+LOCAL_REGION = "us-east-1"
+LOCAL_ACCOUNT = "000000000000"  # as the access key it is the root user of the local AWS, whatever the secret
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A deployed stage of a project: `addresses` as domain names them (api_url, lake, runs, train, ...)."""
+
+    folder: Path
+    config: Config
+    session: object
+    endpoint: str | None  # of the local AWS; None on AWS
+    addresses: dict
+
+    def __post_init__(self):
+        object.__setattr__(self, "client", cache(self.client))
+
+    def client(self, service: str):
+        return client(self.session, service, self.endpoint)
+
+    @property
+    def contract(self) -> Contract:
+        return contract_of(self.folder, self.config)
+
+    @property
+    def is_local(self) -> bool:
+        return self.endpoint is not None
+
+
+def contract_of(folder: Path, config: Config) -> Contract:
+    return read_contract(folder / config.project.contract, config.project.task)
+
+
+def connect(folder: Path, stage: str) -> Stage:
+    """The deployed stage. Refused when there is no such stage, no local AWS, or nothing deployed."""
+    config = read_config(folder, stage)
+    contract_of(folder, config)
+    endpoint = local_endpoint(folder) if stage == LOCAL else None
+    session = session_of(config)
+    return Stage(folder, config, session, endpoint, addresses(config, client(session, "ssm", endpoint)))
+
+
+def session_of(config: Config):
+    from boto3 import Session
+
+    if config.stage == LOCAL:
+        return Session(aws_access_key_id=LOCAL_ACCOUNT, aws_secret_access_key="local", region_name=LOCAL_REGION)
+    return Session(region_name=config.target.region)
+
+
+def client(session, service: str, endpoint: str | None):
+    from botocore.config import Config as Settings
+
+    settings = {"retries": {"mode": "standard", "total_max_attempts": 5}, "max_pool_connections": 16}
+    if endpoint:
+        # What speaks to the local AWS must not find its way to a real one through the environment or a profile.
+        settings |= {"s3": {"addressing_style": "path"}, "inject_host_prefix": False, "proxies": {"http": None}}
+    return session.client(service, endpoint_url=endpoint, config=Settings(**settings))
+
+
+def addresses(config: Config, ssm) -> dict:
+    from botocore.exceptions import EndpointConnectionError
+
+    name = f"/fairway/{config.project.name}/{config.stage}"
+    fix = "run `fairway up`" if config.stage == LOCAL else f"deploy it: `npx cdk deploy --all -c stage={config.stage}`"
+    try:
+        return json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
+    except ssm.exceptions.ParameterNotFound:
+        where = "on the local AWS" if config.stage == LOCAL else f"in {ssm.meta.region_name} of this account"
+        message = f"stage {config.stage!r} of project {config.project.name!r} is not deployed {where} (no {name}); {fix}"
+        raise Refused("not_deployed", message) from None
+    except EndpointConnectionError:
+        if config.stage != LOCAL:
+            raise
+        raise not_running() from None
+
+
+# ---- the local AWS
+
+
+def state_folder(folder: Path) -> Path:
+    """Where the project's local AWS keeps what it holds: the default, or where `fairway up --state` was last sent."""
+    pointer = folder / ".fairway" / "state"
+    return Path(pointer.read_text().strip()) if pointer.exists() else folder.absolute() / ".fairway" / LOCAL
+
+
+def remember_state_folder(folder: Path, state: Path) -> None:
+    pointer = folder / ".fairway" / "state"
+    if state == folder.absolute() / ".fairway" / LOCAL:
+        pointer.unlink(missing_ok=True)
+    else:
+        pointer.parent.mkdir(exist_ok=True)
+        pointer.write_text(f"{state}\n")
+
+
+def local_endpoint(folder: Path) -> str:
+    server = state_folder(folder) / "server.json"
+    try:
+        return json.loads(server.read_text())["endpoint"]
+    except FileNotFoundError:
+        raise not_running() from None
+    except (ValueError, KeyError):
+        raise Failed("local", f"{server} is damaged; run `fairway down`, then `fairway up`") from None
+
+
+def not_running() -> Refused:
+    return Refused("not_running", "the local AWS of this project is not running; start it with `fairway up`")

@@ -1,0 +1,28 @@
+"""How a command ends: values for a script, lines for a person, and what to do next."""
+
+import json
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Done:
+    """`values` is what --json prints, `lines` what a person reads, `next` one line on what to do now."""
+
+    values: dict | list
+    lines: list[str]
+    next: str
+
+
+def show(done: Done, *, as_json: bool) -> None:
+    """The answer on standard output; what to do next beside it on standard error, so that a pipe carries only the answer."""
+    print(json.dumps(done.values, ensure_ascii=False) if as_json else "\n".join(done.lines))
+    sys.stdout.flush()
+    print(f"next: {done.next}", file=sys.stderr)
+
+
+def table(rows: list[tuple], heads: tuple) -> list[str]:
+    """Rows as aligned columns of text."""
+    texts = [tuple(map(str, row)) for row in (heads, *rows)]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in texts]

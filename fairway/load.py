@@ -1,0 +1,137 @@
+"""`fairway load`: files into the lake, each whole or not at all, and each once.
+
+A load is its parts in the lake and then one record in the runs table. Only parts that a record names exist for readers, so
+a load that is killed leaves nothing behind but parts that the next try writes again under the same names.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from domain import records as items
+from domain.contract import Contract, iso
+from fairway import records
+from fairway.aws import Stage, connect
+from fairway.done import Done
+from fairway.errors import Refused
+
+UPLOADS = 4
+READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class File:
+    path: Path
+    sha256: str
+    load: str  # its id: the same bytes under the same contract are the same load
+
+
+def load(folder: Path, stage_name: str, paths: list[Path], *, progress) -> Done:
+    stage = connect(folder, stage_name)
+    files = list({file.load: file for file in (identified(path, stage.contract) for path in paths)}.values())
+    known = {file.load: records.run(stage, "load", file.load) for file in files}
+    new = [file for file in files if not known[file.load]]
+    with TemporaryDirectory(prefix="fairway-load-") as scratch:
+        written = {file.load: checked(file, stage.contract, Path(scratch), progress) for file in new}
+        for file in new:
+            progress(f"Uploading {file.path.name}")
+            upload(stage, written[file.load].files, progress=progress)
+            known[file.load] = enter(stage, file, written[file.load])
+    return summary([(file, known[file.load]) for file in files], new=len(new))
+
+
+def identified(path: Path, contract: Contract) -> File:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(READ_BYTES):
+                digest.update(block)
+    except OSError as error:
+        raise Refused("file", f"{path}: {error.strerror}; name a CSV (also .gz), JSON Lines or Parquet file") from None
+    sha256 = digest.hexdigest()
+    return File(path, sha256, hashlib.sha256(f"{sha256}{contract.hash}".encode()).hexdigest()[:16])
+
+
+def checked(file: File, contract: Contract, scratch: Path, progress):
+    """The file's parts, written below the scratch folder. Refused when the file cannot be used."""
+    from fairway.parts import write_parts
+    from model_code.tables import FileRefused
+
+    progress(f"Checking {file.path.name}")
+    folder = scratch / file.load
+    folder.mkdir()
+    try:
+        return write_parts(file.path, contract, file.load, folder, progress=progress)
+    except FileRefused as error:
+        raise Refused("file", f"{error}; nothing was loaded") from None
+
+
+def upload(stage: Stage, files: dict[str, Path], *, progress) -> None:
+    s3, bucket = stage.client("s3"), stage.addresses["lake"]
+
+    def put(key: str) -> None:
+        with files[key].open("rb") as body:
+            s3.put_object(Bucket=bucket, Key=key, Body=body)
+
+    with ThreadPoolExecutor(UPLOADS) as pool:
+        for number, _ in enumerate(pool.map(put, files), 1):
+            progress.detail(f"{number} of {len(files)} parts")
+
+
+def enter(stage: Stage, file: File, written) -> dict:
+    """Write the load's record, unless somebody else did meanwhile; returns the record that stands."""
+    record = {
+        "kind": "load",
+        "run": file.load,
+        "status": "SUCCEEDED",
+        "file": file.path.name,
+        "sha256": file.sha256,
+        "contract_hash": stage.contract.hash,
+        "accepted": written.accepted,
+        "quarantined": written.quarantined,
+        "reasons": dict(sorted(written.reasons.items())),
+        "first": min((part["first"] for part in written.parts if part["first"]), default=None),
+        "last": max((part["last"] for part in written.parts if part["last"]), default=None),
+        "loaded_at": iso(datetime.now(UTC).replace(microsecond=0)),
+        "parts": json.dumps(written.parts),
+    }
+    dynamodb = stage.client("dynamodb")
+    try:
+        dynamodb.put_item(
+            TableName=stage.addresses["runs"],
+            Item=items.to_item(record),
+            ConditionExpression="attribute_not_exists(#run)",
+            ExpressionAttributeNames={"#run": "run"},
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        return records.run(stage, "load", file.load)
+    return record
+
+
+def summary(loads: list[tuple[File, dict]], *, new: int) -> Done:
+    reasons = sum((Counter(record["reasons"]) for _, record in loads), Counter())
+    values = {
+        "accepted": sum(record["accepted"] for _, record in loads),
+        "quarantined": sum(record["quarantined"] for _, record in loads),
+        "reasons": dict(sorted(reasons.items())),
+        "files": [
+            {"file": str(file.path), "load": file.load, "accepted": record["accepted"], "quarantined": record["quarantined"]}
+            for file, record in loads
+        ],
+    }
+    broken = ", ".join(f"{rule} {count:,}" for rule, count in values["reasons"].items())
+    already = len(loads) - new
+    return Done(
+        values,
+        [
+            f"accepted {values['accepted']:,} rows, quarantined {values['quarantined']:,}{f' ({broken})' if broken else ''}",
+            *([f"{already} of {len(loads)} files loaded already; nothing of them was written again"] if already else []),
+            *[f"  {file.path.name}: load {file.load}" for file, _ in loads],
+        ],
+        "`fairway train` learns from what is loaded" if values["accepted"] else "no row kept the contract; see the reasons and change the contract or the file",
+    )

@@ -1,0 +1,56 @@
+"""What a command is doing, on standard error: a live line on a terminal, plain lines anywhere else."""
+
+import sys
+import time
+
+PLAIN_EVERY_S = 5.0
+
+
+class Progress:
+    """`progress("Uploading")` begins a step; `progress.detail("3 of 7")` says how far it is.
+
+    A step on a terminal spins until the next one begins and is then left there with how long it took.
+    """
+
+    def __init__(self, stream=None):
+        self.stream = stream or sys.stderr
+        self.step, self.began, self.told = None, 0.0, 0.0
+        self.live = self.console = None
+
+    def __enter__(self):
+        if self.stream.isatty():
+            from rich.console import Console
+
+            self.console = Console(file=self.stream, highlight=False)
+        return self
+
+    def __exit__(self, kind, error, trace):
+        self.end("[red]✗[/]" if kind else "[green]✓[/]")
+
+    def __call__(self, step: str) -> None:
+        self.end("[green]✓[/]")
+        self.step, self.began, self.told = step, time.monotonic(), time.monotonic()
+        if self.console is None:
+            print(step, file=self.stream, flush=True)
+        else:
+            self.live = self.console.status(escaped(step))
+            self.live.start()
+
+    def detail(self, text: str) -> None:
+        if self.live:
+            self.live.update(f"{escaped(self.step)} [dim]{escaped(text)}[/]")
+        elif time.monotonic() - self.told >= PLAIN_EVERY_S:
+            self.told = time.monotonic()
+            print(f"  {text}", file=self.stream, flush=True)
+
+    def end(self, mark: str) -> None:
+        if self.live:
+            self.live.stop()
+            self.console.print(f"{mark} {escaped(self.step)} [dim]{time.monotonic() - self.began:.1f} s[/]")
+        self.live = self.step = None
+
+
+def escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

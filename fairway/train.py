@@ -1,0 +1,106 @@
+"""`fairway train`: start a training run, or attach to the one that is going, and follow it to its verdict."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from domain import routing as rules
+from domain.contract import iso, parse_timestamp
+from domain.windows import run_name, training_window
+from fairway import executions, records
+from fairway.aws import Stage, connect
+from fairway.done import Done
+from fairway.errors import Failed, Interrupted, Refused
+from fairway.releasing import wait_until_champion
+
+
+def train(folder: Path, stage_name: str, *, as_of: str | None, window_days: int | None, wait: bool, progress) -> Done:
+    stage = connect(folder, stage_name)
+    asked = request(stage, as_of=as_of, window_days=window_days)
+    run = run_to_the_end(stage, asked, progress=progress)
+    values = verdict(stage, run)
+    follow_on = wait and values["verdict"] == "approved" and stage.config.release.approve == "auto"
+    if follow_on:
+        wait_until_champion(stage, values["release"], progress=progress)
+    return Done(values, lines(values, champion=follow_on), next_step(values, stage, champion=follow_on))
+
+
+def request(stage: Stage, *, as_of: str | None, window_days: int | None) -> dict:
+    """What the state machine is asked: {as_of, window_days?}, checked here so that a mistake costs nothing."""
+    data = stage.config.data
+    wanted = as_of or after_the_newest_row(stage)
+    window = training_window(as_of=wanted, window_days=window_days or data.window_days, evaluate_days=data.evaluate_days)
+    if not any(records.runs(stage, "load")):
+        raise Refused("no_rows", "nothing is loaded yet; `fairway load FILE...` puts rows into the lake")
+    return {"as_of": window["as_of"], **({"window_days": window_days} if window_days else {})}
+
+
+def after_the_newest_row(stage: Stage) -> str:
+    """The second after the newest event; where rows have no time, the moment of the newest load. Never the clock."""
+    loads = list(records.runs(stage, "load"))
+    if not loads:
+        raise Refused("no_rows", "nothing is loaded yet; `fairway load FILE...` puts rows into the lake")
+    newest = max((load["last"] for load in loads if load.get("last")), default=None)
+    if newest is None:
+        newest = max(load["loaded_at"] for load in loads)
+    return iso(parse_timestamp(newest).replace(microsecond=0) + timedelta(seconds=1))
+
+
+def run_to_the_end(stage: Stage, asked: dict, *, progress) -> str:
+    """Name of the run, once it has ended well."""
+    states, machine = stage.client("stepfunctions"), stage.addresses["train"]
+    going = next((one for one in executions.running(states, machine) if same(one["input"], asked)), None)
+    if going:
+        run, arn = going["input"]["run"], going["arn"]
+        progress(f"Attaching to {run}, which is going on")
+    else:
+        run = run_name("train", asked["as_of"], iso(datetime.now(UTC)))
+        progress(f"Starting {run}")
+        arn = executions.start(states, machine, name=run, values={"run": run, **asked})
+    try:
+        executions.follow(stage, arn, progress=progress)
+    except KeyboardInterrupt:
+        attach = f"`fairway train --as-of {asked['as_of']}`"
+        raise Interrupted(f"stopped watching; {run} goes on in stage {stage.config.stage!r}; {attach} attaches to it") from None
+    return run
+
+
+def same(given: dict, asked: dict) -> bool:
+    return {key: given.get(key) for key in ("as_of", "window_days")} == {"window_days": None, **asked}
+
+
+def verdict(stage: Stage, run: str) -> dict:
+    """What was judged: the run's record, with what its release's item knows better."""
+    record = records.run(stage, "train", run)
+    if not record or not record.get("verdict"):
+        raise Failed("no_verdict", f"{run} ended without a verdict in table {stage.addresses['runs']}")
+    release = records.release(stage, record["release"]) or {}
+    return {
+        "run": run,
+        "verdict": record["verdict"],
+        "release": record["release"],
+        "reason": record["reason"],
+        "candidate": release.get("candidate"),
+        "metrics": release.get("metrics"),
+        "data_window": {key: record.get(key) for key in ("train_start", "evaluate_start", "as_of")},
+        "artefact_sha256": release.get("artefact_sha256"),
+    }
+
+
+def lines(values: dict, *, champion: bool) -> list[str]:
+    window = values["data_window"]
+    return [
+        f"{values['verdict']}: {values['reason']}",
+        f"release {values['release']} of {values['run']}, learnt from {window['train_start']} on, "
+        f"judged on {window['evaluate_start']} to {window['as_of']}",
+        *([f"{values['release']} is champion: it answers from now on"] if champion else []),
+    ]
+
+
+def next_step(values: dict, stage: Stage, *, champion: bool) -> str:
+    if champion:
+        return "`fairway predict --file FILE` asks it; `fairway batch FILE` scores a table"
+    if values["verdict"] == "rejected":
+        return "`fairway releases` compares it with the others; more rows, or other [benchmarks] in fairway.toml, may change the verdict"
+    if stage.config.release.approve == "manual":
+        return f"`fairway promote {values['release']}` approves and releases it"
+    return "`fairway status` shows when it answers"

@@ -1,0 +1,73 @@
+"""`fairway up` and `fairway down`: AWS on this machine, with the project deployed on it."""
+
+from pathlib import Path
+
+from domain.config import LOCAL, read_config
+from fairway.aws import contract_of, remember_state_folder, state_folder
+from fairway.done import Done
+from fairway.errors import Failed, Interrupted, Refused
+
+
+def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, progress) -> Done:
+    """Idempotent: what runs is found, what is deployed is brought up to date."""
+    from local.cdk import DeployFailed
+    from local.deploy import deploy
+    from local.start import start
+    from local.state import LocalError
+
+    config = read_config(folder)
+    contract_of(folder, config)
+    state = state.absolute() if state else state_folder(folder)
+    try:
+        progress("Starting the local AWS")
+        server = start(folder, port, state, enforce_iam)
+        remember_state_folder(folder, state)
+        progress(f"Deploying {config.project.name} on {server['endpoint']}")
+        deployed = deploy(folder, endpoint=server["endpoint"], stage=LOCAL, progress=progress.detail)
+    except LocalError as error:
+        raise Refused("local", str(error)) from None
+    except DeployFailed as error:
+        raise Failed("deploy", str(error)) from None
+    except KeyboardInterrupt:
+        raise Interrupted(goes_on(state)) from None
+    values = {
+        "stage": LOCAL,
+        "endpoint": server["endpoint"],
+        "port": server["port"],
+        "enforce_iam": server["enforce_iam"],
+        "api_url": deployed["address_book"]["api_url"],
+        "changed": deployed["changed"],
+        "state": str(state),
+    }
+    what = "deployed" if deployed["changed"] else "deployed already"
+    return Done(
+        values,
+        [
+            f"the local AWS answers at {server['endpoint']} and keeps what it holds in {state}",
+            f"project {config.project.name} is {what}; its API: {values['api_url']}",
+        ],
+        "`fairway load FILE...` puts rows into the lake; `fairway down` stops the local AWS",
+    )
+
+
+def goes_on(state: Path) -> str:
+    from local.start import running
+
+    if running(state):
+        return "stopped deploying; the local AWS goes on. `fairway up` takes it up again, `fairway down` stops it"
+    return "stopped while starting; nothing goes on running. `fairway up` begins again"
+
+
+def down(folder: Path, *, progress) -> Done:
+    from local.start import stop
+    from local.state import LocalError
+
+    read_config(folder)
+    state = state_folder(folder)
+    progress("Stopping the local AWS")
+    try:
+        stopped = stop(state)
+    except LocalError as error:
+        raise Refused("local", str(error)) from None
+    said = "the local AWS is stopped" if stopped else "the local AWS was not running"
+    return Done({"stopped": stopped, "state": str(state)}, [f"{said}; what it holds is kept in {state}"], "`fairway up` starts it again")

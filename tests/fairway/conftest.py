@@ -1,0 +1,101 @@
+"""A project on a local AWS that holds what the commands use: the lake, the tables, and small state machines in place of the
+real ones, whose states only write down what the real ones would have found."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+
+from domain import records
+from fairway.cli import main
+from local.start import start, stop
+
+ROOT = Path(__file__).parents[2]
+ROLE = "arn:aws:iam::000000000000:role/anyone"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A project's folder, its local AWS, and a way to run commands there."""
+
+    folder: Path
+    endpoint: str
+    capsys: object = None
+
+    def run(self, *words) -> tuple[int, str, str]:
+        """Exit code, standard output, standard error of one command."""
+        self.capsys.readouterr()
+        code = main([*map(str, words), "--project", str(self.folder)])
+        said = self.capsys.readouterr()
+        return code, said.out, said.err
+
+    def values(self, *words):
+        """The JSON of a command that must succeed."""
+        code, out, err = self.run(*words, *([] if words[0] == "predict" else ["--json"]))
+        assert code == 0, out + err
+        return json.loads(out)
+
+    def aws(self, service: str):
+        return boto3.client(
+            service, endpoint_url=self.endpoint, region_name="us-east-1", aws_access_key_id="000000000000", aws_secret_access_key="local"
+        )
+
+    def put(self, table: str, **item) -> None:
+        self.aws("dynamodb").put_item(TableName=f"flights-local-{table}", Item=records.to_item(item))
+
+    def keys(self, prefix: str) -> list[str]:
+        return [found["Key"] for found in self.aws("s3").list_objects_v2(Bucket="lake", Prefix=prefix).get("Contents", [])]
+
+
+@pytest.fixture(scope="session")
+def local_aws(tmp_path_factory):
+    state = tmp_path_factory.mktemp("aws") / "state"
+    server = start(state.parent, 0, state, False)
+    try:
+        yield server
+    finally:
+        stop(state)
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A copy of the reference project's two files, with no AWS."""
+    (tmp_path / "flights").mkdir()
+    shutil.copy(ROOT / "fairway.toml", tmp_path)
+    shutil.copy(ROOT / "flights/contract.toml", tmp_path / "flights")
+    return tmp_path
+
+
+@pytest.fixture
+def place(project, local_aws, capsys) -> Place:
+    """The reference project, freshly and emptily deployed."""
+    folder = project / ".fairway/local"
+    folder.mkdir(parents=True)
+    (folder / "server.json").write_text(json.dumps(local_aws))
+    place = Place(project, local_aws["endpoint"], capsys)
+    lay_out(place)
+    return place
+
+
+def lay_out(place: Place) -> None:
+    s3, dynamodb, ssm = place.aws("s3"), place.aws("dynamodb"), place.aws("ssm")
+    if "lake" in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket="lake"):
+            for found in page.get("Contents", []):
+                s3.delete_object(Bucket="lake", Key=found["Key"])
+    s3.create_bucket(Bucket="lake")
+    for name, keys in {"runs": ("kind", "run"), "routing": ("item",)}.items():
+        table = f"flights-local-{name}"
+        if table in dynamodb.list_tables()["TableNames"]:
+            dynamodb.delete_table(TableName=table)
+        dynamodb.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+        )
+    book = {"lake": "lake", "runs": "flights-local-runs", "routing": "flights-local-routing", "api_url": place.endpoint}
+    ssm.put_parameter(Name="/fairway/flights/local", Type="String", Overwrite=True, Value=json.dumps(book))
