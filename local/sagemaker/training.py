@@ -41,8 +41,8 @@ def check(engine: Engine, request: dict) -> None:
             raise invalid(f"{member} is required")
     if "TrainingImage" not in request["AlgorithmSpecification"]:
         raise not_simulated("A training job without TrainingImage", "Name the image in AlgorithmSpecification.")
-    if "InstanceType" not in request["ResourceConfig"]:
-        raise not_simulated("ResourceConfig without InstanceType", "Give InstanceType and InstanceCount.")
+    if "InstanceType" not in request["ResourceConfig"] or not request["ResourceConfig"].get("InstanceCount"):
+        raise not_simulated("ResourceConfig without InstanceType and a positive InstanceCount", "Give both.")
     for channel in request.get("InputDataConfig", []):
         check_channel(request, channel)
     check_time(request)

@@ -14,7 +14,11 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
+from botocore.httpsession import URLLib3Session
 
 ROOT = Path(__file__).parents[2]
 IMAGES = Path(__file__).with_name("images")
@@ -62,6 +66,18 @@ class Gateway:
     def client(self, service: str, *, key: str = "000000000000", secret: str = "root", token: str | None = None):
         return boto3.client(service, endpoint_url=self.url, region_name="us-east-1", aws_access_key_id=key,
                             aws_secret_access_key=secret, aws_session_token=token, config=NO_RETRIES)
+
+    def unchecked_client(self, service: str):
+        """Sends what it is given, so that it is the service that must refuse it."""
+        return boto3.client(service, endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="000000000000",
+                            aws_secret_access_key="root", config=NO_RETRIES.merge(Config(parameter_validation=False)))
+
+    def post_json(self, target: str, body: dict) -> dict:
+        """A signed JSON request that no client would make."""
+        request = AWSRequest("POST", self.url + "/", data=json.dumps(body), headers={
+            "X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"})
+        SigV4Auth(Credentials("000000000000", "root"), "sagemaker", "us-east-1").add_auth(request)
+        return json.loads(URLLib3Session().send(request.prepare()).content)
 
 
 def wait_until(condition, *, timeout_s: float = 20, what: str = "the condition"):
