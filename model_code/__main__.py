@@ -1,0 +1,42 @@
+"""python -m model_code train|evaluate|serve|score: the image's entry point and the laptop's command."""
+
+import importlib
+import sys
+
+from model_code import paths
+from model_code.artefact import ArtefactRefused
+from model_code.readers import FileRefused
+from model_code.refusals import BodyRefused, PlanCorrupt
+from model_code.settings import JobRefused
+
+VERBS = ("train", "evaluate", "serve", "score")
+REFUSALS = (JobRefused, ArtefactRefused, FileRefused, PlanCorrupt, BodyRefused)
+
+
+def main(arguments: list[str]) -> int:
+    if len(arguments) != 1 or arguments[0] not in VERBS:
+        print(f"usage: python -m model_code {'|'.join(VERBS)}", file=sys.stderr)
+        return 2
+    (verb,) = arguments
+    try:
+        importlib.import_module(f"model_code.{verb}").main()
+    except REFUSALS as error:
+        return failed(verb, str(error))
+    except Exception as error:
+        failed(verb, f"{type(error).__name__}: {error}")
+        raise
+    return 0
+
+
+def failed(verb: str, reason: str) -> int:
+    """Why, in one paragraph: on standard error, and for a training job where SageMaker takes its FailureReason from."""
+    reason = " ".join(f"{verb}: {reason}".split())
+    print(reason, file=sys.stderr)
+    if verb == "train":
+        paths.failure().parent.mkdir(parents=True, exist_ok=True)
+        paths.failure().write_text(reason[:1024])
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

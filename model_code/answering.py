@@ -1,0 +1,172 @@
+"""One request's bytes in, its answer's bytes out: what `serve` does per request, what `evaluate` times, what golden rows prove."""
+
+import csv
+import io
+import json
+import math
+from typing import NamedTuple
+
+from domain.contract import Contract, from_text
+from model_code.artefact import Artefact, ArtefactRefused
+from model_code.features import check_features
+
+JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
+SAME_WITHIN = 1e-9
+
+
+class RequestRefused(Exception):
+    """A request as a whole cannot be answered: `status` and `code` as HTTP has them."""
+
+    def __init__(self, status: int, code: str, message: str):
+        self.status, self.code = status, code
+        super().__init__(message)
+
+
+class Reply(NamedTuple):
+    body: bytes
+    content_type: str
+    rows: int
+    refused: int
+
+
+def respond(artefact: Artefact, body: bytes, content_type: str = JSON, accept: str = "") -> Reply:
+    """Scores the rows of a request; a row that cannot be scored is answered by {"error": why} and spoils no other."""
+    kind = kind_of(content_type) or JSON
+    if kind not in PARSE:
+        raise RequestRefused(415, "unsupported_content_type", f"{content_type!r} is not read; send {', '.join(PARSE)}")
+    wanted = wanted_kind(accept, kind)
+    answers, refused = answer(artefact.contract, artefact.scorer, PARSE[kind](artefact.contract, body))
+    return Reply(WRITE[wanted](artefact, answers), wanted, len(answers), refused)
+
+
+def kind_of(header: str) -> str:
+    kind = header.partition(";")[0].strip().lower()
+    return {"application/x-jsonlines": LINES, "application/jsonl": LINES}.get(kind, kind)
+
+
+def wanted_kind(accept: str, given: str) -> str:
+    kinds = [kind_of(part) for part in accept.split(",") if part.strip()]
+    if not kinds or "*/*" in kinds:
+        return given
+    known = [kind for kind in kinds if kind in WRITE]
+    if not known:
+        raise RequestRefused(406, "unsupported_accept", f"{accept!r} is not written; accept {', '.join(WRITE)}")
+    return known[0]
+
+
+def answer(contract: Contract, scorer, instances: list) -> tuple[list, int]:
+    """The score of each row in its place, or {"error": why}; and how many could not be scored."""
+    checked = [check_features(contract, row) for row in instances]
+    good = [values for values, problems in checked if not problems]
+    scores = iter(plain_scores(contract, scorer.score_rows(good)) if good else ())
+    answers = [{"error": "; ".join(problems)} if problems else next(scores) for _, problems in checked]
+    return answers, len(instances) - len(good)
+
+
+def plain_scores(contract: Contract, scores) -> list:
+    """(rows, k) as the answers are given: P(positive), one probability per class, or the value."""
+    if contract.task == "multiclass":
+        return scores.tolist()
+    return scores[:, -1].tolist()
+
+
+# ---- reading
+
+
+def parse_json(contract: Contract, body: bytes) -> list:
+    document = decoded(body)
+    rows = document.get("instances") if isinstance(document, dict) else None
+    if not isinstance(rows, list):
+        raise RequestRefused(400, "bad_request", 'the body must be {"instances": [{column: value, ...}, ...]}')
+    return rows
+
+
+def parse_lines(contract: Contract, body: bytes) -> list:
+    return [decoded(line) for line in body.splitlines() if line.strip()]
+
+
+def parse_csv(contract: Contract, body: bytes) -> list:
+    """Cells in the order of the contract's features, or of a first line that names columns."""
+    try:
+        lines = [line for line in csv.reader(io.StringIO(body.decode(), newline=""), strict=True) if line]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise RequestRefused(400, "bad_request", f"the body is not CSV: {error}") from None
+    names = [column.name for column in contract.features]
+    if lines and set(lines[0]) <= set(contract.by_name):
+        names = lines.pop(0)
+    return [csv_row(contract, names, cells) for cells in lines]
+
+
+def csv_row(contract: Contract, names: list[str], cells: list[str]):
+    if len(cells) != len(names):
+        return f"{len(cells)} cells where {len(names)} are needed"
+    return {name: from_text(contract.by_name[name], cell) for name, cell in zip(names, cells, strict=True)}
+
+
+def decoded(text: bytes):
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise RequestRefused(400, "bad_request", f"the body is not JSON: {error}") from None
+
+
+PARSE = {JSON: parse_json, LINES: parse_lines, CSV: parse_csv}
+
+
+# ---- writing
+
+
+def write_json(artefact: Artefact, answers: list) -> bytes:
+    document = {"predictions": answers}
+    if artefact.contract.task == "multiclass":
+        document["classes"] = artefact.manifest["classes"]
+    return compact(document)
+
+
+def write_lines(artefact: Artefact, answers: list) -> bytes:
+    return b"".join(compact(answer) + b"\n" for answer in answers)
+
+
+def write_csv(artefact: Artefact, answers: list) -> bytes:
+    """One line a row: its score, or its scores in the order of the classes; a row without one leaves its line empty."""
+    return "".join(",".join(map(repr, cells(answer))) + "\n" for answer in answers).encode()
+
+
+def cells(answer) -> list[float]:
+    if isinstance(answer, dict):
+        return []
+    return answer if isinstance(answer, list) else [answer]
+
+
+def compact(value) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+WRITE = {JSON: write_json, LINES: write_lines, CSV: write_csv}
+
+
+# ---- golden rows
+
+
+def golden_answers(contract: Contract, scorer, instances: list[dict]) -> dict:
+    predictions, _ = answer(contract, scorer, instances)
+    return {"predictions": predictions}
+
+
+def prove_golden(artefact: Artefact) -> int:
+    """How many golden rows were answered as in training; ArtefactRefused names the first that was not."""
+    found, _ = answer(artefact.contract, artefact.scorer, artefact.golden["instances"])
+    expected = artefact.golden["predictions"]
+    if len(found) != len(expected) or not found:
+        raise ArtefactRefused(f"golden.json has {len(expected)} predictions for {len(found)} instances")
+    for place, (one, other) in enumerate(zip(found, expected, strict=True)):
+        if not same(one, other):
+            raise ArtefactRefused(f"golden row {place} is answered {one}, in training it was {other}; this build scores differently")
+    return len(found)
+
+
+def same(one, other) -> bool:
+    if isinstance(one, dict) or isinstance(other, dict):
+        return one == other
+    pairs = zip(cells(one), cells(other), strict=False)
+    return len(cells(one)) == len(cells(other)) and all(math.isclose(a, b, rel_tol=0, abs_tol=SAME_WITHIN) for a, b in pairs)

@@ -1,0 +1,159 @@
+"""evaluate: every candidate and the champion on the same later rows -> evaluation.json and each candidate's golden rows."""
+
+import json
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from domain.config import Config
+from domain.contract import Contract
+from model_code import metrics, paths
+from model_code.answering import prove_golden, respond
+from model_code.artefact import GOLDEN, Artefact, ArtefactRefused, open_artefact, unpack
+from model_code.features import model_batch, target
+from model_code.identity import row_values
+from model_code.settings import JobRefused, read_settings
+from model_code.window import read_window
+
+WINDOW = ("train_start", "evaluate_start", "as_of")
+TIMED_REQUESTS = 2_000
+TIMED_SECONDS = 4.0
+WARM_UP = 20
+
+
+def main() -> None:
+    contract, config, run = read_settings(paths.processing_input("contract"))
+    window = {name: run[name] for name in WINDOW}
+    rows = read_window(paths.processing_input("rows"), contract, window, "evaluate")
+    output = paths.processing_output("evaluation")
+    (output / "golden").mkdir(parents=True, exist_ok=True)
+    actual = target(contract, rows.table)
+    refuse_one_class(contract, actual)
+    with tempfile.TemporaryDirectory() as scratch:
+        opened = {name: (file, open_model(file, Path(scratch) / name)) for name, file in candidate_files().items()}
+        evaluation = {
+            "metric": config.benchmarks.metric,
+            "rows": len(rows.table),
+            "quarantined": rows.quarantined,
+            "window": window,
+            "baseline": baseline(contract, actual),
+            "candidates": {
+                name: {
+                    **measured(artefact, contract, config, rows.table, actual),
+                    "size_mb": file.stat().st_size / 1e6,
+                    "model_uri": model_uri(file, run),
+                    "golden": f"golden/{name}.json",
+                }
+                for name, (file, artefact) in opened.items()
+            },
+            "champion": champion(contract, config, run, rows.table, actual, Path(scratch)),
+        }
+        for name in opened:
+            shutil.copy(Path(scratch) / name / GOLDEN, output / "golden" / f"{name}.json")
+    (output / "evaluation.json").write_text(json.dumps(evaluation, indent=1, allow_nan=False))
+    print(summary(evaluation))
+
+
+def candidate_files() -> dict[str, Path]:
+    """{candidate: its model.tar.gz}, the first folder under input/models being the candidate's name."""
+    folder = paths.processing_input("models")
+    found = {file.relative_to(folder).parts[0]: file for file in sorted(folder.rglob("model.tar.gz"))}
+    if not found:
+        raise JobRefused(f"no candidate's model.tar.gz is under {folder}; train candidates first")
+    return found
+
+
+def open_model(file: Path, folder: Path) -> Artefact:
+    artefact = open_artefact(unpack(file, folder))
+    prove_golden(artefact)
+    return artefact
+
+
+def model_uri(file: Path, run: dict) -> str:
+    return run["artefacts_uri"].rstrip("/") + "/" + file.relative_to(paths.processing_input("models")).as_posix()
+
+
+def refuse_one_class(contract: Contract, actual: np.ndarray) -> None:
+    if contract.task != "regression" and len(set(actual.tolist())) < 2:
+        raise JobRefused(
+            f"target {contract.target.name!r} is the same in all {len(actual):,} rows of the evaluation window; "
+            "nothing can be compared there, so raise data.evaluate_days or move as_of"
+        )
+
+
+def champion(contract: Contract, config: Config, run: dict, table: pa.Table, actual: np.ndarray, scratch: Path) -> dict | None:
+    """The champion on the same rows. One that this contract can no longer feed is no champion to compare with."""
+    files = sorted(paths.processing_input("champion").rglob("model.tar.gz"))
+    if not files:
+        return None
+    artefact = open_model(files[0], scratch / "champion of today")
+    missing = [column.name for column in artefact.contract.features if column not in contract.features]
+    if missing:
+        print(f"champion {run.get('champion')} is not compared: the contract has changed its features {', '.join(missing)}")
+        return None
+    return {
+        "release": run.get("champion"),
+        **measured(artefact, contract, config, table, actual),
+        "size_mb": files[0].stat().st_size / 1e6,
+    }
+
+
+# ---- one model
+
+
+def measured(artefact: Artefact, contract: Contract, config: Config, table: pa.Table, actual: np.ndarray) -> dict:
+    if artefact.contract.task != contract.task:
+        raise ArtefactRefused(f"the artefact answers a {artefact.contract.task} task, the contract asks for {contract.task}")
+    classes = artefact.manifest["classes"]
+    scores = artefact.scorer.score_batch(model_batch(artefact.contract, table))
+    scores = scores if contract.task == "multiclass" else scores[:, -1]
+    return {
+        "metrics": metrics.measure(contract.task, actual, scores, classes),
+        "standard_error": metrics.standard_error(contract.task, config.benchmarks.metric, actual, scores, classes),
+        **latency(artefact, table),
+        "artefact_sha256": artefact.sha256,
+        "format": artefact.manifest["format"],
+        "rows": artefact.manifest["rows"],
+    }
+
+
+def latency(artefact: Artefact, table: pa.Table) -> dict:
+    """p50_ms and p99_ms of answering one row from its JSON bytes to the answer's, as `serve` does it, network apart."""
+    bodies = one_row_bodies(artefact.contract, table)
+    for body in bodies[:WARM_UP]:
+        respond(artefact, body)
+    seconds, until = [], time.perf_counter() + TIMED_SECONDS
+    for body in bodies:
+        start = time.perf_counter()
+        respond(artefact, body)
+        seconds.append(time.perf_counter() - start)
+        if start > until:
+            break
+    p50, p99 = np.percentile(seconds, [50, 99]) * 1000
+    return {"p50_ms": float(p50), "p99_ms": float(p99), "timed_requests": len(seconds)}
+
+
+def one_row_bodies(contract: Contract, table: pa.Table) -> list[bytes]:
+    spread = np.unique(np.linspace(0, len(table) - 1, TIMED_REQUESTS).astype(int))
+    some = table.take(pa.array(spread))
+    columns = {column.name: row_values(column, some) for column in contract.features}
+    rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+    return [json.dumps({"instances": [row]}).encode() for row in rows]
+
+
+def baseline(contract: Contract, actual: np.ndarray) -> dict[str, float]:
+    """What answering with the contract's prior is worth on these rows."""
+    classes = sorted(set(actual.tolist())) if contract.task == "multiclass" else []
+    return metrics.measure(contract.task, actual, metrics.prior_scores(contract, len(actual), classes), classes)
+
+
+def summary(evaluation: dict) -> str:
+    metric = evaluation["metric"]
+    lines = [f"{evaluation['rows']:,} rows; {metric} of the prior {evaluation['baseline'][metric]:.4f}"]
+    for name, one in evaluation["candidates"].items():
+        lines.append(f"{name}: {metric} {one['metrics'][metric]:.4f}, p99 {one['p99_ms']:.2f} ms, {one['size_mb']:.2f} MB")
+    return "\n".join(lines)

@@ -1,0 +1,139 @@
+"""One block of checked rows -> its predictions as Arrow, and as chunks of JSON lines for `write_results`."""
+
+import ctypes
+import gzip
+import json
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from domain.answers import answer_from_score, fallback_answer
+from domain.contract import Contract
+from domain.records import prediction_id
+from model_code.answering import plain_scores, prove_golden
+from model_code.artefact import Artefact, open_artefact
+from model_code.features import model_batch
+from model_code.identity import entity_ids, event_times
+from model_code.settings import JobRefused, Settings
+
+NO_MODEL = "no release yet"
+encode_line = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all blocks of a run share. Without an artefact the contract's prior answers."""
+
+    contract: Contract
+    artefact: Artefact | None
+    threshold: float
+    rows_per_chunk: int
+    run: str
+    as_of: str
+    release: str | None
+    results: Path
+
+    def score(self, shard: str, accepted: pa.RecordBatch, row_numbers: np.ndarray) -> pa.RecordBatch:
+        """The block's predictions in order; its results are written beside."""
+        records = self.records(shard, accepted, row_numbers)
+        for start in range(0, len(records), self.rows_per_chunk):
+            self.write_chunk(shard, row_numbers[start], records[start : start + self.rows_per_chunk])
+        columns = {name: [record.get(name) for record in records] for name in self.predictions_schema.names}
+        columns["row_number"] = row_numbers
+        return pa.RecordBatch.from_pydict(columns, self.predictions_schema)
+
+    def records(self, shard: str, accepted: pa.RecordBatch, row_numbers: np.ndarray) -> list[dict]:
+        shared = {
+            "made_at": self.as_of,
+            "run": self.run,
+            "release": self.release,
+            "role": "champion" if self.artefact else None,
+            "source": "model" if self.artefact else "fallback",
+            "reason": None if self.artefact else NO_MODEL,
+        }
+        identities = zip(entity_ids(self.contract, accepted), event_times(self.contract, accepted), strict=True)
+        return [
+            {"id": prediction_id(self.run, shard, str(number)), "entity_id": entity, "event_time": moment, **shared, **answer}
+            for number, (entity, moment), answer in zip(row_numbers.tolist(), identities, self.answers(accepted), strict=True)
+        ]
+
+    def answers(self, accepted: pa.RecordBatch) -> list[dict]:
+        if self.artefact is None:
+            return [fallback_answer(self.contract, threshold=self.threshold)] * len(accepted)
+        scores = self.artefact.scorer.score_batch(model_batch(self.contract, accepted))
+        classes = self.artefact.manifest["classes"]
+        return [
+            answer_from_score(self.contract, score, classes=classes, threshold=self.threshold)
+            for score in plain_scores(self.contract, scores)
+        ]
+
+    def write_chunk(self, shard: str, first_row: int, records: list[dict]) -> None:
+        """Named by its first row, so that a shard done again writes the same files."""
+        file = self.results / f"{shard.replace('/', '~')}-{first_row:012d}.jsonl.gz"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        lines = "\n".join(map(encode_line, records)) + "\n"
+        file.write_bytes(gzip.compress(lines.encode(), 1, mtime=0))
+
+    def chunks(self, rows: int) -> int:
+        return -(-rows // self.rows_per_chunk)
+
+    @property
+    def predictions_schema(self) -> pa.Schema:
+        kinds = {"binary": pa.bool_(), "regression": pa.float64()}
+        whole = self.contract.target.type == "integer"
+        texts = [(name, pa.string()) for name in ("made_at", "run", "release", "role", "source", "reason")]
+        more = [("probabilities", pa.map_(pa.string(), pa.float64()))] if self.contract.task == "multiclass" else []
+        return pa.schema([
+            ("row_number", pa.int64()), ("id", pa.string()), ("entity_id", pa.string()), ("event_time", pa.string()), *texts,
+            ("prediction", kinds.get(self.contract.task, pa.int64() if whole else pa.string())), ("probability", pa.float64()), *more,
+        ])  # fmt: skip
+
+
+def open_job(settings: Settings, model: Path | None, results: Path) -> Job:
+    contract, config, run = settings
+    artefact = open_artefact(model) if model else None
+    if artefact:
+        refuse_other_features(artefact, contract)
+        prove_golden(artefact)
+    return Job(
+        contract=contract,
+        artefact=artefact,
+        threshold=config.serving.threshold,
+        rows_per_chunk=config.batch.rows_per_chunk,
+        run=run["run"],
+        as_of=run["as_of"],
+        release=run.get("release") if artefact else None,
+        results=results,
+    )
+
+
+def refuse_other_features(artefact: Artefact, contract: Contract) -> None:
+    changed = [column.name for column in artefact.contract.features if column not in contract.features]
+    if changed or artefact.contract.task != contract.task:
+        raise JobRefused(
+            f"the model was trained under the contract {artefact.contract.hash}, this batch has {contract.hash}, which differs "
+            f"in {', '.join(changed) or 'its task'}; train and release under today's contract first"
+        )
+
+
+# ---- in a worker process
+
+WORKER = {}
+
+
+def start_worker(settings: Settings, model: Path | None, results: Path) -> None:
+    die_with_parent()
+    WORKER["job"] = open_job(settings, model, results)
+
+
+def score_in_worker(shard: str, accepted: pa.RecordBatch, row_numbers: np.ndarray) -> pa.RecordBatch:
+    return WORKER["job"].score(shard, accepted, row_numbers)
+
+
+def die_with_parent() -> None:
+    """Linux ends this process when the one that started it is gone, however that ended."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
