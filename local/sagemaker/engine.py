@@ -113,7 +113,7 @@ def command_of(process: int) -> str:
         os.kill(process, 0)
     except (ProcessLookupError, PermissionError):
         return ""
-    return subprocess.run(["ps", "-o", "command=", "-p", str(process)], capture_output=True, text=True,
+    return subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(process)], capture_output=True, text=True,
                           check=False).stdout
 
 
