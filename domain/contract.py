@@ -19,6 +19,7 @@ TYPES = ("string", "integer", "float", "boolean", "timestamp")
 ROLES = ("feature", "key", "event_time", "target", "ignored")
 LARGEST_INTEGER = 2**53  # the largest that float64 and every JSON reader keep exact
 LONGEST_TEXT = 1024
+LONGEST_KEY_BYTES = 1024
 TIMESTAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?")
 
 
@@ -146,9 +147,17 @@ def shortened(categories: tuple, most: int = 12) -> str:
 
 
 def to_string(value):
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not is_unicode(value):
         return value, "must be text"
     return value, f"must have at most {LONGEST_TEXT} characters" if len(value) > LONGEST_TEXT else ""
+
+
+def is_unicode(text: str) -> bool:
+    """JSON can hold one half of a surrogate pair, which is no character and cannot be stored or hashed."""
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def to_integer(value):
@@ -233,9 +242,15 @@ def entity_id(contract: Contract, row: dict) -> str:
     """Whom or what the row is about: its key columns, joined; without a key, the hash of its features."""
     keys = contract.of_role("key")
     if keys:
-        return "|".join(str(row[column.name]) for column in keys)
+        return as_key("|".join(str(row[column.name]) for column in keys))
     features = [row.get(column.name) for column in contract.features]
     return hashlib.sha256(json.dumps(features, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def as_key(text: str) -> str:
+    """The text, or its hash where a table could not take it as a key: empty, or too long."""
+    encoded = text.encode()
+    return text if 1 <= len(encoded) <= LONGEST_KEY_BYTES else hashlib.sha256(encoded).hexdigest()[:32]
 
 
 # ---- the file
@@ -299,7 +314,9 @@ def as_dict(contract: Contract) -> dict:
 
 
 def column_as_dict(column: Column) -> dict:
-    values = {key: value for key, value in asdict(column).items() if value not in (None, "", False) and key != "name"}
+    # `0 in (None, "", False)` is true, and a minimum of 0 must stay: identity, not equality.
+    values = {key: value for key, value in asdict(column).items() if value is not None and value is not False and value != ""}
+    values.pop("name")
     if column.role != "ignored":
         values.pop("role")
     return {**values, "categories": list(column.categories)} if column.categories is not None else values

@@ -46,8 +46,12 @@ def to_attribute(value) -> dict:
         return {"NULL": True}
     if isinstance(value, bool):
         return {"BOOL": value}
-    if isinstance(value, (int, float, Decimal)):
-        return {"N": repr(value) if isinstance(value, float) else str(value)}
+    if isinstance(value, float):
+        return {"N": to_number(value)}
+    if isinstance(value, (int, Decimal)):
+        return {"N": str(value)}
+    if isinstance(value, bytes):
+        return {"B": value}
     if isinstance(value, str):
         return {"S": value}
     if isinstance(value, dict):
@@ -55,6 +59,13 @@ def to_attribute(value) -> dict:
     if isinstance(value, (list, tuple)):
         return {"L": [to_attribute(inner) for inner in value]}
     raise TypeError(f"{type(value).__name__} {value!r} cannot be stored; use text, numbers, true/false, lists or tables")
+
+
+def to_number(value: float) -> str:
+    """DynamoDB holds 1e-130 to 1e126: what is smaller is zero to everyone, what is larger is no answer."""
+    if not abs(value) < 1e126:  # NaN too
+        raise ValueError(f"{value} cannot be stored; a number must be finite and below 1e126")
+    return repr(value) if abs(value) >= 1e-130 else "0"
 
 
 def from_attribute(attribute: dict):

@@ -1,6 +1,6 @@
 """Spans of event time: which days a run learns from, and which later days it is judged on."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from domain.contract import iso, parse_timestamp
 
@@ -16,16 +16,22 @@ def training_window(*, as_of: str, window_days: int, evaluate_days: int) -> dict
         raise WindowError(f"as_of {as_of!r} is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z")
     if not 0 < evaluate_days < window_days:
         raise WindowError(f"evaluate_days {evaluate_days} must be from 1 to window_days {window_days} less one")
-    return {
-        "train_start": iso(end - timedelta(days=window_days)),
-        "evaluate_start": iso(end - timedelta(days=evaluate_days)),
-        "as_of": iso(end),
-    }
+    try:
+        starts = end - timedelta(days=window_days), end - timedelta(days=evaluate_days)
+    except OverflowError:
+        raise WindowError(f"window_days {window_days} before {as_of} is before the year 1; take fewer days") from None
+    return {"train_start": iso(starts[0]), "evaluate_start": iso(starts[1]), "as_of": iso(end)}
 
 
 def overlapping(parts: list[dict], start: str, end: str) -> list[dict]:
     """The parts with rows in [start, end); a part of a table without event time belongs to every window."""
-    return [part for part in parts if part["first"] is None or (part["first"] < end and part["last"] >= start)]
+    after, before = parse_timestamp(start), parse_timestamp(end)
+    return [part for part in parts if part["first"] is None or is_within(part, after, before)]
+
+
+def is_within(part: dict, after: datetime, before: datetime) -> bool:
+    """Moments, not their texts: 00:00:00Z sorts after 00:00:00.5Z."""
+    return parse_timestamp(part["first"]) < before and parse_timestamp(part["last"]) >= after
 
 
 def run_name(kind: str, as_of: str, started: str) -> str:

@@ -1,0 +1,61 @@
+"""Batch, last state: what was read, scored, quarantined and written must add up, or the run has failed."""
+
+import os
+from collections import Counter
+from datetime import UTC, datetime
+
+from domain import lake
+from domain.contract import iso, parse_timestamp
+from domain.records import run_key
+from lambdas import objects, tables
+
+LAKE = os.environ["LAKE"]
+RUNS = os.environ["RUNS_TABLE"]
+
+
+class CountsDoNotAddUp(Exception):
+    """Rows were lost or doubled between reading and storing."""
+
+
+def handler(event, context):
+    run = event["run"]
+    return close_batch(
+        run,
+        written=event["written"],
+        now=datetime.now(UTC),
+        summaries=read_summaries(run),
+        known=tables.get(RUNS, run_key("batch", run)) or {},
+        record=lambda values: tables.update(RUNS, run_key("batch", run), values),
+    )
+
+
+def close_batch(run: str, *, written: int, now: datetime, summaries: list[dict], known: dict, record) -> dict:
+    """{run, read, quarantined, scored, written, seconds}, recorded together with the rules that quarantined rows broke."""
+    counts = {name: sum(summary[name] for summary in summaries) for name in ("read", "quarantined", "scored")}
+    refuse_losses(run, {**counts, "written": written}, shards=len(summaries), planned=known.get("shards"))
+    reasons = sum((Counter(summary.get("reasons", {})) for summary in summaries), Counter())
+    result = {"run": run, **counts, "written": written, "seconds": seconds_since(known.get("started_at"), now)}
+    record({**without(result, "run"), "status": "SUCCEEDED", "reasons": dict(reasons), "finished_at": iso(now)})
+    return result
+
+
+def refuse_losses(run: str, counts: dict, *, shards: int, planned: int | None) -> None:
+    if planned is not None and shards != planned:
+        raise CountsDoNotAddUp(f"{run}: {shards} of {planned} shards have a summary; start the run again, it resumes")
+    if counts["read"] != counts["scored"] + counts["quarantined"]:
+        raise CountsDoNotAddUp(f"{run}: read {counts['read']:,} rows, but scored {counts['scored']:,} and quarantined {counts['quarantined']:,}")
+    if counts["scored"] != counts["written"]:
+        raise CountsDoNotAddUp(f"{run}: scored {counts['scored']:,} rows, but wrote {counts['written']:,}; start the run again, it resumes")
+
+
+def seconds_since(started_at: str | None, now: datetime) -> float:
+    started = parse_timestamp(started_at or "") or now
+    return round((now - started).total_seconds(), 3)
+
+
+def without(values: dict, name: str) -> dict:
+    return {key: value for key, value in values.items() if key != name}
+
+
+def read_summaries(run: str) -> list[dict]:
+    return [objects.read_json(LAKE, key) for key, _ in objects.listing(LAKE, lake.batch_prefix(run, "summary"))]

@@ -1,0 +1,94 @@
+"""Train, after Evaluate: the verdict under the benchmarks agreed beforehand, for people, for the registry and for the release."""
+
+import os
+from datetime import UTC, datetime
+
+from domain import gate, lake
+from domain.contract import iso
+from domain.records import release_key
+from lambdas import objects, tables
+from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
+
+LAKE = os.environ["LAKE"]
+ROUTING = os.environ["ROUTING_TABLE"]
+REMEMBERED = ("release", "reason", "candidate", "artefact_sha256", "model_uri", "metrics")
+# The same data and code give the same release again: one that serves, or served and may be rolled back to, stays as it is.
+NOT_IN_USE = "attribute_not_exists(#item) OR NOT (#state IN (:champion, :previous))"
+
+
+class EvaluationMissing(Exception):
+    """The Evaluate job wrote no evaluation.json."""
+
+
+class EvaluationUnreadable(Exception):
+    """The evaluation lacks what the gate judges by."""
+
+
+def handler(event, context):
+    return judge(
+        event["run"],
+        read=lambda key: objects.read_json(LAKE, key),
+        write=lambda key, document: objects.write_json(LAKE, key, document),
+        remember=remember_release,
+    )
+
+
+def judge(run: str, *, read, write, remember) -> dict:
+    evaluation = read(lake.run_key(run, "evaluation.json"))
+    if evaluation is None:
+        raise EvaluationMissing(f"{lake.uri(LAKE, lake.run_key(run, 'evaluation.json'))} is not there; see the Evaluate job's log")
+    verdict = judged(evaluation)
+    as_of = evaluation["window"]["as_of"]
+    write(lake.run_key(run, "verdict.json"), {"run": run, **verdict})
+    remember({**{name: verdict[name] for name in REMEMBERED}, "state": state_of(verdict), "run": run, "as_of": as_of})
+    return {
+        **{name: verdict[name] for name in ("verdict", "candidate", "release", "reason", "model_uri", "artefact_sha256", "metrics")},
+        "approval_status": approval_status(verdict),
+        "metadata": metadata(run, as_of, verdict),
+    }
+
+
+def judged(evaluation: dict) -> dict:
+    try:
+        return gate.judge(CONFIG.benchmarks, evaluation)
+    except (KeyError, TypeError) as error:
+        raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image are of different versions") from error
+
+
+def approval_status(verdict: dict) -> str:
+    """As the Model Registry says it."""
+    if verdict["verdict"] == "rejected":
+        return "Rejected"
+    return "Approved" if CONFIG.release.approve == "auto" else "PendingManualApproval"
+
+
+def state_of(verdict: dict) -> str:
+    return {"Rejected": "rejected", "Approved": "approved", "PendingManualApproval": "waiting"}[approval_status(verdict)]
+
+
+def metadata(run: str, as_of: str, verdict: dict) -> dict:
+    """What the Model Registry keeps of the release: text only, each at most 256 characters."""
+    return {
+        "release": verdict["release"],
+        "run": run,
+        "artefact_sha256": verdict["artefact_sha256"],
+        "as_of": as_of,
+        "candidate": verdict["candidate"],
+        "contract_hash": CONTRACT.hash,
+        "code_version": CODE_VERSION,
+    }
+
+
+def remember_release(release: dict) -> None:
+    item = {**release_key_values(release["release"]), **release, "created_at": iso(datetime.now(UTC))}
+    tables.put_if(
+        ROUTING,
+        item,
+        condition=NOT_IN_USE,
+        names={"#item": "item", "#state": "state"},
+        given={":champion": "champion", ":previous": "previous"},
+    )
+
+
+def release_key_values(release: str) -> dict:
+    return {name: attribute["S"] for name, attribute in release_key(release).items()}

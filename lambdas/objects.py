@@ -1,0 +1,39 @@
+"""S3 in plain values: JSON documents in and out, and listings; keys are made by domain/lake.py."""
+
+import json
+
+from botocore.exceptions import ClientError
+
+from lambdas import clients
+
+
+def read_json(bucket: str, key: str):
+    """The document, or None where there is none."""
+    try:
+        return json.loads(clients.s3().get_object(Bucket=bucket, Key=key)["Body"].read())
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return None
+        raise
+
+
+def write_json(bucket: str, key: str, document) -> None:
+    """Sorted keys: the same document is the same object, whoever writes it again."""
+    body = json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False).encode()
+    clients.s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+
+
+def read_range(bucket: str, key: str, span: str) -> bytes:
+    """A part of an object; `span` is HTTP's notation: 0-65535, or -8 for the last eight bytes."""
+    return clients.s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={span}")["Body"].read()
+
+
+def listing(bucket: str, prefix: str):
+    """(key, size in bytes) of every object under the prefix, in key order, page by page."""
+    more = {}
+    while True:
+        page = clients.s3().list_objects_v2(Bucket=bucket, Prefix=prefix, **more)
+        yield from ((found["Key"], found["Size"]) for found in page.get("Contents", []))
+        if not page["IsTruncated"]:
+            return
+        more = {"ContinuationToken": page["NextContinuationToken"]}

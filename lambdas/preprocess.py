@@ -1,0 +1,124 @@
+"""Batch, first state: list the input, refuse what cannot be scored before it costs, and plan one shard for each file."""
+
+import os
+from datetime import UTC, datetime
+
+from domain import config, contract, lake
+from domain.contract import iso, parse_timestamp
+from domain.records import run_key
+from lambdas import objects, tables
+from lambdas.input_files import file_problem
+from lambdas.routes import champion_model
+from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
+
+LAKE = os.environ["LAKE"]
+RUNS = os.environ["RUNS_TABLE"]
+ROUTING = os.environ["ROUTING_TABLE"]
+MOST_FILES = 2000  # each is looked into here; more belong into larger files
+MOST_NAMED = 20
+
+
+class InputRefused(Exception):
+    """The input cannot be scored; the message names every file that is wrong."""
+
+
+def handler(event, context):
+    run = event["run"]
+    return preprocess(
+        run,
+        bucket_and_prefix=place_of(event["input"]),
+        as_of=moment_of(event["as_of"]),
+        listing=objects.listing,
+        read=objects.read_range,
+        known=lambda: objects.read_json(LAKE, lake.batch_prefix(run, "settings") + "run.json"),
+        champion=lambda: champion_model(ROUTING),
+        write=lambda key, document: objects.write_json(LAKE, key, document),
+        record=record_run,
+    )
+
+
+def preprocess(run: str, *, bucket_and_prefix: tuple, as_of: str, listing, read, known, champion, write, record) -> dict:
+    """What the Score job needs. A run that is started again keeps its release and scores only what is not scored yet."""
+    bucket, prefix = bucket_and_prefix
+    files = checked_files(bucket, prefix, listing, read)
+    settings = known() or {"run": run, "as_of": as_of, "code_version": CODE_VERSION, **release_and_model(champion())}
+    write_settings(run, settings, write)
+    done = scored_shards(run, listing)
+    folder = prefix[: prefix.rfind("/") + 1]
+    left = [key for key in files if shard_of(key, folder) not in done]
+    manifest = lake.batch_prefix(run, "settings") + "shards.manifest"
+    if left:
+        write(manifest, manifest_of(bucket, folder, left))
+    record(run, {"as_of": settings["as_of"], "input": lake.uri(bucket, prefix), "release": settings["release"], "shards": len(files)})
+    return {
+        **{name: settings[name] for name in ("run", "as_of", "release", "model_uri")},
+        "settings_uri": lake.uri(LAKE, lake.batch_prefix(run, "settings")),
+        "shards_manifest": lake.uri(LAKE, manifest) if left else None,
+        "shards": len(left),
+        "instances": max(1, min(CONFIG.batch.instances, len(left))),
+        "output_uri": lake.uri(LAKE, f"{lake.BATCH}{run}/"),
+    }
+
+
+def place_of(text: str) -> tuple[str, str]:
+    """Bucket and key prefix of an s3:// URI, or of a path within the lake."""
+    try:
+        return lake.split_uri(text) if "://" in text else (LAKE, text.lstrip("/"))
+    except ValueError as error:
+        raise InputRefused(str(error)) from None
+
+
+def moment_of(text: str) -> str:
+    moment = parse_timestamp(text)
+    if moment is None:
+        raise InputRefused(f"as_of {text!r} is not a moment; write ISO 8601 such as 2013-04-01T00:00:00Z")
+    return iso(moment)
+
+
+def checked_files(bucket: str, prefix: str, listing, read) -> list[str]:
+    """The keys to score, in order. Raises InputRefused naming each file that cannot be."""
+    found = [(key, size) for key, size in listing(bucket, prefix) if not key.endswith("/")]
+    if not found:
+        raise InputRefused(f"{lake.uri(bucket, prefix)}: no file is there; give a file, or a folder that ends in /")
+    if len(found) > MOST_FILES:
+        raise InputRefused(f"{lake.uri(bucket, prefix)}: {len(found)} files; at most {MOST_FILES} make a batch, join them")
+    problems = [f"{key}: {problem}" for key, size in found if (problem := problem_of(bucket, key, size, read))]
+    if problems:
+        more = f"; and {len(problems) - MOST_NAMED} more" if len(problems) > MOST_NAMED else ""
+        raise InputRefused("; ".join(problems[:MOST_NAMED]) + more)
+    return [key for key, _ in found]
+
+
+def problem_of(bucket: str, key: str, size: int, read) -> str:
+    return file_problem(key, size, contract=CONTRACT, read=lambda span: read(bucket, key, span))
+
+
+def shard_of(key: str, folder: str) -> str:
+    """A shard is called by its file's place in the input; as a file name, as the Score job writes it."""
+    return key.removeprefix(folder).replace("/", "~")
+
+
+def release_and_model(champion: dict | None) -> dict:
+    return champion or {"release": None, "model_uri": None}
+
+
+def scored_shards(run: str, listing) -> set[str]:
+    """A shard's summary is the last thing that its job writes."""
+    folder = lake.batch_prefix(run, "summary")
+    return {key.removeprefix(folder).removesuffix(".json") for key, _ in listing(LAKE, folder)}
+
+
+def manifest_of(bucket: str, folder: str, keys: list[str]) -> list:
+    """SageMaker's ManifestFile: the folder, then each file in it."""
+    return [{"prefix": lake.uri(bucket, folder)}, *(key.removeprefix(folder) for key in keys)]
+
+
+def write_settings(run: str, settings: dict, write) -> None:
+    folder = lake.batch_prefix(run, "settings")
+    write(folder + "contract.json", contract.as_dict(CONTRACT))
+    write(folder + "config.json", config.as_dict(CONFIG))
+    write(folder + "run.json", settings)
+
+
+def record_run(run: str, more: dict) -> None:
+    tables.update(RUNS, run_key("batch", run), {"status": "RUNNING", **more}, once={"started_at": iso(datetime.now(UTC))})

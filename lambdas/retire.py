@@ -1,0 +1,56 @@
+"""Release, long after Promote: what no routing needs any more is removed, so that nobody pays for it."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+from domain.contract import iso, parse_timestamp
+from domain.records import release_key
+from domain.routing import endpoints_in_use
+from lambdas import tables
+from lambdas.hosting import BUSY, DELETING, Hosted, hosted, remove
+from lambdas.routes import read_routing
+from lambdas.settings import CONFIG
+
+ROUTING = os.environ["ROUTING_TABLE"]
+PREFIX = os.environ["ENDPOINT_PREFIX"]
+DEPLOYING = timedelta(hours=2)  # a release that was not promoted by then never will be
+
+
+def handler(event, context):
+    return retire(
+        list(hosted(PREFIX)),
+        now=datetime.now(UTC),
+        routing=read_routing(ROUTING),
+        release=lambda name: tables.get(ROUTING, release_key(name)) or {},
+        remove=remove,
+        mark=lambda name: tables.update(ROUTING, release_key(name), {"state": "retired"}, only_if_there=True),
+    )
+
+
+def retire(things: list[Hosted], *, now: datetime, routing: dict, release, remove, mark) -> dict:
+    """{removed: names}. Routing says what is in use; what is being deployed is not in it yet and is left alone too."""
+    keep_since = iso(now - timedelta(minutes=CONFIG.release.keep_previous_minutes))
+    kept = endpoints_in_use(routing, keep_since=keep_since) | {thing.name for thing in things if thing.status in BUSY}
+    unused = [
+        thing
+        for thing in things
+        if thing.name not in kept
+        and thing.status != DELETING
+        and not being_deployed(thing, release(release_of(thing.name)), now)
+    ]
+    for thing in unused:
+        remove(thing)
+    removed = list(dict.fromkeys(thing.name for thing in unused))
+    for name in removed:
+        mark(release_of(name))
+    return {"removed": removed}
+
+
+def release_of(name: str) -> str:
+    return name.removeprefix(PREFIX)
+
+
+def being_deployed(thing: Hosted, release: dict, now: datetime) -> bool:
+    """Young, and its release was not promoted since it was made."""
+    promoted = parse_timestamp(release.get("promoted_at", ""))
+    return now - thing.created < DEPLOYING and (promoted is None or promoted < thing.created)

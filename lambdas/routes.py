@@ -1,0 +1,47 @@
+"""Which release answers, read from DynamoDB every few seconds; an old answer is better than none."""
+
+import logging
+import time
+
+from domain.records import release_key, routing_key
+from domain.routing import EMPTY, champion
+from lambdas import tables
+
+LOG = logging.getLogger("fairway")
+FRESH_S = 5.0
+
+
+def read_routing(table: str) -> dict:
+    return tables.get(table, routing_key()) or EMPTY
+
+
+class ReleaseUnknown(Exception):
+    """The routing names a release that the table does not hold."""
+
+
+def champion_model(table: str) -> dict | None:
+    """{release, model_uri} of the release that answers now; None before the first."""
+    current = champion(read_routing(table))
+    if current is None:
+        return None
+    release = tables.get(table, release_key(current["release"]))
+    if release is None:
+        raise ReleaseUnknown(f"champion {current['release']!r} has no item in table {table}; promote another release")
+    return {"release": current["release"], "model_uri": release["model_uri"]}
+
+
+class RoutingCache:
+    """The routing as it was at most `fresh_s` ago, or as last seen while it cannot be read; None if never seen."""
+
+    def __init__(self, read, *, fresh_s: float = FRESH_S, clock=time.monotonic):
+        self.read, self.fresh_s, self.clock = read, fresh_s, clock
+        self.routing, self.read_at = None, float("-inf")
+
+    def current(self) -> dict | None:
+        if self.clock() - self.read_at >= self.fresh_s:
+            try:
+                self.routing = self.read()
+            except Exception as error:  # whatever DynamoDB has, customers still get an answer
+                LOG.warning("routing not read, %s: %s", type(error).__name__, "the last known is used")
+            self.read_at = self.clock()
+        return self.routing

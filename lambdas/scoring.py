@@ -1,0 +1,113 @@
+"""Asking endpoints for scores within a deadline; every way a model can fail ends as a reason, never as an exception."""
+
+import json
+import logging
+import math
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
+
+from domain.contract import Contract
+from lambdas import clients
+
+LOG = logging.getLogger("fairway")
+LARGEST_VALUE = 1e125  # what DynamoDB can hold
+WAITING = ThreadPoolExecutor(max_workers=8, thread_name_prefix="endpoint")
+REASONS = {
+    "ValidationError": "endpoint missing",
+    "ModelNotReadyException": "model not ready",
+    "ThrottlingException": "throttled",
+    "ServiceUnavailable": "throttled",
+}
+
+
+class ModelFailed(Exception):
+    """Why there is no score, in the words that the answer will carry."""
+
+
+class Scores(NamedTuple):
+    """One score for each row, or the ModelFailed of a row that has none; `classes` of a multiclass model."""
+
+    scores: list
+    classes: list | None = None
+
+
+def ask_all(calls: list[tuple[str, list[dict]]], *, contract: Contract, deadline_ms: int) -> list[Scores]:
+    """The scores of each (endpoint, rows), all asked at once, none waited for beyond the deadline."""
+    client = clients.sagemaker_runtime(deadline_ms / 1000)  # built before the clock starts
+    ends = time.monotonic() + deadline_ms / 1000
+    waiting = [WAITING.submit(ask, client, endpoint, rows, contract=contract) for endpoint, rows in calls]
+    return [
+        in_time(future, rows, ends=ends, deadline_ms=deadline_ms, endpoint=endpoint)
+        for future, (endpoint, rows) in zip(waiting, calls, strict=True)
+    ]
+
+
+def in_time(future, rows: list[dict], *, ends: float, deadline_ms: int, endpoint: str) -> Scores:
+    """A socket's time limit starts anew with every byte; this one does not."""
+    try:
+        return future.result(timeout=max(0.0, ends - time.monotonic()))
+    except (TimeoutError, ReadTimeoutError, ConnectTimeoutError):
+        failed = ModelFailed(f"deadline of {deadline_ms} ms passed")
+    except (ClientError, BotoCoreError, ModelFailed) as error:
+        failed = ModelFailed(reason_of(error))
+    LOG.warning("endpoint %s: %s", endpoint, failed)
+    return Scores([failed] * len(rows))
+
+
+def reason_of(error: Exception) -> str:
+    if isinstance(error, ModelFailed):
+        return str(error)
+    if not isinstance(error, ClientError):
+        return f"endpoint not reachable ({type(error).__name__})"
+    code = error.response["Error"]["Code"]
+    if code == "ModelError":
+        return f"model error {error.response.get('OriginalStatusCode', 'unknown')}"
+    return REASONS.get(code, f"endpoint error {code}")
+
+
+def ask(client, endpoint: str, rows: list[dict], *, contract: Contract) -> Scores:
+    """One call for all rows. Raises botocore's errors, or ModelFailed for an answer that cannot be used."""
+    reply = client.invoke_endpoint(
+        EndpointName=endpoint,
+        ContentType="application/json",
+        Accept="application/json",
+        Body=json.dumps({"instances": rows}).encode(),
+    )
+    return scores_of(reply["Body"].read(), len(rows), contract=contract)
+
+
+def scores_of(body: bytes, rows: int, *, contract: Contract) -> Scores:
+    try:
+        document = json.loads(body)
+        scores, classes = document["predictions"], document.get("classes")
+    except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
+        raise ModelFailed("malformed answer") from None
+    if not isinstance(scores, list) or len(scores) != rows:
+        raise ModelFailed("malformed answer")
+    if contract.task == "multiclass" and not (isinstance(classes, list) and classes):
+        raise ModelFailed("malformed answer")
+    return Scores([checked(score, contract=contract, classes=classes) for score in scores], classes)
+
+
+def checked(score, *, contract: Contract, classes: list | None):
+    """The score, or why it is none."""
+    if isinstance(score, dict):
+        return ModelFailed("model could not score the row")
+    if contract.task == "multiclass":
+        right = isinstance(score, list) and len(score) == len(classes) and all(map(is_share, score))
+    else:
+        right = is_share(score) if contract.task == "binary" else is_number(score)
+    return score if right else ModelFailed("model gave no usable number")
+
+
+def is_number(value) -> bool:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return math.isfinite(value) and abs(value) < LARGEST_VALUE if isinstance(value, float) else abs(value) < 2**63
+
+
+def is_share(value) -> bool:
+    return is_number(value) and 0 <= value <= 1

@@ -1,0 +1,150 @@
+"""Train, first state: which rows to learn from and to judge on, and everything the jobs of the run need to know."""
+
+import hashlib
+import json
+import os
+import re
+from datetime import UTC, datetime
+
+from domain import config, contract, lake
+from domain.contract import iso
+from domain.records import run_key
+from domain.windows import overlapping, training_window
+from lambdas import objects, tables
+from lambdas.routes import champion_model
+from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
+
+LAKE = os.environ["LAKE"]
+RUNS = os.environ["RUNS_TABLE"]
+ROUTING = os.environ["ROUTING_TABLE"]
+PREFIX = os.environ["ENDPOINT_PREFIX"]
+LONGEST_JOB_NAME = 63
+
+
+class NoRows(Exception):
+    """A window without a row: there is nothing to learn from, or nothing to judge on."""
+
+
+class RunRefused(Exception):
+    """A run cannot have this name."""
+
+
+def handler(event, context):
+    return select_window(
+        event,
+        parts=read_parts(),
+        champion=champion_model(ROUTING),
+        write=lambda key, document: objects.write_json(LAKE, key, document),
+        record=record_run,
+    )
+
+
+def select_window(event: dict, *, parts: list[dict], champion: dict | None, write, record) -> dict:
+    """What the next states of the run need; its settings and manifests are written for its jobs to read."""
+    run = checked_run(event["run"])
+    window = training_window(
+        as_of=event["as_of"],
+        window_days=event.get("window_days") or CONFIG.data.window_days,
+        evaluate_days=event.get("evaluate_days") or CONFIG.data.evaluate_days,
+    )
+    train = rows_between(parts, window["train_start"], window["evaluate_start"], "train on")
+    evaluate = rows_between(parts, window["evaluate_start"], window["as_of"], "evaluate on")
+    artefacts_uri = lake.uri(LAKE, lake.artefacts_prefix(run))
+    write_settings(run, {**window, "artefacts_uri": artefacts_uri}, champion, write)
+    write(lake.run_key(run, "train.manifest"), manifest(train))
+    write(lake.run_key(run, "evaluate.manifest"), manifest(evaluate))
+    counts = {"train_rows": count(train), "evaluate_rows": count(evaluate)}
+    record(run, {**window, **counts})
+    return {
+        "run": run,
+        **window,
+        **counts,
+        "settings_uri": lake.uri(LAKE, lake.run_key(run, "settings/")),
+        "train_manifest": lake.uri(LAKE, lake.run_key(run, "train.manifest")),
+        "evaluate_manifest": lake.uri(LAKE, lake.run_key(run, "evaluate.manifest")),
+        "artefacts_uri": artefacts_uri,
+        "candidates": [candidate(name, run, window, artefacts_uri) for name in CONFIG.training.candidates],
+        "champion": champion,
+    }
+
+
+def checked_run(run: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", run):
+        raise RunRefused(f"run {run!r}: a run's name has 1 to 80 letters, digits, dots, dashes and underscores")
+    return run
+
+
+def rows_between(parts: list[dict], start: str, end: str, purpose: str) -> list[dict]:
+    """The parts with rows in the window, which may hold rows beside it too; the jobs take only those within."""
+    found = sorted(overlapping(parts, start, end), key=lambda part: part["key"])
+    if not count(found):
+        raise NoRows(f"no rows to {purpose} from {start} to {end}; {what_there_is(parts)}")
+    return found
+
+
+def what_there_is(parts: list[dict]) -> str:
+    if not count(parts):
+        return "the lake is empty: `fairway load FILE` brings rows in"
+    first, last = min(part["first"] for part in parts), max(part["last"] for part in parts)
+    return f"the lake has {count(parts):,} rows from {first} to {last}: load more, or choose another --as-of"
+
+
+def count(parts: list[dict]) -> int:
+    return sum(part["rows"] for part in parts)
+
+
+def manifest(parts: list[dict]) -> list:
+    """SageMaker's ManifestFile: where the keys start, then each key."""
+    return [{"prefix": lake.uri(LAKE, "")}, *(part["key"] for part in parts)]
+
+
+def write_settings(run: str, more: dict, champion: dict | None, write) -> None:
+    about = {"run": run, **more, "champion": champion and champion["release"], "code_version": CODE_VERSION}
+    write(lake.run_key(run, "settings/contract.json"), contract.as_dict(CONTRACT))
+    write(lake.run_key(run, "settings/config.json"), config.as_dict(CONFIG))
+    write(lake.run_key(run, "settings/run.json"), about)
+
+
+def candidate(name: str, run: str, window: dict, artefacts_uri: str) -> dict:
+    parameters = CONFIG.training.parameters.get(name, {})
+    return {
+        "name": name,
+        "job": job_name(run, name),
+        "hyperparameters": {
+            "candidate": name,
+            **window,
+            "seed": str(CONFIG.training.seed),
+            "parameters": json.dumps(parameters, sort_keys=True),
+        },
+        "output_uri": artefacts_uri + name,
+        "checkpoint_uri": lake.uri(LAKE, lake.checkpoints_prefix(run, name)),
+    }
+
+
+def job_name(run: str, candidate: str) -> str:
+    """Starts with the stage's prefix, which its roles are confined to; ends in a hash where it would be too long."""
+    name = re.sub(r"[^a-zA-Z0-9]+", "-", f"{PREFIX}{run}-{candidate}").strip("-")
+    if len(name) <= LONGEST_JOB_NAME:
+        return name
+    return f"{name[: LONGEST_JOB_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+
+
+# ---- the effects
+
+
+def read_parts() -> list[dict]:
+    """The parts of every load; a file in the lake that no load names was never loaded."""
+    loads = tables.query_all(
+        RUNS,
+        KeyConditionExpression="#kind = :kind",
+        ExpressionAttributeNames={"#kind": "kind"},
+        ExpressionAttributeValues={":kind": {"S": "load"}},
+        ConsistentRead=True,
+    )
+    return [part for load in loads for part in json.loads(load["parts"])]
+
+
+def record_run(run: str, more: dict) -> None:
+    """The clock is read for the record only: nothing that is computed depends on it."""
+    running = {"status": "RUNNING", "contract_hash": CONTRACT.hash, "code_version": CODE_VERSION, **more}
+    tables.update(RUNS, run_key("train", run), running, once={"started_at": iso(datetime.now(UTC))})

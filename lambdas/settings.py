@@ -1,0 +1,13 @@
+"""What the app was deployed with: fairway.toml, the contract and the image, read from the zip when a function starts."""
+
+import json
+import os
+from pathlib import Path
+
+from domain import config, contract
+
+_DEPLOYED = json.loads(Path(os.environ["LAMBDA_TASK_ROOT"], "settings.json").read_text(encoding="utf-8"))
+
+CONFIG = config.from_dict(_DEPLOYED["config"])
+CONTRACT = contract.from_dict(_DEPLOYED["contract"])
+CODE_VERSION = _DEPLOYED["code_version"]  # the tag of the container image that belongs to this deployment

@@ -1,0 +1,103 @@
+"""DynamoDB in plain values: the few calls that the functions make, in the low-level notation of domain/records.py."""
+
+import random
+import time
+
+from botocore.exceptions import ClientError
+
+from domain.records import from_item, to_item
+from lambdas import clients
+
+ITEMS_PER_WRITE = 25  # the most that BatchWriteItem takes
+ITEMS_PER_READ = 100  # the most that BatchGetItem takes
+LONGEST_PAUSE_S = 5.0
+
+
+class TableBusy(Exception):
+    """DynamoDB left items unwritten or unread after every try; trying again later is safe."""
+
+
+def get(table: str, key: dict) -> dict | None:
+    """The item as it is now, or None."""
+    reply = clients.dynamodb().get_item(TableName=table, Key=key, ConsistentRead=True)
+    return from_item(reply["Item"]) if "Item" in reply else None
+
+
+def put(table: str, values: dict) -> None:
+    clients.dynamodb().put_item(TableName=table, Item=to_item(values))
+
+
+def put_if(table: str, values: dict, *, condition: str, names: dict | None = None, given: dict | None = None) -> bool:
+    """Put the item where the condition holds; False, and nothing written, where it does not."""
+    more = {"ExpressionAttributeNames": names} if names else {}
+    if given:
+        more["ExpressionAttributeValues"] = to_item(given)
+    return held(clients.dynamodb().put_item, TableName=table, Item=to_item(values), ConditionExpression=condition, **more)
+
+
+def update(table: str, key: dict, values: dict, *, once: dict | None = None, only_if_there: bool = False) -> bool:
+    """Set attributes, those of `once` only where the item has none yet. False where `only_if_there` and it is not."""
+    all_values = {**values, **(once or {})}
+    sets = [
+        f"#{n} = if_not_exists(#{n}, :{n})" if name in (once or {}) else f"#{n} = :{n}"
+        for n, name in enumerate(all_values)
+    ]
+    more = {"ConditionExpression": f"attribute_exists({next(iter(key))})"} if only_if_there else {}
+    return held(
+        clients.dynamodb().update_item,
+        TableName=table,
+        Key=key,
+        UpdateExpression="SET " + ", ".join(sets),
+        ExpressionAttributeNames={f"#{n}": name for n, name in enumerate(all_values)},
+        ExpressionAttributeValues=to_item({f":{n}": value for n, value in enumerate(all_values.values())}),
+        **more,
+    )
+
+
+def held(write, **call) -> bool:
+    """Whether the write's condition held."""
+    try:
+        write(**call)
+    except ClientError as error:
+        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+            return False
+        raise
+    return True
+
+
+def put_all(table: str, records: list[dict], *, tries: int = 6, sleep=time.sleep) -> None:
+    """Put every record, 25 a call; what DynamoDB hands back unprocessed is sent again, ever later. Raises TableBusy."""
+    requests = [{"PutRequest": {"Item": to_item(record)}} for record in records]
+    for start in range(0, len(requests), ITEMS_PER_WRITE):
+        send_all(
+            lambda left: clients.dynamodb().batch_write_item(RequestItems={table: left})["UnprocessedItems"].get(table),
+            requests[start : start + ITEMS_PER_WRITE],
+            tries=tries,
+            sleep=sleep,
+        )
+
+
+def send_all(send, items: list, *, tries: int, sleep) -> None:
+    """Call `send` with what is left, which it returns, until nothing is; waits between tries as AWS advises, with jitter."""
+    left = items
+    for attempt in range(tries):
+        left = send(left)
+        if not left:
+            return
+        sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.05 * 2**attempt)))
+    raise TableBusy(f"DynamoDB left {len(left)} of {len(items)} items after {tries} tries; try again, it is safe")
+
+
+def query(table: str, **call) -> dict:
+    """One page: {items, last}; `last` is where the next page starts, in DynamoDB's notation, or None."""
+    reply = clients.dynamodb().query(TableName=table, **call)
+    return {"items": [from_item(item) for item in reply["Items"]], "last": reply.get("LastEvaluatedKey")}
+
+
+def query_all(table: str, **call):
+    """Every item, page by page."""
+    page = query(table, **call)
+    yield from page["items"]
+    while page["last"]:
+        page = query(table, ExclusiveStartKey=page["last"], **call)
+        yield from page["items"]

@@ -1,0 +1,80 @@
+"""Batch, for each file of results: its rows into the predictions table, as often as one likes with the same effect.
+
+An id is made of run, file and row, so writing a row again writes the same item: nothing is doubled by a retry, and
+whoever is killed halfway is simply started again.
+"""
+
+import gzip
+import itertools
+import json
+import os
+import threading
+import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+
+from lambdas import clients, tables
+from lambdas.settings import CONFIG
+
+PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
+THREADS = 8
+TRIES = 10  # of one call's unprocessed items: about 25 s
+
+
+class ResultsUnreadable(Exception):
+    """The file of results is cut off or is not what the Score job writes."""
+
+
+def handler(event, context):
+    # Counted from today, not from the run's as_of: a year that is replayed must not expire on arrival.
+    expires_at = int(time.time()) + CONFIG.serving.keep_predictions_days * 86400
+    lines = read_lines(event["bucket"], event["key"])
+    return {"written": write_results(lines, expires_at=expires_at, put=put, threads=THREADS)}
+
+
+def write_results(lines, *, expires_at: int, put, threads: int) -> int:
+    """How many records were written; `put` takes a list of up to 25. Only a few of them are in memory at any time."""
+    room = threading.Semaphore(threads * 2)
+    records = (record_of(line, expires_at) for line in lines)
+    written, waiting = 0, []
+    with ThreadPoolExecutor(threads) as pool:
+        for chunk in chunks(records, tables.ITEMS_PER_WRITE):
+            room.acquire()
+            future = pool.submit(put, chunk)
+            future.add_done_callback(lambda _: room.release())
+            written += len(chunk)
+            waiting = [future, *filter(still_running, waiting)]
+        for future in waiting:
+            future.result()
+    return written
+
+
+def still_running(future) -> bool:
+    """Raises what its writing raised, so that a failure ends the file at once."""
+    return not future.done() or future.result() is not None
+
+
+def chunks(records, size: int):
+    while chunk := list(itertools.islice(records, size)):
+        yield chunk
+
+
+def record_of(line: bytes, expires_at: int) -> dict:
+    try:
+        return {**json.loads(line), "expires_at": expires_at}
+    except (ValueError, TypeError) as error:
+        raise ResultsUnreadable(f"a line of {len(line)} bytes is not a JSON object: {error}") from None
+
+
+def read_lines(bucket: str, key: str):
+    """Line by line while it arrives: a file need not fit into memory."""
+    body = clients.s3().get_object(Bucket=bucket, Key=key)["Body"]
+    try:
+        with gzip.GzipFile(fileobj=body) as lines:
+            yield from lines
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ResultsUnreadable(f"s3://{bucket}/{key}: {error}") from error
+
+
+def put(records: list[dict]) -> None:
+    tables.put_all(PREDICTIONS, records, tries=TRIES)
