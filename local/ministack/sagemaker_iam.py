@@ -59,18 +59,33 @@ def resource_of(operation: str, request: dict, region: str, account: str) -> str
 
 
 def checks(operation: str, request: dict) -> list[tuple[str, str, str, dict]]:
-    """(service, action, ARN, condition keys) of everything an operation needs, as the Service Authorization Reference has it."""
-    region, account = get_region(), get_account_id()
-    found = [(NAME, f"sagemaker:{operation}", resource_of(operation, request, region, account), {})]
+    """(service, action, ARN, condition keys) of everything an operation needs, the first being what MiniStack checks itself."""
+    arn = resource_of(operation, request, get_region(), get_account_id())
+    found = [(NAME, f"sagemaker:{operation}", arn, {})]
+    found += [(NAME, f"sagemaker:{operation}", further, {}) for further in further_resources(operation, request)]
+    if operation.startswith("Create") and request.get("Tags"):
+        found.append((NAME, "sagemaker:AddTags", arn, {}))
+    return found + [("iam", "iam:PassRole", request[member], {"iam:PassedToService": PRINCIPAL})
+                    for member in ("RoleArn", "ExecutionRoleArn") if isinstance(request.get(member), str)]
+
+
+def further_resources(operation: str, request: dict) -> list[str]:
+    """An endpoint is authorised with its configuration, a model package with its group."""
     if operation in ("CreateEndpoint", "UpdateEndpoint") and "EndpointConfigName" in request:
-        config = resource_of("CreateEndpointConfig", request, region, account)
-        found.append((NAME, f"sagemaker:{operation}", config, {}))
-    return found + passed_roles(request)
+        return [resource_of("CreateEndpointConfig", request, get_region(), get_account_id())]
+    if operation == "CreateModelPackage" and "ModelPackageGroupName" in request:
+        group = resource_of(operation, request, get_region(), get_account_id())
+        return [group.replace(":model-package-group/", ":model-package/") + "/1"]
+    return []
 
 
-def passed_roles(request: dict) -> list[tuple[str, str, str, dict]]:
-    return [("iam", "iam:PassRole", request[member], {"iam:PassedToService": PRINCIPAL})
-            for member in ("RoleArn", "ExecutionRoleArn") if isinstance(request.get(member), str)]
+def sync_checks(kind: str, name: str) -> list[tuple[str, str, str, dict]]:
+    """What Step Functions needs beside Create to wait for a job: to look, to stop it, and its rule on EventBridge."""
+    arn = resource_of(f"Stop{kind}", {f"{kind}Name": name}, get_region(), get_account_id())
+    rule = (f"arn:aws:events:{get_region()}:{get_account_id()}:rule/StepFunctionsGetEventsForSageMaker"
+            f"{kind.removesuffix('Job')}JobsRule")
+    return [*((NAME, f"sagemaker:{action}{kind}", arn, {}) for action in ("Describe", "Stop")),
+            *(("events", f"events:{action}", rule, {}) for action in ("PutTargets", "PutRule", "DescribeRule"))]
 
 
 def check_passed(operation: str, request: dict, headers: dict) -> None:
@@ -92,11 +107,11 @@ def enforce(access_key: str, needed: list[tuple[str, str, str, dict]]) -> None:
                                  f"allows the {action} action")
 
 
-def enforce_as_role(role_arn: str, session: str, operation: str, request: dict) -> None:
-    """The same for a call that Step Functions makes as a state machine's role."""
+def enforce_as_role(role_arn: str, session: str, needed: list[tuple[str, str, str, dict]]) -> None:
+    """The same for what Step Functions does as a state machine's role."""
     from ministack import app
     if app.AUTH:
-        enforce(role_session(role_arn, session)["AWS_ACCESS_KEY_ID"], checks(operation, request))
+        enforce(role_session(role_arn, session)["AWS_ACCESS_KEY_ID"], needed)
 
 
 def role_session(role_arn: str, session: str) -> dict[str, str]:

@@ -74,7 +74,8 @@ def optimised(resource: str, request: dict, call, engine) -> dict:
     if operation not in OPERATIONS or (pattern and (kind not in JOBS or not pattern.startswith("sync"))):
         raise failed("States.Runtime", f"{resource} is not an optimised integration of SageMaker. Use "
                      f"{SDK}{action}, or one of {', '.join(name[0].lower() + name[1:] for name in OPERATIONS)}.")
-    response = perform(operation, request, call, "AmazonSageMakerException")
+    needed = sagemaker_iam.sync_checks(kind, request.get(f"{kind}Name", "")) if pattern else []
+    response = perform(operation, request, call, "AmazonSageMakerException", needed)
     if pattern:
         return wait_for_job(kind, request[f"{kind}Name"], call, engine)
     return {"SdkHttpMetadata": {"HttpStatusCode": 200}, **response}
@@ -92,11 +93,13 @@ def aws_sdk(resource: str, request: dict, call) -> dict:
     return stepfunctions._sdk_json_result("sagemaker", operation, perform(operation, known, call, "SageMakerException"))
 
 
-def perform(operation: str, request: dict, call, general_error: str) -> dict:
+def perform(operation: str, request: dict, call, general_error: str, needed: list = ()) -> dict:
+    """Call the service as the state machine's role, which must also hold what else is `needed`."""
     task = _task.get()
     try:
         if task:
-            sagemaker_iam.enforce_as_role(task.role_arn, task.execution["name"], operation, request or {})
+            needed = [*sagemaker_iam.checks(operation, request or {}), *needed]
+            sagemaker_iam.enforce_as_role(task.role_arn, task.execution["name"], needed)
         return call(operation, request or {})
     except SageMakerError as error:
         name = MODELLED.get(error.code, general_error)

@@ -122,6 +122,17 @@ def run_containers(engine: Engine, starts: list[Callable[[], Container]], *, lim
         stop_all(engine, containers)
 
 
+def every(seconds: float, action: Callable[[], None]) -> Callable[[], None]:
+    """A function that may be called as often as one likes, and acts once in so many seconds."""
+    due = [time.monotonic() + seconds]
+
+    def act_when_due() -> None:
+        if time.monotonic() >= due[0]:
+            action()
+            due[0] = time.monotonic() + seconds
+    return act_when_due
+
+
 def stop_all(engine: Engine, containers: list[Container]) -> None:
     for container in containers:
         container.terminate()

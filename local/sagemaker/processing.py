@@ -10,8 +10,8 @@ from local.sagemaker.engine import Engine, write_json
 from local.sagemaker.errors import JobFailed, invalid, not_simulated
 from local.sagemaker.jobs import Stopped
 from local.sagemaker.logs import LogStream
-from local.sagemaker.s3_io import upload
-from local.sagemaker.training import fill, host_names, mark
+from local.sagemaker.s3_io import Mirror, fill, send
+from local.sagemaker.training_folder import host_names
 
 KIND = "ProcessingJob"
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
@@ -80,21 +80,21 @@ def process(engine: Engine, record: dict, folders: list[Path], hosts: list[str],
     name, role = record["ProcessingJobName"], record["RoleArn"]
     logs = [LogStream(engine.client("logs", role, name), LOG_GROUP, f"{name}/{host}-{int(time.time())}")
             for host in hosts]
-    sending = Outputs(s3, record, folders)
+    continuous, at_end = (mirrors(s3, record, folders, mode) for mode in ("Continuous", "EndOfJob"))
     try:
         ended = jobs.run_containers(
             engine, [container_start(engine, record, folder, stream) for folder, stream in zip(folders, logs, strict=True)],
             limit_s=record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", jobs.DEFAULT_LIMIT_S), stop=stop,
-            meanwhile=sending.send_changed)
+            meanwhile=jobs.every(CONTINUOUS_EVERY_S, lambda: send(continuous)))
     finally:
         for stream in logs:
             stream.close()
         note_exit_message(engine, record, folders)
-        sending.send_changed(now=True)
+        send(continuous)
     failed = [container for container, code in ended if code]
     if failed:
         raise JobFailed(f"AlgorithmError: {' | '.join(failed[0].tail)[-900:]}, exit code: {failed[0].exit_code()}")
-    sending.send_all()
+    send(at_end)
 
 
 def container_start(engine: Engine, record: dict, folder: Path, stream: LogStream):
@@ -125,35 +125,10 @@ def prepare(work: Path, record: dict, host: str, hosts: list[str]) -> Path:
     return folder
 
 
-class Outputs:
-    """The job's output folders on every instance, and what of them is already in S3."""
-
-    def __init__(self, s3, record: dict, folders: list[Path]):
-        self.s3, self.folders, self.outputs = s3, folders, [item["S3Output"] for item in outputs(record)]
-        self.sent: dict[Path, tuple[int, int]] = {}
-        self.due = 0.0
-
-    def send_changed(self, *, now: bool = False) -> None:
-        """Continuous outputs: files that have changed since they were last looked at."""
-        if not (now or time.monotonic() > self.due):
-            return
-        for output in self.outputs:
-            if output["S3UploadMode"] == "Continuous":
-                for folder in self.folders:
-                    self._send(path_inside(output["LocalPath"], folder), output["S3Uri"])
-        self.due = time.monotonic() + CONTINUOUS_EVERY_S
-
-    def send_all(self) -> None:
-        for output in self.outputs:
-            for folder in self.folders:
-                self._send(path_inside(output["LocalPath"], folder), output["S3Uri"])
-
-    def _send(self, folder: Path, uri: str) -> None:
-        marks = {path: mark(path) for path in folder.rglob("*") if path.is_file()}
-        changed = {path: seen for path, seen in marks.items() if self.sent.get(path) != seen}
-        if changed:
-            upload(self.s3, folder, uri, only=changed)
-            self.sent |= changed
+def mirrors(s3, record: dict, folders: list[Path], mode: str) -> list[Mirror]:
+    """The output folders of every instance that are uploaded in this mode."""
+    return [Mirror(s3, path_inside(item["S3Output"]["LocalPath"], folder), item["S3Output"]["S3Uri"])
+            for item in outputs(record) if item["S3Output"]["S3UploadMode"] == mode for folder in folders]
 
 
 def note_exit_message(engine: Engine, record: dict, folders: list[Path]) -> None:

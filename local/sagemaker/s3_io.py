@@ -1,6 +1,7 @@
 """Objects between S3 and a container's folders: prefixes and manifests down, files and archives up, several at a time."""
 import json
 import re
+import shutil
 import tarfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -85,6 +86,17 @@ def download(client, uri: str, into: Path, *, kind: str = "S3Prefix", shard: Sha
     return len(mine)
 
 
+def fill(client, targets: list[Path], *, uri: str, kind: str, distribution: str | None, role_arn: str) -> None:
+    """An input into one folder per instance: sharded by key, or fetched once and linked into the others."""
+    if distribution == "ShardedByS3Key":
+        for index, target in enumerate(targets):
+            download(client, uri, target, kind=kind, shard=Shard(index, len(targets)), role_arn=role_arn)
+        return
+    download(client, uri, targets[0], kind=kind, role_arn=role_arn)
+    for target in targets[1:]:
+        shutil.copytree(targets[0], target, dirs_exist_ok=True)
+
+
 def fetch(client, bucket: str, key: str, below: str, into: Path) -> None:
     target = into / below
     if not target.resolve().is_relative_to(into.resolve()):
@@ -103,6 +115,33 @@ def upload(client, folder: Path, uri: str, *, only=None) -> int:
     except (ClientError, BotoCoreError, S3UploadFailedError) as error:
         raise JobFailed(f"ClientError: Data upload failed for {uri}: {error}") from error
     return len(files)
+
+
+class Mirror:
+    """A folder whose files go to a prefix: each `send` uploads those that are new or changed since the last one."""
+
+    def __init__(self, client, folder: Path, uri: str):
+        self.client, self.folder, self.uri = client, folder, uri
+        self.sent: dict[Path, tuple[int, int]] = {}
+
+    def skip_present(self) -> None:
+        """What is in the folder now came from the prefix."""
+        self.sent = self._marks()
+
+    def send(self) -> None:
+        changed = {path: mark for path, mark in self._marks().items() if self.sent.get(path) != mark}
+        if changed:
+            upload(self.client, self.folder, self.uri, only=changed)
+            self.sent |= changed
+
+    def _marks(self) -> dict[Path, tuple[int, int]]:
+        found = {path: path.stat() for path in self.folder.rglob("*") if path.is_file()}
+        return {path: (status.st_mtime_ns, status.st_size) for path, status in found.items()}
+
+
+def send(mirrors: list[Mirror]) -> None:
+    for mirror in mirrors:
+        mirror.send()
 
 
 def upload_archive(client, folders: list[Path], archive: Path, uri: str) -> None:

@@ -1,6 +1,4 @@
 """Training jobs: channels in, `train` on every instance, model and output archives back, under the container contract."""
-import json
-import os
 import re
 import shutil
 import threading
@@ -8,16 +6,19 @@ import time
 from pathlib import Path
 
 from local.sagemaker import jobs, resources
-from local.sagemaker.container import Container, base_path
-from local.sagemaker.engine import Engine, write_json
+from local.sagemaker.container import Container, path_inside
+from local.sagemaker.engine import Engine
 from local.sagemaker.errors import JobFailed, invalid, not_simulated
 from local.sagemaker.jobs import Stopped
 from local.sagemaker.logs import LogStream
-from local.sagemaker.s3_io import Shard, download, list_prefix, upload, upload_archive
+from local.sagemaker.s3_io import Mirror, fill, list_prefix, send, upload_archive
+from local.sagemaker.training_folder import host_names, prepare, toolkit_variables
 
 KIND = "TrainingJob"
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 METRICS_NAMESPACE = "/aws/sagemaker/TrainingJobs"
+CHECKPOINTS = "/opt/ml/checkpoints"
+CHECKPOINTS_EVERY_S = 2
 NOT_SIMULATED = ("DebugHookConfig", "DebugRuleConfigurations", "TensorBoardOutputConfig", "ExperimentConfig",
                  "ProfilerRuleConfigurations", "RemoteDebugConfig", "InfraCheckConfig", "SessionChainingConfig",
                  "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig")
@@ -45,6 +46,8 @@ def check(engine: Engine, request: dict) -> None:
         raise not_simulated("ResourceConfig without InstanceType and a positive InstanceCount", "Give both.")
     for channel in request.get("InputDataConfig", []):
         check_channel(request, channel)
+    if not request.get("CheckpointConfig", {}).get("LocalPath", CHECKPOINTS).startswith("/opt/ml/"):
+        raise invalid("LocalPath of CheckpointConfig must be a folder below /opt/ml.")
     check_time(request)
     engine.image(request["AlgorithmSpecification"]["TrainingImage"])
     engine.check_role(request["RoleArn"])
@@ -83,34 +86,34 @@ def run(engine: Engine, record: dict, stop: threading.Event) -> None:
         jobs.move(engine, KIND, name, secondary="Downloading", message="Downloading input data")
         folders = [prepare(work / host, record, host, hosts) for host in hosts]
         fill_channels(s3, record, folders)
-        fetch_checkpoints(s3, record, folders)
+        checkpoints = start_checkpoints(s3, record, folders)
         if stop.is_set():
             raise Stopped()
         jobs.move(engine, KIND, name, secondary="Training", message="Training image download completed. "
                   "Training in progress.", TrainingStartTime=time.time())
-        train(engine, record, folders, hosts, s3, stop)
+        train(engine, record, folders, hosts, s3, checkpoints, stop)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def train(engine: Engine, record: dict, folders: list[Path], hosts: list[str], s3, stop: threading.Event) -> None:
+def train(engine: Engine, record: dict, folders: list[Path], hosts: list[str], s3, checkpoints: list[Mirror],
+          stop: threading.Event) -> None:
     """Run the containers; what a stopped or overdue job has saved is kept too, as on SageMaker."""
     metrics = Metrics(engine, record)
     logs = [LogStream(engine.client("logs", record["RoleArn"], record["TrainingJobName"]), LOG_GROUP,
                       f"{record['TrainingJobName']}/{host}-{int(time.time())}") for host in hosts]
     starts = [container_start(engine, record, folder, host, hosts, stream, metrics.read)
               for folder, host, stream in zip(folders, hosts, logs, strict=True)]
-    checkpoints = Checkpoints(s3, record, folders)
     stopped = None
     try:
-        ended = jobs.run_containers(engine, starts, limit_s=limit_s(record), stop=stop, meanwhile=checkpoints.sync)
+        ended = jobs.run_containers(engine, starts, limit_s=limit_s(record), stop=stop, meanwhile=jobs.every(CHECKPOINTS_EVERY_S, lambda: send(checkpoints)))
         failed = [container for container, code in ended if code]
     except Stopped as asked:
         stopped, failed = asked, []
     finally:
         for stream in logs:
             stream.close()
-        checkpoints.sync(now=True)
+        send(checkpoints)
         close_training(engine, record, metrics.final)
     if failed:
         raise failure(failed[0])
@@ -139,93 +142,6 @@ def container_start(engine, record, folder, host, hosts, stream, read_metric):
                                also=read_metric)
 
 
-def prepare(work: Path, record: dict, host: str, hosts: list[str]) -> Path:
-    """The folder that the container sees at /opt/ml."""
-    folder = work / "ml"
-    for part in ("input/data", "input/config", "model", "output/data", "code", "checkpoints"):
-        (folder / part).mkdir(parents=True)
-    config = folder / "input/config"
-    write_json(config / "hyperparameters.json", record.get("HyperParameters", {}))
-    write_json(config / "inputdataconfig.json", {
-        channel["ChannelName"]: {
-            "TrainingInputMode": channel.get("InputMode", record["AlgorithmSpecification"].get("TrainingInputMode", "File")),
-            "S3DistributionType": channel["DataSource"]["S3DataSource"].get("S3DataDistributionType", "FullyReplicated"),
-            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
-            **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {})}
-        for channel in record.get("InputDataConfig", [])})
-    write_json(config / "resourceconfig.json", resource_config(record, host, hosts))
-    return folder
-
-
-def resource_config(record: dict, host: str, hosts: list[str]) -> dict:
-    instance = record["ResourceConfig"]["InstanceType"]
-    return {"current_host": host, "current_instance_type": instance, "current_group_name": "homogeneousCluster",
-            "hosts": hosts, "network_interface_name": "lo", "instance_groups": [
-                {"instance_group_name": "homogeneousCluster", "instance_type": instance, "hosts": hosts}]}
-
-
-def fill_channels(s3, record: dict, folders: list[Path]) -> None:
-    for channel in record.get("InputDataConfig", []):
-        source, below = channel["DataSource"]["S3DataSource"], f"input/data/{channel['ChannelName']}"
-        fill(s3, [folder / below for folder in folders], uri=source["S3Uri"], kind=source["S3DataType"],
-             distribution=source.get("S3DataDistributionType"), role_arn=record["RoleArn"])
-
-
-def fill(s3, targets: list[Path], *, uri: str, kind: str, distribution: str | None, role_arn: str) -> None:
-    """An input into one folder per instance: sharded by key, or fetched once and linked into the others."""
-    if distribution == "ShardedByS3Key":
-        for index, target in enumerate(targets):
-            download(s3, uri, target, kind=kind, shard=Shard(index, len(targets)), role_arn=role_arn)
-        return
-    download(s3, uri, targets[0], kind=kind, role_arn=role_arn)
-    for target in targets[1:]:
-        shutil.copytree(targets[0], target, dirs_exist_ok=True)
-
-
-def fetch_checkpoints(s3, record: dict, folders: list[Path]) -> None:
-    """What an earlier, interrupted run of the job saved; none is no error."""
-    if "CheckpointConfig" in record and list_prefix(s3, record["CheckpointConfig"]["S3Uri"]):
-        fill(s3, [checkpoint_folder(record, folder) for folder in folders], uri=record["CheckpointConfig"]["S3Uri"],
-             kind="S3Prefix", distribution=None, role_arn=record["RoleArn"])
-
-
-def checkpoint_folder(record: dict, folder: Path) -> Path:
-    local = record["CheckpointConfig"].get("LocalPath", "/opt/ml/checkpoints")
-    if not local.startswith("/opt/ml/"):
-        raise JobFailed(f"ClientError: CheckpointConfig LocalPath {local} must be below /opt/ml.")
-    path = folder / local.removeprefix("/opt/ml/")
-    path.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-class Checkpoints:
-    """Checkpoint files uploaded as they change, while the job runs."""
-
-    EVERY_S = 2
-
-    def __init__(self, s3, record: dict, folders: list[Path]):
-        self.s3, self.uri = s3, record.get("CheckpointConfig", {}).get("S3Uri")
-        self.folders = [checkpoint_folder(record, folder) for folder in folders] if self.uri else []
-        self.sent: dict[Path, tuple[int, int]] = {path: mark(path) for folder in self.folders
-                                                  for path in folder.rglob("*") if path.is_file()}
-        self.due = time.monotonic() + self.EVERY_S
-
-    def sync(self, *, now: bool = False) -> None:
-        if not self.folders or not (now or time.monotonic() > self.due):
-            return
-        for folder in self.folders:
-            changed = {path: mark(path) for path in folder.rglob("*") if path.is_file()}
-            changed = {path: seen for path, seen in changed.items() if self.sent.get(path) != seen}
-            upload(self.s3, folder, self.uri, only=changed)
-            self.sent |= changed
-        self.due = time.monotonic() + self.EVERY_S
-
-
-def mark(path: Path) -> tuple[int, int]:
-    status = path.stat()
-    return status.st_mtime_ns, status.st_size
-
-
 class Metrics:
     """The numbers that MetricDefinitions find in the output: each to CloudWatch, the last of each kept."""
 
@@ -247,21 +163,6 @@ class Metrics:
         return list(self.last.values())
 
 
-def toolkit_variables(record: dict, folder: Path, host: str, hosts: list[str]) -> dict[str, str]:
-    """The SM_* variables that SageMaker's training toolkit gives a script."""
-    base, parameters = base_path(folder), record.get("HyperParameters", {})
-    channels = [channel["ChannelName"] for channel in record.get("InputDataConfig", [])]
-    return {
-        "SM_MODEL_DIR": f"{base}/model", "SM_OUTPUT_DIR": f"{base}/output", "SM_OUTPUT_DATA_DIR": f"{base}/output/data",
-        "SM_INPUT_DIR": f"{base}/input", "SM_INPUT_CONFIG_DIR": f"{base}/input/config",
-        "SM_CHANNELS": json.dumps(channels), "SM_HPS": json.dumps(parameters), "SM_HOSTS": json.dumps(hosts),
-        "SM_CURRENT_HOST": host, "SM_NUM_CPUS": str(os.cpu_count()), "SM_NUM_GPUS": "0",
-        "SM_CURRENT_INSTANCE_TYPE": record["ResourceConfig"]["InstanceType"],
-        "SM_RESOURCE_CONFIG": json.dumps(resource_config(record, host, hosts)),
-        **{f"SM_CHANNEL_{channel.upper()}": f"{base}/input/data/{channel}" for channel in channels},
-        **{f"SM_HP_{key.upper()}": value for key, value in parameters.items()}}
-
-
 def close_training(engine: Engine, record: dict, metrics: list[dict]) -> None:
     now, name = time.time(), record["TrainingJobName"]
     started = (engine.store.get(KIND, name) or {}).get("TrainingStartTime", now)
@@ -278,8 +179,27 @@ def failure(container: Container) -> JobFailed:
     return JobFailed(f"AlgorithmError: {reason[:900]}, exit code: {code}")
 
 
-def host_names(count: int) -> list[str]:
-    return [f"algo-{number}" for number in range(1, count + 1)]
+def fill_channels(s3, record: dict, folders: list[Path]) -> None:
+    for channel in record.get("InputDataConfig", []):
+        source, below = channel["DataSource"]["S3DataSource"], f"input/data/{channel['ChannelName']}"
+        fill(s3, [folder / below for folder in folders], uri=source["S3Uri"], kind=source["S3DataType"],
+             distribution=source.get("S3DataDistributionType"), role_arn=record["RoleArn"])
+
+
+def start_checkpoints(s3, record: dict, folders: list[Path]) -> list[Mirror]:
+    """Bring back what an earlier, interrupted run saved, none being no error; then keep S3 up to date."""
+    if "CheckpointConfig" not in record:
+        return []
+    uri = record["CheckpointConfig"]["S3Uri"]
+    local = [path_inside(record["CheckpointConfig"].get("LocalPath", CHECKPOINTS), folder) for folder in folders]
+    for folder in local:
+        folder.mkdir(parents=True, exist_ok=True)
+    if list_prefix(s3, uri):
+        fill(s3, local, uri=uri, kind="S3Prefix", distribution=None, role_arn=record["RoleArn"])
+    mirrors = [Mirror(s3, folder, uri) for folder in local]
+    for mirror in mirrors:
+        mirror.skip_present()
+    return mirrors
 
 
 def limit_s(record: dict) -> float:

@@ -14,7 +14,7 @@ def states(gateway):
 
 @pytest.fixture(scope="module")
 def flow_role(gateway):
-    return make_role(gateway, "flow", "sagemaker:*", "iam:PassRole", service="states")
+    return make_role(gateway, "flow", "sagemaker:*", "iam:PassRole", "events:*", service="states")
 
 
 @pytest.fixture(scope="module")
@@ -127,12 +127,15 @@ def test_a_task_over_its_time_stops_the_job(states, flow_role, role, sagemaker):
     wait_until(lambda: sagemaker.describe_training_job(TrainingJobName="flow-slow")["TrainingJobStatus"] == "Stopped")
 
 
-@pytest.mark.parametrize(("actions", "missing"), [
-    (["sagemaker:CreateModel"], "iam:PassRole"), (["iam:PassRole"], "sagemaker:CreateTrainingJob")])
-def test_a_state_machine_may_do_what_its_role_may(states, gateway, role, actions, missing):
-    poor = make_role(gateway, f"poor-{missing.replace(':', '-')}", "sagemaker:CreateTrainingJob", *actions, service="states") \
-        if missing == "iam:PassRole" else make_role(gateway, "poor-flow", *actions, service="states")
-    done = run(states, poor, f"denied-{missing.rpartition(':')[2]}", "sagemaker:createTrainingJob.sync", job("denied-flow", role))
+@pytest.mark.parametrize(("allowed", "missing"), [
+    (["iam:PassRole", "events:*"], "sagemaker:CreateTrainingJob"),
+    (["sagemaker:*", "events:*"], "iam:PassRole"),
+    (["sagemaker:CreateTrainingJob", "iam:PassRole", "events:*"], "sagemaker:DescribeTrainingJob"),
+    (["sagemaker:*", "iam:PassRole"], "events:PutTargets")])
+def test_a_state_machine_may_do_what_its_role_may(states, gateway, role, allowed, missing):
+    name = missing.replace(":", "-")
+    done = run(states, make_role(gateway, f"flow-without-{name}", *allowed, service="states"), f"denied-{name}",
+               "sagemaker:createTrainingJob.sync", job(f"denied-{name}", role))
     assert done["error"] == "SageMaker.AmazonSageMakerException"
     assert f"is not authorized to perform: {missing}" in done["cause"] and "AccessDeniedException" in done["cause"]
 
