@@ -1,0 +1,20 @@
+"""The address book: one parameter from which every command learns where things are."""
+
+from aws_cdk import Stack
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+
+class AddressBook(Construct):
+    """deployed names -> SSM parameter /fairway/{project}/{stage} -> the fairway command. No secret is in it."""
+
+    def __init__(self, scope, id, *, config, **addresses: str):
+        super().__init__(scope, id)
+        book = {"stage": config.stage, "project": config.project.name, "region": config.target.region, **addresses}
+        self.parameter = ssm.StringParameter(
+            self,
+            "Parameter",
+            parameter_name=f"/fairway/{config.project.name}/{config.stage}",
+            description="Where the fairway command finds this stage",
+            string_value=Stack.of(self).to_json_string(book),
+        )

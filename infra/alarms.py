@@ -1,0 +1,112 @@
+"""What an operator hears of and sees: failures at once, trends as alarms, all on one dashboard."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.flow import Flow
+from infra.function import Function
+from infra.realtime_api import RealtimeApi
+
+FIVE_MINUTES = Duration.minutes(5)
+
+
+class Alarms(Construct):
+    """Failed jobs, flows and endpoints, and metrics beyond their limits -> alarms topic."""
+
+    def __init__(self, scope, id, *, config, topic: sns.ITopic, api: RealtimeApi, flows: list[Flow],
+                 functions: list[Function], undelivered: sqs.IQueue):  # fmt: skip
+        super().__init__(scope, id)
+        self.config, self.topic = config, topic
+        self.tell_of_events(flows)
+
+        fallbacks = self.fallback_percent()
+        self.alarm("Fallbacks", fallbacks, above=config.monitoring.fallback_percent, periods=3, of="answers without the model, in %")
+        latency = self.measured("Latency", "p99")
+        self.alarm("Latency", latency, above=config.serving.deadline_ms + 500, periods=3, of="p99 of a request, in ms")
+        errors = self.api_metric(api, "5xx", "Sum")
+        self.alarm("ServerErrors", errors, above=0, periods=1, of="requests that ended in 5xx")
+        waiting = undelivered.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum")
+        self.alarm("Undelivered", waiting, above=0, periods=1, of="events that nobody took")
+        broken = cloudwatch.MathExpression(
+            label="errors of functions",
+            expression=" + ".join(f"m{number}" for number in range(len(functions))),
+            using_metrics={
+                f"m{number}": function.metric_errors(period=FIVE_MINUTES, label=function.node.id)
+                for number, function in enumerate(functions)
+            },
+            period=FIVE_MINUTES,
+        )
+        self.alarm("FunctionErrors", broken, above=0, periods=1, of="calls of functions that raised")
+        self.dashboard(api, flows, fallbacks=fallbacks, latency=latency, broken=broken)
+
+    def tell_of_events(self, flows: list[Flow]) -> None:
+        """What fails once is told once, with its reason: an alarm would only say that something did."""
+        ours = [{"prefix": f"{self.config.prefix}-"}]
+        self.tell("JobFailed", "aws.sagemaker", ["SageMaker Training Job State Change"],
+                  {"TrainingJobName": ours, "TrainingJobStatus": ["Failed", "Stopped"]})  # fmt: skip
+        self.tell("ProcessingFailed", "aws.sagemaker", ["SageMaker Processing Job State Change"],
+                  {"ProcessingJobName": ours, "ProcessingJobStatus": ["Failed", "Stopped"]})  # fmt: skip
+        self.tell("EndpointFailed", "aws.sagemaker", ["SageMaker Endpoint State Change"],
+                  {"EndpointName": ours, "EndpointStatus": ["FAILED", "Failed", "OUT_OF_SERVICE", "OutOfService"]})  # fmt: skip
+        self.tell("FlowFailed", "aws.states", ["Step Functions Execution Status Change"],
+                  {"stateMachineArn": [flow.state_machine_arn for flow in flows], "status": ["FAILED", "TIMED_OUT", "ABORTED"]})  # fmt: skip
+        self.tell("CostAnomaly", "aws.ce", ["Anomaly Detected"], None)  # of monitors that the account has
+
+    def tell(self, id: str, source: str, detail_type: list[str], detail: dict | None) -> None:
+        pattern = events.EventPattern(source=[source], detail_type=detail_type, detail=detail)
+        events.Rule(self, id, event_pattern=pattern, targets=[targets.SnsTopic(self.topic)])
+
+    def measured(self, name: str, statistic: str) -> cloudwatch.Metric:
+        """A metric that lambdas/metrics.py writes."""
+        stage = {"project": self.config.project.name, "stage": self.config.stage}
+        return cloudwatch.Metric(
+            namespace="Fairway", metric_name=name, dimensions_map=stage, statistic=statistic, period=FIVE_MINUTES
+        )
+
+    def fallback_percent(self) -> cloudwatch.MathExpression:
+        return cloudwatch.MathExpression(
+            label="answers without the model, %",
+            expression="100 * fallbacks / predictions",
+            using_metrics={"fallbacks": self.measured("Fallbacks", "Sum"), "predictions": self.measured("Predictions", "Sum")},
+            period=FIVE_MINUTES,
+        )
+
+    def api_metric(self, api: RealtimeApi, name: str, statistic: str) -> cloudwatch.Metric:
+        return api.api.metric(name, statistic=statistic, period=FIVE_MINUTES)
+
+    def alarm(self, id: str, metric: cloudwatch.IMetric, *, above: float, periods: int, of: str) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            id,
+            alarm_name=f"{self.config.prefix}-{id}",
+            alarm_description=f"{self.config.prefix}: {of}: more than {above:g}",
+            metric=metric,
+            threshold=above,
+            evaluation_periods=periods,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self.topic))
+        alarm.add_ok_action(actions.SnsAction(self.topic))
+
+    def dashboard(self, api: RealtimeApi, flows: list[Flow], *, fallbacks, latency, broken) -> None:
+        def graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
+            return cloudwatch.GraphWidget(title=title, left=list(metrics), width=8)
+
+        board = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self.config.prefix)
+        board.add_widgets(
+            graph("Requests and answers", self.measured("Requests", "Sum"), self.measured("Predictions", "Sum")),
+            graph("Answers without the model, %", fallbacks),
+            graph("Latency, ms", self.measured("Latency", "p50"), latency, self.measured("ModelLatency", "p99")),
+        )
+        board.add_widgets(
+            graph("API errors", self.api_metric(api, "4xx", "Sum"), self.api_metric(api, "5xx", "Sum")),
+            graph("Functions' errors", broken),
+            graph("Flows that failed", *(flow.metric_failed(label=flow.node.id) for flow in flows)),
+        )

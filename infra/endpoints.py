@@ -1,0 +1,116 @@
+"""How releases are hosted. The endpoints themselves come and go with releases, so no stack owns them."""
+
+from aws_cdk import Aws, CustomResource
+from constructs import Construct
+
+from infra.function import Function, statement
+from infra.jobs import job_role, tags
+from infra.lake import Lake
+from infra.registry import Registry
+
+VARIANT = "model"
+MOST_INSTANCES = 4  # times serving.instances, when requests keep coming
+INVOCATIONS_PER_INSTANCE = 1500  # a minute; a careful start, to be raised after a load test of one's own model
+
+
+class Endpoints(Construct):
+    """Release flow -> model, endpoint config, endpoint {prefix}-{release}; all of them removed with the stack."""
+
+    def __init__(self, scope, id, *, config, code, lake: Lake, registry: Registry):
+        super().__init__(scope, id)
+        self.config = config
+        self.prefix = f"{config.prefix}-"
+        self.role = job_role(self, "Role", repository=registry.repository)
+        self.role.add_to_policy(statement("s3:GetObject", on=lake.arn("artefacts/")))
+
+        self.remove = Function(
+            self,
+            "RemoveEndpoints",
+            config=config,
+            code=code,
+            memory_mb=256,
+            timeout_s=300,
+            environment={"ENDPOINT_PREFIX": self.prefix},
+        )
+        self.allow_removal(self.remove)
+        self.removed_with_the_stack = CustomResource(
+            self,
+            "RemovedWithTheStack",
+            resource_type="Custom::Endpoints",
+            service_token=self.remove.function_arn,
+            properties={"Prefix": self.prefix},
+        )
+        self.removed_with_the_stack.node.add_dependency(self.role)  # which outlives the endpoints that use it
+
+    @property
+    def always_on(self) -> bool:
+        return self.config.serving.mode == "instance"
+
+    def arns(self, *kinds: str) -> list[str]:
+        """Of the models, endpoint configs and endpoints of this stage."""
+        return [f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{kind}/{self.prefix}*" for kind in kinds]
+
+    def allow_invoke(self, function: Function) -> None:
+        function.allow("sagemaker:InvokeEndpoint", on=self.arns("endpoint"))
+
+    def allow_removal(self, function: Function) -> None:
+        function.allow("sagemaker:DeleteEndpoint", on=self.arns("endpoint"))
+        function.allow("sagemaker:DeleteEndpointConfig", on=self.arns("endpoint-config"))
+        function.allow("sagemaker:DeleteModel", on=self.arns("model"))
+        function.allow("sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels", on="*")
+
+    def model(self, *, name: str, image: str, artefact: str) -> dict:
+        """Arguments of createModel."""
+        return {
+            "ModelName": name,
+            "ExecutionRoleArn": self.role.role_arn,
+            "PrimaryContainer": {"Image": image, "ModelDataUrl": artefact},
+            "EnableNetworkIsolation": self.always_on,  # serverless endpoints know no isolation
+            "Tags": tags(self.config),
+        }
+
+    def endpoint_config(self, *, name: str) -> dict:
+        """Arguments of createEndpointConfig."""
+        serving = self.config.serving
+        serverless = {"ServerlessConfig": {"MemorySizeInMB": serving.memory_mb, "MaxConcurrency": serving.max_concurrency}}
+        instance = {"InstanceType": serving.instance, "InitialInstanceCount": serving.instances, "InitialVariantWeight": 1.0}
+        variant = {"VariantName": VARIANT, "ModelName": name, **(instance if self.always_on else serverless)}
+        return {"EndpointConfigName": name, "ProductionVariants": [variant], "Tags": tags(self.config)}
+
+    def scaling(self, *, endpoint: str) -> tuple[dict, dict]:
+        """Arguments of registerScalableTarget and of putScalingPolicy, for an endpoint that is always on."""
+        least = self.config.serving.instances
+        target = {
+            "ServiceNamespace": "sagemaker",
+            "ResourceId": endpoint,
+            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        }
+        follow = {
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+            "TargetValue": INVOCATIONS_PER_INSTANCE,
+            "ScaleInCooldown": 300,
+            "ScaleOutCooldown": 60,
+        }
+        return (
+            {**target, "MinCapacity": least, "MaxCapacity": least * MOST_INSTANCES},
+            {
+                **target,
+                "PolicyName": "follow-the-requests",
+                "PolicyType": "TargetTrackingScaling",
+                "TargetTrackingScalingPolicyConfiguration": follow,
+            },
+        )
+
+    def allow_scaling(self, flow) -> None:
+        """Let the flow have SageMaker's own scaling follow the requests of our endpoints."""
+        scalable = f"arn:{Aws.PARTITION}:application-autoscaling:{Aws.REGION}:{Aws.ACCOUNT_ID}:scalable-target/*"
+        only_sagemaker = {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}
+        flow.allow("application-autoscaling:RegisterScalableTarget", "application-autoscaling:PutScalingPolicy",
+                   on=scalable, conditions=only_sagemaker)  # fmt: skip
+        flow.allow("sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig", "sagemaker:UpdateEndpointWeightsAndCapacities",
+                   on=self.arns("endpoint", "endpoint-config"))  # fmt: skip
+        flow.allow("cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms",
+                   on=f"arn:{Aws.PARTITION}:cloudwatch:{Aws.REGION}:{Aws.ACCOUNT_ID}:alarm:TargetTracking-endpoint/{self.prefix}*")  # fmt: skip
+        role = "aws-service-role/sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+        flow.allow("iam:CreateServiceLinkedRole", on=f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{role}",
+                   conditions={"StringLike": {"iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"}})  # fmt: skip

@@ -1,0 +1,100 @@
+"""One Lambda: lambdas/<verb>.py on Python 3.13, with a role and a log group of its own."""
+
+import atexit
+import json
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy, Validations
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+
+from domain import config as settings
+from domain import contract as contracts
+from infra.image import ROOT, source_files
+
+
+def function_code(*, config, contract, image_tag: str) -> lambda_.Code:
+    """The zip that all functions of a stage share: lambdas/, domain/ and settings.json. Standard library and boto3 only."""
+    folder = Path(tempfile.mkdtemp(prefix="fairway-functions-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for file in source_files(ROOT, ("lambdas", "domain")):
+        target = folder / file.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+    values = {"config": settings.as_dict(config), "contract": contracts.as_dict(contract), "code_version": image_tag}
+    (folder / "settings.json").write_text(json.dumps(values, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+    return lambda_.Code.from_asset(str(folder))
+
+
+class Function(lambda_.Function):
+    """The construct id is the verb: `SelectWindow` runs lambdas/select_window.py as {prefix}-select_window."""
+
+    def __init__(self, scope, id, *, config, code: lambda_.Code, memory_mb: int, timeout_s: int, environment: dict):
+        verb = re.sub(r"(?<!^)(?=[A-Z])", "_", id).lower()
+        name = f"{config.prefix}-{verb}"
+        log_group = logs.LogGroup(
+            scope,
+            f"{id}Logs",
+            log_group_name=f"/aws/lambda/{name}",
+            retention=log_days(config),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(
+            scope,
+            f"{id}Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description=f"What lambdas/{verb}.py may do",
+        )
+        log_group.grant_write(role)
+        super().__init__(
+            scope,
+            id,
+            function_name=name,
+            handler=f"lambdas.{verb}.handler",
+            code=code,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=memory_mb,
+            timeout=Duration.seconds(timeout_s),
+            environment=environment,
+            role=role,
+            log_group=log_group,
+            tracing=lambda_.Tracing.ACTIVE,
+        )
+
+    def allow(self, *actions: str, on: str | list[str]) -> None:
+        """Let the function do exactly these actions on exactly these resources."""
+        self.add_to_role_policy(statement(*actions, on=on))
+
+
+def statement(*actions: str, on: str | list[str], **conditions) -> iam.PolicyStatement:
+    resources = [on] if isinstance(on, str) else on
+    return iam.PolicyStatement(actions=list(actions), resources=resources, **conditions)
+
+
+def log_days(config) -> logs.RetentionDays:
+    return RETENTION[config.monitoring.log_days]
+
+
+RETENTION = {
+    days: getattr(logs.RetentionDays, name)
+    for days, name in {
+        1: "ONE_DAY",
+        3: "THREE_DAYS",
+        5: "FIVE_DAYS",
+        7: "ONE_WEEK",
+        14: "TWO_WEEKS",
+        30: "ONE_MONTH",
+        60: "TWO_MONTHS",
+        90: "THREE_MONTHS",
+        120: "FOUR_MONTHS",
+        180: "SIX_MONTHS",
+        365: "ONE_YEAR",
+        400: "THIRTEEN_MONTHS",
+        731: "TWO_YEARS",
+    }.items()
+}

@@ -1,0 +1,28 @@
+"""The container image's tag: a hash of what goes into it, so the same code always runs in the same image."""
+
+import hashlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ("model_code", "domain")
+NOT_SOURCE = (".pyc", ".so", ".o")  # made from sources, and not the same on every machine
+
+
+def image_tag(root: Path = ROOT) -> str:
+    """12 hex digits that stand for the sources of the image."""
+    digest = hashlib.sha256()
+    for file in source_files(root, SOURCES):
+        digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def source_files(root: Path, folders: tuple[str, ...]) -> list[Path]:
+    """The files of these folders that a person wrote, in one order everywhere."""
+    files = (file for folder in folders for file in (root / folder).rglob("*") if file.is_file())
+    return sorted(file for file in files if is_source(file.relative_to(root)))
+
+
+def is_source(path: Path) -> bool:
+    hidden = any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+    return not hidden and path.suffix not in NOT_SOURCE

@@ -1,0 +1,88 @@
+"""What every SageMaker job of ours shares: the image, a role for its kind, its inputs and outputs, its tags."""
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from infra.flow import Flow, jsonata
+from infra.function import statement
+from infra.lake import Lake
+
+# A function in JSONata: one input of a processing job. `kind` is S3Prefix, or ManifestFile for a list of objects.
+INPUT = """$input := function($name, $folder, $uri, $kind, $shared) { {
+    'InputName': $name,
+    'S3Input': {
+      'S3Uri': $uri, 'LocalPath': '/opt/ml/processing/input/' & $folder, 'S3DataType': $kind, 'S3InputMode': 'File',
+      'S3DataDistributionType': $shared ? 'ShardedByS3Key' : 'FullyReplicated'
+    }
+  } };"""
+
+
+def inputs(*expressions: str) -> str:
+    """Inputs of a processing job; an expression gives one, several or none."""
+    return jsonata(f"({INPUT} [{', '.join(expressions)}])")
+
+
+def output(folder: str, uri: str, *, upload: str = "EndOfJob") -> dict:
+    s3_output = {"S3Uri": uri, "LocalPath": f"/opt/ml/processing/output/{folder}", "S3UploadMode": upload}
+    return {"OutputName": folder, "S3Output": s3_output}
+
+
+def tags(config) -> list[dict]:
+    return [{"Key": "fairway", "Value": config.prefix}]
+
+
+class Jobs(Construct):
+    """Flow -> SageMaker job in our image, as a role that reaches only these folders of the lake."""
+
+    def __init__(self, scope, id, *, config, lake: Lake, repository, image: str, reads: list[str], writes: list[str]):
+        super().__init__(scope, id)
+        self.config, self.image = config, image
+        self.role = job_role(self, "Role", repository=repository)
+        self.role.add_to_policy(statement("s3:ListBucket", on=lake.bucket.bucket_arn))
+        self.role.add_to_policy(statement("s3:GetObject", on=lake.arn(*reads)))
+        self.role.add_to_policy(statement("s3:PutObject", on=lake.arn(*writes)))
+
+    def processing(
+        self, *, verb: str, inputs: str, outputs: list[dict], instance: str, instances=1, volume_gb: int, runtime_s: int
+    ) -> dict:
+        """Arguments of createProcessingJob: `python -m model_code <verb>`, without a network."""
+        cluster = {"InstanceType": instance, "InstanceCount": instances, "VolumeSizeInGB": volume_gb}
+        return {
+            "ProcessingJobName": self.job_name(verb),
+            "RoleArn": self.role.role_arn,
+            "AppSpecification": {"ImageUri": self.image, "ContainerArguments": [verb]},
+            "ProcessingInputs": inputs,
+            "ProcessingOutputConfig": {"Outputs": outputs},
+            "ProcessingResources": {"ClusterConfig": cluster},
+            "StoppingCondition": {"MaxRuntimeInSeconds": runtime_s},
+            "NetworkConfig": {"EnableNetworkIsolation": True},
+            "Tags": tags(self.config),
+        }
+
+    def job_name(self, verb: str) -> str:
+        """Of the run and the attempt, since a job's name is used once and for all. At most 63 characters."""
+        tail = "$replace($substring($run, -16), /[^a-zA-Z0-9]/, '-')"
+        return jsonata(f"'{self.config.prefix}-{verb}-' & {tail} & '-' & $string($states.context.State.RetryCount)")
+
+    def allow_run(self, flow: Flow, *kinds: str) -> None:
+        """Let the flow run jobs of these kinds, TrainingJob or ProcessingJob, and wait for their end."""
+        for kind in kinds:
+            resource = "training-job" if kind == "TrainingJob" else "processing-job"
+            jobs = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{resource}/{self.config.prefix}-*"
+            rule = f"StepFunctionsGetEventsForSageMaker{kind}sRule"  # how .sync hears that the job ended
+            flow.allow(f"sagemaker:Create{kind}", f"sagemaker:Describe{kind}", f"sagemaker:Stop{kind}", "sagemaker:AddTags", on=jobs)
+            flow.allow("events:PutTargets", "events:PutRule", "events:DescribeRule",
+                       on=f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:rule/{rule}")  # fmt: skip
+        flow.allow_pass(self.role)
+
+
+def job_role(scope, id, *, repository) -> iam.Role:
+    """A role for a container of ours: it may pull the image, write its log and its metrics."""
+    role = iam.Role(scope, id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
+    repository.grant_pull(role)
+    logs = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:/aws/sagemaker/*"
+    role.add_to_policy(statement("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=logs))
+    own_metrics = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
+    role.add_to_policy(statement("cloudwatch:PutMetricData", on="*", conditions=own_metrics))
+    return role

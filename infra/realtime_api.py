@@ -1,0 +1,91 @@
+"""The HTTP API that applications call, signed with IAM."""
+
+import json
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_apigatewayv2 as http
+from aws_cdk import aws_logs as logs
+from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from constructs import Construct
+
+from infra.endpoints import Endpoints
+from infra.function import Function, log_days
+from infra.tables import Tables
+
+REQUESTS_PER_SECOND, BURST = 200, 400  # a caller gone wild costs at most this much
+LONGEST_REPLY_S = 29  # an HTTP API gives up after 30
+LOGGED = (
+    "requestId", "requestTime", "identity.sourceIp", "identity.userArn", "routeKey", "status", "responseLength",
+    "responseLatency", "integrationLatency", "integrationErrorMessage",
+)  # fmt: skip
+
+
+class RealtimeApi(Construct):
+    """POST /predictions -> Predict -> endpoint of the release, remembered in predictions. POST /outcomes -> Outcomes."""
+
+    def __init__(self, scope, id, *, config, code, tables: Tables, endpoints: Endpoints):
+        super().__init__(scope, id)
+        predictions = {"PREDICTIONS_TABLE": tables.predictions.table_name}
+
+        def function(id: str, environment: dict) -> Function:
+            return Function(
+                self, id, config=config, code=code, memory_mb=512, timeout_s=LONGEST_REPLY_S, environment=environment
+            )
+
+        self.predict = function("Predict", {**predictions, "ROUTING_TABLE": tables.routing.table_name})
+        self.predict.allow(
+            "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem",
+            on=tables.predictions.table_arn,
+        )  # fmt: skip
+        self.predict.allow("dynamodb:Query", on=tables.predictions_by_entity)
+        self.predict.allow("dynamodb:GetItem", on=tables.routing.table_arn)
+        endpoints.allow_invoke(self.predict)
+
+        self.outcomes = function("Outcomes", {**predictions, "OUTCOMES_TABLE": tables.outcomes.table_name})
+        self.outcomes.allow("dynamodb:GetItem", on=tables.predictions.table_arn)
+        self.outcomes.allow("dynamodb:Query", on=tables.predictions_by_entity)
+        self.outcomes.allow("dynamodb:PutItem", on=tables.outcomes.table_arn)
+
+        self.api = http.HttpApi(
+            self,
+            "Api",
+            api_name=config.prefix,
+            description=f"Predictions and outcomes of {config.project.name}, stage {config.stage}",
+            default_authorizer=HttpIamAuthorizer(),
+            create_default_stage=False,
+        )
+        predict = HttpLambdaIntegration("Predict", self.predict)
+        self.route("/predictions", predict, http.HttpMethod.POST, http.HttpMethod.GET)
+        self.route("/predictions/{id}", predict, http.HttpMethod.GET)
+        self.route("/outcomes", HttpLambdaIntegration("Outcomes", self.outcomes), http.HttpMethod.POST)
+        self.stage = self.stage_with_access_log(config)
+
+    @property
+    def url(self) -> str:
+        return self.api.api_endpoint
+
+    def route(self, path: str, integration: HttpLambdaIntegration, *methods: http.HttpMethod) -> None:
+        self.api.add_routes(path=path, methods=list(methods), integration=integration)
+
+    def stage_with_access_log(self, config) -> http.HttpStage:
+        log_group = logs.LogGroup(
+            self,
+            "AccessLog",
+            log_group_name=f"/aws/vendedlogs/api/{config.prefix}",
+            retention=log_days(config),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        stage = http.HttpStage(
+            self,
+            "Stage",
+            http_api=self.api,
+            stage_name="$default",
+            auto_deploy=True,
+            throttle=http.ThrottleSettings(rate_limit=REQUESTS_PER_SECOND, burst_limit=BURST),
+        )
+        stage.node.default_child.access_log_settings = http.CfnStage.AccessLogSettingsProperty(
+            destination_arn=log_group.log_group_arn,
+            format=json.dumps({name: f"$context.{name}" for name in LOGGED}),
+        )
+        return stage

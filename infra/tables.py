@@ -1,0 +1,45 @@
+"""The tables: what was answered, what happened, who answers, what ran (keys and items: domain/records.py)."""
+
+from aws_cdk import RemovalPolicy
+from aws_cdk import aws_dynamodb as dynamodb
+from constructs import Construct
+
+TEXT = dynamodb.AttributeType.STRING
+
+
+def key(name: str) -> dynamodb.Attribute:
+    return dynamodb.Attribute(name=name, type=TEXT)
+
+
+class Tables(Construct):
+    """predict, write_results -> predictions; outcomes -> outcomes; promote -> routing; load, train, batch -> runs."""
+
+    def __init__(self, scope, id, *, prefix: str, removal_policy: RemovalPolicy):
+        super().__init__(scope, id)
+
+        def table(id: str, **more) -> dynamodb.TableV2:
+            return dynamodb.TableV2(
+                self,
+                id,
+                table_name=f"{prefix}-{id.lower()}",
+                billing=dynamodb.Billing.on_demand(),
+                point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                    point_in_time_recovery_enabled=True
+                ),
+                deletion_protection=removal_policy == RemovalPolicy.RETAIN,
+                removal_policy=removal_policy,
+                **more,
+            )
+
+        self.predictions = table("Predictions", partition_key=key("id"), time_to_live_attribute="expires_at")
+        self.predictions.add_global_secondary_index(
+            index_name="by_entity", partition_key=key("entity_id"), sort_key=key("made_at")
+        )
+        self.outcomes = table("Outcomes", partition_key=key("entity_id"), sort_key=key("event_time"))
+        self.routing = table("Routing", partition_key=key("item"))
+        self.runs = table("Runs", partition_key=key("kind"), sort_key=key("run"))
+
+    @property
+    def predictions_by_entity(self) -> str:
+        """ARN of the index of predictions by entity."""
+        return f"{self.predictions.table_arn}/index/by_entity"

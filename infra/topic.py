@@ -1,0 +1,27 @@
+"""Where alarms go."""
+
+from aws_cdk import Aws
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+PUBLISHERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com", "events.amazonaws.com")
+
+
+class AlarmsTopic(Construct):
+    """Alarms, failed jobs and budgets of this account -> topic -> monitoring.email."""
+
+    def __init__(self, scope, id, *, config):
+        super().__init__(scope, id)
+        self.topic = sns.Topic(self, "Topic", topic_name=f"{config.prefix}-alarms", enforce_ssl=True)
+        self.topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["sns:Publish"],
+                resources=[self.topic.topic_arn],
+                principals=[iam.ServicePrincipal(service) for service in PUBLISHERS],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            )
+        )
+        if config.monitoring.email:
+            self.topic.add_subscription(subscriptions.EmailSubscription(config.monitoring.email))

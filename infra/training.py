@@ -1,0 +1,183 @@
+"""From a window of the lake to a verdict in the model registry."""
+
+from aws_cdk import Aws
+from constructs import Construct
+
+from infra.flow import Flow, begin, call, caught, fail, invoke, jsonata, record_failure, record_run
+from infra.function import Function
+from infra.jobs import Jobs, inputs, output, tags
+from infra.lake import Lake
+from infra.registry import Registry
+from infra.tables import Tables
+
+MINUTE_S, HOUR_S = 60, 3600
+TEXT = ["application/json", "text/csv", "application/jsonlines"]  # what the container reads and writes
+
+
+class Training(Construct):
+    """{as_of, run?} -> SelectWindow -> TrainCandidate x N -> Evaluate -> Judge -> RegisterVerdict -> RecordRun."""
+
+    def __init__(self, scope, id, *, config, code, lake: Lake, tables: Tables, registry: Registry, image: str):
+        super().__init__(scope, id)
+        self.config, self.lake, self.tables, self.image = config, lake, tables, image
+        self.jobs = Jobs(
+            self,
+            "Jobs",
+            config=config,
+            lake=lake,
+            repository=registry.repository,
+            image=image,
+            reads=["rows/", "runs/", "artefacts/", "scratch/checkpoints/"],
+            writes=["runs/", "artefacts/", "scratch/checkpoints/"],
+        )
+        self.select_window = self.function_that_selects_the_window(code)
+        self.judge = self.function_that_judges(code)
+        self.flow = Flow(self, "Train", config=config, states=self.states(), timeout_s=24 * HOUR_S)
+        self.flow.allow_invoke(self.select_window, self.judge)
+        self.jobs.allow_run(self.flow, "TrainingJob", "ProcessingJob")
+        self.flow.allow("sagemaker:CreateModelPackage", on=[
+            registry.model_packages.attr_model_package_group_arn,
+            f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:model-package/{config.prefix}/*",
+        ])  # fmt: skip
+        self.flow.allow("dynamodb:UpdateItem", on=tables.runs.table_arn)
+
+    def states(self) -> dict:
+        return {
+            "Begin": begin("train", next="SelectWindow"),
+            "SelectWindow": invoke(
+                self.select_window,
+                jsonata("$states.input"),
+                Assign={"window": jsonata("$states.result.Payload")},
+                Next="TrainCandidates",
+            ),
+            "TrainCandidates": {
+                "Type": "Map",
+                "Items": jsonata("$window.candidates"),
+                "ItemProcessor": {
+                    "ProcessorConfig": {"Mode": "INLINE"},
+                    "StartAt": "TrainCandidate",
+                    "States": {"TrainCandidate": self.train_candidate()},
+                },
+                "Assign": {"models": jsonata("$states.result")},
+                "Catch": [caught("RecordFailure")],
+                "Next": "Evaluate",
+            },
+            "Evaluate": self.evaluate(Next="Judge"),
+            "Judge": invoke(
+                self.judge,
+                {"run": jsonata("$run"), "models": jsonata("$models")},
+                Assign={"verdict": jsonata("$states.result.Payload")},
+                Next="RegisterVerdict",
+            ),
+            "RegisterVerdict": self.register_verdict(Next="RecordRun"),
+            "RecordRun": record_run(
+                self.tables.runs,
+                "train",
+                {
+                    "status": "SUCCEEDED",
+                    "verdict": jsonata("$verdict.verdict"),
+                    "release": jsonata("$verdict.release"),
+                    "reason": jsonata("$verdict.reason"),
+                    "model_package_arn": jsonata("$model_package_arn"),
+                },
+                Output=jsonata("$merge([$verdict, {'run': $run, 'model_package_arn': $model_package_arn}])"),
+                End=True,
+            ),
+            "RecordFailure": record_failure(self.tables.runs, "train"),
+            "Failed": fail(),
+        }
+
+    def train_candidate(self) -> dict:
+        """One training job, on Spot capacity if so set. Its failure is caught by the Map around it."""
+        training = self.config.training
+        runtime_s = training.max_runtime_minutes * MINUTE_S
+        waiting_s = 2 * runtime_s if training.spot else runtime_s
+        arguments = {
+            "TrainingJobName": jsonata("$states.input.job"),
+            "RoleArn": self.jobs.role.role_arn,
+            "AlgorithmSpecification": {"TrainingImage": self.image, "TrainingInputMode": "File"},
+            "HyperParameters": jsonata("$states.input.hyperparameters"),
+            "InputDataConfig": [
+                channel("contract", "S3Prefix", jsonata("$window.settings_uri")),
+                channel("rows", "ManifestFile", jsonata("$window.train_manifest")),
+            ],
+            "OutputDataConfig": {"S3OutputPath": jsonata("$states.input.output_uri")},
+            "CheckpointConfig": {"S3Uri": jsonata("$states.input.checkpoint_uri")},
+            "ResourceConfig": {"InstanceType": training.instance, "InstanceCount": 1, "VolumeSizeInGB": training.volume_gb},
+            "EnableManagedSpotTraining": training.spot,
+            "StoppingCondition": {
+                "MaxRuntimeInSeconds": runtime_s,
+                **({"MaxWaitTimeInSeconds": waiting_s} if training.spot else {}),
+            },
+            "EnableNetworkIsolation": True,
+            "Tags": tags(self.config),
+        }
+        return {
+            **call("sagemaker:createTrainingJob.sync", arguments, timeout_s=waiting_s + HOUR_S, catch=()),
+            "Output": {"name": jsonata("$states.input.name"), "uri": jsonata("$states.result.ModelArtifacts.S3ModelArtifacts")},
+            "End": True,
+        }
+
+    def evaluate(self, **fields) -> dict:
+        """One processing job that measures every candidate and the champion on the same later rows."""
+        training = self.config.training
+        runtime_s = training.max_runtime_minutes * MINUTE_S
+        arguments = self.jobs.processing(
+            verb="evaluate",
+            inputs=inputs(
+                "$input('contract', 'contract', $window.settings_uri, 'S3Prefix')",
+                "$input('rows', 'rows', $window.evaluate_manifest, 'ManifestFile')",
+                "$map($models, function($model) { $input($model.name, 'models/' & $model.name, $model.uri, 'S3Prefix') })",
+                "$window.champion ? $input('champion', 'champion', $window.champion.model_uri, 'S3Prefix')",
+            ),
+            outputs=[output("evaluation", jsonata(f"'{self.lake.uri('runs/')}' & $run & '/'"))],
+            instance=training.instance,
+            volume_gb=training.volume_gb,
+            runtime_s=runtime_s,
+        )
+        return call("sagemaker:createProcessingJob.sync", arguments, timeout_s=runtime_s + HOUR_S, **fields)
+
+    def register_verdict(self, **fields) -> dict:
+        """A new version in the model package group, approved or not; an approved one starts the Release flow."""
+        arguments = {
+            "ModelPackageGroupName": self.config.prefix,
+            "ModelPackageDescription": jsonata("$substring($verdict.reason, 0, 1024)"),
+            "ModelApprovalStatus": jsonata("$verdict.approval_status"),
+            "ApprovalDescription": jsonata("$substring($verdict.reason, 0, 1024)"),
+            "CustomerMetadataProperties": jsonata("$verdict.metadata"),
+            "InferenceSpecification": {
+                "Containers": [{"Image": self.image, "ModelDataUrl": jsonata("$verdict.model_uri")}],
+                "SupportedContentTypes": TEXT,
+                "SupportedResponseMIMETypes": TEXT,
+            },
+        }
+        assign = {"model_package_arn": jsonata("$states.result.ModelPackageArn")}
+        return call("aws-sdk:sagemaker:createModelPackage", arguments, Assign=assign, **fields)
+
+    def function_that_selects_the_window(self, code) -> Function:
+        lake, tables = self.lake, self.tables
+        environment = {
+            "LAKE": lake.bucket.bucket_name,
+            "RUNS_TABLE": tables.runs.table_name,
+            "ROUTING_TABLE": tables.routing.table_name,
+            "ENDPOINT_PREFIX": f"{self.config.prefix}-",
+        }
+        function = Function(
+            self, "SelectWindow", config=self.config, code=code, memory_mb=512, timeout_s=60, environment=environment
+        )
+        function.allow("dynamodb:Query", "dynamodb:UpdateItem", on=tables.runs.table_arn)
+        function.allow("dynamodb:GetItem", on=tables.routing.table_arn)
+        function.allow("s3:PutObject", on=lake.arn("runs/"))
+        return function
+
+    def function_that_judges(self, code) -> Function:
+        environment = {"LAKE": self.lake.bucket.bucket_name, "ROUTING_TABLE": self.tables.routing.table_name}
+        function = Function(self, "Judge", config=self.config, code=code, memory_mb=256, timeout_s=30, environment=environment)
+        function.allow("s3:GetObject", "s3:PutObject", on=self.lake.arn("runs/"))
+        function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn)
+        return function
+
+
+def channel(name: str, kind: str, uri: str) -> dict:
+    source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
+    return {"ChannelName": name, "InputMode": "File", "DataSource": {"S3DataSource": source}}
