@@ -2,13 +2,12 @@
 
 import importlib
 import importlib.metadata
-import importlib.util
 from types import ModuleType
 
 from local.state import MINISTACK, LocalError
 
-PLUGINS = ("persistence", "lambda_runtime", "cloudwatch", "cloudformation", "ecr", "iam", "stepfunctions", "http_api",
-           "sagemaker")
+PLUGINS = ("persistence", "lambda_runtime", "cloudwatch", "cloudformation", "ecr", "iam", "stepfunctions", "events",
+           "http_api", "sagemaker")
 
 
 def load_plugins() -> ModuleType:
@@ -16,9 +15,8 @@ def load_plugins() -> ModuleType:
     installed = importlib.metadata.version("ministack")
     if installed != MINISTACK:
         raise LocalError(f"MiniStack {installed} is installed, {MINISTACK} is needed; run `make setup`")
-    plugins = [importlib.import_module(f"local.ministack.{name}") for name in PLUGINS
-               if name != "sagemaker" or importlib.util.find_spec("local.ministack.sagemaker")]
-    missing = missing_hooks([hook for plugin in plugins for hook in getattr(plugin, "HOOKS", ())])
+    plugins = [importlib.import_module(f"local.ministack.{name}") for name in PLUGINS]
+    missing = missing_hooks([hook for plugin in plugins for hook in plugin.HOOKS])
     if missing:
         raise LocalError(f"this MiniStack lacks what our plugins change: {', '.join(missing)}; run `make setup`, "
                          "or adapt local/ministack to the new version")

@@ -1,5 +1,231 @@
-HOOKS = ()
+"""Step Functions as a role: every integration may do only what the state machine's role allows.
+
+Also: a stopped or timed-out execution starts nothing more, results over 256 KiB fail as on AWS, and what a definition asks
+for and nothing here does is refused when it is created.
+"""
+
+import contextvars
+import json
+import threading
+from collections.abc import Callable
+
+from local.ministack import stepfunctions_map
+from local.ministack.roles import denial
+
+SFN = "ministack.services.stepfunctions"
+HOOKS = tuple(f"{SFN}:{name}" for name in (
+    "_execute_task", "_execute_map", "_execute_parallel", "_execute_pass", "_run_execution", "_invoke_resource",
+    "_invoke_with_callback", "_create_state_machine", "_update_state_machine", "_executions", "_state_machines",
+    "_ExecutionError", "_add_event", "_emit_execution_status_event", "_resolve_lambda_function_ref",
+    "_AWS_SDK_ERROR_PREFIX")) + (
+    "ministack.app:call_service_handler_sync", "ministack.core.iam_actions:extract_iam_action",
+    "ministack.core.iam_actions:extract_resource_arn", "ministack.core.iam_actions:dynamodb_service_context",
+    "ministack.core.iam_evaluator:enforce", "ministack.core.lambda_runtime:execution_credentials",
+    "ministack.services.lambda_svc:_get_func_record_for_ref", *stepfunctions_map.HOOKS)
+
+LARGEST_RESULT_BYTES = 256 * 1024
+_role = contextvars.ContextVar("state_machine_role", default=None)  # (role ARN, execution name) of the task that runs
+
+
+class Stopped(SystemExit):
+    """Ends a thread of an execution that is over. Not an error of a state: no Retry or Catch may see it."""
 
 
 def register() -> None:
-    pass
+    import ministack.app as app
+    from ministack.services import stepfunctions as sfn
+
+    run_execution = sfn._run_execution
+    invoke, invoke_with_callback = sfn._invoke_resource, sfn._invoke_with_callback
+    call_service = app.call_service_handler_sync
+
+    def invoke_allowed(resource, request):
+        check_integration(resource, request)
+        return invoke(resource, request)
+
+    def invoke_with_callback_allowed(resource, request, token, state):
+        check_integration(resource.replace(".waitForTaskToken", ""), request)
+        return invoke_with_callback(resource, request, token, state)
+
+    def call_allowed(handler, method, path, headers, body, query_params, timeout=None):
+        check_call(method, path, headers, body, query_params)
+        return call_service(handler, method, path, headers, body, query_params, timeout)
+
+    sfn._execute_task, sfn._execute_map = limited(as_role(sfn._execute_task)), limited(as_role(sfn._execute_map))
+    sfn._execute_parallel = limited(as_role(sfn._execute_parallel))
+    sfn._execute_pass = limited(sfn._execute_pass)
+    sfn._run_execution = lambda arn: run_in_time(run_execution, arn)
+    sfn._invoke_resource, sfn._invoke_with_callback = invoke_allowed, invoke_with_callback_allowed
+    sfn._create_state_machine = checked(sfn._create_state_machine)
+    sfn._update_state_machine = checked(sfn._update_state_machine)
+    app.call_service_handler_sync = call_allowed
+    stepfunctions_map.register(require)
+
+
+# What the role may do
+
+
+def as_role(execute: Callable) -> Callable:
+    """Run a state as the role of its machine, unless the execution is over. A child's parent is what can be stopped."""
+    def execute_as_role(state, raw_input, execution, context):
+        from ministack.services import stepfunctions as sfn
+
+        whole = sfn._executions.get(context["Execution"]["Id"], execution)
+        if whole["status"] != "RUNNING":
+            raise Stopped()
+        machine = sfn._state_machines.get(whole["stateMachineArn"]) or {}
+        token = _role.set((machine.get("roleArn", ""), whole["name"]))
+        try:
+            return execute(state, raw_input, execution, context)
+        finally:
+            _role.reset(token)
+
+    return execute_as_role
+
+
+def check_integration(resource: str, request: dict) -> None:
+    """Of the optimised integrations; those of the SDK go through `check_call`, SageMaker's are in sagemaker_states."""
+    from ministack.core.responses import get_account_id, get_region
+    from ministack.services import lambda_svc
+    from ministack.services import stepfunctions as sfn
+
+    service, _, action = resource.removeprefix("arn:aws:states:::").partition(":")
+    here = f"{get_region()}:{get_account_id()}"
+    if service == "lambda":
+        reference = sfn._resolve_lambda_function_ref(request.get("FunctionName", ""), optimized=True)
+        config = lambda_svc._get_func_record_for_ref(reference)[1]
+        if config:
+            require("lambda", "lambda:InvokeFunction", config["FunctionArn"], "Lambda.AWSLambdaException")
+    elif service == "dynamodb":
+        table = request.get("TableName", "")
+        arn = table if table.startswith("arn:") else f"arn:aws:dynamodb:{here}:table/{table}"
+        require("dynamodb", f"dynamodb:{action[0].upper()}{action[1:]}", arn, "DynamoDB.AmazonDynamoDBException",
+                key_context(request))
+    elif service == "sns":
+        require("sns", "sns:Publish", request.get("TopicArn") or "*", "SNS.AmazonSNSException")
+    elif service == "sqs":
+        queue = request.get("QueueUrl", "").rstrip("/").rpartition("/")[2]
+        require("sqs", "sqs:SendMessage", f"arn:aws:sqs:{here}:{queue}", "SQS.AmazonSQSException")
+    elif service == "events":
+        for bus in {entry.get("EventBusName") or "default" for entry in request.get("Entries", [])}:
+            arn = bus if bus.startswith("arn:") else f"arn:aws:events:{here}:event-bus/{bus}"
+            require("events", "events:PutEvents", arn, "EventBridge.AmazonEventBridgeException")
+    elif service == "states":
+        require("states", "states:StartExecution", request.get("StateMachineArn", "*"), "StepFunctions.AWSStepFunctionsException")
+
+
+def key_context(request: dict) -> dict:
+    from ministack.core.iam_actions import dynamodb_service_context
+
+    return dynamodb_service_context(json.dumps(request).encode()) or {}
+
+
+def check_call(method: str, path: str, headers: dict, body, query_params: dict) -> None:
+    """Of a call to a service's own API: the action and the resource are read from it, as from one over HTTP."""
+    from ministack.core import iam_actions
+    from ministack.core.responses import get_account_id, get_region
+    from ministack.services import stepfunctions as sfn
+
+    if _role.get() is None:
+        return
+    service = headers["authorization"].split("/")[3]
+    body = body.encode() if isinstance(body, str) else body
+    action = iam_actions.extract_iam_action(service, method, path, headers, body, query_params)
+    if action is None:
+        return
+    arn = iam_actions.extract_resource_arn(service, method, path, headers, body, query_params, get_region(), get_account_id())
+    prefix = sfn._AWS_SDK_ERROR_PREFIX.get(service, service.capitalize())
+    context = iam_actions.dynamodb_service_context(body) if service == "dynamodb" else None
+    require(service, action, arn, f"{prefix}.{prefix}Exception", context)
+
+
+def require(service: str, action: str, arn: str, error: str, context: dict | None = None) -> None:
+    """Raise the error, as the service words it, unless the role of the running task allows the action."""
+    from ministack.services.stepfunctions import _ExecutionError
+
+    running = _role.get()
+    reason = running and denial(*running, service, action, arn, context)
+    if reason:
+        raise _ExecutionError(error, reason)
+
+
+# Limits
+
+
+def limited(execute: Callable) -> Callable:
+    """A state's output may hold 256 KiB."""
+    def execute_limited(state, *arguments):
+        from ministack.services.stepfunctions import _ExecutionError
+
+        output, following = execute(state, *arguments)
+        size = len(json.dumps(output, separators=(",", ":")).encode())
+        if size > LARGEST_RESULT_BYTES:
+            raise _ExecutionError("States.DataLimitExceeded", f"The state returned a result of {size} bytes, which exceeds "
+                                  f"the maximum number of bytes service limit ({LARGEST_RESULT_BYTES}).")
+        return output, following
+
+    return execute_limited
+
+
+def run_in_time(run: Callable[[str], None], arn: str) -> None:
+    """Run an execution; end it as TIMED_OUT when the machine's own TimeoutSeconds are over."""
+    from ministack.services import stepfunctions as sfn
+
+    execution = sfn._executions.get(arn) or {}
+    machine = sfn._state_machines.get(execution.get("stateMachineArn")) or {}
+    timeout_s = json.loads(machine.get("definition") or "{}").get("TimeoutSeconds")
+    timer = None
+    if timeout_s:
+        timer = threading.Timer(timeout_s, contextvars.copy_context().run, (time_out, execution))
+        timer.daemon = True
+        timer.start()
+    try:
+        run(arn)
+    finally:
+        if timer:
+            timer.cancel()
+
+
+def time_out(execution: dict) -> None:
+    from ministack.core.responses import now_iso
+    from ministack.services import stepfunctions as sfn
+
+    if execution["status"] == "RUNNING":
+        execution.update(status="TIMED_OUT", stopDate=now_iso(), error="States.Timeout")
+        sfn._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}})
+        sfn._emit_execution_status_event(execution)
+
+
+# What is refused
+
+
+def checked(store: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
+    """Create or update a state machine, unless it asks for what nothing here does."""
+    def store_checked(request):
+        from ministack.core.responses import error_response_json
+
+        try:
+            definition = json.loads(request.get("definition") or "{}")
+        except ValueError:
+            return store(request)
+        problems = list(unsupported(definition, definition.get("QueryLanguage", "JSONPath")))
+        if problems:
+            return error_response_json("InvalidDefinition", f"Not simulated by the local AWS: {'; '.join(problems)}", 400)
+        return store(request)
+
+    return store_checked
+
+
+def unsupported(definition: dict, language: str):
+    """One sentence per thing that would be ignored, in this and all nested definitions."""
+    for name, state in definition.get("States", {}).items():
+        spoken = state.get("QueryLanguage", language)
+        if "Credentials" in state:
+            yield f"{name}: Credentials (another role for one task)"
+        if "HeartbeatSeconds" in state and ".waitForTaskToken" not in state.get("Resource", ""):
+            yield f"{name}: HeartbeatSeconds without a task token"
+        processor = state.get("ItemProcessor") or state.get("Iterator") or {}
+        if processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED" and spoken != "JSONata":
+            yield from (f"{name}: {field} in JSONPath; use JSONata" for field in ("ItemBatcher", "ResultWriter") if field in state)
+        for nested in (processor, *state.get("Branches", [])):
+            yield from unsupported(nested, language)

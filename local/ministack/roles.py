@@ -1,0 +1,19 @@
+"""What a role may do, asked for the calls that one service makes as a role for another."""
+
+
+def denial(role_arn: str, session: str, service: str, action: str, arn: str, context: dict | None = None) -> str | None:
+    """Why the role may not do the action, in AWS's words; None when it may, or when IAM is not enforced."""
+    import ministack.app as app
+    from ministack.core.iam_evaluator import enforce
+    from ministack.core.lambda_runtime import execution_credentials
+    from ministack.core.responses import get_account_id, get_region
+
+    if not app.AUTH:
+        return None
+    source = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{session}"  # only to tell sessions apart
+    key = execution_credentials({"Role": role_arn, "FunctionArn": source, "FunctionName": session})["AWS_ACCESS_KEY_ID"]
+    denied = enforce(key, action, service, get_region(), resource_arn=arn, service_context=context)
+    if not denied:
+        return None
+    return (f"User: {getattr(denied, 'principal_arn', role_arn)} is not authorized to perform: {action} on resource: {arn} "
+            f"because no identity-based policy allows the {action} action (Status Code: 403; Error Code: AccessDeniedException)")
