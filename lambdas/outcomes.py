@@ -3,7 +3,7 @@
 import os
 from datetime import UTC, datetime
 
-from domain.contract import check_value, iso, parse_timestamp
+from domain.contract import as_key, check_value, is_unicode, iso, parse_timestamp
 from domain.outcomes import assess
 from lambdas import metrics, tables
 from lambdas.responses import BadRequest, Request, TooLarge, http_function, shortened
@@ -50,15 +50,17 @@ def check_outcome(sent) -> tuple[dict, list[str]]:
         found = sorted(map(shortened, sent)) if isinstance(sent, dict) else shortened(sent)
         return {}, [f"found {found}; an outcome has prediction_id and outcome, or entity_id, outcome and maybe event_time"]
     problems = [
-        f"{name} = {shortened(sent[name])!r}: must be text of 1 to 1024 characters"
-        for name in ("prediction_id", "entity_id")
-        if name in sent and not (isinstance(sent[name], str) and 1 <= len(sent[name]) <= 1024)
+        f"{name} = {shortened(sent[name])!r}: must be text of 1 to {most} characters"
+        for name, most in (("prediction_id", 100), ("entity_id", 10_000))
+        if name in sent and not (isinstance(sent[name], str) and is_unicode(sent[name]) and 1 <= len(sent[name]) <= most)
     ]
     value, broken = check_value(CONTRACT.target, sent["outcome"])
     problems += [f"outcome = {shortened(problem.value)!r}: {problem.rule}, {problem.allowed}" for problem in broken]
     if value is None and not broken:
         problems.append("outcome = None: must have a value; send it once it is known")
     clean = {**sent, "outcome": value}
+    if "entity_id" in sent and not problems:
+        clean["entity_id"] = as_key(sent["entity_id"])
     if "event_time" in sent:
         clean["event_time"], wrong = check_event_time(sent["event_time"])
         problems += wrong

@@ -64,6 +64,14 @@ def refuse_constant(name: str):
     raise ValueError(f"{name} is not a JSON value")
 
 
+def shortened(value):
+    """What a caller sent, short enough to be sent back."""
+    if value is None or (isinstance(value, (bool, int, float)) and abs(value) < 1e18):
+        return value
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) <= 100 else text[:100] + "..."
+
+
 def request_of(event: dict) -> Request:
     body = event.get("body") or ""
     return Request(

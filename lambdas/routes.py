@@ -33,15 +33,15 @@ def champion_model(table: str) -> dict | None:
 class RoutingCache:
     """The routing as it was at most `fresh_s` ago, or as last seen while it cannot be read; None if never seen."""
 
-    def __init__(self, read, *, fresh_s: float = FRESH_S, clock=time.monotonic):
-        self.read, self.fresh_s, self.clock = read, fresh_s, clock
+    def __init__(self, table: str, read, *, fresh_s: float = FRESH_S, clock=time.monotonic):
+        self.table, self.read, self.fresh_s, self.clock = table, read, fresh_s, clock
         self.routing, self.read_at = None, float("-inf")
 
     def current(self) -> dict | None:
         if self.clock() - self.read_at >= self.fresh_s:
             try:
-                self.routing = self.read()
+                self.routing = self.read(self.table)
             except Exception as error:  # whatever DynamoDB has, customers still get an answer
-                LOG.warning("routing not read, %s: %s", type(error).__name__, "the last known is used")
+                LOG.warning("routing of %s not read (%s), the last known is used", self.table, type(error).__name__)
             self.read_at = self.clock()
         return self.routing

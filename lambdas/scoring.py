@@ -14,6 +14,7 @@ from lambdas import clients
 
 LOG = logging.getLogger("fairway")
 LARGEST_VALUE = 1e125  # what DynamoDB can hold
+ROUNDING = 1e-9  # shares that were summed and divided may be this far beyond 0 and 1
 WAITING = ThreadPoolExecutor(max_workers=8, thread_name_prefix="endpoint")
 REASONS = {
     "ValidationError": "endpoint missing",
@@ -110,4 +111,4 @@ def is_number(value) -> bool:
 
 
 def is_share(value) -> bool:
-    return is_number(value) and 0 <= value <= 1
+    return is_number(value) and -ROUNDING <= value <= 1 + ROUNDING
