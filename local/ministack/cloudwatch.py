@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 
-from local.metric_math import MetricMathError, evaluate, parse
+from local.metric_math import MetricMathError, evaluate, names_in, parse
 
 CLOUDWATCH = "ministack.services.cloudwatch"
 HOOKS = tuple(f"{CLOUDWATCH}:{name}" for name in (
@@ -127,17 +127,23 @@ def value_of(alarm: dict, periods_ago: int, now: float) -> float | None:
     if not alarm.get("Metrics"):
         statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
         return statistic_of(alarm, statistic, float(alarm.get("Period") or 60), alarm.get("Unit"), periods_ago, now)
-    values, returned = {}, None
-    for query in alarm["Metrics"]:
-        values[query["Id"]] = query_value(query, values, periods_ago, now)
-        if query.get("ReturnData", True) is not False:
-            returned = query["Id"]
-    return values[returned]
+    queries = {query["Id"]: query for query in alarm["Metrics"]}
+    returned = next(name for name, query in queries.items() if query.get("ReturnData", True) is not False)
+    measured = {name: query_value(query, periods_ago, now) for name, query in queries.items() if "MetricStat" in query}
+    return evaluated(returned, queries, measured)
 
 
-def query_value(query: dict, values: dict, periods_ago: int, now: float) -> float | None:
-    if "Expression" in query:
-        return evaluate(query["Expression"], values)
+def evaluated(name: str, queries: dict, known: dict) -> float | None:
+    """The value of one query; an expression may name others, before or after it."""
+    if name not in known:
+        expression = queries[name]["Expression"]
+        for used in names_in(expression) & queries.keys():
+            evaluated(used, queries, known)
+        known[name] = evaluate(expression, known)
+    return known[name]
+
+
+def query_value(query: dict, periods_ago: int, now: float) -> float | None:
     stat = query["MetricStat"]
     return statistic_of(stat["Metric"], stat["Stat"], float(stat["Period"]), stat.get("Unit"), periods_ago, now)
 
@@ -217,6 +223,11 @@ def declared_alarm(stock, name: str, properties: dict) -> dict:
 def check_alarm(alarm: dict) -> None:
     if alarm.get("ThresholdMetricId") or alarm.get("ComparisonOperator", "GreaterThanThreshold") not in BREACHES:
         raise MetricMathError("alarms on anomaly detection are not evaluated by the local AWS; use a threshold")
-    for query in alarm.get("Metrics") or []:
+    queries = alarm.get("Metrics") or []
+    for query in queries:
         if "Expression" in query:
             parse(query["Expression"])
+            unknown = names_in(query["Expression"]) - {known["Id"] for known in queries}
+            if unknown:
+                raise MetricMathError(f"metric math {query['Expression']!r} names {', '.join(sorted(unknown))}, "
+                                      "which is no id of the alarm's metrics")
