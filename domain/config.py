@@ -136,6 +136,7 @@ class Usage:
     reply_kb: float = setting(None, "size of one reply, in kilobytes", least=0.001, most=6144.0)
     predict_ms: float = setting(None, "how long one request takes in predict, the endpoint included, in milliseconds", least=1.0, most=30_000.0)
     scoring_ms: float = setting(None, "how long the endpoint computes for one request, in milliseconds", least=0.01, most=60_000.0)
+    memory_mb: float = setting(None, "memory that serving the model takes, in megabytes", least=1.0, most=1_000_000.0)
     outcomes_percent: float = setting(None, "how many predictions hear later what really happened", least=0.0, most=100.0)
     prediction_bytes: int = setting(None, "size of one stored prediction, in bytes", least=1, most=400_000)
     log_kb: float = setting(None, "what one run of a function logs, in kilobytes", least=0.0, most=256.0)

@@ -1,0 +1,21 @@
+"""Usage lines as AWS's own calculator takes them: bcm-pricing-calculator BatchCreateWorkloadEstimateUsage."""
+
+MOST_PER_CALL = 25
+
+
+def usage_lines(lines: list[dict], *, account: str) -> list[list[dict]]:
+    """Batches of at most 25 usage entries. The calculator knows usage by service, usage type and operation, as we do."""
+    entries = [
+        {
+            "serviceCode": line["service"],
+            "usageType": line["usage_type"],
+            "operation": line["operation"],
+            "usageAccountId": account,
+            "key": str(number),
+            "group": line["flow"],
+            "amount": line["quantity"],
+        }
+        for number, line in enumerate(lines)
+        if line["quantity"] > 0
+    ]
+    return [entries[start : start + MOST_PER_CALL] for start in range(0, len(entries), MOST_PER_CALL)]

@@ -1,0 +1,52 @@
+"""How often a schedule fires in a month, for the rate(...) and cron(...) expressions that AWS takes."""
+
+import re
+from datetime import date, timedelta
+
+HOURS_PER_MONTH = 730.0  # a twelfth of a year, as AWS counts it
+HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0}
+MONTHS = {name: number for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
+WEEKDAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
+YEAR = [date(2025, 1, 1) + timedelta(days=day) for day in range(365)]  # of 8760 hours, the twelfth of which is 730
+
+
+def firings_per_month(expression: str) -> float:
+    """0 for off. ValueError for what is neither off, rate(...) nor cron(...)."""
+    if expression == "off":
+        return 0.0
+    if rate := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression):
+        return HOURS_PER_MONTH / (int(rate[1]) * HOURS[rate[2]])
+    fields = re.fullmatch(r"cron\((.+)\)", expression)
+    parts = fields[1].split() if fields else []
+    if len(parts) != 6:
+        raise ValueError(f"schedule {expression!r}: write rate(7 days), cron(minute hour day month weekday year) or off")
+    minute, hour, day, month, weekday, _ = parts
+    times = len(matching(minute, range(60))) * len(matching(hour, range(24)))
+    return times * days_per_year(day, month, weekday) / 12
+
+
+def days_per_year(day: str, month: str, weekday: str) -> int:
+    months = matching(month, range(1, 13), MONTHS)
+    if re.search(r"L|W(?!ED)|#", f"{day}{weekday}".upper()):  # the last, the nearest weekday, the nth: one day a month
+        return len(months)
+    days = matching(day, range(1, 32))
+    weekdays = matching(weekday, range(1, 8), WEEKDAYS)
+    return sum(each.month in months and each.day in days and each.isoweekday() % 7 + 1 in weekdays for each in YEAR)
+
+
+def matching(field: str, allowed: range, names: dict[str, int] | None = None) -> set[int]:
+    """The values that a cron field names: `*`, `?`, `5`, `1,15`, `MON-FRI`, `0/15`."""
+    return set().union(*(one_match(part.upper(), allowed, names or {}) for part in field.split(",")))
+
+
+def one_match(part: str, allowed: range, names: dict[str, int]) -> set[int]:
+    span, _, step = part.partition("/")
+    if span in ("*", "?"):
+        first, last = allowed[0], allowed[-1]
+    else:
+        start, _, end = span.partition("-")
+        first = names.get(start) or int(start)
+        last = (names.get(end) or int(end)) if end else (allowed[-1] if step else first)
+    if last < first:  # FRI-MON runs over the end of the week
+        return {value for value in allowed if value >= first or value <= last}
+    return {value for value in range(first, last + 1, int(step or 1)) if value in allowed}

@@ -1,0 +1,135 @@
+"""`fairway cost`: what a stage will cost a month, from its templates, its usage and the price table, before it is deployed."""
+
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+from domain.config import Config, read_config
+from domain.cost import difference, hosting, worth
+from domain.cost.calculator import usage_lines
+from domain.cost.instances import InstanceError
+from domain.cost.prices import OLD_AFTER_DAYS, STALE_AFTER_DAYS, PriceError, Prices, read_prices
+from domain.cost.projection import lifecycle_saving_usd, project
+from domain.cost.template import read_templates
+from domain.cost.usage import Month, month_of, read_usage
+from domain.cost.worth import WorthError
+from fairway import cost_tables as tables
+from fairway.done import Done
+from fairway.errors import Failed, Refused
+from fairway.prices import prices_file
+from fairway.synth import synthesise, synthesise_at
+
+NO_ACCOUNT = "000000000000"
+STALE_SHARE = 0.1  # no budget is decided by a bill of which more than this rests on stale prices
+
+
+def cost(
+    folder: Path,
+    stage: str,
+    *,
+    usage: Path | None = None,
+    compare: str | None = None,
+    hosts: bool = False,
+    decisions: Path | None = None,
+    export: Path | None = None,
+    within_budget: bool = False,
+    templates: Path | None = None,
+    today: str | None = None,
+    synth: Callable[[Path, str], Path] = synthesise,
+    progress,
+) -> Done:
+    """The projection; `compare` is a git reference or a file that `--json` wrote, `decisions` a file of right and wrong ones."""
+    config = read_config(folder, stage)
+    config = read_usage(config, usage) if usage else config
+    month, prices = month_of(config), read_table(folder, config)
+    today = today or date.today().isoformat()
+    if not templates:
+        progress(f"Building the templates of {stage}")
+    found = projected(templates or synth(folder, stage), month, prices, today)
+    if compare:
+        progress(f"Comparing with {compare}")
+        found["difference"] = difference.difference(before(compare, folder, month, prices, today), found)
+    if hosts:
+        found["hosting"] = hosting.compare(month, measured(month), prices)
+    if decisions:
+        found["worth"] = worth_of(config, decisions, found)
+    if export:
+        account = config.target.account or NO_ACCOUNT
+        export.write_text(json.dumps(usage_lines(found["lines"], account=account), indent=1), encoding="utf-8")
+    if within_budget:
+        refuse_above_budget(config, found)
+    return Done(found, tables.lines(found, config), next_step(found, config))
+
+
+def read_table(folder: Path, config: Config) -> Prices:
+    try:
+        return read_prices(config.target.region, prices_file(folder))
+    except PriceError as error:
+        raise Refused("prices", str(error)) from error
+
+
+def projected(templates: Path, month: Month, prices: Prices, today: str) -> dict:
+    try:
+        resources = read_templates(templates)
+        found = project(resources, month, prices, today=today)
+    except (FileNotFoundError, InstanceError) as error:
+        raise Refused("cost", str(error)) from error
+    return {**found, "lifecycle_saves_usd": lifecycle_saving_usd(resources, month, prices), "budget_usd": month.config.budget.monthly_usd}
+
+
+def before(compare: str, folder: Path, month: Month, prices: Prices, today: str) -> dict:
+    file = Path(compare)
+    if not file.is_file():
+        return projected(synthesise_at(compare, folder, month.config.stage), month, prices, today)
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if {"lines", "monthly_usd", "unpriced"} <= found.keys():
+            return found
+    except (ValueError, AttributeError):
+        pass
+    raise Refused("compare", f"{file}: not a projection; `fairway cost --json > {file.name}` writes one")
+
+
+def measured(month: Month) -> hosting.Measured:
+    """Of the model to host. What no release has shown yet is taken to be as large and as slow as the benchmarks allow."""
+    agreed = month.config.benchmarks
+    return hosting.Measured(
+        scoring_ms=month.usage.scoring_ms, p99_ms=agreed.p99_ms, memory_mb=month.usage.memory_mb, size_mb=agreed.size_mb
+    )
+
+
+def worth_of(config: Config, decisions: Path, found: dict) -> dict:
+    try:
+        counts = json.loads(decisions.read_text(encoding="utf-8"))
+        return worth.judge(config.business, counts, predictions=found["predictions"], cost=found)
+    except (ValueError, AttributeError) as error:
+        shape = json.dumps(dict.fromkeys(worth.CELLS, 0))
+        problem = str(error) if isinstance(error, WorthError) else "not an object of counts"
+        raise Refused("decisions", f"{decisions}: {problem}; write {shape} with what was counted") from None
+
+
+def refuse_above_budget(config: Config, found: dict) -> None:
+    """For a pipeline: exit code 1 above the budget, and where the bill cannot be trusted to decide it."""
+    budget = config.budget.monthly_usd
+    if found["monthly_usd"] > budget:
+        raise Failed("budget", f"${found['monthly_usd']:,.2f} a month is above budget.monthly_usd = {budget:g} of stage {config.stage!r}")
+    if found["unpriced"]:
+        names = ", ".join(sorted({each["resource"] for each in found["unpriced"]}))
+        raise Failed("unpriced", f"the budget cannot be judged: no price of {names}")
+    if found["stale_usd"] > STALE_SHARE * found["monthly_usd"]:
+        raise Failed(
+            "prices",
+            f"the budget cannot be judged: prices of ${found['stale_usd']:,.2f} of the bill are older than {STALE_AFTER_DAYS} days "
+            "or undated; run `fairway prices refresh`",
+        )
+
+
+def next_step(found: dict, config: Config) -> str:
+    if found["unpriced"]:
+        return "the unpriced resources above are not in the total; `fairway prices refresh` may find their prices"
+    if found["monthly_usd"] > config.budget.monthly_usd:
+        return "`fairway cost --hosting` compares what the model could be hosted on"
+    if found["old_prices"] or found["undated_prices"]:
+        return f"some prices are undated or older than {OLD_AFTER_DAYS} days; `fairway prices refresh` reads them anew"
+    return "`fairway cost --usage FILE` reckons with another usage"
