@@ -6,6 +6,8 @@ The three give the same answers at different speeds. Scores are (rows, classes) 
 import json
 from pathlib import Path
 
+from model_code.kernel import BUILT
+
 PLAN_FILE, MODEL_FILE, COLUMNS_FILE = "plan.bin", "model.joblib", "columns.json"
 ENGINES = ("kernel", "numpy", "scikit-learn")
 
@@ -25,13 +27,12 @@ def load_scorer(folder, *, columns=None, ignored=(), engine=None):
         columns = json.loads((folder / COLUMNS_FILE).read_text()) if columns is None else columns
         return Scorer(PipelineEngine(folder / MODEL_FILE, columns, ignored))
     data = (folder / PLAN_FILE).read_bytes()
-    if engine != "numpy":
-        from model_code.kernel import KernelEngine
+    if engine == "kernel" and not BUILT:
+        raise FileNotFoundError("the kernel is not built: run python -m model_code.kernel.build")
+    if engine != "numpy" and BUILT:
+        from model_code.kernel.engine import KernelEngine
 
-        if KernelEngine is not None:
-            return Scorer(KernelEngine(data, ignored))
-        if engine == "kernel":
-            raise FileNotFoundError("the kernel is not built: run python -m model_code.kernel.build")
+        return Scorer(KernelEngine(data, ignored))
     from model_code.plan.engines import PlanEngine
 
     return Scorer(PlanEngine(data, ignored))

@@ -1,3 +1,8 @@
-"""The C++ kernel: a plan's answers straight from a request's bytes or from Arrow memory. None where it is not built."""
+"""The C++ kernel: a plan's answers straight from a request's bytes or from Arrow memory. `BUILT` says whether it was compiled."""
 
-KernelEngine = None
+try:
+    from model_code.kernel import _kernel  # noqa: F401
+except ImportError:  # there was no compiler; numpy executes the plans
+    BUILT = False
+else:
+    BUILT = True

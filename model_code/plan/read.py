@@ -124,6 +124,8 @@ def _features(reader, columns):
     made = [np.array([number.feature for number in numbers], "u4")] + [np.unique(coding.features) for coding in codings]
     made = np.concatenate(made)
     _need(len(made) == len(np.unique(made)) and (made < width).all(), "a feature is made twice or is beyond the width")
+    # a width is memory per row; more features than this are never compiled
+    _need(width <= 1 << 20, f"{width} features are more than a plan may have")
     return FeatureSet(width, numbers, codings)
 
 
@@ -180,6 +182,7 @@ def _trees(reader, features):
     trees = Trees(baseline, divisor, leaf_width, **{name: reader.array(dtype) for name, dtype in TREE_ARRAYS})
     nodes, outputs = len(trees.feature), len(baseline)
     _need(outputs > 0 and leaf_width in (1, outputs), f"leaves of {leaf_width} values for {outputs} outputs")
+    _need(leaf_width == outputs or len(trees.roots) % outputs == 0, "trees that do not divide among the outputs")
     same = all(len(getattr(trees, name)) == nodes for name in ("threshold", "left", "right", "missing_left", "category_set"))
     _need(same, "the arrays of the trees differ in length")
     _need((trees.roots < nodes).all() and (np.diff(trees.roots.astype(np.int64)) > 0).all(), "a root is outside the trees")

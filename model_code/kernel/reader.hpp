@@ -1,0 +1,100 @@
+// What the readers of JSON, CSV and Arrow share: names and levels found by their bytes, and blocks that fill and are scored.
+#pragma once
+#include <functional>
+#include <utility>
+
+#include "rows.hpp"
+
+namespace fairway {
+
+constexpr const char* ALLOWED[] = {"a number or null", "true, false or null", "text or null"};
+
+// The plan's names and levels, and the names that rows may carry unread.
+struct Names {
+  const Plan& plan;
+  Lookup columns, ignored;
+  std::vector<Lookup> levels;
+  std::vector<uint8_t> plain;  // the column's name is written in JSON without escapes
+  std::string listed;
+
+  Names(const Plan& of, const std::vector<std::string>& unread) : plan(of), levels(of.columns.size()) {
+    std::vector<std::string> names;
+    for (size_t c = 0; c < plan.columns.size(); c++) {
+      const std::string& name = plan.columns[c].name;
+      names.push_back(name);
+      levels[c].build(plan.columns[c].levels);
+      plain.push_back(std::none_of(name.begin(), name.end(), [](char x) { return x == '"' || x == '\\' || uint8_t(x) < 0x20; }));
+      listed += (c ? ", '" : "'") + name + "'";
+    }
+    columns.build(names);
+    ignored.build(unread);
+  }
+
+  int32_t code(size_t column, std::string_view text) const {
+    int32_t found = levels[column].find(text);
+    return found >= 0 ? found : plan.columns[column].unknown();
+  }
+};
+
+// Rows one after the other into a block; a full block goes to `score`, and so does the last one.
+class Rows {
+ public:
+  Rows(const Names& names, Block& block, std::function<void()> score)
+      : names_(names), block_(block), score_(std::move(score)), seen_(names.plan.columns.size(), 0) {
+    block_.rows = block_.first = 0;
+    block_.refusals.clear();
+  }
+
+  void begin() {
+    row_ = block_.rows++;
+    block_.clear_row(names_.plan, row_);
+    refused_ = false;
+    stamp_++;
+  }
+  void end() {
+    // nothing of a refused row is scored by accident
+    if (refused_) block_.clear_row(names_.plan, row_);
+    if (block_.rows == BLOCK) finish();
+  }
+  void finish() {
+    if (block_.rows) score_();
+    block_.first += block_.rows;
+    block_.rows = 0;
+  }
+
+  size_t row() const { return block_.first + row_; }
+  // false where the row had this column before
+  bool first_time(size_t column) { return std::exchange(seen_[column], stamp_) != stamp_; }
+  void number(size_t column, double value) { block_.number(column)[row_] = value; }
+  void boolean(size_t column, bool value) { block_.code(column)[row_] = value; }
+  void text(size_t column, std::string_view value) { block_.code(column)[row_] = names_.code(column, value); }
+
+  // Only the first refusal of a row is told, unless the row as a whole is none.
+  void refuse_row(const std::string& message) {
+    if (refused_) block_.refusals.pop_back();
+    refused_ = false;
+    add("", message);
+  }
+  void refuse(std::string_view name, const std::string& message) { add(std::string(name), message); }
+  void refuse_value(size_t column, std::string_view found) {
+    const Column& of = names_.plan.columns[column];
+    add(of.name, "found " + shown(found) + ", allowed: " + ALLOWED[size_t(of.kind)]);
+  }
+  void refuse_stranger(std::string_view name) { refuse(name, "is not a column of the model: those are " + names_.listed); }
+
+ private:
+  const Names& names_;
+  Block& block_;
+  std::function<void()> score_;
+  std::vector<uint64_t> seen_;
+  uint64_t stamp_ = 0;
+  size_t row_ = 0;
+  bool refused_ = false;
+
+  void add(std::string name, const std::string& message) {
+    if (!refused_) block_.refusals.push_back({row(), BEFORE_COLUMNS, std::move(name), message});
+    refused_ = true;
+  }
+};
+
+}  // namespace fairway
