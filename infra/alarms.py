@@ -22,7 +22,7 @@ class Alarms(Construct):
     def __init__(self, scope, id, *, config, topic: sns.ITopic, api: RealtimeApi, flows: list[Flow],
                  functions: list[Function], undelivered: sqs.IQueue):  # fmt: skip
         super().__init__(scope, id)
-        self.config, self.topic = config, topic
+        self.config, self.topic, self.undelivered = config, topic, undelivered
         self.tell_of_events(flows)
 
         fallbacks = self.fallback_percent()
@@ -59,8 +59,9 @@ class Alarms(Construct):
         self.tell("CostAnomaly", "aws.ce", ["Anomaly Detected"], None)  # of monitors that the account has
 
     def tell(self, id: str, source: str, detail_type: list[str], detail: dict | None) -> None:
+        target = targets.SnsTopic(self.topic, dead_letter_queue=self.undelivered)
         pattern = events.EventPattern(source=[source], detail_type=detail_type, detail=detail)
-        events.Rule(self, id, event_pattern=pattern, targets=[targets.SnsTopic(self.topic)])
+        events.Rule(self, id, event_pattern=pattern, targets=[target])
 
     def measured(self, name: str, statistic: str) -> cloudwatch.Metric:
         """A metric that lambdas/metrics.py writes."""

@@ -1,12 +1,12 @@
 """From files to stored predictions, each row once."""
 
-from aws_cdk import Aws
 from constructs import Construct
 
 from infra.flow import Flow, again, begin, call, caught, fail, invoke, jsonata, record_failure
 from infra.function import Function
 from infra.jobs import Jobs, inputs, output
 from infra.lake import Lake
+from infra.permissions import Many, arn
 from infra.registry import Registry
 from infra.tables import Tables
 
@@ -132,7 +132,7 @@ class Batch(Construct):
             },
         )
         function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)
-        function.allow("s3:GetObject", "s3:PutObject", on=self.lake.arn("batch/"))
+        function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects("batch/"))
         function.allow("dynamodb:UpdateItem", on=tables.runs.table_arn)
         function.allow("dynamodb:GetItem", on=tables.routing.table_arn)
         return function
@@ -147,7 +147,7 @@ class Batch(Construct):
             timeout_s=900,
             environment={"PREDICTIONS_TABLE": self.tables.predictions.table_name},
         )
-        function.allow("s3:GetObject", on=self.lake.arn("batch/"))
+        function.allow("s3:GetObject", on=self.lake.objects("batch/"))
         function.allow("dynamodb:BatchWriteItem", on=self.tables.predictions.table_arn)
         return function
 
@@ -162,15 +162,15 @@ class Batch(Construct):
             environment={"LAKE": self.lake.bucket.bucket_name, "RUNS_TABLE": self.tables.runs.table_name},
         )
         function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)
-        function.allow("s3:GetObject", on=self.lake.arn("batch/"))
+        function.allow("s3:GetObject", on=self.lake.objects("batch/"))
         function.allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=self.tables.runs.table_arn)
         return function
 
     def allow_the_distributed_map(self) -> None:
         """Its items run as executions of the flow itself, named here, since a flow cannot refer to itself."""
         name = f"{self.config.prefix}-batch"
-        arn = f"arn:{Aws.PARTITION}:states:{Aws.REGION}:{Aws.ACCOUNT_ID}"
-        self.flow.allow("states:StartExecution", on=f"{arn}:stateMachine:{name}")
-        self.flow.allow("states:DescribeExecution", "states:StopExecution", "states:RedriveExecution", on=f"{arn}:execution:{name}/*")
+        items = Many([arn("states", f"execution:{name}/*")], "Each item is an execution of its own")
+        self.flow.allow("states:StartExecution", on=arn("states", f"stateMachine:{name}"))
+        self.flow.allow("states:DescribeExecution", "states:StopExecution", "states:RedriveExecution", on=items)
         results_only = {"StringLike": {"s3:prefix": "batch/*"}}
         self.flow.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn, conditions=results_only)

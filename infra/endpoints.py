@@ -3,14 +3,16 @@
 from aws_cdk import Aws, CustomResource
 from constructs import Construct
 
-from infra.function import Function, statement
+from infra.function import Function
 from infra.jobs import job_role, tags
 from infra.lake import Lake
+from infra.permissions import Many, allow, arn
 from infra.registry import Registry
 
 VARIANT = "model"
 MOST_INSTANCES = 4  # times serving.instances, when requests keep coming
 INVOCATIONS_PER_INSTANCE = 1500  # a minute; a careful start, to be raised after a load test of one's own model
+LISTS = Many(["*"], "Lists of SageMaker cannot be narrowed by a policy")
 
 
 class Endpoints(Construct):
@@ -21,7 +23,7 @@ class Endpoints(Construct):
         self.config = config
         self.prefix = f"{config.prefix}-"
         self.role = job_role(self, "Role", repository=registry.repository)
-        self.role.add_to_policy(statement("s3:GetObject", on=lake.arn("artefacts/")))
+        allow(self.role, "s3:GetObject", on=lake.objects("artefacts/"))
 
         self.remove = Function(
             self,
@@ -46,18 +48,18 @@ class Endpoints(Construct):
     def always_on(self) -> bool:
         return self.config.serving.mode == "instance"
 
-    def arns(self, *kinds: str) -> list[str]:
-        """Of the models, endpoint configs and endpoints of this stage."""
-        return [f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{kind}/{self.prefix}*" for kind in kinds]
+    def every(self, *kinds: str) -> Many:
+        """The models, endpoint configs or endpoints of this stage."""
+        return Many([arn("sagemaker", f"{kind}/{self.prefix}*") for kind in kinds], "They are named by their release")
 
     def allow_invoke(self, function: Function) -> None:
-        function.allow("sagemaker:InvokeEndpoint", on=self.arns("endpoint"))
+        function.allow("sagemaker:InvokeEndpoint", on=self.every("endpoint"))
 
     def allow_removal(self, function: Function) -> None:
-        function.allow("sagemaker:DeleteEndpoint", on=self.arns("endpoint"))
-        function.allow("sagemaker:DeleteEndpointConfig", on=self.arns("endpoint-config"))
-        function.allow("sagemaker:DeleteModel", on=self.arns("model"))
-        function.allow("sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels", on="*")
+        function.allow("sagemaker:DeleteEndpoint", on=self.every("endpoint"))
+        function.allow("sagemaker:DeleteEndpointConfig", on=self.every("endpoint-config"))
+        function.allow("sagemaker:DeleteModel", on=self.every("model"))
+        function.allow("sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels", on=LISTS)
 
     def model(self, *, name: str, image: str, artefact: str) -> dict:
         """Arguments of createModel."""
@@ -102,15 +104,16 @@ class Endpoints(Construct):
         )
 
     def allow_scaling(self, flow) -> None:
-        """Let the flow have SageMaker's own scaling follow the requests of our endpoints."""
-        scalable = f"arn:{Aws.PARTITION}:application-autoscaling:{Aws.REGION}:{Aws.ACCOUNT_ID}:scalable-target/*"
-        only_sagemaker = {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}
+        """Let the flow have Application Auto Scaling follow the requests of our endpoints."""
+        ours = {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}
+        targets = Many([arn("application-autoscaling", "scalable-target/*")], "Targets are named by AWS; the namespace is ours")
         flow.allow("application-autoscaling:RegisterScalableTarget", "application-autoscaling:PutScalingPolicy",
-                   on=scalable, conditions=only_sagemaker)  # fmt: skip
-        flow.allow("sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig", "sagemaker:UpdateEndpointWeightsAndCapacities",
-                   on=self.arns("endpoint", "endpoint-config"))  # fmt: skip
-        flow.allow("cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms",
-                   on=f"arn:{Aws.PARTITION}:cloudwatch:{Aws.REGION}:{Aws.ACCOUNT_ID}:alarm:TargetTracking-endpoint/{self.prefix}*")  # fmt: skip
-        role = "aws-service-role/sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
-        flow.allow("iam:CreateServiceLinkedRole", on=f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:role/{role}",
-                   conditions={"StringLike": {"iam:AWSServiceName": "sagemaker.application-autoscaling.amazonaws.com"}})  # fmt: skip
+                   on=targets, conditions=ours)  # fmt: skip
+        flow.allow("sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig",
+                   "sagemaker:UpdateEndpointWeightsAndCapacities", on=self.every("endpoint", "endpoint-config"))  # fmt: skip
+        alarms = Many([arn("cloudwatch", f"alarm:TargetTracking-endpoint/{self.prefix}*")], "They are named by their release")
+        flow.allow("cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms", on=alarms)
+        service = "sagemaker.application-autoscaling.amazonaws.com"
+        role = f"role/aws-service-role/{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+        flow.allow("iam:CreateServiceLinkedRole", on=f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:{role}",
+                   conditions={"StringEquals": {"iam:AWSServiceName": service}})  # fmt: skip

@@ -9,8 +9,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 
-from infra.findings import accept
-from infra.function import Function, log_days, statement
+from infra.function import Function, log_days
+from infra.permissions import Many, accept, allow
 
 # The errors by which a service asks to be called again later. Optimised SageMaker integrations have one name for all.
 TRANSIENT = {
@@ -144,10 +144,11 @@ class Flow(sfn.StateMachine):
                 ),
             ),
         )
+        accept(self.role, "AwsSolutions-IAM5[Resource::*]", "Log delivery and X-Ray have no resources that a policy could name")
 
-    def allow(self, *actions: str, on: str | list[str], **conditions) -> None:
+    def allow(self, *actions: str, on: str | list[str] | Many, **conditions) -> None:
         """Let the flow do exactly these actions on exactly these resources."""
-        self.add_to_role_policy(statement(*actions, on=on, **conditions))
+        allow(self.role, *actions, on=on, **conditions)
 
     def allow_invoke(self, *functions: Function) -> None:
         self.allow("lambda:InvokeFunction", on=[function.function_arn for function in functions])

@@ -1,12 +1,11 @@
 """What every SageMaker job of ours shares: the image, a role for its kind, its inputs and outputs, its tags."""
 
-from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.flow import Flow, jsonata
-from infra.function import statement
 from infra.lake import Lake
+from infra.permissions import Many, allow, arn
 
 # A function in JSONata: one input of a processing job. `kind` is S3Prefix, or ManifestFile for a list of objects.
 INPUT = """$input := function($name, $folder, $uri, $kind, $shared) { {
@@ -39,9 +38,9 @@ class Jobs(Construct):
         super().__init__(scope, id)
         self.config, self.image = config, image
         self.role = job_role(self, "Role", repository=repository)
-        self.role.add_to_policy(statement("s3:ListBucket", on=lake.bucket.bucket_arn))
-        self.role.add_to_policy(statement("s3:GetObject", on=lake.arn(*reads)))
-        self.role.add_to_policy(statement("s3:PutObject", on=lake.arn(*writes)))
+        allow(self.role, "s3:ListBucket", on=lake.bucket.bucket_arn)
+        allow(self.role, "s3:GetObject", on=lake.objects(*reads))
+        allow(self.role, "s3:PutObject", on=lake.objects(*writes))
 
     def processing(
         self, *, verb: str, inputs: str, outputs: list[dict], instance: str, instances=1, volume_gb: int, runtime_s: int
@@ -68,12 +67,11 @@ class Jobs(Construct):
     def allow_run(self, flow: Flow, *kinds: str) -> None:
         """Let the flow run jobs of these kinds, TrainingJob or ProcessingJob, and wait for their end."""
         for kind in kinds:
-            resource = "training-job" if kind == "TrainingJob" else "processing-job"
-            jobs = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:{resource}/{self.config.prefix}-*"
-            rule = f"StepFunctionsGetEventsForSageMaker{kind}sRule"  # how .sync hears that the job ended
+            resource = {"TrainingJob": "training-job", "ProcessingJob": "processing-job"}[kind]
+            jobs = Many([arn("sagemaker", f"{resource}/{self.config.prefix}-*")], "Jobs are named by their run")
             flow.allow(f"sagemaker:Create{kind}", f"sagemaker:Describe{kind}", f"sagemaker:Stop{kind}", "sagemaker:AddTags", on=jobs)
-            flow.allow("events:PutTargets", "events:PutRule", "events:DescribeRule",
-                       on=f"arn:{Aws.PARTITION}:events:{Aws.REGION}:{Aws.ACCOUNT_ID}:rule/{rule}")  # fmt: skip
+            rule = f"rule/StepFunctionsGetEventsForSageMaker{kind}sRule"  # how .sync hears that the job ended
+            flow.allow("events:PutTargets", "events:PutRule", "events:DescribeRule", on=arn("events", rule))
         flow.allow_pass(self.role)
 
 
@@ -81,8 +79,9 @@ def job_role(scope, id, *, repository) -> iam.Role:
     """A role for a container of ours: it may pull the image, write its log and its metrics."""
     role = iam.Role(scope, id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
     repository.grant_pull(role)
-    logs = f"arn:{Aws.PARTITION}:logs:{Aws.REGION}:{Aws.ACCOUNT_ID}:log-group:/aws/sagemaker/*"
-    role.add_to_policy(statement("logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=logs))
-    own_metrics = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
-    role.add_to_policy(statement("cloudwatch:PutMetricData", on="*", conditions=own_metrics))
+    logs = Many([arn("logs", "log-group:/aws/sagemaker/*")], "SageMaker makes the log groups of its jobs and endpoints itself")
+    allow(role, "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=logs)
+    anything = Many(["*"], "Metrics and the login of ECR have no resources that a policy could name")
+    to_sagemaker = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}
+    allow(role, "cloudwatch:PutMetricData", on=anything, conditions=to_sagemaker)
     return role

@@ -1,10 +1,12 @@
 """The lake: one bucket with every table, artefact and result (keys: domain/lake.py)."""
 
-from aws_cdk import Duration, RemovalPolicy
+from functools import cached_property
+
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from infra.findings import accept
+from infra.permissions import Many, accept
 
 
 class Lake(Construct):
@@ -37,9 +39,19 @@ class Lake(Construct):
             "Only the roles of these two stacks reach the bucket; who wants object-level records turns on CloudTrail data events",
         )
 
-    def arn(self, *folders: str) -> list[str]:
-        """The objects below these folders, for a policy."""
-        return [self.bucket.arn_for_objects(f"{folder}*") for folder in folders]
+    def objects(self, *folders: str) -> Many:
+        """Everything below these folders, for a policy."""
+        return Many(
+            arns=[f"{self.bucket.bucket_arn}/{folder}*" for folder in folders],
+            because="Keys below a folder of the lake are made by runs and loads",
+            called=[f"{self.exported}/{folder}*" for folder in folders],
+        )
+
+    @cached_property
+    def exported(self) -> str:
+        """What the bucket's ARN is called in the other stack."""
+        stack = Stack.of(self)
+        return stack.resolve(stack.export_value(self.bucket.bucket_arn))["Fn::ImportValue"]
 
     def uri(self, folder: str) -> str:
         return self.bucket.s3_url_for_object(folder)

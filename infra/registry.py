@@ -5,6 +5,8 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from infra.permissions import Many, arn
+
 
 class Registry(Construct):
     """CI pushes the image -> repository; Train registers every verdict -> model package group."""
@@ -31,3 +33,4 @@ class Registry(Construct):
             model_package_group_description=f"Verdicts on models of {config.project.name}, stage {config.stage}",
         )
         self.model_packages.apply_removal_policy(removal_policy)
+        self.versions = Many([arn("sagemaker", f"model-package/{config.prefix}/*")], "Each verdict is a version of its own")

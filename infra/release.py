@@ -1,14 +1,16 @@
 """From an approved model package to the champion: an endpoint of its own, tried out, then one conditional write."""
 
-from aws_cdk import Aws
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.endpoints import VARIANT, Endpoints
+from infra.endpoints import LISTS, VARIANT, Endpoints
 from infra.flow import Flow, again, call, caught, fail, invoke, jsonata
 from infra.function import Function
 from infra.lake import Lake
+from infra.permissions import Many
+from infra.registry import Registry
 from infra.tables import Tables
 
 MINUTE_S, HOUR_S = 60, 3600
@@ -19,7 +21,8 @@ STUCK_AFTER_MS = 2 * HOUR_S * 1000  # whoever marked the release as deploying is
 class Releases(Construct):
     """Model package Approved -> Release: endpoint -> SmokeTest -> Promote -> keep the previous one a while -> Retire."""
 
-    def __init__(self, scope, id, *, config, code, lake: Lake, tables: Tables, endpoints: Endpoints, undelivered):
+    def __init__(self, scope, id, *, config, code, lake: Lake, tables: Tables, registry: Registry, endpoints: Endpoints,
+                 undelivered: sqs.IQueue):  # fmt: skip
         super().__init__(scope, id)
         self.config, self.tables, self.endpoints = config, tables, endpoints
         routing = {"ROUTING_TABLE": tables.routing.table_name}
@@ -30,7 +33,8 @@ class Releases(Construct):
             return Function(self, id, config=config, code=code, memory_mb=256, timeout_s=timeout_s, environment=environment)
 
         self.smoke_test = function("SmokeTest", 60, bucket)
-        self.smoke_test.allow("s3:GetObject", on=lake.arn("runs/"))
+        self.smoke_test.allow("s3:ListBucket", on=lake.bucket.bucket_arn)  # or a missing object would be a forbidden one
+        self.smoke_test.allow("s3:GetObject", on=lake.objects("runs/"))
         endpoints.allow_invoke(self.smoke_test)
 
         self.promote = function("Promote", 30, routing)
@@ -43,7 +47,7 @@ class Releases(Construct):
         kept_s = config.release.keep_previous_minutes * MINUTE_S
         self.flow = Flow(self, "Release", config=config, states=self.states(kept_s), timeout_s=kept_s + 4 * HOUR_S)
         self.flow.node.add_dependency(endpoints.removed_with_the_stack)  # no release makes one while they are removed
-        self.allow_the_flow()
+        self.allow_the_flow(registry.versions)
         self.when_approved(undelivered)
 
     def states(self, kept_s: int) -> dict:
@@ -224,17 +228,16 @@ class Releases(Construct):
             **delete("Model", "RecordFailure"),
         }
 
-    def allow_the_flow(self) -> None:
-        flow, arns = self.flow, self.endpoints.arns
-        package = f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:model-package/{self.config.prefix}/*"
-        flow.allow("sagemaker:DescribeModelPackage", on=package)
+    def allow_the_flow(self, versions: Many) -> None:
+        flow, every = self.flow, self.endpoints.every
+        flow.allow("sagemaker:DescribeModelPackage", on=versions)
         flow.allow("dynamodb:UpdateItem", on=self.tables.routing.table_arn)
-        flow.allow("sagemaker:ListEndpoints", on="*")
-        flow.allow("sagemaker:CreateModel", "sagemaker:DeleteModel", on=arns("model"))
-        flow.allow("sagemaker:CreateEndpointConfig", "sagemaker:DeleteEndpointConfig", on=arns("endpoint-config"))
-        flow.allow("sagemaker:CreateEndpoint", on=arns("endpoint", "endpoint-config"))
-        flow.allow("sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint", on=arns("endpoint"))
-        flow.allow("sagemaker:AddTags", on=arns("model", "endpoint-config", "endpoint"))
+        flow.allow("sagemaker:ListEndpoints", on=LISTS)
+        flow.allow("sagemaker:CreateModel", "sagemaker:DeleteModel", on=every("model"))
+        flow.allow("sagemaker:CreateEndpointConfig", "sagemaker:DeleteEndpointConfig", on=every("endpoint-config"))
+        flow.allow("sagemaker:CreateEndpoint", on=every("endpoint", "endpoint-config"))
+        flow.allow("sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint", on=every("endpoint"))
+        flow.allow("sagemaker:AddTags", on=every("model", "endpoint-config", "endpoint"))
         flow.allow_pass(self.endpoints.role)
         flow.allow_invoke(self.smoke_test, self.promote, self.retire)
         if self.endpoints.always_on:

@@ -7,10 +7,10 @@ from infra.address import AddressBook
 from infra.alarms import Alarms
 from infra.batch import Batch
 from infra.endpoints import Endpoints
-from infra.findings import accept
 from infra.function import function_code
 from infra.lake import Lake
 from infra.money import Money
+from infra.permissions import accept
 from infra.realtime_api import RealtimeApi
 from infra.registry import Registry
 from infra.release import Releases
@@ -47,7 +47,14 @@ class ServiceStack(Stack):
         api = RealtimeApi(self, "RealtimeApi", **stage, tables=tables, endpoints=endpoints)
         training = Training(self, "Training", **stage, lake=lake, tables=tables, registry=registry, image=image)
         releases = Releases(
-            self, "Releases", **stage, lake=lake, tables=tables, endpoints=endpoints, undelivered=undelivered
+            self,
+            "Releases",
+            **stage,
+            lake=lake,
+            tables=tables,
+            registry=registry,
+            endpoints=endpoints,
+            undelivered=undelivered,
         )
         batch = Batch(self, "Batch", **stage, lake=lake, tables=tables, registry=registry, image=image)
         Schedules(self, "Schedules", config=config, train=training.flow, batch=batch.flow, undelivered=undelivered)

@@ -1,12 +1,12 @@
 """From a window of the lake to a verdict in the model registry."""
 
-from aws_cdk import Aws
 from constructs import Construct
 
 from infra.flow import Flow, begin, call, caught, fail, invoke, jsonata, record_failure, record_run
 from infra.function import Function
 from infra.jobs import Jobs, inputs, output, tags
 from infra.lake import Lake
+from infra.permissions import Many, arn
 from infra.registry import Registry
 from infra.tables import Tables
 
@@ -35,10 +35,8 @@ class Training(Construct):
         self.flow = Flow(self, "Train", config=config, states=self.states(), timeout_s=24 * HOUR_S)
         self.flow.allow_invoke(self.select_window, self.judge)
         self.jobs.allow_run(self.flow, "TrainingJob", "ProcessingJob")
-        self.flow.allow("sagemaker:CreateModelPackage", on=[
-            registry.model_packages.attr_model_package_group_arn,
-            f"arn:{Aws.PARTITION}:sagemaker:{Aws.REGION}:{Aws.ACCOUNT_ID}:model-package/{config.prefix}/*",
-        ])  # fmt: skip
+        self.flow.allow("sagemaker:CreateModelPackage", on=registry.model_packages.attr_model_package_group_arn)
+        self.flow.allow("sagemaker:CreateModelPackage", on=registry.versions)
         self.flow.allow("dynamodb:UpdateItem", on=tables.runs.table_arn)
 
     def states(self) -> dict:
@@ -167,13 +165,14 @@ class Training(Construct):
         )
         function.allow("dynamodb:Query", "dynamodb:UpdateItem", on=tables.runs.table_arn)
         function.allow("dynamodb:GetItem", on=tables.routing.table_arn)
-        function.allow("s3:PutObject", on=lake.arn("runs/"))
+        function.allow("s3:PutObject", on=lake.objects("runs/"))
         return function
 
     def function_that_judges(self, code) -> Function:
         environment = {"LAKE": self.lake.bucket.bucket_name, "ROUTING_TABLE": self.tables.routing.table_name}
         function = Function(self, "Judge", config=self.config, code=code, memory_mb=256, timeout_s=30, environment=environment)
-        function.allow("s3:GetObject", "s3:PutObject", on=self.lake.arn("runs/"))
+        function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)  # or a missing object would be a forbidden one
+        function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects("runs/"))
         function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn)
         return function
 

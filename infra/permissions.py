@@ -1,0 +1,47 @@
+"""Who may do what: a grant names its actions and its resources, and where the resources are many it says why."""
+
+from typing import NamedTuple
+
+from aws_cdk import Acknowledgment, Aws, Validations
+from aws_cdk import aws_iam as iam
+from constructs import IConstruct
+
+PSEUDO = {
+    Aws.PARTITION: "<AWS::Partition>",
+    Aws.REGION: "<AWS::Region>",
+    Aws.ACCOUNT_ID: "<AWS::AccountId>",
+}
+
+
+class Many(NamedTuple):
+    """Resources that are named when they are made: ARNs with a *, and why. `called` is what the checks call them."""
+
+    arns: list[str]
+    because: str
+    called: list[str] | None = None
+
+
+def arn(service: str, resource: str) -> str:
+    """Of this account and region, for what the stack cannot refer to."""
+    return f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{resource}"
+
+
+def allow(role: iam.Role, *actions: str, on: str | list[str] | Many, **conditions) -> None:
+    """Let the role do exactly these actions on exactly these resources."""
+    if isinstance(on, Many):
+        for called in on.called or on.arns:
+            accept(role, f"AwsSolutions-IAM5[Resource::{plain(called)}]", on.because)
+        on = on.arns
+    resources = [on] if isinstance(on, str) else on
+    role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=resources, **conditions))
+
+
+def accept(construct: IConstruct, finding: str, reason: str) -> None:
+    """A finding of the compliance checks that was looked at; it stays accepted for this construct only."""
+    Validations.of(construct).acknowledge(Acknowledgment(id=finding, reason=reason))
+
+
+def plain(text: str) -> str:
+    for token, name in PSEUDO.items():
+        text = text.replace(token, name)
+    return text
