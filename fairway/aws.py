@@ -1,13 +1,14 @@
 """The way to a stage: its AWS clients, and the address book that its deployment left in SSM."""
 
 import json
+import urllib.request
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from domain.config import LOCAL, Config, read_config
 from domain.contract import Contract, read_contract
-from fairway.errors import Failed, Refused
+from fairway.errors import Refused
 
 LOCAL_REGION = "us-east-1"
 LOCAL_ACCOUNT = "000000000000"  # as the access key it is the root user of the local AWS, whatever the secret
@@ -70,20 +71,15 @@ def client(session, service: str, endpoint: str | None):
 
 
 def addresses(config: Config, ssm) -> dict:
-    from botocore.exceptions import EndpointConnectionError
-
     name = f"/fairway/{config.project.name}/{config.stage}"
-    fix = "run `fairway up`" if config.stage == LOCAL else f"deploy it: `npx cdk deploy --all -c stage={config.stage}`"
     try:
         return json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
     except ssm.exceptions.ParameterNotFound:
-        where = "on the local AWS" if config.stage == LOCAL else f"in {ssm.meta.region_name} of this account"
-        message = f"stage {config.stage!r} of project {config.project.name!r} is not deployed {where} (no {name}); {fix}"
+        local = config.stage == LOCAL
+        where = "on the local AWS" if local else f"in {ssm.meta.region_name} of this account"
+        fix = "run `fairway up`" if local else f"deploy it: `npx cdk deploy --all -c stage={config.stage}`"
+        message = f"stage {config.stage!r} of project {config.project.name!r} is not deployed {where} (no parameter {name}); {fix}"
         raise Refused("not_deployed", message) from None
-    except EndpointConnectionError:
-        if config.stage != LOCAL:
-            raise
-        raise not_running() from None
 
 
 # ---- the local AWS
@@ -105,14 +101,10 @@ def remember_state_folder(folder: Path, state: Path) -> None:
 
 
 def local_endpoint(folder: Path) -> str:
-    server = state_folder(folder) / "server.json"
+    """Address of the project's local AWS, which must answer: a killed one leaves its server.json behind."""
     try:
-        return json.loads(server.read_text())["endpoint"]
-    except FileNotFoundError:
-        raise not_running() from None
-    except (ValueError, KeyError):
-        raise Failed("local", f"{server} is damaged; run `fairway down`, then `fairway up`") from None
-
-
-def not_running() -> Refused:
-    return Refused("not_running", "the local AWS of this project is not running; start it with `fairway up`")
+        endpoint = json.loads((state_folder(folder) / "server.json").read_text())["endpoint"]
+        urllib.request.urlopen(f"{endpoint}/_fairway/health", timeout=10).close()
+    except (OSError, ValueError, KeyError):
+        raise Refused("not_running", "the local AWS of this project is not running; start it with `fairway up`") from None
+    return endpoint

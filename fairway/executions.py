@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from fairway.errors import Failed
 
@@ -34,6 +35,11 @@ def start(states, machine: str, *, name: str, values: dict) -> str:
     return states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(values))["executionArn"]
 
 
+def unique(name: str) -> str:
+    """A name for one more execution of the same thing: AWS takes none twice within 90 days."""
+    return f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
+
+
 def poll_s(stage) -> float:
     return LOCAL_POLL_S if stage.is_local else AWS_POLL_S
 
@@ -41,32 +47,37 @@ def poll_s(stage) -> float:
 def follow(stage, arn: str, *, progress, until=lambda: False) -> None:
     """Tell each state as it is entered; return when the execution has succeeded or `until` holds, else raise Failed."""
     states = stage.client("stepfunctions")
-    entered = EnteredStates(states, arn)
+    history = History(states, arn)
     while True:
         execution = states.describe_execution(executionArn=arn)
-        for name in entered.new():
+        for name in history.new():
             progress(in_words(name))
         if execution["status"] == "SUCCEEDED" or until():
             return
         if execution["status"] != "RUNNING":
-            raise failed(execution, entered.last)
+            raise failed(execution, history.failing or history.current)
         time.sleep(poll_s(stage))
 
 
-class EnteredStates:
-    """The states that an execution entered since it was last asked, each told once."""
+class History:
+    """The states that an execution entered, and the last one in which something failed."""
 
     def __init__(self, states, arn: str):
         self.states, self.arn = states, arn
-        self.seen, self.last = set(), "the start"
+        self.told = set()
+        self.current, self.failing = "the start", None
 
     def new(self) -> Iterator[str]:
+        """Names of the states entered since the last call, each once."""
         pages = self.states.get_paginator("get_execution_history").paginate(executionArn=self.arn, includeExecutionData=False)
         for event in (event for page in pages for event in page["events"]):
+            if event["type"].endswith(("Failed", "TimedOut")) and not event["type"].startswith("Execution"):
+                self.failing = self.current
             name = event.get("stateEnteredEventDetails", {}).get("name")
-            if name and name not in self.seen:
-                self.seen.add(name)
-                self.last = name
+            if name:
+                self.current = name
+            if name and name not in self.told:
+                self.told.add(name)
                 yield name
 
 

@@ -21,7 +21,6 @@ from fairway.done import Done
 from fairway.errors import Refused
 
 UPLOADS = 4
-READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,11 @@ def load(folder: Path, stage_name: str, paths: list[Path], *, progress) -> Done:
 
 
 def identified(path: Path, contract: Contract) -> File:
-    digest = hashlib.sha256()
     try:
         with path.open("rb") as file:
-            while block := file.read(READ_BYTES):
-                digest.update(block)
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise Refused("file", f"{path}: {error.strerror}; name a CSV (also .gz), JSON Lines or Parquet file") from None
-    sha256 = digest.hexdigest()
     return File(path, sha256, hashlib.sha256(f"{sha256}{contract.hash}".encode()).hexdigest()[:16])
 
 

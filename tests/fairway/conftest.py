@@ -3,6 +3,7 @@ real ones, whose states only write down what the real ones would have found."""
 
 import json
 import shutil
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,8 +47,38 @@ class Place:
     def put(self, table: str, **item) -> None:
         self.aws("dynamodb").put_item(TableName=f"flights-local-{table}", Item=records.to_item(item))
 
+    def machine(self, name: str, **states: dict) -> None:
+        """Lay out a state machine of these states, one after the other, and enter it in the address book."""
+        names = [*states, None]
+        chain = {
+            one: {**state, **({"Next": following} if following else {"End": True})} if state["Type"] != "Fail" else state
+            for (one, state), following in zip(states.items(), names[1:], strict=True)
+        }
+        definition = {"QueryLanguage": "JSONata", "StartAt": names[0], "States": chain}
+        made = self.aws("stepfunctions").create_state_machine(
+            name=f"{name}-{uuid.uuid4().hex[:8]}", definition=json.dumps(definition), roleArn=ROLE
+        )
+        self.enter(**{name: made["stateMachineArn"]})
+
+    def enter(self, **addresses) -> None:
+        """Add to the address book."""
+        ssm, name = self.aws("ssm"), "/fairway/flights/local"
+        book = json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
+        ssm.put_parameter(Name=name, Type="String", Overwrite=True, Value=json.dumps({**book, **addresses}))
+
     def keys(self, prefix: str) -> list[str]:
         return [found["Key"] for found in self.aws("s3").list_objects_v2(Bucket="lake", Prefix=prefix).get("Contents", [])]
+
+
+def given(name: str) -> str:
+    """What the execution was started with, in JSONata."""
+    return f"{{% $states.context.Execution.Input.{name} %}}"
+
+
+def writes(table: str, **values) -> dict:
+    """A state that puts an item."""
+    arguments = {"TableName": f"flights-local-{table}", "Item": records.to_item(values)}
+    return {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "Arguments": arguments}
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,106 @@
+"""`fairway batch`: score a table to its end. The run is named for what it scores and with what, so that the same command
+attaches to the run while it goes on, resumes it after it was killed, and finds it done afterwards."""
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from domain import lake
+from domain import routing as rules
+from domain.contract import iso, parse_timestamp
+from fairway import executions, records
+from fairway.aws import Stage, connect
+from fairway.done import Done
+from fairway.errors import Failed, Interrupted, Refused
+
+COUNTS = ("read", "quarantined", "scored", "written", "seconds")
+
+
+def batch(folder: Path, stage_name: str, source: str, *, as_of: str | None, progress) -> Done:
+    if as_of is not None and parse_timestamp(as_of) is None:
+        raise Refused("window", f"--as-of {as_of!r} is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z")
+    stage = connect(folder, stage_name)
+    if source.startswith("s3://"):
+        content, uri = listed(stage, source), source
+    else:
+        content, uri = fingerprint(Path(source), stage), None
+    run = run_of(stage, content, as_of)
+    record = records.run(stage, "batch", run) or {}
+    if record.get("status") != "SUCCEEDED":
+        arn = going(stage, run) or started(stage, run, uri or uploaded(stage, run, Path(source), progress), as_of, record, progress)
+        watch(stage, run, arn, source, progress)
+        record = records.run(stage, "batch", run) or {}
+    return summary(run, record)
+
+
+def fingerprint(file: Path, stage: Stage) -> str:
+    """What tells the file from every other: its name and bytes. Refused when its first rows cannot be read."""
+    from model_code.tables import FileRefused, read_table
+
+    try:
+        next(read_table(file, stage.contract, with_target=False))
+        with file.open("rb") as opened:
+            return f"{file.name}:{hashlib.file_digest(opened, 'sha256').hexdigest()}"
+    except FileRefused as error:
+        raise Refused("file", str(error)) from None
+
+
+def listed(stage: Stage, uri: str) -> str:
+    """What tells the objects below an S3 URI from any others."""
+    try:
+        bucket, prefix = lake.split_uri(uri)
+    except ValueError as error:
+        raise Refused("uri", str(error)) from None
+    if bucket != stage.addresses["lake"]:
+        raise Refused("uri", f"{uri} is not in the lake; copy it there first: aws s3 cp --recursive {uri} s3://{stage.addresses['lake']}/batch/incoming/")
+    pages = stage.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    found = [f"{one['Key']}:{one['ETag']}" for page in pages for one in page.get("Contents", []) if one["Size"]]
+    if not found:
+        raise Refused("uri", f"{uri} holds no file; `aws s3 ls s3://{bucket}/` shows what there is")
+    return "\n".join(found)
+
+
+def run_of(stage: Stage, content: str, as_of: str | None) -> str:
+    champion = rules.champion(records.routing(stage))
+    release = champion["release"] if champion else "none"
+    return "batch-" + hashlib.sha256("\n".join([content, release, as_of or ""]).encode()).hexdigest()[:16]
+
+
+def uploaded(stage: Stage, run: str, file: Path, progress) -> str:
+    """The lake's folder that holds the file."""
+    bucket, prefix = stage.addresses["lake"], lake.batch_prefix(run, "input")
+    progress(f"Uploading {file.name}")
+    stage.client("s3").upload_file(str(file), bucket, prefix + file.name)
+    return lake.uri(bucket, prefix)
+
+
+def going(stage: Stage, run: str) -> str | None:
+    """ARN of the execution that works on the run now."""
+    found = executions.running(stage.client("stepfunctions"), stage.addresses["batch"])
+    return next((execution["arn"] for execution in found if execution["input"].get("run") == run), None)
+
+
+def started(stage: Stage, run: str, uri: str, as_of: str | None, record: dict, progress) -> str:
+    """A new execution of the run; what an earlier one has scored stays scored, as of the same moment."""
+    moment = iso(parse_timestamp(as_of)) if as_of else record.get("as_of") or iso(datetime.now(UTC).replace(microsecond=0))
+    progress(f"Resuming {run}" if record else f"Starting {run}")
+    values = {"run": run, "input": uri, "as_of": moment}
+    return executions.start(stage.client("stepfunctions"), stage.addresses["batch"], name=executions.unique(run), values=values)
+
+
+def watch(stage: Stage, run: str, arn: str, source: str, progress) -> None:
+    try:
+        executions.follow(stage, arn, progress=progress)
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped watching; {run} goes on in stage {stage.config.stage!r}; `fairway batch {source}` attaches to it") from None
+
+
+def summary(run: str, record: dict) -> Done:
+    if not all(key in record for key in COUNTS):
+        raise Failed("no_counts", f"{run} ended without counts; its record: {record}")
+    values = {"run": run, **{key: record[key] for key in COUNTS}, "release": record.get("release"), "reasons": record.get("reasons", {})}
+    line = (
+        f"{run}: read {record['read']:,} = scored {record['scored']:,} + quarantined {record['quarantined']:,}; "
+        f"written {record['written']:,} in {record['seconds']:.1f} s"
+    )
+    return Done(values, [line], "`fairway outcomes FILE` tells later what really happened")
