@@ -48,15 +48,17 @@ class Cdk:
 
     def finish(self, progress: Callable[[str], None] = lambda line: None) -> None:
         """Wait for the end, telling what was done on the way; raises DeployFailed."""
-        lines = []
+        lines, told_last = [], None
         try:
             with open(self.log, "a") as log:
                 for line in self.process.stdout:
                     log.write(line)
                     lines.append(line.rstrip())
-                    told = RESOURCE_EVENT.match(line)
-                    if told:
-                        progress(f"{told['stack']}: {told['done']} of {told['all']} resources")
+                    event = RESOURCE_EVENT.match(line)
+                    told = event and f"{event['stack']}: {event['done']} of {event['all']} resources"
+                    if told and told != told_last:
+                        progress(told)
+                        told_last = told
             code = self.process.wait()
         finally:
             self.end()

@@ -40,7 +40,9 @@ def deploy(project_dir: Path, *, endpoint: str, stage: str = "local",
     written = parameter(parameters, address_book)
     if written is None:
         raise LocalError(f"the app was deployed but wrote no SSM parameter {address_book}")
-    addresses = json.loads(written)
+    addresses = at_this_port(json.loads(written), endpoint)
+    if json.dumps(addresses) != written:
+        parameters.put_parameter(Name=address_book, Value=json.dumps(addresses), Type="String", Overwrite=True)
     build(ROOT, state_dir / "images", *repository_and_tag(addresses["image"]))
     if changed:
         parameters.put_parameter(Name=remembered, Value=wanted, Type="String", Overwrite=True)
@@ -70,6 +72,12 @@ def synthesise_and_deploy(project_dir: Path, state_dir: Path, endpoint: str, sta
             started.end()
     progress("deploying")
     cdk("deploy", "--app", str(assembly), "--all", "--require-approval", "never", "--no-validation").finish(progress)
+
+
+def at_this_port(addresses: dict, endpoint: str) -> dict:
+    """The address book with the API where the local AWS answers now: a restart may have had to take another port."""
+    api = addresses["api_url"].partition("/_aws/execute-api/")[2]
+    return {**addresses, "api_url": f"{endpoint}/_aws/execute-api/{api}"}
 
 
 def fingerprint(project_dir: Path, *, contract: str, stage: str, tag: str) -> str:

@@ -36,6 +36,13 @@ def parse(expression: str) -> ast.expr:
     return tree
 
 
+def names_in(expression: str) -> set[str]:
+    """The ids of the metrics that the expression uses."""
+    tree = parse(expression)
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called}
+
+
 def check(node: ast.AST, expression: str) -> None:
     if isinstance(node, ast.Call):
         name = node.func.id if isinstance(node.func, ast.Name) else ast.unparse(node.func)
@@ -98,8 +105,6 @@ def call(name: str, arguments: list[ast.expr], values: dict):
 
 
 def metric(name: str, values: dict) -> float:
-    if name not in values:
-        raise MetricMathError(f"metric math names {name!r}, which is no id of the alarm's metrics")
     if values[name] is None:
         raise Missing(name)
     return values[name]

@@ -5,6 +5,7 @@ checks none at all without AUTH, and calls a function that never allowed it.
 """
 
 import json
+import os
 from contextvars import ContextVar
 
 from local.state import ROOT_KEY
@@ -12,6 +13,8 @@ from local.state import ROOT_KEY
 HOOKS = ("ministack.app:_handle_execute_api_request", "ministack.app:_enforce_execute_api", "ministack.app:AUTH",
          "ministack.services.apigateway:route_authorization_type", "ministack.services.apigateway:find_api_scope",
          "ministack.services.apigateway:_invoke_lambda_proxy",
+         "ministack.services.apigateway:_create_api", "ministack.services.apigateway:_apis",
+         "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
          "ministack.services.apigateway:_extract_lambda_ref_from_integration_uri",
          "ministack.services.lambda_svc:_get_func_record_for_ref_in_scope", "ministack.core.arn:execute_api_arn",
          "ministack.core.iam_evaluator:enforce", "ministack.core.iam_evaluator:pin_signed_request",
@@ -30,6 +33,7 @@ def register() -> None:
     import ministack.app as app
     from ministack.core.iam_evaluator import pin_signed_body, pin_signed_request
     from ministack.services import apigateway
+    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers
 
     handle, enforce, invoke = app._handle_execute_api_request, app._enforce_execute_api, apigateway._invoke_lambda_proxy
 
@@ -56,8 +60,31 @@ def register() -> None:
                                 path_params, **named)
         return 500, dict(JSON), json.dumps({"message": "Internal Server Error"}).encode()
 
+    create, provision = apigateway._create_api, handlers["AWS::ApiGatewayV2::Api"]["create"]
+
+    def create_addressed(request):
+        status, headers, body = create(request)
+        if status == 201:
+            api = json.loads(body)
+            apigateway._apis[api["apiId"]]["apiEndpoint"] = address(api)
+            body = json.dumps(api).encode()
+        return status, headers, body
+
+    def provision_addressed(logical_id, properties, stack):
+        api_id, attributes = provision(logical_id, properties, stack)
+        return api_id, {**attributes, "ApiEndpoint": address(apigateway._apis[api_id])}
+
+    apigateway._create_api = create_addressed
+    handlers["AWS::ApiGatewayV2::Api"]["create"] = provision_addressed
     app._handle_execute_api_request, app._enforce_execute_api = handle_signed, authorize
     apigateway._invoke_lambda_proxy = invoke_permitted
+
+
+def address(api: dict) -> str:
+    """Where the API answers: an address that this machine resolves, which `<id>.execute-api.localhost` is not."""
+    if api["protocolType"] == "HTTP":
+        api["apiEndpoint"] = f"{os.environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{api['apiId']}"
+    return api["apiEndpoint"]
 
 
 def is_allowed(api_id: str, stage: str, method: str, path: str, headers: dict, query_params: dict) -> bool:
