@@ -95,9 +95,10 @@ def base_path(folder: Path) -> str:
 @functools.cache
 def isolation() -> str:
     """How far this machine lets a process be isolated: `mount`, `user` or `plain` (see keeper)."""
-    if sys.platform != "linux" or os.environ.get("FAIRWAY_CONTAINER_MODE") == "plain":
-        return "plain"
-    return next((mode for mode in ("mount", "user") if can_enter(mode)), "plain")
+    wanted = os.environ.get("FAIRWAY_CONTAINER_MODE")
+    if wanted:
+        return wanted
+    return next((mode for mode in ("mount", "user") if sys.platform == "linux" and can_enter(mode)), "plain")
 
 
 def can_enter(mode: str) -> bool:

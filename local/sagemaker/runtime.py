@@ -1,4 +1,5 @@
 """InvokeEndpoint: a request to a variant's server and its answer or error, shaped as the real runtime shapes them."""
+import http.client
 import json
 import random
 import threading
@@ -82,7 +83,7 @@ def exchange(engine: Engine, name: str, variant: Variant, headers: dict, body: b
             engine, name, variant.name, 0, f"Your invocation timed out while waiting for a response from container "
             f"{variant.name}. Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and "
             "try again.") from None
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         repair_if_dead(engine, name, variant, server)
         raise model_error(engine, name, variant.name, 0, f"The connection to the container was lost: {error}") from error
 

@@ -1,0 +1,162 @@
+"""The engine by itself: free of the gateway, its containers in every kind of isolation, the limits that take long to reach."""
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from local.sagemaker import api, container, endpoints, runtime
+from local.sagemaker.engine import Cloud, Engine, sweep
+from local.sagemaker.errors import SageMakerError
+from local.sagemaker.images import find_image
+
+from .conftest import IMAGE, IMAGES, ROOT, wait_until
+from .test_sagemaker_processing import finish as finish_processing
+from .test_sagemaker_processing import job as processing_job
+from .test_sagemaker_training import job, train, unpack
+
+OURS = "000000000000.dkr.ecr.us-east-1.amazonaws.com/ours:v1"
+
+
+def test_the_engine_knows_nothing_of_the_gateway():
+    program = "import sys, local.sagemaker.api, local.sagemaker.runtime; print([name for name in sys.modules if 'ministack' in name])"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.fixture
+def isolated(monkeypatch, request):
+    """The rest of the test in one kind of isolation, if this machine can give it."""
+    if request.param != "plain" and not (sys.platform == "linux" and container.can_enter(request.param)):
+        pytest.skip(f"this machine gives no {request.param} namespace")
+    monkeypatch.setenv("FAIRWAY_CONTAINER_MODE", request.param)
+    container.isolation.cache_clear()
+    yield request.param
+    container.isolation.cache_clear()
+
+
+@pytest.mark.parametrize("isolated", ["mount", "user", "plain"], indirect=True)
+def test_a_container_finds_its_folder_and_only_the_environment_that_it_is_given(isolated, tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET_OF_THE_MACHINE", "x")
+    folder = tmp_path / "ml"
+    folder.mkdir()
+    (folder / "given").write_text("word")
+    lines = []
+    program = 'cat "${SAGEMAKER_BASE_DIR:-/opt/ml}/given"; echo; echo "[$SECRET_OF_THE_MACHINE] $GIVEN"; exit 7'
+    started = container.start(["sh", "-c", program], folder=folder, work=tmp_path, environment={"GIVEN": "yes"},
+                              on_line=lines.append)
+    assert started.wait(10) == 7
+    assert lines == ["word", "[] yes"]
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path):
+    (tmp_path / "ml").mkdir()
+    started = container.start(["no-such-program"], folder=tmp_path / "ml", work=tmp_path, environment={},
+                              on_line=lambda line: None)
+    assert started.wait(10) == 127
+    assert list(started.tail) == ["cannot run no-such-program: No such file or directory"]
+
+
+def test_what_a_command_leaves_running_ends_with_it(tmp_path):
+    (tmp_path / "ml").mkdir()
+    started = container.start(["sh", "-c", "sleep 300 & echo $!"], folder=tmp_path / "ml", work=tmp_path, environment={},
+                              on_line=lambda line: None)
+    assert started.wait(10) == 0
+    wait_until(lambda: gone(int(started.tail[0])), what="the end of the process left behind")
+
+
+def test_a_start_ends_the_containers_of_an_engine_that_could_not(tmp_path):
+    (tmp_path / "ml").mkdir()
+    started = container.start(["sleep", "300"], folder=tmp_path / "ml", work=tmp_path, environment={}, on_line=print)
+    (tmp_path / "engine/running").mkdir(parents=True)
+    (tmp_path / f"engine/running/{started.process.pid}").touch()
+    (tmp_path / f"engine/running/{os.getpid()}").touch()              # a number that is another program's by now
+    sweep(tmp_path / "engine")
+    assert started.wait(10) == -9
+    assert list((tmp_path / "engine").iterdir()) == []
+
+
+def gone(process: int) -> bool:
+    """Ended, if perhaps not yet buried by whoever inherits it."""
+    try:
+        return open(f"/proc/{process}/stat").read().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.parametrize(("uri", "folder"), [
+    ("000000000000.dkr.ecr.us-east-1.amazonaws.com/probe:v1", "probe/v1"), ("localhost:5000/probe:v1", "probe/v1"),
+    ("probe:v1", "probe/v1")])
+def test_an_image_is_a_folder_by_repository_and_tag(uri, folder):
+    assert find_image(uri, images=IMAGES, python="python3").folder == IMAGES / folder
+
+
+@pytest.mark.parametrize(("uri", "words"), [
+    ("probe:v2", "Requested image probe:v2 not found"), ("probe", "not found"),
+    ("probe@sha256:" + "0" * 64, "digests are not simulated")])
+def test_an_image_that_is_not_there_is_refused(uri, words):
+    with pytest.raises(SageMakerError, match=words):
+        find_image(uri, images=IMAGES, python="python3")
+
+
+def test_an_image_of_our_own_layout_runs_its_verb_or_its_arguments(sagemaker, s3, role):
+    request = job("ours", role)
+    request["AlgorithmSpecification"] |= {"TrainingImage": OURS}
+    trained = train(sagemaker, **request)
+    assert unpack(s3, trained["ModelArtifacts"]["S3ModelArtifacts"]) == {"said.txt": "hello train"}
+    processing = processing_job("ours", role, ContainerArguments=["score", "--fast"])
+    processing["AppSpecification"] |= {"ImageUri": OURS}
+    sagemaker.create_processing_job(**processing)
+    assert finish_processing(sagemaker, "ours")["ProcessingJobStatus"] == "Completed"
+    assert s3.get_object(Bucket="lab", Key="processed/ours/said.txt")["Body"].read() == b"hello score --fast"
+
+
+@pytest.fixture
+def engine(gateway, role, tmp_path):
+    """An engine in this process, whose S3 and logs are the gateway's."""
+    cloud = Cloud(account="000000000000", region="us-east-1", endpoint_url=gateway.url,
+                  credentials=lambda *_: {"AWS_ACCESS_KEY_ID": "000000000000", "AWS_SECRET_ACCESS_KEY": "root"},
+                  role_problem=lambda role_arn: None, emit=lambda *_: None, metric=lambda *_: None)
+    engine = Engine(cloud, work=tmp_path / "work", images=IMAGES, python=sys.executable)
+    api.start(engine)
+    yield engine
+    api.shut_down(engine)
+
+
+def host(engine, role, name: str, **environment: str) -> dict:
+    api.call(engine, "CreateModel", {"ModelName": name, "ExecutionRoleArn": role, "PrimaryContainer": {
+        "Image": IMAGE, "Environment": environment}})
+    api.call(engine, "CreateEndpointConfig", {"EndpointConfigName": name, "ProductionVariants": [{
+        "VariantName": "all", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}]})
+    api.call(engine, "CreateEndpoint", {"EndpointName": name, "EndpointConfigName": name})
+    return wait_until(lambda: (found := api.call(engine, "DescribeEndpoint", {"EndpointName": name}))["EndpointStatus"]
+                      != "Creating" and found)
+
+
+def test_a_model_that_takes_more_than_the_time_is_a_model_error(engine, role, monkeypatch):
+    assert host(engine, role, "slow")["EndpointStatus"] == "InService"
+    assert runtime.TIMEOUT_S == 60
+    monkeypatch.setattr(runtime, "TIMEOUT_S", 0.3)
+    started = time.monotonic()
+    with pytest.raises(SageMakerError, match="Your invocation timed out while waiting for a response from container all"
+                       ) as late:
+        runtime.invoke(engine, "slow", {"content-type": "application/json"}, b"sleep 5")
+    assert time.monotonic() - started < 2
+    assert (late.value.code, late.value.status, late.value.members["OriginalStatusCode"]) == ("ModelError", 424, 0)
+
+
+def test_a_container_that_never_is_healthy_fails_the_endpoint_in_time(engine, role, monkeypatch):
+    assert endpoints.HEALTH_TIMEOUT_S == 240
+    monkeypatch.setattr(endpoints, "HEALTH_TIMEOUT_S", 1)
+    failed = host(engine, role, "sick", SICK="yes")
+    assert failed["EndpointStatus"] == "Failed"
+    assert failed["FailureReason"].startswith("The primary container for production variant all did not pass the ping "
+                                              "health check.")
+
+
+def test_a_response_that_the_api_does_not_have_is_our_fault_and_said_so(engine, monkeypatch):
+    monkeypatch.setitem(api.OPERATIONS, "ListModels", lambda engine, request: {"Models": [], "Colour": "red"})
+    with pytest.raises(SageMakerError, match="wrong ListModels response") as wrong:
+        api.call(engine, "ListModels", {})
+    assert (wrong.value.code, wrong.value.status) == ("InternalFailure", 500)
