@@ -141,7 +141,6 @@ class Training(Construct):
             "ModelPackageGroupName": self.config.prefix,
             "ModelPackageDescription": jsonata("$substring($verdict.reason, 0, 1024)"),
             "ModelApprovalStatus": jsonata("$verdict.approval_status"),
-            "ApprovalDescription": jsonata("$substring($verdict.reason, 0, 1024)"),
             "CustomerMetadataProperties": jsonata("$verdict.metadata"),
             "InferenceSpecification": {
                 "Containers": [{"Image": self.image, "ModelDataUrl": jsonata("$verdict.model_uri")}],
