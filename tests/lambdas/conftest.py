@@ -1,0 +1,83 @@
+"""A stage in moto: its tables, its lake, its hosting, and a model of our own behind a real HTTP server."""
+
+import json
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from domain.records import from_item, to_item
+from tests.lambdas import stage
+
+stage.deploy()
+
+KEYS = {stage.PREDICTIONS: ("id",), stage.OUTCOMES: ("entity_id", "event_time"), stage.ROUTING: ("item",), stage.RUNS: ("kind", "run")}
+BY_ENTITY = {
+    "IndexName": "by_entity",
+    "KeySchema": [{"AttributeName": "entity_id", "KeyType": "HASH"}, {"AttributeName": "made_at", "KeyType": "RANGE"}],
+    "Projection": {"ProjectionType": "ALL"},
+}
+
+
+class Aws:
+    """What a test looks at, in plain values."""
+
+    dynamodb, s3, sagemaker = (boto3.client(name) for name in ("dynamodb", "s3", "sagemaker"))
+
+    def items(self, table: str) -> list[dict]:
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=table)
+        return [from_item(item) for page in pages for item in page["Items"]]
+
+    def put(self, table: str, **values) -> None:
+        self.dynamodb.put_item(TableName=table, Item=to_item(values))
+
+    def item(self, table: str, **key) -> dict | None:
+        found = self.dynamodb.get_item(TableName=table, Key=to_item(key)).get("Item")
+        return from_item(found) if found else None
+
+    def upload(self, key: str, body) -> None:
+        body = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.s3.put_object(Bucket=stage.LAKE, Key=key, Body=body)
+
+    def document(self, key: str):
+        return json.loads(self.s3.get_object(Bucket=stage.LAKE, Key=key)["Body"].read())
+
+    def route(self, **route) -> dict:
+        """Let a release answer everybody, or its share."""
+        champion = {"release": "r-1", "endpoint": f"{stage.PREFIX}r-1", "role": "champion", "weight": 100, "since": "2013-04-01T00:00:00Z"}
+        return self.routes({**champion, **route})
+
+    def routes(self, *routes) -> dict:
+        routing = {"version": 1, "changed_at": "2013-04-01T00:00:00Z", "reason": "a test", "routes": list(routes), "previous": []}
+        self.put(stage.ROUTING, item="routing", **routing)
+        return routing
+
+
+@pytest.fixture
+def aws():
+    with mock_aws():
+        made = Aws()
+        made.s3.create_bucket(Bucket=stage.LAKE)
+        for table, keys in KEYS.items():
+            create_table(made.dynamodb, table, keys)
+        yield made
+
+
+def create_table(dynamodb, table: str, keys: tuple) -> None:
+    index = {"GlobalSecondaryIndexes": [BY_ENTITY]} if table == stage.PREDICTIONS else {}
+    names = (*keys, "entity_id", "made_at") if index else keys
+    dynamodb.create_table(
+        TableName=table,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
+        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+        **index,
+    )
+
+
+@pytest.fixture
+def model():
+    """The served model; a test that does not say what it answers must not ask it."""
+    stage.MODEL.calls.clear()
+    stage.MODEL.answers = lambda endpoint, instances: (500, {"Message": "nobody told me what to answer"}, "InternalFailure")
+    return stage.MODEL

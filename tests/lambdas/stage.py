@@ -1,0 +1,36 @@
+"""The stage that the tests' functions run in: what their environment says, and their settings as in a zip."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from domain import config, contract
+from tests.lambdas.model_server import ModelServer
+
+PROJECT = Path(__file__).parents[2]
+LAKE, PREFIX = "flights-local-lake", "flights-local-"
+PREDICTIONS, OUTCOMES, ROUTING, RUNS = (f"{PREFIX}{name}" for name in ("predictions", "outcomes", "routing", "runs"))
+MODEL = ModelServer()
+CONFIG = config.read_config(PROJECT)
+CONTRACT = contract.read_contract(PROJECT / CONFIG.project.contract, CONFIG.project.task)
+
+
+def deploy() -> None:
+    """Handlers read their environment when they are imported, as on AWS: call this before."""
+    zip_root = Path(tempfile.mkdtemp(prefix="fairway-zip-"))
+    values = {"config": config.as_dict(CONFIG), "contract": contract.as_dict(CONTRACT), "code_version": "image-1"}
+    (zip_root / "settings.json").write_text(json.dumps(values))
+    os.environ |= {
+        "LAMBDA_TASK_ROOT": str(zip_root),
+        "LAKE": LAKE,
+        "PREDICTIONS_TABLE": PREDICTIONS,
+        "OUTCOMES_TABLE": OUTCOMES,
+        "ROUTING_TABLE": ROUTING,
+        "RUNS_TABLE": RUNS,
+        "ENDPOINT_PREFIX": PREFIX,
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": MODEL.url,
+    }
