@@ -102,7 +102,7 @@ def within_limits(column: Column, kept: pa.Array) -> pa.Array:
     proven = checks[0]
     for check in checks[1:]:
         proven = pc.and_(proven, check)
-    return pc.if_else(checks[0], proven, None)
+    return pc.if_else(checks[0], pc.fill_null(proven, False), None)
 
 
 def limit_of(kept: pa.Array, limit: float) -> pa.Scalar:
@@ -126,7 +126,9 @@ def read_string(array: pa.Array):
 def read_integer(array: pa.Array):
     if not is_number(array):
         return nothing(array, pa.int64())
-    fits = pc.and_(pc.greater_equal(array, -LARGEST_INTEGER), pc.less_equal(array, LARGEST_INTEGER))
+    fits = pc.less_equal(array, pa.scalar(LARGEST_INTEGER, array.type))
+    if array.type != pa.uint64():
+        fits = pc.and_(fits, pc.greater_equal(array, -LARGEST_INTEGER))
     if pa.types.is_floating(array.type):
         fits = pc.and_(fits, pc.equal(pc.floor(array), array))
     fits = pc.fill_null(fits, True)
@@ -179,7 +181,7 @@ def only(array: pa.Array, chosen: pa.Array) -> pa.Array:
 WHOLE = r"^-?\d{1,15}$"
 ZERO_FRACTION = r"^\+|\.0*$"
 DECIMAL = r"^-?\d{1,17}(\.\d{1,20})?([eE][+-]?\d{1,2})?$"
-MOMENT = r"^[1-9]\d{3}-\d\d-\d\d([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?)?Z?$"
+MOMENT = r"^[1-9]\d{3}-\d\d-\d\d([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?Z?)?$"
 
 
 def text_to_integer(array: pa.Array):

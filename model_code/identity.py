@@ -6,7 +6,7 @@ import json
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract import Column, Contract, parse_timestamp
+from domain.contract import Column, Contract, as_key, parse_timestamp
 
 Rows = pa.RecordBatch | pa.Table
 
@@ -15,7 +15,7 @@ def entity_ids(contract: Contract, rows: Rows) -> list[str]:
     keys = contract.of_role("key")
     if keys:
         parts = [list(map(str, row_values(column, rows))) for column in keys]
-        return parts[0] if len(parts) == 1 else ["|".join(together) for together in zip(*parts, strict=True)]
+        return [as_key("|".join(together)) for together in zip(*parts, strict=True)]
     features = [row_values(column, rows) for column in contract.features]
     return [row_hash(values) for values in zip(*features, strict=True)]
 

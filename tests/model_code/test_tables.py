@@ -1,0 +1,323 @@
+"""The table check gives the verdicts of the row check, on every kind of file, and refuses a bad file whole."""
+
+import csv
+import gzip
+import io
+import json
+from collections import Counter
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.contract import Column, Contract, check_row, from_text, iso
+from model_code.tables import FileRefused, check_block, read_table, schema_of
+
+PROPERTY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+
+# ---- generated contracts, and values near everything that a rule turns on
+
+TEXTS = ["", "a", "B", "x" * 1024, "x" * 1025, "ß\u2014", "5", "true", " a", "a\nb", 'q"q', "a,b", "\u0661", "007", "é" * 1024]
+NUMBERS = ["0", "-0", "+5", "5.0", "5.", ".5", "-1e3", "1e400", "1e-400", "0x1F", "nan", "inf", "1_0", "9007199254740993", "5.5", "٣"]
+MOMENTS = [
+    "2013-04-01", "2013-04-01T09:30:00Z", "2013-04-01 09:30", "2013-04-01T09:30:00.123456+02:00", "2013-02-30", "0000-01-01",
+    "0001-01-01T00:00+05:00", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59-01:00", "2013-04-01T24:00", "2013-04-01T09",
+    "2013-04-01T09:30:60Z", "2013-04-01T09:30:00.1234567Z", "2013-4-1", "2013-04-01Z", "2013-04-01T09:30z",
+]  # fmt: skip
+BOOLEANS = ["true", "TRUE", "yes", "T", "0", "1", "no", "maybe", "\u212a"]
+CELLS = st.sampled_from([*TEXTS, *NUMBERS, *MOMENTS, *BOOLEANS]) | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=5)
+WHOLE = st.integers(-20, 20) | st.sampled_from([2**53, 2**53 + 1, -(2**53) - 1, 2**63, 10**400])
+REAL = st.floats(-20, 20) | st.sampled_from([float("nan"), float("inf"), -0.0, 5e-324, 1e308, 2.0**53, 2.0**53 + 2, 3.0, 0.1])
+JSON_VALUES = CELLS | WHOLE | REAL | st.booleans() | st.none() | st.just([1]) | st.just({"a": 1}) | st.just("\ud800")
+NAMES = st.sampled_from(["a", "A", "with space", "dot.ted", "1st", "ümlaut", "class", "(row)", "row_number", "problems", ""])
+
+
+@st.composite
+def columns(draw, name):
+    kind = draw(st.sampled_from(["string", "integer", "float", "boolean", "timestamp"]))
+    limits = {}
+    if kind in ("integer", "float") and draw(st.booleans()):
+        limits["minimum"] = draw(st.sampled_from([-5, 0.5, 3, -(10**30), float("-inf")]))
+        limits["maximum"] = draw(st.sampled_from([5, 3.5, 7, 10**30, float("inf")]))
+    if kind == "string" and draw(st.booleans()):
+        limits["categories"] = tuple(draw(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=4, unique=True)))
+    if kind == "integer" and draw(st.booleans()):
+        limits["categories"] = tuple(draw(st.lists(st.integers(-6, 6) | st.just(10**30), min_size=1, max_size=4, unique=True)))
+    role = draw(st.sampled_from(["feature", "ignored", "key"]))
+    return Column(name, kind, role=role, nullable=draw(st.booleans()), **limits)
+
+
+@st.composite
+def contracts(draw):
+    names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
+    made = [draw(columns(name)) for name in names]
+    return Contract("t", "binary", (*made, Column("the target", "boolean", role="target", nullable=draw(st.booleans()))), prior=0.5)
+
+
+def expected(contract, rows):
+    """What the row check says: accepted rows, and (row number, [(column, rule)]) of the others."""
+    verdicts = [check_row(contract, row, with_target=True) for row in rows]
+    accepted = [clean for clean, problems in verdicts if not problems]
+    faults = [(n, [(p.column, p.rule) for p in problems]) for n, (_, problems) in enumerate(verdicts, 1) if problems]
+    return accepted, faults
+
+
+def found(contract, checked):
+    faults = [
+        (number, [(problem["column"], problem["rule"]) for problem in json.loads(problems)])
+        for number, problems in zip(*checked.quarantined.select(["row_number", "problems"]).to_pydict().values(), strict=True)
+    ]
+    return [row_of(row) for row in checked.accepted.to_pylist()], faults
+
+
+def row_of(row):
+    return {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
+
+
+def assert_same_verdicts(contract, rows, checked):
+    accepted, faults = expected(contract, rows)
+    assert found(contract, checked) == (accepted, faults)
+    assert checked.reasons == Counter(rule for _, problems in faults for rule in {rule for _, rule in problems})
+    assert checked.accepted.schema == schema_of(contract, with_target=True)
+    bad = {number for number, _ in faults}
+    assert checked.row_numbers.tolist() == [number for number in range(1, len(rows) + 1) if number not in bad]
+
+
+@PROPERTY
+@given(data=st.data())
+def test_json_rows_get_the_verdict_of_the_row_check(data):
+    contract = data.draw(contracts())
+    names = [column.name for column in contract.columns]
+    row = st.fixed_dictionaries({}, optional={name: JSON_VALUES for name in [*names, "stranger"]}) | st.just("no row") | st.none()
+    rows = data.draw(st.lists(row, max_size=6))
+    assert_same_verdicts(contract, rows, check_block(contract, rows, with_target=True))
+
+
+@PROPERTY
+@given(data=st.data())
+def test_csv_cells_get_the_verdict_of_the_row_check_after_from_text(data, tmp_path_factory):
+    contract = data.draw(contracts())
+    names = [column.name for column in contract.columns]
+    rows = data.draw(st.lists(st.lists(CELLS, min_size=len(names), max_size=len(names)), min_size=1, max_size=6))
+    file = tmp_path_factory.mktemp("csv") / "rows.csv"
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([names, *rows])
+    file.write_bytes(text.getvalue().encode())
+    (checked,) = read_table(file, contract, with_target=True)
+    as_rows = [
+        {column.name: from_text(column, cell) for column, cell in zip(contract.columns, row, strict=True)} for row in rows
+    ]
+    assert_same_verdicts(contract, as_rows, checked)
+
+
+MOMENT = st.datetimes(datetime(1800, 1, 1), datetime(2200, 1, 1))
+ARROW = [
+    (pa.string(), CELLS),
+    (pa.large_string(), CELLS),
+    (pa.dictionary(pa.int32(), pa.string()), CELLS),
+    (pa.int8(), st.integers(-20, 20)),
+    (pa.int64(), st.integers(-20, 20) | st.sampled_from([2**53, 2**53 + 1, -(2**63)])),
+    (pa.uint64(), st.integers(0, 20) | st.sampled_from([2**53 + 1, 2**64 - 1])),
+    (pa.float32(), st.floats(-20, 20, width=32) | st.just(float("nan"))),
+    (pa.float64(), REAL),
+    (pa.bool_(), st.booleans()),
+    (pa.timestamp("us", "UTC"), MOMENT.map(lambda moment: moment.replace(tzinfo=UTC))),
+    (pa.timestamp("ns"), MOMENT),
+    (pa.timestamp("s", "Europe/Berlin"), MOMENT.map(lambda moment: moment.replace(tzinfo=UTC, microsecond=0))),
+    (pa.null(), st.none()),
+]
+
+
+@PROPERTY
+@given(data=st.data())
+def test_typed_columns_get_the_verdict_of_the_row_check(data, tmp_path_factory):
+    contract = data.draw(contracts())
+    count, arrays = data.draw(st.integers(1, 6)), {}
+    for column in contract.columns:
+        kind, values = data.draw(st.sampled_from(ARROW))
+        arrays[column.name] = pa.array(data.draw(st.lists(values | st.none(), min_size=count, max_size=count)), kind)
+    file = tmp_path_factory.mktemp("parquet") / "rows.parquet"
+    pq.write_table(pa.table(arrays), file)
+    (checked,) = read_table(file, contract, with_target=True)
+    rows = [{name: as_row_value(contract, name, value) for name, value in row.items()} for row in pa.table(arrays).to_pylist()]
+    assert_same_verdicts(contract, rows, checked)
+
+
+def as_row_value(contract, name, value):
+    """In a timestamp column a moment is ISO text, UTC unless it says otherwise; anywhere else it is of the wrong type."""
+    if not isinstance(value, datetime):
+        return value
+    if contract.by_name[name].type != "timestamp":
+        return object()
+    return iso(value if value.tzinfo else value.replace(tzinfo=UTC, nanosecond=0) if hasattr(value, "nanosecond") else value.replace(tzinfo=UTC))
+
+
+# ---- files
+
+
+SHOP = Contract(
+    "shop",
+    "binary",
+    (
+        Column("no", "integer", role="key"),
+        Column("größe (cm)", "float", minimum=0),
+        Column("seen", "timestamp", nullable=True),
+        Column("kind", "string", nullable=True, categories=("a", "b")),
+        Column("returned", "boolean", role="target"),
+    ),
+    prior=0.5,
+)
+HEADER = "no,größe (cm),seen,kind,returned"
+GOOD = f"{HEADER}\n1,2.5,2013-04-01,a,true\n2,3,,b,no\n"
+
+
+def write(tmp_path, name, content):
+    file = tmp_path / name
+    content = content.encode() if isinstance(content, str) else content
+    file.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+    return file
+
+
+ROWS = [
+    {"no": 1, "größe (cm)": 2.5, "seen": datetime(2013, 4, 1, tzinfo=UTC), "kind": "a", "returned": True},
+    {"no": 2, "größe (cm)": 3.0, "seen": None, "kind": "b", "returned": False},
+]
+LINES = '{"no": 1, "größe (cm)": 2.5, "seen": "2013-04-01", "kind": "a", "returned": true}\n\n{"no": 2, "größe (cm)": 3, "kind": "b", "returned": false}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", GOOD),
+        ("t.CSV", "\ufeff" + GOOD.replace("\n", "\r\n")),
+        ("t.csv.gz", GOOD),
+        ("t.jsonl", LINES),
+        ("t.json.gz", "\ufeff" + LINES),
+    ],
+)
+def test_every_kind_of_file_reads_alike(tmp_path, name, content):
+    (checked,) = read_table(write(tmp_path, name, content), SHOP, with_target=True)
+    assert checked.accepted.to_pylist() == ROWS
+    assert len(checked.quarantined) == 0
+
+
+def test_parquet_with_other_types_that_hold_the_same_values_reads_alike(tmp_path):
+    table = pa.table(
+        {
+            "returned": [True, False],
+            "no": pa.array([Decimal(1), Decimal(2)], pa.decimal128(10, 0)),
+            "größe (cm)": pa.array([2.5, 3], pa.float32()),
+            "seen": pa.array([date(2013, 4, 1), None]),
+            "kind": pa.array(["a", "b"]).dictionary_encode(),
+        }
+    )
+    pq.write_table(table, tmp_path / "t.parquet")
+    (checked,) = read_table(tmp_path / "t.parquet", SHOP, with_target=True)
+    assert checked.accepted.to_pylist() == ROWS
+
+
+def test_a_bad_row_is_quarantined_as_it_was_read_with_every_problem(tmp_path):
+    file = write(tmp_path, "t.csv", GOOD + "x,-1,soon,c,\n4,1,,,yes\n")
+    (checked,) = read_table(file, SHOP, with_target=True)
+    (bad,) = checked.quarantined.to_pylist()
+    assert bad["row_number"] == 3
+    assert json.loads(bad["row"]) == {"no": "x", "größe (cm)": "-1", "seen": "soon", "kind": "c", "returned": None}
+    assert [(p["column"], p["value"], p["rule"]) for p in json.loads(bad["problems"])] == [
+        ("no", "x", "type"),
+        ("größe (cm)", -1.0, "minimum"),
+        ("seen", "soon", "type"),
+        ("kind", "c", "category"),
+        ("returned", None, "null"),
+    ]
+    assert checked.row_numbers.tolist() == [1, 2, 4]
+    assert checked.reasons == {"type": 1, "minimum": 1, "category": 1, "null": 1}
+
+
+def test_rows_to_score_need_no_target_and_lose_one_they_bring(tmp_path):
+    without = write(tmp_path, "a.csv", "no,größe (cm),seen,kind\n1,2.5,2013-04-01,a\n")
+    with_one = write(tmp_path, "b.csv", f"{HEADER}\n1,2.5,2013-04-01,a,\n")
+    one, other = ([checked.accepted for checked in read_table(file, SHOP, with_target=False)] for file in (without, with_one))
+    assert one == other
+    assert one[0].schema.names == ["no", "größe (cm)", "seen", "kind"]
+
+
+PARQUET = io.BytesIO()
+pq.write_table(pa.table({"no": list(range(1000))}), PARQUET)
+NESTED = io.BytesIO()
+pq.write_table(pa.table({"no": [[1]], "größe (cm)": [1.0], "seen": [None], "kind": ["a"], "returned": [True]}), NESTED)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("t.csv", "", "is empty"),
+        ("t.csv", HEADER + "\n", "has no rows"),
+        ("t.jsonl", "\n\n", "has no rows"),
+        ("t.xlsx", "", "files of this kind are not read; give .csv"),
+        ("t.csv", GOOD.replace("kind", "sort"), "has no column 'kind' and has the column 'sort' that the contract 'shop' does not know"),
+        ("t.csv", GOOD.replace(",", ";"), "has no column"),
+        ("t.csv", GOOD.replace("seen", "no"), "the header names 'no' more than once"),
+        ("t.csv", GOOD + "3,4\n", "holds two schemas: Expected 5 columns, got 2"),
+        ("t.csv", GOOD + '3,4,,a,"true\n', "a double quote is never closed"),
+        ("t.csv", GOOD.encode("latin-1"), "is not UTF-8"),
+        ("t.csv", GOOD.encode() + b"3,4,,\xff,true\n", "is not UTF-8"),
+        ("t.csv.gz", b"not gzip", None),
+        ("t.jsonl", '{"no": 1', "line 1 is not JSON"),
+        ("t.jsonl", LINES + '\n{"no": 3, "gr', "line 4 is not JSON, broken or cut off"),
+        ("t.jsonl", b'{"no": "\xff"}', "is not UTF-8 text (line 1)"),
+        ("t.json", '[{"no": 1}]', "is one JSON array; write one object per line"),
+        ("t.jsonl", '{"kind": "a"}', "has no column 'größe (cm)', 'no', 'returned'"),
+        ("t.jsonl", LINES.replace("kind", "sort"), "has the column 'sort'"),
+        ("t.parquet", PARQUET.getvalue()[:-30], "is not a whole Parquet file"),
+        ("t.parquet", b"no,a\n", "is not a whole Parquet file"),
+        ("t.parquet", PARQUET.getvalue(), "has no column"),
+        ("t.parquet", NESTED.getvalue(), "column 'no' is list<element: int64>"),
+    ],
+)
+def test_a_bad_file_is_refused_whole_and_says_why(tmp_path, name, content, reason):
+    file = write(tmp_path, name, content)
+    if reason is None:
+        file.write_bytes(content)
+    with pytest.raises(FileRefused) as refusal:
+        list(read_table(file, SHOP, with_target=True))
+    assert str(refusal.value).startswith(f"{file}: ")
+    assert (reason or "cannot be read: Not a gzipped file") in str(refusal.value)
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_cut_off_gz_file_is_refused(tmp_path, kind):
+    content = GOOD if kind == "csv" else LINES
+    whole = gzip.compress(content.encode())
+    (tmp_path / f"t.{kind}.gz").write_bytes(whole[:-9])
+    with pytest.raises(FileRefused, match="is cut off: its compressed data ends early"):
+        list(read_table(tmp_path / f"t.{kind}.gz", SHOP, with_target=True))
+
+
+def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path):
+    with pytest.raises(FileRefused, match="not found"):
+        read_table(tmp_path / "none.csv", SHOP, with_target=True)
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(FileRefused, match="cannot be opened"):
+        read_table(tmp_path / "folder.csv", SHOP, with_target=True)
+
+
+def test_columns_may_come_in_any_order_and_hold_line_breaks(tmp_path):
+    text = 'kind,returned,seen,"größe (cm)",no\na,1,2013-04-01,2.5,1\n"b\nb",1,,1,7\nb,0,,3,2\n'
+    (checked,) = read_table(write(tmp_path, "t.csv", text), SHOP, with_target=True)
+    assert checked.accepted.to_pylist() == ROWS
+    assert checked.quarantined["row_number"].to_pylist() == [2]
+
+
+def test_a_long_file_comes_in_blocks_with_running_row_numbers(tmp_path):
+    lines = [f"{n},1.5,2013-04-01T00:00:0{n % 10}Z,a,true" for n in range(1, 200_001)]
+    lines[150_000] = "150001,-1,,a,true"
+    blocks = list(read_table(write(tmp_path, "t.csv", "\n".join([HEADER, *lines])), SHOP, with_target=True))
+    assert len(blocks) > 1
+    numbers = [number for block in blocks for number in block.row_numbers.tolist()]
+    assert numbers == [*range(1, 150_001), *range(150_002, 200_001)]
+    assert [number for block in blocks for number in block.accepted["no"].to_pylist()] == numbers
+    assert [n for block in blocks for n in block.quarantined["row_number"].to_pylist()] == [150_001]
