@@ -56,14 +56,13 @@ class Training(Construct):
                     "StartAt": "TrainCandidate",
                     "States": {"TrainCandidate": self.train_candidate()},
                 },
-                "Assign": {"models": jsonata("$states.result")},
                 "Catch": [caught("RecordFailure")],
                 "Next": "Evaluate",
             },
             "Evaluate": self.evaluate(Next="Judge"),
             "Judge": invoke(
                 self.judge,
-                {"run": jsonata("$run"), "models": jsonata("$models")},
+                {"run": jsonata("$run")},
                 Assign={"verdict": jsonata("$states.result.Payload")},
                 Next="RegisterVerdict",
             ),
@@ -112,7 +111,7 @@ class Training(Construct):
         }
         return {
             **call("sagemaker:createTrainingJob.sync", arguments, timeout_s=waiting_s + HOUR_S, catch=()),
-            "Output": {"name": jsonata("$states.input.name"), "uri": jsonata("$states.result.ModelArtifacts.S3ModelArtifacts")},
+            "Output": {"name": jsonata("$states.input.name")},
             "End": True,
         }
 
@@ -125,7 +124,7 @@ class Training(Construct):
             inputs=inputs(
                 "$input('contract', 'contract', $window.settings_uri, 'S3Prefix')",
                 "$input('rows', 'rows', $window.evaluate_manifest, 'ManifestFile')",
-                "$map($models, function($model) { $input($model.name, 'models/' & $model.name, $model.uri, 'S3Prefix') })",
+                "$input('models', 'models', $window.artefacts_uri, 'S3Prefix')",
                 "$window.champion ? $input('champion', 'champion', $window.champion.model_uri, 'S3Prefix')",
             ),
             outputs=[output("evaluation", jsonata(f"'{self.lake.uri('runs/')}' & $run & '/'"))],
