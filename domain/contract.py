@@ -268,10 +268,11 @@ def read_contract(file: Path | str, task: str) -> Contract:
 
 def from_dict(document: dict) -> Contract:
     """From the TOML document, or from what `as_dict` wrote; checked already."""
-    target = document["target"]
+    target, specs = document["target"], document["columns"]
+    if isinstance(specs, list):
+        specs = {spec["name"]: {key: value for key, value in spec.items() if key != "name"} for spec in specs}
     columns = tuple(
-        Column(name=name, role=role_of(document, name, spec), **column_values(spec))
-        for name, spec in document["columns"].items()
+        Column(name=name, role=role_of(document, name, spec), **column_values(spec)) for name, spec in specs.items()
     )
     return Contract(
         name=document["name"],
@@ -300,13 +301,14 @@ def role_of(document: dict, name: str, spec: dict) -> str:
 
 
 def as_dict(contract: Contract) -> dict:
-    """The contract as JSON can hold it, in the shape of the TOML file."""
+    """The contract as JSON can hold it, in the shape of the TOML file but for its columns: a list, since their order counts
+    (for cells of a text file, for the hash of a row) and a JSON object that is written with sorted keys loses it."""
     document = {
         "name": contract.name,
         "task": contract.task,
         "key": [column.name for column in contract.of_role("key")],
         "target": {"column": contract.target.name, "prior": contract.prior, "positive": contract.positive},
-        "columns": {column.name: column_as_dict(column) for column in contract.columns},
+        "columns": [column_as_dict(column) for column in contract.columns],
     }
     if contract.event_time:
         document["event_time"] = contract.event_time.name
@@ -316,7 +318,6 @@ def as_dict(contract: Contract) -> dict:
 def column_as_dict(column: Column) -> dict:
     # `0 in (None, "", False)` is true, and a minimum of 0 must stay: identity, not equality.
     values = {key: value for key, value in asdict(column).items() if value is not None and value is not False and value != ""}
-    values.pop("name")
     if column.role != "ignored":
         values.pop("role")
     return {**values, "categories": list(column.categories)} if column.categories is not None else values

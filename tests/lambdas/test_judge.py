@@ -1,0 +1,138 @@
+import dataclasses
+
+import pytest
+
+from lambdas import judge as function
+from lambdas.judge import EvaluationMissing, EvaluationUnreadable, approval_status, handler
+from tests.lambdas import stage
+
+RUN = "train-20130401-1"
+EVALUATION = {
+    "metric": "roc_auc",
+    "rows": 25_000,
+    "window": {"train_start": "2013-01-01T00:00:00Z", "evaluate_start": "2013-03-04T00:00:00Z", "as_of": "2013-04-01T00:00:00Z"},
+    "baseline": {"roc_auc": 0.5},
+    "candidates": {
+        "gradient_boosting": {
+            "metrics": {"roc_auc": 0.7, "calibration_error": 0.02},
+            "standard_error": 0.004,
+            "p50_ms": 0.5,
+            "p99_ms": 1.5,
+            "size_mb": 0.4,
+            "artefact_sha256": "abcdef0123456789",
+            "model_uri": "s3://lake/model.tar.gz",
+        }
+    },
+    "champion": None,
+}
+RELEASE = "r-20130401-abcdef01"
+REASON = (
+    "gradient_boosting keeps every benchmark: roc_auc 0.7000 on 25,000 later rows, against 0.5000 of the prior, no champion yet; "
+    "p99 1.50 ms, 0.40 MB"
+)
+METADATA = {
+    "release": RELEASE,
+    "run": RUN,
+    "artefact_sha256": "abcdef0123456789",
+    "as_of": "2013-04-01T00:00:00Z",
+    "candidate": "gradient_boosting",
+    "contract_hash": stage.CONTRACT.hash,
+    "code_version": "image-1",
+}
+
+
+def evaluated(aws, **values) -> None:
+    aws.upload(f"runs/{RUN}/evaluation.json", {**EVALUATION, **values})
+
+
+def remembered(aws) -> dict:
+    item = aws.item(stage.ROUTING, item=f"release#{RELEASE}")
+    assert item.pop("created_at")
+    return item
+
+
+def test_a_run_that_keeps_the_benchmarks_is_approved(aws):
+    evaluated(aws)
+    reply = handler({"run": RUN}, None)
+    assert reply == {
+        "verdict": "approved",
+        "candidate": "gradient_boosting",
+        "release": RELEASE,
+        "reason": REASON,
+        "model_uri": "s3://lake/model.tar.gz",
+        "artefact_sha256": "abcdef0123456789",
+        "metrics": {"roc_auc": 0.7, "calibration_error": 0.02},
+        "approval_status": "Approved",
+        "metadata": METADATA,
+    }
+    verdict = aws.document(f"runs/{RUN}/verdict.json")
+    assert (verdict["run"], verdict["release"], verdict["tried"]) == (RUN, RELEASE, {"gradient_boosting": []})
+    assert remembered(aws) == {
+        "item": f"release#{RELEASE}",
+        "release": RELEASE,
+        "state": "approved",
+        "reason": REASON,
+        "run": RUN,
+        "candidate": "gradient_boosting",
+        "as_of": "2013-04-01T00:00:00Z",
+        "artefact_sha256": "abcdef0123456789",
+        "model_uri": "s3://lake/model.tar.gz",
+        "metrics": {"roc_auc": 0.7, "calibration_error": 0.02},
+    }
+
+
+def test_a_run_that_breaks_a_benchmark_is_rejected_and_says_why(aws):
+    evaluated(aws, candidates={"gradient_boosting": {**EVALUATION["candidates"]["gradient_boosting"], "p99_ms": 50.0}})
+    reply = handler({"run": RUN}, None)
+    reason = "no candidate keeps the benchmarks; the best, gradient_boosting: p99 50 ms, at most 10.0 ms was agreed"
+    assert (reply["verdict"], reply["approval_status"], reply["reason"]) == ("rejected", "Rejected", reason)
+    assert remembered(aws)["state"] == "rejected"
+
+
+def test_where_a_person_approves_the_release_waits():
+    assert approval_status({"verdict": "rejected"}) == "Rejected"
+    assert approval_status({"verdict": "approved"}) == "Approved"
+
+
+def test_judged_again_it_is_judged_alike(aws):
+    evaluated(aws)
+    first = handler({"run": RUN}, None)
+    assert handler({"run": RUN}, None) == first
+
+
+@pytest.mark.parametrize("state", ["champion", "previous"])
+def test_a_release_that_serves_stays_as_it_is_when_training_makes_it_once_more(aws, state):
+    evaluated(aws, champion={"release": RELEASE, "metrics": {"roc_auc": 0.7}, "artefact_sha256": "abcdef0123456789"})
+    aws.put(stage.ROUTING, item=f"release#{RELEASE}", release=RELEASE, state=state, run="the first")
+    reply = handler({"run": RUN}, None)
+    reason = f"gradient_boosting is the very artefact that the champion {RELEASE} serves already"
+    assert (reply["verdict"], reply["reason"]) == ("rejected", reason)
+    assert aws.item(stage.ROUTING, item=f"release#{RELEASE}")["state"] == state
+
+
+@pytest.mark.parametrize("state", ["rejected", "approved", "waiting", "retired"])
+def test_a_release_that_does_not_serve_takes_the_new_verdict(aws, state):
+    evaluated(aws)
+    aws.put(stage.ROUTING, item=f"release#{RELEASE}", release=RELEASE, state=state)
+    handler({"run": RUN}, None)
+    assert remembered(aws)["state"] == "approved"
+
+
+def test_a_run_without_an_evaluation_cannot_be_judged(aws):
+    with pytest.raises(EvaluationMissing) as missing:
+        handler({"run": RUN}, None)
+    assert str(missing.value) == f"s3://{stage.LAKE}/runs/{RUN}/evaluation.json is not there; see the Evaluate job's log"
+
+
+@pytest.mark.parametrize("missing", ["candidates", "baseline", "champion", "rows"])
+def test_an_evaluation_of_another_version_cannot_be_judged(aws, missing):
+    aws.upload(f"runs/{RUN}/evaluation.json", {name: value for name, value in EVALUATION.items() if name != missing})
+    with pytest.raises(EvaluationUnreadable) as unreadable:
+        handler({"run": RUN}, None)
+    assert missing in str(unreadable.value)
+
+
+def test_what_the_registry_keeps_fits_into_the_registry(aws):
+    evaluated(aws)
+    metadata = handler({"run": RUN}, None)["metadata"]
+    assert all(isinstance(value, str) and len(value) <= 256 for value in metadata.values())
