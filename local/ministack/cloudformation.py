@@ -12,7 +12,7 @@ HOOKS = (f"{PROVISIONERS}:_RESOURCE_HANDLERS", "ministack.services.cloudformatio
          "ministack.services.cloudformation:load_persisted_state", "ministack.services.budgets:_create_budget",
          "ministack.services.budgets:_delete_budget", "ministack.services.cloudwatch:_put_composite_alarm",
          "ministack.services.cloudwatch:_composite_alarms", "ministack.services.eventbridge:_create_archive",
-         "ministack.services.eventbridge:_delete_archive")
+         "ministack.services.eventbridge:_delete_archive", "ministack.services.s3:_bucket_tags")
 
 # Type -> the attribute that Fn::GetAtt may ask for, and its value ({id}: the physical id, {arn}: an ARN made of it).
 RECORDED = {
@@ -46,6 +46,7 @@ def register() -> None:
         create_archive, lambda name: answer(eventbridge._delete_archive({"ArchiveName": name})))
     handlers["AWS::CloudWatch::CompositeAlarm"] = handler(
         create_composite_alarm, lambda name: cloudwatch._composite_alarms.pop(name, None))
+    handlers["AWS::S3::Bucket"] = with_tags(handlers["AWS::S3::Bucket"])
     load = cloudformation.load_persisted_state
 
     def load_and_settle(saved):
@@ -65,6 +66,21 @@ def handler(create: Callable, delete: Callable) -> dict:
 
     return {"create": create, "update": update, "update_with_logical_id": True,
             "delete": lambda physical_id, properties: delete(physical_id)}
+
+
+def with_tags(bucket: dict) -> dict:
+    """The provisioner of buckets, which forgets their tags."""
+    from ministack.services import s3
+
+    def tag(reply: tuple, properties: dict) -> tuple:
+        s3._bucket_tags[reply[0]] = {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or []}
+        if not s3._bucket_tags[reply[0]]:
+            del s3._bucket_tags[reply[0]]
+        return reply
+
+    return {**bucket,
+            "create": lambda logical_id, properties, stack: tag(bucket["create"](logical_id, properties, stack), properties),
+            "update": lambda physical_id, old, new, *rest: tag(bucket["update"](physical_id, old, new, *rest), new)}
 
 
 def recorder(kind: str) -> Callable:

@@ -206,7 +206,9 @@ def put_metric_alarm(stock, params, data, is_cbor, is_json):
         return cloudwatch._error("ValidationError", str(error), 400, use_json=is_json, use_cbor=is_cbor)
     reply = stock(params, data, is_cbor, is_json)
     if data.get("Metrics") and reply[0] == 200:
-        cloudwatch._alarms[data["AlarmName"]]["Metrics"] = data["Metrics"]
+        alarm = cloudwatch._alarms[data["AlarmName"]]
+        alarm["Metrics"] = data["Metrics"]
+        judge(alarm)
     return reply
 
 

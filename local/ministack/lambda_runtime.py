@@ -5,6 +5,7 @@ site-packages and reports every failure as `Runtime.HandlerError`. Here a Python
 bootstrap runs awslambdaric: real error types (Step Functions' Retry and Catch match on them), real context, real logs.
 """
 
+import json
 import os
 import select
 import threading
@@ -16,10 +17,12 @@ HOOKS = (f"{RUNTIME}:_worker_class_for", f"{RUNTIME}:ProvidedWorker._pump_output
          f"{RUNTIME}:ProvidedWorker._drain_stderr_bounded", f"{RUNTIME}:ProvidedWorker._record_result",
          f"{RUNTIME}:ProvidedWorker._build_handler_class", f"{RUNTIME}:ProvidedRuntimeError",
          f"{RUNTIME}:execution_credentials", f"{LAMBDA}:_execute_function_warm", f"{LAMBDA}:_provided_worker_env",
-         f"{LAMBDA}:_execute_function_provided_warm", f"{LAMBDA}:_provided_runtime_code_dir", f"{LAMBDA}:_runtime_env_vars")
+         f"{LAMBDA}:_execute_function_provided_warm", f"{LAMBDA}:_provided_runtime_code_dir", f"{LAMBDA}:_runtime_env_vars",
+         f"{LAMBDA}:_invoke", f"{LAMBDA}:_put_event_invoke_config")
 
 BOOTSTRAP = '#!/bin/sh\nexec "$FAIRWAY_LAMBDA_PYTHON" -m awslambdaric "$_HANDLER"\n'
 LARGEST_PAYLOAD_BYTES = 6 * 1024 * 1024
+LARGEST_EVENT_BYTES = 1024 * 1024  # when nobody waits for the answer
 INHERITED = ("PATH", "TMPDIR", "FAIRWAY_LAMBDA_PYTHON", "FAIRWAY_LOCAL_SERVER", "AWS_ENDPOINT_URL")
 
 
@@ -39,6 +42,35 @@ def register() -> None:
     lambda_svc._provided_worker_env = lambda config, folder, port: (
         python_environment(config, environment(config, folder, port), folder, lambda_svc._runtime_env_vars(config))
         if is_python(config) else environment(config, folder, port))
+    lambda_svc._invoke = within_limits(lambda_svc._invoke)
+    lambda_svc._put_event_invoke_config = without_success(lambda_svc._put_event_invoke_config)
+
+
+def within_limits(invoke):
+    async def invoke_within_limits(name, event, headers, *arguments):
+        from ministack.core.responses import error_response_json
+
+        is_event = headers.get("x-amz-invocation-type") == "Event"
+        largest = LARGEST_EVENT_BYTES if is_event else LARGEST_PAYLOAD_BYTES
+        if len(json.dumps(event).encode()) > largest:
+            return error_response_json("RequestTooLargeException", f"Request must be smaller than {largest} bytes for the "
+                                       f"{'InvokeFunctionAsync' if is_event else 'InvokeFunction'} operation", 413)
+        return await invoke(name, event, headers, *arguments)
+
+    return invoke_within_limits
+
+
+def without_success(put_config):
+    """Failed events reach their destination; those that succeeded would not, so that is not taken."""
+    def put_config_without_success(name, qualifier, request):
+        from ministack.core.responses import error_response_json
+
+        if ((request.get("DestinationConfig") or {}).get("OnSuccess") or {}).get("Destination"):
+            return error_response_json("InvalidParameterValueException", "The destination OnSuccess is not simulated by the "
+                                       "local AWS; let the function send what it made", 400)
+        return put_config(name, qualifier, request)
+
+    return put_config_without_success
 
 
 def is_python(config: dict) -> bool:
@@ -152,8 +184,6 @@ class Output:
 
 
 def larger_than_allowed(payload: object) -> str | None:
-    import json
-
     size = len(json.dumps(payload).encode())
     if size <= LARGEST_PAYLOAD_BYTES:
         return None

@@ -1,0 +1,107 @@
+"""An HTTP API with IAM authorization answers only who signed rightly and may call it, and only what may call the function."""
+
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from local.start import start, stop
+from local.state import ROOT_KEY
+
+from .conftest import ACCOUNT, REGION, Aws, allow
+
+ECHO = """
+import json
+def handler(event, context):
+    return {"statusCode": 201, "headers": {"x-own": "1"}, "body": json.dumps({
+        "body": event.get("body"), "id": (event.get("pathParameters") or {}).get("id"),
+        "query": event.get("queryStringParameters"), "user": event["requestContext"]["authorizer"]["iam"]["userArn"]})}
+"""
+
+
+def make_api(aws) -> tuple[str, str, str]:
+    """(its id, its function, its address): POST /predictions and GET /predictions/{id}."""
+    apis, function = aws.client("apigatewayv2"), aws.function(ECHO)
+    api = apis.create_api(Name="own", ProtocolType="HTTP")
+    integration = apis.create_integration(ApiId=api["ApiId"], IntegrationType="AWS_PROXY", IntegrationUri=function,
+                                          PayloadFormatVersion="2.0")["IntegrationId"]
+    for route in ("POST /predictions", "GET /predictions/{id}"):
+        apis.create_route(ApiId=api["ApiId"], RouteKey=route, AuthorizationType="AWS_IAM", Target=f"integrations/{integration}")
+    apis.create_stage(ApiId=api["ApiId"], StageName="$default", AutoDeploy=True)
+    for path in ("predictions", "predictions/{id}"):
+        aws.client("lambda").add_permission(
+            FunctionName=function, StatementId=path.replace("/", "-").strip("-{}id") + str(len(path)), Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com", SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api['ApiId']}/*/*/{path}")
+    return api["ApiId"], function, api["ApiEndpoint"]
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["IAM enforced", "IAM not enforced"])
+def cloud(request, aws, tmp_path_factory):
+    if request.param:
+        yield aws
+        return
+    folder = tmp_path_factory.mktemp("open") / "state"
+    yield Aws(start(folder.parent, 0, folder, False), folder)
+    stop(folder)
+
+
+@pytest.fixture(scope="module")
+def api(cloud):
+    return make_api(cloud)
+
+
+def call(url: str, *, key=ROOT_KEY, service="execute-api", method="POST", body=b'{"a": 1}', sent=None, headers=None):
+    """(status, JSON) of a signed call; `sent` goes instead of the body that was signed."""
+    request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json"})
+    if key:
+        SigV4Auth(Credentials(*key), service, REGION).add_auth(request)
+    lines = {**dict(request.headers), **(headers or {})}
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data=sent or body, headers=lines, method=method)) as reply:
+            return reply.status, json.load(reply)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def test_a_rightly_signed_call_reaches_the_function(api):
+    _, _, url = api
+    assert call(f"{url}/predictions?x=1") == (201, {
+        "body": '{"a": 1}', "id": None, "query": {"x": "1"}, "user": f"arn:aws:iam::{ACCOUNT}:root"})
+    assert call(f"{url}/predictions/p%201", method="GET", body=None)[1]["id"] == "p 1"
+
+
+FORBIDDEN = (403, {"message": "Forbidden"})
+
+
+@pytest.mark.parametrize("wrong", [
+    {"key": None}, {"key": None, "headers": {"Authorization": "Bearer token"}}, {"key": (ROOT_KEY[0], "wrong")},
+    {"key": ("AKIAUNKNOWNKEY000000", "x")}, {"service": "s3"}, {"sent": b'{"a": 2}'},
+    {"headers": {"X-Amz-Date": "20200101T000000Z"}}, {"headers": {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}}])
+def test_what_is_not_rightly_signed_is_forbidden(api, wrong):
+    assert call(f"{api[2]}/predictions", **wrong) == FORBIDDEN
+
+
+def test_a_user_calls_only_the_routes_of_a_policy_and_only_with_the_right_secret(cloud, api):
+    api_id, _, url = api
+    user = cloud.user(allow("execute-api:Invoke", on=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api_id}/*/POST/predictions"))
+    assert call(f"{url}/predictions", key=user)[0] == 201
+    assert call(f"{url}/predictions", key=(user[0], "wrong")) == FORBIDDEN
+    assert call(f"{url}/predictions/1", key=user, method="GET", body=None) == FORBIDDEN
+
+
+def test_a_route_that_does_not_exist_is_not_found(api):
+    assert call(f"{api[2]}/nothing") == (404, {"message": "Not Found"})
+
+
+def test_a_function_that_does_not_let_the_api_call_it_is_not_called(cloud):
+    _, function, url = make_api(cloud)
+    functions = cloud.client("lambda")
+    statements = json.loads(functions.get_policy(FunctionName=function)["Policy"])["Statement"]
+    own = next(each for each in statements if each["Condition"]["ArnLike"]["AWS:SourceArn"].endswith("/predictions"))
+    functions.remove_permission(FunctionName=function, StatementId=own["Sid"])
+    assert call(f"{url}/predictions") == (500, {"message": "Internal Server Error"})
+    assert call(f"{url}/predictions/1", method="GET", body=None)[0] == 201
