@@ -17,6 +17,8 @@ SERVERLESS_MB = (1024, 2048, 3072, 4096, 5120, 6144)
 LAMBDA_MB = (1024, 2048, 3072)
 SYSTEM_MB = 512  # what the container needs beside the model
 BUSY_SHARE = 0.6
+STEP = 1.05
+STEPS = [1000 * STEP**n for n in range(350)]  # from a thousand requests a month to 25 billion
 WEEKS_PER_MONTH = HOURS_PER_MONTH / HOURS_PER_WEEK
 
 
@@ -140,23 +142,25 @@ def scaled(month: Month, factor: float) -> Month:
 
 
 def break_even(option: Option | None, other: Option | None, month: Month, measured: Measured, prices: Prices) -> dict | None:
-    """From how many requests a month on `other` is the cheaper one, in this week's shape; None where it never is."""
+    """From how many requests a month on `other` is the cheaper one, in this week's shape; None where it never is.
+
+    Machines come in whole numbers, so the two may cross more than once: this is the first time, looked for in steps of 5 %.
+    """
     if not (option and other and month.requests):
         return None
 
-    def dearer(factor: float) -> bool:
-        there = scaled(month, factor)
+    def dearer(requests: float) -> bool:
+        there = scaled(month, requests / month.requests)
         return monthly_usd(option, there, measured, prices) > monthly_usd(other, there, measured, prices)
 
-    low, high = 0.0, 1.0 / month.requests
-    while not dearer(high):
-        low, high = high, high * 2
-        if high * month.requests > 1e12:
-            return None
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (low, middle) if dearer(middle) else (middle, high)
-    return {"below": option.name, "above": other.name, "requests": high * month.requests}
+    above = next((requests for requests in STEPS if dearer(requests)), None)
+    if above is None:
+        return None
+    below = above / STEP
+    for _ in range(40):
+        middle = (below + above) / 2
+        below, above = (below, middle) if dearer(middle) else (middle, above)
+    return {"below": option.name, "above": other.name, "requests": above}
 
 
 def curve(options: list[Option], month: Month, measured: Measured, prices: Prices) -> list[dict]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from domain.cost import api, compute, data, network, storage, watching, workflow
 from domain.cost.lines import FLOWS
 from domain.cost.prices import OLD_AFTER_DAYS, STALE_AFTER_DAYS, Prices, age_days
-from domain.cost.template import Resource
+from domain.cost.template import Resource, verb_of
 from domain.cost.usage import Month
 
 FREE = Path(__file__).with_name("free.csv")
@@ -19,10 +19,12 @@ OFF_BY = {"high": 0.02, "medium": 0.15, "low": 0.5}
 
 
 def function_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict] | None:
-    runs, found = compute.runs_of(resource, usage), compute.function_lines(resource, usage, prices)
-    if runs is None or found is None:
+    """The function itself, its traces, and the metrics that it writes."""
+    found = compute.function_lines(resource, usage, prices)
+    if found is None:
         return None
-    traces = watching.trace_lines(resource, usage, prices, runs[0], runs[1])
+    runs = compute.RUNS[verb_of(resource)](usage)
+    traces = watching.trace_lines(resource, usage, prices, runs.count, fixed=runs.fixed)
     return found + traces + watching.metric_lines(resource, usage, prices)
 
 
@@ -61,10 +63,10 @@ def free_types() -> dict[str, str]:
 
 def project(resources: list[Resource], usage: Month, prices: Prices, *, today: str) -> dict:
     """The bill of one month; `fairway cost --json` prints it."""
-    free = [resource for resource in resources if is_free(resource.type)]
+    free = [resource for resource in resources if why_free(resource.type)]
     lines, unpriced = [], []
     for resource in resources:
-        if not is_free(resource.type):
+        if not why_free(resource.type):
             known, unknown = lines_of(resource, usage, prices)
             lines += known
             unpriced += [{"resource": resource.name, "type": resource.type, "why": why} for why in unknown]
@@ -73,7 +75,7 @@ def project(resources: list[Resource], usage: Month, prices: Prices, *, today: s
         **totals(lines, usage),
         "lines": lines,
         "unpriced": unpriced,
-        "free": [{"resource": resource.name, "type": resource.type, "why": free_types().get(resource.type)} for resource in free],
+        "free": [{"resource": resource.name, "type": resource.type, "why": why_free(resource.type)} for resource in free],
         **dates(lines, today),
     }
 
@@ -89,8 +91,8 @@ def lines_of(resource: Resource, usage: Month, prices: Prices) -> tuple[list[dic
     return known, [no_price(line) for line in lines if line["monthly_usd"] is None and line["quantity"]]
 
 
-def is_free(type: str) -> bool:
-    return type in free_types() or type.startswith("Custom::")
+def why_free(type: str) -> str | None:
+    return "billed as the function it calls" if type.startswith("Custom::") else free_types().get(type)
 
 
 def no_price(line: dict) -> str:

@@ -70,7 +70,7 @@ def stored_lines(resource: Resource, usage: Month, prices: Prices, rules: list[d
     gb: dict[str, float] = {"STANDARD": 0.0}
     moved: dict[str, float] = {}
     for arrival in arrivals(usage):
-        for storage, start, end in stages(arrival, rules, versioned):
+        for storage, start, end in stages(arrival, rules, versioned) if arrival.objects else ():
             days = max(0.0, min(end, usage.usage.months * DAYS_PER_MONTH) - start)
             gb[storage] = gb.get(storage, 0.0) + arrival.gb * days / DAYS_PER_MONTH
             if start > 0 and days > 0:
@@ -87,7 +87,7 @@ def stages(arrival: Arrival, rules: list[dict], versioned: bool) -> list[tuple[s
     """(storage class, age in days it enters it, age it leaves it) of a folder's objects, from Standard to their end."""
     own = [rule for rule in rules if arrival.prefix.startswith(prefix_of(rule))]
     moves = sorted({(move["TransitionInDays"], move["StorageClass"]) for rule in own for move in rule.get("Transitions", [])})
-    if arrival.objects and arrival.gb * BYTES_PER_GB / arrival.objects < LEAST_TO_MOVE_BYTES:
+    if arrival.gb * BYTES_PER_GB / arrival.objects < LEAST_TO_MOVE_BYTES:
         moves = []
     end = end_of_life(own, versioned)
     starts = [(0.0, "STANDARD"), *((float(days), storage) for days, storage in moves if days < end)]

@@ -14,11 +14,11 @@ SAMPLED_SHARE = 0.05  # X-Ray records the first request of every second and 5 % 
 
 def log_group_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
     """What is written, and what is kept until it expires. Storage is counted uncompressed, so it is the most it can be."""
-    flow, runs = log_source(resource, usage)
-    gb = runs * usage.usage.log_kb / KB_PER_GB
+    events, fixed = log_source(resource, usage)
+    gb = events * usage.usage.log_kb / KB_PER_GB
     months_kept = min(resource.properties.get("RetentionInDays", float("inf")) / DAYS_PER_MONTH, usage.usage.months)
     return [
-        line(resource, prices, flow="watch", what=what, price=(CLOUDWATCH, usage_type), quantity=quantity, fixed=flow != "request")
+        line(resource, prices, flow="watch", what=what, price=(CLOUDWATCH, usage_type), quantity=quantity, fixed=fixed)
         for what, usage_type, quantity in (
             ("logs written", "DataProcessing-Bytes", gb),
             ("logs kept", "TimedStorage-ByteHrs", gb * months_kept),
@@ -26,24 +26,25 @@ def log_group_lines(resource: Resource, usage: Month, prices: Prices) -> list[di
     ]
 
 
-def log_source(resource: Resource, month: Month) -> tuple[str, float]:
-    """Who writes to the group, and how often: the function or the flow that its name ends with, or the API."""
-    verb = last_word(resource.properties.get("LogGroupName", resource.name))
-    if verb in RUNS:
-        flow, runs, _ = RUNS[verb](month)
-        return flow, runs
-    if verb in FLOW_EVENTS:
-        return FLOW_EVENTS[verb](month)
+def log_source(resource: Resource, month: Month) -> tuple[float, bool]:
+    """How many events are written, and whether they are as many however much is asked: by the function or the flow that the
+    group's name ends with, or by the API."""
+    writer = last_word(resource.properties.get("LogGroupName", resource.name))
+    if writer in RUNS:
+        runs = RUNS[writer](month)
+        return runs.count, runs.fixed
+    if writer in FLOW_EVENTS:
+        return FLOW_EVENTS[writer](month), True
     if "api" in resource.name.lower():
-        return "request", month.requests + month.outcomes
-    return "store", month.usage.deploys
+        return month.requests + month.outcomes, False
+    return month.usage.deploys, True
 
 
-EVENTS_PER_RUN = 100.0  # what a state machine logs of one run, each event about as long as a function's log
+EVENTS_PER_RUN, EVENTS_PER_CHUNK = 100.0, 10.0  # what a state machine logs, each event about as long as a function's log
 FLOW_EVENTS = {
-    "train": lambda month: ("train", month.training_runs * EVENTS_PER_RUN),
-    "release": lambda month: ("train", month.training_runs * EVENTS_PER_RUN),
-    "batch": lambda month: ("batch", month.batch_runs * EVENTS_PER_RUN + month.chunks * EVENTS_PER_RUN / 10),
+    "train": lambda month: month.training_runs * EVENTS_PER_RUN,
+    "release": lambda month: month.training_runs * EVENTS_PER_RUN,
+    "batch": lambda month: month.batch_runs * EVENTS_PER_RUN + month.chunks * EVENTS_PER_CHUNK,
 }
 
 
@@ -77,12 +78,12 @@ def dashboard_lines(resource: Resource, usage: Month, prices: Prices) -> list[di
     return [line(resource, prices, flow="watch", what="dashboard", price=price, quantity=1, fixed=True)]
 
 
-def trace_lines(resource: Resource, usage: Month, prices: Prices, flow: str, runs: float) -> list[dict]:
+def trace_lines(resource: Resource, usage: Month, prices: Prices, runs: float, *, fixed: bool) -> list[dict]:
     """What X-Ray records of `runs` spread over the week as the requests are."""
     if not traced(resource):
         return []
     price, count = ("AWSXRay", "XRay-TracesStored"), sampled(runs, usage)
-    return [line(resource, prices, flow="watch", what="traces", price=price, quantity=count, fixed=flow not in ("request", "batch"))]
+    return [line(resource, prices, flow="watch", what="traces", price=price, quantity=count, fixed=fixed)]
 
 
 def traced(resource: Resource) -> bool:
