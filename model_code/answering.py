@@ -6,12 +6,15 @@ import json
 import math
 from typing import NamedTuple
 
+import numpy as np
+
 from domain.contract import Contract, from_text
 from model_code.artefact import Artefact, ArtefactRefused
 from model_code.features import check_features
 
 JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
 SAME_WITHIN = 1e-9
+NO_ANSWER = "the model has no finite answer to this row"
 
 
 class RequestRefused(Exception):
@@ -58,16 +61,17 @@ def answer(contract: Contract, scorer, instances: list) -> tuple[list, int]:
     """The score of each row in its place, or {"error": why}; and how many could not be scored."""
     checked = [check_features(contract, row) for row in instances]
     good = [values for values, problems in checked if not problems]
-    scores = iter(plain_scores(contract, scorer.score_rows(good)) if good else ())
-    answers = [{"error": "; ".join(problems)} if problems else next(scores) for _, problems in checked]
-    return answers, len(instances) - len(good)
+    scores = iter(plain_scores(contract, scorer.score_rows(good, refusals=[])) if good else ())
+    answers = [{"error": "; ".join(problems) or NO_ANSWER} if problems or (score := next(scores)) is None else score
+               for _, problems in checked]
+    return answers, sum(isinstance(one, dict) for one in answers)
 
 
-def plain_scores(contract: Contract, scores) -> list:
-    """(rows, k) as the answers are given: P(positive), one probability per class, or the value."""
-    if contract.task == "multiclass":
-        return scores.tolist()
-    return scores[:, -1].tolist()
+def plain_scores(contract: Contract, scores: np.ndarray) -> list:
+    """(rows, k) as the answers are given: P(positive), one probability per class, or the value; None where none is finite."""
+    finite = np.isfinite(scores).all(axis=1).tolist()
+    values = scores.tolist() if contract.task == "multiclass" else scores[:, -1].tolist()
+    return values if all(finite) else [value if fine else None for value, fine in zip(values, finite, strict=True)]
 
 
 # ---- reading

@@ -34,7 +34,7 @@ def logistic_regression(contract: Contract, seed: int, **parameters):
     return make_pipeline(encode, LogisticRegression(**{"C": 0.1, "max_iter": 1000, "random_state": seed, **parameters}))
 
 
-BOOSTING = {"learning_rate": 0.05, "max_iter": 200, "max_leaf_nodes": 15, "min_samples_leaf": 50, "l2_regularization": 5.0}
+BOOSTING = {"learning_rate": 0.05, "max_iter": 200, "max_leaf_nodes": 8, "min_samples_leaf": 20, "l2_regularization": 5.0}
 
 
 def gradient_boosting(contract: Contract, seed: int, **parameters):

@@ -34,5 +34,9 @@ def processing_input(name: str) -> Path:
     return base() / "processing" / "input" / name
 
 
+def processing_outputs() -> Path:
+    return base() / "processing" / "output"
+
+
 def processing_output(name: str) -> Path:
-    return base() / "processing" / "output" / name
+    return processing_outputs() / name

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from model_code import paths
 from model_code.artefact import unpack
 from model_code.readers import FileRefused
-from model_code.scoring import Job, open_job, score_in_worker, start_worker
+from model_code.scoring import Job, flat, open_job, score_in_worker, start_worker
 from model_code.settings import JobRefused, read_settings
 from model_code.tables import QUARANTINE, Checked, read_table
 
@@ -37,7 +37,7 @@ def main() -> None:
         model = model_folder(Path(scratch))
         job = open_job(settings, model, paths.processing_output("results"))
         with pool_for(shards, settings, model) as pool:
-            refused = score_shards(job, shards, paths.processing_output("."), pool)
+            refused = score_shards(job, shards, paths.processing_outputs(), pool)
     if refused:
         raise JobRefused(f"{len(refused)} of {len(shards)} shards are refused: " + "; ".join(map(str, refused)))
 
@@ -115,11 +115,6 @@ def in_order(job: Job, pool, tasks: Iterator[Block]) -> Iterator[tuple]:
 
 def finished(shard: str, checked, future) -> tuple:
     return shard, checked, future and future.result()
-
-
-def flat(shard: str) -> str:
-    """A shard's name as one file name."""
-    return shard.replace("/", "~")
 
 
 def summary_file(output: Path, shard: str) -> Path:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from domain.answers import answer_from_score, fallback_answer
 from domain.contract import Contract
 from domain.records import prediction_id
-from model_code.answering import plain_scores, prove_golden
+from model_code.answering import NO_ANSWER, plain_scores, prove_golden
 from model_code.artefact import Artefact, open_artefact
 from model_code.features import model_batch
 from model_code.identity import entity_ids, event_times
@@ -46,33 +46,33 @@ class Job:
         return pa.RecordBatch.from_pydict(columns, self.predictions_schema)
 
     def records(self, shard: str, accepted: pa.RecordBatch, row_numbers: np.ndarray) -> list[dict]:
-        shared = {
-            "made_at": self.as_of,
-            "run": self.run,
-            "release": self.release,
-            "role": "champion" if self.artefact else None,
-            "source": "model" if self.artefact else "fallback",
-            "reason": None if self.artefact else NO_MODEL,
-        }
+        about = {"made_at": self.as_of, "run": self.run}
         identities = zip(entity_ids(self.contract, accepted), event_times(self.contract, accepted), strict=True)
         return [
-            {"id": prediction_id(self.run, shard, str(number)), "entity_id": entity, "event_time": moment, **shared, **answer}
+            {"id": prediction_id(self.run, shard, str(number)), "entity_id": entity, "event_time": moment, **about, **answer}
             for number, (entity, moment), answer in zip(row_numbers.tolist(), identities, self.answers(accepted), strict=True)
         ]
 
     def answers(self, accepted: pa.RecordBatch) -> list[dict]:
+        """Who answered each row, why, and what; the contract's prior where the model gives no answer."""
         if self.artefact is None:
-            return [fallback_answer(self.contract, threshold=self.threshold)] * len(accepted)
-        scores = self.artefact.scorer.score_batch(model_batch(self.contract, accepted))
-        classes = self.artefact.manifest["classes"]
+            return [self.fallback(NO_MODEL)] * len(accepted)
+        source = {"release": self.release, "role": "champion", "source": "model", "reason": None}
+        scores = self.artefact.scorer.score_batch(model_batch(self.contract, accepted), refusals=[])
+        classes, no_answer = self.artefact.manifest["classes"], self.fallback(NO_ANSWER)
         return [
-            answer_from_score(self.contract, score, classes=classes, threshold=self.threshold)
+            {**source, **answer_from_score(self.contract, score, classes=classes, threshold=self.threshold)}
+            if score is not None else no_answer
             for score in plain_scores(self.contract, scores)
-        ]
+        ]  # fmt: skip
+
+    def fallback(self, reason: str) -> dict:
+        source = {"release": None, "role": None, "source": "fallback", "reason": reason}
+        return {**source, **fallback_answer(self.contract, threshold=self.threshold)}
 
     def write_chunk(self, shard: str, first_row: int, records: list[dict]) -> None:
         """Named by its first row, so that a shard done again writes the same files."""
-        file = self.results / f"{shard.replace('/', '~')}-{first_row:012d}.jsonl.gz"
+        file = self.results / f"{flat(shard)}-{first_row:012d}.jsonl.gz"
         file.parent.mkdir(parents=True, exist_ok=True)
         lines = "\n".join(map(encode_line, records)) + "\n"
         file.write_bytes(gzip.compress(lines.encode(), 1, mtime=0))
@@ -90,6 +90,11 @@ class Job:
             ("row_number", pa.int64()), ("id", pa.string()), ("entity_id", pa.string()), ("event_time", pa.string()), *texts,
             ("prediction", kinds.get(self.contract.task, pa.int64() if whole else pa.string())), ("probability", pa.float64()), *more,
         ])  # fmt: skip
+
+
+def flat(shard: str) -> str:
+    """A shard's name, its place under the input, as one file name."""
+    return shard.replace("/", "~")
 
 
 def open_job(settings: Settings, model: Path | None, results: Path) -> Job:

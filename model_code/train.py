@@ -1,5 +1,6 @@
 """train: the rows of the training window -> one candidate's artefact in /opt/ml/model, the same bytes for the same input."""
 
+import json
 import platform
 from importlib.metadata import version
 from typing import NamedTuple
@@ -38,7 +39,7 @@ def main() -> None:
     contract, config, run = read_settings(paths.channel("contract"))
     window = {name: given.get(name) or run[name] for name in ("train_start", "evaluate_start", "as_of")}
     candidate, seed = given["candidate"], int(given.get("seed", config.training.seed))
-    parameters = config.training.parameters.get(candidate, {})
+    parameters = json.loads(given["parameters"]) if "parameters" in given else config.training.parameters.get(candidate, {})
     rows = read_window(paths.channel("rows"), contract, window, "train")
     fitted = fit(candidate, contract, rows.table, parameters=parameters, seed=seed)
     sha = write(paths.model(), fitted, contract, rows, about={
@@ -62,14 +63,14 @@ def fit(candidate: str, contract: Contract, table: pa.Table, *, parameters: dict
     with threadpool_limits(limits=1):
         estimator = build(candidate, contract, parameters=parameters, seed=seed)
         cut = calibration_cut(candidate, contract, labels)
-        fitted_on_known_parameters(candidate, estimator, features[:cut], labels[:cut])
+        fit_or_refuse(candidate, estimator, features[:cut], labels[:cut])
         if cut == len(labels):
             return Fitted(estimator, cut, None)
         calibrated = CalibratedClassifierCV(FrozenEstimator(estimator), method="sigmoid").fit(features[cut:], labels[cut:])
     return Fitted(calibrated, cut, {"method": "sigmoid", "rows": len(labels) - cut})
 
 
-def fitted_on_known_parameters(candidate: str, estimator, features: np.ndarray, labels: np.ndarray) -> None:
+def fit_or_refuse(candidate: str, estimator, features: np.ndarray, labels: np.ndarray) -> None:
     try:
         estimator.fit(features, labels)
     except ValueError as error:
