@@ -13,8 +13,9 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.panel import Panel
+from rich.markup import escape
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
@@ -36,20 +37,34 @@ class Demo:
         self.seconds = {}
 
     def fairway(self, command: str, *arguments: str) -> dict | list:
-        """One command's JSON; its progress goes to the terminal as it would for a person."""
+        """One command's JSON; what it says on its way is passed on, but not what to do next: that is this script's part."""
         machine = [] if command == "predict" else ["--json"]
         words = [str(FAIRWAY), command, *arguments, "--project", str(self.project), *machine]
-        done = subprocess.run(words, stdout=subprocess.PIPE, text=True)
-        if done.returncode:
-            raise DemoFailed(f"{' '.join(['fairway', command, *arguments])}: {done.stdout.strip() or 'see above'}")
-        return json.loads(done.stdout)
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            for line in process.stderr:
+                if not line.startswith("next:"):
+                    self.on_the_way(line.strip())
+            said = process.stdout.read()
+        if process.returncode:
+            raise DemoFailed(f"{' '.join(['fairway', command, *arguments])}: {said.strip()}")
+        return json.loads(said)
+
+    def on_the_way(self, line: str) -> None:
+        if screen.is_terminal:
+            self.live.update(f"{self.current} [dim]{escape(line)}[/]")
+        else:
+            screen.print(f"    {escape(line)}")
 
     @contextmanager
     def step(self, what: str):
-        screen.print(f"[bold cyan]•[/] {what}")
-        started = time.monotonic()
-        yield
+        self.current, started = what, time.monotonic()
+        if not screen.is_terminal:
+            screen.print(f"• {what}")
+        with screen.status(what) as self.live:
+            yield
         self.seconds[what] = time.monotonic() - started
+        if screen.is_terminal:
+            screen.print(f"[green]✓[/] {what} [dim]{self.seconds[what]:.0f} s[/]")
 
     def month(self, month: str) -> Path:
         return self.data / f"flights-{month}.csv"
@@ -123,41 +138,39 @@ def happened(demo: Demo, flights: list[dict]) -> Path:
 
 def tell(story: dict) -> None:
     """The account at the end: what was answered, by whom, and where to look next."""
-    screen.print()
-    table = Table("flight", "probability late", "really late", "answered by", title="April's flights, asked one by one")
+    table = Table("flight of April", "P(late)", "was late", "answered by", box=SIMPLE_HEAD)
     truth = {flight["flight_id"]: flight["late"] for flight in story["flights"]}
-    for answer in story["answers"][:8]:
+    for answer in story["answers"][:5]:
         table.add_row(
             answer["entity_id"],
             f"{answer['probability']:.2f}",
             "yes" if truth[answer["entity_id"]] else "no",
-            f"{answer['release'] or 'no release'} ({answer['source']})",
+            f"{answer['source']} {answer['release']}",
         )
     screen.print(table)
-    screen.print(Panel("\n".join(account(story)), title="What happened", expand=False))
+    rows = Table.grid(padding=(0, 2))
+    for name, text in account(story):
+        rows.add_row(f"[bold]{name}[/]", escape(text))
+    screen.print(rows)
 
 
-def account(story: dict) -> list[str]:
-    load, batch, before = story["load"], story["batch"], story["before"]
-    lines = [
-        f"loaded       {load['accepted']:,} rows, {load['quarantined']:,} quarantined ({reasons(load)})",
-        f"first answer {before['probability']:.2f} from {before['source']}" + (f": {before['reason']}" if before["reason"] else ""),
-    ]
-    if "train" in story:
-        lines.append(f"trained      {story['train']['verdict']}: {story['train']['reason']}")
-    lines += [
-        f"champion     {story['status']['champion']}",
-        f"batch        read {batch['read']:,} = scored {batch['scored']:,} + quarantined {batch['quarantined']:,}; "
-        f"written {batch['written']:,} in {batch['seconds']:.0f} s",
-        f"outcomes     {story['outcomes']['joined']} of {story['outcomes']['accepted']} joined to their predictions",
-        f"took         {sum(story['seconds'].values()):.0f} s: "
-        + ", ".join(f"{what.split(':')[0].split(' into')[0]} {seconds:.0f}" for what, seconds in story["seconds"].items()),
-        "",
-        f"API          {story['status']['api_url']}  (requests must be IAM-signed; `fairway predict` does it)",
-        "look         fairway status · fairway releases · fairway predict --help",
-        "stop         make down (the state is kept; the next `make demo` or `fairway up` goes on from it)",
-    ]
-    return lines
+def account(story: dict) -> list[tuple[str, str]]:
+    load, batch, before, outcomes = (story[name] for name in ("load", "batch", "before", "outcomes"))
+    trained = [("trained", f"{story['train']['verdict']}: {story['train']['reason']}")] if "train" in story else []
+    return [
+        ("loaded", f"{load['accepted']:,} rows, {load['quarantined']:,} quarantined ({reasons(load)})"),
+        ("at first", f"{before['source']}: {before['reason'] or before['release']}, P(late) {before['probability']:.2f}"),
+        *trained,
+        ("champion", story["status"]["champion"]),
+        ("batch", f"read {batch['read']:,} = scored {batch['scored']:,} + quarantined {batch['quarantined']:,}; "
+                  f"written {batch['written']:,}"),
+        ("outcomes", f"{outcomes['joined']} of {outcomes['accepted']} joined to their predictions"),
+        ("took", f"{sum(story['seconds'].values()):.0f} s"),
+        ("", ""),
+        ("API", f"{story['status']['api_url']} (IAM-signed requests; `fairway predict` signs)"),
+        ("look", "fairway status · fairway releases · fairway predict --help (all in .venv/bin)"),
+        ("stop", "make down; what it holds is kept, and `make demo` or `fairway up` goes on from it"),
+    ]  # fmt: skip
 
 
 def reasons(load: dict) -> str:
