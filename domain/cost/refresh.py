@@ -111,14 +111,15 @@ def compare(old: list[dict], found: list[Offered]) -> tuple[str, str, tuple]:
     after = {start: usd for start, usd, _ in chosen}
     if before == after:
         return "unchanged", "", chosen
-    return ("refused", why, chosen) if (why := suspicious(before[Decimal(0)], after[Decimal(0)])) else ("updated", "", chosen)
+    doubts = [why for start in sorted(before.keys() & after.keys()) if (why := suspicious(before[start], after[start]))]
+    return ("refused", doubts[0], chosen) if doubts else ("updated", "", chosen)
 
 
 def suspicious(before: Decimal, after: Decimal) -> str:
     if after == 0:
-        return f"would be free, was {before}"
+        return f"would be free, was {plain(before)}" if before else ""
     if before == 0 or abs(after / before - 1) > JUMP:
-        return f"would go from {before} to {after}, more than 30 %"
+        return f"would go from {plain(before)} to {plain(after)}, more than {JUMP:.0%}"
     return ""
 
 
