@@ -1,0 +1,190 @@
+"""What is in a table: one pass over all of it, in bounded memory, and the facts of each column that `fairway init` decides by."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from domain.contract import Column, check_value, from_text, parse_timestamp
+from fairway.errors import Refused
+from model_code.tables import FileRefused, open_source
+
+MIRRORED = 100
+LEVELS = 200  # distinct values that are still remembered one by one
+UNIQUE_UP_TO = 2_000_000  # distinct values that are remembered to see whether all differ
+TYPES = [Column(name, name) for name in ("boolean", "integer", "float", "timestamp", "string")]  # the narrowest first
+
+
+@dataclass
+class Mirror:
+    """Whether a column says exactly what the target says: each of its values stands for one of the target's, and back.
+
+    Beyond a number of values only the very same ones count: any two columns that never repeat would match otherwise.
+    """
+
+    to_target: dict = field(default_factory=dict)
+    from_target: dict = field(default_factory=dict)
+    identical: bool = True
+
+    def agrees(self, pairs: set[tuple]) -> bool:
+        self.identical = self.identical and all(a == b for a, b in pairs)
+        if len(self.from_target) > MIRRORED:
+            return self.identical
+        return all(self.to_target.setdefault(a, b) == b and self.from_target.setdefault(b, a) == a for a, b in pairs)
+
+    @property
+    def reveals(self) -> bool:
+        return len(self.from_target) > 1 and (self.identical or len(self.from_target) <= MIRRORED)
+
+
+@dataclass
+class Facts:
+    """A column. `fits` counts the values that each type can hold; `levels` counts each distinct value, None if too many."""
+
+    name: str
+    rows: int = 0  # with a value
+    fits: Counter = field(default_factory=Counter)
+    low: dict = field(default_factory=dict)  # type -> least value
+    high: dict = field(default_factory=dict)
+    levels: Counter | None = field(default_factory=Counter)
+    newest_level_at: int = 0  # the row in which a text was seen that was new
+    distinct: set | None = field(default_factory=set)  # hashes; None once a value came twice
+    example: object = None
+    leading_zeros: bool = False
+    fractions: bool = False  # some number is written with a point
+    mean: float = 0.0
+    mirror: Mirror | None = field(default_factory=Mirror)  # None once it said something else than the target
+
+    @property
+    def all_differ(self) -> bool:
+        return self.distinct is not None
+
+    def holds(self, kind: str) -> bool:
+        return self.rows > 0 and self.fits[kind] == self.rows
+
+
+@dataclass(frozen=True)
+class Survey:
+    rows: int
+    columns: dict[str, Facts]  # in file order
+
+    def nulls(self, facts: Facts) -> int:
+        return self.rows - facts.rows
+
+
+def survey(file: Path, *, target: str, progress) -> Survey:
+    columns, rows = {}, 0
+    try:
+        source = open_source(file)
+        if source.columns is not None and target not in source.columns:
+            raise no_target(file, target, source.columns)
+        for block in source.blocks:
+            table = as_table(file, block)
+            for name, values in table.items():
+                note(columns.setdefault(name, Facts(name)), values, first_row=rows, is_text=source.is_text)
+            compare(columns, table, target)
+            rows += len(block)
+            progress.detail(f"{rows:,} rows")
+    except FileRefused as error:
+        raise Refused("file", str(error)) from None
+    if target not in columns:
+        raise no_target(file, target, list(columns))
+    return Survey(rows, columns)
+
+
+def no_target(file: Path, target: str, names: list[str]) -> Refused:
+    return Refused("target", f"{file}: has no column {target!r}, which --target names; its columns: {', '.join(map(repr, names))}")
+
+
+def as_table(file: Path, block: pa.RecordBatch | list) -> dict[str, list]:
+    """Column name -> its values as Python has them, None where there is none; moments as ISO text."""
+    if isinstance(block, list):
+        if not all(isinstance(row, dict) for row in block):
+            raise Refused("file", f"{file}: every line must be an object of column names to values")
+        names = dict.fromkeys(name for row in block for name in row)
+        return {name: [without_nan(row.get(name)) for row in block] for name in names}
+    return {name: arrow_values(block.column(index)) for index, name in enumerate(block.schema.names)}
+
+
+def arrow_values(column: pa.Array) -> list:
+    if pa.types.is_timestamp(column.type):
+        column = pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ")
+    return list(map(without_nan, column.to_pylist()))
+
+
+def without_nan(value):
+    return None if value != value else value
+
+
+def note(facts: Facts, values: list, *, first_row: int, is_text: bool) -> None:
+    """Add a block's values to the facts, each distinct one looked at once."""
+    counted = Counter((type(value), as_hashable(value)) for value in values if value is not None)
+    for (kind, value), count in counted.items():
+        facts.rows += count
+        look(facts, value, count, is_text=is_text)
+        note_level(facts, value, count, values, first_row)
+        if facts.distinct is not None:
+            note_distinct(facts, (kind, value), count)
+
+
+def as_hashable(value):
+    return repr(value) if isinstance(value, (list, dict)) else value
+
+
+def look(facts: Facts, value, count: int, *, is_text: bool) -> None:
+    for column in TYPES:
+        read = from_text(column, value) if is_text else value
+        kept, problems = check_value(column, read)
+        if problems:
+            continue
+        facts.fits[column.type] += count
+        if column.type == "float":
+            facts.mean += (kept - facts.mean) * (count / facts.rows)
+        if column.type in ("integer", "float", "timestamp"):
+            facts.low[column.type] = min(facts.low.get(column.type, kept), kept)
+            facts.high[column.type] = max(facts.high.get(column.type, kept), kept)
+    facts.example = facts.example if facts.example is not None else value
+    if isinstance(value, str):
+        digits = value.lstrip("+-")
+        facts.leading_zeros |= len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
+        facts.fractions |= "." in value
+    else:
+        facts.fractions |= isinstance(value, float)
+
+
+def note_level(facts: Facts, value, count: int, values: list, first_row: int) -> None:
+    if facts.levels is None:
+        return
+    if value not in facts.levels and isinstance(value, str):
+        facts.newest_level_at = max(facts.newest_level_at, first_row + values.index(value))
+    facts.levels[value] += count
+    if len(facts.levels) > LEVELS:
+        facts.levels = None
+
+
+def note_distinct(facts: Facts, value, count: int) -> None:
+    place = hash(value)
+    if count > 1 or place in facts.distinct or len(facts.distinct) >= UNIQUE_UP_TO:
+        facts.distinct = None
+    else:
+        facts.distinct.add(place)
+
+
+def compare(columns: dict[str, Facts], table: dict[str, list], target: str) -> None:
+    """Go on looking for columns that only repeat the target; most are out after their first block."""
+    outcomes = table.get(target)
+    if outcomes is None:
+        return
+    for name, values in table.items():
+        facts = columns[name]
+        if name != target and facts.mirror:
+            pairs = {(as_hashable(a), as_hashable(b)) for a, b in zip(values, outcomes, strict=True) if b is not None}
+            facts.mirror = facts.mirror if facts.mirror.agrees(pairs) else None
+
+
+def span_days(facts: Facts) -> float:
+    """Days from the first moment to the last of a timestamp column."""
+    low, high = (parse_timestamp(ends["timestamp"]) for ends in (facts.low, facts.high))
+    return (high - low).total_seconds() / 86_400

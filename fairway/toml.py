@@ -1,0 +1,39 @@
+"""TOML as `fairway init` writes it: whatever a table's columns are called, the file reads back as it was meant."""
+
+import re
+
+BARE = re.compile(r"[A-Za-z0-9_-]+")
+ESCAPES = {"\\": "\\\\", '"': '\\"', "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+
+
+def key(name: str) -> str:
+    return name if BARE.fullmatch(name) else text(name)
+
+
+def value(thing) -> str:
+    if isinstance(thing, bool):
+        return "true" if thing else "false"
+    if isinstance(thing, (int, float)):
+        return repr(thing)
+    if isinstance(thing, str):
+        return text(thing)
+    if isinstance(thing, (list, tuple)):
+        return f"[{', '.join(map(value, thing))}]"
+    if isinstance(thing, dict):
+        return f"{{ {', '.join(f'{key(name)} = {value(inner)}' for name, inner in thing.items())} }}"
+    raise TypeError(f"{type(thing).__name__} {thing!r} has no place in TOML")
+
+
+def text(content: str) -> str:
+    return '"' + "".join(map(escaped, content)) + '"'
+
+
+def escaped(character: str) -> str:
+    if character in ESCAPES:
+        return ESCAPES[character]
+    return character if character.isprintable() else f"\\U{ord(character):08X}"
+
+
+def lines(values: dict) -> list[str]:
+    """`key = value` for each that is not None."""
+    return [f"{key(name)} = {value(thing)}" for name, thing in values.items() if thing is not None]

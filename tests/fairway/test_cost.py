@@ -1,0 +1,223 @@
+"""`fairway cost` and `fairway prices refresh` on the reference project's own templates."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from domain.config import read_config, stages
+from domain.cost.projection import project
+from domain.cost.template import read_templates
+from domain.cost.usage import month_of
+from domain.cost.prices import read_prices
+from fairway.cost import cost
+from fairway.errors import Failed, Refused
+from fairway.prices import PRICE_LISTS, refresh
+from fairway.progress import Progress
+
+ROOT = Path(__file__).parents[2]
+LISTS = ROOT / "tests" / "domain" / "cost" / "price_lists"
+TODAY = "2026-11-22"
+KEYS = ("resource", "type", "flow", "unit", "quantity", "unit_usd", "monthly_usd", "price_date", "confidence")
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory):
+    """{stage: folder of its templates}, synthesised in one process, since the CDK takes seconds once."""
+    from aws_cdk import App
+
+    from app import add_stage
+    from infra.image import image_tag
+
+    made = {}
+    for stage in ["local", *stages(ROOT)]:
+        folder = tmp_path_factory.mktemp(stage)
+        app = App(outdir=str(folder), analytics_reporting=False, context={"aws:cdk:enable-path-metadata": True})
+        add_stage(app, ROOT, read_config(ROOT, stage), image_tag())
+        app.synth()
+        made[stage] = folder
+    return made
+
+
+@pytest.fixture
+def ask(templates, tmp_path):
+    """Runs the command in a copy of the project's settings; settings may be added to its fairway.toml."""
+    for file in ("fairway.toml", "flights/contract.toml"):
+        (tmp_path / file).parent.mkdir(exist_ok=True)
+        shutil.copyfile(ROOT / file, tmp_path / file)
+
+    def run(stage="local", *, settings="", **options):
+        with open(tmp_path / "fairway.toml", "a") as file:
+            file.write(settings)
+        with Progress() as progress:
+            return cost(tmp_path, stage, templates=templates[stage], today=TODAY, progress=progress, **options)
+
+    run.folder = tmp_path
+    return run
+
+
+def test_nothing_that_any_stage_deploys_is_left_unpriced(templates):
+    for stage, folder in templates.items():
+        resources = read_templates(folder)
+        found = project(resources, month_of(read_config(ROOT, stage)), read_prices("us-east-1"), today=TODAY)
+        assert found["unpriced"] == [], stage
+        named = {line["resource"] for line in found["lines"]} | {each["resource"] for each in found["free"]}
+        assert named == {resource.name for resource in resources}, stage
+
+
+def test_the_projection_says_what_scripts_rely_on(ask):
+    found = ask().values
+    assert found["stage"] == "local"
+    assert 0 < found["low_usd"] <= found["monthly_usd"] <= found["high_usd"] < found["budget_usd"]
+    assert found["per_thousand_predictions_usd"] == pytest.approx(1000 * found["monthly_usd"] / found["predictions"])
+    assert found["monthly_usd"] == pytest.approx(sum(line["monthly_usd"] for line in found["lines"]))
+    assert all(set(KEYS) <= line.keys() for line in found["lines"])
+    assert {line["flow"] for line in found["lines"]} == {"train", "request", "batch", "watch", "store"}
+    assert found["oldest_price"] == min(line["price_date"] for line in found["lines"] if line["price_date"] and line["monthly_usd"] > 0)
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_people_read_the_same_as_a_table(ask):
+    done = ask()
+    text = "\n".join(done.lines)
+    assert f"flights, stage local, usage small: ${done.values['monthly_usd']:,.2f} a month" in text
+    assert "RealtimeApi/Predict" in text
+    assert f"oldest price: {done.values['oldest_price']}" in text
+
+
+def test_a_larger_usage_costs_more_and_a_stage_without_schedules_trains_nothing(ask):
+    small = ask().values["monthly_usd"]
+    quiet = ask("staging").values
+    assert quiet["by_flow_usd"]["train"] < 0.01
+    assert ask(settings='\n[usage]\nsize = "medium"\n').values["monthly_usd"] > 5 * small
+
+
+def test_a_usage_file_is_laid_over_the_settings(ask):
+    profile = ask.folder / "busy.toml"
+    profile.write_text('requests_per_second = 10.0\nbatch_runs = 0.0\nrows_per_request = 1.0\n')
+    assert ask(usage=profile).values["predictions"] == pytest.approx(10 * 730 * 3600)
+
+
+def test_an_always_on_endpoint_shows_in_the_difference(ask):
+    before = ask.folder / "before.json"
+    before.write_text(json.dumps(ask().values))
+    assert ask(compare=str(before)).values["difference"]["changes"] == []
+    found = ask(compare=str(before), settings='\n[stages.local2]\n').values["difference"]
+    assert found["change_usd"] == pytest.approx(0)
+    text = (ask.folder / "fairway.toml").read_text().replace('mode = "serverless"', 'mode = "instance"')
+    (ask.folder / "fairway.toml").write_text(text)
+    largest = ask(compare=str(before)).values["difference"]["changes"][0]
+    # One ml.m5.large: 730 h, and an hour of the one before for each of 730 / 168 weekly releases, x 0.115
+    assert (largest["what"], largest["change_usd"]) == ("AmazonSageMaker USE1-Host:ml.m5.large", pytest.approx((730 + 730 / 168) * 0.115))
+
+
+def test_hosting_names_the_cheapest_that_keeps_the_benchmarks(ask):
+    done = ask(hosts=True)
+    cheapest = done.values["hosting"]["cheapest"]
+    assert cheapest == min((row for row in done.values["hosting"]["options"] if not row["refused"]), key=lambda row: row["monthly_usd"])["option"]
+    assert f"cheapest that may be used: {cheapest}" in done.lines
+
+
+def test_decisions_say_whether_the_model_is_worth_it(ask):
+    decisions = ask.folder / "decisions.json"
+    decisions.write_text(json.dumps({"true_positive": 300, "false_positive": 100, "true_negative": 2000, "false_negative": 200}))
+    found = ask(decisions=decisions)
+    assert found.values["worth"]["positive"] is True
+    assert found.values["worth"]["sentence"] in found.lines
+    decisions.write_text("[]")
+    with pytest.raises(Refused, match="not an object of counts; write .*true_positive"):
+        ask(decisions=decisions)
+
+
+def test_the_usage_can_be_carried_to_the_pricing_calculator(ask):
+    file = ask.folder / "calculator.json"
+    done = ask(export=file)
+    batches = json.loads(file.read_text())
+    assert sum(len(batch) for batch in batches) == sum(line["quantity"] > 0 for line in done.values["lines"])
+
+
+def test_a_pipeline_stops_above_the_budget_and_where_prices_are_too_old_to_tell(ask):
+    with pytest.raises(Failed, match=r"a month is above budget.monthly_usd = 60 of stage 'local'"):
+        ask(settings='\n[usage]\nsize = "large"\n', within_budget=True)
+
+
+def test_a_budget_is_not_judged_by_stale_prices(ask):
+    rows = (ROOT / "domain" / "cost" / "prices.csv").read_text()
+    (ask.folder / "prices.csv").write_text(rows.replace("2026-09-21,high", "2024-09-21,high").replace("2026-08-11,high", "2024-08-11,high"))
+    with pytest.raises(Failed, match="the budget cannot be judged: prices of .* are older than 365 days"):
+        ask(within_budget=True)
+
+
+def test_a_region_without_prices_is_not_judged_either(ask):
+    with pytest.raises(Failed, match="the budget cannot be judged: no price of "):
+        ask("dev", within_budget=True, settings="") if ask_region(ask, "eu-west-1") else None
+
+
+def ask_region(ask, region):
+    file = ask.folder / "fairway.toml"
+    file.write_text(file.read_text().replace('[stages.dev]\nregion = "us-east-1"', f'[stages.dev]\nregion = "{region}"'))
+    return True
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("predict_s = 1.0", "usage.predict_s is not a setting"),
+        ("rows_per_batch = -1", "usage.rows_per_batch = -1: must be at least 0"),
+        ("request_kb = 500000.0", "usage.request_kb = 500000.0: must be at most 6144"),
+    ],
+)
+def test_bad_usage_is_refused_by_name(ask, line, problem):
+    from domain.config import ConfigError
+
+    with pytest.raises(ConfigError, match=problem):
+        ask(settings=f"\n[usage]\n{line}\n")
+
+
+def test_a_machine_that_cannot_host_is_refused(ask):
+    text = (ask.folder / "fairway.toml").read_text().replace('mode = "serverless"', 'mode = "instance"\ninstance = "ml.t3.medium"')
+    (ask.folder / "fairway.toml").write_text(text)
+    with pytest.raises(Refused, match="serving.instance: 'ml.t3.medium' cannot host an endpoint"):
+        ask()
+
+
+# ---- fairway prices refresh
+
+
+def renew(folder, **options):
+    with Progress() as progress:
+        return refresh(folder, "local", progress=progress, **options)
+
+
+def test_a_refreshed_table_lies_beside_the_settings_and_is_used(ask):
+    before = ask().values["lines"]
+    done = renew(ask.folder, lists=LISTS)
+    assert done.values["file"] == str(ask.folder / "prices.csv")
+    assert len(done.values["refused"]) == 2
+    lines = {line["usage_type"]: line for line in ask().values["lines"]}
+    assert lines["WriteRequestUnits"]["price_date"] == "2026-11-15"
+    assert {line["usage_type"]: line for line in before}["WriteRequestUnits"]["price_date"] == "2026-08-11"
+
+
+def test_the_lists_are_read_from_aws_one_by_one(ask):
+    asked = []
+
+    def fetch(address):
+        asked.append(address)
+        name = address.split("/")[-4]
+        file = LISTS / f"{name}.json"
+        empty = {"offerCode": name, "version": "1", "publicationDate": "2026-11-15T00:00:00Z", "products": {}, "terms": {}}
+        return file.read_bytes() if file.exists() else json.dumps(empty).encode()
+
+    done = renew(ask.folder, fetch=fetch)
+    assert PRICE_LISTS.format(offer="AmazonSageMaker", region="us-east-1") in asked
+    assert "AmazonSageMaker Host:ml.m5.xlarge" in done.values["updated"]
+
+
+def test_what_is_not_a_price_list_is_refused(ask):
+    with pytest.raises(Refused, match="not a price list of AWS"):
+        renew(ask.folder, fetch=lambda address: b"<html>")
+    with pytest.raises(Refused, match="none of AWSBudgets.json|none of AWS"):
+        renew(ask.folder, lists=ask.folder)
+    assert not (ask.folder / "prices.csv").exists()
