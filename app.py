@@ -7,6 +7,7 @@ of the image's sources), `nag` (true: also check cdk-nag's AwsSolutions and Serv
 import sys
 from pathlib import Path
 
+import infra  # noqa: F401, I001 - before aws_cdk, which needs the Node that it names
 from aws_cdk import App, Environment, Tags, Validations
 
 from domain.config import Config, ConfigError, read_config, stages
