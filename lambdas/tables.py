@@ -5,11 +5,10 @@ import time
 
 from botocore.exceptions import ClientError
 
-from domain.records import from_item, to_item
+from domain.records import from_item, to_attribute, to_item
 from lambdas import clients
 
 ITEMS_PER_WRITE = 25  # the most that BatchWriteItem takes
-ITEMS_PER_READ = 100  # the most that BatchGetItem takes
 LONGEST_PAUSE_S = 5.0
 
 
@@ -37,19 +36,21 @@ def put_if(table: str, values: dict, *, condition: str, names: dict | None = Non
 
 def update(table: str, key: dict, values: dict, *, once: dict | None = None, only_if_there: bool = False) -> bool:
     """Set attributes, those of `once` only where the item has none yet. False where `only_if_there` and it is not."""
-    all_values = {**values, **(once or {})}
-    sets = [
-        f"#{n} = if_not_exists(#{n}, :{n})" if name in (once or {}) else f"#{n} = :{n}"
-        for n, name in enumerate(all_values)
-    ]
-    more = {"ConditionExpression": f"attribute_exists({next(iter(key))})"} if only_if_there else {}
+    once = once or {}
+    everything = {**values, **once}
+    sets = [f"#{n} = if_not_exists(#{n}, :{n})" if name in once else f"#{n} = :{n}" for n, name in enumerate(everything)]
+    names = {f"#{n}": name for n, name in enumerate(everything)}
+    more = {}
+    if only_if_there:
+        more["ConditionExpression"] = "attribute_exists(#key)"
+        names["#key"] = next(iter(key))
     return held(
         clients.dynamodb().update_item,
         TableName=table,
         Key=key,
         UpdateExpression="SET " + ", ".join(sets),
-        ExpressionAttributeNames={f"#{n}": name for n, name in enumerate(all_values)},
-        ExpressionAttributeValues=to_item({f":{n}": value for n, value in enumerate(all_values.values())}),
+        ExpressionAttributeNames=names,
+        ExpressionAttributeValues={f":{n}": to_attribute(value) for n, value in enumerate(everything.values())},
         **more,
     )
 

@@ -1,0 +1,129 @@
+import pytest
+
+from domain import config, contract
+from lambdas.preprocess import InputRefused, handler
+from tests.lambdas import stage
+from tests.lambdas.test_input_files import HEADER, PARQUET
+
+RUN = "batch-20130401-1"
+URI = f"s3://{stage.LAKE}"
+EVENT = {"run": RUN, "input": f"{URI}/batch/incoming/", "as_of": "2013-04-01"}
+CSV = HEADER + b"\n"
+
+
+def test_every_file_becomes_a_shard_for_the_champion(aws):
+    aws.route()
+    aws.put(stage.ROUTING, item="release#r-1", release="r-1", model_uri="s3://lake/model.tar.gz")
+    aws.upload("batch/incoming/", b"")
+    aws.upload("batch/incoming/a.csv", CSV)
+    aws.upload("batch/incoming/sub/b.parquet", PARQUET)
+
+    reply = handler(EVENT, None)
+
+    assert reply == {
+        "run": RUN,
+        "as_of": "2013-04-01T00:00:00Z",
+        "release": "r-1",
+        "model_uri": "s3://lake/model.tar.gz",
+        "settings_uri": f"{URI}/batch/{RUN}/settings/",
+        "shards_manifest": f"{URI}/batch/{RUN}/settings/shards.manifest",
+        "shards": 2,
+        "instances": 1,
+        "output_uri": f"{URI}/batch/{RUN}/",
+    }
+    assert aws.document(f"batch/{RUN}/settings/shards.manifest") == [{"prefix": f"{URI}/batch/incoming/"}, "a.csv", "sub/b.parquet"]
+    assert aws.document(f"batch/{RUN}/settings/run.json") == {
+        "run": RUN,
+        "as_of": "2013-04-01T00:00:00Z",
+        "release": "r-1",
+        "model_uri": "s3://lake/model.tar.gz",
+        "code_version": "image-1",
+    }
+    assert config.from_dict(aws.document(f"batch/{RUN}/settings/config.json")) == stage.CONFIG
+    assert contract.from_dict(aws.document(f"batch/{RUN}/settings/contract.json")) == stage.CONTRACT
+    record = aws.item(stage.RUNS, kind="batch", run=RUN)
+    assert record.pop("started_at")
+    assert record == {
+        "kind": "batch",
+        "run": RUN,
+        "status": "RUNNING",
+        "as_of": "2013-04-01T00:00:00Z",
+        "input": f"{URI}/batch/incoming/",
+        "release": "r-1",
+        "shards": 2,
+    }
+
+
+def test_before_the_first_release_there_is_no_model_and_the_batch_goes_on(aws):
+    aws.upload("batch/incoming/a.csv", CSV)
+    reply = handler(EVENT, None)
+    assert (reply["release"], reply["model_uri"], reply["shards"]) == (None, None, 1)
+
+
+@pytest.mark.parametrize("place", [f"{URI}/batch/incoming/a.csv", "batch/incoming/a.csv", "/batch/incoming/a.csv"])
+def test_one_file_is_a_batch_too(aws, place):
+    aws.upload("batch/incoming/a.csv", CSV)
+    aws.upload("batch/incoming/b.csv", CSV)
+    handler({**EVENT, "input": place}, None)
+    assert aws.document(f"batch/{RUN}/settings/shards.manifest") == [{"prefix": f"{URI}/batch/incoming/"}, "a.csv"]
+
+
+def test_a_run_started_again_keeps_its_release_and_scores_only_what_is_not_scored(aws):
+    aws.route()
+    aws.put(stage.ROUTING, item="release#r-1", release="r-1", model_uri="s3://lake/1")
+    aws.upload("batch/incoming/sub/a.csv", CSV)
+    aws.upload("batch/incoming/b.csv", CSV)
+    first = handler(EVENT, None)
+    aws.upload(f"batch/{RUN}/summary/sub~a.csv.json", {})
+    aws.route(release="r-2")
+
+    again = handler({**EVENT, "as_of": "2013-04-02"}, None)
+
+    assert again == {**first, "shards": 1}
+    assert aws.document(f"batch/{RUN}/settings/shards.manifest")[1:] == ["b.csv"]
+    assert aws.item(stage.RUNS, kind="batch", run=RUN)["shards"] == 2
+
+
+def test_a_run_that_is_scored_whole_has_no_shards_left(aws):
+    aws.upload("batch/incoming/a.csv", CSV)
+    aws.upload(f"batch/{RUN}/summary/a.csv.json", {})
+    reply = handler(EVENT, None)
+    assert (reply["shards_manifest"], reply["shards"], reply["instances"]) == (None, 0, 1)
+
+
+def test_every_bad_file_is_named_before_anything_is_written(aws):
+    aws.upload("batch/incoming/a.csv", CSV)
+    aws.upload("batch/incoming/b.csv", b"")
+    aws.upload("batch/incoming/c.xlsx", b"PK")
+    with pytest.raises(InputRefused) as refused:
+        handler(EVENT, None)
+    assert str(refused.value) == (
+        "batch/incoming/b.csv: is empty; batch/incoming/c.xlsx: files of this kind are not read; "
+        "give one of .csv, .csv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet"
+    )
+    assert aws.items(stage.RUNS) == []
+    assert aws.s3.list_objects_v2(Bucket=stage.LAKE, Prefix=f"batch/{RUN}/")["KeyCount"] == 0
+
+
+def test_of_many_bad_files_the_first_are_named(aws):
+    for number in range(30):
+        aws.upload(f"batch/incoming/{number:02d}.txt", b"x")
+    with pytest.raises(InputRefused) as refused:
+        handler(EVENT, None)
+    assert str(refused.value).count(".txt: ") == 20
+    assert str(refused.value).endswith("; and 10 more")
+
+
+@pytest.mark.parametrize(
+    ("event", "message"),
+    [
+        ({}, f"{URI}/batch/incoming/: no file is there; give a file, or a folder that ends in /"),
+        ({"input": "s3://lake"}, "'s3://lake' is not an S3 URI; write s3://BUCKET/KEY"),
+        ({"input": "https://x/y"}, "'https://x/y' is not an S3 URI; write s3://BUCKET/KEY"),
+        ({"as_of": "today"}, "as_of 'today' is not a moment; write ISO 8601 such as 2013-04-01T00:00:00Z"),
+    ],
+)
+def test_an_input_that_is_not_there_is_refused(aws, event, message):
+    with pytest.raises(InputRefused) as refused:
+        handler({**EVENT, **event}, None)
+    assert str(refused.value) == message
