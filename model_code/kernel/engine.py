@@ -35,7 +35,7 @@ class KernelEngine:
     def __init__(self, data, ignored):
         self._kernel = _kernel.Kernel(checked_body(data), tuple(ignored))
         self.task, classes, columns = self._kernel.describe()
-        self.classes = [json.loads(label) for label in classes]
+        self.classes = _labels(classes)
         self.columns = tuple(KernelColumn(*column) for column in columns)
 
     def reply_json(self, body, threshold):
@@ -66,6 +66,13 @@ class KernelEngine:
 
         scores, refusals = scored
         return np.frombuffer(scores, np.float64).reshape(-1, len(self.classes) or 1), refusals
+
+
+def _labels(classes):
+    try:
+        return [json.loads(label) for label in classes]
+    except json.JSONDecodeError as error:
+        raise PlanCorrupt(f"a class label is not JSON: {error}") from error
 
 
 def _plain(value):

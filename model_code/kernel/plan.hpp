@@ -10,6 +10,8 @@
 #include <string_view>
 #include <vector>
 
+#include "text.hpp"
+
 namespace fairway {
 
 // What the bytes of a plan break; becomes PlanCorrupt in Python.
@@ -145,6 +147,7 @@ class PlanReader {
   }
   std::string text() {
     auto bytes = array<char>();
+    need(is_utf8(bytes.data(), bytes.size()), "a name of the plan is not UTF-8");
     return {bytes.begin(), bytes.end()};
   }
   template <class Read>
@@ -344,6 +347,7 @@ inline Plan read_plan(const char* data, size_t size) {
   Plan plan;
   plan.classification = in.value<uint8_t>() == 0;
   plan.classes = in.many([&] { return in.text(); });
+  for (const auto& label : plan.classes) need(!label.empty(), "a class without a label");
   need(plan.classification != plan.classes.empty(), "the classes do not fit the task");
   plan.columns = in.many([&] { return read_column(in); });
   std::set<std::string> names;

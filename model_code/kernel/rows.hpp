@@ -4,7 +4,6 @@
 #include <string>
 
 #include "plan.hpp"
-#include "text.hpp"
 
 namespace fairway {
 

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+import pyarrow as pa
 
 from model_code.plan.estimators import members
 from model_code.plan.execute import answers
@@ -22,17 +23,17 @@ def compile_plan(pipeline, columns):
     Kinds are number (float64), boolean (0, 1 or NaN) and category (text or None; NaN where the pipeline was fitted on a data frame).
     PlanRefused names the estimator or parameter that no plan can express, or the first row whose answer differs.
     """
-    estimator_columns = _in_fitted_order(pipeline, columns)
-    missing = np.nan if hasattr(pipeline, "feature_names_in_") else None
+    order = fitted_order(pipeline, columns)
+    missing = missing_value(pipeline)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        plan = _plan(pipeline, columns, estimator_columns, missing)
+        plan = _plan(pipeline, columns, order, missing)
         data = encode(plan)
-        _check(decode(data), pipeline, estimator_columns, missing)
+        _check(decode(data), pipeline, order, missing)
     return data
 
 
-def _in_fitted_order(pipeline, columns):
+def fitted_order(pipeline, columns):
     """The index of each column that the pipeline was fitted on."""
     names = [column["name"] for column in columns]
     fitted = list(getattr(pipeline, "feature_names_in_", names))
@@ -40,6 +41,11 @@ def _in_fitted_order(pipeline, columns):
     if sorted(fitted) != sorted(names) or count != len(names):
         raise PlanRefused(f"the pipeline was fitted on {count} columns {fitted}, the contract has {len(names)}: {names}")
     return [names.index(name) for name in fitted]
+
+
+def missing_value(pipeline):
+    """A missing category as the pipeline saw it at training: data frames have NaN."""
+    return np.nan if hasattr(pipeline, "feature_names_in_") else None
 
 
 def _plan(pipeline, columns, order, missing):
@@ -134,7 +140,7 @@ def _check(plan, pipeline, order, missing):
     scored = np.setdiff1d(np.arange(CHECKED_ROWS), [refusal.row for refusal in refusals])
     if not scored.size:
         raise PlanRefused("scikit-learn refuses every row with a missing or unknown value in it: add an imputer")
-    matrix = pipeline_matrix(plan.columns, columns, missing)[:, order][scored]
+    matrix = pipeline_matrix(plan.columns, columns, missing)[scored][:, order]
     expected = pipeline_answers(pipeline, matrix)
     found = found[scored]
     same = (found == expected) if plan.exact else np.isclose(found, expected, rtol=LINEAR_TOLERANCE, atol=LINEAR_TOLERANCE)
@@ -144,10 +150,22 @@ def _check(plan, pipeline, order, missing):
 
 
 def pipeline_answers(pipeline, matrix):
-    """scikit-learn's own answer, (n, k)."""
+    """scikit-learn's own answer, (n, k), to rows in the order of the columns that the pipeline was fitted on."""
+    if hasattr(pipeline, "feature_names_in_"):
+        matrix = _frame(list(pipeline.feature_names_in_), matrix)
     if hasattr(pipeline, "classes_"):
         return np.asarray(pipeline.predict_proba(matrix), np.float64)
     return np.asarray(pipeline.predict(matrix), np.float64).reshape(-1, 1)
+
+
+def _frame(names, matrix):
+    """A pipeline that was fitted on a data frame finds its columns by name; without pandas, Arrow is frame enough."""
+    columns = {name: matrix[:, j].tolist() for j, name in enumerate(names)}
+    try:
+        import pandas as pd
+    except ImportError:
+        return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
+    return pd.DataFrame(columns)
 
 
 def pipeline_matrix(columns, values, missing=None):

@@ -4,10 +4,9 @@ import json
 
 import joblib
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from model_code.plan.compile import pipeline_answers, pipeline_matrix
+from model_code.plan.compile import fitted_order, missing_value, pipeline_answers, pipeline_matrix
 from model_code.plan.execute import answers
 from model_code.plan.format import Column
 from model_code.plan.read import decode
@@ -77,6 +76,7 @@ class PipelineEngine(RowEngine):
     def __init__(self, file, columns, ignored):
         self.pipeline, self.ignored = joblib.load(file), ignored
         self.columns = tuple(Column(column["name"], column["kind"]) for column in columns)
+        self.order, self.missing = fitted_order(self.pipeline, columns), missing_value(self.pipeline)
         self.classes = [label.item() if isinstance(label, np.generic) else label for label in getattr(self.pipeline, "classes_", ())]
         self.task = "classification" if self.classes else "regression"
 
@@ -85,17 +85,11 @@ class PipelineEngine(RowEngine):
 
     def _answers(self, columns, values):
         """All rows at once, and one by one where scikit-learn refuses some of them."""
-        matrix = self._matrix(pipeline_matrix(columns, values))
+        matrix = pipeline_matrix(columns, values, self.missing)[:, self.order]
         try:
             return self._predict(matrix), []
         except ValueError:
             return self._one_by_one(matrix)
-
-    def _matrix(self, matrix):
-        """A pipeline fitted on a data frame finds its columns by name; scikit-learn takes an Arrow table as one."""
-        if not hasattr(self.pipeline, "feature_names_in_"):
-            return matrix
-        return pa.table({c.name: pa.array(matrix[:, j].tolist(), from_pandas=True) for j, c in enumerate(self.columns)})
 
     def _predict(self, matrix):
         width = len(self.classes) or 1

@@ -27,7 +27,9 @@ class TooLarge(str):
 def json_rows(body):
     """{"instances": [{column: value}, ...]} -> its rows; further members are skipped."""
     document = _parsed(body)
-    rows = document.get("instances") if isinstance(document, dict) else None
+    members = document if isinstance(document, _Pairs) else list(document.items()) if isinstance(document, dict) else []
+    given = [value for name, value in members if name == "instances"]
+    rows = given[0] if len(given) == 1 else None
     if not isinstance(rows, list) or isinstance(rows, _Pairs):
         raise BodyRefused('the body must be {"instances": [{column: value, ...}, ...]}')
     return rows

@@ -1,0 +1,103 @@
+"""The plan file: read back as it was written; broken anywhere, it is refused and never executed."""
+
+import hashlib
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model_code import kernel
+from model_code.plan import PlanCorrupt, compile_plan, decode
+from model_code.plan.format import HEADER, MAGIC, VERSION, encode
+from tests.model_code.pipelines import COLUMNS, FITTED, NAMES
+
+SMALL = ["prior", "tree regression", "logistic, three classes", "isotonic", "histogram, native categories"]
+
+
+def load_in_kernel(data):
+    from model_code.kernel.engine import KernelEngine
+
+    return KernelEngine(data, ())
+
+
+LOADERS = [decode, pytest.param(load_in_kernel, marks=pytest.mark.skipif(not kernel.BUILT, reason="the kernel is not built"))]
+
+
+def rehashed(body):
+    """A plan file whose header is right for these bytes: what only the structural checks can refuse."""
+    return HEADER.pack(MAGIC, VERSION, len(body), hashlib.sha256(body).digest()) + bytes(body)
+
+
+@pytest.fixture(scope="module")
+def plans():
+    return {name: compile_plan(FITTED[name], COLUMNS) for name in SMALL}
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_a_plan_is_read_back_as_it_was_written(plans, name):
+    plan = decode(plans[name])
+    assert encode(plan) == plans[name]
+    assert [column.name for column in plan.columns] == NAMES
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_a_flipped_bit_in_any_byte_is_refused(plans, load):
+    data = plans["prior"]
+    for place in range(len(data)):
+        with pytest.raises(PlanCorrupt):
+            load(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+
+
+@pytest.mark.parametrize("load", LOADERS)
+@pytest.mark.parametrize("broken", [b"", b"FAIRPLAN", b"PK\x03\x04" * 40, b"\x80\x04pickle" * 20])
+def test_what_is_no_plan_is_refused(load, broken):
+    with pytest.raises(PlanCorrupt):
+        load(broken)
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_a_plan_of_another_version_is_refused_with_what_to_do(plans, load):
+    data = bytearray(plans["prior"])
+    data[8:12] = struct.pack("<I", VERSION + 1)
+    with pytest.raises(PlanCorrupt, match="compile the model again"):
+        load(bytes(data))
+
+
+@pytest.mark.parametrize("load", LOADERS)
+@pytest.mark.parametrize("name", SMALL)
+def test_a_plan_cut_off_anywhere_is_refused_though_its_hash_is_right(plans, load, name):
+    body = plans[name][HEADER.size :]
+    for end in sorted({*range(min(200, len(body))), *np.linspace(0, len(body) - 1, 100).astype(int).tolist()}):
+        with pytest.raises(PlanCorrupt):
+            load(rehashed(body[:end]))
+
+
+def verdict(load, data):
+    try:
+        load(data)
+    except PlanCorrupt:
+        return "refused"
+    return "loaded"
+
+
+@pytest.mark.skipif(not kernel.BUILT, reason="the kernel is not built")
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_both_loaders_agree_on_every_broken_plan_whose_hash_is_right(plans, data):
+    body = bytearray(plans[data.draw(st.sampled_from(SMALL))][HEADER.size :])
+    for _ in range(data.draw(st.integers(1, 3))):
+        # lengths and indices lie near the front and are small; the rest is numbers
+        place = data.draw(st.integers(0, min(len(body) - 5, 4000)) | st.integers(0, len(body) - 5))
+        word = data.draw(st.sampled_from([0, 1, 2, 255, 2**31 - 1, 2**31, 2**32 - 1]) | st.integers(0, 2**32 - 1))
+        if data.draw(st.booleans()):
+            body[place : place + 4] = struct.pack("<I", word)
+        else:
+            body[place] = word & 255
+    broken = rehashed(body)
+    found = verdict(load_in_kernel, broken)
+    assert found == verdict(decode, broken)
+    if found == "loaded":
+        # whatever passes every check is executed without harm
+        load_in_kernel(broken).json(b'{"instances": [{}]}')
