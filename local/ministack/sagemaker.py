@@ -10,11 +10,12 @@ import time
 from pathlib import Path
 from urllib.parse import unquote
 
+from ministack.core.responses import get_account_id, get_region, request_scope
+
 from local.ministack import sagemaker_cloudformation, sagemaker_iam, sagemaker_states
 from local.sagemaker import api, runtime
 from local.sagemaker.engine import Cloud, Engine
 from local.sagemaker.errors import SageMakerError
-from ministack.core.responses import get_account_id, get_region, request_scope
 
 NAME = "sagemaker"
 HOOKS = (
@@ -66,7 +67,7 @@ def make_engine(account: str, region: str) -> Engine:
         role_problem=scoped(account, region, sagemaker_iam.role_problem),
         emit=scoped(account, region, put_event), metric=scoped(account, region, put_metric))
     return Engine(cloud, work=state / "sagemaker" / f"{account}-{region}", images=images,
-                  python=os.environ.get("FAIRWAY_IMAGE_PYTHON", sys.executable))
+                  python=os.path.abspath(os.environ.get("FAIRWAY_IMAGE_PYTHON", sys.executable)))
 
 
 def scoped(account: str, region: str, function):
@@ -123,7 +124,8 @@ def answer_runtime(method: str, path: str, headers: dict, body: bytes):
         answered, answer = runtime.invoke(current_engine(), name, headers, body)
         return 200, answered, answer
     except SageMakerError as error:
-        return error.status, {"content-type": "application/json", "x-amzn-errortype": error.code}, runtime.error_body(error)
+        headers = {"content-type": "application/json", "x-amzn-errortype": error.code}
+        return error.status, headers, runtime.error_body(error)
 
 
 def get_state() -> dict:

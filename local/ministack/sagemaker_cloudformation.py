@@ -1,9 +1,10 @@
 """AWS::SageMaker::* in templates: models, endpoint configurations, endpoints and model package groups."""
 import time
 
+from ministack.core.responses import get_account_id, get_region
+
 from local.sagemaker.errors import SageMakerError
 from local.sagemaker.shapes import from_text, input_shape
-from ministack.core.responses import get_account_id, get_region
 
 HOOKS = (
     "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
@@ -80,11 +81,12 @@ def request(call, operation: str, arguments: dict) -> dict:
     try:
         return call(operation, arguments)
     except SageMakerError as error:
-        raise ValueError(f"{error.message} (Service: SageMaker, Status Code: {error.status}, Error Code: {error.code})") from error
+        raise ValueError(f"{error.message} (Service: SageMaker, Status Code: {error.status}, "
+                         f"Error Code: {error.code})") from error
 
 
 def replace(kind: str, physical_id: str, old: dict, new: dict, stack_name: str, logical_id: str):
-    """These types cannot be changed in place: a new one under a new name, the old removed once the update has succeeded."""
+    """These types cannot be changed in place: a new one is made, the old one removed once the update has succeeded."""
     from ministack.services.cloudformation.provisioners import _replace_resource
     return _replace_resource(PREFIX + kind, physical_id, old, new, stack_name, logical_id)
 

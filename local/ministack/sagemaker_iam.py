@@ -3,9 +3,10 @@ import json
 import re
 from urllib.parse import unquote
 
+from ministack.core.responses import get_account_id, get_region
+
 from local.sagemaker.errors import SageMakerError
 from local.sagemaker.kinds import KINDS
-from ministack.core.responses import get_account_id, get_region
 
 HOOKS = (
     "ministack.core.iam_actions:SERVICE_TO_IAM_NAMESPACE", "ministack.core.iam_actions:extract_iam_action",
@@ -59,7 +60,7 @@ def resource_of(operation: str, request: dict, region: str, account: str) -> str
 
 
 def checks(operation: str, request: dict) -> list[tuple[str, str, str, dict]]:
-    """(service, action, ARN, condition keys) of everything an operation needs, the first being what MiniStack checks itself."""
+    """(service, action, ARN, condition keys) of all that an operation needs; MiniStack checks the first by itself."""
     arn = resource_of(operation, request, get_region(), get_account_id())
     found = [(NAME, f"sagemaker:{operation}", arn, {})]
     found += [(NAME, f"sagemaker:{operation}", further, {}) for further in further_resources(operation, request)]
@@ -90,8 +91,8 @@ def sync_checks(kind: str, name: str) -> list[tuple[str, str, str, dict]]:
 
 def check_passed(operation: str, request: dict, headers: dict) -> None:
     """What MiniStack's own check of a request leaves out: further resources and the role it passes."""
-    from ministack.core.router import extract_access_key_id
     from ministack import app
+    from ministack.core.router import extract_access_key_id
     if app.AUTH and operation.startswith(("Create", "Update")):
         enforce(extract_access_key_id(headers, {}), checks(operation, request)[1:])
 
@@ -102,9 +103,9 @@ def enforce(access_key: str, needed: list[tuple[str, str, str, dict]]) -> None:
     for service, action, arn, context in needed:
         denied = denial_of(access_key, action, service, get_region(), resource_arn=arn, service_context=context)
         if denied:
-            raise SageMakerError("AccessDeniedException", f"User: {getattr(denied, 'principal_arn', access_key)} is not "
-                                 f"authorized to perform: {action} on resource: {arn} because no identity-based policy "
-                                 f"allows the {action} action")
+            raise SageMakerError(
+                "AccessDeniedException", f"User: {getattr(denied, 'principal_arn', access_key)} is not authorized to "
+                f"perform: {action} on resource: {arn} because no identity-based policy allows the {action} action")
 
 
 def enforce_as_role(role_arn: str, session: str, needed: list[tuple[str, str, str, dict]]) -> None:
@@ -131,4 +132,5 @@ def role_problem(role_arn: str) -> str | None:
     if role is None:
         return "the role does not exist"
     trust = role.get("AssumeRolePolicyDocument", "")
-    return None if PRINCIPAL in (trust if isinstance(trust, str) else json.dumps(trust)) else "its trust policy does not"
+    trusted = PRINCIPAL in (trust if isinstance(trust, str) else json.dumps(trust))
+    return None if trusted else "its trust policy does not allow it"

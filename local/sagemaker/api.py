@@ -45,7 +45,8 @@ OPERATIONS = {
     **operations_of("EndpointConfig", delete=lambda engine, request: models.delete(engine, "EndpointConfig", request)),
     **operations_of("Endpoint", delete=endpoints.delete),
     **operations_of("ModelPackageGroup", describe=registry.describe_group, delete=registry.delete_group),
-    **operations_of("ModelPackage", describe=registry.describe, delete=registry.delete, list_page=registry.list_packages),
+    **operations_of("ModelPackage", describe=registry.describe, delete=registry.delete,
+                    list_page=registry.list_packages),
 }
 # Not every kind of resource can be deleted by every model of the API; what the installed one lacks is not offered.
 OPERATIONS = {name: operation for name, operation in OPERATIONS.items() if name in service().operation_names}
@@ -54,9 +55,9 @@ OPERATIONS = {name: operation for name, operation in OPERATIONS.items() if name 
 def call(engine: Engine, operation: str, request: dict) -> dict:
     """Answer an operation as its botocore output shape, or raise SageMakerError."""
     if operation not in OPERATIONS:
-        known = operation in service().operation_names
-        raise SageMakerError("UnknownOperationException", f"{operation} is {'not simulated by the local' if known else 'no operation of'} "
-                             f"SageMaker. Simulated: {', '.join(sorted(OPERATIONS))}.")
+        why = "not simulated by the local" if operation in service().operation_names else "no operation of"
+        raise SageMakerError("UnknownOperationException", f"{operation} is {why} SageMaker. Simulated: "
+                             f"{', '.join(sorted(OPERATIONS))}.")
     check_request(operation, request)
     response = OPERATIONS[operation](engine, request)
     check_response(operation, response)

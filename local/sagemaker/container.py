@@ -1,4 +1,5 @@
 """A container as a process: spawned under a keeper, its output read line by line, stopped as SageMaker stops one."""
+import contextlib
 import functools
 import os
 import signal
@@ -77,8 +78,8 @@ def read_lines(container: Container, on_line) -> None:
 
 def base_environment(folder: Path, home: Path, mode: str) -> dict[str, str]:
     """What an image would set: nothing of the machine's own environment but where programs are found."""
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "TMPDIR": str(home), "LANG": "C.UTF-8",
-                   "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "TMPDIR": str(home),
+                   "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
     return environment if mode != "plain" else {**environment, "SAGEMAKER_BASE_DIR": str(folder)}
 
 
@@ -109,7 +110,5 @@ def can_enter(mode: str) -> bool:
 
 
 def send(process_group: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):      # macOS says EPERM of a group of zombies
         os.killpg(process_group, number)
-    except (ProcessLookupError, PermissionError):            # macOS reports EPERM for a group of zombies
-        pass

@@ -20,7 +20,7 @@ EVENT_STATUS = {"Creating": "CREATING", "Updating": "UPDATING", "InService": "IN
 
 @dataclass
 class Variant:
-    """A production variant with its servers, one per instance; serverless ones have as many slots as may run at once."""
+    """A production variant and its servers, one per instance; a serverless one has as many slots as may run at once."""
 
     name: str
     model: dict
@@ -237,7 +237,8 @@ def resume(engine: Engine) -> None:
 
 def announce(engine: Engine, record: dict) -> None:
     if record:
-        detail = in_milliseconds(pick("DescribeEndpoint", record), service().operation_model("DescribeEndpoint").output_shape)
+        shape = service().operation_model("DescribeEndpoint").output_shape
+        detail = in_milliseconds(pick("DescribeEndpoint", record), shape)
         engine.cloud.emit("SageMaker Endpoint State Change", {
             **detail, "EndpointStatus": EVENT_STATUS[record["EndpointStatus"]],
             "Tags": engine.store.tags(record["EndpointArn"])}, [record["EndpointArn"]])

@@ -1,4 +1,5 @@
-"""An image here is a folder `<repository>/<tag>/`: our own (model_code/ and domain/), or any with `train`, `serve`, `process`."""
+"""An image is a folder `<repository>/<tag>/`: model_code/ and domain/, or the programs `train`, `serve`, `process`."""
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,8 @@ class Image:
     def is_ours(self) -> bool:
         return (self.folder / "model_code").is_dir()
 
-    def command(self, verb: str, *, entrypoint: list[str] | None = None, arguments: list[str] | None = None) -> list[str]:
+    def command(self, verb: str, *, entrypoint: list[str] | None = None,
+                arguments: list[str] | None = None) -> list[str]:
         """What `docker run IMAGE verb` would run: the given entrypoint, else the image's own, with its arguments."""
         if entrypoint:
             program = self.folder / entrypoint[0]
@@ -28,7 +30,11 @@ class Image:
         return [str(self.folder / verb), *(arguments or [])]
 
     def environment(self) -> dict[str, str]:
-        return {"PYTHONPATH": str(self.folder)} if self.is_ours else {}
+        """Where programs and modules are found; `python` of an entry point must be the image's, not the gateway's."""
+        if not self.is_ours:
+            return {}
+        path = f"{Path(self.python).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+        return {"PYTHONPATH": str(self.folder), "PATH": path}
 
 
 def find_image(uri: str, *, images: Path, python: str) -> Image:

@@ -122,6 +122,10 @@ def run_containers(engine: Engine, starts: list[Callable[[], Container]], *, lim
         stop_all(engine, containers)
 
 
+def limit_s(record: dict) -> float:
+    return record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", DEFAULT_LIMIT_S)
+
+
 def every(seconds: float, action: Callable[[], None]) -> Callable[[], None]:
     """A function that may be called as often as one likes, and acts once in so many seconds."""
     due = [time.monotonic() + seconds]

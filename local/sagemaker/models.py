@@ -1,4 +1,4 @@
-"""Models and endpoint configurations: what may be hosted and how, checked when it is said rather than when it is used."""
+"""Models and endpoint configurations: what may be hosted and how, checked when it is said, not when it is used."""
 from local.sagemaker import resources
 from local.sagemaker.engine import Engine
 from local.sagemaker.errors import invalid, not_simulated
@@ -70,7 +70,8 @@ def check_variant(engine: Engine, variant: dict, *, alone: bool) -> None:
     if "ServerlessConfig" in variant:
         check_serverless(variant, alone=alone)
     elif "InstanceType" not in variant or "InitialInstanceCount" not in variant:
-        raise invalid(f"Variant {variant['VariantName']} needs InstanceType and InitialInstanceCount, or ServerlessConfig.")
+        raise invalid(f"Variant {variant['VariantName']} needs InstanceType and InitialInstanceCount, or "
+                      "ServerlessConfig.")
 
 
 def check_serverless(variant: dict, *, alone: bool) -> None:

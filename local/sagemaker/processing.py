@@ -34,8 +34,8 @@ def check(engine: Engine, request: dict) -> None:
         check_input(item)
     for item in outputs(request):
         if "S3Output" not in item or item.get("AppManaged"):
-            raise not_simulated(f"Processing output {item['OutputName']} without S3Output or managed by the application",
-                                "Use S3Output.")
+            raise not_simulated(f"Processing output {item['OutputName']} without S3Output or managed by the "
+                                "application", "Use S3Output.")
         check_folder(item["OutputName"], item["S3Output"].get("LocalPath"))
     engine.image(request["AppSpecification"]["ImageUri"])
     engine.check_role(request["RoleArn"])
@@ -82,9 +82,10 @@ def process(engine: Engine, record: dict, folders: list[Path], hosts: list[str],
             for host in hosts]
     continuous, at_end = (mirrors(s3, record, folders, mode) for mode in ("Continuous", "EndOfJob"))
     try:
+        starts = [container_start(engine, record, folder, stream)
+                  for folder, stream in zip(folders, logs, strict=True)]
         ended = jobs.run_containers(
-            engine, [container_start(engine, record, folder, stream) for folder, stream in zip(folders, logs, strict=True)],
-            limit_s=record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", jobs.DEFAULT_LIMIT_S), stop=stop,
+            engine, starts, limit_s=jobs.limit_s(record), stop=stop,
             meanwhile=jobs.every(CONTINUOUS_EVERY_S, lambda: send(continuous)))
     finally:
         for stream in logs:
@@ -100,7 +101,8 @@ def process(engine: Engine, record: dict, folders: list[Path], hosts: list[str],
 def container_start(engine: Engine, record: dict, folder: Path, stream: LogStream):
     app = record["AppSpecification"]
     image = engine.image(app["ImageUri"])
-    command = image.command("process", entrypoint=app.get("ContainerEntrypoint"), arguments=app.get("ContainerArguments"))
+    command = image.command("process", entrypoint=app.get("ContainerEntrypoint"),
+                            arguments=app.get("ContainerArguments"))
     isolated = record.get("NetworkConfig", {}).get("EnableNetworkIsolation")
     aws = {} if isolated else engine.aws_environment(record["RoleArn"], record["ProcessingJobName"])
     environment = {**aws, **image.environment(), "PROCESSING_JOB_NAME": record["ProcessingJobName"],

@@ -43,7 +43,8 @@ def invoke(engine: Engine, name: str, headers: dict, body: bytes) -> tuple[dict,
 def choose(record: dict, fleet: dict[str, Variant], target: str | None) -> Variant:
     if target:
         if target not in fleet:
-            raise SageMakerError("ValidationError", f"Variant {target} not found for endpoint {record['EndpointName']}.")
+            raise SageMakerError("ValidationError", f"Variant {target} not found for endpoint "
+                                 f"{record['EndpointName']}.")
         return fleet[target]
     names = [shown["VariantName"] for shown in record["ProductionVariants"]]
     weights = [shown["CurrentWeight"] for shown in record["ProductionVariants"]]
@@ -81,11 +82,12 @@ def exchange(engine: Engine, name: str, variant: Variant, headers: dict, body: b
     except TimeoutError:
         raise model_error(
             engine, name, variant.name, 0, f"Your invocation timed out while waiting for a response from container "
-            f"{variant.name}. Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, and "
-            "try again.") from None
+            f"{variant.name}. Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, "
+            "and try again.") from None
     except (OSError, http.client.HTTPException) as error:
         repair_if_dead(engine, name, variant, server)
-        raise model_error(engine, name, variant.name, 0, f"The connection to the container was lost: {error}") from error
+        lost = f"The connection to the container was lost: {error}"
+        raise model_error(engine, name, variant.name, 0, lost) from error
 
 
 def repair_if_dead(engine: Engine, name: str, variant: Variant, server: Server) -> None:

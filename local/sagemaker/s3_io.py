@@ -1,4 +1,4 @@
-"""Objects between S3 and a container's folders: prefixes and manifests down, files and archives up, several at a time."""
+"""Objects between S3 and a container's folders: prefixes and manifests down, files and archives up, many at a time."""
 import json
 import re
 import shutil
@@ -15,9 +15,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from local.sagemaker.errors import JobFailed
 
 CONCURRENT_OBJECTS = 8
+COPY_BYTES = 2**20
 CLIENT_CONFIG = Config(max_pool_connections=CONCURRENT_OBJECTS * 2, retries={"max_attempts": 3, "mode": "standard"},
-                       s3={"addressing_style": "path"})
-ONE_OBJECT_PER_THREAD = TransferConfig(use_threads=False, multipart_threshold=64 * 2**20, multipart_chunksize=64 * 2**20)
+                       s3={"addressing_style": "path"}, request_checksum_calculation="when_required",
+                       response_checksum_validation="when_required")
+PART_BYTES = 64 * 2**20
+ONE_OBJECT_PER_THREAD = TransferConfig(use_threads=False, multipart_threshold=PART_BYTES,
+                                       multipart_chunksize=PART_BYTES)
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,9 @@ class Shard:
 
     index: int = 0
     count: int = 1
+
+
+WHOLE = Shard()
 
 
 def parse_uri(uri: str) -> tuple[str, str]:
@@ -69,7 +76,7 @@ def list_manifest(client, uri: str) -> list[tuple[str, str, str]]:
     return [(from_bucket, folder + name, name) for name in names]
 
 
-def download(client, uri: str, into: Path, *, kind: str = "S3Prefix", shard: Shard = Shard(), role_arn: str = "") -> int:
+def download(client, uri: str, into: Path, *, kind: str = "S3Prefix", shard: Shard = WHOLE, role_arn: str = "") -> int:
     """Bring an input's objects into a folder; the number of objects of this shard."""
     into.mkdir(parents=True, exist_ok=True)
     try:
@@ -102,7 +109,9 @@ def fetch(client, bucket: str, key: str, below: str, into: Path) -> None:
     if not target.resolve().is_relative_to(into.resolve()):
         raise JobFailed(f"ClientError: s3://{bucket}/{key} would be written outside its folder.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    client.download_file(bucket, key, str(target), Config=ONE_OBJECT_PER_THREAD)
+    body = client.get_object(Bucket=bucket, Key=key)["Body"]      # download_file would ask for the size first
+    with open(target, "wb") as file:
+        shutil.copyfileobj(body, file, COPY_BYTES)
 
 
 def upload(client, folder: Path, uri: str, *, only=None) -> int:
@@ -160,7 +169,7 @@ def download_archive(client, uri: str, into: Path) -> None:
     archive = into.parent / "download.tar.gz"
     into.mkdir(parents=True, exist_ok=True)
     try:
-        client.download_file(bucket, key, str(archive))
+        fetch(client, bucket, key, archive.name, archive.parent)
         with tarfile.open(archive) as tar:
             tar.extractall(into, filter="data")
     except (ClientError, BotoCoreError) as error:

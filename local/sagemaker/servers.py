@@ -82,8 +82,8 @@ def wait_healthy(server: Server, timeout_s: float, cancelled) -> None:
         if ping(server.port):
             return
         time.sleep(0.05)
-    raise JobFailed(f"The container did not pass the ping health check within {timeout_s:.0f} s. Please check the logs: "
-                    f"{' | '.join(server.container.tail)[-600:]}")
+    raise JobFailed(f"The container did not pass the ping health check within {timeout_s:.0f} s. Please check the "
+                    f"logs: {' | '.join(server.container.tail)[-600:]}")
 
 
 def ping(port: int) -> bool:

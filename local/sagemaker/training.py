@@ -1,4 +1,4 @@
-"""Training jobs: channels in, `train` on every instance, model and output archives back, under the container contract."""
+"""Training jobs: channels in, `train` on every instance, model and output archives back."""
 import re
 import shutil
 import threading
@@ -106,7 +106,8 @@ def train(engine: Engine, record: dict, folders: list[Path], hosts: list[str], s
               for folder, host, stream in zip(folders, hosts, logs, strict=True)]
     stopped = None
     try:
-        ended = jobs.run_containers(engine, starts, limit_s=limit_s(record), stop=stop, meanwhile=jobs.every(CHECKPOINTS_EVERY_S, lambda: send(checkpoints)))
+        ended = jobs.run_containers(engine, starts, limit_s=jobs.limit_s(record), stop=stop,
+                                    meanwhile=jobs.every(CHECKPOINTS_EVERY_S, lambda: send(checkpoints)))
         failed = [container for container, code in ended if code]
     except Stopped as asked:
         stopped, failed = asked, []
@@ -200,10 +201,6 @@ def start_checkpoints(s3, record: dict, folders: list[Path]) -> list[Mirror]:
     for mirror in mirrors:
         mirror.skip_present()
     return mirrors
-
-
-def limit_s(record: dict) -> float:
-    return record.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", jobs.DEFAULT_LIMIT_S)
 
 
 def output_folder(record: dict) -> str:

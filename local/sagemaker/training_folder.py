@@ -1,4 +1,4 @@
-"""What a training container finds at /opt/ml and in its environment: the layout and the files that SageMaker documents."""
+"""What a training container finds at /opt/ml and in its environment: the layout and files that SageMaker documents."""
 import json
 import os
 from pathlib import Path
@@ -16,15 +16,19 @@ def prepare(work: Path, record: dict, host: str, hosts: list[str]) -> Path:
         (folder / part).mkdir(parents=True)
     config = folder / "input/config"
     write_json(config / "hyperparameters.json", record.get("HyperParameters", {}))
-    write_json(config / "inputdataconfig.json", {
-        channel["ChannelName"]: {
-            "TrainingInputMode": channel.get("InputMode", record["AlgorithmSpecification"].get("TrainingInputMode", "File")),
-            "S3DistributionType": channel["DataSource"]["S3DataSource"].get("S3DataDistributionType", "FullyReplicated"),
-            "RecordWrapperType": channel.get("RecordWrapperType", "None"),
-            **({"ContentType": channel["ContentType"]} if "ContentType" in channel else {})}
-        for channel in record.get("InputDataConfig", [])})
+    mode = record["AlgorithmSpecification"].get("TrainingInputMode", "File")
+    write_json(config / "inputdataconfig.json", {channel["ChannelName"]: channel_config(channel, mode)
+                                                 for channel in record.get("InputDataConfig", [])})
     write_json(config / "resourceconfig.json", resource_config(record, host, hosts))
     return folder
+
+
+def channel_config(channel: dict, mode: str) -> dict:
+    source = channel["DataSource"]["S3DataSource"]
+    config = {"TrainingInputMode": channel.get("InputMode", mode),
+              "S3DistributionType": source.get("S3DataDistributionType", "FullyReplicated"),
+              "RecordWrapperType": channel.get("RecordWrapperType", "None")}
+    return {**config, "ContentType": channel["ContentType"]} if "ContentType" in channel else config
 
 
 def resource_config(record: dict, host: str, hosts: list[str]) -> dict:

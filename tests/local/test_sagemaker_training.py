@@ -86,15 +86,18 @@ def test_output_data_is_uploaded_beside_the_model(s3, trained):
 
 
 def test_output_lines_reach_cloudwatch_logs_and_metrics_cloudwatch(gateway, trained):
-    logs = gateway.client("logs")
-    [stream] = logs.describe_log_streams(logGroupName="/aws/sagemaker/TrainingJobs",
-                                         logStreamNamePrefix="contract/algo-1-")["logStreams"]
-    events = logs.get_log_events(logGroupName="/aws/sagemaker/TrainingJobs", logStreamName=stream["logStreamName"])["events"]
-    assert [event["message"] for event in events] == ["host=algo-1 files=5 validation:accuracy=0.5;",
-                                                      "validation:accuracy=0.75;"]
+    assert logged(gateway, "contract") == ["host=algo-1 files=5 validation:accuracy=0.5;", "validation:accuracy=0.75;"]
     [metric] = gateway.client("cloudwatch").list_metrics(Namespace="/aws/sagemaker/TrainingJobs", Dimensions=[
         {"Name": "TrainingJobName", "Value": "contract"}])["Metrics"]
     assert metric["MetricName"] == "validation:accuracy"
+
+
+def logged(gateway, name: str) -> list[str]:
+    """The lines of a job's first instance so far."""
+    logs, group = gateway.client("logs"), "/aws/sagemaker/TrainingJobs"
+    streams = logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=f"{name}/algo-1-")["logStreams"]
+    return [event["message"] for stream in streams for event in logs.get_log_events(
+        logGroupName=group, logStreamName=stream["logStreamName"])["events"]]
 
 
 def test_tags_given_at_creation_are_listed_changed_and_removed(sagemaker, trained):
@@ -163,20 +166,13 @@ def test_a_job_acts_as_its_role_and_fails_without_its_rights(gateway, sagemaker)
     assert done["TrainingJobStatus"] == "Failed" and "AccessDenied" in done["FailureReason"]
 
 
-def test_a_stopped_job_is_asked_to_end_and_what_it_saved_is_kept(sagemaker, s3, role):
+def test_a_stopped_job_is_asked_to_end_and_what_it_saved_is_kept(gateway, sagemaker, s3, role):
     sagemaker.create_training_job(**job("stopped", role, parameters={"sleep_s": 60}))
-    wait_until(lambda: sagemaker.describe_training_job(TrainingJobName="stopped")["SecondaryStatus"] == "Training")
-    wait_for_output(sagemaker)
+    wait_until(lambda: logged(gateway, "stopped"), what="its first line in the log, while it runs")
     sagemaker.stop_training_job(TrainingJobName="stopped")
     done = finish(sagemaker, "stopped")
     assert (done["TrainingJobStatus"], done["SecondaryStatus"]) == ("Stopped", "Stopped")
     assert model_of(s3, done) == {"stopped": "SIGTERM"}
-
-
-def wait_for_output(sagemaker):
-    """Until the script has had the time to set its SIGTERM handler."""
-    import time
-    time.sleep(0.5)
 
 
 def test_a_job_over_its_time_is_stopped(sagemaker, role):
