@@ -1,0 +1,124 @@
+"""Each function as the runtime starts it: its own process, the zip and botocore on the path, and nothing else of this machine."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lambdas import stage
+
+ROOT = Path(__file__).parents[2]
+FUNCTIONS = {
+    "predict": ("PREDICTIONS_TABLE", "ROUTING_TABLE"),
+    "outcomes": ("PREDICTIONS_TABLE", "OUTCOMES_TABLE"),
+    "select_window": ("LAKE", "RUNS_TABLE", "ROUTING_TABLE", "ENDPOINT_PREFIX"),
+    "judge": ("LAKE", "ROUTING_TABLE"),
+    "smoke_test": ("LAKE",),
+    "promote": ("ROUTING_TABLE",),
+    "retire": ("ROUTING_TABLE", "ENDPOINT_PREFIX"),
+    "preprocess": ("LAKE", "RUNS_TABLE", "ROUTING_TABLE"),
+    "write_results": ("PREDICTIONS_TABLE",),
+    "close_batch": ("LAKE", "RUNS_TABLE"),
+    "remove_endpoints": ("ENDPOINT_PREFIX",),
+}
+# Imports every function in turn, each in a fork of one process that has loaded what all of them load.
+START_EACH = """
+import json, os, sys
+import lambdas.clients, lambdas.settings
+results = {}
+for verb, environment in json.load(sys.stdin):
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.environ.update(environment)
+        try:
+            __import__("lambdas." + verb)
+            said = "started"
+        except BaseException as error:
+            said = f"{type(error).__name__} {error}"
+        heavy = sorted({"boto3", "numpy", "pandas", "pyarrow", "aws_cdk"} & set(sys.modules))
+        os.write(writer, json.dumps([said, heavy]).encode())
+        os._exit(0)
+    os.close(writer)
+    results["-".join([verb, *environment])] = json.loads(os.fdopen(reader, "rb").read())
+json.dump(results, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory) -> dict:
+    """{function and its environment: (what became of it, heavy packages it loaded)}."""
+    everything = [(verb, {name: "x" for name in names}) for verb, names in FUNCTIONS.items()]
+    without_one = [
+        (verb, {name: "x" for name in names if name != left_out}) for verb, names in FUNCTIONS.items() for left_out in names
+    ]
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LAMBDA_TASK_ROOT": os.environ["LAMBDA_TASK_ROOT"]}
+    run = subprocess.run(
+        [sys.executable, "-c", START_EACH], input=json.dumps(everything + without_one), env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("verb", FUNCTIONS)
+def test_a_function_starts_with_just_the_environment_it_needs_and_loads_nothing_heavy(started, verb):
+    assert started["-".join([verb, *FUNCTIONS[verb]])] == ["started", []]
+
+
+@pytest.mark.parametrize(("verb", "missing"), [(verb, name) for verb, names in FUNCTIONS.items() for name in names])
+def test_a_missing_setting_fails_the_start_and_not_a_customer(started, verb, missing):
+    given = "-".join([verb, *(name for name in FUNCTIONS[verb] if name != missing)])
+    assert started[given][0] == f"KeyError '{missing}'"
+
+
+def test_every_function_of_the_folder_is_looked_at():
+    found = {file.stem for file in (ROOT / "lambdas").glob("*.py") if "\ndef handler(" in file.read_text()}
+    assert found == set(FUNCTIONS)
+
+
+ANOTHER_CONTRACT = {
+    "name": "iris",
+    "task": "multiclass",
+    "key": [],
+    "target": {"column": "kind", "prior": {"0": 0.2, "1": 0.5, "2": 0.3}, "positive": True},
+    "columns": [{"name": "petal length", "type": "float"}, {"name": "kind", "type": "integer"}],
+}
+ANSWER_THREE = """
+import json, sys
+from datetime import UTC, datetime
+from lambdas.predict import predict
+from lambdas.scoring import scores_of
+from lambdas.settings import CONTRACT
+class Answered:
+    def save(self, records): pass
+routing = {"routes": [{"release": "r-1", "endpoint": "e", "role": "champion", "weight": 100}]}
+body = b'{"predictions": [[0.1, 0.2, 0.7], [0.5, 0.6], {"error": "?"}], "classes": [0, 1, 2]}'
+answers, _ = predict([{"petal length": n} for n in (1.5, 2, 3)], key=None, now=datetime(2013, 4, 1, tzinfo=UTC), route=lambda: routing,
+                     ask=lambda calls: [scores_of(body, 3, contract=CONTRACT)], answered=Answered())
+json.dump(answers, sys.stdout)
+"""
+
+
+def test_the_same_code_serves_a_project_of_three_classes_without_key_or_event_time(tmp_path):
+    settings = json.loads(Path(os.environ["LAMBDA_TASK_ROOT"], "settings.json").read_text())
+    (tmp_path / "settings.json").write_text(json.dumps({**settings, "contract": ANOTHER_CONTRACT}))
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "LAMBDA_TASK_ROOT": str(tmp_path),
+        "PREDICTIONS_TABLE": stage.PREDICTIONS,
+        "ROUTING_TABLE": stage.ROUTING,
+    }
+    run = subprocess.run([sys.executable, "-c", ANSWER_THREE], env=environment, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0, run.stderr
+    answers = json.loads(run.stdout)
+    prior = {"prediction": 1, "probability": 0.5, "probabilities": {"0": 0.2, "1": 0.5, "2": 0.3}}
+    assert [{name: one[name] for name in ("prediction", "probability", "probabilities", "source", "event_time")} for one in answers] == [
+        {"prediction": 2, "probability": 0.7, "probabilities": {"0": 0.1, "1": 0.2, "2": 0.7}, "source": "model", "event_time": None},
+        {**prior, "source": "fallback", "event_time": None},
+        {**prior, "source": "fallback", "event_time": None},
+    ]
+    assert len({one["entity_id"] for one in answers}) == 3
+    assert all(len(one["entity_id"]) == 32 for one in answers)
