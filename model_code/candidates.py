@@ -16,15 +16,15 @@ MOST_CATEGORIES = 250  # histogram gradient boosting holds a category in a byte
 RAREST = 20  # rows; a rarer category is treated like one never seen
 
 
-def prior(contract: Contract, seed: int, **parameters):
+def prior(contract: Contract, used: list[int], seed: int, **parameters):
     """Answers every row alike; what any model has to beat."""
     return DummyRegressor(**parameters) if contract.task == "regression" else DummyClassifier(strategy="prior", **parameters)
 
 
-def logistic_regression(contract: Contract, seed: int, **parameters):
+def logistic_regression(contract: Contract, used: list[int], seed: int, **parameters):
     """The linear model of the task: for a regression it is ridge regression."""
-    numbers, categories = places(contract, "number", "boolean"), places(contract, "category")
-    fill = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    numbers, categories = places(contract, used, "number", "boolean"), places(contract, used, "category")
+    fill = SimpleImputer(strategy="median", add_indicator=True)
     one_hot = OneHotEncoder(min_frequency=RAREST, handle_unknown="infrequent_if_exist", sparse_output=False)
     encode = ColumnTransformer(
         [("numbers", make_pipeline(fill, StandardScaler()), numbers), ("categories", one_hot, categories)], sparse_threshold=0
@@ -37,9 +37,9 @@ def logistic_regression(contract: Contract, seed: int, **parameters):
 BOOSTING = {"learning_rate": 0.05, "max_iter": 200, "max_leaf_nodes": 8, "min_samples_leaf": 20, "l2_regularization": 5.0}
 
 
-def gradient_boosting(contract: Contract, seed: int, **parameters):
+def gradient_boosting(contract: Contract, used: list[int], seed: int, **parameters):
     """Histogram gradient boosting; categories and missing values are its own splits."""
-    numbers, categories = places(contract, "number", "boolean"), places(contract, "category")
+    numbers, categories = places(contract, used, "number", "boolean"), places(contract, used, "category")
     ordinal = OrdinalEncoder(
         handle_unknown="use_encoded_value",
         unknown_value=float("nan"),
@@ -57,15 +57,16 @@ def gradient_boosting(contract: Contract, seed: int, **parameters):
 CANDIDATES = {"prior": prior, "logistic_regression": logistic_regression, "gradient_boosting": gradient_boosting}
 
 
-def build(candidate: str, contract: Contract, *, parameters: dict, seed: int):
-    """An estimator that is still to be fitted. `parameters` go to the model itself, over the recipe's own."""
+def build(candidate: str, contract: Contract, *, used: list[int], parameters: dict, seed: int):
+    """An estimator that is still to be fitted. `used` are the places of the features that it may look at; `parameters` go to
+    the model itself, over the recipe's own."""
     if candidate not in CANDIDATES:
         raise JobRefused(f"candidate {candidate!r} is not known; candidates: {', '.join(CANDIDATES)}")
     try:
-        return CANDIDATES[candidate](contract, seed, **parameters)
+        return CANDIDATES[candidate](contract, used, seed, **parameters)
     except TypeError as error:
         raise JobRefused(f"training.parameters.{candidate} = {parameters!r}: {error}") from None
 
 
-def places(contract: Contract, *kinds: str) -> list[int]:
-    return [place for place, column in enumerate(model_columns(contract)) if column["kind"] in kinds]
+def places(contract: Contract, used: list[int], *kinds: str) -> list[int]:
+    return [place for place, column in enumerate(model_columns(contract)) if column["kind"] in kinds and place in used]

@@ -61,13 +61,22 @@ def fit(candidate: str, contract: Contract, table: pa.Table, *, parameters: dict
     refuse_one_class(contract, labels)
     features = matrix(contract, table)
     with threadpool_limits(limits=1):
-        estimator = build(candidate, contract, parameters=parameters, seed=seed)
         cut = calibration_cut(candidate, contract, labels)
+        used = with_values(contract, features[:cut])
+        estimator = build(candidate, contract, used=used, parameters=parameters, seed=seed)
         fit_or_refuse(candidate, estimator, features[:cut], labels[:cut])
         if cut == len(labels):
             return Fitted(estimator, cut, None)
         calibrated = CalibratedClassifierCV(FrozenEstimator(estimator), method="sigmoid").fit(features[cut:], labels[cut:])
     return Fitted(calibrated, cut, {"method": "sigmoid", "rows": len(labels) - cut})
+
+
+def with_values(contract: Contract, features: np.ndarray) -> list[int]:
+    """The places of the features that any row has a value of; nothing can be learnt from the others."""
+    used = [place for place in range(features.shape[1]) if not all(value is None or value != value for value in features[:, place])]
+    if not used:
+        raise JobRefused(f"every feature of the contract {contract.name!r} is empty in all {len(features):,} rows of the training window")
+    return used
 
 
 def fit_or_refuse(candidate: str, estimator, features: np.ndarray, labels: np.ndarray) -> None:

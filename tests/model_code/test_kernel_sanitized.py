@@ -1,0 +1,101 @@
+"""The kernel built with address and undefined-behaviour checks, over the tests' own bodies, batches and broken plans."""
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model_code.kernel.build import compiler
+from model_code.plan import compile_plan
+from model_code.plan.format import HEADER
+from tests.model_code.pipelines import COLUMNS, FITTED, hostile_rows
+from tests.model_code.test_kernel import batch_of, body_of, csv_of
+from tests.model_code.test_kernel_bodies import VALID
+from tests.model_code.test_plan_file import rehashed
+
+ROOT = Path(__file__).parents[2]
+PLANS = ["logistic, three classes", "histogram, native categories", "histogram, large native trees", "forest", "isotonic, three classes", "mean"]
+
+# Runs in a process of its own: nothing in it but the kernel, the corpus and pyarrow.
+DRIVER = """
+import pickle, sys
+from model_code.kernel import _kernel
+from model_code.kernel.engine import checked_body
+from model_code.refusals import BodyRefused, PlanCorrupt
+assert "sanitized" in _kernel.__file__, _kernel.__file__
+corpus = pickle.load(open(sys.argv[1], "rb"))
+
+def tried(score, *arguments):
+    try:
+        return score(*arguments)
+    except BodyRefused:
+        return None
+
+for plan in corpus["plans"]:
+    kernel = _kernel.Kernel(checked_body(plan), ("unread",))
+    for body in corpus["bodies"]:
+        for score in (kernel.score_json, kernel.score_json_lines):
+            tried(score, body)
+        tried(kernel.reply_json, body, 0.5)
+    for body in corpus["texts"]:
+        tried(kernel.score_csv, body, 0)
+        tried(kernel.score_csv, body, 1)
+    for batch in (corpus["batch"], corpus["batch"].slice(5, 40)):
+        kernel.score_arrow(*batch.__arrow_c_array__())
+loaded = 0
+for plan in corpus["broken"]:
+    try:
+        kernel = _kernel.Kernel(checked_body(plan), ())
+    except PlanCorrupt:
+        continue
+    loaded += 1
+    for body in corpus["bodies"][:2]:
+        tried(kernel.reply_json, body, 0.5)
+print("clean", loaded)
+"""
+
+
+def broken_plans(plans):
+    """Every byte of the small ones, and every 97th of the others, made 0, 1 more and 255."""
+    for plan in plans:
+        body = plan[HEADER.size :]
+        for place in range(0, min(len(body), 6000), 1 if len(body) < 300 else 97):
+            for value in (0, (body[place] + 1) & 255, 255):
+                yield rehashed(body[:place] + bytes([value]) + body[place + 1 :])
+
+
+def broken_bodies():
+    yield from (VALID[:end] for end in range(len(VALID)))
+    for put in (b'"', b"\\", b"[", b"}", b"\\u12", b"\xe2\x82", b"1e999", b"\x00"):
+        yield from (VALID[:place] + put + VALID[place + 1 :] for place in range(0, len(VALID), 3))
+
+
+@pytest.mark.skipif(compiler() is None or not shutil.which("g++"), reason="no g++ to build it with")
+def test_the_kernel_does_nothing_undefined_on_any_body_batch_or_plan(tmp_path):
+    package = tmp_path / "sanitized" / "model_code"
+    (package / "kernel").mkdir(parents=True)
+    for name in ("__init__.py", "refusals.py", "kernel/__init__.py", "kernel/engine.py"):
+        shutil.copy(ROOT / "model_code" / name, package / name)
+    subprocess.run([sys.executable, "-m", "model_code.kernel.build", "--sanitize", "--out", package / "kernel"], check=True, cwd=ROOT)
+    plans = [compile_plan(FITTED[name], COLUMNS) for name in PLANS]
+    rows = hostile_rows(rows=270)
+    corpus = {
+        "plans": plans,
+        "bodies": [body_of(rows), body_of([]), *broken_bodies()],
+        "texts": [csv_of(rows), b'"a""b",1\n', b'"open', b"distance,night\n1,true\n", csv_of(rows)[:-9]],
+        "batch": batch_of(rows),
+        "broken": list(broken_plans(plans)),
+    }
+    (tmp_path / "corpus").write_bytes(pickle.dumps(corpus))
+    libraries = [subprocess.run(["g++", f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
+                 for name in ("libasan.so", "libstdc++.so.6")]  # fmt: skip
+    # the interpreter's own allocations outlive it by design, so leaks are not looked for
+    settings = {"LD_PRELOAD": " ".join(libraries), "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
+    run = subprocess.run([sys.executable, "-c", DRIVER, tmp_path / "corpus"], cwd=tmp_path / "sanitized", capture_output=True, text=True,
+                         env=os.environ | settings)  # fmt: skip
+    assert run.returncode == 0, run.stderr[-3000:]
+    assert run.stdout.startswith("clean ")

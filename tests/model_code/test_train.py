@@ -1,0 +1,136 @@
+"""train: from rows to an artefact that says what it is, the same bytes whenever and wherever it runs."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from domain.contract import Column, Contract, as_dict
+from model_code.__main__ import main
+from model_code.answering import prove_golden
+from model_code.artefact import open_artefact
+from tests.model_code.folders import WINDOW, training_folder, write_rows
+from tests.model_code.projects import PROJECTS
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE_PYTHON = ROOT / ".venv-image" / "bin" / "python"
+
+
+def test_an_artefact_says_what_it_is(project):
+    for candidate, folder in project.models.items():
+        artefact = open_artefact(folder)
+        manifest = artefact.manifest
+        assert set(manifest["files"]) == {"contract.json", "golden.json", "plan.bin"}
+        assert (manifest["candidate"], manifest["task"], manifest["format"]) == (candidate, project.task, "plan")
+        assert manifest["contract_hash"] == project.contract.hash
+        assert manifest["data_window"] == WINDOW
+        assert manifest["code_version"] == "abc"
+        assert manifest["classes"] == {"binary": [0, 1], "multiclass": [1, 2, 3], "regression": []}[project.task]
+        assert [column["name"] for column in manifest["columns"]] == [column.name for column in project.contract.features]
+        assert prove_golden(artefact) == len(artefact.golden["instances"])
+
+
+def test_only_rows_of_the_training_part_are_learnt_from(project):
+    rows = open_artefact(project.models["prior"]).manifest["rows"]
+    share = rows["read"] / len(project.rows)
+    assert rows["fitted"] == rows["read"]
+    assert share == pytest.approx(0.75, abs=0.04 if project.contract.event_time is None else 0.002)
+
+
+def test_boosting_is_calibrated_on_the_newest_rows_where_they_suffice(returns, parcels):
+    manifest = open_artefact(returns.models["gradient_boosting"]).manifest
+    assert manifest["calibration"] == {"method": "sigmoid", "rows": manifest["rows"]["read"] - manifest["rows"]["fitted"]}
+    assert open_artefact(returns.models["logistic_regression"]).manifest["calibration"] is None
+    assert open_artefact(parcels.models["gradient_boosting"]).manifest["calibration"] is None  # a class with too few rows
+
+
+def test_golden_rows_hold_missing_values_and_texts_never_seen(returns):
+    *_, empty, unseen = open_artefact(returns.models["gradient_boosting"]).golden["instances"]
+    assert [empty[name] for name in ("größe (cm)", "1st.order", "paid at", "always empty")] == [None] * 4
+    assert unseen["class"] == "— never seen —"
+
+
+@pytest.mark.parametrize("candidate", ["logistic_regression", "gradient_boosting"])
+def test_other_processes_hash_seeds_threads_and_files_give_the_same_artefact(candidate, returns, tmp_path):
+    """With nothing installed but what the image has."""
+    contract, rows = returns.contract, returns.rows
+    one = training_folder(tmp_path / "one", contract, rows, candidate)
+    other = training_folder(tmp_path / "other", contract, rows, candidate)
+    shutil.rmtree(other / "input/data/rows")
+    for number, part in enumerate((rows[900:], rows[:900])):
+        write_rows(other / f"input/data/rows/{number}.parquet", contract, part)
+    in_subprocess("train", one, PYTHONHASHSEED="1", OMP_NUM_THREADS="1")
+    in_subprocess("train", other, PYTHONHASHSEED="2", OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2", TZ="Asia/Tokyo")
+    trained = [{file.name: file.read_bytes() for file in base.iterdir()} for base in (one / "model", other / "model")]
+    here = {file.name: file.read_bytes() for file in returns.models[candidate].iterdir()}
+    assert trained[0] == trained[1] == here
+
+
+def in_subprocess(verb, base, **environment):
+    environment = {"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(base), **environment}
+    subprocess.run([IMAGE_PYTHON, "-m", "model_code", verb], cwd=ROOT, env=environment, check=True, capture_output=True)
+
+
+def test_rows_are_checked_again_and_a_bad_one_is_counted_not_learnt_from(run_verb, tmp_path):
+    contract, rows = PROJECTS["regression"]()
+    base = training_folder(tmp_path, contract, rows, "prior")
+    strict = json.loads((base / "input/data/contract/contract.json").read_text())
+    next(column for column in strict["columns"] if column["name"] == "m²")["minimum"] = 30
+    (base / "input/data/contract/contract.json").write_text(json.dumps(strict))
+    assert run_verb("train", base) == 0
+    counted = open_artefact(base / "model").manifest["rows"]
+    assert counted["quarantined"] == sum(row["m²"] < 30 for row in rows)
+
+
+# ---- what cannot be trained
+
+
+def failed(run_verb, base):
+    assert run_verb("train", base) == 1
+    assert not (base / "model/manifest.json").exists()
+    return (base / "output/failure").read_text()
+
+
+def test_a_target_with_one_value_is_refused(run_verb, tmp_path):
+    contract, rows = PROJECTS["binary"]()
+    base = training_folder(tmp_path, contract, [row for row in rows if row["came back?"] == "no"])
+    assert "target 'came back?' is 0 in all" in failed(run_verb, base)
+
+
+def test_a_window_without_rows_is_refused(run_verb, tmp_path):
+    contract, rows = PROJECTS["multiclass"]()
+    base = training_folder(tmp_path, contract, rows, train_start="2020-01-01", evaluate_start="2020-02-01", as_of="2020-03-01")
+    assert failed(run_verb, base).startswith("train: no row to train on: 2 files hold none in that part of 2020-01-01 to 2020-03-01")
+
+
+def test_an_unknown_candidate_or_parameter_is_refused(run_verb, tmp_path):
+    contract, rows = PROJECTS["multiclass"]()
+    assert "candidate 'magic' is not known; candidates: prior," in failed(run_verb, training_folder(tmp_path / "a", contract, rows, "magic"))
+    for text in ('{"no_such": 1}', '{"max_iter": -5}'):
+        base = training_folder(tmp_path / text[2:5], contract, rows, parameters=text)
+        assert json.loads(text).popitem()[0] in failed(run_verb, base)
+
+
+def test_rows_of_another_contract_are_refused(run_verb, tmp_path):
+    contract, rows = PROJECTS["multiclass"]()
+    base = training_folder(tmp_path, contract, rows)
+    other = Contract("parcels", "multiclass", (*contract.columns, Column("new", "float")), prior=contract.prior)
+    (base / "input/data/contract/contract.json").write_text(json.dumps(as_dict(other)))
+    assert "rows loaded under another contract: " in failed(run_verb, base)
+    assert "has no column 'new'" in (base / "output/failure").read_text()
+
+
+def test_missing_settings_are_refused(run_verb, tmp_path):
+    contract, rows = PROJECTS["multiclass"]()
+    base = training_folder(tmp_path, contract, rows)
+    (base / "input/data/contract/config.json").unlink()
+    assert "config.json is not there; the job needs contract.json, config.json and run.json" in failed(run_verb, base)
+
+
+@pytest.mark.parametrize("arguments", [[], ["dance"], ["train", "serve"]])
+def test_asked_wrongly_it_says_how(arguments, capsys):
+    assert main(arguments) == 2
+    assert "usage: python -m model_code train|evaluate|serve|score" in capsys.readouterr().err
