@@ -19,7 +19,7 @@ def synthesise(folder: Path, stage: str, *, root: Path = ROOT) -> Path:
     out = Path(tempfile.mkdtemp(prefix="fairway-templates-"))
     atexit.register(shutil.rmtree, out, ignore_errors=True)
     context = {**cdk_context(root), "stage": stage, "project": str(folder.absolute()), "aws:cdk:enable-path-metadata": True}
-    environment = {**os.environ, "CDK_OUTDIR": str(out), "CDK_CONTEXT_JSON": json.dumps(context)}
+    environment = {**os.environ, "CDK_OUTDIR": str(out), "CDK_CONTEXT_JSON": json.dumps(context), "CDK_VALIDATION": "false"}
     ran = subprocess.run([sys.executable, "app.py"], cwd=root, env=environment, capture_output=True, text=True)
     if ran.returncode:
         said = (ran.stderr.strip() or ran.stdout.strip() or "nothing").splitlines()[-1]
