@@ -8,6 +8,7 @@ import functools
 from pathlib import Path
 
 from domain.cost import api, compute, data, network, storage, watching, workflow
+from domain.cost.allowances import with_allowances
 from domain.cost.lines import FLOWS
 from domain.cost.prices import OLD_AFTER_DAYS, STALE_AFTER_DAYS, Prices, age_days
 from domain.cost.template import Resource, verb_of
@@ -70,6 +71,8 @@ def project(resources: list[Resource], usage: Month, prices: Prices, *, today: s
             known, unknown = lines_of(resource, usage, prices)
             lines += known
             unpriced += [{"resource": resource.name, "type": resource.type, "why": why} for why in unknown]
+    if usage.usage.free_tier:
+        lines = with_allowances(lines, usage.config.target.region)
     return {
         "stage": usage.config.stage,
         **totals(lines, usage),

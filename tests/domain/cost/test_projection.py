@@ -227,6 +227,19 @@ def test_a_machine_that_cannot_do_the_work_is_refused():
         projected(train, machine("sagemaker:createTrainingJob.sync"))
 
 
+def test_allowances_count_only_where_asked_for_and_once_for_all_that_share_them():
+    asked = {**requests(3 * MILLION), "outcomes_percent": 0.0, "predict_ms": 100.0, "metrics": 16, "batch_runs": 0.0}
+    stack = [function("predict"), function("predict", Architectures=["x86_64"])]
+    paid, allowed = (projected(month({**asked, "free_tier": free}), *stack) for free in (False, True))
+    assert paid["monthly_usd"] == pytest.approx(300_000 * (0.0000133334 + 0.0000166667) + 6 * MILLION * 0.0000002 + 32 * 0.30)
+    # 600,000 GB-s less 400,000, 6 million requests less one, 32 metrics less ten: in equal parts from both functions
+    assert allowed["monthly_usd"] == pytest.approx(
+        300_000 * (0.0000133334 + 0.0000166667) / 3 + 5 * MILLION * 0.0000002 + 22 * 0.30
+    )
+    little = projected(month({**asked, **requests(100), "metrics": 1, "free_tier": True}), *stack)
+    assert (little["monthly_usd"], little["lines"][0]["quantity"]) == (0, pytest.approx(100))
+
+
 # ---- what holds for every usage
 
 STACK = [
