@@ -14,7 +14,8 @@ CONNECTIONS = 16  # at most this many threads share a client
 
 @functools.cache
 def dynamodb():
-    return build("dynamodb", tries=4, connect_s=1, read_s=3)
+    # Items are made by domain/records.py and checked by DynamoDB: checking them here too is most of a write's CPU.
+    return build("dynamodb", tries=4, connect_s=1, read_s=3, parameter_validation=False)
 
 
 @functools.cache
@@ -33,7 +34,7 @@ def sagemaker_runtime(limit_s: float):
     return build("sagemaker-runtime", tries=1, connect_s=limit_s, read_s=limit_s)
 
 
-def build(service: str, *, tries: int, connect_s: float, read_s: float):
+def build(service: str, *, tries: int, connect_s: float, read_s: float, **more):
     return SESSION.create_client(
         service,
         config=Config(
@@ -42,5 +43,6 @@ def build(service: str, *, tries: int, connect_s: float, read_s: float):
             retries={"mode": "standard", "total_max_attempts": tries},
             max_pool_connections=CONNECTIONS,
             tcp_keepalive=True,
+            **more,
         ),
     )
