@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from domain.config import Config, read_config
@@ -12,7 +12,7 @@ from domain.cost.instances import InstanceError
 from domain.cost.prices import OLD_AFTER_DAYS, STALE_AFTER_DAYS, PriceError, Prices, read_prices
 from domain.cost.projection import lifecycle_saving_usd, project
 from domain.cost.template import read_templates
-from domain.cost.usage import Month, month_of, read_usage
+from domain.cost.usage import Month, month_of, read_usage, with_usage
 from domain.cost.worth import WorthError
 from fairway import cost_tables as tables
 from fairway.done import Done
@@ -29,6 +29,7 @@ def cost(
     stage: str,
     *,
     usage: Path | None = None,
+    measured_days: int | None = None,
     compare: str | None = None,
     hosts: bool = False,
     decisions: Path | None = None,
@@ -39,8 +40,15 @@ def cost(
     synth: Callable[[Path, str], Path] = synthesise,
     progress,
 ) -> Done:
-    """The projection; `compare` is a git reference or a file that `--json` wrote, `decisions` a file of right and wrong ones."""
+    """The projection.
+
+    `measured_days` takes the usage, and the decisions, from what the stage measured; `compare` is a git reference or a file
+    that `--json` wrote; `decisions` is a file of right and wrong ones; `export` is written for AWS's own calculator.
+    """
     config = read_config(folder, stage)
+    counts = None
+    if measured_days:
+        config, counts = of_the_stage(config, folder, stage, measured_days, progress)
     config = read_usage(config, usage) if usage else config
     month, prices = month_of(config), read_table(folder, config)
     today = today or date.today().isoformat()
@@ -52,8 +60,8 @@ def cost(
         found["difference"] = difference.difference(before(compare, folder, month, prices, today), found)
     if hosts:
         found["hosting"] = hosting.compare(month, measured(month), prices)
-    if decisions:
-        found["worth"] = worth_of(config, decisions, found)
+    if decisions or (counts and any(counts.values())):
+        found["worth"] = worth_of(config, decisions, counts, found)
     if export:
         account = config.target.account or NO_ACCOUNT
         export.write_text(json.dumps(usage_lines(found["lines"], account=account), indent=1), encoding="utf-8")
@@ -99,9 +107,20 @@ def measured(month: Month) -> hosting.Measured:
     )
 
 
-def worth_of(config: Config, decisions: Path, found: dict) -> dict:
+def of_the_stage(config: Config, folder: Path, stage: str, days: int, progress) -> tuple[Config, dict | None]:
+    """What the deployed stage measured: its usage, and for a binary task its right and wrong decisions."""
+    from fairway.aws import connect
+    from fairway.measured_usage import decisions, measured_usage
+
+    progress(f"Reading what {stage} measured in {days} days")
+    deployed = connect(folder, stage)
+    told = measured_usage(deployed, days=days, now=datetime.now(UTC))
+    return with_usage(config, told, f"measured in {stage}"), decisions(deployed) if config.project.task == "binary" else None
+
+
+def worth_of(config: Config, decisions: Path | None, counts: dict | None, found: dict) -> dict:
     try:
-        counts = json.loads(decisions.read_text(encoding="utf-8"))
+        counts = json.loads(decisions.read_text(encoding="utf-8")) if decisions else counts
         return worth.judge(config.business, counts, predictions=found["predictions"], cost=found)
     except (ValueError, AttributeError) as error:
         shape = json.dumps(dict.fromkeys(worth.CELLS, 0))
