@@ -29,6 +29,8 @@ def row(spec) -> str:
 def default(spec) -> str:
     if spec.default_factory is not dataclasses.MISSING:
         return f"`{spec.default_factory()}`"
+    if spec.default is None:
+        return "left out"
     return "must be given" if spec.default is dataclasses.MISSING else f"`{spec.default!r}`".replace("'", '"')
 
 
