@@ -76,7 +76,7 @@ class History:
             name = event.get("stateEnteredEventDetails", {}).get("name")
             if name:
                 self.current = name
-            if name and name not in self.told:
+            if name and name not in self.told and event["type"] != "ChoiceStateEntered":  # a choice takes no time
                 self.told.add(name)
                 yield name
 

@@ -97,7 +97,7 @@ def deploy(stage: Stage, item: dict) -> str:
     """ARN of the deployment of the release: a new one, or the one that is still on its way to its first promotion."""
     states, machine = stage.client("stepfunctions"), stage.addresses["release"]
     package = model_package(stage, item["release"])
-    if item["state"] == "approved":
+    if item["state"] in ("approved", "deploying"):
         for going in executions.running(states, machine):
             if going["input"].get("model_package_arn") == package:
                 return going["arn"]

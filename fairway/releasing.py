@@ -17,13 +17,22 @@ def wait_until_champion(stage: Stage, release: str, *, execution: str | None = N
     """
     progress(f"Releasing {release}")
     try:
-        arn = execution or deployment_of(stage, release)
-        # The deployment itself goes on after that: it waits to retire the champion before.
-        executions.follow(stage, arn, progress=progress, until=lambda: is_champion(stage, release))
+        while not is_champion(stage, release):
+            arn = execution or deployment_of(stage, release)
+            # The deployment itself goes on after that: it waits to retire the champion before.
+            executions.follow(stage, arn, progress=progress, until=lambda: is_champion(stage, release))
+            if not is_champion(stage, release):
+                raise_unless_deploying(stage, release)
+                time.sleep(executions.poll_s(stage))
     except KeyboardInterrupt:
         raise Interrupted(f"stopped watching; the deployment of {release} goes on; `fairway status` shows when it answers") from None
-    if not is_champion(stage, release):
-        raise Failed("not_released", f"the deployment of {release} ended, but another release is champion; `fairway status` shows which")
+
+
+def raise_unless_deploying(stage: Stage, release: str) -> None:
+    """A deployment ends at once where another one is at the same release already: AWS sends some events twice."""
+    state = (records.release(stage, release) or {}).get("state")
+    if state != "deploying":
+        raise Failed("not_released", f"the deployment of {release} ended with the release {state}; `fairway status` shows who answers")
 
 
 def is_champion(stage: Stage, release: str) -> bool:
