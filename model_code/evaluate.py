@@ -13,8 +13,8 @@ from domain.config import Config
 from domain.contract import Contract
 from model_code import metrics, paths
 from model_code.answering import prove_golden, respond
-from model_code.artefact import GOLDEN, Artefact, ArtefactRefused, open_artefact, unpack
-from model_code.features import model_batch, target
+from model_code.artefact import GOLDEN, Artefact, open_artefact, unpack
+from model_code.features import model_batch, target, unfed
 from model_code.identity import row_values
 from model_code.settings import JobRefused, read_settings
 from model_code.window import read_window
@@ -92,9 +92,9 @@ def champion(contract: Contract, config: Config, run: dict, table: pa.Table, act
     if not files:
         return None
     artefact = open_model(files[0], scratch / "champion of today")
-    missing = [column.name for column in artefact.contract.features if column not in contract.features]
+    missing = unfed(artefact.contract, contract)
     if missing:
-        print(f"champion {run.get('champion')} is not compared: the contract has changed its features {', '.join(missing)}")
+        print(f"champion {run.get('champion')} is not compared: the contract has changed {', '.join(missing)}")
         return None
     return {
         "release": run.get("champion"),
@@ -107,8 +107,6 @@ def champion(contract: Contract, config: Config, run: dict, table: pa.Table, act
 
 
 def measured(artefact: Artefact, contract: Contract, config: Config, table: pa.Table, actual: np.ndarray) -> dict:
-    if artefact.contract.task != contract.task:
-        raise ArtefactRefused(f"the artefact answers a {artefact.contract.task} task, the contract asks for {contract.task}")
     classes = artefact.manifest["classes"]
     scores = artefact.scorer.score_batch(model_batch(artefact.contract, table))
     scores = scores if contract.task == "multiclass" else scores[:, -1]

@@ -21,9 +21,11 @@ def kind_of(column: Column) -> str:
     return "boolean" if column.type == "boolean" else "number"
 
 
-def model_row(contract: Contract, row: dict) -> dict:
-    """A clean row as the model takes it."""
-    return {column.name: model_value(column, row.get(column.name)) for column in contract.features}
+def unfed(model: Contract, contract: Contract) -> list[str]:
+    """What a model trained under one contract misses in rows of another: its task, or features of the same name and type."""
+    task = ["the task"] if model.task != contract.task else []
+    given = {column.name: (column.type, kind_of(column)) for column in contract.features}
+    return task + [column.name for column in model.features if given.get(column.name) != (column.type, kind_of(column))]
 
 
 def model_value(column: Column, value):

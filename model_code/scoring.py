@@ -15,7 +15,7 @@ from domain.contract import Contract
 from domain.records import prediction_id
 from model_code.answering import NO_ANSWER, plain_scores, prove_golden
 from model_code.artefact import Artefact, open_artefact
-from model_code.features import model_batch
+from model_code.features import model_batch, unfed
 from model_code.identity import entity_ids, event_times
 from model_code.settings import JobRefused, Settings
 
@@ -116,11 +116,11 @@ def open_job(settings: Settings, model: Path | None, results: Path) -> Job:
 
 
 def refuse_other_features(artefact: Artefact, contract: Contract) -> None:
-    changed = [column.name for column in artefact.contract.features if column not in contract.features]
-    if changed or artefact.contract.task != contract.task:
+    missing = unfed(artefact.contract, contract)
+    if missing:
         raise JobRefused(
-            f"the model was trained under the contract {artefact.contract.hash}, this batch has {contract.hash}, which differs "
-            f"in {', '.join(changed) or 'its task'}; train and release under today's contract first"
+            f"the model was trained under the contract {artefact.contract.hash}; this batch has {contract.hash}, which has changed "
+            f"{', '.join(missing)}; train and release under today's contract first"
         )
 
 

@@ -55,9 +55,9 @@ def training_folder(base: Path, contract, rows, candidate="gradient_boosting", *
     return base
 
 
-def evaluation_folder(base: Path, contract, rows, models: dict, champion: Path | None = None, **run):
+def evaluation_folder(base: Path, contract, rows, models: dict, champion: Path | None = None, release: str | None = None):
     processing = base / "processing/input"
-    write_settings(processing / "contract", contract, {**TRAIN_RUN, **run})
+    write_settings(processing / "contract", contract, {**TRAIN_RUN, "champion": release})
     write_rows(processing / "rows/rows/month=none/a-00000.parquet", contract, rows)
     for candidate, model in models.items():
         place = processing / "models" / candidate / "job-1" / "output"

@@ -1,0 +1,127 @@
+"""evaluate: every candidate on the same later rows, in the shape that the gate judges by."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from domain.gate import judge
+from model_code import metrics
+from model_code.artefact import open_artefact
+from tests.model_code.folders import TRAIN_RUN, WINDOW, evaluation_folder, settings_of
+
+DECIDES = {"binary": "roc_auc", "multiclass": "accuracy", "regression": "r2"}
+
+
+def evaluated(run_verb, base):
+    assert run_verb("evaluate", base) == 0
+    return json.loads((base / "processing/output/evaluation/evaluation.json").read_text())
+
+
+def test_the_evaluation_is_what_the_gate_judges(project, run_verb, tmp_path):
+    base = evaluation_folder(tmp_path, project.contract, project.rows, project.models)
+    evaluation = evaluated(run_verb, base)
+    metric = DECIDES[project.task]
+    assert (evaluation["metric"], evaluation["window"], evaluation["champion"]) == (metric, WINDOW, None)
+    assert evaluation["rows"] == pytest.approx(len(project.rows) / 4, rel=0.15)
+    for name, measured in evaluation["candidates"].items():
+        artefact = open_artefact(project.models[name])
+        assert measured["artefact_sha256"] == artefact.sha256
+        assert measured["model_uri"] == f"{TRAIN_RUN['artefacts_uri']}{name}/job-1/output/model.tar.gz"
+        assert 0 < measured["p50_ms"] <= measured["p99_ms"] < 1000
+        assert 0 < measured["size_mb"] < 1
+        assert json.loads((base / "processing/output/evaluation" / measured["golden"]).read_text()) == artefact.golden
+    verdict = judge(settings_of(project.contract, calibration_error=0.2).benchmarks, evaluation)
+    assert (verdict["verdict"], verdict["candidate"] != "prior") == ("approved", True)
+    gains = {name: measured["metrics"][metric] for name, measured in evaluation["candidates"].items()}
+    assert gains["gradient_boosting"] > gains["prior"] and gains["logistic_regression"] > evaluation["baseline"][metric]
+
+
+def test_the_champion_is_measured_on_the_same_rows(returns, run_verb, tmp_path):
+    models = {"gradient_boosting": returns.models["gradient_boosting"]}
+    champion = returns.models["gradient_boosting"]
+    base = evaluation_folder(tmp_path, returns.contract, returns.rows, models, champion, release="r-1")
+    evaluation = evaluated(run_verb, base)
+    measured, current = evaluation["candidates"]["gradient_boosting"], evaluation["champion"]
+    assert (current["release"], current["metrics"]) == ("r-1", measured["metrics"])
+    verdict = judge(settings_of(returns.contract, calibration_error=0.2).benchmarks, evaluation)
+    assert verdict["reason"] == "gradient_boosting is the very artefact that the champion r-1 serves already"
+
+
+def test_a_champion_that_the_contract_no_longer_feeds_is_not_compared(returns, parcels, run_verb, tmp_path, capsys):
+    base = evaluation_folder(tmp_path, parcels.contract, parcels.rows, parcels.models, returns.models["prior"], release="r-0")
+    assert evaluated(run_verb, base)["champion"] is None
+    assert "champion r-0 is not compared: the contract has changed the task, größe (cm), class" in capsys.readouterr().out
+
+
+def test_a_candidate_that_was_changed_is_refused_by_name(returns, run_verb, tmp_path, copy_of, capsys):
+    model = copy_of(returns.models["prior"])
+    (model / "plan.bin").write_bytes((model / "plan.bin").read_bytes()[:-1] + b"\x7f")
+    assert run_verb("evaluate", evaluation_folder(tmp_path / "job", returns.contract, returns.rows, {"prior": model})) == 1
+    assert "prior/plan.bin was changed: its sha256 is" in capsys.readouterr().err
+
+
+def test_no_candidate_or_one_class_only_is_refused(returns, run_verb, tmp_path, capsys):
+    base = evaluation_folder(tmp_path / "a", returns.contract, returns.rows, {})
+    assert run_verb("evaluate", base) == 1
+    rows = [row for row in returns.rows if row["came back?"] == "no"]
+    assert run_verb("evaluate", evaluation_folder(tmp_path / "b", returns.contract, rows, returns.models)) == 1
+    errors = capsys.readouterr().err
+    assert "no candidate's model.tar.gz is under" in errors
+    assert "target 'came back?' is the same in all" in errors
+
+
+# ---- the metrics themselves
+
+SCORED = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0])), min_size=2, max_size=40).filter(
+    lambda pairs: len({label for label, _ in pairs}) == 2
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(SCORED)
+def test_binary_metrics_are_those_of_scikit_learn(pairs):
+    actual, scores = np.array([int(label) for label, _ in pairs]), np.array([score for _, score in pairs])
+    found = metrics.measure("binary", actual, scores, [0, 1])
+    assert found["roc_auc"] == pytest.approx(sk.roc_auc_score(actual, scores))
+    assert found["brier"] == pytest.approx(sk.brier_score_loss(actual, scores))
+    assert found["average_precision"] == pytest.approx(sk.average_precision_score(actual, scores))
+    assert found["log_loss"] == pytest.approx(sk.log_loss(actual, np.clip(scores, 1e-15, 1 - 1e-15)), rel=1e-6)
+
+
+def test_multiclass_and_regression_metrics_by_hand():
+    shares = np.array([[0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.5, 0.5]])
+    found = metrics.measure("multiclass", np.array(["a", "b", "b", "new"]), shares, ["a", "b"])
+    assert found["accuracy"] == 0.5
+    assert found["log_loss"] == pytest.approx(-np.mean(np.log([0.8, 0.4, 0.7, 1e-15])))
+    found = metrics.measure("regression", np.array([1.0, 3.0]), np.array([2.0, 2.0]), [])
+    assert found == {"r2": 0.0, "mae": 1.0, "rmse": 1.0}
+
+
+def test_calibration_error_is_the_gap_between_promise_and_truth():
+    came_true = np.tile([1.0, 0.0, 0.0, 0.0], 150)
+    assert metrics.calibration_error(np.full(600, 0.25), came_true) == pytest.approx(0.0, abs=0.02)
+    assert metrics.calibration_error(np.full(600, 0.75), came_true) == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_standard_error_shrinks_with_the_root_of_the_rows():
+    random = np.random.default_rng(1)
+    scores = random.random(40_000)
+    actual = (random.random(40_000) < scores).astype(int)
+    few, many = (metrics.standard_error("binary", "roc_auc", actual[:n], scores[:n], [0, 1]) for n in (2_500, 40_000))
+    assert few / many == pytest.approx(4, rel=0.25)
+    assert many == pytest.approx(0.0019, rel=0.2)  # the normal approximation of Hanley and McNeil (1982)
+
+
+def test_evaluating_twice_measures_the_same(parcels, run_verb, tmp_path):
+    base = evaluation_folder(tmp_path, parcels.contract, parcels.rows, parcels.models)
+    first = evaluated(run_verb, base)
+    shutil.rmtree(base / "processing/output")
+    second = evaluated(run_verb, base)
+    for name, one in first["candidates"].items():
+        other = second["candidates"][name]
+        assert (one["metrics"], one["standard_error"], one["size_mb"]) == (other["metrics"], other["standard_error"], other["size_mb"])

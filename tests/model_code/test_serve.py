@@ -1,0 +1,211 @@
+"""serve: the SageMaker hosting contract, through HTTP, with nothing installed but what the image has."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from model_code.answering import JSON, LINES, RequestRefused, respond
+from model_code.artefact import open_artefact
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE_PYTHON = ROOT / ".venv-image" / "bin" / "python"
+SECRET = "Sorte 7 ß"
+ROW = {"größe (cm)": 181.5, "class": SECRET, "1st.order": True, "shelf": 30}
+
+
+@contextmanager
+def serving(base, **environment):
+    """A server process on a free port; .port, and .log once it has ended."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(base), "BIND_HOST": "127.0.0.1", **environment}
+    environment["SAGEMAKER_BIND_TO_PORT"] = str(port)
+    command = [IMAGE_PYTHON, "-m", "model_code", "serve"]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process.port = port
+    try:
+        wait_until_listening(process, port)
+        yield process
+    finally:
+        process.terminate()
+        process.log = process.communicate(timeout=30)[0]
+
+
+def wait_until_listening(process, port):
+    for _ in range(600):
+        assert process.poll() is None, process.stdout.read()
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise TimeoutError("the server does not listen")
+
+
+def ask(port, method="POST", path="/invocations", body=b"", **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+    connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
+    reply = connection.getresponse()
+    return reply.status, reply.headers, reply.read()
+
+
+@pytest.fixture(scope="module")
+def server(returns):
+    with serving(returns.models["gradient_boosting"].parent, MAX_CONCURRENT_REQUESTS="2") as process:
+        yield process
+
+
+def instances(*rows):
+    return json.dumps({"instances": rows}).encode()
+
+
+def test_ping_answers_and_golden_rows_get_their_golden_answers(server, returns):
+    golden = open_artefact(returns.models["gradient_boosting"]).golden
+    status, _, body = ask(server.port, "GET", "/ping")
+    assert (status, body) == (200, b"")
+    status, headers, body = ask(server.port, body=instances(*golden["instances"]), Content_Type="application/json")
+    assert (status, headers["content-type"]) == (200, "application/json")
+    assert json.loads(body)["predictions"] == pytest.approx(golden["predictions"], abs=1e-12)
+
+
+def test_json_lines_and_csv_get_the_answers_of_json(server):
+    rows = [ROW, {**ROW, "größe (cm)": None, "shelf": 1}]
+    _, _, body = ask(server.port, body=instances(*rows))
+    expected = json.loads(body)["predictions"]
+    lines = "\n".join(map(json.dumps, rows)).encode()
+    _, headers, body = ask(server.port, body=lines, Content_Type="application/jsonlines")
+    assert headers["content-type"] == "application/jsonlines"
+    assert [json.loads(line) for line in body.splitlines()] == expected
+    named = f'shelf,class,größe (cm),1st.order\n30,"{SECRET}",181.5,true\n1,{SECRET},,yes\n'.encode()
+    in_order = f"181.5,{SECRET},true,30,,\n,{SECRET},1,1,,\n".encode()
+    for table in (named, in_order):
+        _, headers, body = ask(server.port, body=table, Content_Type="text/csv; charset=utf-8")
+        assert headers["content-type"] == "text/csv"
+        assert [float(line) for line in body.splitlines()] == expected
+        _, _, body = ask(server.port, body=table, Content_Type="text/csv", Accept="application/json")
+        assert json.loads(body)["predictions"] == expected
+
+
+def test_a_bad_row_is_answered_by_its_error_and_spoils_no_other(server):
+    status, _, body = ask(server.port, body=instances(ROW, {**ROW, "shelf": 4}, "row", {**ROW, "stranger": 1}, ROW))
+    first, category, shape, stranger, last = json.loads(body)["predictions"]
+    assert status == 200
+    assert first == last == pytest.approx(0.9, abs=0.1)
+    assert category == {"error": "shelf = 4: category, must be one of 1, 2, 30"}
+    assert shape == {"error": "found 'row', a row must be an object of column names to values"}
+    assert stranger == {"error": "'stranger' is not in the contract 'returns'"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "error"),
+    [
+        ({"method": "GET", "path": "/"}, 404, "not_found"),
+        ({"method": "GET"}, 405, "method_not_allowed"),
+        ({"body": b"{"}, 400, "bad_request"),
+        ({"body": b"[]"}, 400, "bad_request"),
+        ({"body": b"\xff"}, 400, "bad_request"),
+        ({"body": b'"', "Content_Type": "text/csv"}, 400, "bad_request"),
+        ({"body": b"{}", "Content_Type": "application/x-image"}, 415, "unsupported_content_type"),
+        ({"body": instances(ROW), "Accept": "text/html"}, 406, "unsupported_accept"),
+        ({"body": b" " * (6 * 1024 * 1024 + 1)}, 413, "too_large"),
+    ],
+)
+def test_what_cannot_be_answered_gets_one_shape_of_error(server, request_, status, error):
+    found, headers, body = ask(server.port, **request_)
+    assert (found, headers["content-type"], json.loads(body)["error"]) == (status, "application/json", error)
+    assert json.loads(body)["message"]
+
+
+def test_six_megabytes_are_answered(server):
+    rows = [ROW] * 40_000
+    body = instances(*rows)
+    assert 3e6 < len(body) < 6 * 1024 * 1024
+    status, _, answer = ask(server.port, body=body)
+    assert (status, len(json.loads(answer)["predictions"])) == (200, len(rows))
+
+
+def half_sent(port, body):
+    """A request whose body is not whole yet."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+    connection.sendall(f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:10])
+    time.sleep(0.2)
+    return connection
+
+
+def finish(connection, body):
+    connection.sendall(body[10:])
+    reply = http.client.HTTPResponse(connection)
+    reply.begin()
+    return reply.status, reply.read()
+
+
+def test_one_request_too_many_at_once_is_told_to_come_back(server):
+    body = instances(ROW)
+    waiting = [half_sent(server.port, body) for _ in range(2)]
+    status, headers, refused = ask(server.port, body=body)
+    assert (status, headers["retry-after"], json.loads(refused)["error"]) == (429, "1", "too_many_requests")
+    assert ask(server.port, "GET", "/ping")[0] == 200
+    assert [finish(connection, body)[0] for connection in waiting] == [200, 200]
+    assert ask(server.port, body=body)[0] == 200
+
+
+def test_sigterm_lets_a_request_finish_and_the_log_holds_no_row(returns):
+    body = instances(ROW)
+    with serving(returns.models["logistic_regression"].parent) as process:
+        assert ask(process.port, body=body)[0] == 200
+        assert ask(process.port, body=b"{" + body)[0] == 400
+        connection = half_sent(process.port, body)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        status, answer = finish(connection, body)
+        assert (status, len(json.loads(answer)["predictions"])) == (200, 1)
+        assert process.wait(timeout=20) in (0, -signal.SIGTERM)
+    events = [json.loads(line) for line in process.log.splitlines()]
+    assert [event["event"] for event in events] == ["ready", "invocation", "invocation", "invocation"]
+    assert [event.get("status") for event in events] == [None, 200, 400, 200]
+    assert SECRET not in process.log and "181.5" not in process.log
+
+
+def test_an_artefact_that_was_changed_is_never_served(returns, copy_of, run_verb, capsys):
+    folder = copy_of(returns.models["prior"])
+    (folder.rename(folder.parent / "model") / "golden.json").write_text("{}")
+    assert run_verb("serve", folder.parent) == 1
+    assert "model/golden.json was changed" in capsys.readouterr().err
+
+
+def test_a_multiclass_answer_has_a_probability_for_each_class(parcels):
+    artefact = open_artefact(parcels.models["gradient_boosting"])
+    reply = respond(artefact, instances({"weight": 9.0, "from": "C"}, {"weight": -1, "from": "C"}))
+    document = json.loads(reply.body)
+    assert document["classes"] == [1, 2, 3]
+    assert sum(document["predictions"][0]) == pytest.approx(1)
+    assert document["predictions"][0][2] > 0.9
+    assert document["predictions"][1] == {"error": "weight = -1.0: minimum, must be at least 0"}
+    assert (reply.rows, reply.refused) == (2, 1)
+    csv = respond(artefact, b"9.0,C\n-1,C\n", "text/csv").body.decode().splitlines()
+    assert [float(cell) for cell in csv[0].split(",")] == document["predictions"][0] and csv[1] == ""
+
+
+def test_an_accept_header_may_list_and_weigh(parcels):
+    artefact = open_artefact(parcels.models["prior"])
+    body = instances({"weight": 1.0, "from": "A"})
+    assert respond(artefact, body, accept="text/html, application/jsonlines;q=0.5").content_type == LINES
+    assert respond(artefact, body, accept="text/html, */*").content_type == JSON
+    with pytest.raises(RequestRefused):
+        respond(artefact, body, accept="text/html")
+
+
+def test_nothing_heavy_is_imported_to_serve(returns):
+    """scikit-learn alone would cost a cold start a second."""
+    probe = "import sys, model_code.serve as s; from model_code.artefact import open_artefact as o; from pathlib import Path; "
+    probe += "o(Path(sys.argv[1])); print([m for m in ('sklearn', 'scipy', 'joblib', 'pandas') if m in sys.modules])"
+    found = subprocess.run([IMAGE_PYTHON, "-c", probe, returns.models["prior"]], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
