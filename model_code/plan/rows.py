@@ -51,7 +51,7 @@ class _Pairs(list):
 def _parsed(body):
     try:
         text = bytes(body).decode("utf-8")
-        pairs = json.loads(text, object_pairs_hook=_object, parse_float=_number, parse_int=_number, parse_constant=_constant)
+        pairs = json.loads(text, object_pairs_hook=_object, parse_float=_number, parse_int=_whole, parse_constant=_constant)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise BodyRefused(f"the body is not JSON: {error}") from error
     return pairs
@@ -65,6 +65,11 @@ def _object(pairs):
 def _number(text):
     value = float(text)
     return value if math.isfinite(value) else TooLarge(text)
+
+
+def _whole(text):
+    """Python reads no number of more than some thousand digits; beyond 309 none is a float64."""
+    return int(text) if len(text) < 400 else TooLarge(text)
 
 
 def _constant(text):
