@@ -95,16 +95,25 @@ def aws_sdk(resource: str, request: dict, call) -> dict:
 
 def perform(operation: str, request: dict, call, general_error: str, needed: list = ()) -> dict:
     """Call the service as the state machine's role, which must also hold what else is `needed`."""
-    task = _task.get()
+    task, request = _task.get(), whole_numbers(request or {})
     try:
         if task:
-            needed = [*sagemaker_iam.checks(operation, request or {}), *needed]
+            needed = [*sagemaker_iam.checks(operation, request), *needed]
             sagemaker_iam.enforce_as_role(task.role_arn, task.execution["name"], needed)
-        return call(operation, request or {})
+        return call(operation, request)
     except SageMakerError as error:
         name = MODELLED.get(error.code, general_error)
         raise failed(f"SageMaker.{name}", f"{error.message} (Service: AmazonSageMaker; Status Code: {error.status}; "
                      f"Error Code: {error.code})") from error
+
+
+def whole_numbers(value):
+    """What JSONata computes may be 2.0; Step Functions sends that as 2."""
+    if isinstance(value, dict):
+        return {name: whole_numbers(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [whole_numbers(member) for member in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def wait_for_job(kind: str, name: str, call, engine) -> dict:

@@ -24,10 +24,8 @@ ROOT = Path(__file__).parents[2]
 IMAGES = Path(__file__).with_name("images")
 IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/probe:v1"
 LAUNCHER = """
-import ministack.app as app
-from local.ministack import sagemaker
-sagemaker.register()
-app.main()
+from local.ministack import load_plugins
+load_plugins().main()
 """
 NO_RETRIES = Config(retries={"total_max_attempts": 1}, read_timeout=90)
 
@@ -35,8 +33,8 @@ NO_RETRIES = Config(retries={"total_max_attempts": 1}, read_timeout=90)
 class Gateway:
     """A gateway process on a port and a state folder of its own."""
 
-    def __init__(self, state: Path, **environment: str):
-        self.state, self.environment = state, environment
+    def __init__(self, state: Path):
+        self.state = state
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -45,12 +43,13 @@ class Gateway:
     def start(self) -> None:
         self.state.mkdir(parents=True, exist_ok=True)
         self.log = open(self.state / "gateway.log", "a")
+        settings = {
+            "GATEWAY_PORT": str(self.port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0",
+            "S3_DATA_DIR": f"{self.state}/s3", "S3_PERSIST": "1", "STATE_DIR": f"{self.state}/state", "PERSIST_STATE": "1",
+            "FAIRWAY_STATE_DIR": str(self.state), "FAIRWAY_IMAGES": str(IMAGES), "AUTH": "true", "PYTHONPATH": str(ROOT)}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCHER], cwd=ROOT, stdout=self.log, stderr=subprocess.STDOUT, start_new_session=True,
-            env={**os.environ, "GATEWAY_PORT": str(self.port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0",
-                 "SFTP_ENABLED": "0", "S3_DATA_DIR": f"{self.state}/s3", "STATE_DIR": f"{self.state}/state", "S3_PERSIST": "1",
-                 "PERSIST_STATE": "1", "FAIRWAY_STATE_DIR": str(self.state), "FAIRWAY_IMAGES": str(IMAGES),
-                 "AUTH": "true", "PYTHONPATH": str(ROOT), **self.environment})
+            [sys.executable, "-c", LAUNCHER], cwd=ROOT, env={**os.environ, **settings}, stdout=self.log,
+            stderr=subprocess.STDOUT, start_new_session=True)
         wait_until(self.answers, timeout_s=30, what=f"the gateway ({self.state}/gateway.log)")
 
     def answers(self) -> bool:

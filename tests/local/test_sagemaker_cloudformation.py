@@ -20,13 +20,15 @@ def template(role: str, flavour: str, **more) -> str:
         "Endpoint": {"Type": "AWS::SageMaker::Endpoint", "Properties": {
             "EndpointName": "stacked", "EndpointConfigName": {"Fn::GetAtt": ["Config", "EndpointConfigName"]},
             "Tags": [{"Key": "flavour", "Value": flavour}]}}},
-        "Outputs": {"Endpoint": {"Value": {"Ref": "Endpoint"}}, "Model": {"Value": {"Fn::GetAtt": ["Model", "ModelName"]}}}})
+        "Outputs": {"Endpoint": {"Value": {"Ref": "Endpoint"}},
+                    "Model": {"Value": {"Fn::GetAtt": ["Model", "ModelName"]}}}})
 
 
 def settle(cloudformation, stack: str) -> dict:
     found = wait_until(lambda: (stacks := cloudformation.describe_stacks(StackName=stack)["Stacks"])
                        and not stacks[0]["StackStatus"].endswith("IN_PROGRESS") and stacks[0], what=f"stack {stack}")
-    return {"status": found["StackStatus"], **{item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}}
+    outputs = {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
+    return {"status": found["StackStatus"], **outputs}
 
 
 def test_a_stack_creates_replaces_rolls_and_removes(gateway, sagemaker, role):
@@ -51,15 +53,17 @@ def test_a_stack_creates_replaces_rolls_and_removes(gateway, sagemaker, role):
 
 
 def answer(runtime) -> dict:
-    return json.loads(runtime.invoke_endpoint(EndpointName="stacked", ContentType="application/json", Body=b"x")["Body"].read())
+    found = runtime.invoke_endpoint(EndpointName="stacked", ContentType="application/json", Body=b"x")
+    return json.loads(found["Body"].read())
 
 
 def test_a_property_that_the_type_does_not_have_fails_the_stack(gateway, role):
     cloudformation = gateway.client("cloudformation")
-    cloudformation.create_stack(StackName="wrong", TemplateBody=template(role, "plum", Colour="red"), OnFailure="DO_NOTHING")
+    body = template(role, "plum", Colour="red")
+    cloudformation.create_stack(StackName="wrong", TemplateBody=body, OnFailure="DO_NOTHING")
     assert settle(cloudformation, "wrong")["status"] == "CREATE_FAILED"
-    reasons = [event.get("ResourceStatusReason", "") for event in cloudformation.describe_stack_events(StackName="wrong")["StackEvents"]]
-    assert any("Colour" in reason for reason in reasons)
+    told = cloudformation.describe_stack_events(StackName="wrong")["StackEvents"]
+    assert any("Colour" in event.get("ResourceStatusReason", "") for event in told)
     cloudformation.delete_stack(StackName="wrong")
     with pytest.raises(ClientError, match="does not exist"):
         wait_until(lambda: not cloudformation.describe_stacks(StackName="wrong"))

@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -83,7 +84,8 @@ def test_the_model_data_is_unpacked_and_what_the_caller_adds_is_passed_on(split,
 
 def test_weights_and_instance_counts_change_without_an_outage(split, sagemaker, runtime):
     sagemaker.update_endpoint_weights_and_capacities(EndpointName="split", DesiredWeightsAndCapacities=[
-        {"VariantName": "plum", "DesiredWeight": 0}, {"VariantName": "pear", "DesiredWeight": 1, "DesiredInstanceCount": 2}])
+        {"VariantName": "plum", "DesiredWeight": 0},
+        {"VariantName": "pear", "DesiredWeight": 1, "DesiredInstanceCount": 2}])
     assert ask(runtime, "split")
     shown = settled(sagemaker, "split")["ProductionVariants"]
     assert [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in shown] == [(0.0, 1), (1.0, 2)]
@@ -97,8 +99,9 @@ def test_an_update_moves_to_the_new_configuration_and_a_broken_one_leaves_the_ol
         serverless(make_model(sagemaker, role, "new", FLAVOUR="new"))])
     sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="moving-2")
     assert ask(runtime, "moving")["flavour"] == "old"
-    assert settled(sagemaker, "moving")["EndpointConfigName"] == "moving-2" and ask(runtime, "moving")["flavour"] == "new"
-    broken = {**instance(make_model(sagemaker, role, "sick", SICK="yes")), "ContainerStartupHealthCheckTimeoutInSeconds": 60}
+    assert settled(sagemaker, "moving")["EndpointConfigName"] == "moving-2"
+    assert ask(runtime, "moving")["flavour"] == "new"
+    broken = instance(make_model(sagemaker, role, "sick", SICK="yes"))
     with pytest.raises(ClientError, match="in-progress endpoint"):
         sagemaker.create_endpoint_config(EndpointConfigName="moving-3", ProductionVariants=[broken])
         sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="moving-3")
@@ -125,7 +128,7 @@ def test_a_deleted_endpoint_stops_answering_and_its_process_ends(sagemaker, role
     assert (missing.value.response["Error"]["Code"], missing.value.response["Error"]["Message"]) == (
         "ValidationError", "Endpoint gone of account 000000000000 not found.")
     wait_until(lambda: not alive(process), what="the end of the server")
-    with pytest.raises(ClientError, match='Could not find endpoint "arn:aws:sagemaker:us-east-1:000000000000:endpoint/gone"'):
+    with pytest.raises(ClientError, match='Could not find endpoint "arn:aws:sagemaker:.*:endpoint/gone"'):
         wait_until(lambda: not sagemaker.describe_endpoint(EndpointName="gone"))
 
 
@@ -200,7 +203,8 @@ def test_invocations_are_measured_and_output_is_logged(split, gateway, runtime):
     ask(runtime, "split", "count me", TargetVariant="pear")
     names = {metric["MetricName"] for metric in gateway.client("cloudwatch").list_metrics(
         Namespace="AWS/SageMaker", Dimensions=[{"Name": "EndpointName", "Value": "split"}])["Metrics"]}
-    assert names == {"Invocations", "ModelLatency", "Invocation4XXErrors", "Invocation5XXErrors", "InvocationModelErrors"}
+    assert names == {"Invocations", "ModelLatency", "Invocation4XXErrors", "Invocation5XXErrors",
+                     "InvocationModelErrors"}
     logs = gateway.client("logs")
 
     def logged():
@@ -216,14 +220,15 @@ def test_invocations_are_measured_and_output_is_logged(split, gateway, runtime):
     ([serverless("plum", concurrency=0)], "MaxConcurrency"),
     ([serverless("plum", concurrency=201)], "MaxConcurrency"),
     ([serverless("plum"), {**serverless("plum"), "VariantName": "other"}], "exactly one production variant"),
-    ([{**instance("plum"), "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}], "takes no InstanceType"),
+    ([{**instance("plum"), **serverless("plum")}], "takes no InstanceType"),
     ([{"VariantName": "all", "ModelName": "plum"}], "needs InstanceType and InitialInstanceCount"),
     ([instance("nothing")], "Could not find model"),
     ([instance("plum"), instance("plum")], "must differ"),
 ])
 def test_a_wrong_endpoint_configuration_is_refused(split, gateway, variants, words):
     with pytest.raises(ClientError, match=words):
-        gateway.unchecked_client("sagemaker").create_endpoint_config(EndpointConfigName="wrong", ProductionVariants=variants)
+        gateway.unchecked_client("sagemaker").create_endpoint_config(
+            EndpointConfigName="wrong", ProductionVariants=variants)
 
 
 def test_missing_and_existing_resources_are_told_as_sagemaker_tells_them(split, sagemaker):
@@ -258,6 +263,7 @@ def test_who_creates_a_model_must_be_allowed_to_pass_its_role(gateway, role):
         make_model(client, role, "passed")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
 def test_the_end_of_a_keeper_ends_the_server_it_keeps(sagemaker, role, runtime):
     make_endpoint(sagemaker, "kept", instance(make_model(sagemaker, role, "kept-model")))
     process = ask(runtime, "kept")["process"]

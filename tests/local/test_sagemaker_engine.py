@@ -1,4 +1,4 @@
-"""The engine by itself: free of the gateway, its containers in every kind of isolation, the limits that take long to reach."""
+"""The engine by itself: its containers in every kind of isolation, and the limits that take long to reach."""
 import os
 import subprocess
 import sys
@@ -20,7 +20,8 @@ OURS = "000000000000.dkr.ecr.us-east-1.amazonaws.com/ours:v1"
 
 
 def test_the_engine_knows_nothing_of_the_gateway():
-    program = "import sys, local.sagemaker.api, local.sagemaker.runtime; print([name for name in sys.modules if 'ministack' in name])"
+    program = ("import sys, local.sagemaker.api, local.sagemaker.runtime; "
+               "print([name for name in sys.modules if 'ministack' in name])")
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -60,8 +61,8 @@ def test_a_program_that_is_not_there_is_named(tmp_path):
 
 def test_what_a_command_leaves_running_ends_with_it(tmp_path):
     (tmp_path / "ml").mkdir()
-    started = container.start(["sh", "-c", "sleep 300 & echo $!"], folder=tmp_path / "ml", work=tmp_path, environment={},
-                              on_line=lambda line: None)
+    started = container.start(["sh", "-c", "sleep 300 & echo $!"], folder=tmp_path / "ml", work=tmp_path,
+                              environment={}, on_line=lambda line: None)
     assert started.wait(10) == 0
     wait_until(lambda: gone(int(started.tail[0])), what="the end of the process left behind")
 
@@ -132,6 +133,18 @@ def host(engine, role, name: str, **environment: str) -> dict:
     api.call(engine, "CreateEndpoint", {"EndpointName": name, "EndpointConfigName": name})
     return wait_until(lambda: (found := api.call(engine, "DescribeEndpoint", {"EndpointName": name}))["EndpointStatus"]
                       != "Creating" and found)
+
+
+@pytest.mark.parametrize("isolated", ["user", "plain"], indirect=True)
+def test_a_job_and_an_endpoint_run_in_every_isolation(isolated, engine, role, s3):
+    name = f"in-{isolated}"
+    api.call(engine, "CreateTrainingJob", job(name, role))
+    done = wait_until(lambda: (found := api.call(engine, "DescribeTrainingJob", {"TrainingJobName": name}))
+                      ["TrainingJobStatus"] in ("Completed", "Failed") and found)
+    assert done["TrainingJobStatus"] == "Completed"
+    assert sorted(unpack(s3, done["ModelArtifacts"]["S3ModelArtifacts"])) == ["algo-1.json"]
+    assert host(engine, role, name)["EndpointStatus"] == "InService"
+    assert b'"body": "hi"' in runtime.invoke(engine, name, {"content-type": "application/json"}, b"hi")[1]
 
 
 def test_a_model_that_takes_more_than_the_time_is_a_model_error(engine, role, monkeypatch):

@@ -11,7 +11,8 @@ def job(name: str, role: str, *, instances: int = 1, inputs=None, mode: str = "E
     return {"ProcessingJobName": name, "RoleArn": role, "AppSpecification": {"ImageUri": IMAGE, **app},
             "ProcessingInputs": [given("rows", "s3://lab/rows/")] if inputs is None else inputs,
             "ProcessingOutputConfig": {"Outputs": [{"OutputName": "out", "S3Output": {
-                "S3Uri": f"s3://lab/processed/{name}", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": mode}}]},
+                "S3Uri": f"s3://lab/processed/{name}", "S3UploadMode": mode,
+                "LocalPath": "/opt/ml/processing/output"}}]},
             "ProcessingResources": {"ClusterConfig": {"InstanceCount": instances, "InstanceType": "ml.m5.large",
                                                       "VolumeSizeInGB": 1}},
             "StoppingCondition": {"MaxRuntimeInSeconds": 60}, "Environment": {"FLAVOUR": "plum"}}
@@ -23,8 +24,10 @@ def given(name: str, uri: str, kind: str = "S3Prefix", **more) -> dict:
 
 
 def finish(sagemaker, name: str) -> dict:
-    return wait_until(lambda: (found := sagemaker.describe_processing_job(ProcessingJobName=name))["ProcessingJobStatus"]
-                      in ("Completed", "Failed", "Stopped") and found, what=f"the end of {name}")
+    def ended():
+        found = sagemaker.describe_processing_job(ProcessingJobName=name)
+        return found if found["ProcessingJobStatus"] in ("Completed", "Failed", "Stopped") else None
+    return wait_until(ended, what=f"the end of {name}")
 
 
 def process(sagemaker, request: dict) -> dict:
@@ -39,7 +42,8 @@ def read_outputs(s3, name: str) -> dict:
 
 
 def test_every_instance_gets_its_share_and_all_outputs_come_back(sagemaker, s3, role):
-    shared = [given("rows", "s3://lab/rows/", S3DataDistributionType="ShardedByS3Key"), given("one", "s3://lab/rows/part-4.csv")]
+    shared = [given("rows", "s3://lab/rows/", S3DataDistributionType="ShardedByS3Key"),
+              given("one", "s3://lab/rows/part-4.csv")]
     done = process(sagemaker, job("shared", role, instances=2, inputs=shared, ContainerArguments=["score", "--fast"]))
     assert done["ProcessingJobStatus"] == "Completed" and done["ProcessingStartTime"] <= done["ProcessingEndTime"]
     same = {"job": "shared", "arguments": ["score", "--fast"], "flavour": "plum"}
@@ -58,7 +62,8 @@ def test_a_manifest_input_shared_out_by_key(sagemaker, s3, role):
 
 
 def test_an_own_entrypoint_and_the_logs(sagemaker, gateway, s3, role):
-    process(sagemaker, job("own-entrypoint", role, ContainerEntrypoint=["python3", "process"], ContainerArguments=["a", "b"]))
+    process(sagemaker, job("own-entrypoint", role, ContainerEntrypoint=["python3", "process"],
+                           ContainerArguments=["a", "b"]))
     assert read_outputs(s3, "own-entrypoint")["algo-1.json"]["arguments"] == ["a", "b"]
     logs = gateway.client("logs")
     [stream] = logs.describe_log_streams(logGroupName="/aws/sagemaker/ProcessingJobs",
@@ -99,7 +104,8 @@ def test_a_transform_job_posts_every_object_in_parts_and_writes_the_answers(sage
     sagemaker.create_model(ModelName="for-transform", ExecutionRoleArn=role, PrimaryContainer={
         "Image": IMAGE, "ModelDataUrl": "s3://lab/models/model.tar.gz"})
     sagemaker.create_transform_job(
-        TransformJobName="transform", ModelName="for-transform", BatchStrategy="SingleRecord", MaxConcurrentTransforms=2,
+        TransformJobName="transform", ModelName="for-transform", BatchStrategy="SingleRecord",
+        MaxConcurrentTransforms=2,
         TransformInput={"DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": "s3://lab/lines/"}},
                         "ContentType": "text/csv", "SplitType": "Line"},
         TransformOutput={"S3OutputPath": "s3://lab/transformed", "AssembleWith": "Line", "Accept": "text/csv"},

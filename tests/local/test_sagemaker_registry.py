@@ -9,7 +9,8 @@ INFERENCE = {"Containers": [{"Image": IMAGE, "ModelDataUrl": "s3://lab/models/mo
 
 
 def register(sagemaker, group: str, **more) -> str:
-    return sagemaker.create_model_package(ModelPackageGroupName=group, InferenceSpecification=INFERENCE, **more)["ModelPackageArn"]
+    return sagemaker.create_model_package(
+        ModelPackageGroupName=group, InferenceSpecification=INFERENCE, **more)["ModelPackageArn"]
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,10 @@ def test_a_group_is_described_by_name_or_arn(sagemaker, group):
 
 
 def test_packages_are_numbered_and_wait_for_approval_unless_told(sagemaker, group):
-    packages = sagemaker.list_model_packages(ModelPackageGroupName=group, SortOrder="Ascending")["ModelPackageSummaryList"]
-    assert [(package["ModelPackageVersion"], package["ModelApprovalStatus"], package["ModelPackageArn"]) for package in packages] == [
+    listed = sagemaker.list_model_packages(ModelPackageGroupName=group, SortOrder="Ascending")
+    packages = listed["ModelPackageSummaryList"]
+    assert [(package["ModelPackageVersion"], package["ModelApprovalStatus"], package["ModelPackageArn"])
+            for package in packages] == [
         (1, "PendingManualApproval", "arn:aws:sagemaker:us-east-1:000000000000:model-package/flights/1"),
         (2, "Rejected", "arn:aws:sagemaker:us-east-1:000000000000:model-package/flights/2"),
         (3, "Approved", "arn:aws:sagemaker:us-east-1:000000000000:model-package/flights/3")]
@@ -49,7 +52,8 @@ def test_packages_are_listed_by_approval_and_page(sagemaker, group):
     assert [package["ModelPackageVersion"] for package in approved["ModelPackageSummaryList"]] == [3]
     pages = sagemaker.get_paginator("list_model_packages").paginate(
         ModelPackageGroupName="flights", PaginationConfig={"PageSize": 2})
-    assert [[package["ModelPackageVersion"] for package in page["ModelPackageSummaryList"]] for page in pages] == [[3, 2], [1]]
+    assert [[package["ModelPackageVersion"] for package in page["ModelPackageSummaryList"]]
+            for page in pages] == [[3, 2], [1]]
     with pytest.raises(ClientError, match="Invalid NextToken"):
         sagemaker.list_model_packages(NextToken="bm9wZQ")
 
@@ -90,6 +94,7 @@ def test_a_number_is_never_given_twice_and_a_full_group_stays(sagemaker):
 def test_a_package_with_a_wrong_image_or_status_is_refused(gateway, group):
     client = gateway.unchecked_client("sagemaker")
     with pytest.raises(ClientError, match="Requested image none:v1 not found"):
-        client.create_model_package(ModelPackageGroupName="flights", InferenceSpecification={"Containers": [{"Image": "none:v1"}]})
+        client.create_model_package(ModelPackageGroupName="flights", InferenceSpecification={
+            "Containers": [{"Image": "none:v1"}]})
     with pytest.raises(ClientError, match="enum value set"):
         client.create_model_package(ModelPackageGroupName="flights", ModelApprovalStatus="Maybe")

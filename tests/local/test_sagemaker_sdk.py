@@ -34,10 +34,10 @@ def test_the_sdk_trains_processes_registers_hosts_and_invokes(session, role):
 
     group = resources.ModelPackageGroup.create(model_package_group_name="sdk", session=session)
     # ModelPackage.create of SDK 3.27 reads a ModelPackageName that the API's response does not have.
-    arn = session.client("sagemaker").create_model_package(
+    made = session.client("sagemaker").create_model_package(
         ModelPackageGroupName=group.model_package_group_name, ModelApprovalStatus="Approved", InferenceSpecification={
-            "Containers": [{"Image": IMAGE, "ModelDataUrl": training.model_artifacts.s3_model_artifacts}]})["ModelPackageArn"]
-    package = resources.ModelPackage.get(model_package_name=arn, session=session)
+            "Containers": [{"Image": IMAGE, "ModelDataUrl": training.model_artifacts.s3_model_artifacts}]})
+    package = resources.ModelPackage.get(model_package_name=made["ModelPackageArn"], session=session)
     assert (package.model_package_version, package.model_approval_status) == (1, "Approved")
 
     model = resources.Model.create(
@@ -65,4 +65,5 @@ def test_the_sdk_runs_a_processing_job_and_lists_it(session, role):
                 s3_uri="s3://lab/sdk-processed", local_path="/opt/ml/processing/output", s3_upload_mode="EndOfJob"))]))
     processing.wait(poll=1)
     assert processing.processing_job_status == "Completed"
-    assert [job.processing_job_name for job in resources.ProcessingJob.get_all(name_contains="sdk", session=session)] == ["sdk"]
+    listed = resources.ProcessingJob.get_all(name_contains="sdk", session=session)
+    assert [job.processing_job_name for job in listed] == ["sdk"]
