@@ -1,0 +1,164 @@
+"""Hourly: what SageMaker runs of this stage that no routing, no release and no run knows is announced and ended.
+
+Only what is surely ours is touched: endpoints and jobs by the prefix that every role of ours is confined to, notebooks by our
+tag. What is young is left alone, since whoever made it may not have written it down yet.
+"""
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from domain.contract import iso
+from domain.cost.prices import find, read_prices
+from domain.cost.schedule import HOURS_PER_MONTH
+from domain.records import release_key
+from domain.routing import endpoints_in_use
+from lambdas import clients, metrics, tables
+from lambdas.hosting import BUSY, DELETING, hosted, remove
+from lambdas.routes import read_routing
+from lambdas.settings import CONFIG
+
+ROUTING = os.environ["ROUTING_TABLE"]
+RUNS = os.environ["RUNS_TABLE"]
+PREFIX = os.environ["ENDPOINT_PREFIX"]
+YOUNG = timedelta(minutes=15)
+TAG = {"Key": "fairway", "Value": CONFIG.prefix}
+
+
+class Found(NamedTuple):
+    """Something that is billed by the hour."""
+
+    kind: str  # endpoint, training job, processing job or notebook
+    name: str
+    created: datetime
+    machine: str = ""  # the price list's name of the hour, e.g. Host:ml.m5.large; empty where idling is free
+    machines: int = 1
+    writes_to: str = ""  # the places of a job's output, which name its run
+    used: bool = False
+
+
+def handler(event, context):
+    routing = read_routing(ROUTING)
+    return reap(
+        [*endpoints(in_use(routing)), *training_jobs(), *processing_jobs(), *notebooks()],
+        now=datetime.now(UTC),
+        runs=running_runs(),
+        end=end,
+        tell=tell,
+    )
+
+
+def reap(things: list[Found], *, now: datetime, runs: set[str], end, tell) -> dict:
+    """{ended: names, saves_usd_per_month}. Announced before it is ended, so that nothing ever goes without a trace."""
+    forgotten = [thing for thing in things if now - thing.created >= YOUNG and not known(thing, runs)]
+    for thing in forgotten:
+        tell(thing, monthly_usd(thing))
+        end(thing)
+    return {"ended": [thing.name for thing in forgotten], "saves_usd_per_month": sum(monthly_usd(thing) for thing in forgotten)}
+
+
+def known(thing: Found, runs: set[str]) -> bool:
+    return thing.used or any(f"/{run}/" in thing.writes_to for run in runs)
+
+
+def monthly_usd(thing: Found) -> float:
+    """What it would go on to cost; 0 where nobody knows the price."""
+    price = find(PRICES, "AmazonSageMaker", thing.machine)
+    return price.tiers[0].usd * thing.machines * HOURS_PER_MONTH if price else 0.0
+
+
+PRICES = read_prices(CONFIG.target.region)
+
+
+# ---- what there is
+
+
+def in_use(routing: dict):
+    """Whether an endpoint answers, may answer again after a rollback, or belongs to a release: those are for Retire."""
+    keep_since = iso(datetime.now(UTC) - timedelta(minutes=CONFIG.release.keep_previous_minutes))
+    kept = endpoints_in_use(routing, keep_since=keep_since)
+    return lambda name: name in kept or tables.get(ROUTING, release_key(name.removeprefix(PREFIX))) is not None
+
+
+def endpoints(used) -> list[Found]:
+    sagemaker, found = clients.sagemaker(), []
+    for thing in hosted(PREFIX):
+        if thing.kind == "endpoint" and thing.status not in (*BUSY, DELETING):
+            config = sagemaker.describe_endpoint(EndpointName=thing.name)["EndpointConfigName"]
+            variant = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
+            machine = f"Host:{variant['InstanceType']}" if "InstanceType" in variant else ""
+            count = variant.get("InitialInstanceCount", 1)
+            found.append(Found("endpoint", thing.name, thing.created, machine, count, used=used(thing.name)))
+    return found
+
+
+def training_jobs() -> list[Found]:
+    found = []
+    for name in names("list_training_jobs", "TrainingJobSummaries", "TrainingJobName"):
+        job = clients.sagemaker().describe_training_job(TrainingJobName=name)
+        resources, place = job["ResourceConfig"], f"{job['OutputDataConfig']['S3OutputPath']}/"
+        machine = f"Train:{resources['InstanceType']}"
+        found.append(Found("training job", name, job["CreationTime"], machine, resources["InstanceCount"], place))
+    return found
+
+
+def processing_jobs() -> list[Found]:
+    found = []
+    for name in names("list_processing_jobs", "ProcessingJobSummaries", "ProcessingJobName"):
+        job = clients.sagemaker().describe_processing_job(ProcessingJobName=name)
+        cluster = job["ProcessingResources"]["ClusterConfig"]
+        places = " ".join(f"{out['S3Output']['S3Uri']}/" for out in job.get("ProcessingOutputConfig", {}).get("Outputs", []))
+        machine = f"Processing:{cluster['InstanceType']}"
+        found.append(Found("processing job", name, job["CreationTime"], machine, cluster["InstanceCount"], places))
+    return found
+
+
+def names(operation: str, listed: str, name: str) -> list[str]:
+    pages = clients.sagemaker().get_paginator(operation).paginate(NameContains=PREFIX, StatusEquals="InProgress")
+    return [found[name] for page in pages for found in page[listed] if found[name].startswith(PREFIX)]
+
+
+def notebooks() -> list[Found]:
+    sagemaker, found = clients.sagemaker(), []
+    for page in sagemaker.get_paginator("list_notebook_instances").paginate(StatusEquals="InService"):
+        for notebook in page["NotebookInstances"]:
+            if TAG in sagemaker.list_tags(ResourceArn=notebook["NotebookInstanceArn"])["Tags"]:
+                machine = f"Notebk:{notebook['InstanceType']}"
+                found.append(Found("notebook", notebook["NotebookInstanceName"], notebook["LastModifiedTime"], machine))
+    return found
+
+
+def running_runs() -> set[str]:
+    found = (run for kind in ("train", "batch") for run in runs_of(kind))
+    return {run["run"] for run in found if run.get("status") == "RUNNING"}
+
+
+def runs_of(kind: str):
+    return tables.query_all(
+        RUNS,
+        KeyConditionExpression="#kind = :kind",
+        ExpressionAttributeNames={"#kind": "kind"},
+        ExpressionAttributeValues={":kind": {"S": kind}},
+    )
+
+
+# ---- what is done about it
+
+
+def end(thing: Found) -> None:
+    sagemaker = clients.sagemaker()
+    if thing.kind == "endpoint":
+        for part in hosted(PREFIX):
+            if part.name == thing.name:
+                remove(part)
+    elif thing.kind == "training job":
+        sagemaker.stop_training_job(TrainingJobName=thing.name)
+    elif thing.kind == "processing job":
+        sagemaker.stop_processing_job(ProcessingJobName=thing.name)
+    else:
+        sagemaker.stop_notebook_instance(NotebookInstanceName=thing.name)
+
+
+def tell(thing: Found, usd: float) -> None:
+    said = f"{thing.kind} {thing.name} was made {iso(thing.created)} and nothing knows it; ended, which saves ${usd:,.2f} a month"
+    print(metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured={"Reaped": 1, "ReapedUsd": usd}, said=said))

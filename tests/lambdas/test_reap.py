@@ -1,0 +1,112 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from moto.sagemaker.models import sagemaker_backends
+
+from lambdas.reap import Found, handler, monthly_usd, reap
+from tests.lambdas import stage
+
+NOW = datetime(2013, 4, 1, 12, tzinfo=UTC)
+AN_HOUR_AGO = NOW - timedelta(hours=1)
+
+
+def reaped(*things, runs=()):
+    told, ended = [], []
+    reply = reap(list(things), now=NOW, runs=set(runs), end=ended.append, tell=lambda thing, usd: told.append(thing))
+    assert told == ended
+    assert reply["ended"] == [thing.name for thing in ended]
+    return [thing.name for thing in ended]
+
+
+def test_a_forgotten_endpoint_goes_and_what_it_saves_is_told():
+    forgotten = Found("endpoint", "flights-local-by-hand", AN_HOUR_AGO, "Host:ml.m5.large", 2)
+    reply = reap([forgotten], now=NOW, runs=set(), end=lambda thing: None, tell=lambda thing, usd: None)
+    assert reply == {"ended": ["flights-local-by-hand"], "saves_usd_per_month": pytest.approx(2 * 730 * 0.115)}
+
+
+def test_what_answers_or_belongs_to_a_release_is_left_to_retire():
+    assert reaped(Found("endpoint", "flights-local-r-1", AN_HOUR_AGO, used=True)) == []
+
+
+def test_a_job_is_known_by_the_run_that_it_writes_for():
+    job = Found("training job", "flights-local-cut-short", AN_HOUR_AGO, "Train:ml.m5.xlarge", 1, "s3://lake/artefacts/train-1/prior/")
+    assert reaped(job, runs=["train-1"]) == []
+    assert reaped(job, runs=["train-2", "train"]) == ["flights-local-cut-short"]
+
+
+def test_what_is_young_may_not_be_written_down_yet():
+    assert reaped(Found("notebook", "mine", NOW - timedelta(minutes=14))) == []
+    assert reaped(Found("notebook", "mine", NOW - timedelta(minutes=15))) == ["mine"]
+
+
+def test_nothing_is_ended_that_could_not_be_announced():
+    ended = []
+    with pytest.raises(RuntimeError):
+        reap([Found("notebook", "mine", AN_HOUR_AGO)], now=NOW, runs=set(), end=ended.append, tell=refuse)
+    assert ended == []
+
+
+def refuse(thing, usd):
+    raise RuntimeError("no way to tell anybody")
+
+
+def test_what_idles_for_free_saves_nothing():
+    assert monthly_usd(Found("endpoint", "serverless", AN_HOUR_AGO)) == 0.0
+
+
+# ---- on SageMaker
+
+
+@pytest.fixture
+def grown(monkeypatch):
+    """Nothing is too young."""
+    monkeypatch.setattr("lambdas.reap.YOUNG", timedelta(0))
+
+
+def host(aws, name):
+    role = "arn:aws:iam::000000000000:role/any"
+    aws.sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://lake/m"})
+    variant = {"VariantName": "all", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+
+
+def test_only_the_endpoint_that_nothing_knows_goes_with_all_that_belongs_to_it(aws, grown, capsys):
+    for name in ("flights-local-by-hand", "flights-local-r-1", "flights-local-r-2", "flights-prod-by-hand"):
+        host(aws, name)
+    aws.route(release="r-1", endpoint="flights-local-r-1")
+    aws.put(stage.ROUTING, item="release#r-2", release="r-2", state="approved")
+    assert handler({}, None) == {"ended": ["flights-local-by-hand"], "saves_usd_per_month": pytest.approx(83.95)}
+    left = ["flights-local-r-1", "flights-local-r-2", "flights-prod-by-hand"]
+    assert sorted(one["EndpointName"] for one in aws.sagemaker.list_endpoints()["Endpoints"]) == left
+    assert sorted(one["ModelName"] for one in aws.sagemaker.list_models()["Models"]) == left
+    assert "nothing knows it; ended, which saves $83.95 a month" in capsys.readouterr().out
+    assert handler({}, None) == {"ended": [], "saves_usd_per_month": 0}
+
+
+def test_a_notebook_is_ours_by_its_tag(aws, grown):
+    for name, value in (("ours", "flights-local"), ("theirs", "flights-prod")):
+        aws.sagemaker.create_notebook_instance(
+            NotebookInstanceName=name, InstanceType="ml.t3.medium", RoleArn="arn:aws:iam::000000000000:role/any",
+            Tags=[{"Key": "fairway", "Value": value}],
+        )  # fmt: skip
+    assert handler({}, None)["ended"] == ["ours"]
+    states = {one["NotebookInstanceName"]: one["NotebookInstanceStatus"] for one in aws.sagemaker.list_notebook_instances()["NotebookInstances"]}
+    assert states == {"ours": "Stopped", "theirs": "InService"}
+
+
+@pytest.mark.parametrize(("status", "ended"), [("RUNNING", []), ("FAILED", ["flights-local-score-x"])])
+def test_a_processing_job_lives_as_long_as_its_run(aws, grown, status, ended):
+    aws.sagemaker.create_processing_job(
+        ProcessingJobName="flights-local-score-x",
+        RoleArn="arn:aws:iam::000000000000:role/any",
+        AppSpecification={"ImageUri": "image"},
+        ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1}},
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": {
+            "S3Uri": "s3://lake/batch/batch-1/predictions", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}}]},
+    )  # fmt: skip
+    aws.put(stage.RUNS, kind="batch", run="batch-1", status=status)
+    job = sagemaker_backends["123456789012"]["us-east-1"].processing_jobs["flights-local-score-x"]
+    job.processing_job_status = "InProgress"  # in moto they are done at once
+    assert handler({}, None)["ended"] == ended
+    assert job.processing_job_status == ("Stopped" if ended else "InProgress")
