@@ -5,6 +5,7 @@ MiniStack writes its state only at a clean stop. Here a forked child, which sees
 in its manifest, and the one before it is kept. S3 bytes are not part of it: MiniStack puts them on disk at once.
 """
 
+import copy
 import ctypes
 import hashlib
 import json
@@ -23,7 +24,7 @@ from local.state import LocalError, read_json, write_json
 
 EVERY_S = 2.0
 QUIET_S = 30.0  # longest pause while nothing changes
-SHARE_OF_ONE_CORE = 0.25
+SHARE_OF_ONE_CORE = 0.5
 GIVE_UP_S = 120  # a fork can inherit a lock that nobody will release: the child is killed, the next one tries again
 UNCHANGED = 3
 LOG = logging.getLogger("checkpoint")
@@ -138,8 +139,8 @@ class Checkpoints(threading.Thread):
         self.join()
 
 
-def save_in_child(save: Callable[[], Path | None]) -> bool:
-    """Run `save` in a forked child; True when something had changed."""
+def save_in_child(save: Callable[[], Path | None]) -> bool | None:
+    """Run `save` in a forked child: whether something had changed; None when it failed."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # fork with threads: the child starts none and takes no locks
         child = os.fork()
@@ -149,6 +150,7 @@ def save_in_child(save: Callable[[], Path | None]) -> bool:
     code = os.waitstatus_to_exitcode(status)
     if code not in (0, UNCHANGED):
         LOG.error("checkpoint failed (exit code %s); the last good one is kept", code)
+        return None
     return code == 0
 
 
@@ -161,6 +163,7 @@ def run_child(save: Callable[[], Path | None]) -> None:
             signal.signal(interrupt, signal.SIG_DFL)
         signal.alarm(GIVE_UP_S)
         die_with_parent()
+        copy.deepcopy = lambda value, memo=None: value  # services copy what they give out; nothing changes here any more
         code = 0 if save() else UNCHANGED
     except BaseException:
         LOG.exception("checkpoint failed")

@@ -88,4 +88,5 @@ def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
         raise gateway.failure from None
     if checkpoints.is_alive():
         checkpoints.stop()
-        save()
+        if checkpoint.save_in_child(save) is None:
+            save()

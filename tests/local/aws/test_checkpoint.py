@@ -75,5 +75,5 @@ def test_a_child_writes_one_instant_of_this_process_and_this_process_goes_on(tmp
 
 def test_a_child_that_fails_leaves_the_last_good_generation(tmp_path):
     good = write(tmp_path, s3="1")
-    assert checkpoint.save_in_child(lambda: 1 / 0) is False
+    assert checkpoint.save_in_child(lambda: 1 / 0) is None
     assert checkpoint.latest(tmp_path) == good
