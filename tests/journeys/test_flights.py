@@ -22,13 +22,16 @@ def rows_of(journey, month: str) -> list[dict]:
         return list(csv.DictReader(lines))
 
 
-def request(journey, method: str, path: str, body=None, *, signed=True, secret="local", headers=()) -> tuple[int, dict]:
+ROOT_USER = Credentials("000000000000", "local")
+
+
+def request(journey, method: str, path: str, body=None, *, signer=ROOT_USER, headers=()) -> tuple[int, dict]:
     """One HTTP request to the API as an application makes it: status and JSON."""
     url = journey.fairway("status")["api_url"].rstrip("/") + path
     data = None if body is None else json.dumps(body).encode()
     call = AWSRequest(method, url, data=data, headers={"Content-Type": "application/json", **dict(headers)})
-    if signed:
-        SigV4Auth(Credentials("000000000000", secret), "execute-api", "us-east-1").add_auth(call)
+    if signer:
+        SigV4Auth(signer, "execute-api", "us-east-1").add_auth(call)
     try:
         prepared = urllib.request.Request(url, data, dict(call.headers), method=method)
         with urllib.request.urlopen(prepared, timeout=30) as reply:
@@ -42,7 +45,8 @@ def stored(journey, key: str) -> list[dict]:
     pages = journey.aws("dynamodb").get_paginator("scan").paginate(
         TableName=journey.address()["predictions"], ProjectionExpression="id, entity_id, probability, #r", ExpressionAttributeNames={"#r": "run"}
     )
-    return [item for page in pages for item in page["Items"] if key in (item.get("run", {}).get("S"), item["entity_id"]["S"])]
+    answers = [item for page in pages for item in page["Items"] if "entity_id" in item]  # the rest remembers idempotency keys
+    return [item for item in answers if key in (item.get("run", {}).get("S"), item["entity_id"]["S"])]
 
 
 def flight(journey, place: int = 0) -> dict:
@@ -122,13 +126,27 @@ def test_outcomes_are_joined_to_their_predictions(flights):
     assert story["outcomes"] == {**story["outcomes"], "accepted": 20, "joined": 20, "unmatched": 0}
 
 
-def test_an_unsigned_or_wrongly_signed_request_is_refused_and_nothing_is_stored(flights):
+def test_an_unsigned_or_wrongly_signed_or_not_allowed_request_is_refused_and_nothing_is_stored(flights):
     journey, _ = flights
-    row = {**flight(journey, 1), "flight_id": "UNSIGNED"}
-    assert request(journey, "POST", "/predictions", row, signed=False)[0] == 403
-    assert request(journey, "POST", "/predictions", row, secret="wrong", headers=())[0] in (200, 403)  # root's secret is free
-    assert request(journey, "GET", "/predictions?entity_id=UNSIGNED", signed=False)[0] == 403
-    assert request(journey, "GET", "/predictions?entity_id=NOBODY") == (200, {"predictions": []})
+    row = {**flight(journey, 1), "flight_id": "REFUSED"}
+    caller = application(journey, allowed=True)
+    assert request(journey, "POST", "/predictions", row, signer=None)[0] == 403
+    assert request(journey, "POST", "/predictions", row, signer=Credentials(caller.access_key, "wrong"))[0] == 403
+    assert request(journey, "POST", "/predictions", row, signer=application(journey, allowed=False))[0] == 403
+    assert request(journey, "GET", "/predictions?entity_id=REFUSED", signer=None)[0] == 403
+    assert request(journey, "GET", "/predictions?entity_id=REFUSED", signer=caller) == (200, {"predictions": [], "next": None})
+
+
+def application(journey, *, allowed: bool) -> Credentials:
+    """The credentials of an IAM user of its own, who may call the API or may not."""
+    iam, name = journey.aws("iam"), f"application-{time.time_ns()}"
+    iam.create_user(UserName=name)
+    if allowed:
+        statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_user_policy(UserName=name, PolicyName="calls", PolicyDocument=policy)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return Credentials(key["AccessKeyId"], key["SecretAccessKey"])
 
 
 def test_an_answer_is_stored_before_it_is_given_and_can_be_read_back(flights):
@@ -145,7 +163,7 @@ def test_a_breach_of_the_contract_lists_every_problem(flights):
     journey, _ = flights
     row = {**flight(journey, 3), "hour": 25, "origin": "XXX", "surprise": 1}
     status, reply = request(journey, "POST", "/predictions", row)
-    assert (status, reply["error"]) == (400, "contract")
+    assert (status, reply["error"]) == (400, "bad_request")
     assert {(p["column"], p["rule"]) for p in reply["problems"]} == {("hour", "maximum"), ("origin", "category"), ("surprise", "unknown_column")}
 
 
@@ -222,19 +240,19 @@ def test_a_second_demo_finds_everything_done(flights):
     assert again["batch"]["run"] == story["batch"]["run"]
 
 
-def test_a_new_month_can_be_trained_promoted_and_rolled_back_by_hand(flights):
+def test_a_new_month_is_released_rolled_back_and_promoted_by_hand(flights):
     journey, story = flights
     first = story["train"]["release"]
     journey.fairway("load", journey.data / "flights-2013-04.csv")
     trained = journey.fairway("train", "--as-of", "2013-05-01")
     release = trained["release"]
-    assert release.startswith("r-20130501-")
-    if journey.fairway("status")["champion"] != release:
-        journey.fairway("promote", release)
+    assert trained["verdict"] == "approved", trained["reason"]
+    assert release.startswith("r-20130501-") and journey.fairway("status")["champion"] == release
     assert journey.predict(flight(journey, 8))[0]["release"] == release
     assert journey.fairway("rollback")["champion"] == first
     time.sleep(6)  # a function that was warm remembers the routing for seconds
     assert journey.predict(flight(journey, 9))[0]["release"] == first
+    assert journey.fairway("promote", release)["champion"] == release
     states = Counter(item["role"] for item in journey.fairway("status")["releases"])
     assert states["champion"] == 1
 
