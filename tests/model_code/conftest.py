@@ -38,6 +38,11 @@ def parcels(tmp_path_factory):
     return trained("multiclass", tmp_path_factory)
 
 
+@pytest.fixture(scope="session")
+def rents(tmp_path_factory):
+    return trained("regression", tmp_path_factory)
+
+
 TRAINED = {}
 
 

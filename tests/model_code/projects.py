@@ -75,7 +75,7 @@ def rents_project():
             Column("house", "string", role="key"),
             Column("flat", "integer", role="key"),
             Column("asked", "timestamp", role="event_time"),
-            Column("m²", "integer", minimum=10),
+            Column("m²", "float", minimum=10),
             Column("lift", "boolean"),
             Column("rent", "float", role="target"),
         ),
@@ -86,7 +86,7 @@ def rents_project():
 
 def rents_row(number):
     random.seed(number)
-    size, lift = random.randrange(20, 150), random.random() < 0.5
+    size, lift = round(random.uniform(20, 150), 1), random.random() < 0.5
     rent = 9.5 * size + 120 * lift + random.gauss(0, 40)
     return {"house": f"h|{number % 7}", "flat": number, "asked": moment(number, 900), "m²": size, "lift": lift, "rent": rent}
 

@@ -1,15 +1,17 @@
 """The kernel built with address and undefined-behaviour checks, over the tests' own bodies, batches and broken plans."""
 
+import hashlib
 import os
 import pickle
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from model_code.kernel.build import compiler
+from model_code.kernel.build import SANITIZERS, build, compiler
 from model_code.plan import compile_plan
 from model_code.plan.format import HEADER
 from tests.model_code.pipelines import COLUMNS, FITTED, hostile_rows
@@ -74,13 +76,27 @@ def broken_bodies():
         yield from (VALID[:place] + put + VALID[place + 1 :] for place in range(0, len(VALID), 3))
 
 
+def sanitized_kernel():
+    """A folder with the kernel built for checking; kept in build/ until a source of it changes, for building takes its time."""
+    sources = sorted((ROOT / "model_code" / "kernel").glob("*.[chp]*"))
+    version = hashlib.sha256(b"".join(source.read_bytes() for source in sources) + sys.version.encode()).hexdigest()[:16]
+    home = ROOT / "build" / f"sanitized-{version}"
+    if not home.exists():
+        (ROOT / "build").mkdir(exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(dir=ROOT / "build"))
+        (fresh / "model_code" / "kernel").mkdir(parents=True)
+        for name in ("__init__.py", "refusals.py", "kernel/__init__.py", "kernel/engine.py"):
+            shutil.copy(ROOT / "model_code" / name, fresh / "model_code" / name)
+        build(fresh / "model_code" / "kernel", extra=SANITIZERS)
+        for old in (ROOT / "build").glob("sanitized-*"):
+            shutil.rmtree(old)
+        fresh.rename(home)
+    return home
+
+
 @pytest.mark.skipif(compiler() is None or not shutil.which("g++"), reason="no g++ to build it with")
 def test_the_kernel_does_nothing_undefined_on_any_body_batch_or_plan(tmp_path):
-    package = tmp_path / "sanitized" / "model_code"
-    (package / "kernel").mkdir(parents=True)
-    for name in ("__init__.py", "refusals.py", "kernel/__init__.py", "kernel/engine.py"):
-        shutil.copy(ROOT / "model_code" / name, package / name)
-    subprocess.run([sys.executable, "-m", "model_code.kernel.build", "--sanitize", "--out", package / "kernel"], check=True, cwd=ROOT)
+    home = sanitized_kernel()
     plans = [compile_plan(FITTED[name], COLUMNS) for name in PLANS]
     rows = hostile_rows(rows=270)
     corpus = {
@@ -95,7 +111,7 @@ def test_the_kernel_does_nothing_undefined_on_any_body_batch_or_plan(tmp_path):
                  for name in ("libasan.so", "libstdc++.so.6")]  # fmt: skip
     # the interpreter's own allocations outlive it by design, so leaks are not looked for
     settings = {"LD_PRELOAD": " ".join(libraries), "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1"}
-    run = subprocess.run([sys.executable, "-c", DRIVER, tmp_path / "corpus"], cwd=tmp_path / "sanitized", capture_output=True, text=True,
+    run = subprocess.run([sys.executable, "-c", DRIVER, tmp_path / "corpus"], cwd=home, capture_output=True, text=True,
                          env=os.environ | settings)  # fmt: skip
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.startswith("clean ")

@@ -1,0 +1,203 @@
+"""score: every row of every shard is answered once, in order, or is in quarantine; the counts add up."""
+
+import csv
+import gzip
+import json
+import shutil
+
+import pyarrow.parquet as pq
+import pytest
+
+from domain.answers import answer_from_score, fallback_answer
+from domain.contract import check_row, entity_id, iso, parse_timestamp
+from domain.records import prediction_id
+from model_code.answering import answer, respond
+from model_code.artefact import open_artefact
+from tests.model_code.folders import AS_OF, SCORE_RUN, scoring_folder, write_rows
+
+
+def outputs(base):
+    """{path: bytes} of all that the job wrote."""
+    folder = base / "processing/output"
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def results(base, shard):
+    files = sorted((base / "processing/output/results").glob(f"{shard}-*.jsonl.gz"))
+    return [json.loads(line) for file in files for line in gzip.decompress(file.read_bytes()).splitlines()]
+
+
+def summaries(base):
+    files = (base / "processing/output/summary").iterdir()
+    return {summary["shard"]: summary for summary in (json.loads(file.read_bytes()) for file in files)}
+
+
+def write_csv(file, contract, rows):
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, [column.name for column in contract.columns])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_lines(file, contract, rows):
+    file.write_text("\n".join(json.dumps(row) for row in rows))
+
+
+def expected_results(contract, artefact, rows, shard):
+    """What the row check, the scorer and domain/answers say, row by row."""
+    expected = []
+    for number, row in enumerate(rows, 1):
+        clean, problems = check_row(contract, row, with_target=False)
+        if problems:
+            continue
+        (score,), _ = answer(contract, artefact.scorer, [row])
+        moment = clean[contract.event_time.name] if contract.event_time else None
+        expected.append({
+            "id": prediction_id(SCORE_RUN["run"], shard, str(number)),
+            "entity_id": entity_id(contract, clean),
+            "event_time": moment and iso(parse_timestamp(moment)),
+            "made_at": AS_OF, "run": SCORE_RUN["run"], "release": SCORE_RUN["release"],
+            "role": "champion", "source": "model", "reason": None,
+            **answer_from_score(contract, score, classes=artefact.manifest["classes"]),
+        })  # fmt: skip
+    return expected
+
+
+def test_each_row_is_answered_in_order_as_the_rules_say(project, run_verb, tmp_path):
+    artefact = open_artefact(project.models["gradient_boosting"])
+    base = scoring_folder(tmp_path, project.contract, project.models["gradient_boosting"])
+    write_lines(base / "processing/input/rows/part.jsonl", project.contract, project.rows[:330])
+    assert run_verb("score", base) == 0
+    expected = expected_results(project.contract, artefact, project.rows[:330], "part.jsonl")
+    found = results(base, "part.jsonl")
+    assert found == [pytest.approx(one) if project.task == "regression" else one for one in expected]
+    table = pq.read_table(base / "processing/output/predictions/part.jsonl.parquet")
+    assert table["row_number"].to_pylist() == list(range(1, 331))
+    for name in ("id", "entity_id", "event_time", "prediction", "probability", "source"):
+        assert table[name].to_pylist() == [line[name] for line in found]
+    if project.task == "multiclass":
+        assert [dict(pairs) for pairs in table["probabilities"].to_pylist()] == [line["probabilities"] for line in found]
+    assert summaries(base) == {"part.jsonl": {
+        "shard": "part.jsonl", "release": SCORE_RUN["release"], "read": 330, "scored": 330, "quarantined": 0, "chunks": 4, "reasons": {},
+    }}  # fmt: skip
+
+
+def test_every_kind_of_file_gets_the_same_answers(parcels, run_verb, tmp_path):
+    base = scoring_folder(tmp_path, parcels.contract, parcels.models["gradient_boosting"])
+    rows, folder = parcels.rows[:150], base / "processing/input/rows"
+    write_csv(folder / "a.csv", parcels.contract, rows)
+    write_lines(folder / "b.jsonl", parcels.contract, rows)
+    write_rows(folder / "c.parquet", parcels.contract, rows)
+    (folder / "sub").mkdir()
+    (folder / "sub/a.csv.gz").write_bytes(gzip.compress((folder / "a.csv").read_bytes()))
+    assert run_verb("score", base) == 0
+    answers = [
+        [{**line, "id": None} for line in results(base, shard)] for shard in ("a.csv", "b.jsonl", "c.parquet", "sub~a.csv.gz")
+    ]
+    assert answers[0] == answers[1] == answers[2] == answers[3] and len(answers[0]) == 150
+    assert set(summaries(base)) == {"a.csv", "b.jsonl", "c.parquet", "sub/a.csv.gz"}
+    ids = {line["id"] for shard in ("a.csv", "b.jsonl", "c.parquet", "sub~a.csv.gz") for line in results(base, shard)}
+    assert len(ids) == 600
+
+
+def test_bad_rows_are_quarantined_and_the_others_keep_their_identity(parcels, run_verb, tmp_path):
+    rows = [dict(row) for row in parcels.rows[:250]]
+    rows[3]["weight"], rows[120]["from"], rows[200]["sent"] = -1, "Z", "never"
+    base = scoring_folder(tmp_path, parcels.contract, parcels.models["gradient_boosting"])
+    write_csv(base / "processing/input/rows/part.csv", parcels.contract, rows)
+    assert run_verb("score", base) == 0
+    artefact = open_artefact(parcels.models["gradient_boosting"])
+    assert results(base, "part.csv") == expected_results(parcels.contract, artefact, rows, "part.csv")
+    quarantine = pq.read_table(base / "processing/output/quarantine/part.csv.parquet").to_pylist()
+    assert [row["row_number"] for row in quarantine] == [4, 121, 201]
+    assert [json.loads(row["problems"])[0]["rule"] for row in quarantine] == ["minimum", "category", "type"]
+    summary = summaries(base)["part.csv"]
+    assert summary["reasons"] == {"minimum": 1, "category": 1, "type": 1}
+    assert summary["read"] == summary["scored"] + summary["quarantined"] == 250
+
+
+def test_without_a_model_the_prior_answers_and_says_so(project, run_verb, tmp_path):
+    base = scoring_folder(tmp_path, project.contract, None)
+    write_lines(base / "processing/input/rows/part.jsonl", project.contract, project.rows[:120])
+    assert run_verb("score", base) == 0
+    shared = {"release": None, "role": None, "source": "fallback", "reason": "no release yet", **fallback_answer(project.contract)}
+    lines = results(base, "part.jsonl")
+    assert len(lines) == 120
+    assert all({name: line[name] for name in shared} == shared for line in lines)
+    assert summaries(base)["part.jsonl"]["release"] is None
+
+
+def test_a_row_that_the_model_cannot_answer_is_answered_by_the_prior(rents, run_verb, tmp_path):
+    """A number that the contract allows, beyond float64 once the model multiplies it."""
+    model = rents.models["logistic_regression"]
+    rows = [rents.rows[0], {**rents.rows[1], "m²": 1e308}]
+    base = scoring_folder(tmp_path, rents.contract, model)
+    write_lines(base / "processing/input/rows/part.jsonl", rents.contract, rows)
+    assert run_verb("score", base) == 0
+    good, bad = results(base, "part.jsonl")
+    assert (good["source"], good["release"]) == ("model", SCORE_RUN["release"])
+    assert (bad["source"], bad["release"], bad["prediction"]) == ("fallback", None, 700.0)
+    assert bad["reason"] == "the model has no finite answer to this row"
+    served = json.loads(respond(open_artefact(model), json.dumps({"instances": rows}).encode()).body)["predictions"]
+    assert served == [pytest.approx(good["prediction"]), {"error": bad["reason"]}]
+
+
+def test_a_shard_without_a_summary_is_done_again_whole_and_the_same(parcels, run_verb, tmp_path):
+    base = scoring_folder(tmp_path, parcels.contract, parcels.models["gradient_boosting"])
+    for shard in ("a.csv", "b.csv"):
+        write_csv(base / f"processing/input/rows/{shard}", parcels.contract, parcels.rows[:250])
+    assert run_verb("score", base) == 0
+    whole = outputs(base)
+    done = base / "processing/output/summary/b.csv.json"
+    before = done.stat().st_mtime_ns
+    (base / "processing/output/summary/a.csv.json").unlink()
+    (base / "processing/output/predictions/a.csv.parquet").write_bytes(b"half")
+    assert run_verb("score", base) == 0
+    assert outputs(base) == whole
+    assert done.stat().st_mtime_ns == before
+
+
+def test_a_bad_shard_is_named_and_the_good_ones_are_done(parcels, run_verb, tmp_path, capsys):
+    base = scoring_folder(tmp_path, parcels.contract, parcels.models["gradient_boosting"])
+    folder = base / "processing/input/rows"
+    write_csv(folder / "a.csv", parcels.contract, parcels.rows[:10])
+    write_lines(folder / "b.jsonl", parcels.contract, parcels.rows[:150])
+    (folder / "b.jsonl").write_text((folder / "b.jsonl").read_text() + '\n{"parcel"')
+    (folder / "c.parquet").write_bytes(b"PAR1")
+    write_csv(folder / "d.csv", parcels.contract, parcels.rows[:10])
+    assert run_verb("score", base) == 1
+    error = capsys.readouterr().err
+    assert "score: 2 of 4 shards are refused: " in error and "b.jsonl: line 151 is not JSON" in error and "c.parquet: " in error
+    assert set(summaries(base)) == {"a.csv", "d.csv"}
+    assert not [path for path in outputs(base) if "b.jsonl" in path or "c.parquet" in path]
+
+
+def test_two_processes_give_what_one_gives(returns, run_verb, tmp_path):
+    """Many rows are scored by several processes; what they write does not show it."""
+    base = scoring_folder(tmp_path / "many", returns.contract, returns.models["gradient_boosting"])
+    long = [{**row, "note": "x" * 900} for row in returns.rows]
+    rows = long * 8
+    write_csv(base / "processing/input/rows/part.csv", returns.contract, rows)
+    assert (base / "processing/input/rows/part.csv").stat().st_size > 8 << 20
+    assert run_verb("score", base) == 0
+    found = results(base, "part.csv")
+    assert len(found) == len(rows)
+    few = scoring_folder(tmp_path / "few", returns.contract, returns.models["gradient_boosting"])
+    write_csv(few / "processing/input/rows/part.csv", returns.contract, long)
+    assert run_verb("score", few) == 0
+    one = results(few, "part.csv")
+    strip = [{**line, "id": None} for line in one]
+    assert [{**line, "id": None} for line in found] == strip * 8
+    assert [line["id"] for line in found[:1500]] == [line["id"] for line in one]
+    assert len({line["id"] for line in found}) == len(rows)
+
+
+def test_a_model_of_another_contract_or_no_input_is_refused(returns, parcels, run_verb, tmp_path, capsys):
+    base = scoring_folder(tmp_path, parcels.contract, returns.models["prior"])
+    assert run_verb("score", base) == 1
+    write_csv(base / "processing/input/rows/part.csv", parcels.contract, parcels.rows[:10])
+    assert run_verb("score", base) == 1
+    error = capsys.readouterr().err
+    assert "no file to score is under" in error
+    assert "which has changed the task, größe (cm), class" in error
+    shutil.rmtree(base)
