@@ -95,18 +95,21 @@ def test_a_notebook_is_ours_by_its_tag(aws, grown):
     assert states == {"ours": "Stopped", "theirs": "InService"}
 
 
+MACHINES = {"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1}}
+
+
 @pytest.mark.parametrize(("status", "ended"), [("RUNNING", []), ("FAILED", ["flights-local-score-x"])])
 def test_a_processing_job_lives_as_long_as_its_run(aws, grown, status, ended):
     aws.sagemaker.create_processing_job(
         ProcessingJobName="flights-local-score-x",
         RoleArn="arn:aws:iam::000000000000:role/any",
         AppSpecification={"ImageUri": "image"},
-        ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1}},
+        ProcessingResources=MACHINES,
         ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": {
             "S3Uri": "s3://lake/batch/batch-1/predictions", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}}]},
     )  # fmt: skip
     aws.put(stage.RUNS, kind="batch", run="batch-1", status=status)
     job = sagemaker_backends["123456789012"]["us-east-1"].processing_jobs["flights-local-score-x"]
-    job.processing_job_status = "InProgress"  # in moto they are done at once
+    job.processing_job_status, job.processing_resources = "InProgress", MACHINES  # in moto it is done at once, on no machine
     assert handler({}, None)["ended"] == ended
     assert job.processing_job_status == ("Stopped" if ended else "InProgress")
