@@ -345,11 +345,18 @@ def problems_of(document: dict, task: str) -> list[str]:
         if key in document and not isinstance(document[key], TOP[key])
     ]
     found += [f"{key} is missing" for key in ("name", "target", "columns") if key not in document]
+    found = found or name_problems(document)
     if found:
         return found
     for name, spec in document["columns"].items():
         found += column_problems(name, spec)
     return found or reference_problems(document) or target_problems(document, task)
+
+
+def name_problems(document: dict) -> list[str]:
+    """Columns are named by text."""
+    named = [("target.column", document["target"].get("column")), *(("key", name) for name in document.get("key", []))]
+    return [f"{path} = {name!r}: must be the name of a column, in quotes" for path, name in named if not isinstance(name, str)]
 
 
 def column_problems(name: str, spec) -> list[str]:
@@ -374,6 +381,7 @@ def column_problems(name: str, spec) -> list[str]:
 def limits_that_do_not_fit(path: str, spec: dict) -> list[str]:
     found = []
     numeric = spec["type"] in ("integer", "float")
+    found += [f"{path}.{key} = {spec[key]}: must be finite" for key in ("minimum", "maximum") if not is_finite(spec.get(key, 0))]
     found += [
         f"{path}.{key}: only a number has a {key}, this is a {spec['type']}"
         for key in ("minimum", "maximum")
@@ -412,21 +420,46 @@ def reference_problems(document: dict) -> list[str]:
     return found
 
 
+TARGET = ("column", "prior", "positive")
+
+
 def target_problems(document: dict, task: str) -> list[str]:
     target = document["target"]
-    spec = document["columns"][target["column"]]
-    prior = target.get("prior")
-    unknown = [f"target.{key} is not a key of the target; keys: column, prior, positive" for key in target if key not in ("column", "prior", "positive")]
-    number = isinstance(prior, (int, float)) and not isinstance(prior, bool)
-    if task == "binary" and not (number and 0 <= prior <= 1):
-        return unknown + [f"target.prior = {prior!r}: a binary task needs the probability of the positive class, 0 to 1"]
-    if task == "regression" and (not number or spec["type"] not in ("integer", "float")):
-        return unknown + [f"target.prior = {prior!r} of a {spec['type']}: a regression needs a number for a number column"]
+    column = Column(target["column"], **column_values(document["columns"][target["column"]]))
+    found = [f"target.{key} is not a key of the target; keys: {', '.join(TARGET)}" for key in target if key not in TARGET]
+    wrong = prior_problem(task, target.get("prior"), column)
+    found += [f"target.prior = {target.get('prior')!r}: {wrong}"] if wrong else []
+    return found + (positive_problems(target, column) if task == "binary" else [])
+
+
+def prior_problem(task: str, prior, column: Column) -> str:
+    """Why this cannot be the answer without a model; empty if it can."""
     if task == "multiclass":
-        shares = prior if isinstance(prior, dict) else {}
-        right = shares and all(isinstance(p, (int, float)) and p >= 0 for p in shares.values()) and abs(sum(shares.values()) - 1) < 1e-3
-        if not right or spec["type"] not in ("string", "integer"):
-            return unknown + [f"target.prior = {prior!r}: a multiclass task needs a table of class = probability that sums to 1"]
-    if task == "binary" and spec["type"] != "boolean" and "positive" not in target:
-        return unknown + ["target.positive is missing; it says which value of the target counts as a yes"]
-    return unknown
+        return shares_problem(prior, column)
+    _, wrong = to_float(prior)
+    if task == "binary":
+        return "a binary task needs the probability of the positive class, 0 to 1" if wrong or not 0 <= prior <= 1 else ""
+    fits = not wrong and column.type in ("integer", "float")
+    return "" if fits else f"a regression needs a number, for a column of numbers; this is a {column.type}"
+
+
+def shares_problem(prior, column: Column) -> str:
+    shares = list(prior.values()) if isinstance(prior, dict) else []
+    if any(to_float(share)[1] or share < 0 for share in shares) or abs(sum(shares) - 1) > 1e-3:
+        return "a multiclass task needs a table of class = probability that sums to 1"
+    if column.type not in ("string", "integer"):
+        return f"classes are text or whole numbers; {column.name!r} is a {column.type}"
+    wrong = [name for name in prior if not is_class(column, name)]
+    return f"{', '.join(wrong)}: not a value of {column.name!r}" if wrong else ""
+
+
+def is_class(column: Column, name: str) -> bool:
+    value, problems = check_value(column, from_text(column, name))
+    return not problems and str(value) == name
+
+
+def positive_problems(target: dict, column: Column) -> list[str]:
+    if column.type != "boolean" and "positive" not in target:
+        return ["target.positive is missing; it says which value of the target counts as a yes"]
+    _, problems = check_value(column, target.get("positive", True))
+    return [f"target.positive = {target['positive']!r}: {problem.allowed}" for problem in problems]

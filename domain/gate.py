@@ -13,8 +13,8 @@ from domain.config import SMALLER_IS_BETTER, Benchmarks
 def judge(benchmarks: Benchmarks, evaluation: dict) -> dict:
     """{verdict: approved|rejected, candidate, release, reason, metrics, artefact_sha256, tried: {candidate: breaches}}.
 
-    Among the candidates that keep every benchmark, those within one standard error of the best are as good as each other
-    (the one-standard-error rule of Breiman et al., 1984); of these the fastest is taken.
+    Of the candidates that keep every benchmark and beat both the prior and the champion, those within one standard error of
+    the best are as good as each other (the one-standard-error rule of Breiman et al., 1984); of these the fastest is taken.
     """
     candidates = evaluation["candidates"]
     tried = {name: breaches(benchmarks, measured) for name, measured in candidates.items()}
@@ -23,10 +23,12 @@ def judge(benchmarks: Benchmarks, evaluation: dict) -> dict:
         best = best_of(benchmarks.metric, candidates)
         reason = f"no candidate keeps the benchmarks; the best, {best}: {'; '.join(tried[best])}"
         return verdict("rejected", best, reason, evaluation, tried)
-    chosen = fastest_of_the_best(benchmarks.metric, {name: candidates[name] for name in passed})
-    reasons = against_baseline(benchmarks.metric, chosen, evaluation) or against_champion(benchmarks, chosen, evaluation)
-    if reasons:
-        return verdict("rejected", chosen, reasons, evaluation, tried)
+    objections = {name: objection(benchmarks, name, evaluation) for name in passed}
+    better = [name for name in passed if not objections[name]]
+    if not better:
+        best = best_of(benchmarks.metric, {name: candidates[name] for name in passed})
+        return verdict("rejected", best, objections[best], evaluation, tried)
+    chosen = fastest_of_the_best(benchmarks.metric, {name: candidates[name] for name in better})
     return verdict("approved", chosen, approval(benchmarks, chosen, evaluation), evaluation, tried)
 
 
@@ -72,6 +74,11 @@ def fastest_of_the_best(metric: str, candidates: dict) -> str:
         if gain(metric, best["metrics"][metric], measured["metrics"][metric]) <= slack
     ]
     return min(equals, key=lambda name: (candidates[name]["p99_ms"], name))
+
+
+def objection(benchmarks: Benchmarks, chosen: str, evaluation: dict) -> str:
+    """Why a candidate that keeps every benchmark is not released all the same; empty if nothing speaks against it."""
+    return against_baseline(benchmarks.metric, chosen, evaluation) or against_champion(benchmarks, chosen, evaluation)
 
 
 def against_baseline(metric: str, chosen: str, evaluation: dict) -> str:
