@@ -56,9 +56,9 @@ class KernelEngine:
         return self.json(json.dumps({"instances": plain}, default=_plain).encode())
 
     def batch(self, batch):
-        """A RecordBatch, or a Table batch by batch."""
+        """A RecordBatch, or a Table as one: its chunks are joined."""
         if not hasattr(batch, "__arrow_c_array__"):
-            batch = batch.combine_chunks().to_batches()[0]
+            batch = batch.to_struct_array().combine_chunks()
         return self._matrix(self._kernel.score_arrow(*batch.__arrow_c_array__()))
 
     def _matrix(self, scored):
