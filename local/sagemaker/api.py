@@ -1,5 +1,5 @@
 """The control plane: which operations there are, and every request and response checked against botocore's model."""
-from functools import partial
+from collections.abc import Callable
 
 from local.sagemaker import endpoints, jobs, models, processing, registry, resources, training, transform
 from local.sagemaker.engine import Engine, sweep
@@ -8,21 +8,20 @@ from local.sagemaker.kinds import JOBS
 from local.sagemaker.shapes import check_request, check_response, service
 
 
-def operations_of(kind: str, *, describe=None, delete=None, list_page=None) -> dict:
-    """Describe, List and Delete, which most kinds share."""
-    return {f"Describe{kind}": describe or (lambda engine, request: resources.describe(engine, kind, request)),
-            f"List{kind}s": list_page or (lambda engine, request: resources.list_page(engine, kind, request)),
-            f"Delete{kind}": delete or (lambda engine, request: resources.delete(engine, kind, request))}
+def of(kind: str, operation: Callable) -> Callable[[Engine, dict], dict]:
+    """What is done alike for every kind, done for one."""
+    return lambda engine, request: operation(engine, kind, request)
 
 
-def delete_job(engine: Engine, kind: str, request: dict) -> dict:
-    name = request[f"{kind}Name"]
-    if resources.need(engine, kind, name)[f"{kind}Status"] in jobs.BUSY:
-        raise SageMakerError("ResourceInUse", f"Job {name} is still running. Stop it first.")
-    return resources.delete(engine, kind, request)
+def for_each(kinds: tuple[str, ...], **operations: Callable) -> dict[str, Callable]:
+    return {verb + kind + ("s" if verb == "List" else ""): of(kind, operation)
+            for kind in kinds for verb, operation in operations.items()}
 
 
-OPERATIONS = {
+OPERATIONS: dict[str, Callable[[Engine, dict], dict]] = {
+    **for_each(JOBS, Describe=resources.describe, List=resources.list_page, Stop=jobs.stop, Delete=jobs.delete),
+    **for_each(("Model", "EndpointConfig"), Describe=resources.describe, List=resources.list_page,
+               Delete=models.delete),
     "CreateTrainingJob": training.create,
     "CreateProcessingJob": processing.create,
     "CreateTransformJob": transform.create,
@@ -31,24 +30,23 @@ OPERATIONS = {
     "CreateEndpoint": endpoints.create,
     "UpdateEndpoint": endpoints.update,
     "UpdateEndpointWeightsAndCapacities": endpoints.update_weights_and_capacities,
+    "DescribeEndpoint": of("Endpoint", resources.describe),
+    "ListEndpoints": of("Endpoint", resources.list_page),
+    "DeleteEndpoint": endpoints.delete,
     "CreateModelPackageGroup": registry.create_group,
+    "DescribeModelPackageGroup": registry.describe_group,
+    "ListModelPackageGroups": of("ModelPackageGroup", resources.list_page),
+    "DeleteModelPackageGroup": registry.delete_group,
     "CreateModelPackage": registry.create,
+    "DescribeModelPackage": registry.describe,
     "UpdateModelPackage": registry.update,
+    "ListModelPackages": registry.list_packages,
+    "DeleteModelPackage": registry.delete,
     "AddTags": resources.add_tags,
     "ListTags": resources.list_tags,
     "DeleteTags": resources.delete_tags,
-    **{f"Stop{kind}": partial(lambda kind, engine, request: jobs.stop(engine, kind, request), kind) for kind in JOBS},
-    **{name: operation for kind in JOBS
-       for name, operation in operations_of(kind, delete=partial(
-           lambda kind, engine, request: delete_job(engine, kind, request), kind)).items()},
-    **operations_of("Model", delete=lambda engine, request: models.delete(engine, "Model", request)),
-    **operations_of("EndpointConfig", delete=lambda engine, request: models.delete(engine, "EndpointConfig", request)),
-    **operations_of("Endpoint", delete=endpoints.delete),
-    **operations_of("ModelPackageGroup", describe=registry.describe_group, delete=registry.delete_group),
-    **operations_of("ModelPackage", describe=registry.describe, delete=registry.delete,
-                    list_page=registry.list_packages),
 }
-# Not every kind of resource can be deleted by every model of the API; what the installed one lacks is not offered.
+# The API has no DeleteTransformJob; what its model lacks is not offered.
 OPERATIONS = {name: operation for name, operation in OPERATIONS.items() if name in service().operation_names}
 
 

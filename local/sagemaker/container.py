@@ -24,23 +24,31 @@ class Container:
     folder: Path
     tail: deque = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
     reader: threading.Thread | None = None
+    ended: bool = False
 
     def exit_code(self) -> int | None:
-        return self.process.poll()
+        """None while it runs. Whatever the command left running in its group ends with it."""
+        code = self.process.poll()
+        if code is not None and not self.ended:
+            self.ended = True                # only once: the number may be another process's later
+            send(self.process.pid, signal.SIGKILL)
+        return code
 
     def wait(self, timeout_s: float | None = None) -> int:
-        """Raises subprocess.TimeoutExpired. Whatever the command left running in its group ends with it."""
-        code = self.process.wait(timeout_s)
-        self.kill()
+        """Raises subprocess.TimeoutExpired. When it returns, all output has been read."""
+        self.process.wait(timeout_s)
+        code = self.exit_code()
         if self.reader:
             self.reader.join(timeout=10)
         return code
 
     def terminate(self) -> None:
-        send(self.process.pid, signal.SIGTERM)
+        if self.exit_code() is None:
+            send(self.process.pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        send(self.process.pid, signal.SIGKILL)
+        if self.exit_code() is None:
+            send(self.process.pid, signal.SIGKILL)
 
     def stop(self, grace_s: float) -> int:
         """SIGTERM, then after the grace SIGKILL, as the service does."""

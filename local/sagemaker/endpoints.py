@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from local.sagemaker import resources
 from local.sagemaker.engine import Engine
-from local.sagemaker.errors import JobFailed, SageMakerError, invalid
-from local.sagemaker.jobs import refuse
+from local.sagemaker.errors import JobFailed, SageMakerError, invalid, refuse
 from local.sagemaker.servers import HEALTH_TIMEOUT_S, Server, kill_server, start_server, stop_server
 from local.sagemaker.shapes import in_milliseconds, pick, service
 
@@ -155,9 +154,8 @@ def update_weights_and_capacities(engine: Engine, request: dict) -> dict:
     unknown = set(wanted) - {shown["VariantName"] for shown in record.get("ProductionVariants", [])}
     if unknown:
         raise invalid(f"Variant {', '.join(sorted(unknown))} not found on endpoint {record['EndpointArn']}.")
-    jobs_refused = [item for item in wanted.values() if "ServerlessUpdateConfig" in item]
-    if jobs_refused:
-        refuse(jobs_refused[0], ("ServerlessUpdateConfig",), "UpdateEndpointWeightsAndCapacities")
+    for item in wanted.values():
+        refuse(item, ("ServerlessUpdateConfig",), "UpdateEndpointWeightsAndCapacities")
     announce(engine, set_status(engine, record["EndpointName"], "Updating"))
     threading.Thread(target=change_capacity, args=(engine, record, wanted), daemon=True).start()
     return {"EndpointArn": record["EndpointArn"]}

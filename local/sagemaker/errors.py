@@ -20,3 +20,13 @@ def invalid(message: str) -> SageMakerError:
 def not_simulated(what: str, instead: str) -> SageMakerError:
     """For what the real service offers and this one does not: refused, never ignored."""
     return invalid(f"{what} is not simulated by the local SageMaker. {instead}")
+
+
+def refuse(request: dict, paths: tuple[str, ...], operation: str) -> None:
+    """Refuse members (`Member` or `Outer.Member`) that would otherwise be accepted and then not happen."""
+    for path in paths:
+        value = request
+        for member in path.split("."):
+            value = value.get(member) if isinstance(value, dict) else None
+        if value:
+            raise not_simulated(f"{path} of {operation}", "Leave it out here, or keep it for stages on real AWS.")

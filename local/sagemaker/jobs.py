@@ -9,7 +9,7 @@ from pathlib import Path
 from local.sagemaker import resources
 from local.sagemaker.container import Container, start
 from local.sagemaker.engine import Engine
-from local.sagemaker.errors import JobFailed, not_simulated
+from local.sagemaker.errors import JobFailed, SageMakerError
 from local.sagemaker.logs import LogStream
 
 log = logging.getLogger("sagemaker")
@@ -59,23 +59,27 @@ def end(engine: Engine, kind: str, name: str, status: str, *, secondary: str | N
     move(engine, kind, name, status=status, secondary=secondary or status, **{ended: now}, **extra)
 
 
-def move(engine: Engine, kind: str, name: str, *, status: str | None = None, secondary: str | None = None,
-         message: str = "", **changes) -> dict:
-    """Change a job's state and announce it; training jobs also keep the list of their stages."""
+def move(engine: Engine, kind: str, name: str, **changes) -> None:
+    """Change a job's state (see `change`) and announce it."""
+    record = change(engine, kind, name, **changes)
+    if record:
+        resources.announce(engine, kind, record)
+
+
+def change(engine: Engine, kind: str, name: str, *, status: str | None = None, secondary: str | None = None,
+           message: str = "", **members) -> dict:
+    """The record after the change; training jobs also keep the list of their stages."""
     with engine.store.changed:
         record = engine.store.get(kind, name)
         if record is None:
             return {}
-        status = status or record[f"{kind}Status"]
-        changes |= {f"{kind}Status": status}
+        members[f"{kind}Status"] = status = status or record[f"{kind}Status"]
         if kind != "TransformJob":
-            changes["LastModifiedTime"] = time.time()
+            members["LastModifiedTime"] = time.time()
         if kind == "TrainingJob" and secondary:
-            changes |= {"SecondaryStatus": secondary,
-                        "SecondaryStatusTransitions": transitions(record, secondary, message, over=status not in BUSY)}
-        record = engine.store.update(kind, name, **changes)
-    resources.announce(engine, kind, record)
-    return record
+            stages = transitions(record, secondary, message, over=status not in BUSY)
+            members |= {"SecondaryStatus": secondary, "SecondaryStatusTransitions": stages}
+        return engine.store.update(kind, name, **members)
 
 
 def transitions(record: dict, secondary: str, message: str, *, over: bool) -> list[dict]:
@@ -90,13 +94,22 @@ def transitions(record: dict, secondary: str, message: str, *, over: bool) -> li
 def stop(engine: Engine, kind: str, request: dict) -> dict:
     """Stop a running job; for one that has ended this changes nothing, as on SageMaker."""
     name = request[f"{kind}Name"]
-    record = resources.need(engine, kind, name)
-    if record[f"{kind}Status"] == "InProgress":
-        move(engine, kind, name, status="Stopping", secondary="Stopping", message="Stopping the job")
-        running = engine.jobs.get(record[f"{kind}Arn"])
-        if running:
-            running.set()
+    with engine.store.changed:               # so that it does not end between the look and the change
+        if resources.need(engine, kind, name)[f"{kind}Status"] != "InProgress":
+            return {}
+        record = change(engine, kind, name, status="Stopping", secondary="Stopping", message="Stopping the job")
+    resources.announce(engine, kind, record)
+    running = engine.jobs.get(record[f"{kind}Arn"])
+    if running:
+        running.set()
     return {}
+
+
+def delete(engine: Engine, kind: str, request: dict) -> dict:
+    name = request[f"{kind}Name"]
+    if resources.need(engine, kind, name)[f"{kind}Status"] in BUSY:
+        raise SageMakerError("ResourceInUse", f"Job {name} is still running. Stop it first.")
+    return resources.delete(engine, kind, request)
 
 
 def run_containers(engine: Engine, starts: list[Callable[[], Container]], *, limit_s: float, stop: threading.Event,
@@ -156,13 +169,6 @@ def logged(engine: Engine, command: list[str], *, folder: Path, work: Path, envi
         logs.write(line)
         also(line)
     return start(command, folder=folder, work=work, environment=environment, on_line=on_line)
-
-
-def refuse(request: dict, members: tuple[str, ...], operation: str) -> None:
-    """Refuse what would otherwise be accepted and not happen."""
-    for member in members:
-        if request.get(member):
-            raise not_simulated(f"{member} of {operation}", "Leave it out here, or keep it for stages on real AWS.")
 
 
 def fail_interrupted(engine: Engine, kinds: tuple[str, ...]) -> None:

@@ -1,14 +1,23 @@
 """Models and endpoint configurations: what may be hosted and how, checked when it is said, not when it is used."""
 from local.sagemaker import resources
 from local.sagemaker.engine import Engine
-from local.sagemaker.errors import invalid, not_simulated
-from local.sagemaker.jobs import refuse
+from local.sagemaker.errors import invalid, not_simulated, refuse
 
 SERVERLESS_MEMORY_MB = tuple(range(1024, 6145, 1024))
 SERVERLESS_CONCURRENCY = range(1, 201)
 
+NOT_SIMULATED_OF_A_CONTAINER = (
+    "MultiModelConfig", "ImageConfig", "AdditionalModelDataSources", "InferenceSpecificationName",
+    "ContainerMetricsConfig", *(f"ModelDataSource.S3DataSource.{member}" for member in (
+        "ModelAccessConfig", "HubAccessConfig", "ManifestS3Uri", "ETag", "ManifestEtag")))
+NOT_SIMULATED_OF_A_CONFIG = ("DataCaptureConfig", "AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants",
+                             "MetricsConfig", "EnableNetworkIsolation")
+NOT_SIMULATED_OF_A_VARIANT = ("CoreDumpConfig", "InferenceAmiVersion", "CapacityReservationConfig", "InstancePools",
+                              "ManagedInstanceScaling", "AcceleratorType", "EnableSSMAccess")
+
 
 def create_model(engine: Engine, request: dict) -> dict:
+    refuse(request, ("InferenceExecutionConfig",), "CreateModel")
     if len(request.get("Containers", [])) > 1:
         raise not_simulated("A model of several containers", "Give one PrimaryContainer.")
     if bool(request.get("PrimaryContainer")) == bool(request.get("Containers")):
@@ -29,8 +38,7 @@ def container(model: dict) -> dict:
 
 def image_and_data(engine: Engine, definition: dict) -> dict:
     """A container definition with its own image and data, or those of the model package that it names."""
-    refuse(definition, ("MultiModelConfig", "ImageConfig", "AdditionalModelDataSources", "InferenceSpecificationName"),
-           "a container definition")
+    refuse(definition, NOT_SIMULATED_OF_A_CONTAINER, "a container definition")
     if definition.get("Mode", "SingleModel") != "SingleModel":
         raise not_simulated(f"Mode {definition['Mode']}", "Use SingleModel.")
     if "ModelPackageName" not in definition:
@@ -49,8 +57,7 @@ def image_and_data(engine: Engine, definition: dict) -> dict:
 
 
 def create_endpoint_config(engine: Engine, request: dict) -> dict:
-    refuse(request, ("DataCaptureConfig", "AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants",
-                     "MetricsConfig"), "CreateEndpointConfig")
+    refuse(request, NOT_SIMULATED_OF_A_CONFIG, "CreateEndpointConfig")
     variants = request["ProductionVariants"]
     if len({variant["VariantName"] for variant in variants}) != len(variants):
         raise invalid("The variant names of an endpoint configuration must differ.")
@@ -62,8 +69,7 @@ def create_endpoint_config(engine: Engine, request: dict) -> dict:
 
 
 def check_variant(engine: Engine, variant: dict, *, alone: bool) -> None:
-    refuse(variant, ("CoreDumpConfig", "InferenceAmiVersion", "CapacityReservationConfig", "ManagedInstanceScaling",
-                     "InstancePools", "AcceleratorType", "EnableSSMAccess"), f"variant {variant['VariantName']}")
+    refuse(variant, NOT_SIMULATED_OF_A_VARIANT, f"variant {variant['VariantName']}")
     if "ModelName" not in variant:
         raise not_simulated(f"Variant {variant['VariantName']} without ModelName", "Name a model.")
     resources.need(engine, "Model", variant["ModelName"])

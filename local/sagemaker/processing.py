@@ -7,7 +7,7 @@ from pathlib import Path
 from local.sagemaker import jobs, resources
 from local.sagemaker.container import path_inside
 from local.sagemaker.engine import Engine, write_json
-from local.sagemaker.errors import JobFailed, invalid, not_simulated
+from local.sagemaker.errors import JobFailed, invalid, not_simulated, refuse
 from local.sagemaker.jobs import Stopped
 from local.sagemaker.logs import LogStream
 from local.sagemaker.s3_io import Mirror, fill, send
@@ -27,7 +27,8 @@ def create(engine: Engine, request: dict) -> dict:
 
 
 def check(engine: Engine, request: dict) -> None:
-    jobs.refuse(request, ("ExperimentConfig",), "CreateProcessingJob")
+    refuse(request, ("ExperimentConfig", "ProcessingResources.ClusterConfig.InstancePreferences"),
+           "CreateProcessingJob")
     if "RoleArn" not in request:
         raise invalid("RoleArn is required")
     for item in request.get("ProcessingInputs", []):

@@ -3,8 +3,7 @@ import time
 
 from local.sagemaker import resources
 from local.sagemaker.engine import Engine
-from local.sagemaker.errors import SageMakerError, invalid
-from local.sagemaker.jobs import refuse
+from local.sagemaker.errors import SageMakerError, invalid, refuse
 from local.sagemaker.shapes import pick
 
 GROUP, PACKAGE = "ModelPackageGroup", "ModelPackage"
@@ -79,8 +78,11 @@ def describe(engine: Engine, request: dict) -> dict:
 
 
 def list_packages(engine: Engine, request: dict) -> dict:
+    """Without a group the API lists packages that have no version, of which there are none here."""
     if "ModelPackageGroupName" in request:
         request = {**request, "ModelPackageGroupName": group_name(engine, request["ModelPackageGroupName"])}
+    elif request.get("ModelPackageType", "Unversioned") == "Unversioned":
+        return {"ModelPackageSummaryList": []}
     return resources.list_page(engine, PACKAGE, request)
 
 

@@ -5,7 +5,7 @@ import json
 import time
 
 from local.sagemaker.engine import Engine
-from local.sagemaker.errors import SageMakerError, invalid
+from local.sagemaker.errors import SageMakerError, invalid, refuse
 from local.sagemaker.kinds import JOBS, KINDS
 from local.sagemaker.shapes import in_milliseconds, pick, service
 
@@ -13,7 +13,7 @@ DEFAULT_PAGE = 10
 # How a List operation's filters read a record: request member -> (record member, comparison)
 TIME_FILTERS = {"CreationTimeAfter": ("CreationTime", 1), "CreationTimeBefore": ("CreationTime", -1),
                 "LastModifiedTimeAfter": ("LastModifiedTime", 1), "LastModifiedTimeBefore": ("LastModifiedTime", -1)}
-EQUALITY_FILTERS = ("ModelApprovalStatus", "ModelPackageGroupName", "ModelPackageType", "WarmPoolStatusEquals")
+EQUALITY_FILTERS = ("ModelApprovalStatus", "ModelPackageGroupName")
 
 
 def create(engine: Engine, kind: str, request: dict, **more) -> dict:
@@ -65,6 +65,7 @@ def delete(engine: Engine, kind: str, request: dict) -> dict:
 
 def list_page(engine: Engine, kind: str, request: dict) -> dict:
     """One page of summaries, filtered and sorted as the request says, newest first by default."""
+    refuse(request, ("WarmPoolStatusEquals", "TrainingPlanArnEquals", "CrossAccountFilterOption"), f"List{kind}s")
     records = [record for record in engine.store.all(kind) if matches(kind, record, request)]
     sort_by = {"Name": f"{kind}Name", "Status": f"{kind}Status"}.get(request.get("SortBy"), "CreationTime")
     records.sort(key=lambda record: (record.get(sort_by, ""), record[f"{kind}Arn"]),
@@ -80,7 +81,7 @@ def matches(kind: str, record: dict, request: dict) -> bool:
         if member in request and (record.get(of, 0) - request[member]) * direction < 0:
             return False
     for member in EQUALITY_FILTERS:
-        if member in request and member in record and record[member] != request[member]:
+        if member in request and record.get(member) != request[member]:
             return False
     return (request.get("NameContains", "").lower() in record.get(f"{kind}Name", "").lower()
             and request.get("StatusEquals", record.get(f"{kind}Status")) == record.get(f"{kind}Status"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from local.sagemaker import jobs, resources
 from local.sagemaker.container import Container, path_inside
 from local.sagemaker.engine import Engine
-from local.sagemaker.errors import JobFailed, invalid, not_simulated
+from local.sagemaker.errors import JobFailed, invalid, not_simulated, refuse
 from local.sagemaker.jobs import Stopped
 from local.sagemaker.logs import LogStream
 from local.sagemaker.s3_io import Mirror, fill, list_prefix, send, upload_archive
@@ -21,7 +21,13 @@ CHECKPOINTS = "/opt/ml/checkpoints"
 CHECKPOINTS_EVERY_S = 2
 NOT_SIMULATED = ("DebugHookConfig", "DebugRuleConfigurations", "TensorBoardOutputConfig", "ExperimentConfig",
                  "ProfilerRuleConfigurations", "RemoteDebugConfig", "InfraCheckConfig", "SessionChainingConfig",
-                 "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig")
+                 "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig",
+                 "AlgorithmSpecification.TrainingImageConfig", "ResourceConfig.KeepAlivePeriodInSeconds",
+                 "ResourceConfig.InstanceGroups",
+                 "ResourceConfig.TrainingPlanArn", "ResourceConfig.InstancePlacementConfig",
+                 "ResourceConfig.InstancePreferences", "ProfilerConfig.S3OutputPath")
+NOT_SIMULATED_OF_A_CHANNEL = ("ShuffleConfig", *(f"DataSource.S3DataSource.{member}" for member in (
+    "AttributeNames", "InstanceGroupNames", "ModelAccessConfig", "HubAccessConfig")))
 
 
 def create(engine: Engine, request: dict) -> dict:
@@ -36,7 +42,7 @@ def create(engine: Engine, request: dict) -> dict:
 
 
 def check(engine: Engine, request: dict) -> None:
-    jobs.refuse(request, NOT_SIMULATED, "CreateTrainingJob")
+    refuse(request, NOT_SIMULATED, "CreateTrainingJob")
     for member in ("AlgorithmSpecification", "ResourceConfig", "StoppingCondition"):
         if member not in request:
             raise invalid(f"{member} is required")
@@ -44,6 +50,8 @@ def check(engine: Engine, request: dict) -> None:
         raise not_simulated("A training job without TrainingImage", "Name the image in AlgorithmSpecification.")
     if "InstanceType" not in request["ResourceConfig"] or not request["ResourceConfig"].get("InstanceCount"):
         raise not_simulated("ResourceConfig without InstanceType and a positive InstanceCount", "Give both.")
+    if request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
+        raise not_simulated("An OutputDataConfig without compression", "Use GZIP.")
     for channel in request.get("InputDataConfig", []):
         check_channel(request, channel)
     if not request.get("CheckpointConfig", {}).get("LocalPath", CHECKPOINTS).startswith("/opt/ml/"):
@@ -63,8 +71,7 @@ def check_channel(request: dict, channel: dict) -> None:
         raise not_simulated(f"Pipe mode of channel {name}", "Use File or FastFile.")
     if channel.get("CompressionType", "None") != "None":
         raise not_simulated(f"CompressionType of channel {name}", "SageMaker decompresses in Pipe mode only.")
-    if "ShuffleConfig" in channel:
-        raise not_simulated(f"ShuffleConfig of channel {name}", "Shuffle in the training code.")
+    refuse(channel, NOT_SIMULATED_OF_A_CHANNEL, f"channel {name}")
 
 
 def check_time(request: dict) -> None:

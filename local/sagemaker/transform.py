@@ -8,7 +8,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from local.sagemaker import jobs, resources
 from local.sagemaker.engine import Engine
-from local.sagemaker.errors import JobFailed, not_simulated
+from local.sagemaker.errors import JobFailed, not_simulated, refuse
 from local.sagemaker.jobs import Stopped
 from local.sagemaker.s3_io import join, list_manifest, list_prefix, parse_uri
 from local.sagemaker.servers import Server, post, start_server, stop_server
@@ -19,7 +19,8 @@ NEEDLESS = b"\r\n"
 
 
 def create(engine: Engine, request: dict) -> dict:
-    jobs.refuse(request, ("DataProcessing", "DataCaptureConfig", "ExperimentConfig"), "CreateTransformJob")
+    refuse(request, ("DataProcessing", "DataCaptureConfig", "ExperimentConfig",
+                     "TransformResources.TransformAmiVersion"), "CreateTransformJob")
     source = request["TransformInput"]
     if source.get("SplitType", "None") not in ("None", "Line"):
         raise not_simulated(f"SplitType {source['SplitType']}", "Use None or Line.")

@@ -55,7 +55,7 @@ def test_packages_are_listed_by_approval_and_page(sagemaker, group):
     assert [[package["ModelPackageVersion"] for package in page["ModelPackageSummaryList"]]
             for page in pages] == [[3, 2], [1]]
     with pytest.raises(ClientError, match="Invalid NextToken"):
-        sagemaker.list_model_packages(NextToken="bm9wZQ")
+        sagemaker.list_model_packages(ModelPackageGroupName="flights", NextToken="bm9wZQ")
 
 
 def test_approval_and_metadata_change(sagemaker, group):
