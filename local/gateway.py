@@ -40,10 +40,10 @@ class Gateway:
         return {"pid": os.getpid(), "state": self.state}
 
     def declared(self) -> list[dict]:
-        """What a deployed template declares and nothing here simulates: [{stack, logical_id, type}]."""
-        from local.ministack.cloudformation import declared
+        """What is declared, in a template or by a call, and nothing here simulates: [{stack, logical_id, type}]."""
+        from local.ministack import autoscaling, cloudformation
 
-        return declared()
+        return [*cloudformation.declared(), *autoscaling.declared()]
 
 
 async def reply(send, content) -> None:

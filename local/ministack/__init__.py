@@ -7,7 +7,7 @@ from types import ModuleType
 from local.state import MINISTACK, LocalError
 
 PLUGINS = ("persistence", "lambda_runtime", "cloudwatch", "cloudformation", "ecr", "iam", "stepfunctions", "events",
-           "http_api", "sagemaker")
+           "autoscaling", "http_api", "sagemaker")
 
 
 def load_plugins() -> ModuleType:

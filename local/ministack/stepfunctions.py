@@ -9,7 +9,7 @@ import json
 import threading
 from collections.abc import Callable
 
-from local.ministack import stepfunctions_map
+from local.ministack import autoscaling, stepfunctions_map
 from local.ministack.roles import denial
 
 SFN = "ministack.services.stepfunctions"
@@ -134,8 +134,9 @@ def check_call(method: str, path: str, headers: dict, body, query_params: dict) 
     if action is None:
         return
     arn = iam_actions.extract_resource_arn(service, method, path, headers, body, query_params, get_region(), get_account_id())
-    prefix = sfn._AWS_SDK_ERROR_PREFIX.get(service, service.capitalize())
-    context = iam_actions.dynamodb_service_context(body) if service == "dynamodb" else None
+    prefix = sfn._AWS_SDK_ERROR_PREFIX.get(service.replace("-", ""), service.capitalize())
+    context = {"dynamodb": iam_actions.dynamodb_service_context, autoscaling.NAME: autoscaling.iam_context}.get(
+        service, lambda _: None)(body)
     require(service, action, arn, f"{prefix}.{prefix}Exception", context)
 
 
