@@ -6,13 +6,16 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+import typer
 
 from domain.config import ConfigError, read_config, stages
 from domain.cost.prices import read_prices
 from domain.cost.projection import project
 from domain.cost.template import read_templates
 from domain.cost.usage import month_of
+from fairway.cli import run
 from fairway.cost import cost
+from fairway.cost_commands import register
 from fairway.errors import Failed, Refused
 from fairway.prices import PRICE_LISTS, refresh
 from fairway.progress import Progress
@@ -213,3 +216,24 @@ def test_what_is_not_a_price_list_is_refused(ask):
     with pytest.raises(Refused, match="none of AWSBudgets.json|none of AWS"):
         renew(ask.folder, lists=ask.folder)
     assert not (ask.folder / "prices.csv").exists()
+
+
+# ---- as commands
+
+
+def command(capsys, *words) -> tuple[int, str]:
+    """Exit code and standard output of one command."""
+    app = typer.Typer()
+    register(app, run)
+    code = app([*map(str, words)], standalone_mode=False)
+    return code or 0, capsys.readouterr().out
+
+
+def test_the_commands_take_what_they_say(ask, templates, capsys):
+    place = ("--project", ask.folder, "--json")
+    _, out = command(capsys, "cost", "--templates", templates["local"], "--hosting", "--export", ask.folder / "usage.json", *place)
+    found = json.loads(out)
+    assert found["hosting"]["cheapest"]
+    assert (ask.folder / "usage.json").exists()
+    _, out = command(capsys, "prices", "refresh", "--lists", LISTS, *place)
+    assert json.loads(out)["region"] == "us-east-1"

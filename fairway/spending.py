@@ -1,0 +1,37 @@
+"""`fairway resume`: what the guard stopped at the budget's limits goes on again."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from domain import routing as rules
+from domain import spending
+from domain.contract import iso
+from domain.records import from_item
+from fairway.aws import connect
+from fairway.done import Done
+from fairway.errors import Refused
+from fairway.records import routing
+from fairway.releases import switch
+
+KEY = {"item": {"S": spending.GUARD}}
+
+
+def resume(folder: Path, stage_name: str, *, progress) -> Done:
+    """Undo every action that stands. The guard takes none of them again this month, unless it is told that it may."""
+    stage = connect(folder, stage_name)
+    dynamodb, table = stage.client("dynamodb"), stage.addresses["routing"]
+    item = dynamodb.get_item(TableName=table, Key=KEY, ConsistentRead=True).get("Item")
+    standing = [action for action in (from_item(item)["actions"] if item else []) if action not in from_item(item).get("undone", [])]
+    if not standing:
+        raise Refused("nothing_stopped", f"the guard stopped nothing in stage {stage_name!r}")
+    if spending.STOP_MODEL in standing and rules.champion(routing(stage)) is None:
+        progress("Letting the champion answer again")
+        switch(stage, lambda now, at: rules.rollback(now, at=at, reason="resumed by hand"))
+    dynamodb.update_item(
+        TableName=table,
+        Key=KEY,
+        UpdateExpression="SET undone = :actions, resumed_at = :now",
+        ExpressionAttributeValues={":actions": item["actions"], ":now": {"S": iso(datetime.now(UTC))}},
+    )
+    told = [f"goes on again: {spending.ACTIONS[action]} no longer" for action in standing]
+    return Done({"stage": stage_name, "resumed": standing}, told, "raise budget.monthly_usd and deploy, or it is announced again next month")
