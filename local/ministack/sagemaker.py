@@ -80,8 +80,11 @@ def scoped(account: str, region: str, function):
 
 def put_event(detail_type: str, detail: dict, resources: list[str]) -> None:
     from ministack.services import eventbridge
-    eventbridge._put_events({"Entries": [{"Source": "aws.sagemaker", "DetailType": detail_type, "Resources": resources,
-                                          "Detail": json.dumps(detail)}]}, allow_aws_source=True)
+    entry = {"Source": "aws.sagemaker", "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": resources}
+    try:
+        eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
+    except Exception:                        # whatever a rule's target does, the job itself goes on
+        log.exception("event %s", detail_type)
 
 
 def put_metric(namespace: str, name: str, value: float, unit: str, dimensions: dict) -> None:
