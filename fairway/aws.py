@@ -78,8 +78,8 @@ def addresses(config: Config, ssm) -> dict:
         local = config.stage == LOCAL
         where = "on the local AWS" if local else f"in {ssm.meta.region_name} of this account"
         fix = "run `fairway up`" if local else f"deploy it: `npx cdk deploy --all -c stage={config.stage}`"
-        message = f"stage {config.stage!r} of project {config.project.name!r} is not deployed {where} (no parameter {name}); {fix}"
-        raise Refused("not_deployed", message) from None
+        what = f"stage {config.stage!r} of project {config.project.name!r}"
+        raise Refused("not_deployed", f"{what} is not deployed {where} (no parameter {name}); {fix}") from None
 
 
 # ---- the local AWS
@@ -106,5 +106,7 @@ def local_endpoint(folder: Path) -> str:
         endpoint = json.loads((state_folder(folder) / "server.json").read_text())["endpoint"]
         urllib.request.urlopen(f"{endpoint}/_fairway/health", timeout=10).close()
     except (OSError, ValueError, KeyError):
-        raise Refused("not_running", "the local AWS of this project is not running; start it with `fairway up`") from None
+        raise Refused(
+            "not_running", "the local AWS of this project is not running; start it with `fairway up`"
+        ) from None
     return endpoint

@@ -1,5 +1,8 @@
-"""`fairway batch`: score a table to its end. The run is named for what it scores and with what, so that the same command
-attaches to the run while it goes on, resumes it after it was killed, and finds it done afterwards."""
+"""`fairway batch`: score a table to its end.
+
+The run is named for what it scores and with what, so that the same command attaches to the run while it goes on, resumes it
+after it was killed, and finds it done afterwards.
+"""
 
 import hashlib
 from datetime import UTC, datetime
@@ -18,7 +21,9 @@ COUNTS = ("read", "quarantined", "scored", "written", "seconds")
 
 def batch(folder: Path, stage_name: str, source: str, *, as_of: str | None, progress) -> Done:
     if as_of is not None and parse_timestamp(as_of) is None:
-        raise Refused("window", f"--as-of {as_of!r} is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z")
+        raise Refused(
+            "window", f"--as-of {as_of!r} is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z"
+        )
     stage = connect(folder, stage_name)
     if source.startswith("s3://"):
         content, uri = listed(stage, source), source
@@ -27,7 +32,9 @@ def batch(folder: Path, stage_name: str, source: str, *, as_of: str | None, prog
     run = run_of(stage, content, as_of)
     record = records.run(stage, "batch", run) or {}
     if record.get("status") != "SUCCEEDED":
-        arn = going(stage, run) or started(stage, run, uri or uploaded(stage, run, Path(source), progress), as_of, record, progress)
+        arn = going(stage, run, progress) or started(
+            stage, run, uri or uploaded(stage, run, Path(source), progress), as_of, record, progress
+        )
         watch(stage, run, arn, source, progress)
         record = records.run(stage, "batch", run) or {}
     return summary(run, record)
@@ -52,7 +59,10 @@ def listed(stage: Stage, uri: str) -> str:
     except ValueError as error:
         raise Refused("uri", str(error)) from None
     if bucket != stage.addresses["lake"]:
-        raise Refused("uri", f"{uri} is not in the lake; copy it there first: aws s3 cp --recursive {uri} s3://{stage.addresses['lake']}/batch/incoming/")
+        raise Refused(
+            "uri",
+            f"{uri} is not in the lake; copy it there first: aws s3 cp --recursive {uri} s3://{stage.addresses['lake']}/batch/incoming/",
+        )
     pages = stage.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     found = [f"{one['Key']}:{one['ETag']}" for page in pages for one in page.get("Contents", []) if one["Size"]]
     if not found:
@@ -74,31 +84,45 @@ def uploaded(stage: Stage, run: str, file: Path, progress) -> str:
     return lake.uri(bucket, prefix)
 
 
-def going(stage: Stage, run: str) -> str | None:
+def going(stage: Stage, run: str, progress) -> str | None:
     """ARN of the execution that works on the run now."""
-    found = executions.running(stage.client("stepfunctions"), stage.addresses["batch"])
-    return next((execution["arn"] for execution in found if execution["input"].get("run") == run), None)
+    for execution in executions.running(stage.client("stepfunctions"), stage.addresses["batch"]):
+        if execution["input"].get("run") == run:
+            progress(f"Attaching to {run}, which is going on")
+            return execution["arn"]
+    return None
 
 
 def started(stage: Stage, run: str, uri: str, as_of: str | None, record: dict, progress) -> str:
     """A new execution of the run; what an earlier one has scored stays scored, as of the same moment."""
-    moment = iso(parse_timestamp(as_of)) if as_of else record.get("as_of") or iso(datetime.now(UTC).replace(microsecond=0))
+    moment = (
+        iso(parse_timestamp(as_of)) if as_of else record.get("as_of") or iso(datetime.now(UTC).replace(microsecond=0))
+    )
     progress(f"Resuming {run}" if record else f"Starting {run}")
     values = {"run": run, "input": uri, "as_of": moment}
-    return executions.start(stage.client("stepfunctions"), stage.addresses["batch"], name=executions.unique(run), values=values)
+    return executions.start(
+        stage.client("stepfunctions"), stage.addresses["batch"], name=executions.unique(run), values=values
+    )
 
 
 def watch(stage: Stage, run: str, arn: str, source: str, progress) -> None:
     try:
         executions.follow(stage, arn, progress=progress)
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped watching; {run} goes on in stage {stage.config.stage!r}; `fairway batch {source}` attaches to it") from None
+        raise Interrupted(
+            f"stopped watching; {run} goes on in stage {stage.config.stage!r}; `fairway batch {source}` attaches to it"
+        ) from None
 
 
 def summary(run: str, record: dict) -> Done:
     if not all(key in record for key in COUNTS):
         raise Failed("no_counts", f"{run} ended without counts; its record: {record}")
-    values = {"run": run, **{key: record[key] for key in COUNTS}, "release": record.get("release"), "reasons": record.get("reasons", {})}
+    values = {
+        "run": run,
+        **{key: record[key] for key in COUNTS},
+        "release": record.get("release"),
+        "reasons": record.get("reasons", {}),
+    }
     line = (
         f"{run}: read {record['read']:,} = scored {record['scored']:,} + quarantined {record['quarantined']:,}; "
         f"written {record['written']:,} in {record['seconds']:.1f} s"

@@ -24,7 +24,9 @@ app = typer.Typer(
 )
 
 Project = Annotated[Path, typer.Option(help="The folder that holds fairway.toml.", metavar="DIR")]
-Stage = Annotated[str, typer.Option(help="local is AWS on this machine; others are the stages of fairway.toml.", metavar="NAME")]
+Stage = Annotated[
+    str, typer.Option(help="local is AWS on this machine; others are the stages of fairway.toml.", metavar="NAME")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
 AsOf = Annotated[Optional[str], typer.Option(help="The moment it is: ISO 8601, e.g. 2013-04-01.", metavar="T")]
 HERE = Path(".")
@@ -39,15 +41,21 @@ def run(command, *, json: bool) -> None:
 
 @app.command(epilog="Example: fairway init --data flights.csv --target late --out flights")
 def init(
-    data: Annotated[Path, typer.Option(help="A table with a header: CSV (also .gz), JSON Lines or Parquet.", metavar="FILE")],
+    data: Annotated[
+        Path, typer.Option(help="A table with a header: CSV (also .gz), JSON Lines or Parquet.", metavar="FILE")
+    ],
     target: Annotated[str, typer.Option(help="The column to predict.", metavar="COLUMN")],
-    out: Annotated[Path, typer.Option(help="Where fairway.toml and contract.toml go.", metavar="DIR")] = HERE,
+    out: Annotated[
+        Optional[Path],
+        typer.Option(help="Where fairway.toml and contract.toml go; else the project's folder.", metavar="DIR"),
+    ] = None,
+    project: Project = HERE,
     json: Json = False,
 ):
     """Draft fairway.toml and the contract from a table."""
     from fairway.init import init
 
-    run(lambda progress: init(data, target=target, out=out, progress=progress), json=json)
+    run(lambda progress: init(data, target=target, out=out or project, progress=progress), json=json)
 
 
 @app.command(epilog="Example: fairway check --project flights")
@@ -62,8 +70,12 @@ def check(project: Project = HERE, json: Json = False):
 def up(
     project: Project = HERE,
     port: Annotated[int, typer.Option(help="0 takes the port used last, or a free one.", min=0, max=65535)] = 0,
-    state: Annotated[Optional[Path], typer.Option(help="What AWS holds here. Default: DIR/.fairway/local", metavar="DIR")] = None,
-    enforce_iam: Annotated[bool, typer.Option("--enforce-iam", help="Check signatures and policies as AWS does.")] = False,
+    state: Annotated[
+        Optional[Path], typer.Option(help="What AWS holds here. Default: DIR/.fairway/local", metavar="DIR")
+    ] = None,
+    enforce_iam: Annotated[
+        bool, typer.Option("--enforce-iam", help="Check signatures and policies as AWS does.")
+    ] = False,
     json: Json = False,
 ):
     """Start AWS on this machine, or find it running, and deploy the project on it."""
@@ -82,7 +94,9 @@ def down(project: Project = HERE, json: Json = False):
 
 @app.command(epilog="Example: fairway load data/2013-01.csv data/2013-02.csv.gz")
 def load(
-    files: Annotated[list[Path], typer.Argument(help="CSV (also .gz), JSON Lines or Parquet files.", metavar="FILE...")],
+    files: Annotated[
+        list[Path], typer.Argument(help="CSV (also .gz), JSON Lines or Parquet files.", metavar="FILE...")
+    ],
     project: Project = HERE,
     stage: Stage = "local",
     json: Json = False,
@@ -101,20 +115,30 @@ def train(
     project: Project = HERE,
     stage: Stage = "local",
     as_of: AsOf = None,
-    window: Annotated[Optional[int], typer.Option(help="Days to look back, instead of data.window_days.", metavar="D")] = None,
-    wait: Annotated[bool, typer.Option(help="Where approval is automatic: follow an approved release until it is champion.")] = True,
+    window: Annotated[
+        Optional[int], typer.Option(help="Days to look back, instead of data.window_days.", metavar="D")
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option(help="Where approval is automatic: follow an approved release until it is champion.")
+    ] = True,
     json: Json = False,
 ):
     """A training run to its verdict. The same command again attaches to a run that is still going."""
     from fairway.train import train
 
-    run(lambda progress: train(project, stage, as_of=as_of, window_days=window, wait=wait, progress=progress), json=json)
+    run(
+        lambda progress: train(project, stage, as_of=as_of, window_days=window, wait=wait, progress=progress), json=json
+    )
 
 
-@app.command(epilog="""Example: fairway predict --json '{"carrier": "UA", "origin": "EWR"}'. Always prints a JSON list.""")
+@app.command(
+    epilog="""Example: fairway predict --json '{"carrier": "UA", "origin": "EWR"}'. Always prints a JSON list."""
+)
 def predict(
     json: Annotated[Optional[str], typer.Option(help="A row, or a list of rows, as JSON.", metavar="ROWS")] = None,
-    file: Annotated[Optional[Path], typer.Option(help="Rows as CSV, JSON, JSON Lines or Parquet.", metavar="FILE")] = None,
+    file: Annotated[
+        Optional[Path], typer.Option(help="Rows as CSV, JSON, JSON Lines or Parquet.", metavar="FILE")
+    ] = None,
     project: Project = HERE,
     stage: Stage = "local",
 ):
@@ -126,7 +150,9 @@ def predict(
 
 @app.command(epilog="Example: fairway batch data/2013-04.csv   or: fairway batch s3://LAKE/batch/incoming/")
 def batch(
-    source: Annotated[str, typer.Argument(help="A table on this machine, or a file or folder of the lake.", metavar="FILE|S3URI")],
+    source: Annotated[
+        str, typer.Argument(help="A table on this machine, or a file or folder of the lake.", metavar="FILE|S3URI")
+    ],
     project: Project = HERE,
     stage: Stage = "local",
     as_of: AsOf = None,
@@ -140,7 +166,9 @@ def batch(
 
 @app.command(epilog="Example: fairway outcomes arrivals.csv")
 def outcomes(
-    file: Annotated[Path, typer.Argument(help="Columns entity_id or prediction_id, outcome, event_time; or the contract's own.")],
+    file: Annotated[
+        Path, typer.Argument(help="Columns entity_id or prediction_id, outcome, event_time; or the contract's own.")
+    ],
     project: Project = HERE,
     stage: Stage = "local",
     json: Json = False,
@@ -198,7 +226,9 @@ def main(arguments: list[str] | None = None) -> int:
         failure = Interrupted()
     except typer.TyperException as error:
         command = f" {error.ctx.info_name}" if getattr(error, "ctx", None) and error.ctx.parent else ""
-        failure = Refused("usage", f"{error.format_message().rstrip('.')}; `fairway{command} --help` shows what is allowed")
+        failure = Refused(
+            "usage", f"{error.format_message().rstrip('.')}; `fairway{command} --help` shows what is allowed"
+        )
     except Exception as error:
         failure = explained(error)
         if failure is None:

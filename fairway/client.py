@@ -1,9 +1,9 @@
 """The Python client: signed requests to a stage's API over connections that are kept.
 
-    from fairway.client import Fairway
+from fairway.client import Fairway
 
-    api = Fairway(stage="prod", project="flights")
-    api.predict({"carrier": "UA", "origin": "EWR"})["probability"]
+api = Fairway(stage="prod", project="flights")
+api.predict({"carrier": "UA", "origin": "EWR"})["probability"]
 """
 
 import json
@@ -28,15 +28,24 @@ class Fairway:
     A row that breaks the contract raises Refused with every problem named; a request that got no answer raises Failed.
     """
 
-    def __init__(self, stage: str = LOCAL, project: str | Path = ".", *, timeout_s: float = TIMEOUT_S, connected: Stage | None = None):
+    def __init__(
+        self,
+        stage: str = LOCAL,
+        project: str | Path = ".",
+        *,
+        timeout_s: float = TIMEOUT_S,
+        connected: Stage | None = None,
+    ):
         from botocore.httpsession import URLLib3Session
 
         self.stage = connected or connect(Path(project), stage)
         self.url = self.stage.addresses["api_url"].rstrip("/")
-        self.http = URLLib3Session(timeout=timeout_s, max_pool_connections=16, proxies={} if self.stage.is_local else None)
+        self.http = URLLib3Session(
+            timeout=timeout_s, max_pool_connections=16, proxies={} if self.stage.is_local else None
+        )
 
     def predict(self, rows: dict | list[dict], *, idempotency_key: str | None = None) -> dict | list[dict]:
-        """The answer to a row, or the list of answers to up to 100. Repeated safely: one key means one stored answer."""
+        """The answer to a row, or the answers to up to 100. Repeated safely: one key means one stored answer."""
         key = idempotency_key or uuid.uuid4().hex
         reply = self.request("POST", "/predictions", rows, headers={"Idempotency-Key": key}, repeat=True)
         return reply["predictions"] if isinstance(rows, list) else reply
@@ -47,7 +56,9 @@ class Fairway:
 
     def predictions(self, entity_id: str) -> list[dict]:
         """The stored answers about an entity."""
-        return self.request("GET", f"/predictions?{urlencode({'entity_id': entity_id}, quote_via=quote)}", repeat=True)["predictions"]
+        return self.request("GET", f"/predictions?{urlencode({'entity_id': entity_id}, quote_via=quote)}", repeat=True)[
+            "predictions"
+        ]
 
     def outcomes(self, rows: dict | list[dict]) -> dict:
         """{accepted, joined, unmatched}. Each row: entity_id or prediction_id, outcome, event_time if known.
@@ -78,11 +89,15 @@ class Fairway:
         from botocore.awsrequest import AWSRequest
         from botocore.exceptions import BotoCoreError, HTTPClientError
 
-        request = AWSRequest(method, self.url + path, data=data, headers={"Content-Type": "application/json", **headers})
+        request = AWSRequest(
+            method, self.url + path, data=data, headers={"Content-Type": "application/json", **headers}
+        )
         session = self.stage.session
         credentials = session.get_credentials()
         if credentials is None:
-            raise Refused("credentials", "no AWS credentials to sign with; sign in with `aws configure sso` or set AWS_PROFILE")
+            raise Refused(
+                "credentials", "no AWS credentials to sign with; sign in with `aws configure sso` or set AWS_PROFILE"
+            )
         SigV4Auth(credentials.get_frozen_credentials(), "execute-api", session.region_name).add_auth(request)
         try:
             return self.http.send(request.prepare())
@@ -97,7 +112,13 @@ def refused(reply, path: str) -> FairwayError:
         said = json.loads(reply.content)
     except ValueError:
         said = {}
-    message = said.get("message") or said.get("Message") or reply.content.decode(errors="replace")[:200] or "no reason given"
-    problems = "".join(f"\n  {problem.get('message') or problem}" for problem in said.get("problems", []) if isinstance(problem, dict))
+    message = (
+        said.get("message") or said.get("Message") or reply.content.decode(errors="replace")[:200] or "no reason given"
+    )
+    problems = "".join(
+        f"\n  {problem.get('message') or problem}" for problem in said.get("problems", []) if isinstance(problem, dict)
+    )
     kind = Refused if 400 <= reply.status_code < 500 and reply.status_code not in (401, 403, 429) else Failed
-    return kind(said.get("error") or f"http_{reply.status_code}", f"{path} answered {reply.status_code}: {message}{problems}")
+    return kind(
+        said.get("error") or f"http_{reply.status_code}", f"{path} answered {reply.status_code}: {message}{problems}"
+    )

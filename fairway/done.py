@@ -15,7 +15,7 @@ class Done:
 
 
 def show(done: Done, *, as_json: bool) -> None:
-    """The answer on standard output; what to do next beside it on standard error, so that a pipe carries only the answer."""
+    """The answer on standard output; what to do next on standard error, so that a pipe carries only the answer."""
     print(json.dumps(done.values, ensure_ascii=False) if as_json else "\n".join(done.lines))
     sys.stdout.flush()
     print(f"next: {done.next}", file=sys.stderr)

@@ -9,7 +9,7 @@ from domain.windows import WindowError
 
 
 class FairwayError(Exception):
-    """A command cannot go on. `error` is a short code for scripts; the message names the thing, the value and the fix."""
+    """A command cannot go on. `error` is a code for scripts; the message names the thing, the value and the fix."""
 
     exit_code = 1
 
@@ -49,7 +49,9 @@ def explained(error: Exception) -> FairwayError | None:
             return Refused(code, str(error))
     if isinstance(error, OSError) and error.filename:
         return Refused("file", f"{error.filename}: {error.strerror}")
-    if "botocore" in sys.modules:  # else no call to AWS was made, and importing it only for this would cost half a second
+    if (
+        "botocore" in sys.modules
+    ):  # else no call to AWS was made, and importing it only for this would cost half a second
         return explained_by_aws(error)
     return None
 
@@ -60,8 +62,12 @@ def explained_by_aws(error: Exception) -> FairwayError | None:
     if isinstance(error, aws.ClientError):
         said = error.response["Error"]
         return Failed("aws", f"AWS refused {error.operation_name}: {said.get('Code')}: {said.get('Message')}")
-    if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError, aws.CredentialRetrievalError, aws.ProfileNotFound)):
-        return Failed("credentials", f"no usable AWS credentials: {error}; sign in with `aws configure sso` or set AWS_PROFILE")
+    if isinstance(
+        error, (aws.NoCredentialsError, aws.PartialCredentialsError, aws.CredentialRetrievalError, aws.ProfileNotFound)
+    ):
+        return Failed(
+            "credentials", f"no usable AWS credentials: {error}; sign in with `aws configure sso` or set AWS_PROFILE"
+        )
     if isinstance(error, (aws.EndpointConnectionError, aws.ConnectionClosedError, aws.HTTPClientError)):
         return Failed("connection", f"{error}; for the local stage `fairway up` starts AWS on this machine")
     return Failed("aws", str(error)) if isinstance(error, aws.BotoCoreError) else None

@@ -27,7 +27,12 @@ def latest(states, machine: str, *, most: int = 20) -> Iterator[dict]:
 
 def described(states, arn: str) -> dict:
     found = states.describe_execution(executionArn=arn)
-    return {"arn": arn, "name": found["name"], "status": found["status"], "input": json.loads(found.get("input") or "{}")}
+    return {
+        "arn": arn,
+        "name": found["name"],
+        "status": found["status"],
+        "input": json.loads(found.get("input") or "{}"),
+    }
 
 
 def start(states, machine: str, *, name: str, values: dict) -> str:
@@ -69,7 +74,9 @@ class History:
 
     def new(self) -> Iterator[str]:
         """Names of the states entered since the last call, each once."""
-        pages = self.states.get_paginator("get_execution_history").paginate(executionArn=self.arn, includeExecutionData=False)
+        pages = self.states.get_paginator("get_execution_history").paginate(
+            executionArn=self.arn, includeExecutionData=False
+        )
         for event in (event for page in pages for event in page["events"]):
             if event["type"].endswith(("Failed", "TimedOut")) and not event["type"].startswith("Execution"):
                 self.failing = self.current

@@ -3,16 +3,16 @@
 import re
 from pathlib import Path
 
-from fairway import toml
 from fairway.done import Done
+from fairway.draft import toml
 from fairway.errors import Refused
 
 CALIBRATED_FROM_ROWS = 50_000  # with fewer rows the calibration error itself is too uncertain for the usual limit
 
 
 def init(data: Path, *, target: str, out: Path, progress) -> Done:
-    from fairway.draft import draft
-    from fairway.survey import survey
+    from fairway.draft.plan import draft
+    from fairway.draft.survey import survey
 
     files = {"fairway.toml": out / "fairway.toml", "contract.toml": out / "contract.toml"}
     for file in files.values():
@@ -22,7 +22,10 @@ def init(data: Path, *, target: str, out: Path, progress) -> Done:
     table = survey(data, target=target, progress=progress)
     plan = draft(table, target)
     name = project_name(out.resolve().name, data.name.partition(".")[0])
-    texts = {"contract.toml": contract_text(plan, name, data.name, table.rows), "fairway.toml": settings_text(plan, name, data.name, table.rows)}
+    texts = {
+        "contract.toml": contract_text(plan, name, data.name, table.rows),
+        "fairway.toml": settings_text(plan, name, data.name, table.rows),
+    }
     try:
         encoded = {file: text.encode() for file, text in texts.items()}
     except UnicodeEncodeError as error:
@@ -45,8 +48,8 @@ def project_name(*candidates: str) -> str:
 def contract_text(plan, name: str, file: str, rows: int) -> str:
     roles = {"key": [plan.key] if plan.key else None, "event_time": plan.event_time}
     sections = [
-        f"# What a row must be. `fairway init` drafted this from {rows:,} rows of {as_comment(file)}: read it once, above all the",
-        "# ranges and the categories, and name who answers for each column as its owner.",
+        f"# What a row must be. Drafted by `fairway init` from {rows:,} rows of {as_comment(file)}: read it once,",
+        "# above all the ranges and the categories, and name who answers for each column as its owner.",
         *toml.lines({"name": name, **roles}),
         "",
         "[target]",
@@ -59,7 +62,7 @@ def contract_text(plan, name: str, file: str, rows: int) -> str:
 
 def settings_text(plan, name: str, file: str, rows: int) -> str:
     sections = [
-        f"# Drafted by `fairway init` from {as_comment(file)}. docs/settings.md explains every key; what is not set has its default.",
+        f"# Drafted by `fairway init` from {as_comment(file)}. What is not set has its default: docs/settings.md",
         "[project]",
         *toml.lines({"name": name, "contract": "contract.toml", "task": plan.task}),
         "",
@@ -68,7 +71,7 @@ def settings_text(plan, name: str, file: str, rows: int) -> str:
         sections += ["[data]", *toml.lines(plan.window), ""]
     sections += [
         "[benchmarks] # agree on them before anything is trained",
-        "# quality = ...  the least that the deciding metric must reach; until it is set, a release need only beat the prior",
+        "# quality = ...  the least that the deciding metric must reach; without it a release need only beat the prior",
         *toml.lines({"calibration_error": 0.1 if plan.task != "regression" and rows < CALIBRATED_FROM_ROWS else None}),
         "p99_ms = 25.0",
         "size_mb = 100.0",
@@ -105,7 +108,8 @@ def told(plan, name: str, table, files: list[Path], out: Path) -> Done:
         "notes": plan.notes,
     }
     lines = [
-        f"wrote {' and '.join(values['files'])}: project {name}, {plan.task}, {len(plan.columns)} columns from {table.rows:,} rows",
+        f"wrote {' and '.join(values['files'])}",
+        f"project {name}, {plan.task}: {len(plan.columns)} columns from {table.rows:,} rows",
         *[f"  - {note}" for note in plan.notes],
     ]
     where = "" if out == Path(".") else f" --project {out}"

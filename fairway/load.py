@@ -1,7 +1,7 @@
 """`fairway load`: files into the lake, each whole or not at all, and each once.
 
-A load is its parts in the lake and then one record in the runs table. Only parts that a record names exist for readers, so
-a load that is killed leaves nothing behind but parts that the next try writes again under the same names.
+A load is its parts in the lake and then one record in the runs table. Only parts that a record names exist for readers,
+so a load that is killed leaves nothing behind but parts that the next try writes again under the same names.
 """
 
 import hashlib
@@ -80,8 +80,35 @@ def upload(stage: Stage, files: dict[str, Path], *, progress) -> None:
 
 
 def enter(stage: Stage, file: File, written) -> dict:
-    """Write the load's record, unless somebody else did meanwhile; returns the record that stands."""
-    record = {
+    """Write the load's record, unless somebody else did meanwhile; returns the record that stands.
+
+    What an earlier contract made of the same file leaves the table in the same transaction, so no row counts twice. Its
+    parts stay in the lake: a training run that began before may still read them.
+    """
+    record = record_of(stage, file, written)
+    dynamodb, table = stage.client("dynamodb"), stage.addresses["runs"]
+    replaced = [
+        one["run"] for one in records.runs(stage, "load") if one["sha256"] == file.sha256 and one["run"] != file.load
+    ]
+    put = {
+        "TableName": table,
+        "Item": items.to_item({**record, "replaces": replaced or None}),
+        "ConditionExpression": "attribute_not_exists(#run)",
+        "ExpressionAttributeNames": {"#run": "run"},
+    }
+    delete = [{"Delete": {"TableName": table, "Key": items.run_key("load", run)}} for run in replaced]
+    try:
+        dynamodb.transact_write_items(TransactItems=[{"Put": put}, *delete])
+    except dynamodb.exceptions.TransactionCanceledException:
+        standing = records.run(stage, "load", file.load)
+        if standing is None:
+            raise
+        return standing
+    return {**record, "replaces": replaced}
+
+
+def record_of(stage: Stage, file: File, written) -> dict:
+    return {
         "kind": "load",
         "run": file.load,
         "status": "SUCCEEDED",
@@ -96,17 +123,6 @@ def enter(stage: Stage, file: File, written) -> dict:
         "loaded_at": iso(datetime.now(UTC).replace(microsecond=0)),
         "parts": json.dumps(written.parts),
     }
-    dynamodb = stage.client("dynamodb")
-    try:
-        dynamodb.put_item(
-            TableName=stage.addresses["runs"],
-            Item=items.to_item(record),
-            ConditionExpression="attribute_not_exists(#run)",
-            ExpressionAttributeNames={"#run": "run"},
-        )
-    except dynamodb.exceptions.ConditionalCheckFailedException:
-        return records.run(stage, "load", file.load)
-    return record
 
 
 def summary(loads: list[tuple[File, dict]], *, new: int) -> Done:
@@ -116,18 +132,23 @@ def summary(loads: list[tuple[File, dict]], *, new: int) -> Done:
         "quarantined": sum(record["quarantined"] for _, record in loads),
         "reasons": dict(sorted(reasons.items())),
         "files": [
-            {"file": str(file.path), "load": file.load, "accepted": record["accepted"], "quarantined": record["quarantined"]}
+            {"file": str(file.path), "load": file.load, **{key: record[key] for key in ("accepted", "quarantined")}}
             for file, record in loads
         ],
     }
+    if not values["accepted"]:
+        return Done(values, lines(values, loads, new), "no row kept the contract: change the contract, or the file")
+    return Done(values, lines(values, loads, new), "`fairway train` learns from what is loaded")
+
+
+def lines(values: dict, loads: list[tuple[File, dict]], new: int) -> list[str]:
     broken = ", ".join(f"{rule} {count:,}" for rule, count in values["reasons"].items())
-    already = len(loads) - new
-    return Done(
-        values,
-        [
-            f"accepted {values['accepted']:,} rows, quarantined {values['quarantined']:,}{f' ({broken})' if broken else ''}",
-            *([f"{already} of {len(loads)} files loaded already; nothing of them was written again"] if already else []),
-            *[f"  {file.path.name}: load {file.load}" for file, _ in loads],
-        ],
-        "`fairway train` learns from what is loaded" if values["accepted"] else "no row kept the contract; see the reasons and change the contract or the file",
-    )
+    quarantined = f"quarantined {values['quarantined']:,}" + (f" ({broken})" if broken else "")
+    said = [f"accepted {values['accepted']:,} rows, {quarantined}"]
+    count, already = len(loads), len(loads) - new
+    if already:
+        said.append(f"{already} of {count} files loaded already; nothing of them was written again")
+    replaced = sum(bool(record.get("replaces")) for _, record in loads) if new else 0
+    if replaced:
+        said.append(f"{replaced} of {count} files were loaded before under another contract, which counts no longer")
+    return said + [f"  {file.path.name}: load {file.load}" for file, _ in loads]

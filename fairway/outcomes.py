@@ -32,7 +32,8 @@ def outcomes(folder: Path, stage_name: str, file: Path, *, progress) -> Done:
                 total += Counter({key: reply[key] for key in ("accepted", "joined", "unmatched")})
             progress.detail(f"{total['accepted']:,} of {known:,}")
     values = {key: total[key] for key in ("accepted", "joined", "unmatched")}
-    line = f"accepted {values['accepted']:,} outcomes: {values['joined']:,} joined to their predictions, {values['unmatched']:,} without one"
+    joined = f"{values['joined']:,} joined to their predictions, {values['unmatched']:,} without one"
+    line = f"accepted {values['accepted']:,} outcomes: {joined}"
     return Done(values, [line], "`fairway status` shows who answers; `fairway train` learns from loaded rows")
 
 

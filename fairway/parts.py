@@ -1,7 +1,7 @@
 """A checked file as Parquet parts: accepted rows by month of event time, quarantined rows with their reasons.
 
-Parts are written to a folder of this machine first, row group by row group, so neither a large file nor many months need
-much memory, and a file that turns out to be bad halfway leaves nothing anywhere.
+Parts are written to a folder of this machine first, row group by row group, so neither a large file nor many months
+need much memory, and a file that turns out to be bad halfway leaves nothing anywhere.
 """
 
 from collections import Counter, OrderedDict
@@ -37,7 +37,7 @@ class Month:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a file. `parts`: {key, rows, first, last} of the accepted rows; `files`: lake key -> local file."""
+    """What became of a file. `parts`: {key, rows, first, last} of the accepted rows; `files`: key -> local file."""
 
     accepted: int
     quarantined: int

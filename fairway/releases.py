@@ -20,13 +20,26 @@ def releases(folder: Path, stage_name: str) -> Done:
     roles = with_roles(found, records.routing(stage))
     metric = stage.config.benchmarks.metric
     kept = ("run", "candidate", "as_of", "metrics", "artefact_sha256", "reason", "created_at")
-    values = {"stage": stage_name, "releases": [{**role, **{key: item.get(key) for key in kept}} for role, item in zip(roles, found, strict=True)]}
+    values = {
+        "stage": stage_name,
+        "releases": [{**role, **{key: item.get(key) for key in kept}} for role, item in zip(roles, found, strict=True)],
+    }
     rows = [
-        (one["release"], one["state"], one["role"] or "-", f"{one['metrics'][metric]:.4f}" if one["metrics"] else "-", one["reason"])
+        (
+            one["release"],
+            one["state"],
+            one["role"] or "-",
+            f"{one['metrics'][metric]:.4f}" if one["metrics"] else "-",
+            one["reason"],
+        )
         for one in values["releases"]
     ]
     lines = table(rows, ("release", "state", "role", metric, "why")) if rows else ["no release yet"]
-    return Done(values, lines, "`fairway promote RELEASE` lets one of them answer" if rows else "`fairway train` makes the first release")
+    return Done(
+        values,
+        lines,
+        "`fairway promote RELEASE` lets one of them answer" if rows else "`fairway train` makes the first release",
+    )
 
 
 def promote(folder: Path, stage_name: str, release: str, *, progress) -> Done:
@@ -35,7 +48,9 @@ def promote(folder: Path, stage_name: str, release: str, *, progress) -> Done:
     if item is None:
         raise Refused("no_release", f"release {release!r} is not there; `fairway releases` lists those that are")
     if item["state"] == "rejected":
-        raise Refused("rejected", f"release {release!r} was rejected and is not released: {item['reason']}; train again with better data or other benchmarks")
+        raise Refused(
+            "rejected", f"release {release!r} was rejected and is not released: {item['reason']}; train again"
+        )
     before = rules.champion(records.routing(stage))
     if before and before["release"] == release:
         raise Refused("routing", f"release {release!r} is the champion already; nothing to do")
@@ -52,7 +67,12 @@ def bring_up(stage: Stage, item: dict, *, progress) -> None:
         wait_until_champion(stage, release, progress=progress)
     elif is_up(stage, release):
         progress(f"Switching to {release}")
-        switch(stage, lambda routing, at: rules.promote(routing, release=release, endpoint=endpoint(stage, release), at=at, reason="promoted by hand"))
+        switch(
+            stage,
+            lambda routing, at: rules.promote(
+                routing, release=release, endpoint=endpoint(stage, release), at=at, reason="promoted by hand"
+            ),
+        )
     else:
         wait_until_champion(stage, release, execution=deploy(stage, item), progress=progress)
 
@@ -74,7 +94,9 @@ def rollback(folder: Path, stage_name: str, *, progress) -> Done:
 def approve(stage: Stage, release: str) -> None:
     """The registry's own approval: it begins the deployment, as a click in the console would."""
     stage.client("sagemaker").update_model_package(
-        ModelPackageArn=model_package(stage, release), ModelApprovalStatus="Approved", ApprovalDescription="fairway promote"
+        ModelPackageArn=model_package(stage, release),
+        ModelApprovalStatus="Approved",
+        ApprovalDescription="fairway promote",
     )
 
 
@@ -86,7 +108,10 @@ def is_up(stage: Stage, release: str) -> bool:
     from botocore.exceptions import ClientError
 
     try:
-        return stage.client("sagemaker").describe_endpoint(EndpointName=endpoint(stage, release))["EndpointStatus"] == "InService"
+        return (
+            stage.client("sagemaker").describe_endpoint(EndpointName=endpoint(stage, release))["EndpointStatus"]
+            == "InService"
+        )
     except ClientError as error:
         if "Could not find" in error.response["Error"]["Message"]:
             return False
@@ -102,7 +127,9 @@ def deploy(stage: Stage, item: dict) -> str:
             if going["input"].get("model_package_arn") == package:
                 return going["arn"]
     name = executions.unique(item["release"])
-    return executions.start(states, machine, name=name, values={"model_package_arn": package, "release": item["release"]})
+    return executions.start(
+        states, machine, name=name, values={"model_package_arn": package, "release": item["release"]}
+    )
 
 
 def switch(stage: Stage, change) -> None:
@@ -118,7 +145,9 @@ def switch(stage: Stage, change) -> None:
             ExpressionAttributeValues={":read": {"N": str(routing["version"] - 1)}},
         )
     except dynamodb.exceptions.ConditionalCheckFailedException:
-        raise Failed("routing_changed", "somebody else changed the routing just now; see `fairway status`, then try again") from None
+        raise Failed(
+            "routing_changed", "somebody else changed the routing just now; see `fairway status`, then try again"
+        ) from None
 
 
 def settled(stage: Stage, before: dict | None, said: str, following: str) -> Done:
@@ -128,7 +157,12 @@ def settled(stage: Stage, before: dict | None, said: str, following: str) -> Don
     mark(stage, champion["release"], state="champion", promoted_at=champion["since"])
     if before and before["release"] != champion["release"]:
         mark(stage, before["release"], state="previous")
-    values = {"stage": stage.config.stage, "champion": champion["release"], "previous": before["release"] if before else None, "reason": routing["reason"]}
+    values = {
+        "stage": stage.config.stage,
+        "champion": champion["release"],
+        "previous": before["release"] if before else None,
+        "reason": routing["reason"],
+    }
     return Done(values, [said], following)
 
 

@@ -25,14 +25,19 @@ def wait_until_champion(stage: Stage, release: str, *, execution: str | None = N
                 raise_unless_deploying(stage, release)
                 time.sleep(executions.poll_s(stage))
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped watching; the deployment of {release} goes on; `fairway status` shows when it answers") from None
+        raise Interrupted(
+            f"stopped watching; the deployment of {release} goes on; `fairway status` shows when it answers"
+        ) from None
 
 
 def raise_unless_deploying(stage: Stage, release: str) -> None:
     """A deployment ends at once where another one is at the same release already: AWS sends some events twice."""
     state = (records.release(stage, release) or {}).get("state")
     if state != "deploying":
-        raise Failed("not_released", f"the deployment of {release} ended with the release {state}; `fairway status` shows who answers")
+        raise Failed(
+            "not_released",
+            f"the deployment of {release} ended with the release {state}; `fairway status` shows who answers",
+        )
 
 
 def is_champion(stage: Stage, release: str) -> bool:
@@ -52,7 +57,8 @@ def deployment_of(stage: Stage, release: str) -> str:
         time.sleep(executions.poll_s(stage))
     raise Failed(
         "not_released",
-        f"release {release} is approved, but no deployment began within {BEGINS_WITHIN_S} s; `fairway promote {release}` begins one",
+        f"release {release} is approved, but no deployment began within {BEGINS_WITHIN_S} s; "
+        f"`fairway promote {release}` begins one",
     )
 
 
@@ -61,5 +67,7 @@ def model_package(stage: Stage, release: str) -> str:
     run = (records.release(stage, release) or {}).get("run")
     package = (records.run(stage, "train", run) or {}).get("model_package_arn") if run else None
     if not package:
-        raise Failed("not_registered", f"release {release} of run {run} has no model package in the registry; train again")
+        raise Failed(
+            "not_registered", f"release {release} of run {run} has no model package in the registry; train again"
+        )
     return package

@@ -18,7 +18,8 @@ def parsed_rows(text: str, where: str) -> list[dict]:
     rows = found if isinstance(found, list) else [found]
     wrong = [row for row in rows if not isinstance(row, dict)]
     if wrong or not rows:
-        raise Refused("json", f"{where}: must be an object of column names to values, or a list of them; found {json.dumps((wrong or [found])[0])[:80]}")
+        odd = json.dumps((wrong or [found])[0])[:80]
+        raise Refused("json", f"{where}: must be an object of column names to values, or a list of them; found {odd}")
     return rows
 
 
@@ -41,7 +42,9 @@ def read_rows(file: Path, contract: Contract, *, types: dict | None = None) -> I
 
 def as_json(row, columns: dict, *, is_text: bool) -> dict:
     if not isinstance(row, dict):
-        raise Refused("file", f"found {json.dumps(row)[:80]} where a row should be; a row is an object of column names to values")
+        raise Refused(
+            "file", f"found {json.dumps(row)[:80]} where a row should be; a row is an object of column names to values"
+        )
     if is_text:
         return {name: from_text(columns[name], text) if name in columns else text for name, text in row.items()}
     return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}

@@ -32,7 +32,9 @@ def with_roles(releases: list[dict], routing: dict) -> list[dict]:
     found = []
     for item in releases:
         route = routes.get(item["release"], unanswering)
-        found.append({"release": item["release"], "role": route["role"], "weight": route["weight"], "state": item.get("state")})
+        found.append(
+            {"release": item["release"], "role": route["role"], "weight": route["weight"], "state": item.get("state")}
+        )
     return found
 
 

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from domain import routing as rules
 from domain.contract import iso, parse_timestamp
 from domain.windows import run_name, training_window
 from fairway import executions, records
@@ -15,7 +14,7 @@ from fairway.releasing import wait_until_champion
 
 def train(folder: Path, stage_name: str, *, as_of: str | None, window_days: int | None, wait: bool, progress) -> Done:
     stage = connect(folder, stage_name)
-    asked = request(stage, as_of=as_of, window_days=window_days)
+    asked = request(stage, as_of=as_of, window_days=window_days, progress=progress)
     run = run_to_the_end(stage, asked, progress=progress)
     values = verdict(stage, run)
     follow_on = wait and values["verdict"] == "approved" and stage.config.release.approve == "auto"
@@ -24,21 +23,26 @@ def train(folder: Path, stage_name: str, *, as_of: str | None, window_days: int 
     return Done(values, lines(values, champion=follow_on), next_step(values, stage, champion=follow_on))
 
 
-def request(stage: Stage, *, as_of: str | None, window_days: int | None) -> dict:
+def request(stage: Stage, *, as_of: str | None, window_days: int | None, progress) -> dict:
     """What the state machine is asked: {as_of, window_days?}, checked here so that a mistake costs nothing."""
-    data = stage.config.data
-    wanted = as_of or after_the_newest_row(stage)
-    window = training_window(as_of=wanted, window_days=window_days or data.window_days, evaluate_days=data.evaluate_days)
-    if not any(records.runs(stage, "load")):
-        raise Refused("no_rows", "nothing is loaded yet; `fairway load FILE...` puts rows into the lake")
-    return {"as_of": window["as_of"], **({"window_days": window_days} if window_days else {})}
-
-
-def after_the_newest_row(stage: Stage) -> str:
-    """The second after the newest event; where rows have no time, the moment of the newest load. Never the clock."""
     loads = list(records.runs(stage, "load"))
     if not loads:
         raise Refused("no_rows", "nothing is loaded yet; `fairway load FILE...` puts rows into the lake")
+    data = stage.config.data
+    window = training_window(
+        as_of=as_of or after_the_newest_row(loads),
+        window_days=data.window_days if window_days is None else window_days,
+        evaluate_days=data.evaluate_days,
+    )
+    other = [load["file"] for load in loads if load.get("contract_hash") != stage.contract.hash]
+    if other:
+        some = f"{len(other)} of {len(loads)} files, such as {other[0]},"
+        progress(f"Note: {some} were loaded under another contract; load them again")
+    return {"as_of": window["as_of"], **({"window_days": window_days} if window_days else {})}
+
+
+def after_the_newest_row(loads: list[dict]) -> str:
+    """The second after the newest event; where rows have no time, the moment of the newest load. Never the clock."""
     newest = max((load["last"] for load in loads if load.get("last")), default=None)
     if newest is None:
         newest = max(load["loaded_at"] for load in loads)
@@ -60,7 +64,9 @@ def run_to_the_end(stage: Stage, asked: dict, *, progress) -> str:
         executions.follow(stage, arn, progress=progress)
     except KeyboardInterrupt:
         attach = f"`fairway train --as-of {asked['as_of']}`"
-        raise Interrupted(f"stopped watching; {run} goes on in stage {stage.config.stage!r}; {attach} attaches to it") from None
+        raise Interrupted(
+            f"stopped watching; {run} goes on in stage {stage.config.stage!r}; {attach} attaches to it"
+        ) from None
     return run
 
 
@@ -100,7 +106,9 @@ def next_step(values: dict, stage: Stage, *, champion: bool) -> str:
     if champion:
         return "`fairway predict --file FILE` asks it; `fairway batch FILE` scores a table"
     if values["verdict"] == "rejected":
-        return "`fairway releases` compares it with the others; more rows, or other [benchmarks] in fairway.toml, may change the verdict"
+        return (
+            "`fairway releases` compares it with the others; more rows, or other [benchmarks], may change the verdict"
+        )
     if stage.config.release.approve == "manual":
         return f"`fairway promote {values['release']}` approves and releases it"
     return "`fairway status` shows when it answers"

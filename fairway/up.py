@@ -70,4 +70,8 @@ def down(folder: Path, *, progress) -> Done:
     except LocalError as error:
         raise Refused("local", str(error)) from None
     said = "the local AWS is stopped" if stopped else "the local AWS was not running"
-    return Done({"stopped": stopped, "state": str(state)}, [f"{said}; what it holds is kept in {state}"], "`fairway up` starts it again")
+    return Done(
+        {"stopped": stopped, "state": str(state)},
+        [f"{said}; what it holds is kept in {state}"],
+        "`fairway up` starts it again",
+    )

@@ -1,5 +1,7 @@
-"""A project on a local AWS that holds what the commands use: the lake, the tables, and small state machines in place of the
-real ones, whose states only write down what the real ones would have found."""
+"""A project on a local AWS that holds what the commands use: the lake, the tables, and small state machines.
+
+Their states stand in place of the real ones and only write down what those would have found.
+"""
 
 import json
 import shutil
@@ -41,7 +43,11 @@ class Place:
 
     def aws(self, service: str):
         return boto3.client(
-            service, endpoint_url=self.endpoint, region_name="us-east-1", aws_access_key_id="000000000000", aws_secret_access_key="local"
+            service,
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="000000000000",
+            aws_secret_access_key="local",
         )
 
     def put(self, table: str, **item) -> None:
@@ -51,7 +57,9 @@ class Place:
         """Lay out a state machine of these states, one after the other, and enter it in the address book."""
         names = [*states, None]
         chain = {
-            one: {**state, **({"Next": following} if following else {"End": True})} if state["Type"] != "Fail" else state
+            one: {**state, **({"Next": following} if following else {"End": True})}
+            if state["Type"] != "Fail"
+            else state
             for (one, state), following in zip(states.items(), names[1:], strict=True)
         }
         definition = {"QueryLanguage": "JSONata", "StartAt": names[0], "States": chain}
@@ -67,7 +75,9 @@ class Place:
         ssm.put_parameter(Name=name, Type="String", Overwrite=True, Value=json.dumps({**book, **addresses}))
 
     def keys(self, prefix: str) -> list[str]:
-        return [found["Key"] for found in self.aws("s3").list_objects_v2(Bucket="lake", Prefix=prefix).get("Contents", [])]
+        return [
+            found["Key"] for found in self.aws("s3").list_objects_v2(Bucket="lake", Prefix=prefix).get("Contents", [])
+        ]
 
 
 def given(name: str) -> str:
@@ -126,7 +136,9 @@ def lay_out(place: Place) -> None:
             TableName=table,
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-            KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+            KeySchema=[
+                {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+            ],
         )
     book = {"lake": "lake", "runs": "flights-local-runs", "routing": "flights-local-routing", "api_url": place.endpoint}
     ssm.put_parameter(Name="/fairway/flights/local", Type="String", Overwrite=True, Value=json.dumps(book))

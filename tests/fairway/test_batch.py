@@ -7,7 +7,16 @@ import pytest
 from tests.fairway.conftest import given, writes
 from tests.fairway.test_load import table
 
-DONE = {"status": "SUCCEEDED", "read": 3, "scored": 2, "quarantined": 1, "written": 2, "seconds": 1.5, "reasons": {"maximum": 1}, "as_of": "2013-05-01T00:00:00Z"}
+DONE = {
+    "status": "SUCCEEDED",
+    "read": 3,
+    "scored": 2,
+    "quarantined": 1,
+    "written": 2,
+    "seconds": 1.5,
+    "reasons": {"maximum": 1},
+    "as_of": "2013-05-01T00:00:00Z",
+}
 
 
 @pytest.fixture
@@ -30,10 +39,24 @@ def executions(place) -> list[dict]:
 def test_a_file_is_uploaded_scored_and_counted(flow, tmp_path):
     file = table(tmp_path / "may.csv", {}, {}, {"hour": "25"})
     scored = flow.values("batch", file, "--as-of", "2013-05-01")
-    assert scored == {"run": scored["run"], "read": 3, "quarantined": 1, "scored": 2, "written": 2, "seconds": 1.5, "release": None, "reasons": {"maximum": 1}}
+    assert scored == {
+        "run": scored["run"],
+        "read": 3,
+        "quarantined": 1,
+        "scored": 2,
+        "written": 2,
+        "seconds": 1.5,
+        "release": None,
+        "reasons": {"maximum": 1},
+    }
     assert flow.keys("batch/") == [f"batch/{scored['run']}/input/may.csv"]
-    item = flow.aws("dynamodb").get_item(TableName="flights-local-runs", Key={"kind": {"S": "batch"}, "run": {"S": scored["run"]}})["Item"]
-    assert (item["asked"]["S"], item["asked_as_of"]["S"]) == (f"s3://lake/batch/{scored['run']}/input/", "2013-05-01T00:00:00Z")
+    item = flow.aws("dynamodb").get_item(
+        TableName="flights-local-runs", Key={"kind": {"S": "batch"}, "run": {"S": scored["run"]}}
+    )["Item"]
+    assert (item["asked"]["S"], item["asked_as_of"]["S"]) == (
+        f"s3://lake/batch/{scored['run']}/input/",
+        "2013-05-01T00:00:00Z",
+    )
 
 
 def test_the_same_command_again_finds_it_done(flow, tmp_path):
@@ -59,14 +82,18 @@ def test_a_run_that_was_killed_is_resumed_as_of_the_same_moment(flow, tmp_path):
     code, out, err = flow.run("batch", file)
     assert code == 0 and f"Resuming {run}" in err
     assert len(executions(flow)) == 2
-    item = flow.aws("dynamodb").get_item(TableName="flights-local-runs", Key={"kind": {"S": "batch"}, "run": {"S": run}})["Item"]
+    item = flow.aws("dynamodb").get_item(
+        TableName="flights-local-runs", Key={"kind": {"S": "batch"}, "run": {"S": run}}
+    )["Item"]
     assert item["asked_as_of"]["S"] == "2013-05-07T00:00:00Z"
 
 
 def test_files_that_are_in_the_lake_already_are_scored_where_they_are(flow):
     flow.aws("s3").put_object(Bucket="lake", Key="batch/incoming/a.csv", Body=b"x")
     run = flow.values("batch", "s3://lake/batch/incoming/")["run"]
-    item = flow.aws("dynamodb").get_item(TableName="flights-local-runs", Key={"kind": {"S": "batch"}, "run": {"S": run}})["Item"]
+    item = flow.aws("dynamodb").get_item(
+        TableName="flights-local-runs", Key={"kind": {"S": "batch"}, "run": {"S": run}}
+    )["Item"]
     assert item["asked"]["S"] == "s3://lake/batch/incoming/"
 
 

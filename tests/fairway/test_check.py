@@ -25,12 +25,22 @@ def test_the_reference_project_is_fine_for_every_stage(capsys, project):
 
 
 def test_the_problems_of_settings_stages_and_contract_are_listed_together(capsys, project):
-    replace(project / "fairway.toml", ("deadline_ms = 1500", 'deadline_ms = "fast"'), ("budget.monthly_usd = 150.0", "budget.monthly_eur = 150.0"))
-    replace(project / "flights/contract.toml", ('prior = 0.24', "prior = 24"), ('key = ["flight_id"]', 'key = ["flight"]'))
+    replace(
+        project / "fairway.toml",
+        ("deadline_ms = 1500", 'deadline_ms = "fast"'),
+        ("budget.monthly_usd = 150.0", "budget.monthly_eur = 150.0"),
+    )
+    replace(
+        project / "flights/contract.toml", ("prior = 0.24", "prior = 24"), ('key = ["flight_id"]', 'key = ["flight"]')
+    )
     code, said = check(capsys, project)
     assert code == 2
     lines = said.splitlines()
-    assert [line.partition(": ")[0].rpartition("/")[2] for line in lines] == ["fairway.toml", "fairway.toml", "contract.toml"]
+    assert [line.partition(": ")[0].rpartition("/")[2] for line in lines] == [
+        "fairway.toml",
+        "fairway.toml",
+        "contract.toml",
+    ]
     assert "serving.deadline_ms = 'fast': must be a whole number" in lines[0]
     assert "stages.prod.budget.monthly_eur is not a setting" in lines[1]
     assert "key = 'flight': is not one of the columns" in lines[2]
@@ -48,9 +58,15 @@ def test_a_contract_that_is_not_there_is_named_with_the_setting_that_names_it(ca
     (project / "flights/contract.toml").unlink()
     code, said = check(capsys, project)
     assert code == 2
-    assert said == f"{project / 'flights/contract.toml'}: not found; project.contract names the contract's file, relative to fairway.toml"
+    assert (
+        said
+        == f"{project / 'flights/contract.toml'}: not found; project.contract names the contract's file, relative to fairway.toml"
+    )
 
 
 def test_a_folder_without_a_project_says_how_to_draft_one(capsys, tmp_path):
     code, said = check(capsys, tmp_path)
-    assert (code, said) == (2, f"{tmp_path / 'fairway.toml'}: not found; `fairway init --data FILE --target COLUMN` drafts one")
+    assert (code, said) == (
+        2,
+        f"{tmp_path / 'fairway.toml'}: not found; `fairway init --data FILE --target COLUMN` drafts one",
+    )

@@ -36,7 +36,10 @@ def api(place):
 def test_a_row_gets_an_answer_and_a_list_a_list_over_one_connection_signed_for_the_api(api):
     client, seen = api(echo)
     assert client.predict({"n": 1}) == {"id": "id-1", "probability": 0.5}
-    assert client.predict([{"n": 1}, {"n": 2}]) == [{"id": "id-1", "probability": 0.5}, {"id": "id-2", "probability": 0.5}]
+    assert client.predict([{"n": 1}, {"n": 2}]) == [
+        {"id": "id-1", "probability": 0.5},
+        {"id": "id-2", "probability": 0.5},
+    ]
     assert {request["path"] for request in seen} == {"/api/predictions"}
     assert len({request["connection"] for request in seen}) == 1
     for request in seen:
@@ -52,14 +55,23 @@ def test_a_prediction_is_tried_again_under_the_same_key_when_no_answer_came(api)
 
 
 def test_stored_answers_are_read_back_by_id_and_by_entity(api):
-    client, seen = api(lambda request: (200, {"predictions": [{"id": "1"}]} if "?" in request["path"] else {"id": "a/b"}))
+    client, seen = api(
+        lambda request: (200, {"predictions": [{"id": "1"}]} if "?" in request["path"] else {"id": "a/b"})
+    )
     assert client.prediction("a/b") == {"id": "a/b"}
     assert client.predictions("UA 1|é") == [{"id": "1"}]
-    assert [request["path"] for request in seen] == ["/api/predictions/a%2Fb", "/api/predictions?entity_id=UA%201%7C%C3%A9"]
+    assert [request["path"] for request in seen] == [
+        "/api/predictions/a%2Fb",
+        "/api/predictions?entity_id=UA%201%7C%C3%A9",
+    ]
 
 
 def test_a_breach_of_the_contract_names_every_problem_and_is_not_tried_again(api):
-    reply = {"error": "contract", "message": "2 problems", "problems": [{"message": "hour = 25"}, {"message": "origin = 'XXX'"}]}
+    reply = {
+        "error": "contract",
+        "message": "2 problems",
+        "problems": [{"message": "hour = 25"}, {"message": "origin = 'XXX'"}],
+    }
     client, seen = api(lambda _: (400, reply))
     with pytest.raises(Refused) as refused:
         client.predict({"n": 1})

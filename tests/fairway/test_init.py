@@ -16,11 +16,28 @@ from hypothesis import strategies as st
 
 from domain.config import read_config
 from domain.contract import read_contract
-from fairway import toml
 from fairway.cli import main
+from fairway.draft import toml
 from model_code.tables import read_table
 
-ODD_NAMES = ["Größe (cm)", "1st", "select", "a.b", 'say "hi"', "back\\slash", "it's", "日本", " led by space", "[x]", "#", "=", "", "tab\there", "true", "name"]
+ODD_NAMES = [
+    "Größe (cm)",
+    "1st",
+    "select",
+    "a.b",
+    'say "hi"',
+    "back\\slash",
+    "it's",
+    "日本",
+    " led by space",
+    "[x]",
+    "#",
+    "=",
+    "",
+    "tab\there",
+    "true",
+    "name",
+]
 
 
 def write_csv(file: Path, names: list[str], rows: list[list]) -> Path:
@@ -65,7 +82,17 @@ cells = {
     "empty": st.just(""),
     "mixed": st.one_of(texts, st.integers().map(str), st.just("true")),
 }
-targets = st.sampled_from([["true", "false"], ["Yes", "No"], ["0", "1"], ["0.0", "1.0"], ["a", "b", "c"], ["1.5", "2.5", "-3", "7"], ["3", "4", "5"]])
+targets = st.sampled_from(
+    [
+        ["true", "false"],
+        ["Yes", "No"],
+        ["0", "1"],
+        ["0.0", "1.0"],
+        ["a", "b", "c"],
+        ["1.5", "2.5", "-3", "7"],
+        ["3", "4", "5"],
+    ]
+)
 
 
 @st.composite
@@ -77,7 +104,9 @@ def tables(draw):
     rows = []
     for number in range(count):
         target = known[number] if number < len(known) else draw(st.sampled_from([*known, ""]))
-        rows.append([target, *[draw(st.one_of(cells[kind], st.just("")) if number % 7 == 3 else cells[kind]) for kind in kinds]])
+        rows.append(
+            [target, *[draw(st.one_of(cells[kind], st.just("")) if number % 7 == 3 else cells[kind]) for kind in kinds]]
+        )
     return names, rows
 
 
@@ -101,14 +130,33 @@ def test_any_table_of_typed_values_is_taken_whole(data, kind, count):
     rows = [{"x": value, "n": number, "late": number % 2 == 0} for number, value in enumerate(column)]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "table.jsonl"
-        file.write_text("".join(json.dumps({key: None if value != value else value for key, value in row.items() if value not in INFINITE}) + "\n" for row in rows))
+        file.write_text(
+            "".join(
+                json.dumps(
+                    {key: None if value != value else value for key, value in row.items() if value not in INFINITE}
+                )
+                + "\n"
+                for row in rows
+            )
+        )
         drafted(file, "late", Path(folder) / "out")
 
 
 INFINITE = (float("inf"), float("-inf"))
 
 
-@given(st.dictionaries(texts, st.one_of(texts, st.booleans(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False), st.lists(texts))))
+@given(
+    st.dictionaries(
+        texts,
+        st.one_of(
+            texts,
+            st.booleans(),
+            st.integers(-(2**63), 2**63 - 1),
+            st.floats(allow_nan=False, allow_infinity=False),
+            st.lists(texts),
+        ),
+    )
+)
 def test_toml_reads_back_as_it_was_meant(document):
     assert tomllib.loads("\n".join(toml.lines(document))) == document
     assert tomllib.loads(f"inline = {toml.value(document)}") == {"inline": document}
@@ -119,7 +167,21 @@ def test_toml_reads_back_as_it_was_meant(document):
 
 def shop(rows: int) -> tuple[list[str], list[list]]:
     draw = random.Random(3)
-    names = ["Order-ID", "ordered at", "birth date", "zip", "colour", "price", "1st?", "note", "delivered", "nothing", "always", "copy", "returned"]
+    names = [
+        "Order-ID",
+        "ordered at",
+        "birth date",
+        "zip",
+        "colour",
+        "price",
+        "1st?",
+        "note",
+        "delivered",
+        "nothing",
+        "always",
+        "copy",
+        "returned",
+    ]
     table = []
     for number in range(rows):
         moment = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=7 * number)
@@ -137,7 +199,10 @@ def test_types_roles_and_limits_follow_from_the_table(tmp_path):
     assert (contract["name"], contract["key"], contract["event_time"]) == ("web-shop", ["Order-ID"], "ordered at")
     assert contract["target"] == {"column": "returned", "positive": "Y", "prior": contract["target"]["prior"]}
     assert 0.25 < contract["target"]["prior"] < 0.42
-    assert {name: {key: value for key, value in column.items() if key != "source"} for name, column in contract["columns"].items()} == {
+    assert {
+        name: {key: value for key, value in column.items() if key != "source"}
+        for name, column in contract["columns"].items()
+    } == {
         "Order-ID": {"type": "string"},
         "ordered at": {"type": "timestamp"},
         "birth date": {"type": "timestamp", "role": "ignored"},
@@ -181,7 +246,9 @@ def test_what_is_assumed_and_what_looks_odd_is_said(capsys, tmp_path):
     ],
 )
 def test_the_task_follows_from_the_target(tmp_path, outcomes, task, target):
-    data = write_csv(tmp_path / "t.csv", ["size", "out"], [[str(number), outcome] for number, outcome in enumerate(outcomes)])
+    data = write_csv(
+        tmp_path / "t.csv", ["size", "out"], [[str(number), outcome] for number, outcome in enumerate(outcomes)]
+    )
     contract = drafted(data, "out", tmp_path / "out")
     assert read_config(tmp_path / "out").project.task == task
     assert contract["target"] == {"column": "out", **target}
@@ -215,7 +282,9 @@ def test_parquet_brings_its_own_types(tmp_path):
 def test_rows_of_two_types_in_one_column_are_said_to_go_to_quarantine(capsys, tmp_path):
     file = tmp_path / "t.jsonl"
     file.write_text("".join(json.dumps({"x": "text" if n == 7 else n, "y": n % 2 == 0}) + "\n" for n in range(30)))
-    assert "'x' is mostly integer, but 1 rows hold something else; `fairway load` will quarantine those" in notes(capsys, file, "y", tmp_path / "out")
+    assert "'x' is mostly integer, but 1 rows hold something else; `fairway load` will quarantine those" in notes(
+        capsys, file, "y", tmp_path / "out"
+    )
 
 
 @pytest.mark.parametrize(
@@ -227,7 +296,9 @@ def test_rows_of_two_types_in_one_column_are_said_to_go_to_quarantine(capsys, tm
         (["a", "a"], ["1", "2"], "a", "names 'a' more than once"),
     ],
 )
-def test_a_table_that_cannot_be_learnt_from_is_refused_and_nothing_is_written(capsys, tmp_path, names, row, target, said):
+def test_a_table_that_cannot_be_learnt_from_is_refused_and_nothing_is_written(
+    capsys, tmp_path, names, row, target, said
+):
     data = write_csv(tmp_path / "t.csv", names, [row, row])
     code = main(["init", "--data", str(data), "--target", target, "--out", str(tmp_path / "out")])
     assert code == 2 and said in capsys.readouterr().err
@@ -236,7 +307,11 @@ def test_a_table_that_cannot_be_learnt_from_is_refused_and_nothing_is_written(ca
 
 def test_too_many_classes_and_moments_are_no_target(capsys, tmp_path):
     for target, cell in (("words", "word {}"), ("day", "2024-01-{:02}")):
-        data = write_csv(tmp_path / f"{target}.csv", ["n", target], [[str(n), cell.format(n % 28 + 1 if target == "day" else n)] for n in range(150)])
+        data = write_csv(
+            tmp_path / f"{target}.csv",
+            ["n", target],
+            [[str(n), cell.format(n % 28 + 1 if target == "day" else n)] for n in range(150)],
+        )
         assert main(["init", "--data", str(data), "--target", target, "--out", str(tmp_path / "out")]) == 2
         assert "neither numbers nor true/false nor at most 100 classes" in capsys.readouterr().err
 

@@ -25,7 +25,13 @@ def table(file, *rows: dict):
 
 
 def test_good_rows_go_to_their_month_and_bad_rows_to_quarantine_with_their_reasons(place, tmp_path):
-    file = table(tmp_path / "flights.csv", {}, {"departure": "2013-02-28T23:59:59.5Z"}, {"hour": "25", "late": ""}, {"origin": "XXX"})
+    file = table(
+        tmp_path / "flights.csv",
+        {},
+        {"departure": "2013-02-28T23:59:59.5Z"},
+        {"hour": "25", "late": ""},
+        {"origin": "XXX"},
+    )
     loaded = place.values("load", file)
     assert loaded == {
         "accepted": 2,
@@ -34,7 +40,10 @@ def test_good_rows_go_to_their_month_and_bad_rows_to_quarantine_with_their_reaso
         "files": [{"file": str(file), "load": loaded["files"][0]["load"], "accepted": 2, "quarantined": 2}],
     }
     load = loaded["files"][0]["load"]
-    assert place.keys("rows/") == [f"rows/month=2013-01/{load}-00000.parquet", f"rows/month=2013-02/{load}-00000.parquet"]
+    assert place.keys("rows/") == [
+        f"rows/month=2013-01/{load}-00000.parquet",
+        f"rows/month=2013-02/{load}-00000.parquet",
+    ]
     assert read(place, f"rows/month=2013-02/{load}-00000.parquet")["flight_id"] == ["UA1"]
     bad = read(place, f"quarantine/load={load}/00000.parquet")
     assert bad["row_number"] == [3, 4]
@@ -50,14 +59,29 @@ def read(place, key: str) -> dict:
 
 
 def test_the_record_names_every_part_with_its_rows_and_times(place, tmp_path):
-    file = table(tmp_path / "flights.csv", {}, {"departure": "2013-01-31T00:00:00+02:00"}, {"departure": "2013-02-28T23:59:59.5Z"})
+    file = table(
+        tmp_path / "flights.csv",
+        {},
+        {"departure": "2013-01-31T00:00:00+02:00"},
+        {"departure": "2013-02-28T23:59:59.5Z"},
+    )
     load = place.values("load", file)["files"][0]["load"]
     key = {"kind": {"S": "load"}, "run": {"S": load}}
     record = place.aws("dynamodb").get_item(TableName="flights-local-runs", Key=key)["Item"]
     assert (record["first"]["S"], record["last"]["S"]) == ("2013-01-01T10:15:00Z", "2013-03-01T00:00:00Z")
     assert json.loads(record["parts"]["S"]) == [
-        {"key": f"rows/month=2013-01/{load}-00000.parquet", "rows": 2, "first": "2013-01-01T10:15:00Z", "last": "2013-01-30T22:00:00Z"},
-        {"key": f"rows/month=2013-02/{load}-00000.parquet", "rows": 1, "first": "2013-02-28T23:59:59Z", "last": "2013-03-01T00:00:00Z"},
+        {
+            "key": f"rows/month=2013-01/{load}-00000.parquet",
+            "rows": 2,
+            "first": "2013-01-01T10:15:00Z",
+            "last": "2013-01-30T22:00:00Z",
+        },
+        {
+            "key": f"rows/month=2013-02/{load}-00000.parquet",
+            "rows": 1,
+            "first": "2013-02-28T23:59:59Z",
+            "last": "2013-03-01T00:00:00Z",
+        },
     ]
 
 
@@ -65,7 +89,11 @@ def test_the_same_file_again_writes_nothing_and_counts_the_same_whatever_it_is_c
     first = place.values("load", table(tmp_path / "flights.csv", {}, {"hour": "25"}))
     written = place.aws("s3").list_object_versions(Bucket="lake")
     again = place.values("load", table(tmp_path / "copy.csv", {}, {"hour": "25"}), tmp_path / "flights.csv")
-    assert {key: again[key] for key in ("accepted", "quarantined", "reasons")} == {"accepted": 1, "quarantined": 1, "reasons": {"maximum": 1}}
+    assert {key: again[key] for key in ("accepted", "quarantined", "reasons")} == {
+        "accepted": 1,
+        "quarantined": 1,
+        "reasons": {"maximum": 1},
+    }
     assert [file["load"] for file in again["files"]] == [file["load"] for file in first["files"]]
     assert times(place.aws("s3").list_object_versions(Bucket="lake")) == times(written)
     _, out, _ = place.run("load", tmp_path / "copy.csv")
@@ -120,3 +148,20 @@ def test_a_part_without_a_record_is_taken_up_by_the_next_try(place, tmp_path, mo
     monkeypatch.undo()
     assert place.values("load", file)["accepted"] == 1
     assert len(place.keys("rows/")) == 1
+
+
+def test_under_another_contract_the_same_file_takes_the_place_of_its_earlier_load(place, tmp_path):
+    file = table(tmp_path / "flights.csv", {}, {"hour": "25"})
+    first = place.values("load", file)
+    contract = place.folder / "flights/contract.toml"
+    contract.write_text(contract.read_text().replace("maximum = 23", "maximum = 25"))
+    code, out, _ = place.run("load", file)
+    assert (code, out.splitlines()[:2]) == (
+        0,
+        [
+            "accepted 2 rows, quarantined 0",
+            "1 of 1 files were loaded before under another contract, which counts no longer",
+        ],
+    )
+    loads = place.aws("dynamodb").scan(TableName="flights-local-runs")["Items"]
+    assert [load["replaces"]["L"] for load in loads] == [[{"S": first["files"][0]["load"]}]]

@@ -25,7 +25,10 @@ def rows(sent: list) -> list:
 
 def test_outcomes_go_in_requests_of_a_hundred_and_are_counted(place, sent, tmp_path):
     file = tmp_path / "happened.csv"
-    file.write_text("entity_id,outcome,event_time\n" + "".join(f"UA{n:03},{'true' if n % 2 else 'no'},2013-04-01\n" for n in range(250)))
+    file.write_text(
+        "entity_id,outcome,event_time\n"
+        + "".join(f"UA{n:03},{'true' if n % 2 else 'no'},2013-04-01\n" for n in range(250))
+    )
     assert place.values("outcomes", file) == {"accepted": 250, "joined": 247, "unmatched": 3}
     assert sorted(len(request["body"]) for request in sent) == [50, 100, 100]
     assert rows(sent)[1] == {"entity_id": "UA001", "outcome": True, "event_time": "2013-04-01T00:00:00Z"}
@@ -33,7 +36,11 @@ def test_outcomes_go_in_requests_of_a_hundred_and_are_counted(place, sent, tmp_p
 
 def test_json_lines_name_predictions_or_entities_and_a_null_outcome_is_not_known_yet(place, sent, tmp_path):
     file = tmp_path / "happened.jsonl"
-    lines = [{"prediction_id": "p1", "outcome": True, "event_time": "2013-04-01"}, {"entity_id": 7, "outcome": False}, {"entity_id": "e", "outcome": None}]
+    lines = [
+        {"prediction_id": "p1", "outcome": True, "event_time": "2013-04-01"},
+        {"entity_id": 7, "outcome": False},
+        {"entity_id": "e", "outcome": None},
+    ]
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert place.values("outcomes", file)["accepted"] == 2
     assert rows(sent) == [{"entity_id": "7", "outcome": False}, {"prediction_id": "p1", "outcome": True}]

@@ -6,15 +6,33 @@ import pytest
 
 from tests.fairway.conftest import given, writes
 
-CHAMPION = {"release": "r-20130401-aaaaaaaa", "endpoint": "flights-local-r-20130401-aaaaaaaa", "role": "champion", "weight": 100, "since": "2026-01-01T00:00:00Z"}
+CHAMPION = {
+    "release": "r-20130401-aaaaaaaa",
+    "endpoint": "flights-local-r-20130401-aaaaaaaa",
+    "role": "champion",
+    "weight": 100,
+    "since": "2026-01-01T00:00:00Z",
+}
 BEFORE = {**CHAMPION, "release": "r-20130301-bbbbbbbb", "endpoint": "flights-local-r-20130301-bbbbbbbb"}
-ROUTING = {"item": "routing", "version": 2, "routes": [CHAMPION], "previous": [BEFORE], "changed_at": "2026-01-01T00:00:00Z", "reason": "approved"}
+ROUTING = {
+    "item": "routing",
+    "version": 2,
+    "routes": [CHAMPION],
+    "previous": [BEFORE],
+    "changed_at": "2026-01-01T00:00:00Z",
+    "reason": "approved",
+}
 
 
 @pytest.fixture
 def released(place):
     """Two releases served one after the other, a third was rejected, a fourth never went up."""
-    states = {"r-20130301-bbbbbbbb": "previous", "r-20130401-aaaaaaaa": "champion", "r-20130501-cccccccc": "rejected", "r-20130601-dddddddd": "retired"}
+    states = {
+        "r-20130301-bbbbbbbb": "previous",
+        "r-20130401-aaaaaaaa": "champion",
+        "r-20130501-cccccccc": "rejected",
+        "r-20130601-dddddddd": "retired",
+    }
     for number, (release, state) in enumerate(states.items()):
         place.put(
             "routing", item=f"release#{release}", release=release, state=state, reason="why", run=f"train-{number}",
@@ -67,13 +85,20 @@ def host(place, release: str) -> None:
 
 def promoted(release: str) -> dict:
     route = {**CHAMPION, "release": release, "endpoint": f"flights-local-{release}"}
-    return writes("routing", **{**ROUTING, "version": 3, "routes": [route], "previous": [CHAMPION], "reason": given("release")})
+    return writes(
+        "routing", **{**ROUTING, "version": 3, "routes": [route], "previous": [CHAMPION], "reason": given("release")}
+    )
 
 
 def test_promote_deploys_a_release_whose_endpoint_is_gone_and_rollback_goes_back(released):
     host(released, "r-20130601-dddddddd")
     promoted = released.values("promote", "r-20130601-dddddddd")
-    assert promoted == {"stage": "local", "champion": "r-20130601-dddddddd", "previous": "r-20130401-aaaaaaaa", "reason": "r-20130601-dddddddd"}
+    assert promoted == {
+        "stage": "local",
+        "champion": "r-20130601-dddddddd",
+        "previous": "r-20130401-aaaaaaaa",
+        "reason": "r-20130601-dddddddd",
+    }
     states = {one["release"]: one["state"] for one in released.values("status")["releases"]}
     assert (states["r-20130601-dddddddd"], states["r-20130401-aaaaaaaa"]) == ("champion", "previous")
     host(released, "r-20130401-aaaaaaaa")

@@ -1,4 +1,4 @@
-"""What is in a table: one pass over all of it, in bounded memory, and the facts of each column that `fairway init` decides by."""
+"""What is in a table: one pass over all of it, in bounded memory, for the facts that `fairway init` decides by."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -41,7 +41,7 @@ class Mirror:
 
 @dataclass
 class Facts:
-    """A column. `fits` counts the values that each type can hold; `levels` counts each distinct value, None if too many."""
+    """A column. `fits` counts the values that each type can hold; `levels` each distinct value, None if too many."""
 
     name: str
     rows: int = 0  # with a value
@@ -95,7 +95,9 @@ def survey(file: Path, *, target: str, progress) -> Survey:
 
 
 def no_target(file: Path, target: str, names: list[str]) -> Refused:
-    return Refused("target", f"{file}: has no column {target!r}, which --target names; its columns: {', '.join(map(repr, names))}")
+    return Refused(
+        "target", f"{file}: has no column {target!r}, which --target names; its columns: {', '.join(map(repr, names))}"
+    )
 
 
 def as_table(file: Path, block: pa.RecordBatch | list) -> dict[str, list]:
@@ -188,3 +190,8 @@ def span_days(facts: Facts) -> float:
     """Days from the first moment to the last of a timestamp column."""
     low, high = (parse_timestamp(ends["timestamp"]) for ends in (facts.low, facts.high))
     return (high - low).total_seconds() / 86_400
+
+
+def boolean_words(facts: Facts) -> bool:
+    """true and false themselves; 0 and 1, yes and no stay what they are, so that requests may say them so."""
+    return facts.levels is not None and {str(value).lower() for value in facts.levels} <= {"true", "false"}

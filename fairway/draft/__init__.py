@@ -1,0 +1,1 @@
+"""How a project is drafted from a table: survey its columns, decide what each is, write it as TOML."""

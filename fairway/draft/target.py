@@ -1,0 +1,62 @@
+"""What is to be predicted: the task, and the contract's target, from the values of one column."""
+
+import math
+
+from fairway.draft.survey import Facts, Survey, boolean_words
+from fairway.errors import Refused
+
+CLASSES = 100
+YES = frozenset("yes y true t 1 positive pos on ja oui si sí churned left won fraud".split())
+
+
+def target_of(table: Survey, facts: Facts, notes: list[str]) -> tuple[str, dict, dict]:
+    """The task, what the contract's [target] says beside the column, and the target's column."""
+    name, whole = facts.name, whole_numbers(facts)
+    if facts.rows == 0 or (facts.levels is not None and len(whole or facts.levels) == 1):
+        always = repr(facts.example) if facts.rows else "empty"
+        raise Refused("target", f"target {name!r} is always {always}; there is nothing to learn")
+    if table.nulls(facts):
+        notes.append(f"{name!r}, the target, is empty in {table.nulls(facts):,} rows; `fairway load` quarantines those")
+    if facts.holds("boolean") and boolean_words(facts):
+        return binary(facts, "boolean", True, lambda value: str(value).lower() == "true", notes)
+    if len(whole) == 2:
+        return binary(facts, "integer", max(whole), lambda value: int(float(value)) == max(whole), notes)
+    return regression(facts, notes) if facts.holds("float") else classes(facts, notes)
+
+
+def whole_numbers(facts: Facts) -> set[int]:
+    """The distinct values of a column of few whole numbers; 1 and 1.0 are one."""
+    return {int(float(value)) for value in facts.levels} if facts.levels and facts.holds("integer") else set()
+
+
+def binary(facts: Facts, kind: str, positive, is_yes, notes: list[str]) -> tuple[str, dict, dict]:
+    share = sum(count for value, count in facts.levels.items() if is_yes(value)) / facts.rows
+    notes.append(
+        f"{facts.name!r} has two values: a binary task, {positive!r} counts as a yes ({share:.1%} of the rows)"
+    )
+    column = {"type": kind, **({"categories": sorted(facts.levels)} if kind == "string" else {})}
+    return "binary", {"positive": positive, "prior": round(share, 4)}, column
+
+
+def regression(facts: Facts, notes: list[str]) -> tuple[str, dict, dict]:
+    kind = "integer" if facts.holds("integer") and not facts.fractions else "float"
+    notes.append(
+        f"{facts.name!r} holds numbers: a regression; "
+        'for classes set project.task = "multiclass" and their shares as target.prior'
+    )
+    return "regression", {"prior": float(f"{facts.mean:.6g}") if math.isfinite(facts.mean) else 0.0}, {"type": kind}
+
+
+def classes(facts: Facts, notes: list[str]) -> tuple[str, dict, dict]:
+    levels = facts.levels
+    if not facts.holds("string") or facts.holds("timestamp") or levels is None or len(levels) > CLASSES:
+        message = f"target {facts.name!r} holds values such as {facts.example!r}"
+        allowed = f"neither numbers nor true/false nor at most {CLASSES} classes"
+        raise Refused("target", f"{message}: {allowed}; name another column")
+    if len(levels) == 2:
+        rarer = min(levels, key=lambda value: (levels[value], value))
+        positive = next((value for value in sorted(levels) if value.strip().lower() in YES), rarer)
+        return binary(facts, "string", positive, lambda value: value == positive, notes)
+    notes.append(f"{facts.name!r} holds {len(levels)} different texts: a multiclass task")
+    prior = {value: round(levels[value] / facts.rows, 6) for value in sorted(levels)}
+    return "multiclass", {"prior": prior}, {"type": "string", "categories": sorted(levels)}
