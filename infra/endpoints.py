@@ -49,8 +49,8 @@ class Endpoints(Construct):
         return self.config.serving.mode == "instance"
 
     def every(self, *kinds: str) -> Many:
-        """The models, endpoint configs or endpoints of this stage."""
-        return Many([arn("sagemaker", f"{kind}/{self.prefix}*") for kind in kinds], "They are named by their release")
+        """What SageMaker has of this stage, by kind: endpoint, endpoint-config, model, training-job, processing-job."""
+        return Many([arn("sagemaker", f"{kind}/{self.prefix}*") for kind in kinds], "Named by its release or run, after the prefix")
 
     def allow_invoke(self, function: Function) -> None:
         function.allow("sagemaker:InvokeEndpoint", on=self.every("endpoint"))
@@ -111,7 +111,7 @@ class Endpoints(Construct):
                    on=targets, conditions=ours)  # fmt: skip
         flow.allow("sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig",
                    "sagemaker:UpdateEndpointWeightsAndCapacities", on=self.every("endpoint", "endpoint-config"))  # fmt: skip
-        alarms = Many([arn("cloudwatch", f"alarm:TargetTracking-endpoint/{self.prefix}*")], "They are named by their release")
+        alarms = Many([arn("cloudwatch", f"alarm:TargetTracking-endpoint/{self.prefix}*")], "Named by its release")
         flow.allow("cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms", on=alarms)
         service = "sagemaker.application-autoscaling.amazonaws.com"
         role = f"role/aws-service-role/{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"

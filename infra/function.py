@@ -71,9 +71,9 @@ class Function(lambda_.Function):
         for finding, reason in ACCEPTED.items():
             accept(self, finding, reason)
 
-    def allow(self, *actions: str, on: str | list[str] | Many) -> None:
+    def allow(self, *actions: str, on: str | list[str] | Many, **conditions) -> None:
         """Let the function do exactly these actions on exactly these resources."""
-        allow(self.role, *actions, on=on)
+        allow(self.role, *actions, on=on, **conditions)
 
 
 def log_days(config) -> logs.RetentionDays:

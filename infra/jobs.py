@@ -69,7 +69,8 @@ class Jobs(Construct):
         for kind in kinds:
             resource = {"TrainingJob": "training-job", "ProcessingJob": "processing-job"}[kind]
             jobs = Many([arn("sagemaker", f"{resource}/{self.config.prefix}-*")], "Jobs are named by their run")
-            flow.allow(f"sagemaker:Create{kind}", f"sagemaker:Describe{kind}", f"sagemaker:Stop{kind}", "sagemaker:AddTags", on=jobs)
+            actions = [f"sagemaker:{action}" for action in (f"Create{kind}", f"Describe{kind}", f"Stop{kind}", "AddTags", "ListTags")]
+            flow.allow(*actions, on=jobs)
             rule = f"rule/StepFunctionsGetEventsForSageMaker{kind}sRule"  # how .sync hears that the job ended
             flow.allow("events:PutTargets", "events:PutRule", "events:DescribeRule", on=arn("events", rule))
         flow.allow_pass(self.role)

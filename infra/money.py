@@ -1,23 +1,40 @@
-"""What the stage may cost, and who hears when it nears that."""
+"""What the stage may cost, what happens when it nears that, and what is ended because nobody needs it."""
 
+from aws_cdk import Duration
 from aws_cdk import aws_budgets as budgets
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from infra.endpoints import LISTS, Endpoints
+from infra.function import Function
+from infra.permissions import Many, arn
+from infra.tables import Tables
 
 
 class Money(Construct):
-    """Spending with this stage's tag -> budget -> alarms topic. The cost allocation tag `fairway` has to be activated once."""
+    """Spending under this stage's tag -> budget -> alarms topic.
 
-    def __init__(self, scope, id, *, config, alarms: sns.ITopic):
+    Every hour -> Guard: what the month costs by its usage, and what [budget] asks for then; it is hours ahead of the budget.
+    Every hour -> Reap: endpoints, jobs and notebooks that nothing knows.
+    A budget sees a tag only once it is activated as a cost allocation tag in the account: `fairway`.
+    """
+
+    def __init__(self, scope, id, *, config, code, tables: Tables, endpoints: Endpoints, alarms: sns.ITopic,
+                 undelivered: sqs.IQueue):  # fmt: skip
         super().__init__(scope, id)
-        topic = budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=alarms.topic_arn)
+        self.config, self.code, self.tables = config, code, tables
+        self.budget(alarms)
+        self.guard = self.function_that_guards_the_budget(alarms)
+        self.reap = self.function_that_reaps(endpoints)
+        for id, function in (("EveryHourGuard", self.guard), ("EveryHourReap", self.reap)):
+            target = targets.LambdaFunction(function, dead_letter_queue=undelivered, retry_attempts=2)
+            events.Rule(self, id, schedule=events.Schedule.rate(Duration.hours(1)), targets=[target])
 
-        def notice(kind: str, percent: float) -> budgets.CfnBudget.NotificationWithSubscribersProperty:
-            notification = budgets.CfnBudget.NotificationProperty(
-                notification_type=kind, comparison_operator="GREATER_THAN", threshold=percent, threshold_type="PERCENTAGE"
-            )
-            return budgets.CfnBudget.NotificationWithSubscribersProperty(notification=notification, subscribers=[topic])
-
+    def budget(self, alarms: sns.ITopic) -> None:
+        spent = self.config.budget.alert_percent
         # No name of our own: every change of a notice replaces the budget, and two cannot have one name.
         budgets.CfnBudget(
             self,
@@ -25,12 +42,54 @@ class Money(Construct):
             budget=budgets.CfnBudget.BudgetDataProperty(
                 budget_type="COST",
                 time_unit="MONTHLY",
-                budget_limit=budgets.CfnBudget.SpendProperty(amount=config.budget.monthly_usd, unit="USD"),
-                cost_filters={"TagKeyValue": [f"user:fairway${config.prefix}"]},
+                budget_limit=budgets.CfnBudget.SpendProperty(amount=self.config.budget.monthly_usd, unit="USD"),
+                cost_filters={"TagKeyValue": [f"user:fairway${self.config.prefix}"]},
             ),
             notifications_with_subscribers=[
-                notice("ACTUAL", config.budget.alert_percent),
-                *([notice("ACTUAL", 100)] if config.budget.alert_percent < 100 else []),
-                notice("FORECASTED", 100),
+                notice(alarms, "ACTUAL", spent),
+                *([notice(alarms, "ACTUAL", 100)] if spent < 100 else []),
+                notice(alarms, "FORECASTED", 100),
             ],
         )
+
+    def function(self, id: str, environment: dict) -> Function:
+        """An hourly function, which reads the routing and the runs."""
+        environment |= {"ROUTING_TABLE": self.tables.routing.table_name, "RUNS_TABLE": self.tables.runs.table_name}
+        function = Function(
+            self, id, config=self.config, code=self.code, memory_mb=256, timeout_s=300, environment=environment
+        )
+        function.allow("dynamodb:GetItem", on=self.tables.routing.table_arn)
+        function.allow("dynamodb:Query", on=self.tables.runs.table_arn)
+        return function
+
+    def function_that_guards_the_budget(self, alarms: sns.ITopic) -> Function:
+        function = self.function("Guard", {"ALARMS": alarms.topic_arn})
+        function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn)
+        function.allow("sns:Publish", on=alarms.topic_arn)
+        function.allow("cloudwatch:GetMetricData", on=Many(["*"], "Metrics have no resources that a policy could name"))
+        stacks = [arn("cloudformation", f"stack/{self.config.prefix}-{name}/*") for name in ("data", "service")]
+        function.allow("cloudformation:GetTemplate", on=Many(stacks, "CloudFormation ends a stack's ARN with an id of its own"))
+        return function
+
+    def function_that_reaps(self, endpoints: Endpoints) -> Function:
+        function = self.function("Reap", {"ENDPOINT_PREFIX": endpoints.prefix})
+        function.allow("sagemaker:DescribeEndpoint", on=endpoints.every("endpoint"))
+        function.allow("sagemaker:DescribeEndpointConfig", on=endpoints.every("endpoint-config"))
+        endpoints.allow_removal(function)
+        function.allow("sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs", "sagemaker:ListNotebookInstances", on=LISTS)
+        function.allow("sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob", on=endpoints.every("training-job"))
+        function.allow("sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob", on=endpoints.every("processing-job"))
+        notebooks = Many([arn("sagemaker", "notebook-instance/*")], "People name their notebooks; the tag says whose they are")
+        function.allow("sagemaker:ListTags", on=notebooks)
+        ours = {"StringEquals": {"aws:ResourceTag/fairway": self.config.prefix}}
+        function.allow("sagemaker:StopNotebookInstance", on=notebooks, conditions=ours)
+        return function
+
+
+def notice(topic: sns.ITopic, kind: str, percent: float) -> budgets.CfnBudget.NotificationWithSubscribersProperty:
+    return budgets.CfnBudget.NotificationWithSubscribersProperty(
+        notification=budgets.CfnBudget.NotificationProperty(
+            notification_type=kind, comparison_operator="GREATER_THAN", threshold=percent, threshold_type="PERCENTAGE"
+        ),
+        subscribers=[budgets.CfnBudget.SubscriberProperty(subscription_type="SNS", address=topic.topic_arn)],
+    )

@@ -58,6 +58,9 @@ class ServiceStack(Stack):
         )
         batch = Batch(self, "Batch", **stage, lake=lake, tables=tables, registry=registry, image=image)
         Schedules(self, "Schedules", config=config, train=training.flow, batch=batch.flow, undelivered=undelivered)
+        money = Money(
+            self, "Money", **stage, tables=tables, endpoints=endpoints, alarms=data.alarms, undelivered=undelivered
+        )
         Alarms(
             self,
             "Alarms",
@@ -65,10 +68,9 @@ class ServiceStack(Stack):
             topic=data.alarms,
             api=api,
             flows=[training.flow, releases.flow, batch.flow],
-            functions=[api.predict, api.outcomes],
+            functions=[api.predict, api.outcomes, money.guard, money.reap],
             undelivered=undelivered,
         )
-        Money(self, "Money", config=config, alarms=data.alarms)
         AddressBook(
             self,
             "AddressBook",

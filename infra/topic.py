@@ -6,6 +6,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from infra.permissions import accept
+
 PUBLISHERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com", "events.amazonaws.com")
 
 
@@ -24,4 +26,5 @@ class AlarmsTopic(Construct):
             )
         )
         if config.monitoring.email:
-            self.topic.add_subscription(subscriptions.EmailSubscription(config.monitoring.email))
+            email = self.topic.add_subscription(subscriptions.EmailSubscription(config.monitoring.email))
+            accept(email, "Serverless-SNSRedrivePolicy", "SNS repeats e-mail itself, and the alarm stays on the dashboard")

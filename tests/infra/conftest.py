@@ -1,0 +1,77 @@
+"""The app's templates, synthesised once for the session: with every compliance check, and in the other ways it can be set."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
+
+import infra  # noqa: E402, F401 - before aws_cdk, which needs the Node that it names
+
+TAG = "0123456789ab"
+
+
+def synthesise(out: Path, *, validated: bool = False, **context) -> Path:
+    """What `cdk synth -c ...` writes, without the command line. CDK's own template validation takes seconds."""
+    from aws_cdk import App
+
+    import app
+
+    flags = json.loads((ROOT / "cdk.json").read_text())["context"]
+    cdk_app = App(
+        outdir=str(out),
+        context={**flags, "image_tag": TAG, **context},
+        analytics_reporting=False,
+        builtin_cloud_formation_validation=validated,
+    )
+    app.build(cdk_app)
+    cdk_app.synth()
+    return out
+
+
+def template(assembly: Path, stack: str) -> dict:
+    return json.loads((assembly / f"{stack}.template.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def prod(tmp_path_factory) -> Path:
+    """The production stage, checked by cdk-nag's AwsSolutions and Serverless packs and by CDK's own template validation."""
+    return synthesise(tmp_path_factory.mktemp("prod"), validated=True, stage="prod", nag="true")
+
+
+@pytest.fixture(scope="session")
+def data(prod) -> dict:
+    return template(prod, "flights-prod-data")
+
+
+@pytest.fixture(scope="session")
+def service(prod) -> dict:
+    return template(prod, "flights-prod-service")
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory) -> Path:
+    return synthesise(tmp_path_factory.mktemp("local"), stage="local")
+
+
+@pytest.fixture(scope="session")
+def always_on(tmp_path_factory) -> dict:
+    """The service of a project whose endpoints are instances, and which trains on demand and without Spot."""
+    project = tmp_path_factory.mktemp("project")
+    shutil.copytree(ROOT / "flights", project / "flights", ignore=shutil.ignore_patterns("*.py"))
+    text = (ROOT / "fairway.toml").read_text()
+    changes = {
+        'mode = "serverless"': 'mode = "instance"\ninstances = 2',
+        "spot = true": "spot = false",
+        '[stages.dev]': '[stages.test]\nmonitoring.email = "ops@example.com"\ntraining.schedule = "off"\nbatch.schedule = "off"\n\n[stages.dev]',
+    }  # fmt: skip
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    (project / "fairway.toml").write_text(text)
+    assembly = synthesise(tmp_path_factory.mktemp("always_on"), validated=True, project=str(project), stage="test", nag="true")
+    return {name: template(assembly, f"flights-test-{name}") for name in ("data", "service")}

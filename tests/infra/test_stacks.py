@@ -1,0 +1,296 @@
+"""What is deployed: kept safe, kept private, kept for as long as it should be, and paid for knowingly."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+from conftest import ROOT, template
+from reading import imported, listed, of_type, short, text
+
+TABLES = {
+    "flights-prod-predictions": (["id"], "expires_at"),
+    "flights-prod-outcomes": (["entity_id", "event_time"], None),
+    "flights-prod-routing": (["item"], None),
+    "flights-prod-runs": (["kind", "run"], None),
+}
+
+
+def resources(*templates: dict):
+    return [(id, found) for each in templates for id, found in each["Resources"].items()]
+
+
+# ---- what must survive
+
+
+def test_the_lake_is_versioned_encrypted_private_and_tidied(data):
+    (lake,) = of_type(data, "AWS::S3::Bucket").values()
+    assert lake["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert lake["BucketEncryption"]["ServerSideEncryptionConfiguration"] == [
+        {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    ]
+    assert set(lake["PublicAccessBlockConfiguration"].values()) == {True}
+    scratch, old = lake["LifecycleConfiguration"]["Rules"]
+    assert (scratch["Prefix"], scratch["ExpirationInDays"]) == ("scratch/", 14)
+    assert old["NoncurrentVersionExpiration"] == {"NoncurrentDays": 90}
+    assert old["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
+    (policy,) = of_type(data, "AWS::S3::BucketPolicy").values()
+    (only_tls,) = policy["PolicyDocument"]["Statement"]
+    assert (only_tls["Effect"], only_tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_the_tables_have_the_keys_of_records_py_and_can_be_restored(data):
+    tables = {table["TableName"]: table for table in of_type(data, "AWS::DynamoDB::GlobalTable").values()}
+    assert {
+        name: ([key["AttributeName"] for key in table["KeySchema"]], table.get("TimeToLiveSpecification", {}).get("AttributeName"))
+        for name, table in tables.items()
+    } == TABLES
+    for name, table in tables.items():
+        (replica,) = table["Replicas"]
+        assert table["BillingMode"] == "PAY_PER_REQUEST", name
+        assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
+        assert replica["DeletionProtectionEnabled"] is True, name
+    (by_entity,) = tables["flights-prod-predictions"]["GlobalSecondaryIndexes"]
+    assert [key["AttributeName"] for key in by_entity["KeySchema"]] == ["entity_id", "made_at"]
+    assert (by_entity["IndexName"], by_entity["Projection"]) == ("by_entity", {"ProjectionType": "ALL"})
+
+
+def test_images_cannot_be_changed_and_are_scanned(data):
+    (images,) = of_type(data, "AWS::ECR::Repository").values()
+    assert (images["RepositoryName"], images["ImageTagMutability"]) == ("flights-prod", "IMMUTABLE")
+    assert images["ImageScanningConfiguration"] == {"ScanOnPush": True}
+    rules = json.loads(images["LifecyclePolicy"]["LifecyclePolicyText"])["rules"]
+    assert [rule["selection"]["tagStatus"] for rule in rules] == ["untagged", "any"]
+
+
+def test_what_must_survive_survives_in_production_and_goes_with_the_laptop(data, local):
+    kept = ("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "AWS::ECR::Repository", "AWS::SageMaker::ModelPackageGroup")
+
+    def policies(template: dict) -> set:
+        return {
+            (found["DeletionPolicy"], found["UpdateReplacePolicy"])
+            for found in template["Resources"].values()
+            if found["Type"] in kept
+        }
+
+    assert policies(data) == {("Retain", "Retain")}
+    assert policies(template(local, "flights-local-data")) == {("Delete", "Delete")}
+
+
+def test_who_may_publish_alarms_is_this_account_over_tls(data, always_on):
+    (policy,) = of_type(data, "AWS::SNS::TopicPolicy").values()
+    only_tls, publishers, *_ = policy["PolicyDocument"]["Statement"]
+    assert (only_tls["Effect"], only_tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+    assert publishers["Principal"]["Service"] == [
+        "budgets.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com", "events.amazonaws.com",
+    ]  # fmt: skip
+    assert publishers["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    assert not of_type(data, "AWS::SNS::Subscription")
+    (email,) = of_type(always_on["data"], "AWS::SNS::Subscription").values()
+    assert (email["Protocol"], email["Endpoint"]) == ("email", "ops@example.com")
+
+
+# ---- what can be replaced
+
+
+def test_every_log_is_kept_for_as_long_as_the_settings_say(service):
+    groups = of_type(service, "AWS::Logs::LogGroup")
+    assert {group["RetentionInDays"] for group in groups.values()} == {30}
+    assert {name.rpartition("/")[2] for name in (group["LogGroupName"] for group in groups.values())} == {
+        *(f"flights-prod-{verb}" for verb in verbs()),
+        *(f"flights-prod-{flow}" for flow in ("train", "release", "batch")),
+        "flights-prod",  # the API's access log
+    }
+
+
+def verbs() -> set[str]:
+    """The modules of lambdas/ that are functions."""
+    return {file.stem for file in (ROOT / "lambdas").glob("*.py") if "\ndef handler(" in file.read_text()}
+
+
+def functions(service: dict) -> dict[str, dict]:
+    return {each["Handler"].split(".")[1]: each for each in of_type(service, "AWS::Lambda::Function").values()}
+
+
+def test_every_handler_is_a_function_and_every_function_a_handler(service):
+    found = functions(service)
+    assert found.keys() == verbs()
+    for verb, properties in found.items():
+        assert properties["FunctionName"] == f"flights-prod-{verb}"
+        assert (properties["Runtime"], properties["Architectures"]) == ("python3.13", ["arm64"])
+        assert properties["TracingConfig"] == {"Mode": "Active"}
+        assert 128 <= properties["MemorySize"] <= 1024 and 20 <= properties["Timeout"] <= 900, verb
+
+
+def test_a_function_is_given_every_variable_that_it_reads_and_no_other(service):
+    for verb, properties in functions(service).items():
+        given = set(properties["Environment"]["Variables"])
+        assert given == variables_read(f"lambdas.{verb}"), verb
+
+
+def variables_read(module: str, seen: frozenset = frozenset()) -> set[str]:
+    """Of os.environ, by the module and by those of lambdas/ that it imports; the runtime gives its own itself."""
+    tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text())
+    found, imported_modules = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":
+            found.add(ast.literal_eval(node.slice))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("os.environ.get", "os.getenv"):
+            found.add(ast.literal_eval(node.args[0]))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lambdas"):
+            imported_modules |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
+    for name in imported_modules - seen:
+        if (ROOT / f"{name.replace('.', '/')}.py").is_file():
+            found |= variables_read(name, seen | imported_modules)
+    return {name for name in found if not name.startswith(("LAMBDA_", "AWS_"))}
+
+
+def test_the_api_signs_everything_and_has_these_routes(service):
+    routes = of_type(service, "AWS::ApiGatewayV2::Route").values()
+    assert {route["RouteKey"]: route["AuthorizationType"] for route in routes} == dict.fromkeys(
+        ("POST /predictions", "GET /predictions", "GET /predictions/{id}", "POST /outcomes"), "AWS_IAM"
+    )
+    (stage,) = of_type(service, "AWS::ApiGatewayV2::Stage").values()
+    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 200, "ThrottlingBurstLimit": 400}
+    assert json.loads(stage["AccessLogSettings"]["Format"])["identity.userArn"] == "$context.identity.userArn"
+
+
+def test_the_clock_starts_flows_and_says_which_moment_it_is(local):
+    service = template(local, "flights-local-service")
+    schedules = of_type(service, "AWS::Scheduler::Schedule").values()
+    assert {each["ScheduleExpression"]: json.loads(text(each["Target"]["Input"])) for each in schedules} == {
+        "rate(7 days)": {"as_of": "<aws.scheduler.scheduled-time>"},
+        "cron(0 5 * * ? *)": {"as_of": "<aws.scheduler.scheduled-time>", "input": "batch/incoming/"},
+    }
+    assert all("DeadLetterConfig" in each["Target"] for each in schedules)
+
+
+def test_a_stage_without_schedules_has_none(always_on):
+    assert of_type(always_on["service"], "AWS::Scheduler::Schedule") == {}
+
+
+def test_only_an_approved_package_of_our_own_group_starts_a_release(service):
+    (rule,) = [each for id, each in of_type(service, "AWS::Events::Rule").items() if short(id) == "ReleasesWhenApproved"]
+    assert rule["EventPattern"] == {
+        "source": ["aws.sagemaker"],
+        "detail-type": ["SageMaker Model Package State Change"],
+        "detail": {"ModelPackageGroupName": ["flights-prod"], "ModelApprovalStatus": ["Approved"]},
+    }
+    (target,) = rule["Targets"]
+    assert target["InputTransformer"] == {
+        "InputPathsMap": {"detail-ModelPackageArn": "$.detail.ModelPackageArn"},
+        "InputTemplate": '{"model_package_arn":<detail-ModelPackageArn>}',
+    }
+    assert (text(target["Arn"]), "DeadLetterConfig" in target) == ("<ReleasesRelease>", True)
+
+
+def test_failures_are_told_at_once(service):
+    rules = of_type(service, "AWS::Events::Rule").items()
+    told = {short(id).removeprefix("Alarms"): each["EventPattern"] for id, each in rules if id.startswith("Alarms")}
+    ours = [{"prefix": "flights-prod-"}]
+    assert {name: pattern.get("detail") for name, pattern in told.items()} == {
+        "JobFailed": {"TrainingJobName": ours, "TrainingJobStatus": ["Failed", "Stopped"]},
+        "ProcessingFailed": {"ProcessingJobName": ours, "ProcessingJobStatus": ["Failed", "Stopped"]},
+        "EndpointFailed": {"EndpointName": ours, "EndpointStatus": ["FAILED", "Failed", "OUT_OF_SERVICE", "OutOfService"]},
+        "FlowFailed": {
+            "stateMachineArn": [{"Ref": id} for id in sorted(of_type(service, "AWS::StepFunctions::StateMachine"), reverse=True)],
+            "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+        },
+        "CostAnomaly": None,
+    }
+
+
+def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
+    alarms = {each["AlarmName"].rpartition("-")[2]: each for each in of_type(service, "AWS::CloudWatch::Alarm").values()}
+    assert {name: (alarm["Threshold"], alarm["EvaluationPeriods"]) for name, alarm in alarms.items()} == {
+        "Fallbacks": (5, 3), "Latency": (2000, 3), "ServerErrors": (0, 1), "Undelivered": (0, 1), "FunctionErrors": (0, 1),
+    }  # fmt: skip
+    (ratio,) = [each["Expression"] for each in alarms["Fallbacks"]["Metrics"] if "Expression" in each]
+    assert ratio == "100 * fallbacks / predictions"
+    for alarm in alarms.values():
+        assert [imported(action["Fn::ImportValue"]) for action in alarm["AlarmActions"]] == ["AlarmsTopic"]
+        assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_metrics_that_are_watched_are_metrics_that_are_written(service):
+    written = set(re.findall(r'"([A-Z][A-Za-z]+)":', (ROOT / "lambdas" / "predict.py").read_text()))
+    watched = {
+        query["MetricStat"]["Metric"]["MetricName"]
+        for alarm in of_type(service, "AWS::CloudWatch::Alarm").values()
+        for query in alarm.get("Metrics", [])
+        if query.get("MetricStat", {}).get("Metric", {}).get("Namespace") == "Fairway"
+    } | {alarm["MetricName"] for alarm in of_type(service, "AWS::CloudWatch::Alarm").values() if alarm.get("Namespace") == "Fairway"}
+    assert watched == {"Fallbacks", "Predictions", "Latency"}
+    assert watched <= written
+
+
+def test_every_hour_the_budget_is_guarded_and_what_nobody_needs_is_ended(service):
+    rules = [each for id, each in of_type(service, "AWS::Events::Rule").items() if id.startswith("Money")]
+    assert [(each["ScheduleExpression"], text(each["Targets"][0]["Arn"])) for each in rules] == [
+        ("rate(1 hour)", "<MoneyGuard>"), ("rate(1 hour)", "<MoneyReap>"),
+    ]  # fmt: skip
+
+
+def test_the_budget_warns_at_75_percent_and_before_and_when_it_is_spent(service):
+    (budget,) = of_type(service, "AWS::Budgets::Budget").values()
+    assert budget["Budget"] == {
+        "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": 150, "Unit": "USD"},
+        "CostFilters": {"TagKeyValue": ["user:fairway$flights-prod"]},
+    }  # fmt: skip
+    notices = [each["Notification"] for each in budget["NotificationsWithSubscribers"]]
+    assert [(each["NotificationType"], each["Threshold"]) for each in notices] == [("ACTUAL", 75), ("ACTUAL", 100), ("FORECASTED", 100)]
+
+
+def test_everything_that_can_be_tagged_carries_the_tag_that_costs_are_counted_by(service, data):
+    untagged = {
+        found["Type"]
+        for _, found in resources(service, data)
+        if "fairway" not in json.dumps(found.get("Properties", {}).get("Tags", ""))
+    }
+    assert untagged <= {
+        "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route", "AWS::Budgets::Budget", "AWS::CloudWatch::Dashboard",
+        "AWS::DynamoDB::GlobalTable", "AWS::IAM::Policy", "AWS::Lambda::Permission", "AWS::S3::BucketPolicy",
+        "AWS::Scheduler::Schedule", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "Custom::Endpoints",
+    }  # fmt: skip
+
+
+def test_the_address_book_lists_what_the_commands_need(service):
+    (book,) = of_type(service, "AWS::SSM::Parameter").values()
+    assert (book["Name"], book["Type"]) == ("/fairway/flights/prod", "String")
+    assert json.loads(text(book["Value"])) == {
+        "stage": "prod", "project": "flights", "region": "us-east-1",
+        "api_url": "<RealtimeApi>", "lake": "<LakeBucket>", "artefacts": "<LakeBucket>",
+        "predictions": "<TablesPredictions>", "outcomes": "<TablesOutcomes>", "routing": "<TablesRouting>", "runs": "<TablesRuns>",
+        "train": "<TrainingTrain>", "release": "<ReleasesRelease>", "batch": "<Batch>",
+        "image": "ACCOUNT.dkr.ecr.REGION.amazonaws.com/flights-prod:0123456789ab", "alarms": "<AlarmsTopic>",
+        "model_package_group": "flights-prod", "endpoint_prefix": "flights-prod-",
+    }  # fmt: skip
+
+
+def test_no_secret_is_written_into_a_template(service, data):
+    said = json.dumps([service, data])
+    assert not re.findall(r"AKIA[A-Z0-9]{16}|-----BEGIN|aws_secret|password", said, flags=re.IGNORECASE)
+    assert not of_type(service, "AWS::SecretsManager::Secret")
+
+
+def test_endpoints_go_with_the_stack_before_the_role_they_use_and_after_the_flow_that_makes_them(service):
+    ((id, custom),) = [(id, found) for id, found in resources(service) if found["Type"] == "Custom::Endpoints"]
+    assert text(custom["Properties"]["ServiceToken"]) == "<EndpointsRemoveEndpoints>"
+    assert "EndpointsRole" in {short(name) for name in listed(custom["DependsOn"])}
+    (release,) = [found for name, found in resources(service) if short(name) == "ReleasesRelease"]
+    assert id in release["DependsOn"]
+
+
+@pytest.mark.parametrize("wildcard", ["lambda:*", "s3:*", "dynamodb:*", "sagemaker:*", "iam:*"])
+def test_no_action_is_a_wildcard(service, data, wildcard):
+    for id, found in resources(service, data):
+        if found["Type"] == "AWS::IAM::Policy":
+            assert wildcard not in json.dumps(found["Properties"]["PolicyDocument"]), id
+
+
+def test_each_accepted_finding_carries_a_reason():
+    said = "\n".join(file.read_text() for file in Path(ROOT, "infra").glob("*.py"))
+    accepted = re.findall(r"accept\((?:[^()]|\([^()]*\))*\)", said)
+    assert len(accepted) >= 6
+    assert "NagSuppressions" not in said
