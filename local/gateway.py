@@ -6,6 +6,9 @@ from collections.abc import Callable
 from threading import Event
 
 
+REFUSED = ("/_ministack/reset", "/_ministack/config")  # any web page could post to them, and wipe the state
+
+
 class Gateway:
     """An ASGI app. `ready` is called once the services are up; `activity` is set by every request that may change state."""
 
@@ -19,7 +22,9 @@ class Gateway:
             return await self.live(scope, receive, send)
         page = self.pages.get(scope["path"])
         if page is not None and scope["type"] == "http":
-            return await reply(send, page())
+            return await reply(send, 200, page())
+        if scope["path"] in REFUSED:
+            return await reply(send, 403, {"message": f"{scope['path']} is closed; stop the local AWS and remove its state folder"})
         self.activity.set()
         await self.aws(scope, receive, send)
 
@@ -46,8 +51,8 @@ class Gateway:
         return [*cloudformation.declared(), *autoscaling.declared()]
 
 
-async def reply(send, content) -> None:
+async def reply(send, status: int, content) -> None:
     body = json.dumps(content).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -6,7 +6,7 @@ from types import ModuleType
 
 from local.state import MINISTACK, LocalError
 
-PLUGINS = ("persistence", "lambda_runtime", "cloudwatch", "cloudformation", "ecr", "iam", "stepfunctions", "events",
+PLUGINS = ("persistence", "lambda_runtime", "cloudwatch", "metrics", "cloudformation", "ecr", "iam", "stepfunctions", "events",
            "autoscaling", "http_api", "sagemaker")
 
 

@@ -1,11 +1,13 @@
 """Schedules and rules: the scheduler's placeholders, no catching up after a pause, and targets started as their role."""
 
+import json
 import logging
 import time
 import uuid
 
 EVENTS, SCHEDULER = "ministack.services.eventbridge", "ministack.services.scheduler"
-HOOKS = (f"{EVENTS}:_invoke_target", f"{EVENTS}:_parse_rate_seconds", f"{SCHEDULER}:_tick_schedules", f"{SCHEDULER}:_schedules",
+HOOKS = (f"{EVENTS}:_invoke_target", f"{EVENTS}:_parse_rate_seconds", f"{EVENTS}:_dispatch_to_sqs",
+         "ministack.core.arn:parse_arn", f"{SCHEDULER}:_tick_schedules", f"{SCHEDULER}:_schedules",
          f"{SCHEDULER}:_schedule_last_fired", f"{SCHEDULER}:_at_time_epoch", f"{SCHEDULER}:_SCHEDULE_TICK_INTERVAL")
 
 EVERY_S = 2
@@ -24,7 +26,7 @@ def register() -> None:
         reason = refusal(target)
         if reason:
             LOG.error("target %s of %s was not started: %s", target["Arn"], rule.get("Name"), reason)
-            return None
+            return keep_undelivered(target, event)
         return invoke(target, event, rule, view)
 
     def tick_from_now():
@@ -53,6 +55,16 @@ def refusal(target: dict) -> str | None:
     if not target.get("RoleArn"):
         return "it has no RoleArn"
     return denial(target["RoleArn"], "events", "states", "states:StartExecution", target["Arn"])
+
+
+def keep_undelivered(target: dict, event: dict) -> None:
+    """Put the event into the target's dead-letter queue, if it has one."""
+    from ministack.core.arn import parse_arn
+    from ministack.services import eventbridge
+
+    queue = (target.get("DeadLetterConfig") or {}).get("Arn")
+    if queue:
+        eventbridge._dispatch_to_sqs(parse_arn(queue), target.get("Input") or json.dumps(event, default=str))
 
 
 def skip_the_past(scheduler, eventbridge, started: float) -> None:

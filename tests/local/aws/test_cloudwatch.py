@@ -45,6 +45,34 @@ def test_a_log_line_in_the_embedded_metric_format_becomes_a_metric(aws):
     assert [(point["Average"], point["SampleCount"], point["Unit"]) for point in found] == [(20, 2, "Milliseconds")]
 
 
+def summed(aws, namespace: str, metric: str, **dimensions) -> float:
+    found = aws.client("cloudwatch").get_metric_statistics(
+        Namespace=namespace, MetricName=metric, Period=60, StartTime=time.time() - 120, EndTime=time.time() + 60,
+        Dimensions=[{"Name": key, "Value": of} for key, of in dimensions.items()], Statistics=["Sum"])["Datapoints"]
+    return sum(point["Sum"] for point in found)
+
+
+def test_every_call_of_a_function_is_measured_whoever_calls_it(aws):
+    function = aws.function("def handler(event, context): return 1 / event['by']")
+    name = function.rpartition(":")[2]
+    aws.invoke(function, {"by": 1})
+    aws.invoke(function, {"by": 0})
+    call = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "End": True,
+            "Arguments": {"FunctionName": function, "Payload": {"by": 0}}}
+    machine = aws.machine({"Call": call}, allow("lambda:InvokeFunction", on=function))
+    assert aws.run(machine)["status"] == "FAILED"
+    assert [summed(aws, "AWS/Lambda", metric, FunctionName=name) for metric in ("Invocations", "Errors")] == [3, 2]
+    assert summed(aws, "AWS/States", "ExecutionsFailed", StateMachineArn=machine) == 1
+
+
+def test_a_queue_that_holds_messages_tells_how_many(aws):
+    sqs = aws.client("sqs")
+    queue = sqs.create_queue(QueueName="measured")["QueueUrl"]
+    for _ in range(2):
+        sqs.send_message(QueueUrl=queue, MessageBody="x")
+    assert eventually(lambda: summed(aws, "AWS/SQS", "ApproximateNumberOfMessagesVisible", QueueName="measured")) >= 2
+
+
 def test_an_alarm_looks_at_its_own_dimensions_only(aws):
     name = alarm(aws, Dimensions=[{"Name": "stage", "Value": "a"}])
     put(aws, name, 100, stage="b")

@@ -1,6 +1,7 @@
 """An HTTP API with IAM authorization answers only who signed rightly and may call it, and only what may call the function."""
 
 import json
+import time
 import urllib.error
 import urllib.request
 
@@ -105,3 +106,13 @@ def test_a_function_that_does_not_let_the_api_call_it_is_not_called(cloud):
     functions.remove_permission(FunctionName=function, StatementId=own["Sid"])
     assert call(f"{url}/predictions") == (500, {"message": "Internal Server Error"})
     assert call(f"{url}/predictions/1", method="GET", body=None)[0] == 201
+
+
+def test_calls_and_their_errors_are_measured(cloud):
+    api_id, _, url = make_api(cloud)
+    for path in ("predictions", "nothing"):
+        call(f"{url}/{path}")
+    found = {metric: sum(point["Sum"] for point in cloud.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/ApiGateway", MetricName=metric, Dimensions=[{"Name": "ApiId", "Value": api_id}], Period=60,
+        StartTime=time.time() - 60, EndTime=time.time() + 60, Statistics=["Sum"])["Datapoints"]) for metric in ("Count", "4xx", "5xx")}
+    assert found == {"Count": 2, "4xx": 1, "5xx": 0}

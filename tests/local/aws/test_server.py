@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,12 @@ def test_a_folder_of_something_else_is_refused_and_left_alone(folder):
     with pytest.raises(LocalError, match="holds 'thesis.tex' but no version.json"):
         start.start(folder.parent, 0, folder, False)
     assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.parametrize("path", ["/_ministack/reset", "/_ministack/config"])
+def test_nobody_wipes_or_reconfigures_the_server_over_http(aws, path):
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{aws.endpoint}{path}", data=b"{}")
 
 
 def test_a_missing_hook_is_named():

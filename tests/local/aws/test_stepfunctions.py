@@ -5,7 +5,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
-from .conftest import allow, eventually, over
+from .conftest import ACCOUNT, REGION, allow, eventually, over
 
 FAILING = """
 class NotYet(Exception): pass
@@ -220,12 +220,16 @@ def test_a_rule_starts_a_machine_with_what_its_transformer_makes_of_the_event(aw
     assert json.loads(first_execution(aws, machine)["input"]) == {"model_package_arn": "arn:Approved"}
 
 
-def test_a_rule_whose_role_may_not_start_the_machine_starts_nothing(aws):
-    machine, events = aws.machine({"End": {"Type": "Succeed"}}), aws.client("events")
+def test_a_rule_whose_role_may_not_start_the_machine_starts_nothing_and_keeps_the_event(aws):
+    machine, events, sqs = aws.machine({"End": {"Type": "Succeed"}}), aws.client("events"), aws.client("sqs")
+    queue = sqs.create_queue(QueueName="undelivered")["QueueUrl"]
     events.put_rule(Name="weak", EventPattern=json.dumps({"source": ["test.weak"]}))
-    events.put_targets(Rule="weak", Targets=[{"Id": "1", "Arn": machine, "RoleArn": aws.role("events")}])
+    events.put_targets(Rule="weak", Targets=[{
+        "Id": "1", "Arn": machine, "RoleArn": aws.role("events"),
+        "DeadLetterConfig": {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:undelivered"}}])
     events.put_events(Entries=[{"Source": "test.weak", "DetailType": "d", "Detail": "{}"}])
-    time.sleep(1)
+    message = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))[0]
+    assert json.loads(message["Body"])["Source"] == "test.weak"
     assert aws.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"] == []
     assert "states:StartExecution" in (aws.folder / "server.log").read_text()
 
