@@ -138,7 +138,7 @@ def get_state() -> dict:
 def load_persisted_state(data: dict) -> None:
     for scope, snapshot in data.items():
         engine = engine_of(*scope.split("\x00"))
-        engine.store.restore(snapshot)
+        api.restore(engine, snapshot)
         threading.Thread(target=resume, args=(engine,), daemon=True, name="sagemaker-resume").start()
 
 

@@ -67,6 +67,12 @@ def start(engine: Engine) -> None:
     sweep(engine.work)
 
 
+def restore(engine: Engine, snapshot: dict) -> None:
+    """Take what `engine.store.snapshot()` gave; before the gateway answers."""
+    engine.store.restore(snapshot)
+    endpoints.mark_down(engine)
+
+
 def resume(engine: Engine) -> None:
     """After a restore, once the gateway answers: fail the jobs that were cut off and bring the endpoints back."""
     jobs.fail_interrupted(engine, JOBS)

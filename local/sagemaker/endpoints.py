@@ -223,13 +223,19 @@ def kill_all(engine: Engine) -> None:
     engine.fleets.clear()
 
 
+def mark_down(engine: Engine) -> None:
+    """After a restart no endpoint has its servers yet, so none may be said to be in service."""
+    for record in engine.store.all(KIND):
+        if record["EndpointStatus"] == "InService":
+            set_status(engine, record["EndpointName"], "Updating")
+
+
 def resume(engine: Engine) -> None:
-    """After a restart: start the servers of every endpoint that should have some, and finish deletions."""
+    """Start the servers of every endpoint that should have some, and finish what was being deleted."""
     for record in engine.store.all(KIND):
         if record["EndpointStatus"] == "Deleting":
             finish_deletion(engine, record["EndpointName"])
         elif record["EndpointStatus"] != "Failed":
-            set_status(engine, record["EndpointName"], "Updating")
             roll_in_background(engine, record["EndpointName"], record["EndpointConfigName"])
 
 

@@ -43,6 +43,8 @@ def test_a_restart_brings_endpoints_back_and_fails_the_job_that_was_running(own)
     wait_until(lambda: not processes_below(gateway.state), what="the end of every container")
     gateway.start()
 
+    status = sagemaker.describe_endpoint(EndpointName="lasting")["EndpointStatus"]
+    assert status == "Updating" or ask(gateway.client("sagemaker-runtime"), "lasting"), "in service without servers"
     cut_off = wait_until(lambda: (found := sagemaker.describe_training_job(TrainingJobName="cut-off"))
                          ["TrainingJobStatus"] != "InProgress" and found)
     assert cut_off["TrainingJobStatus"] == "Failed"
