@@ -83,7 +83,11 @@ def projected(templates: Path, month: Month, prices: Prices, today: str) -> dict
         found = project(resources, month, prices, today=today)
     except (FileNotFoundError, InstanceError) as error:
         raise Refused("cost", str(error)) from error
-    return {**found, "lifecycle_saves_usd": lifecycle_saving_usd(resources, month, prices), "budget_usd": month.config.budget.monthly_usd}
+    return {
+        **found,
+        "lifecycle_saves_usd": lifecycle_saving_usd(resources, month, prices),
+        "budget_usd": month.config.budget.monthly_usd,
+    }
 
 
 def before(compare: str, folder: Path, month: Month, prices: Prices, today: str) -> dict:
@@ -132,7 +136,9 @@ def refuse_above_budget(config: Config, found: dict) -> None:
     """For a pipeline: exit code 1 above the budget, and where the bill cannot be trusted to decide it."""
     budget = config.budget.monthly_usd
     if found["monthly_usd"] > budget:
-        raise Failed("budget", f"${found['monthly_usd']:,.2f} a month is above budget.monthly_usd = {budget:g} of stage {config.stage!r}")
+        raise Failed(
+            "budget", f"${found['monthly_usd']:,.2f} a month is above budget.monthly_usd = {budget:g} of stage {config.stage!r}"
+        )
     if found["unpriced"]:
         names = ", ".join(sorted({each["resource"] for each in found["unpriced"]}))
         raise Failed("unpriced", f"the budget cannot be judged: no price of {names}")

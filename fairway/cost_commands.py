@@ -2,14 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
 Project = Annotated[Path, typer.Option(help="The folder that holds fairway.toml.", metavar="DIR")]
 Stage = Annotated[str, typer.Option(help="local is AWS on this machine; others are the stages of fairway.toml.", metavar="NAME")]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
-File = Optional[Path]
+File = Path | None
 HERE = Path(".")
 
 
@@ -21,13 +21,23 @@ def register(app: typer.Typer, run: Callable) -> None:
         project: Project = HERE,
         stage: Stage = "local",
         usage: Annotated[File, typer.Option(help="A usage profile to lay over [usage].", metavar="FILE")] = None,
-        measured: Annotated[Optional[int], typer.Option(help="Take the usage of the last so many days from the stage itself.", metavar="DAYS", min=1)] = None,
-        compare: Annotated[Optional[str], typer.Option(help="What changed since a git reference, or a file that --json wrote.", metavar="REF|FILE")] = None,
-        hosting: Annotated[bool, typer.Option("--hosting", help="Also: what to host the model on, and from which traffic on.")] = False,
-        decisions: Annotated[File, typer.Option(help="Counts of right and wrong decisions: is the model worth it?", metavar="FILE")] = None,
+        measured: Annotated[
+            int | None, typer.Option(help="Take the usage of the last so many days from the stage itself.", metavar="DAYS", min=1)
+        ] = None,
+        compare: Annotated[
+            str | None, typer.Option(help="What changed since a git reference, or a file that --json wrote.", metavar="REF|FILE")
+        ] = None,
+        hosting: Annotated[
+            bool, typer.Option("--hosting", help="Also: what to host the model on, and from which traffic on.")
+        ] = False,
+        decisions: Annotated[
+            File, typer.Option(help="Counts of right and wrong decisions: is the model worth it?", metavar="FILE")
+        ] = None,
         export: Annotated[File, typer.Option(help="Write the usage for AWS's Pricing Calculator.", metavar="FILE")] = None,
         within_budget: Annotated[bool, typer.Option("--within-budget", help="Exit 1 above budget.monthly_usd.")] = False,
-        templates: Annotated[File, typer.Option(help="A folder that `cdk synth` wrote, instead of building one.", metavar="DIR")] = None,
+        templates: Annotated[
+            File, typer.Option(help="A folder that `cdk synth` wrote, instead of building one.", metavar="DIR")
+        ] = None,
         json: Json = False,
     ):
         """What the stage will cost a month, from its templates, its usage and dated prices."""
@@ -52,7 +62,9 @@ def register(app: typer.Typer, run: Callable) -> None:
     def refresh(
         project: Project = HERE,
         stage: Stage = "local",
-        lists: Annotated[File, typer.Option(help="A folder of <offer>.json, instead of reading them from AWS.", metavar="DIR")] = None,
+        lists: Annotated[
+            File, typer.Option(help="A folder of <offer>.json, instead of reading them from AWS.", metavar="DIR")
+        ] = None,
         accept: Annotated[bool, typer.Option("--accept", help="Take prices of zero and jumps beyond 30 % too.")] = False,
         json: Json = False,
     ):

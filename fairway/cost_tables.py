@@ -73,15 +73,18 @@ def changes(found: dict) -> list[str]:
         (each["resource"], each["what"], f"{each['before_usd']:,.2f}", f"{each['after_usd']:,.2f}", f"{each['change_usd']:+,.2f}")
         for each in found["changes"]
     ]
-    total = f"changes the bill by {found['change_usd']:+,.2f} USD a month: {found['before_usd']:,.2f} -> {found['after_usd']:,.2f}"
+    total = (
+        f"changes the bill by {found['change_usd']:+,.2f} USD a month: {found['before_usd']:,.2f} -> {found['after_usd']:,.2f}"
+    )
     return [total, *(table(rows, ("resource", "what", "before", "after", "change")) if rows else [])]
 
 
 def hosts(found: dict) -> list[str]:
-    rows = [
-        (each["option"], f"{each['monthly_usd']:,.2f}", "; ".join(each["refused"]) or "yes") for each in found["options"]
+    rows = [(each["option"], f"{each['monthly_usd']:,.2f}", "; ".join(each["refused"]) or "yes") for each in found["options"]]
+    crossings = [
+        f"{each['below']} is cheaper than {each['above']} up to {each['requests']:,.0f} requests a month"
+        for each in found["break_even"]
     ]
-    crossings = [f"{each['below']} is cheaper than {each['above']} up to {each['requests']:,.0f} requests a month" for each in found["break_even"]]
     return [
         *table(rows, ("host the model on", "USD a month", "may be used")),
         f"cheapest that may be used: {found['cheapest'] or 'none'}",

@@ -22,7 +22,9 @@ def measured_usage(stage: Stage, *, days: int, now: datetime) -> dict:
     hourly = hourly_metrics(stage, now - timedelta(days=days), now)
     requests = sum(hourly["requests"].values())
     if not requests:
-        raise Refused("not_measured", f"stage {stage.config.stage!r} answered no request in {days} days; use [usage] or --usage FILE")
+        raise Refused(
+            "not_measured", f"stage {stage.config.stage!r} answered no request in {days} days; use [usage] or --usage FILE"
+        )
     predictions = sum(hourly["predictions"].values())
     found = {
         "requests_per_second": requests / (days * 24 * SECONDS_PER_HOUR),
@@ -41,11 +43,20 @@ def hourly_metrics(stage: Stage, start: datetime, end: datetime) -> dict[str, di
     """{metric: {start of the hour: value}}."""
     dimensions = [{"Name": "project", "Value": stage.config.project.name}, {"Name": "stage", "Value": stage.config.stage}]
     queries = [
-        {"Id": id, "MetricStat": {"Metric": {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}, "Period": HOUR_S, "Stat": stat}}
+        {
+            "Id": id,
+            "MetricStat": {
+                "Metric": {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions},
+                "Period": HOUR_S,
+                "Stat": stat,
+            },
+        }
         for id, (name, stat) in METRICS.items()
     ]
-    pages = stage.client("cloudwatch").get_paginator("get_metric_data").paginate(
-        MetricDataQueries=queries, StartTime=start, EndTime=end
+    pages = (
+        stage.client("cloudwatch")
+        .get_paginator("get_metric_data")
+        .paginate(MetricDataQueries=queries, StartTime=start, EndTime=end)
     )
     found: dict[str, dict[datetime, float]] = {id: {} for id in METRICS}
     for page in pages:
@@ -74,7 +85,10 @@ def weighted(values: dict[datetime, float], counts: dict[datetime, float]) -> fl
 
 def of_runs(stage: Stage, *, since: datetime, days: int) -> dict:
     per_month = DAYS_PER_MONTH / days
-    batches, trainings, loads = (recent(stage, kind, began, since) for kind, began in (("batch", "started_at"), ("train", "started_at"), ("load", "loaded_at")))
+    batches, trainings, loads = (
+        recent(stage, kind, began, since)
+        for kind, began in (("batch", "started_at"), ("train", "started_at"), ("load", "loaded_at"))
+    )
     rows = [batch["read"] for batch in batches if "read" in batch]
     return {
         "batch_runs": len(batches) * per_month,

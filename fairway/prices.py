@@ -77,7 +77,9 @@ def price_list(content: bytes, where: str) -> dict:
             return document
     except (ValueError, AttributeError):
         pass
-    raise Refused("prices", f"{where}: not a price list of AWS; it must hold offerCode, version, publicationDate, products, terms")
+    raise Refused(
+        "prices", f"{where}: not a price list of AWS; it must hold offerCode, version, publicationDate, products, terms"
+    )
 
 
 def told(file: Path, report: dict) -> list[str]:

@@ -21,7 +21,9 @@ def resume(folder: Path, stage_name: str, *, progress) -> Done:
     stage = connect(folder, stage_name)
     dynamodb, table = stage.client("dynamodb"), stage.addresses["routing"]
     item = dynamodb.get_item(TableName=table, Key=KEY, ConsistentRead=True).get("Item")
-    standing = [action for action in (from_item(item)["actions"] if item else []) if action not in from_item(item).get("undone", [])]
+    standing = [
+        action for action in (from_item(item)["actions"] if item else []) if action not in from_item(item).get("undone", [])
+    ]
     if not standing:
         raise Refused("nothing_stopped", f"the guard stopped nothing in stage {stage_name!r}")
     if spending.STOP_MODEL in standing and rules.champion(routing(stage)) is None:
@@ -34,4 +36,8 @@ def resume(folder: Path, stage_name: str, *, progress) -> Done:
         ExpressionAttributeValues={":actions": item["actions"], ":now": {"S": iso(datetime.now(UTC))}},
     )
     told = [f"goes on again: {spending.ACTIONS[action]} no longer" for action in standing]
-    return Done({"stage": stage_name, "resumed": standing}, told, "raise budget.monthly_usd and deploy, or it is announced again next month")
+    return Done(
+        {"stage": stage_name, "resumed": standing},
+        told,
+        "raise budget.monthly_usd and deploy, or it is announced again next month",
+    )

@@ -44,7 +44,9 @@ def synthesise_at(reference: str, folder: Path, stage: str) -> Path:
 def git(*arguments: str) -> None:
     ran = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
     if ran.returncode:
-        raise Refused("compare", f"git {' '.join(arguments)}: {ran.stderr.strip()}; give a branch, a commit or a projection's file")
+        raise Refused(
+            "compare", f"git {' '.join(arguments)}: {ran.stderr.strip()}; give a branch, a commit or a projection's file"
+        )
 
 
 def cdk_context(root: Path) -> dict:

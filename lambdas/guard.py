@@ -89,9 +89,15 @@ def at_this_pace(counted: dict, hours: float) -> dict:
     if counted["batch_rows"]:
         found["rows_per_batch"] = round(counted["batch_rows"] / counted["batch_runs"])
     if requests:
-        found |= {"rows_per_request": max(1.0, predictions / requests), "outcomes_percent": min(100.0, 100 * counted["outcomes"] / predictions)}
+        found |= {
+            "rows_per_request": max(1.0, predictions / requests),
+            "outcomes_percent": min(100.0, 100 * counted["outcomes"] / predictions),
+        }
     if counted["latency_ms"]:
-        found |= {"predict_ms": max(1.0, counted["latency_ms"]), "scoring_ms": max(0.01, min(counted["model_ms"], counted["latency_ms"]))}
+        found |= {
+            "predict_ms": max(1.0, counted["latency_ms"]),
+            "scoring_ms": max(0.01, min(counted["model_ms"], counted["latency_ms"])),
+        }
     return found
 
 
@@ -121,7 +127,14 @@ def measured(now: datetime) -> dict:
 def requests_measured(start: datetime, end: datetime) -> dict[str, float]:
     dimensions = [{"Name": "project", "Value": CONFIG.project.name}, {"Name": "stage", "Value": CONFIG.stage}]
     queries = [
-        {"Id": id, "MetricStat": {"Metric": {"Namespace": metrics.NAMESPACE, "MetricName": name, "Dimensions": dimensions}, "Period": 86_400, "Stat": stat}}
+        {
+            "Id": id,
+            "MetricStat": {
+                "Metric": {"Namespace": metrics.NAMESPACE, "MetricName": name, "Dimensions": dimensions},
+                "Period": 86_400,
+                "Stat": stat,
+            },
+        }
         for id, (name, stat) in MEASURED.items()
     ]
     found: dict[str, list[float]] = {id: [] for id in MEASURED}

@@ -170,7 +170,9 @@ def curve(options: list[Option], month: Month, measured: Measured, prices: Price
     return [
         {
             "requests": requests,
-            **{option.name: monthly_usd(option, scaled(month, requests / month.requests), measured, prices) for option in options},
+            **{
+                option.name: monthly_usd(option, scaled(month, requests / month.requests), measured, prices) for option in options
+            },
         }
         for requests in (10.0**exponent for exponent in (4, 4.5, 5, 5.5, 6, 6.5, 7, 7.5, 8, 8.5, 9))
     ]

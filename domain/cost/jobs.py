@@ -70,7 +70,15 @@ def machine_lines(resource: Resource, prices: Prices, flow: str, use: str, what:
     fixed, job = flow != "batch", JOBS[use]
     disk = (SAGEMAKER, f"{use}:VolumeUsage.gp2")
     return [
-        line(resource, prices, flow=flow, what=f"{job} on {instance}", price=(SAGEMAKER, f"{use}:{instance}"), quantity=hours, fixed=fixed),
+        line(
+            resource,
+            prices,
+            flow=flow,
+            what=f"{job} on {instance}",
+            price=(SAGEMAKER, f"{use}:{instance}"),
+            quantity=hours,
+            fixed=fixed,
+        ),
         line(
             resource,
             prices,

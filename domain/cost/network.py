@@ -7,7 +7,9 @@ from domain.cost.usage import HOURS_PER_MONTH, KB_PER_GB, Month
 
 
 def nat_gateway_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
-    return hourly(resource, prices, ("AmazonEC2", "NatGateway-Hours"), 1) + through(resource, usage, prices, ("AmazonEC2", "NatGateway-Bytes"))
+    return hourly(resource, prices, ("AmazonEC2", "NatGateway-Hours"), 1) + through(
+        resource, usage, prices, ("AmazonEC2", "NatGateway-Bytes")
+    )
 
 
 def vpc_endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:

@@ -54,7 +54,9 @@ def bucket_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]
     puts = sum(each.objects for each in arrivals(usage))
     gets = puts * (1 + usage.candidates)  # every part is read again by training, evaluation and batch
     for what, usage_type, quantity in (("writes", "Requests-Tier1", puts), ("reads", "Requests-Tier2", gets)):
-        found.append(line(resource, prices, flow="store", what=what, price=("AmazonS3", usage_type), quantity=quantity, fixed=True))
+        found.append(
+            line(resource, prices, flow="store", what=what, price=("AmazonS3", usage_type), quantity=quantity, fixed=True)
+        )
     return found
 
 

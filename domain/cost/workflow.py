@@ -16,7 +16,10 @@ def machine_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict
     if flow_and_runs is None:
         return None
     flow, runs = flow_and_runs
-    found = [transitions(resource, usage, prices, definition, flow, runs), *trace_lines(resource, usage, prices, runs, fixed=True)]
+    found = [
+        transitions(resource, usage, prices, definition, flow, runs),
+        *trace_lines(resource, usage, prices, runs, fixed=True),
+    ]
     for state, maps in states_of(definition):
         found += job_lines(resource, usage, prices, flow, state, runs * times(maps, usage))
     if creates(calls, "createEndpoint"):

@@ -45,7 +45,9 @@ def value_of_one(values: dict[str, float], counts: dict[str, int]) -> tuple[floa
     """(mean, standard error of the mean) of the value of one decision."""
     wrong = [f"{cell} = {counts.get(cell)!r}" for cell in CELLS if type(counts.get(cell)) is not int or counts[cell] < 0]
     if wrong or not sum(counts.values()):
-        raise WorthError(f"{', '.join(wrong) or 'no outcomes yet'}: give a whole number of each of {', '.join(CELLS)}, one above 0")
+        raise WorthError(
+            f"{', '.join(wrong) or 'no outcomes yet'}: give a whole number of each of {', '.join(CELLS)}, one above 0"
+        )
     total = sum(counts.values())
     mean = sum(values[cell] * counts[cell] for cell in CELLS) / total
     variance = sum(counts[cell] * (values[cell] - mean) ** 2 for cell in CELLS) / total

@@ -17,7 +17,12 @@ def test_a_budget_that_says_nothing_stops_nothing():
 
 @pytest.mark.parametrize(
     ("spent", "actions"),
-    [(89.0, []), (90.0, [STOP_TRAINING]), (100.0, [STOP_TRAINING, STOP_CHALLENGERS]), (150.0, [STOP_TRAINING, STOP_CHALLENGERS, STOP_MODEL])],
+    [
+        (89.0, []),
+        (90.0, [STOP_TRAINING]),
+        (100.0, [STOP_TRAINING, STOP_CHALLENGERS]),
+        (150.0, [STOP_TRAINING, STOP_CHALLENGERS, STOP_MODEL]),
+    ],
 )
 def test_limits_are_reached_one_after_the_other(spent, actions):
     assert due(CAREFUL, spent, NOTHING, now=NOW) == actions
@@ -28,7 +33,10 @@ def test_an_action_is_taken_once_a_month_even_if_it_was_undone():
     assert due(CAREFUL, 95.0, done, now=LATER) == []
     assert due(CAREFUL, 95.0, {**done, "undone": [STOP_TRAINING]}, now=LATER) == []
     assert due(CAREFUL, 95.0, done, now=NEXT_MONTH) == [STOP_TRAINING]
-    assert after(done, [STOP_CHALLENGERS], spent_usd=101.0, budget_usd=100.0, now=LATER)["actions"] == [STOP_TRAINING, STOP_CHALLENGERS]
+    assert after(done, [STOP_CHALLENGERS], spent_usd=101.0, budget_usd=100.0, now=LATER)["actions"] == [
+        STOP_TRAINING,
+        STOP_CHALLENGERS,
+    ]
     assert after(done, [STOP_TRAINING], spent_usd=91.0, budget_usd=100.0, now=NEXT_MONTH)["actions"] == [STOP_TRAINING]
 
 
@@ -46,7 +54,9 @@ def test_without_the_model_nobody_is_routed_and_one_rollback_brings_the_champion
 
 
 def test_before_the_first_release_there_is_nothing_to_change():
-    assert [changed(rules.EMPTY, action, at=NOW, reason="") for action in (STOP_TRAINING, STOP_CHALLENGERS, STOP_MODEL)] == [None] * 3
+    assert [changed(rules.EMPTY, action, at=NOW, reason="") for action in (STOP_TRAINING, STOP_CHALLENGERS, STOP_MODEL)] == [
+        None
+    ] * 3
 
 
 def test_training_is_refused_for_the_rest_of_the_month_unless_it_was_resumed():

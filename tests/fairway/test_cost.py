@@ -80,7 +80,9 @@ def test_the_projection_says_what_scripts_rely_on(ask):
     assert found["monthly_usd"] == pytest.approx(sum(line["monthly_usd"] for line in found["lines"]))
     assert all(set(KEYS) <= line.keys() for line in found["lines"])
     assert {line["flow"] for line in found["lines"]} == {"train", "request", "batch", "watch", "store"}
-    assert found["oldest_price"] == min(line["price_date"] for line in found["lines"] if line["price_date"] and line["monthly_usd"] > 0)
+    assert found["oldest_price"] == min(
+        line["price_date"] for line in found["lines"] if line["price_date"] and line["monthly_usd"] > 0
+    )
     assert json.loads(json.dumps(found)) == found
 
 
@@ -101,7 +103,7 @@ def test_a_larger_usage_costs_more_and_a_stage_without_schedules_trains_nothing(
 
 def test_a_usage_file_is_laid_over_the_settings(ask):
     profile = ask.folder / "busy.toml"
-    profile.write_text('requests_per_second = 10.0\nbatch_runs = 0.0\nrows_per_request = 1.0\n')
+    profile.write_text("requests_per_second = 10.0\nbatch_runs = 0.0\nrows_per_request = 1.0\n")
     assert ask(usage=profile).values["predictions"] == pytest.approx(10 * 730 * 3600)
 
 
@@ -112,13 +114,21 @@ def test_an_always_on_endpoint_shows_in_the_difference(ask):
     ask.edit('mode = "serverless"', 'mode = "instance"')
     largest = ask(compare=str(before)).values["difference"]["changes"][0]
     # One ml.m5.large: 730 h, and an hour of the one before for each of 730 / 168 weekly releases, x 0.115
-    assert (largest["what"], largest["change_usd"]) == ("AmazonSageMaker USE1-Host:ml.m5.large", pytest.approx((730 + 730 / 168) * 0.115))
+    assert (largest["what"], largest["change_usd"]) == (
+        "AmazonSageMaker USE1-Host:ml.m5.large",
+        pytest.approx((730 + 730 / 168) * 0.115),
+    )
 
 
 def test_hosting_names_the_cheapest_that_keeps_the_benchmarks(ask):
     done = ask(hosts=True)
     cheapest = done.values["hosting"]["cheapest"]
-    assert cheapest == min((row for row in done.values["hosting"]["options"] if not row["refused"]), key=lambda row: row["monthly_usd"])["option"]
+    assert (
+        cheapest
+        == min((row for row in done.values["hosting"]["options"] if not row["refused"]), key=lambda row: row["monthly_usd"])[
+            "option"
+        ]
+    )
     assert f"cheapest that may be used: {cheapest}" in done.lines
 
 
@@ -147,7 +157,9 @@ def test_a_pipeline_stops_above_the_budget_and_where_prices_are_too_old_to_tell(
 
 def test_a_budget_is_not_judged_by_stale_prices(ask):
     rows = (ROOT / "domain" / "cost" / "prices.csv").read_text()
-    (ask.folder / "prices.csv").write_text(rows.replace("2026-09-21,high", "2024-09-21,high").replace("2026-08-11,high", "2024-08-11,high"))
+    (ask.folder / "prices.csv").write_text(
+        rows.replace("2026-09-21,high", "2024-09-21,high").replace("2026-08-11,high", "2024-08-11,high")
+    )
     with pytest.raises(Failed, match="the budget cannot be judged: prices of .* are older than 365 days"):
         ask(within_budget=True)
 
@@ -231,7 +243,9 @@ def command(capsys, *words) -> tuple[int, str]:
 
 def test_the_commands_take_what_they_say(ask, templates, capsys):
     place = ("--project", ask.folder, "--json")
-    _, out = command(capsys, "cost", "--templates", templates["local"], "--hosting", "--export", ask.folder / "usage.json", *place)
+    _, out = command(
+        capsys, "cost", "--templates", templates["local"], "--hosting", "--export", ask.folder / "usage.json", *place
+    )
     found = json.loads(out)
     assert found["hosting"]["cheapest"]
     assert (ask.folder / "usage.json").exists()

@@ -1,6 +1,5 @@
 """Against moto: a stage with two weeks of metrics, runs and outcomes."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -49,7 +48,9 @@ def emit(stage, at, **metrics):
 
 def test_what_was_measured_becomes_a_usage_that_can_be_projected(stage):
     for day in range(1, 15):
-        emit(stage, NOW - timedelta(days=day), Requests=720.0, Predictions=1440.0, Outcomes=360.0, Latency=50.0, ModelLatency=10.0)
+        emit(
+            stage, NOW - timedelta(days=day), Requests=720.0, Predictions=1440.0, Outcomes=360.0, Latency=50.0, ModelLatency=10.0
+        )
     put(stage, "runs", kind="batch", run="b1", started_at=(NOW - timedelta(days=1)).isoformat(), read=5000)
     put(stage, "runs", kind="batch", run="b2", started_at=(NOW - timedelta(days=2)).isoformat(), read=7000)
     put(stage, "runs", kind="batch", run="b0", started_at=(NOW - timedelta(days=90)).isoformat(), read=1)
@@ -85,7 +86,13 @@ def test_a_stage_that_answered_nothing_has_no_usage(stage):
 
 
 def test_decisions_are_counted_from_outcomes_that_met_the_model(stage):
-    cases = [(True, True, "model"), (True, False, "model"), (False, True, "model"), (False, True, "model"), (False, False, "fallback")]
+    cases = [
+        (True, True, "model"),
+        (True, False, "model"),
+        (False, True, "model"),
+        (False, True, "model"),
+        (False, False, "fallback"),
+    ]
     for number, (prediction, correct, source) in enumerate(cases):
         put(stage, "outcomes", entity_id=str(number), event_time="t", prediction=prediction, correct=correct, source=source)
     put(stage, "outcomes", entity_id="unmatched", event_time="t", outcome=True)

@@ -49,7 +49,14 @@ def guarded(spent_usd, *, done=spending.NOTHING, now=NOW, writable=True):
 
 
 def test_half_a_month_costs_half_of_what_a_month_at_its_pace_costs():
-    counted = {"requests": 1_000_000.0, "predictions": 1_000_000.0, "outcomes": 0.0, "latency_ms": 50.0, "model_ms": 8.0, **NOTHING_RAN}
+    counted = {
+        "requests": 1_000_000.0,
+        "predictions": 1_000_000.0,
+        "outcomes": 0.0,
+        "latency_ms": 50.0,
+        "model_ms": 8.0,
+        **NOTHING_RAN,
+    }
     found = estimate([API, BOARD], counted, now=NOW)
     # 360 of 720 hours: 2,027,778 requests in a month of 730 h x 0.000001, 0.5 kB of each leaving at 0.09 a GB, and 3 for the dashboard
     requests = 1_000_000 * 730 / 360
@@ -95,7 +102,11 @@ def test_the_first_hour_of_a_month_tells_no_pace(careful):
 def test_every_hour_the_estimate_is_a_metric(careful, capsys):
     guarded(5.0)
     told = json.loads(capsys.readouterr().out)
-    assert {name: told[name] for name in ("SpentUsd", "ForecastUsd", "SpentPercent")} == {"SpentUsd": 5.0, "ForecastUsd": 10.0, "SpentPercent": 50.0}
+    assert {name: told[name] for name in ("SpentUsd", "ForecastUsd", "SpentPercent")} == {
+        "SpentUsd": 5.0,
+        "ForecastUsd": 10.0,
+        "SpentPercent": 50.0,
+    }
 
 
 class Stacks:
@@ -103,7 +114,11 @@ class Stacks:
 
     def get_template(self, *, StackName):  # noqa: N803
         assert StackName in ("flights-local-data", "flights-local-service")
-        return {"TemplateBody": {"Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm"}, "Api": {"Type": "AWS::ApiGatewayV2::Api"}}}}
+        return {
+            "TemplateBody": {
+                "Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm"}, "Api": {"Type": "AWS::ApiGatewayV2::Api"}}
+            }
+        }
 
 
 def test_on_aws_the_deployed_templates_and_this_months_metrics_make_the_estimate(aws, careful, monkeypatch):

@@ -29,7 +29,9 @@ def test_what_answers_or_belongs_to_a_release_is_left_to_retire():
 
 
 def test_a_job_is_known_by_the_run_that_it_writes_for():
-    job = Found("training job", "flights-local-cut-short", AN_HOUR_AGO, "Train:ml.m5.xlarge", 1, "s3://lake/artefacts/train-1/prior/")
+    job = Found(
+        "training job", "flights-local-cut-short", AN_HOUR_AGO, "Train:ml.m5.xlarge", 1, "s3://lake/artefacts/train-1/prior/"
+    )
     assert reaped(job, runs=["train-1"]) == []
     assert reaped(job, runs=["train-2", "train"]) == ["flights-local-cut-short"]
 
@@ -65,7 +67,9 @@ def grown(monkeypatch):
 
 def host(aws, name):
     role = "arn:aws:iam::000000000000:role/any"
-    aws.sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://lake/m"})
+    aws.sagemaker.create_model(
+        ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://lake/m"}
+    )
     variant = {"VariantName": "all", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
     aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
     aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
@@ -91,7 +95,10 @@ def test_a_notebook_is_ours_by_its_tag(aws, grown):
             Tags=[{"Key": "fairway", "Value": value}],
         )  # fmt: skip
     assert handler({}, None)["ended"] == ["ours"]
-    states = {one["NotebookInstanceName"]: one["NotebookInstanceStatus"] for one in aws.sagemaker.list_notebook_instances()["NotebookInstances"]}
+    states = {
+        one["NotebookInstanceName"]: one["NotebookInstanceStatus"]
+        for one in aws.sagemaker.list_notebook_instances()["NotebookInstances"]
+    }
     assert states == {"ours": "Stopped", "theirs": "InService"}
 
 

@@ -20,7 +20,7 @@ def test_aws_takes_every_batch_as_it_is():
 
 def test_usage_has_the_name_that_aws_bills_it_by():
     found = project([resource("AWS::ApiGatewayV2::Api")], month(requests(1000)), PRICES, today="2026-11-22")
-    (first, *_), = usage_lines(found["lines"], account="123456789012")
+    ((first, *_),) = usage_lines(found["lines"], account="123456789012")
     assert first | {"amount": round(first["amount"])} == {
         "serviceCode": "AmazonApiGateway",
         "usageType": "USE1-ApiGatewayHttpRequest",

@@ -2,8 +2,15 @@ from domain.cost.difference import difference
 
 
 def projection(*lines, unpriced=()):
-    rows = [{"resource": name, "type": "T", "service": "S", "usage_type": usage, "what": "", "monthly_usd": usd} for name, usage, usd in lines]
-    return {"lines": rows, "monthly_usd": sum(usd for *_, usd in lines), "unpriced": [{"resource": name, "why": "no price"} for name in unpriced]}
+    rows = [
+        {"resource": name, "type": "T", "service": "S", "usage_type": usage, "what": "", "monthly_usd": usd}
+        for name, usage, usd in lines
+    ]
+    return {
+        "lines": rows,
+        "monthly_usd": sum(usd for *_, usd in lines),
+        "unpriced": [{"resource": name, "why": "no price"} for name in unpriced],
+    }
 
 
 def test_a_change_is_told_largest_first_and_less_than_a_cent_not_at_all():

@@ -1,6 +1,16 @@
 import pytest
 
-from domain.cost.hosting import Measured, Option, break_even, compare, machines_by_hour, monthly_usd, options, refusals, savings_plan
+from domain.cost.hosting import (
+    Measured,
+    Option,
+    break_even,
+    compare,
+    machines_by_hour,
+    monthly_usd,
+    options,
+    refusals,
+    savings_plan,
+)
 from domain.cost.prices import Price, Tier
 from tests.domain.cost.scenario import PRICES, month, requests
 
@@ -27,7 +37,11 @@ def test_a_function_is_cheaper_than_a_machine_up_to_55_million_requests():
     fast = Measured(scoring_ms=1.0, p99_ms=8.0, memory_mb=300.0, size_mb=5.0)
     crossing = break_even(BY_NAME["lambda 1024 MB"], BY_NAME["ml.m5.large"], MILLION, fast, PRICES)
     # at 1 ms: (0.001 x 0.0000133334 + 0.0000002) a request, and 2 x 0.001 kB of data for the machine
-    assert crossing == {"below": "lambda 1024 MB", "above": "ml.m5.large", "requests": pytest.approx(83.95 / 2.13333e-7, rel=0.001)}
+    assert crossing == {
+        "below": "lambda 1024 MB",
+        "above": "ml.m5.large",
+        "requests": pytest.approx(83.95 / 2.13333e-7, rel=0.001),
+    }
 
 
 def test_break_even_with_serverless_counts_its_seconds_only_since_both_pay_for_the_data():
@@ -87,7 +101,9 @@ def test_a_savings_plan_is_for_machines_around_the_clock_only():
         "2 x ml.m5.large run around the clock (1460 hours a month); a Savings Plan could cover them, at a rate that the price "
         "table does not hold: it is unknown here."
     )
-    rate = Price("USE1-Host:ml.m5.large", "SageMakerSavingsPlans", "Host:ml.m5.large", "", "hour", (Tier(0, 0.092, "2026-11-01", "high"),))
+    rate = Price(
+        "USE1-Host:ml.m5.large", "SageMakerSavingsPlans", "Host:ml.m5.large", "", "hour", (Tier(0, 0.092, "2026-11-01", "high"),)
+    )
     known = {**PRICES, ("SageMakerSavingsPlans", "Host:ml.m5.large", ""): rate}
     assert savings_plan(BY_NAME["ml.m5.large"], always, MODEL, known) == (
         "2 x ml.m5.large run around the clock (1460 hours a month); committing to $0.184 an hour saves 20% of them."

@@ -33,7 +33,14 @@ def test_every_machine_with_a_price_has_a_known_size():
 
 @pytest.mark.parametrize(
     ("instance", "use"),
-    [("ml.t3.medium", "Host"), ("ml.m7g.large", "Host"), ("ml.c7g.large", "Train"), ("ml.c5.large", "Train"), ("ml.t3.large", "Tsform"), ("ml.x", "Host")],
+    [
+        ("ml.t3.medium", "Host"),
+        ("ml.m7g.large", "Host"),
+        ("ml.c7g.large", "Train"),
+        ("ml.c5.large", "Train"),
+        ("ml.t3.large", "Tsform"),
+        ("ml.x", "Host"),
+    ],
 )
 def test_a_machine_is_refused_for_what_it_cannot_do(instance, use):
     with pytest.raises(InstanceError, match=f"training.instance: '{instance}' cannot .* on SageMaker; machines that can: ml"):

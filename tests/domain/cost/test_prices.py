@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from domain.cost.prices import COLUMNS, PriceError, age_days, cost_usd, find, read_prices, read_rows, tiers_used
 
 PRICES = read_prices("us-east-1")
-ROW = dict(zip(COLUMNS, ("AmazonX", "USE1-Thing", "", "0", "a thing", "thing", "2", "us-east-1", "a bill", "2026-01-02", "high"), strict=True))
+ROW = dict(
+    zip(
+        COLUMNS,
+        ("AmazonX", "USE1-Thing", "", "0", "a thing", "thing", "2", "us-east-1", "a bill", "2026-01-02", "high"),
+        strict=True,
+    )
+)
 
 
 def table(folder, *rows):
@@ -21,7 +27,11 @@ def table(folder, *rows):
 
 def test_the_same_thing_has_the_same_name_in_every_region():
     there = read_prices("eu-west-1")
-    for key in [("AmazonSageMaker", "Host:ml.m5.large", ""), ("AWSLambda", "Lambda-GB-Second-ARM", ""), ("AmazonS3", "Requests-Tier1", "")]:
+    for key in [
+        ("AmazonSageMaker", "Host:ml.m5.large", ""),
+        ("AWSLambda", "Lambda-GB-Second-ARM", ""),
+        ("AmazonS3", "Requests-Tier1", ""),
+    ]:
         assert find(PRICES, *key) and find(there, *key)
     assert find(PRICES, "awskms", "KMS-Keys").published == "us-east-1-KMS-Keys"
 
@@ -63,7 +73,11 @@ def test_a_date_that_is_not_one_is_no_date(tmp_path):
 
 
 def test_every_row_that_cannot_be_used_is_named_at_once(tmp_path):
-    broken = [{**ROW, "usd_per_unit": "-1"}, {**ROW, "usage_type": "USE1-Other", "from_quantity": "5"}, {**ROW, "confidence": "sure"}]
+    broken = [
+        {**ROW, "usd_per_unit": "-1"},
+        {**ROW, "usage_type": "USE1-Other", "from_quantity": "5"},
+        {**ROW, "confidence": "sure"},
+    ]
     with pytest.raises(PriceError) as error:
         read_rows(table(tmp_path, *broken))
     assert error.value.problems == [

@@ -56,7 +56,9 @@ def test_a_request_larger_than_512_kilobytes_counts_twice():
 
 
 def test_a_million_seconds_of_a_serverless_endpoint():
-    usage = month({**requests(MILLION), "scoring_ms": 100.0, "predict_ms": 200.0, "request_kb": 1.0, "reply_kb": 1.0, "training_runs": 0.0})
+    usage = month(
+        {**requests(MILLION), "scoring_ms": 100.0, "predict_ms": 200.0, "request_kb": 1.0, "reply_kb": 1.0, "training_runs": 0.0}
+    )
     found = projected(usage, machine("sagemaker:createEndpoint"))
     # 100,000 s x 0.00004 (2 GB) = 4.00; 2 x 0.953674 GB x 0.016 = 0.0305176
     assert found["monthly_usd"] == pytest.approx(4.00 + 0.0305176)
@@ -77,8 +79,18 @@ def test_a_month_of_training():
     train = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync"}
     per_candidate = {"Type": "Map", "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "States": {"One": train}}}
     usage = month(
-        {"training_runs": 10.0, "training_minutes": 10.0, "evaluation_minutes": 4.0, "start_minutes": 2.0, "spot_saving_percent": 50.0},
-        training={"candidates": ["prior", "logistic_regression", "gradient_boosting"], "instance": "ml.m5.xlarge", "volume_gb": 10},
+        {
+            "training_runs": 10.0,
+            "training_minutes": 10.0,
+            "evaluation_minutes": 4.0,
+            "start_minutes": 2.0,
+            "spot_saving_percent": 50.0,
+        },
+        training={
+            "candidates": ["prior", "logistic_regression", "gradient_boosting"],
+            "instance": "ml.m5.xlarge",
+            "volume_gb": 10,
+        },
     )
     found = projected(usage, machine("sagemaker:createProcessingJob.sync", Candidates=per_candidate))
     hours = 10 * 3 * 12 / 60 * 0.5  # runs x candidates x minutes, half of it saved by Spot: 3 h
@@ -176,7 +188,9 @@ def test_the_range_is_as_wide_as_the_prices_are_uncertain():
     found = projected(usage, machine("sagemaker:createTrainingJob.sync"))
     job = only(found["lines"], "Train:ml.m5.xlarge")
     assert job["confidence"] == "medium"
-    assert found["low_usd"] == pytest.approx(sum(line["monthly_usd"] * (0.85 if line is job else 0.98) for line in found["lines"]))
+    assert found["low_usd"] == pytest.approx(
+        sum(line["monthly_usd"] * (0.85 if line is job else 0.98) for line in found["lines"])
+    )
     assert found["low_usd"] < found["monthly_usd"] < found["high_usd"]
 
 
@@ -190,7 +204,10 @@ def test_nothing_is_left_out_in_silence():
         resource("Custom::Endpoints", "Remover"),
     )
     assert found["lines"] == []
-    assert [(each["resource"], each["type"]) for each in found["free"]] == [("Role", "AWS::IAM::Role"), ("Remover", "Custom::Endpoints")]
+    assert [(each["resource"], each["type"]) for each in found["free"]] == [
+        ("Role", "AWS::IAM::Role"),
+        ("Remover", "Custom::Endpoints"),
+    ]
     assert [each["why"][:41] for each in found["unpriced"]] == [
         "nobody has said what AWS::Redshift::Clust",
         "nobody has said how much it is used; say ",
@@ -220,7 +237,9 @@ def test_old_and_undated_prices_are_named():
 
 def test_a_machine_that_cannot_do_the_work_is_refused():
     host = month({}, serving={"mode": "instance", "instance": "ml.t3.medium"})
-    with pytest.raises(InstanceError, match="serving.instance: 'ml.t3.medium' cannot host an endpoint on SageMaker; machines that can: ml.c5"):
+    with pytest.raises(
+        InstanceError, match="serving.instance: 'ml.t3.medium' cannot host an endpoint on SageMaker; machines that can: ml.c5"
+    ):
         projected(host, machine("sagemaker:createEndpoint"))
     train = month({"training_runs": 1.0}, training={"instance": "ml.c7g.large"})
     with pytest.raises(InstanceError, match="'ml.c7g.large' cannot train"):
@@ -308,6 +327,10 @@ def test_more_usage_never_costs_less(usage, name, factor):
 
 def test_every_priced_type_asks_for_prices_that_there_are():
     """A name that the table does not hold would show up as unpriced: here none may."""
-    properties = {"Handler": "lambdas.predict.handler", "TableName": "runs", "DefinitionString": '{"States": {"A": {"Resource": "sagemaker:createEndpoint"}}}'}
+    properties = {
+        "Handler": "lambdas.predict.handler",
+        "TableName": "runs",
+        "DefinitionString": '{"States": {"A": {"Resource": "sagemaker:createEndpoint"}}}',
+    }
     everything = [resource(type, **properties) for type in PRICED]
     assert projected(month(), *everything)["unpriced"] == []

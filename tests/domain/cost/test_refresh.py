@@ -54,8 +54,16 @@ def test_a_jump_is_taken_when_told_so(tmp_path):
 
 def test_new_tiers_replace_the_old_ones_in_order(refreshed_once, tmp_path):
     rows, _ = refreshed_once
-    assert [tier[:2] for tier in price(rows, tmp_path, "AmazonS3", "TimedStorage-ByteHrs")] == [(0, 0.022), (51200, 0.021), (512000, 0.02)]
-    assert [tier[:2] for tier in price(rows, tmp_path, "AWSLambda", "Lambda-GB-Second-ARM")] == [(0, 1.33e-5), (7.5e9, 1.2e-5), (18.75e9, 1.07e-5)]
+    assert [tier[:2] for tier in price(rows, tmp_path, "AmazonS3", "TimedStorage-ByteHrs")] == [
+        (0, 0.022),
+        (51200, 0.021),
+        (512000, 0.02),
+    ]
+    assert [tier[:2] for tier in price(rows, tmp_path, "AWSLambda", "Lambda-GB-Second-ARM")] == [
+        (0, 1.33e-5),
+        (7.5e9, 1.2e-5),
+        (18.75e9, 1.07e-5),
+    ]
 
 
 def test_an_allowance_is_not_a_price(refreshed_once, tmp_path):

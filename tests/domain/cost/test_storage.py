@@ -12,11 +12,15 @@ USAGE = month({"rows_loaded": GB, "row_bytes": 1.0, "months": 24, "training_runs
 
 def bucket(*rules, versioned=False):
     versioning = {"VersioningConfiguration": {"Status": "Enabled"}} if versioned else {}
-    return resource("AWS::S3::Bucket", LifecycleConfiguration={"Rules": [{"Status": "Enabled", **rule} for rule in rules]}, **versioning)
+    return resource(
+        "AWS::S3::Bucket", LifecycleConfiguration={"Rules": [{"Status": "Enabled", **rule} for rule in rules]}, **versioning
+    )
 
 
 def stored(place, usage=USAGE):
-    return {line["what"]: line["quantity"] for line in bucket_lines(place, usage, PRICES) if line["what"] not in ("writes", "reads")}
+    return {
+        line["what"]: line["quantity"] for line in bucket_lines(place, usage, PRICES) if line["what"] not in ("writes", "reads")
+    }
 
 
 def test_without_rules_everything_stays_in_standard_for_ever():
@@ -29,7 +33,13 @@ def test_rules_move_each_month_of_rows_on_by_its_age():
         {"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": 365},  # 12 months
     ]}  # fmt: skip
     assert stored(bucket(rules)) == pytest.approx(
-        {"kept as STANDARD": 2.4, "kept as GLACIER_IR": 9.6, "kept as DEEP_ARCHIVE": 12, "moved to GLACIER_IR": 730 / 24, "moved to DEEP_ARCHIVE": 730 / 24}
+        {
+            "kept as STANDARD": 2.4,
+            "kept as GLACIER_IR": 9.6,
+            "kept as DEEP_ARCHIVE": 12,
+            "moved to GLACIER_IR": 730 / 24,
+            "moved to DEEP_ARCHIVE": 730 / 24,
+        }
     )
     # kept: 24 x 0.023; ruled: 2.4 x 0.023 + 9.6 x 0.004 + 12 x 0.00099 + 30.4167 x (0.00002 + 0.00005)
     assert lifecycle_saving_usd(bucket(rules), USAGE, PRICES) == pytest.approx(0.552 - (0.0552 + 0.0384 + 0.01188 + 0.0021291667))
@@ -61,8 +71,15 @@ def test_a_rule_that_is_off_or_for_another_folder_changes_nothing():
 
 
 def test_a_repository_keeps_no_more_images_than_its_rule_allows():
-    rules = {"rules": [{"selection": {"countType": "imageCountMoreThan", "countNumber": 10}}, {"selection": {"countType": "sinceImagePushed", "countNumber": 1}}]}
+    rules = {
+        "rules": [
+            {"selection": {"countType": "imageCountMoreThan", "countNumber": 10}},
+            {"selection": {"countType": "sinceImagePushed", "countNumber": 1}},
+        ]
+    }
     kept = resource("AWS::ECR::Repository", LifecyclePolicy={"LifecyclePolicyText": json.dumps(rules)})
     usage = month({"months": 24, "image_gb": 0.5})
     assert [line["monthly_usd"] for line in repository_lines(kept, usage, PRICES)] == pytest.approx([10 * 0.5 * 0.10])
-    assert [line["monthly_usd"] for line in repository_lines(resource("AWS::ECR::Repository"), usage, PRICES)] == pytest.approx([24 * 0.5 * 0.10])
+    assert [line["monthly_usd"] for line in repository_lines(resource("AWS::ECR::Repository"), usage, PRICES)] == pytest.approx(
+        [24 * 0.5 * 0.10]
+    )

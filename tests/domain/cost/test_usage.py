@@ -13,7 +13,9 @@ def test_every_size_fills_in_every_setting():
 
 
 def test_a_month_is_730_hours_of_the_weeks_rates():
-    asked = month({"requests_per_second": 1.0, "hours": {"mon-fri 07-19": 5.0}, "rows_per_request": 2.0, "outcomes_percent": 25.0})
+    asked = month(
+        {"requests_per_second": 1.0, "hours": {"mon-fri 07-19": 5.0}, "rows_per_request": 2.0, "outcomes_percent": 25.0}
+    )
     weekly = 60 * 3600 * 5.0 + 108 * 3600 * 1.0  # 60 busy hours of the 168
     assert asked.requests == pytest.approx(weekly * 730 / 168)
     assert asked.predictions == pytest.approx(2 * asked.requests)
@@ -26,7 +28,11 @@ def test_a_rate_alone_is_the_rate_of_every_hour():
 
 
 def test_runs_are_those_of_the_schedules_unless_said_otherwise():
-    scheduled = month({"rows_per_batch": 12_000}, training={"schedule": "rate(1 day)"}, batch={"schedule": "rate(1 hour)", "rows_per_chunk": 5000})
+    scheduled = month(
+        {"rows_per_batch": 12_000},
+        training={"schedule": "rate(1 day)"},
+        batch={"schedule": "rate(1 hour)", "rows_per_chunk": 5000},
+    )
     assert (scheduled.training_runs, scheduled.batch_runs) == pytest.approx((730 / 24, 730))
     assert (scheduled.batch_rows, scheduled.chunks) == pytest.approx((730 * 12_000, 730 * 3))
     assert month({"training_runs": 2.0, "batch_runs": 0.0}).training_runs == 2
@@ -47,7 +53,9 @@ def test_all_that_is_wrong_with_a_profile_is_said_at_once(tmp_path):
     size, unknown, negative, unit, kind = error.value.problems
     assert size == "usage.size = 'huge': must be one of small, medium, large"
     assert unknown.startswith("usage.predict_s is not a setting; settings: size, ")
-    assert unknown.endswith("Did you mean predict_ms? Mind the unit: how long one request takes in predict, the endpoint included, in milliseconds")
+    assert unknown.endswith(
+        "Did you mean predict_ms? Mind the unit: how long one request takes in predict, the endpoint included, in milliseconds"
+    )
     assert negative == "usage.request_kb = -1: must be at least 0.001"
     assert unit == "usage.log_kb = 900000: must be at most 256.0"  # bytes where kilobytes are meant
     assert kind == "usage.rows_per_batch = 1.5: must be a whole number"
