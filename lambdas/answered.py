@@ -11,14 +11,14 @@ from domain.records import prediction_id
 from lambdas import tables
 from lambdas.responses import LOG, BadRequest, Conflict, Unavailable, shortened
 
-ANSWER = ("id", "entity_id", "prediction", "probability", "release", "role", "source", "reason", "made_at", "event_time")
+GIVEN = ("id", "entity_id", "prediction", "probability", "release", "role", "source", "reason", "made_at", "event_time")
 OPTIONAL = ("weight", "probabilities")
 LONGEST_ID = 100
 REMEMBERED_S = 24 * 3600  # how long a repeated request is recognised
 
 
 class Answered:
-    """The predictions table. Beside each prediction it holds each request that had a key, under an id no prediction has."""
+    """The predictions table. It also holds each request that had a key, under an id that no prediction has."""
 
     def __init__(self, table: str):
         self.table = table
@@ -36,7 +36,8 @@ class Answered:
         if known is None or known["expires_at"] <= now.timestamp():  # DynamoDB removes what expired, but late
             return None
         if known["fingerprint"] != fingerprint:
-            raise Conflict(f"Idempotency-Key {shortened(key)!r} was used for another body; use a new key for a new request")
+            used = f"Idempotency-Key {shortened(key)!r} was used for another body"
+            raise Conflict(f"{used}; use a new key for a new request")
         return json.loads(zlib.decompress(known["answers"]))
 
     def remember(self, key: str, fingerprint: str, answers: list[dict], now: datetime) -> list[dict]:
@@ -68,7 +69,8 @@ class Answered:
             Limit=limit,
             **start,
         )
-        return {"predictions": [public(item) for item in page["items"]], "next": page["last"] and page_token(page["last"])}
+        following = page_token(page["last"]) if page["last"] else None
+        return {"predictions": [public(item) for item in page["items"]], "next": following}
 
 
 def request_id(key: str) -> str:
@@ -76,7 +78,7 @@ def request_id(key: str) -> str:
 
 
 def public(item: dict) -> dict:
-    return {**{name: item.get(name) for name in ANSWER}, **{name: item[name] for name in OPTIONAL if name in item}}
+    return {**{name: item.get(name) for name in GIVEN}, **{name: item[name] for name in OPTIONAL if name in item}}
 
 
 def page_token(key: dict) -> str:

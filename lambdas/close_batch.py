@@ -30,31 +30,28 @@ def handler(event, context):
 
 
 def close_batch(run: str, *, written: int, now: datetime, summaries: list[dict], known: dict, record) -> dict:
-    """{run, read, quarantined, scored, written, seconds}, recorded together with the rules that quarantined rows broke."""
+    """{run, read, quarantined, scored, written, seconds}; recorded with how many rows broke which rule."""
     counts = {name: sum(summary[name] for summary in summaries) for name in ("read", "quarantined", "scored")}
     refuse_losses(run, {**counts, "written": written}, shards=len(summaries), planned=known.get("shards"))
     reasons = sum((Counter(summary.get("reasons", {})) for summary in summaries), Counter())
-    result = {"run": run, **counts, "written": written, "seconds": seconds_since(known.get("started_at"), now)}
-    record({**without(result, "run"), "status": "SUCCEEDED", "reasons": dict(reasons), "finished_at": iso(now)})
-    return result
+    result = {**counts, "written": written, "seconds": seconds_since(known.get("started_at"), now)}
+    record({**result, "status": "SUCCEEDED", "reasons": dict(reasons), "finished_at": iso(now)})
+    return {"run": run, **result}
 
 
 def refuse_losses(run: str, counts: dict, *, shards: int, planned: int | None) -> None:
+    read, scored, quarantined, written = (counts[name] for name in ("read", "scored", "quarantined", "written"))
     if planned is not None and shards != planned:
         raise CountsDoNotAddUp(f"{run}: {shards} of {planned} shards have a summary; start the run again, it resumes")
-    if counts["read"] != counts["scored"] + counts["quarantined"]:
-        raise CountsDoNotAddUp(f"{run}: read {counts['read']:,} rows, but scored {counts['scored']:,} and quarantined {counts['quarantined']:,}")
-    if counts["scored"] != counts["written"]:
-        raise CountsDoNotAddUp(f"{run}: scored {counts['scored']:,} rows, but wrote {counts['written']:,}; start the run again, it resumes")
+    if read != scored + quarantined:
+        raise CountsDoNotAddUp(f"{run}: read {read:,} rows, but scored {scored:,} and quarantined {quarantined:,}")
+    if scored != written:
+        raise CountsDoNotAddUp(f"{run}: scored {scored:,} rows, but wrote {written:,}; start the run again, it resumes")
 
 
 def seconds_since(started_at: str | None, now: datetime) -> float:
     started = parse_timestamp(started_at or "") or now
     return round((now - started).total_seconds(), 3)
-
-
-def without(values: dict, name: str) -> dict:
-    return {key: value for key, value in values.items() if key != name}
 
 
 def read_summaries(run: str) -> list[dict]:

@@ -19,7 +19,7 @@ def kind_of(key: str) -> str | None:
 
 
 def file_problem(key: str, size: int, *, contract: Contract, read) -> str:
-    """Why the file cannot be scored, as far as can be told cheaply; empty if nothing is wrong. `read(span)` gives bytes."""
+    """Why the file cannot be scored, as far as a look tells; empty if nothing is wrong. `read(span)` gives bytes."""
     kind = kind_of(key)
     if kind is None:
         return f"files of this kind are not read; give one of {', '.join(KINDS)}"

@@ -1,4 +1,4 @@
-"""Train, after Evaluate: the verdict under the benchmarks agreed beforehand, for people, for the registry and for the release."""
+"""Train, after Evaluate: the verdict under the benchmarks agreed beforehand, for people and for the Model Registry."""
 
 import os
 from datetime import UTC, datetime
@@ -11,8 +11,8 @@ from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
 
 LAKE = os.environ["LAKE"]
 ROUTING = os.environ["ROUTING_TABLE"]
-REMEMBERED = ("release", "reason", "candidate", "artefact_sha256", "model_uri", "metrics")
-# The same data and code give the same release again: one that serves, or served and may be rolled back to, stays as it is.
+JUDGED = ("candidate", "release", "reason", "model_uri", "artefact_sha256", "metrics")
+# The same data and code give the same release again: one that serves, or that a rollback may need, stays as it is.
 NOT_IN_USE = "attribute_not_exists(#item) OR NOT (#state IN (:champion, :previous))"
 
 
@@ -34,25 +34,28 @@ def handler(event, context):
 
 
 def judge(run: str, *, read, write, remember) -> dict:
-    evaluation = read(lake.run_key(run, "evaluation.json"))
+    key = lake.run_key(run, "evaluation.json")
+    evaluation = read(key)
     if evaluation is None:
-        raise EvaluationMissing(f"{lake.uri(LAKE, lake.run_key(run, 'evaluation.json'))} is not there; see the Evaluate job's log")
-    verdict = judged(evaluation)
+        raise EvaluationMissing(f"{lake.uri(LAKE, key)} is not there; see the Evaluate job's log")
+    verdict = verdict_on(evaluation)
+    judged = {name: verdict[name] for name in JUDGED}
     as_of = evaluation["window"]["as_of"]
     write(lake.run_key(run, "verdict.json"), {"run": run, **verdict})
-    remember({**{name: verdict[name] for name in REMEMBERED}, "state": state_of(verdict), "run": run, "as_of": as_of})
+    remember({**judged, "state": STATES[approval_status(verdict)], "run": run, "as_of": as_of})
     return {
-        **{name: verdict[name] for name in ("verdict", "candidate", "release", "reason", "model_uri", "artefact_sha256", "metrics")},
+        "verdict": verdict["verdict"],
+        **judged,
         "approval_status": approval_status(verdict),
         "metadata": metadata(run, as_of, verdict),
     }
 
 
-def judged(evaluation: dict) -> dict:
+def verdict_on(evaluation: dict) -> dict:
     try:
         return gate.judge(CONFIG.benchmarks, evaluation)
     except (KeyError, TypeError) as error:
-        raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image are of different versions") from error
+        raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
 
 
 def approval_status(verdict: dict) -> str:
@@ -62,8 +65,7 @@ def approval_status(verdict: dict) -> str:
     return "Approved" if CONFIG.release.approve == "auto" else "PendingManualApproval"
 
 
-def state_of(verdict: dict) -> str:
-    return {"Rejected": "rejected", "Approved": "approved", "PendingManualApproval": "waiting"}[approval_status(verdict)]
+STATES = {"Rejected": "rejected", "Approved": "approved", "PendingManualApproval": "waiting"}
 
 
 def metadata(run: str, as_of: str, verdict: dict) -> dict:

@@ -1,4 +1,4 @@
-"""Measurements as one log line in CloudWatch's embedded metric format: no call, no wait, nothing lost when we are killed."""
+"""Measurements as a log line in CloudWatch's embedded metric format: no call, no wait, nothing lost by a kill."""
 
 import json
 import time

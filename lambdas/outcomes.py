@@ -13,6 +13,8 @@ PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
 OUTCOMES = os.environ["OUTCOMES_TABLE"]
 MOST = 100
 UNKNOWN = "unknown"  # the event time of an outcome that no prediction tells it for
+FORM = "an outcome has prediction_id and outcome, or entity_id, outcome and maybe event_time"
+LONGEST = {"prediction_id": 100, "entity_id": 10_000}
 FORMS = ({"prediction_id", "outcome"}, {"entity_id", "outcome"}, {"entity_id", "event_time", "outcome"})
 PREDICTED = ("prediction", "probability", "release", "role", "source", "made_at")
 # A repeated outcome changes nothing; a corrected one, or one whose prediction came later, takes its place.
@@ -48,11 +50,11 @@ def check_outcome(sent) -> tuple[dict, list[str]]:
     """The outcome with its values in the contract's types, and what is wrong with it."""
     if not isinstance(sent, dict) or set(sent) not in FORMS:
         found = sorted(map(shortened, sent)) if isinstance(sent, dict) else shortened(sent)
-        return {}, [f"found {found}; an outcome has prediction_id and outcome, or entity_id, outcome and maybe event_time"]
+        return {}, [f"found {found}; {FORM}"]
     problems = [
         f"{name} = {shortened(sent[name])!r}: must be text of 1 to {most} characters"
-        for name, most in (("prediction_id", 100), ("entity_id", 10_000))
-        if name in sent and not (isinstance(sent[name], str) and is_unicode(sent[name]) and 1 <= len(sent[name]) <= most)
+        for name, most in LONGEST.items()
+        if name in sent and not is_text(sent[name], most)
     ]
     value, broken = check_value(CONTRACT.target, sent["outcome"])
     problems += [f"outcome = {shortened(problem.value)!r}: {problem.rule}, {problem.allowed}" for problem in broken]
@@ -65,6 +67,10 @@ def check_outcome(sent) -> tuple[dict, list[str]]:
         clean["event_time"], wrong = check_event_time(sent["event_time"])
         problems += wrong
     return clean, problems
+
+
+def is_text(value, most: int) -> bool:
+    return isinstance(value, str) and 1 <= len(value) <= most and is_unicode(value)
 
 
 def check_event_time(text) -> tuple[str | None, list[str]]:

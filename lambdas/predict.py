@@ -9,7 +9,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from domain.answers import answer_from_score, fallback_answer
-from domain.contract import as_key, entity_id, iso
+from domain.contract import as_key, entity_id, iso, parse_timestamp
 from domain.records import prediction_id
 from domain.routing import choose
 from lambdas import metrics
@@ -83,7 +83,7 @@ def predict(rows: list, *, key: str | None, now: datetime, route, ask, answered)
     """The stored answers, one for each row, and the milliseconds that were spent on models.
 
     With a key, the first request decides: whoever repeats it, at once or later, gets the answers that it got.
-    `route()` gives the routing, or None; `ask([(endpoint, rows)])` their Scores; `answered` recalls, remembers and saves.
+    `route()` gives the routing, or None; `ask([(endpoint, rows)])` their Scores; `answered` recalls, remembers, saves.
     """
     clean = check_rows(CONTRACT, rows, now=now)
     fingerprint = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
@@ -92,7 +92,7 @@ def predict(rows: list, *, key: str | None, now: datetime, route, ask, answered)
         answers, model_ms = answer(clean, key=key, made_at=iso(now), routing=route(), ask=ask)
         answers = answered.remember(key, fingerprint, answers, now) if key else answers
     # Also when they were recalled: whoever was killed between remembering and saving left that to us.
-    answered.save([record(given, row, now) for given, row in zip(answers, clean, strict=True)])
+    answered.save([record(given, row) for given, row in zip(answers, clean, strict=True)])
     return answers, model_ms
 
 
@@ -105,10 +105,10 @@ class Asked(NamedTuple):
 
 
 def answer(rows: list[dict], *, key: str | None, made_at: str, routing: dict | None, ask) -> tuple[list[dict], float]:
-    """An answer for each row, from the release that answers its entity or from the fallback, and the models' milliseconds."""
+    """An answer for each row, from its release or from the fallback, and the milliseconds that were spent on models."""
     started = time.perf_counter()
     entities = [entity_id(CONTRACT, row) for row in rows]
-    asked = ask_releases(rows, [choose(routing, entity) for entity in entities], ask) if routing else nobody(rows)
+    asked = ask_releases(rows, entities, routing, ask) if routing else [nobody("routing not readable")] * len(rows)
     model_ms = milliseconds_since(started) if any(one.route for one in asked) else 0.0
     answers = [
         {
@@ -123,19 +123,20 @@ def answer(rows: list[dict], *, key: str | None, made_at: str, routing: dict | N
     return answers, model_ms
 
 
-def nobody(rows: list[dict]) -> list[Asked]:
-    return [Asked(None, ModelFailed("routing not readable"))] * len(rows)
+def nobody(reason: str) -> Asked:
+    return Asked(None, ModelFailed(reason))
 
 
-def ask_releases(rows: list[dict], routes: list[dict | None], ask) -> list[Asked]:
+def ask_releases(rows: list[dict], entities: list[str], routing: dict, ask) -> list[Asked]:
     """Each endpoint is asked once, for all the rows of its release."""
-    asked = [Asked(None, ModelFailed("no release yet"))] * len(rows)
+    routes = [choose(routing, entity) for entity in entities]
+    asked = [nobody(f"no release answers: {routing['reason']}" if routing["version"] else "no release yet")] * len(rows)
     numbers: dict[str, list[int]] = {}
     for number, route in enumerate(routes):
         if route:
             numbers.setdefault(route["endpoint"], []).append(number)
-    replies = ask([(endpoint, [features_of(rows[n]) for n in of_endpoint]) for endpoint, of_endpoint in numbers.items()])
-    for of_endpoint, reply in zip(numbers.values(), replies, strict=True):
+    calls = [(endpoint, [features_of(rows[n]) for n in of_endpoint]) for endpoint, of_endpoint in numbers.items()]
+    for of_endpoint, reply in zip(numbers.values(), ask(calls), strict=True):
         for number, score in zip(of_endpoint, reply.scores, strict=True):
             asked[number] = Asked(routes[number], score, reply.classes)
     return asked
@@ -146,15 +147,17 @@ def in_answer(asked: Asked) -> dict:
     threshold, route = CONFIG.serving.threshold, asked.route
     who = {name: route[name] for name in ("release", "role", "weight")} if route else {"release": None, "role": None}
     if isinstance(asked.score, ModelFailed):
-        return {**fallback_answer(CONTRACT, threshold=threshold), **who, "source": "fallback", "reason": str(asked.score)}
+        given = fallback_answer(CONTRACT, threshold=threshold)
+        return {**given, **who, "source": "fallback", "reason": str(asked.score)}
     given = answer_from_score(CONTRACT, asked.score, classes=asked.classes, threshold=threshold)
     return {**given, **who, "source": "model", "reason": f"{route['role']} at weight {route['weight']}"}
 
 
-def record(answer: dict, row: dict, now: datetime) -> dict:
-    """What is stored: the answer, what it was given for, and when it may go. Features as text, to be read by monitoring only."""
-    expires_at = int(now.timestamp()) + CONFIG.serving.keep_predictions_days * 86400
+def record(answer: dict, row: dict) -> dict:
+    """What is stored: the answer, what it was given for (as text, for monitoring), and when it may go."""
     features = json.dumps(features_of(row), ensure_ascii=False)
+    made_at = parse_timestamp(answer["made_at"])
+    expires_at = int(made_at.timestamp()) + CONFIG.serving.keep_predictions_days * 86400
     return {**answer, "features": features, "contract_hash": CONTRACT_HASH, "expires_at": expires_at}
 
 

@@ -1,4 +1,4 @@
-"""Batch, first state: list the input, refuse what cannot be scored before it costs, and plan one shard for each file."""
+"""Batch, first state: list the input, refuse what cannot be scored before it costs, plan one shard for each file."""
 
 import os
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ def handler(event, context):
     run = event["run"]
     return preprocess(
         run,
-        bucket_and_prefix=place_of(event["input"]),
+        place=place_of(event["input"]),
         as_of=moment_of(event["as_of"]),
         listing=objects.listing,
         read=objects.read_range,
@@ -37,9 +37,9 @@ def handler(event, context):
     )
 
 
-def preprocess(run: str, *, bucket_and_prefix: tuple, as_of: str, listing, read, known, champion, write, record) -> dict:
-    """What the Score job needs. A run that is started again keeps its release and scores only what is not scored yet."""
-    bucket, prefix = bucket_and_prefix
+def preprocess(run: str, *, place: tuple, as_of: str, listing, read, known, champion, write, record) -> dict:
+    """What the Score job needs. A run that is started again keeps its release and scores what is not scored yet."""
+    bucket, prefix = place
     files = checked_files(bucket, prefix, listing, read)
     settings = known() or {"run": run, "as_of": as_of, "code_version": CODE_VERSION, **release_and_model(champion())}
     write_settings(run, settings, write)
@@ -49,7 +49,8 @@ def preprocess(run: str, *, bucket_and_prefix: tuple, as_of: str, listing, read,
     manifest = lake.batch_prefix(run, "settings") + "shards.manifest"
     if left:
         write(manifest, manifest_of(bucket, folder, left))
-    record(run, {"as_of": settings["as_of"], "input": lake.uri(bucket, prefix), "release": settings["release"], "shards": len(files)})
+    about = {"as_of": settings["as_of"], "release": settings["release"], "input": lake.uri(bucket, prefix)}
+    record(run, {**about, "shards": len(files)})
     return {
         **{name: settings[name] for name in ("run", "as_of", "release", "model_uri")},
         "settings_uri": lake.uri(LAKE, lake.batch_prefix(run, "settings")),
@@ -77,11 +78,12 @@ def moment_of(text: str) -> str:
 
 def checked_files(bucket: str, prefix: str, listing, read) -> list[str]:
     """The keys to score, in order. Raises InputRefused naming each file that cannot be."""
+    uri = lake.uri(bucket, prefix)
     found = [(key, size) for key, size in listing(bucket, prefix) if not key.endswith("/")]
     if not found:
-        raise InputRefused(f"{lake.uri(bucket, prefix)}: no file is there; give a file, or a folder that ends in /")
+        raise InputRefused(f"{uri}: no file is there; give a file, or a folder that ends in /")
     if len(found) > MOST_FILES:
-        raise InputRefused(f"{lake.uri(bucket, prefix)}: {len(found)} files; at most {MOST_FILES} make a batch, join them")
+        raise InputRefused(f"{uri}: {len(found)} files; at most {MOST_FILES} make a batch, join them")
     problems = [f"{key}: {problem}" for key, size in found if (problem := problem_of(bucket, key, size, read))]
     if problems:
         more = f"; and {len(problems) - MOST_NAMED} more" if len(problems) > MOST_NAMED else ""
@@ -121,4 +123,5 @@ def write_settings(run: str, settings: dict, write) -> None:
 
 
 def record_run(run: str, more: dict) -> None:
-    tables.update(RUNS, run_key("batch", run), {"status": "RUNNING", **more}, once={"started_at": iso(datetime.now(UTC))})
+    started = {"started_at": iso(datetime.now(UTC))}
+    tables.update(RUNS, run_key("batch", run), {"status": "RUNNING", **more}, once=started)

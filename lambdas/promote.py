@@ -5,10 +5,9 @@ from datetime import UTC, datetime
 
 from domain import routing as rules
 from domain.contract import iso
-from domain.records import ROUTING as ROUTING_ITEM
 from domain.records import release_key
 from lambdas import tables
-from lambdas.routes import read_routing
+from lambdas.routes import read_routing, write_routing
 
 ROUTING = os.environ["ROUTING_TABLE"]
 
@@ -24,7 +23,7 @@ def handler(event, context):
         reason=event["reason"],
         at=iso(datetime.now(UTC)),
         read=lambda: read_routing(ROUTING),
-        write=write_routing,
+        write=lambda routing: write_routing(ROUTING, routing),
         mark=mark_release,
     )
 
@@ -46,17 +45,6 @@ def promote(*, release: str, endpoint: str, reason: str, at: str, read, write, m
 def answers_already(routing: dict, release: str, endpoint: str) -> bool:
     current = rules.champion(routing)
     return current is not None and (current["release"], current["endpoint"]) == (release, endpoint)
-
-
-def write_routing(routing: dict) -> bool:
-    """Whether nobody wrote since we read: versions follow each other without a gap."""
-    return tables.put_if(
-        ROUTING,
-        {**routing, "item": ROUTING_ITEM},
-        condition="attribute_not_exists(#item) OR #version = :read",
-        names={"#item": "item", "#version": "version"},
-        given={":read": routing["version"] - 1},
-    )
 
 
 def mark_release(release: str, values: dict) -> None:

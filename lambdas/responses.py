@@ -1,4 +1,4 @@
-"""HTTP at the edge: a request parsed once, and one shape for every reply that is not an answer: {"error", "message"}."""
+"""HTTP at the edge: a request parsed once, and one shape for every reply that refuses: {"error", "message"}."""
 
 import base64
 import functools
@@ -53,7 +53,8 @@ class Request(NamedTuple):
     def json(self):
         """The body's document. Refuses what is too large, and NaN and Infinity, which JSON does not have."""
         if len(self.body) > LARGEST_BODY_BYTES:
-            raise TooLarge(f"the body has {len(self.body):,} bytes; at most {LARGEST_BODY_BYTES:,} are taken, send fewer rows")
+            most = f"at most {LARGEST_BODY_BYTES:,} are taken, send fewer rows"
+            raise TooLarge(f"the body has {len(self.body):,} bytes; {most}")
         try:
             return json.loads(self.body, parse_constant=refuse_constant)
         except (ValueError, RecursionError) as error:
@@ -84,7 +85,7 @@ def request_of(event: dict) -> Request:
 
 
 def http_function(function):
-    """Request in, JSON out. A refusal becomes its status; anything else is logged with its traceback and becomes 500."""
+    """Request in, JSON out. A refusal becomes its status; anything else is logged with its traceback and is 500."""
 
     @functools.wraps(function)
     def handler(event, context):
@@ -95,7 +96,8 @@ def http_function(function):
             return reply(refused.status, {"error": refused.code, "message": str(refused), **found})
         except Exception:
             LOG.exception("request %s failed", getattr(context, "aws_request_id", "?"))
-            return reply(500, {"error": "internal", "message": "this is our fault; nothing was answered, trying again is safe"})
+            message = "this is our fault; nothing was answered, trying again is safe"
+            return reply(500, {"error": "internal", "message": message})
 
     return handler
 

@@ -3,6 +3,7 @@
 import logging
 import time
 
+from domain.records import ROUTING as ROUTING_ITEM
 from domain.records import release_key, routing_key
 from domain.routing import EMPTY, champion
 from lambdas import tables
@@ -13,6 +14,17 @@ FRESH_S = 5.0
 
 def read_routing(table: str) -> dict:
     return tables.get(table, routing_key()) or EMPTY
+
+
+def write_routing(table: str, routing: dict) -> bool:
+    """Whether nobody wrote since we read: versions follow each other without a gap."""
+    return tables.put_if(
+        table,
+        {**routing, "item": ROUTING_ITEM},
+        condition="attribute_not_exists(#item) OR #version = :read",
+        names={"#item": "item", "#version": "version"},
+        given={":read": routing["version"] - 1},
+    )
 
 
 class ReleaseUnknown(Exception):

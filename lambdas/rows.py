@@ -47,5 +47,6 @@ def with_event_time(contract: Contract, row, now: datetime):
 def in_words(row: int, problem: Problem) -> dict:
     """{row, column, value, rule, allowed, message}; rows count from 0, as in the caller's list."""
     column, value = shortened(problem.column), shortened(problem.value)
-    message = f"row {row}: {column} = {value!r}: {problem.rule}, {problem.allowed}"
-    return {"row": row, "column": column, "value": value, "rule": problem.rule, "allowed": problem.allowed, "message": message}
+    rule, allowed = problem.rule, problem.allowed
+    message = f"row {row}: {column} = {value!r}: {rule}, {allowed}"
+    return {"row": row, "column": column, "value": value, "rule": rule, "allowed": allowed, "message": message}

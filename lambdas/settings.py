@@ -1,4 +1,4 @@
-"""What the app was deployed with: fairway.toml, the contract and the image, read from the zip when a function starts."""
+"""What the app was deployed with: fairway.toml, the contract, the image; read from the zip when a function starts."""
 
 import json
 import os

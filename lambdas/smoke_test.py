@@ -36,12 +36,13 @@ def smoke_test(endpoint: str, *, golden: dict, score) -> dict:
     """{checked: rows}. `golden` holds instances and the predictions that each must get."""
     rows, expected = golden["instances"], golden["predictions"]
     if not rows or len(rows) != len(expected):
-        raise SmokeTestFailed(f"{len(rows)} golden rows with {len(expected)} answers; there must be as many, and at least one")
+        raise SmokeTestFailed(f"{len(rows)} golden rows, {len(expected)} answers; there must be as many, at least one")
     for start in range(0, len(rows), ROWS_PER_CALL):
         given = scores(endpoint, rows[start : start + ROWS_PER_CALL], score)
         for number, (wanted, got) in enumerate(zip(expected[start : start + ROWS_PER_CALL], given, strict=True), start):
             if isinstance(got, ModelFailed) or not same(wanted, got):
-                raise SmokeTestFailed(f"{endpoint} answers golden row {number} with {got}, training wrote down {wanted}")
+                found = f"{endpoint} answers golden row {number} with {got}"
+                raise SmokeTestFailed(f"{found}, training wrote down {wanted}")
     return {"checked": len(rows)}
 
 

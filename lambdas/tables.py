@@ -31,14 +31,16 @@ def put_if(table: str, values: dict, *, condition: str, names: dict | None = Non
     more = {"ExpressionAttributeNames": names} if names else {}
     if given:
         more["ExpressionAttributeValues"] = to_item(given)
-    return held(clients.dynamodb().put_item, TableName=table, Item=to_item(values), ConditionExpression=condition, **more)
+    call = {"TableName": table, "Item": to_item(values), "ConditionExpression": condition, **more}
+    return held(clients.dynamodb().put_item, **call)
 
 
 def update(table: str, key: dict, values: dict, *, once: dict | None = None, only_if_there: bool = False) -> bool:
     """Set attributes, those of `once` only where the item has none yet. False where `only_if_there` and it is not."""
     once = once or {}
     everything = {**values, **once}
-    sets = [f"#{n} = if_not_exists(#{n}, :{n})" if name in once else f"#{n} = :{n}" for n, name in enumerate(everything)]
+    value = {True: "if_not_exists(#{n}, :{n})", False: ":{n}"}
+    sets = [f"#{n} = " + value[name in once].format(n=n) for n, name in enumerate(everything)]
     names = {f"#{n}": name for n, name in enumerate(everything)}
     more = {}
     if only_if_there:
@@ -79,7 +81,7 @@ def put_all(table: str, records: list[dict], *, tries: int = 6, sleep=time.sleep
 
 
 def send_all(send, items: list, *, tries: int, sleep) -> None:
-    """Call `send` with what is left, which it returns, until nothing is; waits between tries as AWS advises, with jitter."""
+    """Call `send` with what is left, which it returns, until nothing is; between tries it waits, ever longer."""
     left = items
     for attempt in range(tries):
         left = send(left)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from domain.contract import parse_timestamp
-from domain.routing import choose
+from domain.routing import EMPTY, choose, promote
 from lambdas import predict as function
 from lambdas.predict import handler, predict
 from lambdas.responses import BadRequest
@@ -110,6 +110,13 @@ def test_before_the_first_release_the_contracts_prior_answers_and_no_model_is_as
     prior = {"entity_id": ROW["flight_id"], "prediction": False, "probability": 0.24}
     assert said(answer) == {**prior, **NO_RELEASE, "event_time": ROW["departure"]}
     assert model.calls == []
+
+
+def test_while_no_release_may_answer_the_fallback_says_why(aws, model):
+    paused = {"version": 4, "changed_at": "", "reason": "100 % of the budget is spent", "routes": [], "previous": []}
+    aws.put(stage.ROUTING, item="routing", **paused)
+    _, answer = call(handler, POST, ROW)
+    assert (answer["source"], answer["reason"]) == ("fallback", "no release answers: 100 % of the budget is spent")
 
 
 @pytest.mark.parametrize(
@@ -520,7 +527,7 @@ def test_the_decision_needs_no_aws():
             self.saved += records
 
     answered, now = Answered(), datetime(2013, 4, 1, 9, tzinfo=UTC)
-    routing = {"routes": [{"release": "r-1", "endpoint": "e", "role": "champion", "weight": 100, "since": ""}]}
+    routing = promote(EMPTY, release="r-1", endpoint="e", at="2013-04-01T00:00:00Z", reason="the first")
 
     answers, _ = predict(
         [row("a"), row("b")],

@@ -2,6 +2,7 @@ import pytest
 
 from domain import routing as rules
 from lambdas.promote import RoutingChanged, handler, promote
+from lambdas.routes import write_routing
 from tests.lambdas import stage
 
 
@@ -64,18 +65,19 @@ def test_whoever_read_an_old_routing_does_not_write(aws):
     read_long_ago = {**rules.EMPTY, "version": 1}
     marked = []
     with pytest.raises(RoutingChanged):
-        from lambdas.promote import write_routing
-
         promote(
-            **event("r-3"), at="2013-04-01T00:00:00Z", read=lambda: read_long_ago, write=write_routing, mark=lambda *given: marked.append(given)
+            **event("r-3"),
+            at="2013-04-01T00:00:00Z",
+            read=lambda: read_long_ago,
+            write=lambda routing: write_routing(stage.ROUTING, routing),
+            mark=lambda *given: marked.append(given),
         )
     assert [route["release"] for route in routing(aws)["routes"]] == ["r-2"]
     assert marked == []
 
 
 def test_the_first_release_is_not_written_over_either(aws):
-    from lambdas.promote import write_routing
-
     handler(event("r-1"), None)
-    assert not write_routing(rules.promote(rules.EMPTY, release="r-2", endpoint="e", at="2013-04-01T00:00:00Z", reason="late") | {"version": 5})
+    late = rules.promote(rules.EMPTY, release="r-2", endpoint="e", at="2013-04-01T00:00:00Z", reason="late")
+    assert not write_routing(stage.ROUTING, late)
     assert [route["release"] for route in routing(aws)["routes"]] == ["r-1"]
