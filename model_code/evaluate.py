@@ -20,8 +20,8 @@ from model_code.settings import JobRefused, read_settings
 from model_code.window import read_window
 
 WINDOW = ("train_start", "evaluate_start", "as_of")
-TIMED_REQUESTS = 500
-TIMED_ROUNDS = 5
+TIMED_REQUESTS = 200
+TIMED_ROUNDS = 15
 TIMED_SECONDS = 4.0
 WARM_UP = 20
 

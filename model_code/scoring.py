@@ -49,26 +49,23 @@ class Job:
         about = {"made_at": self.as_of, "run": self.run}
         identities = zip(entity_ids(self.contract, accepted), event_times(self.contract, accepted), strict=True)
         return [
-            {"id": prediction_id(self.run, shard, str(number)), "entity_id": entity, "event_time": moment, **about, **answer}
-            for number, (entity, moment), answer in zip(row_numbers.tolist(), identities, self.answers(accepted), strict=True)
+            {"id": prediction_id(self.run, shard, str(number)), "entity_id": entity, "event_time": moment, **about, **who, **answer}
+            for number, (entity, moment), (who, answer) in zip(row_numbers.tolist(), identities, self.answers(accepted), strict=True)
         ]
 
-    def answers(self, accepted: pa.RecordBatch) -> list[dict]:
-        """Who answered each row, why, and what; the contract's prior where the model gives no answer."""
+    def answers(self, accepted: pa.RecordBatch) -> list[tuple[dict, dict]]:
+        """Who answers each row and why, and what; the contract's prior where there is no model or it gives no answer."""
+        prior = fallback_answer(self.contract, threshold=self.threshold)
         if self.artefact is None:
-            return [self.fallback(NO_MODEL)] * len(accepted)
-        source = {"release": self.release, "role": "champion", "source": "model", "reason": None}
+            return [(fallback(NO_MODEL), prior)] * len(accepted)
+        model = {"release": self.release, "role": "champion", "source": "model", "reason": None}
+        classes, no_answer = self.artefact.manifest["classes"], (fallback(NO_ANSWER), prior)
         scores = self.artefact.scorer.score_batch(model_batch(self.contract, accepted), refusals=[])
-        classes, no_answer = self.artefact.manifest["classes"], self.fallback(NO_ANSWER)
         return [
-            {**source, **answer_from_score(self.contract, score, classes=classes, threshold=self.threshold)}
-            if score is not None else no_answer
+            no_answer if score is None
+            else (model, answer_from_score(self.contract, score, classes=classes, threshold=self.threshold))
             for score in plain_scores(self.contract, scores)
         ]  # fmt: skip
-
-    def fallback(self, reason: str) -> dict:
-        source = {"release": None, "role": None, "source": "fallback", "reason": reason}
-        return {**source, **fallback_answer(self.contract, threshold=self.threshold)}
 
     def write_chunk(self, shard: str, first_row: int, records: list[dict]) -> None:
         """Named by its first row, so that a shard done again writes the same files."""
@@ -89,6 +86,10 @@ class Job:
             ("row_number", pa.int64()), ("id", pa.string()), ("entity_id", pa.string()), ("event_time", pa.string()), *texts,
             ("prediction", kinds.get(self.contract.task, pa.int64() if whole else pa.string())), ("probability", pa.float64()), *more,
         ])  # fmt: skip
+
+
+def fallback(reason: str) -> dict:
+    return {"release": None, "role": None, "source": "fallback", "reason": reason}
 
 
 def json_lines(records: list[dict]) -> str:
