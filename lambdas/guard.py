@@ -48,7 +48,7 @@ def guard(*, now: datetime, estimate, done: dict, routing, announce, write_routi
         return {"spent_usd": 0.0, "forecast_usd": 0.0, "actions": []}
     found, budget = estimate(), CONFIG.budget
     percent = 100 * found["spent_usd"] / budget.monthly_usd if budget.monthly_usd else 0.0
-    print(told({"SpentUsd": found["spent_usd"], "ForecastUsd": found["forecast_usd"], "SpentPercent": percent}))
+    print(told({"SpentUsd": found["spent_usd"], "SpentPercent": percent}, forecast_usd=found["forecast_usd"]))
     actions = spending.due(budget, found["spent_usd"], done, now=iso(now))
     for action in actions:
         reason = f"{percent:.0f} % of the budget of ${budget.monthly_usd:,.2f} is spent: {spending.ACTIONS[action]}"
@@ -186,5 +186,5 @@ def write_routing(routing: dict) -> bool:
     )
 
 
-def told(measured: dict) -> str:
-    return metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured=measured)
+def told(measured: dict, **said) -> str:
+    return metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured=measured, **said)

@@ -102,9 +102,9 @@ def test_the_first_hour_of_a_month_tells_no_pace(careful):
 def test_every_hour_the_estimate_is_a_metric(careful, capsys):
     guarded(5.0)
     told = json.loads(capsys.readouterr().out)
-    assert {name: told[name] for name in ("SpentUsd", "ForecastUsd", "SpentPercent")} == {
+    assert {name: told[name] for name in ("SpentUsd", "SpentPercent", "forecast_usd")} == {
         "SpentUsd": 5.0,
-        "ForecastUsd": 10.0,
+        "forecast_usd": 10.0,
         "SpentPercent": 50.0,
     }
 
