@@ -12,8 +12,8 @@ from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
 LAKE = os.environ["LAKE"]
 ROUTING = os.environ["ROUTING_TABLE"]
 JUDGED = ("candidate", "release", "reason", "model_uri", "artefact_sha256", "metrics")
-# The same data and code give the same release again: one that serves, or that a rollback may need, stays as it is.
-NOT_IN_USE = "attribute_not_exists(#item) OR NOT (#state IN (:champion, :previous))"
+# The same data and code give the same release again: one that serves, or soon will, or did last, stays as it is.
+NOT_IN_USE = "attribute_not_exists(#item) OR NOT (#state IN (:deploying, :champion, :previous))"
 
 
 class EvaluationMissing(Exception):
@@ -42,11 +42,12 @@ def judge(run: str, *, read, write, remember) -> dict:
     judged = {name: verdict[name] for name in JUDGED}
     as_of = evaluation["window"]["as_of"]
     write(lake.run_key(run, "verdict.json"), {"run": run, **verdict})
-    remember({**judged, "state": STATES[approval_status(verdict)], "run": run, "as_of": as_of})
+    status = approval_status(verdict["verdict"], CONFIG.release.approve)
+    remember({**judged, "state": STATES[status], "run": run, "as_of": as_of})
     return {
         "verdict": verdict["verdict"],
         **judged,
-        "approval_status": approval_status(verdict),
+        "approval_status": status,
         "metadata": metadata(run, as_of, verdict),
     }
 
@@ -58,11 +59,11 @@ def verdict_on(evaluation: dict) -> dict:
         raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
 
 
-def approval_status(verdict: dict) -> str:
-    """As the Model Registry says it."""
-    if verdict["verdict"] == "rejected":
+def approval_status(verdict: str, approve: str) -> str:
+    """As the Model Registry says it. A rejected release is nobody's to approve."""
+    if verdict == "rejected":
         return "Rejected"
-    return "Approved" if CONFIG.release.approve == "auto" else "PendingManualApproval"
+    return "Approved" if approve == "auto" else "PendingManualApproval"
 
 
 STATES = {"Rejected": "rejected", "Approved": "approved", "PendingManualApproval": "waiting"}
@@ -88,7 +89,7 @@ def remember_release(release: dict) -> None:
         item,
         condition=NOT_IN_USE,
         names={"#item": "item", "#state": "state"},
-        given={":champion": "champion", ":previous": "previous"},
+        given={f":{state}": state for state in ("deploying", "champion", "previous")},
     )
 
 

@@ -51,6 +51,9 @@ def release_of(name: str) -> str:
 
 
 def being_deployed(thing: Hosted, release: dict, now: datetime) -> bool:
-    """Young, and its release was not promoted since it was made."""
+    """Its release is marked so; or it is young, and its release was not promoted since it was made."""
+    marked = parse_timestamp(release.get("deploying_since", "")) if release.get("state") == "deploying" else None
+    if marked and now - marked < DEPLOYING:
+        return True
     promoted = parse_timestamp(release.get("promoted_at", ""))
     return now - thing.created < DEPLOYING and (promoted is None or promoted < thing.created)

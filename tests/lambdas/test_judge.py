@@ -1,8 +1,5 @@
-import dataclasses
-
 import pytest
 
-from lambdas import judge as function
 from lambdas.judge import EvaluationMissing, EvaluationUnreadable, approval_status, handler
 from tests.lambdas import stage
 
@@ -89,9 +86,17 @@ def test_a_run_that_breaks_a_benchmark_is_rejected_and_says_why(aws):
     assert remembered(aws)["state"] == "rejected"
 
 
-def test_where_a_person_approves_the_release_waits():
-    assert approval_status({"verdict": "rejected"}) == "Rejected"
-    assert approval_status({"verdict": "approved"}) == "Approved"
+@pytest.mark.parametrize(
+    ("verdict", "approve", "status"),
+    [
+        ("approved", "auto", "Approved"),
+        ("approved", "manual", "PendingManualApproval"),
+        ("rejected", "auto", "Rejected"),
+        ("rejected", "manual", "Rejected"),
+    ],
+)
+def test_where_a_person_approves_a_good_release_waits(verdict, approve, status):
+    assert approval_status(verdict, approve) == status
 
 
 def test_judged_again_it_is_judged_alike(aws):
@@ -100,7 +105,7 @@ def test_judged_again_it_is_judged_alike(aws):
     assert handler({"run": RUN}, None) == first
 
 
-@pytest.mark.parametrize("state", ["champion", "previous"])
+@pytest.mark.parametrize("state", ["deploying", "champion", "previous"])
 def test_a_release_that_serves_stays_as_it_is_when_training_makes_it_once_more(aws, state):
     evaluated(aws, champion={"release": RELEASE, "metrics": {"roc_auc": 0.7}, "artefact_sha256": "abcdef0123456789"})
     aws.put(stage.ROUTING, item=f"release#{RELEASE}", release=RELEASE, state=state, run="the first")
@@ -110,7 +115,7 @@ def test_a_release_that_serves_stays_as_it_is_when_training_makes_it_once_more(a
     assert aws.item(stage.ROUTING, item=f"release#{RELEASE}")["state"] == state
 
 
-@pytest.mark.parametrize("state", ["rejected", "approved", "waiting", "retired"])
+@pytest.mark.parametrize("state", ["rejected", "approved", "waiting", "failed", "retired"])
 def test_a_release_that_does_not_serve_takes_the_new_verdict(aws, state):
     evaluated(aws)
     aws.put(stage.ROUTING, item=f"release#{RELEASE}", release=RELEASE, state=state)

@@ -45,6 +45,12 @@ def test_what_is_being_deployed_stays():
     assert retired(young, release={"promoted_at": "2013-03-01T00:00:00Z"}) == ([], [])
 
 
+def test_what_is_marked_as_being_deployed_stays_even_if_it_was_up_before():
+    old = things("r-1")
+    assert retired(old, release={"state": "deploying", "deploying_since": "2013-04-01T11:00:00Z"}) == ([], [])
+    assert retired(old, release={"state": "deploying", "deploying_since": "2013-04-01T09:00:00Z"}) == (old, ["r-1"])
+
+
 def test_what_was_deployed_and_promoted_and_rolled_back_goes_at_once():
     young = things("r-3", created=NOW - timedelta(minutes=30))
     assert retired(young, release={"promoted_at": "2013-04-01T11:45:00Z"}) == (young, ["r-3"])
