@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -91,9 +92,11 @@ def projected(templates: Path, month: Month, prices: Prices, today: str) -> dict
 
 
 def before(compare: str, folder: Path, month: Month, prices: Prices, today: str) -> dict:
+    """The projection to compare with: the settings of then, under the usage and the prices of now."""
     file = Path(compare)
     if not file.is_file():
-        return projected(synthesise_at(compare, folder, month.config.stage), month, prices, today)
+        templates, config = synthesise_at(compare, folder, month.config.stage)
+        return projected(templates, month_of(replace(config, usage=month.config.usage)), prices, today)
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         if {"lines", "monthly_usd", "unpriced"} <= found.keys():

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from domain.config import Config, read_config
 from fairway.errors import Failed, Refused
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,8 +28,8 @@ def synthesise(folder: Path, stage: str, *, root: Path = ROOT) -> Path:
     return out
 
 
-def synthesise_at(reference: str, folder: Path, stage: str) -> Path:
-    """The templates as app and project were at a git reference, checked out beside the working tree for the moment."""
+def synthesise_at(reference: str, folder: Path, stage: str) -> tuple[Path, Config]:
+    """Templates and settings as they were at a git reference, checked out beside the working tree for the moment."""
     inside = folder.absolute().relative_to(ROOT) if folder.absolute().is_relative_to(ROOT) else None
     if inside is None:
         raise Refused("compare", f"{folder} is not in the app's repository {ROOT}; compare with a file that `--json` wrote")
@@ -36,7 +37,7 @@ def synthesise_at(reference: str, folder: Path, stage: str) -> Path:
         checkout = Path(parent) / "app"
         git("worktree", "add", "--detach", str(checkout), reference)
         try:
-            return synthesise(checkout / inside, stage, root=checkout)
+            return synthesise(checkout / inside, stage, root=checkout), read_config(checkout / inside, stage)
         finally:
             git("worktree", "remove", "--force", str(checkout))
 
