@@ -20,7 +20,8 @@ ROLES = ("feature", "key", "event_time", "target", "ignored")
 LARGEST_INTEGER = 2**53  # the largest that float64 and every JSON reader keep exact
 LONGEST_TEXT = 1024
 LONGEST_KEY_BYTES = 1024
-TIMESTAMP = re.compile(r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?")
+# No 24:00, which some versions of Python take for midnight and others refuse.
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?")
 
 
 class ContractError(Exception):

@@ -110,7 +110,7 @@ def find_prediction(outcome: dict) -> dict | None:
     if "prediction_id" in outcome:
         found = tables.get(PREDICTIONS, {"id": {"S": outcome["prediction_id"]}})
         return found if found and "entity_id" in found else None
-    values, at = {":entity": {"S": outcome["entity_id"]}}, {}
+    values, at = {":entity": {"S": outcome["entity_id"]}}, {"Limit": 1}
     if "event_time" in outcome:
         values[":at"], at = {"S": outcome["event_time"]}, {"FilterExpression": "event_time = :at"}
     newest_first = tables.query_all(

@@ -92,7 +92,7 @@ def test_a_value_of_the_columns_type_is_kept_in_that_type(kind, value, kept):
         *[("integer", value) for value in (5.5, "5", True, LARGEST_INTEGER + 1, 1e300, math.inf, -math.inf, [], 10**400)],
         *[("float", value) for value in ("5", True, math.inf, -math.inf, 10**400, [], {})],
         *[("boolean", value) for value in (1, 0, "true", [], 1.0)],
-        *[("timestamp", value) for value in (5, "2013-02-30", "2013-04-01T25:00", "٢٠١٣-04-01", "now", True, "2013-04-01Z", "10000-01-01")],
+        *[("timestamp", value) for value in (5, "2013-02-30", "2013-04-01T24:00", "2013-04-01T25:00", "٢٠١٣-04-01", "now", True, "2013-04-01Z", "10000-01-01")],
         ("timestamp", "0001-01-01T00:00:00+14:00"),
         ("timestamp", "9999-12-31T23:59:59-14:00"),
     ],
