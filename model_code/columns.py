@@ -1,5 +1,7 @@
 """One column of a block against its contract: Arrow proves what is plainly right, the domain judges every other distinct value."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -147,7 +149,7 @@ def read_boolean(array: pa.Array):
     return (array, everything(array)) if pa.types.is_boolean(array.type) else nothing(array, pa.bool_())
 
 
-FIRST, LAST = (pa.scalar(pc.cast(pa.scalar(text), pa.timestamp("us")).value, TIMESTAMP) for text in ("0001-01-01", "9999-12-31"))
+FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)  # what the domain's own datetime surely holds
 
 
 def read_timestamp(array: pa.Array):
@@ -155,7 +157,8 @@ def read_timestamp(array: pa.Array):
         return text_to_timestamp(array)
     if not pa.types.is_timestamp(array.type):
         return nothing(array, TIMESTAMP)
-    fits = pc.fill_null(pc.and_(pc.greater_equal(array, FIRST), pc.less_equal(array, LAST)), True)
+    first, last = pa.scalar(FIRST, TIMESTAMP), pa.scalar(LAST, TIMESTAMP)
+    fits = pc.fill_null(pc.and_(pc.greater_equal(array, first), pc.less_equal(array, last)), True)
     return only(array, fits), fits
 
 

@@ -168,28 +168,33 @@ def open_lines(file: Path):
 
 
 def line_blocks(stream):
-    number = 0
+    first = 1
     with stream:
         while lines := stream.readlines(BLOCK_BYTES):
-            rows = []
-            for line in lines:
-                number += 1
-                if number == 1:
-                    line = line.removeprefix(b"\xef\xbb\xbf")
-                if not line.isspace():
-                    rows.append(decoded(line, number))
-            yield rows
+            if first == 1:
+                lines[0] = first_line(lines[0])
+            try:
+                yield [json.loads(line.decode()) for line in lines if not line.isspace()]
+            except (ValueError, RecursionError):
+                refuse_first_bad_line(lines, first)
+            first += len(lines)
 
 
-def decoded(line: bytes, number: int):
-    if number == 1 and line.lstrip().startswith(b"["):
+def first_line(line: bytes) -> bytes:
+    line = line.removeprefix(b"\xef\xbb\xbf")
+    if line.lstrip().startswith(b"["):
         raise Malformed("is one JSON array; write one object per line (JSON Lines)")
-    try:
-        return json.loads(line.decode())
-    except UnicodeDecodeError:
-        raise Malformed(f"is not UTF-8 text (line {number}); convert it, e.g. iconv -f LATIN1 -t UTF-8") from None
-    except (ValueError, RecursionError) as error:
-        raise Malformed(f"line {number} is not JSON, broken or cut off: {error}") from None
+    return line
+
+
+def refuse_first_bad_line(lines: list[bytes], first: int) -> None:
+    for number, line in enumerate(lines, first):
+        try:
+            line.isspace() or json.loads(line.decode())
+        except UnicodeDecodeError:
+            raise Malformed(f"is not UTF-8 text (line {number}); convert it, e.g. iconv -f LATIN1 -t UTF-8") from None
+        except (ValueError, RecursionError) as error:
+            raise Malformed(f"line {number} is not JSON, broken or cut off: {error}") from None
 
 
 # ---- Parquet

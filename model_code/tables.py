@@ -80,11 +80,10 @@ def refuse_other_columns(file: Path, some: set, every: set, contract: Contract, 
 
 def refuse_other_keys(file: Path, rows: list, contract: Contract, with_target: bool) -> None:
     """JSON Lines have no header: a column counts as missing when no early row has it and it may not be empty."""
-    keys = [row.keys() for row in rows if isinstance(row, dict)]
+    keys = {frozenset(row) for row in rows if isinstance(row, dict)}
     if keys:
         nullable = {column.name for column in contract.columns if column.nullable}
-        some = set().union(*keys)
-        refuse_other_columns(file, some | nullable, set.intersection(*map(set, keys)), contract, with_target)
+        refuse_other_columns(file, frozenset.union(*keys) | nullable, frozenset.intersection(*keys), contract, with_target)
 
 
 def listed(names: set) -> str:
@@ -98,9 +97,10 @@ def check_block(
     contract: Contract, block: pa.RecordBatch | list, *, with_target: bool, is_text: bool = False, first_row: int = 1
 ) -> Checked:
     """The verdict on each row of a RecordBatch or of a list of dicts."""
-    kept, faults = {}, row_faults(contract, block)
+    objects = objects_of(block)
+    kept, faults = {}, row_faults(contract, objects)
     for column in judged(contract, with_target):
-        kept[column.name], found = judge(column, cells(block, column.name), is_text=is_text)
+        kept[column.name], found = judge(column, cells(objects, column.name), is_text=is_text)
         for row, problems in found:
             faults.setdefault(row, []).extend(problems)
     faults |= shape_faults(block)
@@ -115,9 +115,14 @@ def check_block(
     return Checked(accepted, numbers, quarantine(block, bad, faults, first_row), reasons)
 
 
+def objects_of(block: pa.RecordBatch | list) -> pa.RecordBatch | list:
+    """Decoded lines with {} in the place of what is no object; `shape_faults` has those."""
+    return [row if isinstance(row, dict) else {} for row in block] if isinstance(block, list) else block
+
+
 def cells(block: pa.RecordBatch | list, name: str) -> pa.Array | list:
     if isinstance(block, list):
-        return [row.get(name) if isinstance(row, dict) else None for row in block]
+        return [row.get(name) for row in block]
     index = block.schema.get_field_index(name)
     return block.column(index) if index >= 0 else pa.nulls(len(block), pa.string())
 
@@ -131,7 +136,7 @@ def row_faults(contract: Contract, block: pa.RecordBatch | list) -> dict[int, li
     return {
         index: [Problem(name, row[name], "unknown_column", allowed) for name in row if name not in known]
         for index, row in enumerate(block)
-        if isinstance(row, dict) and not row.keys() <= known
+        if not row.keys() <= known
     }
 
 
