@@ -15,9 +15,8 @@ from domain.cost.prices import read_prices
 from domain.cost.projection import project
 from domain.cost.template import Resource, resources
 from domain.cost.usage import HOURS_PER_MONTH, SECONDS_PER_HOUR, month_of, with_usage
-from domain.records import ROUTING as ROUTING_ITEM
 from lambdas import clients, metrics, tables
-from lambdas.routes import read_routing
+from lambdas.routes import read_routing, write_routing
 from lambdas.settings import CONFIG
 
 ROUTING = os.environ["ROUTING_TABLE"]
@@ -37,7 +36,7 @@ def handler(event, context):
         done=tables.get(ROUTING, {"item": {"S": spending.GUARD}}) or spending.NOTHING,
         routing=lambda: read_routing(ROUTING),
         announce=announce,
-        write_routing=write_routing,
+        write_routing=lambda routing: write_routing(ROUTING, routing),
         remember=lambda item: tables.put(ROUTING, {**item, "item": spending.GUARD}),
     )
 
@@ -174,16 +173,6 @@ def sns():
 
 def announce(message: str) -> None:
     sns().publish(TopicArn=ALARMS, Subject=f"{CONFIG.prefix}: budget", Message=message)
-
-
-def write_routing(routing: dict) -> bool:
-    return tables.put_if(
-        ROUTING,
-        {**routing, "item": ROUTING_ITEM},
-        condition="attribute_not_exists(#item) OR #version = :read",
-        names={"#item": "item", "#version": "version"},
-        given={":read": routing["version"] - 1},
-    )
 
 
 def told(measured: dict, **said) -> str:
