@@ -79,7 +79,7 @@ def request_of(event: dict) -> Request:
         route=event["routeKey"],
         path=event.get("pathParameters") or {},
         query=event.get("queryStringParameters") or {},
-        headers=event.get("headers") or {},
+        headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
         body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode("utf-8", "surrogatepass"),
     )
 

@@ -8,10 +8,9 @@ import gzip
 import itertools
 import json
 import os
-import threading
 import time
 import zlib
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 from lambdas import clients, tables
 from lambdas.settings import CONFIG
@@ -34,24 +33,22 @@ def handler(event, context):
 
 def write_results(lines, *, expires_at: int, put, threads: int) -> int:
     """How many records were written; `put` takes a list of up to 25. Only a few of them are in memory at any time."""
-    room = threading.Semaphore(threads * 2)
     records = (record_of(line, expires_at) for line in lines)
-    written, waiting = 0, []
+    written, under_way = 0, set()
     with ThreadPoolExecutor(threads) as pool:
         for chunk in chunks(records, tables.ITEMS_PER_WRITE):
-            room.acquire()
-            future = pool.submit(put, chunk)
-            future.add_done_callback(lambda _: room.release())
+            under_way.add(pool.submit(put, chunk))
             written += len(chunk)
-            waiting = [future, *filter(still_running, waiting)]
-        for future in waiting:
-            future.result()
+            if len(under_way) == 2 * threads:
+                done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
+                raise_failures(done)
+    raise_failures(under_way)
     return written
 
 
-def still_running(future) -> bool:
-    """Raises what its writing raised, so that a failure ends the file at once."""
-    return not future.done() or future.result() is not None
+def raise_failures(done) -> None:
+    for future in done:
+        future.result()
 
 
 def chunks(records, size: int):
