@@ -13,21 +13,20 @@ import time
 import uvicorn
 
 from model_code import paths
-from model_code.answering import RequestRefused, respond
+from model_code.answering import RequestRefused, prove_golden, respond
 from model_code.artefact import Artefact, open_artefact
 
 LARGEST_BODY = 6 * 1024 * 1024  # what SageMaker lets through
 INLINE_BODY = 64 * 1024  # a larger one is scored off the event loop, so that /ping is answered meanwhile
 MOST_AT_ONCE = 64
-DRAIN_SECONDS = 50
+DRAIN_SECONDS = 25  # SageMaker kills 30 s after SIGTERM
 
 
 def main() -> None:
-    from model_code.answering import prove_golden
-
     started = time.perf_counter()
     artefact = open_artefact(paths.model())
     golden = prove_golden(artefact)
+    give_up_root()
     log(event="ready", golden_rows=golden, engine=artefact.scorer.engine, artefact_sha256=artefact.sha256, ms=elapsed(started))
     uvicorn.run(
         Application(artefact, most_at_once=int(os.environ.get("MAX_CONCURRENT_REQUESTS", MOST_AT_ONCE))),
@@ -40,6 +39,15 @@ def main() -> None:
         log_level="warning",
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+
+
+def give_up_root() -> None:
+    """SageMaker starts every container as root; scoring needs none of it. SERVE_AS_UID is set in the image."""
+    uid = int(os.environ.get("SERVE_AS_UID", "0"))
+    if uid and os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(uid)
+        os.setuid(uid)
 
 
 class Application:

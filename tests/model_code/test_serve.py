@@ -174,6 +174,14 @@ def test_sigterm_lets_a_request_finish_and_the_log_holds_no_row(returns):
     assert SECRET not in process.log and "181.5" not in process.log
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give root up")
+def test_root_is_given_up_before_the_first_request(returns):
+    with serving(returns.models["prior"].parent, SERVE_AS_UID="10001") as process:
+        owner = Path(f"/proc/{process.pid}/status").read_text()
+        assert "Uid:\t10001\t10001\t10001\t10001" in owner and "Gid:\t10001\t10001\t10001\t10001" in owner
+        assert ask(process.port, body=instances(ROW))[0] == 200
+
+
 def test_an_artefact_that_was_changed_is_never_served(returns, copy_of, run_verb, capsys):
     folder = copy_of(returns.models["prior"])
     (folder.rename(folder.parent / "model") / "golden.json").write_text("{}")
