@@ -101,7 +101,7 @@ def leave_out_the_useless(table: Survey, facts: Facts, plan: Draft) -> None:
 def useless(table: Survey, facts: Facts, kind: str) -> str:
     if facts.rows == 0:
         return "is always empty"
-    if facts.mirror and facts.mirror.reveals and facts.rows >= FEW:
+    if gives_the_target_away(facts):
         return "says exactly what the target says, which nobody knows beforehand"
     if facts.levels is not None and len(facts.levels) == 1 and not table.nulls(facts):
         return f"is always {facts.example!r}"
@@ -111,10 +111,14 @@ def useless(table: Survey, facts: Facts, kind: str) -> str:
     return "differs in every row" if names_rows and facts.all_differ and facts.rows >= FEW else ""
 
 
+def gives_the_target_away(facts: Facts) -> bool:
+    return facts.mirror is not None and facts.mirror.reveals and facts.rows >= FEW
+
+
 def take_one_back(table: Survey, plan: Draft) -> None:
     """A contract needs a feature; better a useless one than none, but not one that gives the target away."""
     for name, facts in table.columns.items():
-        if plan.columns[name].get("role") == "ignored" and facts.rows and not facts.mirror:
+        if plan.columns[name].get("role") == "ignored" and facts.rows and not gives_the_target_away(facts):
             del plan.columns[name]["role"]
             plan.notes.append(f"{name!r} is learnt from after all: there is no other column")
             return

@@ -97,25 +97,22 @@ targets = st.sampled_from(
 
 @st.composite
 def tables(draw):
-    names = draw(st.lists(st.one_of(st.sampled_from(ODD_NAMES), texts), min_size=2, max_size=6, unique=True))
-    kinds = [draw(st.sampled_from(sorted(cells))) for _ in names[1:]]
+    names = draw(st.lists(st.one_of(st.sampled_from(ODD_NAMES), texts), min_size=3, max_size=6, unique=True))
+    kinds = [draw(st.sampled_from(sorted(cells))) for _ in names[2:]]
     known = draw(targets)
     count = draw(st.integers(len(known), 40))
     rows = []
     for number in range(count):
         target = known[number] if number < len(known) else draw(st.sampled_from([*known, ""]))
-        rows.append(
-            [target, *[draw(st.one_of(cells[kind], st.just("")) if number % 7 == 3 else cells[kind]) for kind in kinds]]
-        )
+        drawn = [draw(st.one_of(cells[kind], st.just("")) if number % 7 == 3 else cells[kind]) for kind in kinds]
+        rows.append([target, number % 5, *drawn])  # the number is something to learn from, whatever else is drawn
     return names, rows
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(tables())
 def test_any_table_of_text_is_taken_whole_by_the_contract_drafted_from_it(table):
     names, rows = table
-    if all(row[1:] == rows[0][1:] for row in rows) or not any(cell for row in rows for cell in row[1:]):
-        return  # nothing to learn from, which init says
     with tempfile.TemporaryDirectory() as folder:
         drafted(write_csv(Path(folder) / "table.csv", names, rows), names[0], Path(folder) / "out")
 
@@ -123,7 +120,7 @@ def test_any_table_of_text_is_taken_whole_by_the_contract_drafted_from_it(table)
 values = st.one_of(st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), texts)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), st.sampled_from([st.booleans(), st.integers(-5, 2**60), st.floats(), texts]), st.integers(8, 30))
 def test_any_table_of_typed_values_is_taken_whole(data, kind, count):
     column = data.draw(st.lists(st.one_of(kind, st.none()), min_size=count, max_size=count))
