@@ -171,13 +171,13 @@ class ArrowReader {
     block.refusals.clear();
     for (size_t c = 0; c < columns_.size(); c++)
       if (!columns_[c])
-        for (size_t i = 0; i < BLOCK; i++) {
+        for (size_t i = 0; i < block.capacity; i++) {
           block.number(c)[i] = NAN;
           block.code(c)[i] = names_.plan.columns[c].missing();
         }
-    for (int64_t from = 0; from < rows_; from += int64_t(BLOCK)) {
+    for (int64_t from = 0; from < rows_; from += int64_t(block.capacity)) {
       block.first = size_t(from);
-      block.rows = size_t(std::min<int64_t>(int64_t(BLOCK), rows_ - from));
+      block.rows = size_t(std::min<int64_t>(int64_t(block.capacity), rows_ - from));
       for (const auto& column : columns_)
         if (column) column->fill(block, from + offset_, block.rows);
       score();

@@ -67,8 +67,8 @@ class MaskTrees {
     auto& masks = masks_[split.slot / GROUP * rows_ + row];
     masks.part[split.slot % GROUP / 8][split.slot % 8] &= ~split.clear;
   }
-  void find_rows(const Features& features, size_t rows, uint32_t* found) const;
-  void sum_group(size_t group, const uint32_t* found, size_t rows, double* sums) const;
+  void find_rows(const Features& features, size_t from, size_t rows, uint32_t* found) const;
+  void score_block(const Features& features, size_t from, size_t rows, double* out) const;
 };
 
 // Slots: the trees of output 0, padded to whole groups, then those of output 1, ...; each group adds to one output, in order.
@@ -198,17 +198,17 @@ FAIRWAY_CLONES static void find_bins(const double* x, size_t rows, const double*
     for (size_t i = 0; i < rows; i++) place[i] += bins[place[i] + half - 1] < x[i] ? uint32_t(half) : 0;
 }
 
-inline void MaskTrees::find_rows(const Features& features, size_t rows, uint32_t* found) const {
+inline void MaskTrees::find_rows(const Features& features, size_t from, size_t rows, uint32_t* found) const {
   std::array<uint32_t, BLOCK> place;
   const size_t count = sources_.size();
   for (size_t s = 0; s < count; s++) {
     const Source& source = sources_[s];
     if (source.coded) {
-      const int32_t* codes = features.codes_of(source.index);
+      const int32_t* codes = features.codes_of(source.index) + from;
       for (size_t i = 0; i < rows; i++) found[i * count + s] = uint32_t(source.first_row) + uint32_t(codes[i]);
       continue;
     }
-    const double* x = features.of(source.index);
+    const double* x = features.of(source.index) + from;
     find_bins(x, rows, &bins_[source.first_bin], source.bins, place.data());
     for (size_t i = 0; i < rows; i++)
       found[i * count + s] = uint32_t(source.first_row + (std::isnan(x[i]) ? source.thresholds + 1 : place[i]));
@@ -249,11 +249,11 @@ FAIRWAY_CLONES static void sum_group_of(const Masks* masks, const uint32_t* foun
   for (; i < rows; i++) sum_rows<1>(masks, found + i * count, count, leaves, trees, sums + i);
 }
 
-inline void MaskTrees::score(const Features& features, size_t rows, double* out) const {
+inline void MaskTrees::score_block(const Features& features, size_t from, size_t rows, double* out) const {
   static thread_local std::vector<uint32_t> found;
   std::array<double, BLOCK> sums;
   found.resize(rows * sources_.size());
-  find_rows(features, rows, found.data());
+  find_rows(features, from, rows, found.data());
   const size_t outputs = baseline_.size(), groups = group_output_.size() / outputs;
   for (size_t k = 0; k < outputs; k++) {
     std::fill_n(sums.begin(), rows, baseline_[k]);
@@ -261,6 +261,11 @@ inline void MaskTrees::score(const Features& features, size_t rows, double* out)
       sum_group_of(&masks_[g * rows_], found.data(), sources_.size(), &leaves_[g * GROUP * 32], group_trees_[g], rows, sums.data());
     for (size_t i = 0; i < rows; i++) out[i * outputs + k] = sums[i];
   }
+}
+
+inline void MaskTrees::score(const Features& features, size_t rows, double* out) const {
+  for (size_t from = 0; from < rows; from += BLOCK)
+    score_block(features, from, std::min(BLOCK, rows - from), out + from * baseline_.size());
 }
 
 }  // namespace fairway

@@ -21,7 +21,7 @@ struct Desk {
   Block block;
   Scorer::Work work;
   std::vector<double> scores;
-  explicit Desk(const Scorer& scorer) : block(scorer.plan()), work(scorer) {}
+  explicit Desk(const Scorer& scorer) : block(scorer.plan(), scorer.block_rows()), work(scorer) {}
 };
 
 struct Engine {
@@ -229,9 +229,9 @@ PyObject* score_columns(Kernel* self, PyObject* arguments) {
   }
   return scored(self, rows > 16, [&](Desk& desk, const std::function<void()>& score) {
     desk.block.refusals.clear();
-    for (size_t from = 0; from < size_t(rows); from += BLOCK) {
+    for (size_t from = 0; from < size_t(rows); from += desk.block.capacity) {
       desk.block.first = from;
-      desk.block.rows = std::min(BLOCK, size_t(rows) - from);
+      desk.block.rows = std::min(desk.block.capacity, size_t(rows) - from);
       for (size_t c = 0; c < columns.size(); c++) {
         if (plan.columns[c].kind == Kind::number) {
           std::memcpy(desk.block.number(c), static_cast<const double*>(columns[c].data()) + from, desk.block.rows * sizeof(double));

@@ -235,7 +235,7 @@ inline FeatureSet read_features(PlanReader& in, const std::vector<Column>& colum
     coding.made.assign(own.begin(), own.end());
   }
   // a width is memory per row; more features than the plan's own bytes describe are never compiled
-  need(set.width <= (1u << 20), "more features than a plan may have");
+  need(set.width <= (1u << 16), "more features than a plan may have");
   return set;
 }
 

@@ -54,7 +54,7 @@ class Rows {
   void end() {
     // nothing of a refused row is scored by accident
     if (refused_) block_.clear_row(names_.plan, row_);
-    if (block_.rows == BLOCK) finish();
+    if (block_.rows == block_.capacity) finish();
   }
   void finish() {
     if (block_.rows) score_();

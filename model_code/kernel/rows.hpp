@@ -7,7 +7,7 @@
 
 namespace fairway {
 
-constexpr size_t BLOCK = 256;  // rows scored together: their features stay in the second-level cache
+constexpr size_t BLOCK = 256;  // rows taken together through one step: what they need stays in the nearest caches
 
 constexpr int BEFORE_COLUMNS = -1;  // readers refuse a row before the model does
 
@@ -21,14 +21,16 @@ struct Refusal {
 struct Block {
   size_t rows = 0;
   size_t first = 0;                // the number of its first row in the body
-  std::vector<double> numbers;     // [column][BLOCK], only number columns are used
-  std::vector<int32_t> codes;      // [column][BLOCK], the others
+  size_t capacity;
+  std::vector<double> numbers;     // [column][capacity], only number columns are used
+  std::vector<int32_t> codes;      // [column][capacity], the others
   std::vector<Refusal> refusals;   // of the whole body
 
-  explicit Block(const Plan& plan) : numbers(plan.columns.size() * BLOCK), codes(plan.columns.size() * BLOCK) {}
+  Block(const Plan& plan, size_t most)
+      : capacity(most), numbers(plan.columns.size() * most), codes(plan.columns.size() * most) {}
 
-  double* number(size_t column) { return &numbers[column * BLOCK]; }
-  int32_t* code(size_t column) { return &codes[column * BLOCK]; }
+  double* number(size_t column) { return &numbers[column * capacity]; }
+  int32_t* code(size_t column) { return &codes[column * capacity]; }
 
   void clear_row(const Plan& plan, size_t row) {
     for (size_t c = 0; c < plan.columns.size(); c++) {
@@ -45,15 +47,16 @@ struct Block {
 
 // The features of one block for one feature set: numbers by feature, and for each coding the rows' codes.
 struct Features {
-  std::vector<double> x;       // [feature][BLOCK]
-  std::vector<int32_t> codes;  // [coding][BLOCK]
+  size_t capacity;
+  std::vector<double> x;       // [feature][capacity]
+  std::vector<int32_t> codes;  // [coding][capacity]
 
-  explicit Features(const FeatureSet& set) : x(set.width * BLOCK, 0.0), codes(set.codings.size() * BLOCK) {}
+  Features(const FeatureSet& set, size_t most) : capacity(most), x(set.width * most, 0.0), codes(set.codings.size() * most) {}
 
-  double* of(size_t feature) { return &x[feature * BLOCK]; }
-  const double* of(size_t feature) const { return &x[feature * BLOCK]; }
-  int32_t* codes_of(size_t coding) { return &codes[coding * BLOCK]; }
-  const int32_t* codes_of(size_t coding) const { return &codes[coding * BLOCK]; }
+  double* of(size_t feature) { return &x[feature * capacity]; }
+  const double* of(size_t feature) const { return &x[feature * capacity]; }
+  int32_t* codes_of(size_t coding) { return &codes[coding * capacity]; }
+  const int32_t* codes_of(size_t coding) const { return &codes[coding * capacity]; }
 };
 
 inline bool is_marker(double x, double marker) { return std::isnan(marker) ? std::isnan(x) : x == marker; }

@@ -130,6 +130,7 @@ class Scorer {
         engine.narrow = std::make_unique<WalkedTrees<float>>(member.model.trees);
       else if (!engine.masks)
         engine.wide = std::make_unique<WalkedTrees<double>>(member.model.trees);
+      if (!engine.masks) block_rows_ = std::clamp<size_t>((size_t(1) << 18) / (set.width + 1), BLOCK, 4096);
     }
     widest_ = plan_.width();
     for (const auto& member : plan_.members) widest_ = std::max({widest_, member.model.outputs, size_t(2)});
@@ -138,13 +139,16 @@ class Scorer {
 
   const Plan& plan() const { return plan_; }
 
+  // Rows per block. A walked tree is read from memory once a block: more rows share that.
+  size_t block_rows() const { return block_rows_; }
+
   // What one thread needs to score a block; made once and used again.
   struct Work {
     std::vector<Features> features;
     std::vector<double> raw, row, next;
     explicit Work(const Scorer& scorer)
-        : raw(scorer.widest_ * BLOCK), row(scorer.widest_), next(scorer.widest_) {
-      for (const auto& set : scorer.plan_.feature_sets) features.emplace_back(set);
+        : raw(scorer.widest_ * scorer.block_rows()), row(scorer.widest_), next(scorer.widest_) {
+      for (const auto& set : scorer.plan_.feature_sets) features.emplace_back(set, scorer.block_rows());
     }
   };
 
@@ -175,7 +179,7 @@ class Scorer {
  private:
   Plan plan_;
   std::vector<TreeEngine> engines_;
-  size_t widest_ = 2;
+  size_t widest_ = 2, block_rows_ = BLOCK;
 
   bool needs_values(size_t set) const {
     for (size_t m = 0; m < plan_.members.size(); m++)
@@ -203,14 +207,16 @@ class Scorer {
   // Added in the order of the features, so that a row's answer does not depend on the rows beside it (BLAS's does).
   static void score_linear(const Model& model, const Features& features, size_t width, size_t rows, double* raw) {
     std::array<double, BLOCK> sums;
-    for (size_t k = 0; k < model.outputs; k++) {
-      std::fill_n(sums.begin(), rows, 0.0);
-      for (size_t j = 0; j < width; j++) {
-        const double *x = features.of(j), coef = model.values[k * width + j];
-        for (size_t i = 0; i < rows; i++) sums[i] += x[i] * coef;
+    for (size_t from = 0; from < rows; from += BLOCK)
+      for (size_t k = 0; k < model.outputs; k++) {
+        const size_t count = std::min(BLOCK, rows - from);
+        std::fill_n(sums.begin(), count, 0.0);
+        for (size_t j = 0; j < width; j++) {
+          const double *x = features.of(j) + from, coef = model.values[k * width + j];
+          for (size_t i = 0; i < count; i++) sums[i] += x[i] * coef;
+        }
+        for (size_t i = 0; i < count; i++) raw[(from + i) * model.outputs + k] = sums[i] + model.intercept[k];
       }
-      for (size_t i = 0; i < rows; i++) raw[i * model.outputs + k] = sums[i] + model.intercept[k];
-    }
   }
 
   const double* linked(const Member& member, const double* raw, Work& work) const {

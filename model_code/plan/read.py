@@ -125,7 +125,7 @@ def _features(reader, columns):
     made = np.concatenate(made)
     _need(len(made) == len(np.unique(made)) and (made < width).all(), "a feature is made twice or is beyond the width")
     # a width is memory per row; more features than this are never compiled
-    _need(width <= 1 << 20, f"{width} features are more than a plan may have")
+    _need(width <= 1 << 16, f"{width} features are more than a plan may have")
     return FeatureSet(width, numbers, codings)
 
 
