@@ -26,19 +26,30 @@ def main() -> None:
     started = time.perf_counter()
     artefact = open_artefact(paths.model())
     golden = prove_golden(artefact)
+    settings = server_settings(artefact)
+    socket = settings.bind_socket()
     give_up_root()
     log(event="ready", golden_rows=golden, engine=artefact.scorer.engine, artefact_sha256=artefact.sha256, ms=elapsed(started))
-    uvicorn.run(
+    uvicorn.Server(settings).run(sockets=[socket])
+
+
+def server_settings(artefact: Artefact) -> uvicorn.Config:
+    """Loaded already: later there may be no right to read what it imports."""
+    settings = uvicorn.Config(
         Application(artefact, most_at_once=int(os.environ.get("MAX_CONCURRENT_REQUESTS", MOST_AT_ONCE))),
         host=os.environ.get("BIND_HOST", "0.0.0.0"),
         port=int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080")),
         loop="uvloop",
         http="httptools",
+        ws="none",
         lifespan="off",
         access_log=False,
         log_level="warning",
         timeout_graceful_shutdown=DRAIN_SECONDS,
     )
+    settings.load()
+    settings.get_loop_factory()
+    return settings
 
 
 def give_up_root() -> None:
