@@ -6,7 +6,7 @@ import os
 import re
 from datetime import UTC, datetime
 
-from domain import config, contract, lake
+from domain import config, contract, lake, spending
 from domain.contract import iso
 from domain.records import run_key
 from domain.windows import overlapping, training_window
@@ -29,7 +29,12 @@ class RunRefused(Exception):
     """A run cannot have this name."""
 
 
+class BudgetSpent(Exception):
+    """The guard stopped new training runs; the message says how to let them go on."""
+
+
 def handler(event, context):
+    refuse_when_spent(tables.get(ROUTING, {"item": {"S": spending.GUARD}}), now=iso(datetime.now(UTC)))
     return select_window(
         event,
         parts=read_parts(),
@@ -37,6 +42,13 @@ def handler(event, context):
         write=lambda key, document: objects.write_json(LAKE, key, document),
         record=record_run,
     )
+
+
+def refuse_when_spent(done: dict | None, *, now: str) -> None:
+    """Money is spent by the clock on the wall, whatever moment the run is about."""
+    refused = spending.refusal(done, now=now)
+    if refused:
+        raise BudgetSpent(refused)
 
 
 def select_window(event: dict, *, parts: list[dict], champion: dict | None, write, record) -> dict:

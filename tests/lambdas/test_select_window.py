@@ -1,10 +1,12 @@
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from domain import config, contract
+from domain.contract import iso
 from domain.windows import WindowError
-from lambdas.select_window import NoRows, RunRefused, handler, job_name
+from lambdas.select_window import BudgetSpent, NoRows, RunRefused, handler, job_name
 from tests.lambdas import stage
 
 RUN = "train-20130401-20261122T074500Z"
@@ -149,6 +151,27 @@ def test_a_run_whose_name_would_not_fit_into_a_key_is_refused(aws, run):
     load(aws, PARTS)
     with pytest.raises(RunRefused):
         handler({"run": run, "as_of": AS_OF}, None)
+
+
+def guarded(aws, **more) -> None:
+    now = iso(datetime.now(UTC))
+    done = {"month": now[:7], "actions": ["stop_training"], "undone": [], "spent_usd": 46.0, "budget_usd": 60.0, "at": now}
+    aws.put(stage.ROUTING, **{"item": "guard", **done, **more})
+
+
+def test_no_run_begins_once_the_guard_stopped_training(aws):
+    load(aws, PARTS)
+    guarded(aws)
+    with pytest.raises(BudgetSpent, match=r"no training until .*: \$46.00 of the budget of \$60.00 .*`fairway resume` lets it train before"):
+        handler({"run": RUN, "as_of": AS_OF}, None)
+    assert aws.item(stage.RUNS, kind="train", run=RUN) is None
+
+
+@pytest.mark.parametrize("over", [{"undone": ["stop_training"]}, {"month": "2013-03"}, {"actions": ["stop_challengers"]}])
+def test_runs_begin_again_once_resumed_or_in_another_month(aws, over):
+    load(aws, PARTS)
+    guarded(aws, **over)
+    assert handler({"run": RUN, "as_of": AS_OF}, None)["run"] == RUN
 
 
 def test_job_names_fit_start_with_the_stage_and_never_collide():
