@@ -10,7 +10,6 @@ from uuid import uuid4
 
 from domain.answers import answer_from_score, fallback_answer
 from domain.contract import as_key, entity_id, iso, parse_timestamp
-from domain.records import prediction_id
 from domain.routing import choose
 from lambdas import metrics
 from lambdas.answered import Answered
@@ -89,7 +88,7 @@ def predict(rows: list, *, key: str | None, now: datetime, route, ask, answered)
     fingerprint = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
     answers, model_ms = answered.recall(key, fingerprint, now) if key else None, 0.0
     if answers is None:
-        answers, model_ms = answer(clean, key=key, made_at=iso(now), routing=route(), ask=ask)
+        answers, model_ms = answer(clean, made_at=iso(now), routing=route(), ask=ask)
         answers = answered.remember(key, fingerprint, answers, now) if key else answers
     # Also when they were recalled: whoever was killed between remembering and saving left that to us.
     answered.save([record(given, row) for given, row in zip(answers, clean, strict=True)])
@@ -104,7 +103,7 @@ class Asked(NamedTuple):
     classes: list | None = None
 
 
-def answer(rows: list[dict], *, key: str | None, made_at: str, routing: dict | None, ask) -> tuple[list[dict], float]:
+def answer(rows: list[dict], *, made_at: str, routing: dict | None, ask) -> tuple[list[dict], float]:
     """An answer for each row, from its release or from the fallback, and the milliseconds that were spent on models."""
     started = time.perf_counter()
     entities = [entity_id(CONTRACT, row) for row in rows]
@@ -112,7 +111,7 @@ def answer(rows: list[dict], *, key: str | None, made_at: str, routing: dict | N
     model_ms = milliseconds_since(started) if any(one.route for one in asked) else 0.0
     answers = [
         {
-            "id": prediction_id("request", key, str(number)) if key else uuid4().hex,
+            "id": uuid4().hex,
             "entity_id": entities[number],
             **in_answer(asked[number]),
             "made_at": made_at,

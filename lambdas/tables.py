@@ -36,13 +36,11 @@ def put_if(table: str, values: dict, *, condition: str, names: dict | None = Non
 
 
 def update(table: str, key: dict, values: dict, *, once: dict | None = None, only_if_there: bool = False) -> bool:
-    """Set attributes, those of `once` only where the item has none yet. False where `only_if_there` and it is not."""
-    once = once or {}
-    everything = {**values, **once}
-    value = {True: "if_not_exists(#{n}, :{n})", False: ":{n}"}
-    sets = [f"#{n} = " + value[name in once].format(n=n) for n, name in enumerate(everything)]
+    """Set attributes, the other ones of `once` only where there are none yet. False where `only_if_there` and it is not."""
+    everything, more = {**values, **(once or {})}, {}
+    sets = [f"#{n} = :{n}" for n in range(len(values))]
+    sets += [f"#{n} = if_not_exists(#{n}, :{n})" for n in range(len(values), len(everything))]
     names = {f"#{n}": name for n, name in enumerate(everything)}
-    more = {}
     if only_if_there:
         more["ConditionExpression"] = "attribute_exists(#key)"
         names["#key"] = next(iter(key))

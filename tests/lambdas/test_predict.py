@@ -401,6 +401,7 @@ def test_a_key_is_free_again_once_its_request_expired(aws):
     aws.put(stage.PREDICTIONS, **{**request, "expires_at": 1})
     status, answer = call(handler, POST, row("b"), headers={"idempotency-key": "key-1"})
     assert (status, answer["entity_id"]) == (200, "b")
+    assert {item["entity_id"] for item in aws.items(stage.PREDICTIONS) if "entity_id" in item} == {"a", "b"}
 
 
 # ---- what was answered
