@@ -1,4 +1,6 @@
-"""One request's bytes in, its answer's bytes out: what `serve` does per request, what `evaluate` times, what golden rows prove."""
+"""One request's bytes in, its answer's bytes out: what `serve` does per request, what `evaluate` times, what golden
+rows prove.
+"""
 
 import csv
 import io
@@ -62,13 +64,17 @@ def answer(contract: Contract, scorer, instances: list) -> tuple[list, int]:
     checked = [check_features(contract, row) for row in instances]
     good = [values for values, problems in checked if not problems]
     scores = iter(plain_scores(contract, scorer.score_rows(good, refusals=[])) if good else ())
-    answers = [{"error": "; ".join(problems) or NO_ANSWER} if problems or (score := next(scores)) is None else score
-               for _, problems in checked]
+    answers = [
+        {"error": "; ".join(problems) or NO_ANSWER} if problems or (score := next(scores)) is None else score
+        for _, problems in checked
+    ]
     return answers, sum(isinstance(one, dict) for one in answers)
 
 
 def plain_scores(contract: Contract, scores: np.ndarray) -> list:
-    """(rows, k) as the answers are given: P(positive), one probability per class, or the value; None where none is finite."""
+    """(rows, k) as the answers are given: P(positive), one probability per class, or the value; None where none is
+    finite.
+    """
     finite = np.isfinite(scores).all(axis=1).tolist()
     values = scores.tolist() if contract.task == "multiclass" else scores[:, -1].tolist()
     return values if all(finite) else [value if fine else None for value, fine in zip(values, finite, strict=True)]
@@ -165,7 +171,9 @@ def prove_golden(artefact: Artefact) -> int:
         raise ArtefactRefused(f"golden.json has {len(expected)} predictions for {len(found)} instances")
     for place, (one, other) in enumerate(zip(found, expected, strict=True)):
         if not same(one, other):
-            raise ArtefactRefused(f"golden row {place} is answered {one}, in training it was {other}; this build scores differently")
+            raise ArtefactRefused(
+                f"golden row {place} is answered {one}, in training it was {other}; this build scores differently"
+            )
     return len(found)
 
 
@@ -173,4 +181,6 @@ def same(one, other) -> bool:
     if isinstance(one, dict) or isinstance(other, dict):
         return one == other
     pairs = zip(cells(one), cells(other), strict=False)
-    return len(cells(one)) == len(cells(other)) and all(math.isclose(a, b, rel_tol=0, abs_tol=SAME_WITHIN) for a, b in pairs)
+    return len(cells(one)) == len(cells(other)) and all(
+        math.isclose(a, b, rel_tol=0, abs_tol=SAME_WITHIN) for a, b in pairs
+    )

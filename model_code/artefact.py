@@ -1,7 +1,8 @@
-"""The artefact: a folder with the model, its contract, golden rows with their answers, and a manifest that hashes each file.
+"""The artefact: a folder with the model, its contract, golden rows with their answers, and a manifest that hashes each
+file.
 
-The same rows, settings and code give the same bytes: no clock, host, path or run name is written. What does not match its
-manifest is refused by name before anything of it is loaded.
+The same rows, settings and code give the same bytes: no clock, host, path or run name is written. What does not match
+its manifest is refused by name before anything of it is loaded.
 """
 
 import gzip
@@ -77,12 +78,15 @@ def sha256(file: Path) -> str:
 
 
 def open_artefact(folder: Path) -> Artefact:
-    """The artefact in `folder`, verified: every file is there, none is added, each has its hash, the contract is the one it was
-    trained under."""
+    """The artefact in `folder`, verified: every file is there, none is added, each has its hash, the contract is the
+    one it was trained under.
+    """
     manifest = verified_manifest(folder)
     contract = contract_rules.from_dict(json.loads((folder / CONTRACT).read_bytes()))
     if contract.hash != manifest["contract_hash"]:
-        raise ArtefactRefused(f"{folder / CONTRACT} has the hash {contract.hash}, the manifest says {manifest['contract_hash']}")
+        raise ArtefactRefused(
+            f"{folder / CONTRACT} has the hash {contract.hash}, the manifest says {manifest['contract_hash']}"
+        )
     golden = json.loads((folder / GOLDEN).read_bytes())
     return Artefact(manifest, contract, load_scorer(folder), golden, sha256(folder / MANIFEST))
 
@@ -112,7 +116,11 @@ def verified_manifest(folder: Path) -> dict:
 
 def pack(folder: Path, file: Path) -> None:
     """One flat tar.gz of the folder's files, the same bytes for the same files."""
-    with file.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as zipped, tarfile.open(fileobj=zipped, mode="w") as tar:
+    with (
+        file.open("wb") as raw,
+        gzip.GzipFile("", "wb", 6, raw, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w") as tar,
+    ):
         for part in sorted(folder.iterdir()):
             entry = tarfile.TarInfo(part.name)
             entry.size, entry.mode = part.stat().st_size, 0o644
@@ -120,7 +128,9 @@ def pack(folder: Path, file: Path) -> None:
 
 
 def unpack(file: Path, folder: Path) -> Path:
-    """The artefact's files of a model.tar.gz: plain files at its top and nothing else, so that nothing lands elsewhere."""
+    """The artefact's files of a model.tar.gz: plain files at its top and nothing else, so that nothing lands
+    elsewhere.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(file, "r:gz") as tar:
@@ -139,4 +149,6 @@ def refuse_entry(file: Path, entry: tarfile.TarInfo) -> None:
     if not entry.isfile() or "/" in name or "\\" in name or name in ("", ".", ".."):
         raise ArtefactRefused(f"{file} holds {entry.name!r}; an artefact has plain files at its top and nothing else")
     if entry.size > LARGEST_BYTES:
-        raise ArtefactRefused(f"{file} holds {entry.name!r} of {entry.size:,} bytes; at most {LARGEST_BYTES:,} are taken")
+        raise ArtefactRefused(
+            f"{file} holds {entry.name!r} of {entry.size:,} bytes; at most {LARGEST_BYTES:,} are taken"
+        )

@@ -18,7 +18,11 @@ RAREST = 20  # rows; a rarer category is treated like one never seen
 
 def prior(contract: Contract, used: list[int], seed: int, **parameters):
     """Answers every row alike; what any model has to beat."""
-    return DummyRegressor(**parameters) if contract.task == "regression" else DummyClassifier(strategy="prior", **parameters)
+    return (
+        DummyRegressor(**parameters)
+        if contract.task == "regression"
+        else DummyClassifier(strategy="prior", **parameters)
+    )
 
 
 def logistic_regression(contract: Contract, used: list[int], seed: int, **parameters):
@@ -27,14 +31,21 @@ def logistic_regression(contract: Contract, used: list[int], seed: int, **parame
     fill = SimpleImputer(strategy="median", add_indicator=True)
     one_hot = OneHotEncoder(min_frequency=RAREST, handle_unknown="infrequent_if_exist", sparse_output=False)
     encode = ColumnTransformer(
-        [("numbers", make_pipeline(fill, StandardScaler()), numbers), ("categories", one_hot, categories)], sparse_threshold=0
+        [("numbers", make_pipeline(fill, StandardScaler()), numbers), ("categories", one_hot, categories)],
+        sparse_threshold=0,
     )
     if contract.task == "regression":
         return make_pipeline(encode, Ridge(**{"alpha": 1.0, **parameters}))
     return make_pipeline(encode, LogisticRegression(**{"C": 0.1, "max_iter": 1000, "random_state": seed, **parameters}))
 
 
-BOOSTING = {"learning_rate": 0.05, "max_iter": 200, "max_leaf_nodes": 8, "min_samples_leaf": 20, "l2_regularization": 5.0}
+BOOSTING = {
+    "learning_rate": 0.05,
+    "max_iter": 200,
+    "max_leaf_nodes": 8,
+    "min_samples_leaf": 20,
+    "l2_regularization": 5.0,
+}
 
 
 def gradient_boosting(contract: Contract, used: list[int], seed: int, **parameters):
@@ -58,8 +69,9 @@ CANDIDATES = {"prior": prior, "logistic_regression": logistic_regression, "gradi
 
 
 def build(candidate: str, contract: Contract, *, used: list[int], parameters: dict, seed: int):
-    """An estimator that is still to be fitted. `used` are the places of the features that it may look at; `parameters` go to
-    the model itself, over the recipe's own."""
+    """An estimator that is still to be fitted. `used` are the places of the features that it may look at; `parameters`
+    go to the model itself, over the recipe's own.
+    """
     if candidate not in CANDIDATES:
         raise JobRefused(f"candidate {candidate!r} is not known; candidates: {', '.join(CANDIDATES)}")
     try:

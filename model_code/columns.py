@@ -1,4 +1,6 @@
-"""One column of a block against its contract: Arrow proves what is plainly right, the domain judges every other distinct value."""
+"""One column of a block against its contract: Arrow proves what is plainly right, the domain judges every other
+distinct value.
+"""
 
 from datetime import UTC, datetime
 
@@ -6,7 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract import FALSE, LARGEST_INTEGER, LONGEST_TEXT, TRUE, Column, Problem, check_value, from_text, parse_timestamp
+from domain.contract import (
+    FALSE,
+    LARGEST_INTEGER,
+    LONGEST_TEXT,
+    TRUE,
+    Column,
+    Problem,
+    check_value,
+    from_text,
+    parse_timestamp,
+)
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 ARROW_TYPES = {
@@ -149,7 +161,10 @@ def read_boolean(array: pa.Array):
     return (array, everything(array)) if pa.types.is_boolean(array.type) else nothing(array, pa.bool_())
 
 
-FIRST, LAST = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)  # what the domain's own datetime surely holds
+FIRST, LAST = (
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(9999, 12, 31, tzinfo=UTC),
+)  # what the domain's own datetime surely holds
 
 
 def read_timestamp(array: pa.Array):

@@ -1,4 +1,6 @@
-"""evaluate: every candidate and the champion on the same later rows -> evaluation.json and each candidate's golden rows."""
+"""evaluate: every candidate and the champion on the same later rows -> evaluation.json and each candidate's golden
+rows.
+"""
 
 import json
 import shutil
@@ -86,7 +88,9 @@ def refuse_one_class(contract: Contract, actual: np.ndarray) -> None:
         )
 
 
-def champion(contract: Contract, config: Config, run: dict, table: pa.Table, actual: np.ndarray, scratch: Path) -> dict | None:
+def champion(
+    contract: Contract, config: Config, run: dict, table: pa.Table, actual: np.ndarray, scratch: Path
+) -> dict | None:
     """The champion on the same rows. One that this contract can no longer feed is no champion to compare with."""
     files = sorted(paths.processing_input("champion").rglob("model.tar.gz"))
     if not files:
@@ -163,5 +167,7 @@ def summary(evaluation: dict) -> str:
     metric = evaluation["metric"]
     lines = [f"{evaluation['rows']:,} rows; {metric} of the prior {evaluation['baseline'][metric]:.4f}"]
     for name, one in evaluation["candidates"].items():
-        lines.append(f"{name}: {metric} {one['metrics'][metric]:.4f}, p99 {one['p99_ms']:.2f} ms, {one['size_mb']:.2f} MB")
+        lines.append(
+            f"{name}: {metric} {one['metrics'][metric]:.4f}, p99 {one['p99_ms']:.2f} ms, {one['size_mb']:.2f} MB"
+        )
     return "\n".join(lines)

@@ -1,4 +1,6 @@
-"""What a model sees of a row: the contract's features as numbers, booleans and categories, from one row or from an Arrow batch."""
+"""What a model sees of a row: the contract's features as numbers, booleans and categories, from one row or from an
+Arrow batch.
+"""
 
 import numpy as np
 import pyarrow as pa
@@ -10,8 +12,9 @@ MICROSECONDS = 1_000_000.0
 
 
 def model_columns(contract: Contract) -> list[dict]:
-    """[{name, kind: number|boolean|category}] in the contract's order. A moment is a number, seconds since 1970; an integer
-    that lists its categories is a category."""
+    """[{name, kind: number|boolean|category}] in the contract's order. A moment is a number, seconds since 1970; an
+    integer that lists its categories is a category.
+    """
     return [{"name": column.name, "kind": kind_of(column)} for column in contract.features]
 
 
@@ -22,7 +25,9 @@ def kind_of(column: Column) -> str:
 
 
 def unfed(model: Contract, contract: Contract) -> list[str]:
-    """What a model trained under one contract misses in rows of another: its task, or features of the same name and type."""
+    """What a model trained under one contract misses in rows of another: its task, or features of the same name and
+    type.
+    """
     task = ["the task"] if model.task != contract.task else []
     given = {column.name: (column.type, kind_of(column)) for column in contract.features}
     return task + [column.name for column in model.features if given.get(column.name) != (column.type, kind_of(column))]
@@ -37,8 +42,9 @@ def model_value(column: Column, value):
 
 
 def check_features(contract: Contract, row) -> tuple[dict, list[str]]:
-    """(the row as the model takes it, what is wrong with it). Only features matter to a score; other columns of the contract
-    may come along."""
+    """(the row as the model takes it, what is wrong with it). Only features matter to a score; other columns of the
+    contract may come along.
+    """
     if not isinstance(row, dict):
         return {}, [f"found {row!r}, a row must be an object of column names to values"]
     problems = [f"{name!r} is not in the contract {contract.name!r}" for name in row if name not in contract.by_name]
@@ -69,12 +75,15 @@ def model_array(column: Column, values):
 
 
 def matrix(contract: Contract, table: pa.Table) -> np.ndarray:
-    """The (rows, features) matrix that scikit-learn is fitted on: text or None beside float64 with NaN; all float64 where no
-    feature is a category."""
+    """The (rows, features) matrix that scikit-learn is fitted on: text or None beside float64 with NaN; all float64
+    where no feature is a category.
+    """
     kinds = [column["kind"] for column in model_columns(contract)]
     out = np.empty((len(table), len(kinds)), dtype=object if "category" in kinds else np.float64)
     for place, (kind, values) in enumerate(zip(kinds, model_batch(contract, table).columns, strict=True)):
-        out[:, place] = texts(values) if kind == "category" else pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False)
+        out[:, place] = (
+            texts(values) if kind == "category" else pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False)
+        )
     return out
 
 
@@ -85,7 +94,9 @@ def texts(values: pa.ChunkedArray) -> np.ndarray:
 
 
 def target(contract: Contract, table: pa.Table) -> np.ndarray:
-    """What is learnt: 1 for the positive class and 0 (binary), the class (multiclass), the value as float64 (regression)."""
+    """What is learnt: 1 for the positive class and 0 (binary), the class (multiclass), the value as float64
+    (regression).
+    """
     values = table.column(contract.target.name)
     if contract.task == "binary":
         return np.array([int(value == contract.positive) for value in values.to_pylist()])

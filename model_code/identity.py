@@ -1,4 +1,6 @@
-"""Who a row is about and when it happened, for whole batches: the same answers as `domain.contract.entity_id` row by row."""
+"""Who a row is about and when it happened, for whole batches: the same answers as `domain.contract.entity_id` row by
+row.
+"""
 
 import hashlib
 import json
@@ -44,8 +46,8 @@ def iso_texts(moments):
 def in_window(contract: Contract, rows: Rows, window: dict, part: str) -> pa.Array:
     """Which rows are of the part `train` or `evaluate` of {train_start, evaluate_start, as_of}.
 
-    A table without event time is split by the hash of the entity, in the same proportion, so that an entity is never on both
-    sides and a later run splits alike.
+    A table without event time is split by the hash of the entity, in the same proportion, so that an entity is never
+    on both sides and a later run splits alike.
     """
     start, middle, end = (parse_timestamp(window[name]) for name in ("train_start", "evaluate_start", "as_of"))
     if contract.event_time is None:
@@ -54,7 +56,9 @@ def in_window(contract: Contract, rows: Rows, window: dict, part: str) -> pa.Arr
         return pa.array([is_evaluated == (part == "evaluate") for is_evaluated in evaluated], pa.bool_())
     first, last = (start, middle) if part == "train" else (middle, end)
     moments = rows.column(contract.event_time.name)
-    return pc.and_(pc.greater_equal(moments, pa.scalar(first, moments.type)), pc.less(moments, pa.scalar(last, moments.type)))
+    return pc.and_(
+        pc.greater_equal(moments, pa.scalar(first, moments.type)), pc.less(moments, pa.scalar(last, moments.type))
+    )
 
 
 def place(entity: str) -> float:

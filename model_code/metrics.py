@@ -24,8 +24,9 @@ def measure(task: str, actual: np.ndarray, scores: np.ndarray, classes: list) ->
 
 
 def standard_error(task: str, metric: str, actual: np.ndarray, scores: np.ndarray, classes: list) -> float:
-    """Of the metric, by a seeded bootstrap (Efron, 1979). Large tables are resampled in samples of m rows out of n, and the
-    spread scaled by sqrt(m/n) (Bickel, Goetze, van Zwet, 1997)."""
+    """Of the metric, by a seeded bootstrap (Efron, 1979). Large tables are resampled in samples of m rows out of n,
+    and the spread scaled by sqrt(m/n) (Bickel, Goetze, van Zwet, 1997).
+    """
     random, rows = np.random.default_rng(0), len(actual)
     drawn = min(rows, RESAMPLED_ROWS)
     values = []
@@ -48,7 +49,9 @@ def prior_scores(contract: Contract, rows: int, classes: list) -> np.ndarray:
 
 
 def calibration_error(confidence: np.ndarray, came_true: np.ndarray) -> float:
-    """Expected calibration error over bins of equally many rows (Naeini et al., 2015; equal-mass bins: Nixon et al., 2019)."""
+    """Expected calibration error over bins of equally many rows (Naeini et al., 2015; equal-mass bins: Nixon et al.,
+    2019).
+    """
     order = np.argsort(confidence, kind="stable")
     bins = [part for part in np.array_split(order, BINS) if len(part)]
     gaps = [abs(confidence[part].mean() - came_true[part].mean()) * len(part) for part in bins]

@@ -1,4 +1,6 @@
-"""Where SageMaker puts things in the container, and where it takes them from. SAGEMAKER_BASE_DIR moves all of it elsewhere."""
+"""Where SageMaker puts things in the container, and where it takes them from. SAGEMAKER_BASE_DIR moves all of it
+elsewhere.
+"""
 
 import os
 from pathlib import Path

@@ -1,4 +1,6 @@
-"""Files of rows, read block by block: CSV and JSON Lines (both gz too) and Parquet. What is wrong with a whole file is a FileRefused."""
+"""Files of rows, read block by block: CSV and JSON Lines (both gz too) and Parquet. What is wrong with a whole file is
+a FileRefused.
+"""
 
 import gzip
 import json
@@ -27,8 +29,10 @@ class FileRefused(Exception):
 
 @dataclass(frozen=True)
 class Source:
-    """An opened file. `columns` in file order, None where each row brings its own names (JSON Lines); `is_text` says that
-    cells are text still to be read (CSV). `blocks` yields RecordBatches, or lists of decoded lines for JSON Lines."""
+    """An opened file. `columns` in file order, None where each row brings its own names (JSON Lines); `is_text` says
+    that cells are text still to be read (CSV). `blocks` yields RecordBatches, or lists of decoded lines for JSON
+    Lines.
+    """
 
     file: Path
     columns: list[str] | None
@@ -37,8 +41,9 @@ class Source:
 
 
 def open_source(file: Path | str) -> Source:
-    """Opens a file and reads its header. A fault further down raises FileRefused when it is reached, so keep nothing of a
-    file before its last block was read."""
+    """Opens a file and reads its header. A fault further down raises FileRefused when it is reached, so keep nothing
+    of a file before its last block was read.
+    """
     file = Path(file)
     opener = OPENERS.get(kind_of(file))
     if opener is None:
@@ -96,7 +101,9 @@ def fault(error: Exception) -> str:
     if "Truncated" in text or isinstance(error, EOFError):
         return "is cut off: its compressed data ends early; copy it again"
     if "Expected" in text and "columns, got" in text:
-        return f"holds two schemas: {text.removeprefix('CSV parse error: ')}; every row needs as many fields as the header"
+        return (
+            f"holds two schemas: {text.removeprefix('CSV parse error: ')}; every row needs as many fields as the header"
+        )
     if "magic bytes" in text or "Parquet file size" in text or "footer" in text:
         return f"is not a whole Parquet file, cut off or something else ({text}); copy it again"
     return f"cannot be read: {text}"
@@ -131,7 +138,9 @@ CSV = arrow_csv.ParseOptions(newlines_in_values=True)
 def csv_blocks(reader, stream):
     yield from reader
     if stream.quotes % 2:
-        raise Malformed('is cut off or badly quoted: a double quote is never closed; a quote inside a text is written ""')
+        raise Malformed(
+            'is cut off or badly quoted: a double quote is never closed; a quote inside a text is written ""'
+        )
 
 
 class QuoteCounter:

@@ -1,7 +1,8 @@
-"""score: shards of rows -> predictions and quarantine (Parquet), results for DynamoDB (JSON lines) and a summary for each shard.
+"""score: shards of rows -> predictions and quarantine (Parquet), results for DynamoDB (JSON lines) and a summary for
+each shard.
 
-One process reads and checks, the others score, block by block, so that memory stays bounded and the order is the file's. A
-shard's summary is written last: a shard without one was not finished and is done again whole.
+One process reads and checks, the others score, block by block, so that memory stays bounded and the order is the
+file's. A shard's summary is written last: a shard without one was not finished and is done again whole.
 """
 
 import json
@@ -105,7 +106,11 @@ def in_order(job: Job, pool, tasks: Iterator[Block]) -> Iterator[tuple]:
         return
     ahead, most = deque(), 2 * len(os.sched_getaffinity(0))
     for shard, checked in tasks:
-        future = pool.submit(score_in_worker, shard, checked.accepted, checked.row_numbers) if isinstance(checked, Checked) else None
+        future = (
+            pool.submit(score_in_worker, shard, checked.accepted, checked.row_numbers)
+            if isinstance(checked, Checked)
+            else None
+        )
         ahead.append((shard, checked, future))
         if len(ahead) > most:
             yield finished(*ahead.popleft())
@@ -133,7 +138,9 @@ class ShardWriter:
         if len(checked.quarantined):
             self.append("quarantine", QUARANTINE, checked.quarantined)
         scored, quarantined = len(checked.accepted), len(checked.quarantined)
-        self.counts.update(read=scored + quarantined, scored=scored, quarantined=quarantined, chunks=self.job.chunks(scored))
+        self.counts.update(
+            read=scored + quarantined, scored=scored, quarantined=quarantined, chunks=self.job.chunks(scored)
+        )
         self.reasons += checked.reasons
 
     def append(self, folder: str, schema: pa.Schema, batch: pa.RecordBatch) -> None:

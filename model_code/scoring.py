@@ -49,8 +49,17 @@ class Job:
         about = {"made_at": self.as_of, "run": self.run}
         identities = zip(entity_ids(self.contract, accepted), event_times(self.contract, accepted), strict=True)
         return [
-            {"id": prediction_id(self.run, shard, str(number)), "entity_id": entity, "event_time": moment, **about, **who, **answer}
-            for number, (entity, moment), (who, answer) in zip(row_numbers.tolist(), identities, self.answers(accepted), strict=True)
+            {
+                "id": prediction_id(self.run, shard, str(number)),
+                "entity_id": entity,
+                "event_time": moment,
+                **about,
+                **who,
+                **answer,
+            }
+            for number, (entity, moment), (who, answer) in zip(
+                row_numbers.tolist(), identities, self.answers(accepted), strict=True
+            )
         ]
 
     def answers(self, accepted: pa.RecordBatch) -> list[tuple[dict, dict]]:
@@ -79,13 +88,12 @@ class Job:
     @property
     def predictions_schema(self) -> pa.Schema:
         kinds = {"binary": pa.bool_(), "regression": pa.float64()}
-        whole = self.contract.target.type == "integer"
-        texts = [(name, pa.string()) for name in ("made_at", "run", "release", "role", "source", "reason")]
-        more = [("probabilities", pa.map_(pa.string(), pa.float64()))] if self.contract.task == "multiclass" else []
-        return pa.schema([
-            ("row_number", pa.int64()), ("id", pa.string()), ("entity_id", pa.string()), ("event_time", pa.string()), *texts,
-            ("prediction", kinds.get(self.contract.task, pa.int64() if whole else pa.string())), ("probability", pa.float64()), *more,
-        ])  # fmt: skip
+        classes = pa.int64() if self.contract.target.type == "integer" else pa.string()
+        texts = ("id", "entity_id", "event_time", "made_at", "run", "release", "role", "source", "reason")
+        answer = [("prediction", kinds.get(self.contract.task, classes)), ("probability", pa.float64())]
+        if self.contract.task == "multiclass":
+            answer.append(("probabilities", pa.map_(pa.string(), pa.float64())))
+        return pa.schema([("row_number", pa.int64()), *((name, pa.string()) for name in texts), *answer])
 
 
 def fallback(reason: str) -> dict:
@@ -93,8 +101,9 @@ def fallback(reason: str) -> dict:
 
 
 def json_lines(records: list[dict]) -> str:
-    """One object a line. All are encoded at once, which is three times as quick as one by one, and parted between the objects,
-    unless some text in them looks like such a place."""
+    """One object a line. All are encoded at once, which is three times as quick as one by one, and parted between the
+    objects, unless some text in them looks like such a place.
+    """
     text = encode(records)[1:-1]
     if text.count("},{") == len(records) - 1:
         return text.replace("},{", "}\n{") + "\n"
@@ -128,8 +137,8 @@ def refuse_other_features(artefact: Artefact, contract: Contract) -> None:
     missing = unfed(artefact.contract, contract)
     if missing:
         raise JobRefused(
-            f"the model was trained under the contract {artefact.contract.hash}; this batch has {contract.hash}, which has changed "
-            f"{', '.join(missing)}; train and release under today's contract first"
+            f"the model was trained under the contract {artefact.contract.hash}; this batch has {contract.hash}, "
+            f"which has changed {', '.join(missing)}; train and release under today's contract first"
         )
 
 

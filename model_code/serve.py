@@ -1,7 +1,7 @@
 """serve: the SageMaker hosting contract (GET /ping, POST /invocations) over one verified artefact.
 
-It listens only after the golden rows were answered as in training. Too many requests at once get 429, SIGTERM lets those under
-way finish. Logs say how a request went and never what was in it.
+It listens only after the golden rows were answered as in training. Too many requests at once get 429, SIGTERM lets
+those under way finish. Logs say how a request went and never what was in it.
 """
 
 import asyncio
@@ -29,7 +29,13 @@ def main() -> None:
     settings = server_settings(artefact)
     socket = settings.bind_socket()
     give_up_root()
-    log(event="ready", golden_rows=golden, engine=artefact.scorer.engine, artefact_sha256=artefact.sha256, ms=elapsed(started))
+    log(
+        event="ready",
+        golden_rows=golden,
+        engine=artefact.scorer.engine,
+        artefact_sha256=artefact.sha256,
+        ms=elapsed(started),
+    )
     uvicorn.Server(settings).run(sockets=[socket])
 
 
@@ -85,13 +91,17 @@ class Application:
         except RequestRefused as error:
             await reply_error(send, error.status, error.code, str(error))
             log(event="invocation", status=error.status, error=error.code, ms=elapsed(started))
-        except Exception as error:  # the edge: whatever the model does, a client gets an answer and the log the kind of it
+        except (
+            Exception
+        ) as error:  # the edge: whatever the model does, a client gets an answer and the log the kind of it
             await reply_error(send, 500, "internal_error", "the model failed on this request")
             log(event="invocation", status=500, error=type(error).__name__, ms=elapsed(started))
 
     async def invoke(self, scope, receive):
         if self.under_way >= self.most_at_once:
-            raise RequestRefused(429, "too_many_requests", f"{self.most_at_once} requests are under way; try again shortly")
+            raise RequestRefused(
+                429, "too_many_requests", f"{self.most_at_once} requests are under way; try again shortly"
+            )
         self.under_way += 1
         try:
             headers = dict(scope["headers"])
@@ -124,7 +134,9 @@ async def read_body(receive, announced: int) -> bytes:
 
 
 def too_large(size: int) -> RequestRefused:
-    return RequestRefused(413, "too_large", f"a body of {size:,} bytes; at most {LARGEST_BODY:,}, send fewer rows at once")
+    return RequestRefused(
+        413, "too_large", f"a body of {size:,} bytes; at most {LARGEST_BODY:,}, send fewer rows at once"
+    )
 
 
 async def reply(send, status: int, body: bytes, content_type: str, *more: tuple) -> None:

@@ -1,4 +1,6 @@
-"""What a job is given beside its rows: contract.json, config.json and run.json, as `lambdas/select_window.py` and `preprocess.py` write them."""
+"""What a job is given beside its rows: contract.json, config.json and run.json, as `lambdas/select_window.py` and
+`preprocess.py` write them.
+"""
 
 import json
 from pathlib import Path
@@ -30,6 +32,8 @@ def read_json(file: Path):
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise JobRefused(f"{file} is not there; the job needs contract.json, config.json and run.json in that folder") from None
+        raise JobRefused(
+            f"{file} is not there; the job needs contract.json, config.json and run.json in that folder"
+        ) from None
     except ValueError as error:
         raise JobRefused(f"{file} is not JSON: {error}") from None

@@ -1,7 +1,8 @@
-"""The contract on tables: files checked block by block, with exactly the verdicts that domain.contract gives row by row.
+"""The contract on tables: files checked block by block, with exactly the verdicts that domain.contract gives row by
+row.
 
-Arrow's kernels prove most values right (`columns.py`); each other distinct value is judged by the domain itself, so the two
-cannot disagree.
+Arrow's kernels prove most values right (`columns.py`); each other distinct value is judged by the domain itself, so
+the two cannot disagree.
 """
 
 import json
@@ -27,9 +28,9 @@ QUARANTINE = pa.schema([("row_number", pa.int64()), ("row", pa.string()), ("prob
 class Checked:
     """A checked block.
 
-    `accepted`: the good rows in the contract's columns and Arrow types. `row_numbers`: their places in the file, from 1.
-    `quarantined`: row_number, the row as it was read and its problems [{column, value, rule, allowed}], both JSON text.
-    `reasons`: how many rows broke each rule.
+    `accepted`: the good rows in the contract's columns and Arrow types. `row_numbers`: their places in the file, from
+    1. `quarantined`: row_number, the row as it was read and its problems [{column, value, rule, allowed}], both JSON
+    text. `reasons`: how many rows broke each rule.
     """
 
     accepted: pa.RecordBatch
@@ -49,8 +50,8 @@ def judged(contract: Contract, with_target: bool) -> list[Column]:
 def read_table(file: Path | str, contract: Contract, *, with_target: bool) -> Iterator[Checked]:
     """The file's rows, checked, in the file's order and in bounded memory.
 
-    Raises FileRefused: at once for a file that cannot be opened or has other columns than the contract, while iterating for
-    a fault further down. Whoever writes what this yields must make it count only after the last block.
+    Raises FileRefused: at once for a file that cannot be opened or has other columns than the contract, while
+    iterating for a fault further down. Whoever writes what this yields must make it count only after the last block.
     """
     source = open_source(file)
     if source.columns is not None:
@@ -75,7 +76,9 @@ def refuse_other_columns(file: Path, some: set, every: set, contract: Contract, 
         return
     found = [f"has no column {listed(missing)}"] if missing else []
     found += [f"has the column {listed(unknown)} that the contract {contract.name!r} does not know"] if unknown else []
-    raise FileRefused(file, f"{' and '.join(found)}; its columns: {listed(some)}. Add or rename columns, or change the contract")
+    raise FileRefused(
+        file, f"{' and '.join(found)}; its columns: {listed(some)}. Add or rename columns, or change the contract"
+    )
 
 
 def refuse_other_keys(file: Path, rows: list, contract: Contract, with_target: bool) -> None:
@@ -83,7 +86,9 @@ def refuse_other_keys(file: Path, rows: list, contract: Contract, with_target: b
     keys = {frozenset(row) for row in rows if isinstance(row, dict)}
     if keys:
         nullable = {column.name for column in contract.columns if column.nullable}
-        refuse_other_columns(file, frozenset.union(*keys) | nullable, frozenset.intersection(*keys), contract, with_target)
+        refuse_other_columns(
+            file, frozenset.union(*keys) | nullable, frozenset.intersection(*keys), contract, with_target
+        )
 
 
 def listed(names: set) -> str:
@@ -148,7 +153,11 @@ def shape_faults(block: pa.RecordBatch | list) -> dict[int, list[Problem]]:
 
 
 def quarantine(block: pa.RecordBatch | list, bad: list[int], faults: dict, first_row: int) -> pa.RecordBatch:
-    rows = [block[index] for index in bad] if isinstance(block, list) else block.take(pa.array(bad, pa.int64())).to_pylist()
+    rows = (
+        [block[index] for index in bad]
+        if isinstance(block, list)
+        else block.take(pa.array(bad, pa.int64())).to_pylist()
+    )
     return pa.RecordBatch.from_pydict(
         {
             "row_number": [first_row + index for index in bad],

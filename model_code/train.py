@@ -1,4 +1,6 @@
-"""train: the rows of the training window -> one candidate's artefact in /opt/ml/model, the same bytes for the same input."""
+"""train: the rows of the training window -> one candidate's artefact in /opt/ml/model, the same bytes for the same
+input.
+"""
 
 import json
 import platform
@@ -39,7 +41,9 @@ def main() -> None:
     contract, config, run = read_settings(paths.channel("contract"))
     window = {name: given.get(name) or run[name] for name in ("train_start", "evaluate_start", "as_of")}
     candidate, seed = given["candidate"], int(given.get("seed", config.training.seed))
-    parameters = json.loads(given["parameters"]) if "parameters" in given else config.training.parameters.get(candidate, {})
+    parameters = (
+        json.loads(given["parameters"]) if "parameters" in given else config.training.parameters.get(candidate, {})
+    )
     rows = read_window(paths.channel("rows"), contract, window, "train")
     fitted = fit(candidate, contract, rows.table, parameters=parameters, seed=seed)
     sha = write(paths.model(), fitted, contract, rows, about={
@@ -53,7 +57,8 @@ def main() -> None:
 
 
 def fit(candidate: str, contract: Contract, table: pa.Table, *, parameters: dict, seed: int) -> Fitted:
-    """Fitted on the rows, which are in the order of time; calibrated on the newest of them where that helps and they suffice.
+    """Fitted on the rows, which are in the order of time; calibrated on the newest of them where that helps and they
+    suffice.
 
     One thread: the order in which threads add numbers up would show in the last bits.
     """
@@ -67,15 +72,23 @@ def fit(candidate: str, contract: Contract, table: pa.Table, *, parameters: dict
         fit_or_refuse(candidate, estimator, features[:cut], labels[:cut])
         if cut == len(labels):
             return Fitted(estimator, cut, None)
-        calibrated = CalibratedClassifierCV(FrozenEstimator(estimator), method="sigmoid").fit(features[cut:], labels[cut:])
+        calibrated = CalibratedClassifierCV(FrozenEstimator(estimator), method="sigmoid").fit(
+            features[cut:], labels[cut:]
+        )
     return Fitted(calibrated, cut, {"method": "sigmoid", "rows": len(labels) - cut})
 
 
 def with_values(contract: Contract, features: np.ndarray) -> list[int]:
     """The places of the features that any row has a value of; nothing can be learnt from the others."""
-    used = [place for place in range(features.shape[1]) if not all(value is None or value != value for value in features[:, place])]
+    used = [
+        place
+        for place in range(features.shape[1])
+        if not all(value is None or value != value for value in features[:, place])
+    ]
     if not used:
-        raise JobRefused(f"every feature of the contract {contract.name!r} is empty in all {len(features):,} rows of the training window")
+        raise JobRefused(
+            f"every feature of the contract {contract.name!r} is empty in all {len(features):,} rows to train on"
+        )
     return used
 
 
@@ -89,7 +102,9 @@ def fit_or_refuse(candidate: str, estimator, features: np.ndarray, labels: np.nd
 def refuse_one_class(contract: Contract, labels: np.ndarray) -> None:
     if contract.task != "regression" and len(set(labels.tolist())) < 2:
         found = contract.target.name, labels[0].item(), len(labels)
-        raise JobRefused("target {!r} is {!r} in all {:,} rows of the training window; there is nothing to tell apart".format(*found))
+        raise JobRefused(
+            "target {!r} is {!r} in all {:,} rows of the training window; there is nothing to tell apart".format(*found)
+        )
 
 
 def calibration_cut(candidate: str, contract: Contract, labels: np.ndarray) -> int:
@@ -122,7 +137,7 @@ def write(folder, fitted: Fitted, contract: Contract, rows: WindowRows, *, about
         "columns": model_columns(contract),
         "calibration": fitted.calibration,
         "rows": {"fitted": fitted.fit_rows, "read": len(rows.table), "quarantined": rows.quarantined},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in ("numpy", "scikit-learn")}},
+        "versions": {"python": platform.python_version(), "numpy": version("numpy"), "scikit-learn": version("scikit-learn")},
     })  # fmt: skip
 
 
@@ -132,5 +147,7 @@ def golden_rows(contract: Contract, table: pa.Table) -> list[dict]:
     columns = {column.name: row_values(column, table.take(pa.array(spread))) for column in contract.features}
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     empty = {column.name: None for column in contract.features if column.nullable}
-    free = {c.name: "\u2014 never seen \u2014" for c in contract.features if c.type == "string" and c.categories is None}
+    free = {
+        c.name: "\u2014 never seen \u2014" for c in contract.features if c.type == "string" and c.categories is None
+    }
     return [*rows, {**rows[0], **empty}, {**rows[-1], **free}]

@@ -35,7 +35,9 @@ def read_window(folder: Path, contract: Contract, window: dict, part: str) -> Wi
     table = pa.Table.from_batches(batches, schema_of(contract, with_target=True))
     if not len(table):
         span = f"{window['train_start']} to {window['as_of']}"
-        raise JobRefused(f"no row to {part} on: {len(files)} files hold none in that part of {span}; load rows or move as_of")
+        raise JobRefused(
+            f"no row to {part} on: {len(files)} files hold none in that part of {span}; load rows or move as_of"
+        )
     return WindowRows(in_time_order(contract, table), quarantined, reasons)
 
 

@@ -17,10 +17,12 @@ WINDOW = training_window(as_of=AS_OF, window_days=60, evaluate_days=15)
 
 
 def settings_of(contract, **benchmarks):
-    document = {"project": {"name": contract.name, "contract": "c.toml", "task": contract.task}, "benchmarks": benchmarks}
+    document = {
+        "project": {"name": contract.name, "contract": "c.toml", "task": contract.task},
+        "benchmarks": benchmarks,
+    }
     document["batch"] = {"rows_per_chunk": 100}
     return config_rules.of_stage(document, "local")
-
 
 
 def write_json(file: Path, value):
@@ -41,7 +43,13 @@ def write_rows(file: Path, contract, rows):
     pq.write_table(pa.Table.from_batches([checked.accepted]), file)
 
 
-TRAIN_RUN = {"run": "train-1", "artefacts_uri": "s3://lake/artefacts/train-1/", "champion": None, "code_version": "abc", **WINDOW}
+TRAIN_RUN = {
+    "run": "train-1",
+    "artefacts_uri": "s3://lake/artefacts/train-1/",
+    "champion": None,
+    "code_version": "abc",
+    **WINDOW,
+}
 SCORE_RUN = {"run": "batch-1", "as_of": AS_OF, "release": "r-20240301-abcd", "model_uri": "s3://lake/m.tar.gz"}
 
 
@@ -55,7 +63,9 @@ def training_folder(base: Path, contract, rows, candidate="gradient_boosting", *
     return base
 
 
-def evaluation_folder(base: Path, contract, rows, models: dict, champion: Path | None = None, release: str | None = None):
+def evaluation_folder(
+    base: Path, contract, rows, models: dict, champion: Path | None = None, release: str | None = None
+):
     processing = base / "processing/input"
     write_settings(processing / "contract", contract, {**TRAIN_RUN, "champion": release})
     write_rows(processing / "rows/rows/month=none/a-00000.parquet", contract, rows)

@@ -1,4 +1,6 @@
-"""Three small tables that are no flights: odd column names, with and without a key and an event time, one for each task."""
+"""Three small tables that are no flights: odd column names, with and without a key and an event time, one for each
+task.
+"""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -88,7 +90,14 @@ def rents_row(number):
     random.seed(number)
     size, lift = round(random.uniform(20, 150), 1), random.random() < 0.5
     rent = 9.5 * size + 120 * lift + random.gauss(0, 40)
-    return {"house": f"h|{number % 7}", "flat": number, "asked": moment(number, 900), "m²": size, "lift": lift, "rent": rent}
+    return {
+        "house": f"h|{number % 7}",
+        "flat": number,
+        "asked": moment(number, 900),
+        "m²": size,
+        "lift": lift,
+        "rent": rent,
+    }
 
 
 def moment(number, count):

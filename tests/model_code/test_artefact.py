@@ -36,7 +36,10 @@ def test_one_changed_byte_anywhere_is_refused_by_name(returns, copy_of, name, pl
 def test_a_file_too_many_or_too_few_is_refused_by_name(returns, copy_of):
     folder = copy_of(returns.models["gradient_boosting"])
     (folder / "model.joblib").write_bytes(b"cposix\nsystem\n")
-    assert refusal(folder) == f"{folder / 'model.joblib'} is not named by its manifest; take the artefact as it was trained"
+    assert (
+        refusal(folder)
+        == f"{folder / 'model.joblib'} is not named by its manifest; take the artefact as it was trained"
+    )
     (folder / "model.joblib").unlink()
     (folder / "plan.bin").unlink()
     assert refusal(folder) == f"{folder / 'plan.bin'} is missing; take the artefact as it was trained"
@@ -132,7 +135,9 @@ def test_a_model_that_no_plan_expresses_is_served_by_scikit_learn_itself(parcels
     model = make_pipeline(numbers, KNeighborsClassifier(3)).fit(matrix(contract, table), target(contract, table))
     about = write_model(tmp_path / "m", model, contract)
     assert about["format"] == "sklearn"
-    assert about["plan_refused"].startswith("estimator sklearn.neighbors._classification.KNeighborsClassifier: a plan takes")
+    assert about["plan_refused"].startswith(
+        "estimator sklearn.neighbors._classification.KNeighborsClassifier: a plan takes"
+    )
     instances = [{"weight": 2.5, "from": "A"}, {"weight": 9.0, "from": "C"}]
     golden = {"instances": instances, **golden_answers(contract, load_scorer(tmp_path / "m"), instances)}
     (tmp_path / "m/golden.json").write_bytes(as_json(golden))

@@ -53,15 +53,21 @@ def test_the_champion_is_measured_on_the_same_rows(returns, run_verb, tmp_path):
 
 
 def test_a_champion_that_the_contract_no_longer_feeds_is_not_compared(returns, parcels, run_verb, tmp_path, capsys):
-    base = evaluation_folder(tmp_path, parcels.contract, parcels.rows, parcels.models, returns.models["prior"], release="r-0")
+    base = evaluation_folder(
+        tmp_path, parcels.contract, parcels.rows, parcels.models, returns.models["prior"], release="r-0"
+    )
     assert evaluated(run_verb, base)["champion"] is None
-    assert "champion r-0 is not compared: the contract has changed the task, größe (cm), class" in capsys.readouterr().out
+    assert (
+        "champion r-0 is not compared: the contract has changed the task, größe (cm), class" in capsys.readouterr().out
+    )
 
 
 def test_a_candidate_that_was_changed_is_refused_by_name(returns, run_verb, tmp_path, copy_of, capsys):
     model = copy_of(returns.models["prior"])
     (model / "plan.bin").write_bytes((model / "plan.bin").read_bytes()[:-1] + b"\x7f")
-    assert run_verb("evaluate", evaluation_folder(tmp_path / "job", returns.contract, returns.rows, {"prior": model})) == 1
+    assert (
+        run_verb("evaluate", evaluation_folder(tmp_path / "job", returns.contract, returns.rows, {"prior": model})) == 1
+    )
     assert "prior/plan.bin was changed: its sha256 is" in capsys.readouterr().err
 
 
@@ -77,9 +83,9 @@ def test_no_candidate_or_one_class_only_is_refused(returns, run_verb, tmp_path, 
 
 # ---- the metrics themselves
 
-SCORED = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0])), min_size=2, max_size=40).filter(
-    lambda pairs: len({label for label, _ in pairs}) == 2
-)
+SCORED = st.lists(
+    st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 0.25, 0.5, 0.75, 1.0])), min_size=2, max_size=40
+).filter(lambda pairs: len({label for label, _ in pairs}) == 2)
 
 
 @settings(max_examples=50, deadline=None)
@@ -124,4 +130,8 @@ def test_evaluating_twice_measures_the_same(parcels, run_verb, tmp_path):
     second = evaluated(run_verb, base)
     for name, one in first["candidates"].items():
         other = second["candidates"][name]
-        assert (one["metrics"], one["standard_error"], one["size_mb"]) == (other["metrics"], other["standard_error"], other["size_mb"])
+        assert (one["metrics"], one["standard_error"], one["size_mb"]) == (
+            other["metrics"],
+            other["standard_error"],
+            other["size_mb"],
+        )

@@ -1,4 +1,6 @@
-"""The loop of the container on real flights: January is loaded, learnt from, judged on its last week, and a day is scored."""
+"""The loop of the container on real flights: January is loaded, learnt from, judged on its last week, and a day is
+scored.
+"""
 
 import importlib.util
 import json
@@ -39,7 +41,10 @@ def test_january_makes_a_release_that_beats_the_prior(january, tmp_path, monkeyp
     config = config_rules.read_config(ROOT)
     checked = list(read_table(january, contract, with_target=True))
     accepted = pa.Table.from_batches([block.accepted for block in checked])
-    assert (len(accepted), sum(len(block.quarantined) for block in checked)) == (26_398, 606)  # 606 had no arrival delay
+    assert (len(accepted), sum(len(block.quarantined) for block in checked)) == (
+        26_398,
+        606,
+    )  # 606 had no arrival delay
 
     def settings(folder, run):
         write_json(folder / "contract.json", contract_rules.as_dict(contract))
@@ -75,7 +80,11 @@ def test_january_makes_a_release_that_beats_the_prior(january, tmp_path, monkeyp
     shutil.copytree(model.parent, score / "processing/input/model")
     run("score", score)
     (summary,) = (json.loads(file.read_text()) for file in (score / "processing/output/summary").iterdir())
-    assert {name: summary[name] for name in ("read", "scored", "quarantined")} == {"read": 27_004, "scored": 27_004, "quarantined": 0}
+    assert {name: summary[name] for name in ("read", "scored", "quarantined")} == {
+        "read": 27_004,
+        "scored": 27_004,
+        "quarantined": 0,
+    }
     answered = pq.read_table(score / "processing/output/predictions/flights-2013-01.csv.parquet")
     assert answered["entity_id"].to_pylist()[0] == "UA1545-EWR-20130101"
     assert set(answered["source"].to_pylist()) == {"model"}

@@ -37,20 +37,40 @@ ROWS = st.lists(
 @settings(max_examples=100, deadline=None)
 @given(ROWS, st.sets(st.sampled_from(["text", "whole", "real", "yes", "when"]), max_size=4))
 def test_entities_are_those_of_the_row_rule_with_and_without_keys(rows, keys):
-    columns = tuple(Column(c.name, c.type, role="key" if c.name in keys else c.role, nullable=c.nullable) for c in COLUMNS)
+    columns = tuple(
+        Column(c.name, c.type, role="key" if c.name in keys else c.role, nullable=c.nullable) for c in COLUMNS
+    )
     contract = Contract("t", "binary", columns, prior=0.5)
     checked = check_block(contract, rows, with_target=True)
     clean = [check_row(contract, row, with_target=True)[0] for row in rows]
     assert entity_ids(contract, checked.accepted) == [entity_id(contract, row) for row in clean]
-    timed = Contract("t", "binary", tuple(Column(c.name, c.type, role="event_time" if c.name == "when" else c.role) for c in COLUMNS), 0.5)
+    timed = Contract(
+        "t",
+        "binary",
+        tuple(Column(c.name, c.type, role="event_time" if c.name == "when" else c.role) for c in COLUMNS),
+        0.5,
+    )
     assert event_times(timed, checked.accepted) == [row["when"] for row in clean]
 
 
 def test_a_window_is_half_open_and_its_parts_meet():
-    columns = (Column("when", "timestamp", role="event_time"), Column("x", "float"), Column("target", "boolean", role="target"))
+    columns = (
+        Column("when", "timestamp", role="event_time"),
+        Column("x", "float"),
+        Column("target", "boolean", role="target"),
+    )
     contract = Contract("t", "binary", columns, prior=0.5)
-    moments = ["2024-01-01", "2024-01-30T23:59:59.999999Z", "2024-01-31", "2024-02-29T23:59:59Z", "2024-03-01", "2023-12-31T23:59:59Z"]
-    batch = check_block(contract, [{"when": when, "x": 1.0, "target": True} for when in moments], with_target=True).accepted
+    moments = [
+        "2024-01-01",
+        "2024-01-30T23:59:59.999999Z",
+        "2024-01-31",
+        "2024-02-29T23:59:59Z",
+        "2024-03-01",
+        "2023-12-31T23:59:59Z",
+    ]
+    batch = check_block(
+        contract, [{"when": when, "x": 1.0, "target": True} for when in moments], with_target=True
+    ).accepted
     window = training_window(as_of="2024-03-01", window_days=60, evaluate_days=30)
     assert in_window(contract, batch, window, "train").to_pylist() == [True, True, False, False, False, False]
     assert in_window(contract, batch, window, "evaluate").to_pylist() == [False, False, True, True, False, False]

@@ -19,7 +19,9 @@ from tests.model_code.folders import AS_OF, SCORE_RUN, scoring_folder, write_row
 def outputs(base):
     """{path: bytes} of all that the job wrote."""
     folder = base / "processing/output"
-    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()
+    }
 
 
 def results(base, shard):
@@ -76,9 +78,12 @@ def test_each_row_is_answered_in_order_as_the_rules_say(project, run_verb, tmp_p
     for name in ("id", "entity_id", "event_time", "prediction", "probability", "source"):
         assert table[name].to_pylist() == [line[name] for line in found]
     if project.task == "multiclass":
-        assert [dict(pairs) for pairs in table["probabilities"].to_pylist()] == [line["probabilities"] for line in found]
+        assert [dict(pairs) for pairs in table["probabilities"].to_pylist()] == [
+            line["probabilities"] for line in found
+        ]
     assert summaries(base) == {"part.jsonl": {
-        "shard": "part.jsonl", "release": SCORE_RUN["release"], "read": 330, "scored": 330, "quarantined": 0, "chunks": 4, "reasons": {},
+        "shard": "part.jsonl", "release": SCORE_RUN["release"],
+        "read": 330, "scored": 330, "quarantined": 0, "chunks": 4, "reasons": {},
     }}  # fmt: skip
 
 
@@ -92,7 +97,8 @@ def test_every_kind_of_file_gets_the_same_answers(parcels, run_verb, tmp_path):
     (folder / "sub/a.csv.gz").write_bytes(gzip.compress((folder / "a.csv").read_bytes()))
     assert run_verb("score", base) == 0
     answers = [
-        [{**line, "id": None} for line in results(base, shard)] for shard in ("a.csv", "b.jsonl", "c.parquet", "sub~a.csv.gz")
+        [{**line, "id": None} for line in results(base, shard)]
+        for shard in ("a.csv", "b.jsonl", "c.parquet", "sub~a.csv.gz")
     ]
     assert answers[0] == answers[1] == answers[2] == answers[3] and len(answers[0]) == 150
     assert set(summaries(base)) == {"a.csv", "b.jsonl", "c.parquet", "sub/a.csv.gz"}
@@ -120,7 +126,13 @@ def test_without_a_model_the_prior_answers_and_says_so(project, run_verb, tmp_pa
     base = scoring_folder(tmp_path, project.contract, None)
     write_lines(base / "processing/input/rows/part.jsonl", project.contract, project.rows[:120])
     assert run_verb("score", base) == 0
-    shared = {"release": None, "role": None, "source": "fallback", "reason": "no release yet", **fallback_answer(project.contract)}
+    shared = {
+        "release": None,
+        "role": None,
+        "source": "fallback",
+        "reason": "no release yet",
+        **fallback_answer(project.contract),
+    }
     lines = results(base, "part.jsonl")
     assert len(lines) == 120
     assert all({name: line[name] for name in shared} == shared for line in lines)
@@ -167,7 +179,11 @@ def test_a_bad_shard_is_named_and_the_good_ones_are_done(parcels, run_verb, tmp_
     write_csv(folder / "d.csv", parcels.contract, parcels.rows[:10])
     assert run_verb("score", base) == 1
     error = capsys.readouterr().err
-    assert "score: 2 of 4 shards are refused: " in error and "b.jsonl: line 151 is not JSON" in error and "c.parquet: " in error
+    assert (
+        "score: 2 of 4 shards are refused: " in error
+        and "b.jsonl: line 151 is not JSON" in error
+        and "c.parquet: " in error
+    )
     assert set(summaries(base)) == {"a.csv", "d.csv"}
     assert not [path for path in outputs(base) if "b.jsonl" in path or "c.parquet" in path]
 

@@ -30,7 +30,9 @@ def serving(base, **environment):
     environment = {"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(base), "BIND_HOST": "127.0.0.1", **environment}
     environment["SAGEMAKER_BIND_TO_PORT"] = str(port)
     command = [IMAGE_PYTHON, "-m", "model_code", "serve"]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     process.port = port
     try:
         wait_until_listening(process, port)
@@ -135,7 +137,9 @@ def test_six_megabytes_are_answered(server):
 def half_sent(port, body):
     """A request whose body is not whole yet."""
     connection = socket.create_connection(("127.0.0.1", port), timeout=20)
-    connection.sendall(f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:10])
+    connection.sendall(
+        f"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body[:10]
+    )
     time.sleep(0.2)
     return connection
 
@@ -213,7 +217,9 @@ def test_an_accept_header_may_list_and_weigh(parcels):
 
 def test_nothing_heavy_is_imported_to_serve(returns):
     """scikit-learn alone would cost a cold start a second."""
-    probe = "import sys, model_code.serve as s; from model_code.artefact import open_artefact as o; from pathlib import Path; "
-    probe += "o(Path(sys.argv[1])); print([m for m in ('sklearn', 'scipy', 'joblib', 'pandas') if m in sys.modules])"
-    found = subprocess.run([IMAGE_PYTHON, "-c", probe, returns.models["prior"]], cwd=ROOT, capture_output=True, text=True, check=True)
+    probe = "import sys, pathlib, model_code.serve; model_code.serve.open_artefact(pathlib.Path(sys.argv[1])); "
+    probe += "print([name for name in ('sklearn', 'scipy', 'joblib', 'pandas') if name in sys.modules])"
+    found = subprocess.run(
+        [IMAGE_PYTHON, "-c", probe, returns.models["prior"]], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert found.stdout.strip() == "[]"

@@ -21,19 +21,58 @@ PROPERTY = settings(max_examples=150, deadline=None, suppress_health_check=list(
 
 # ---- generated contracts, and values near everything that a rule turns on
 
-TEXTS = ["", "a", "B", "x" * 1024, "x" * 1025, "ß\u2014", "5", "true", " a", "a\nb", 'q"q', "a,b", "\u0661", "007", "é" * 1024]
-NUMBERS = ["0", "-0", "+5", "5.0", "5.", ".5", "-1e3", "1e400", "1e-400", "0x1F", "nan", "inf", "1_0", "9007199254740993", "5.5", "٣"]
+TEXTS = [
+    "",
+    "a",
+    "B",
+    "x" * 1024,
+    "x" * 1025,
+    "ß\u2014",
+    "5",
+    "true",
+    " a",
+    "a\nb",
+    'q"q',
+    "a,b",
+    "\u0661",
+    "007",
+    "é" * 1024,
+]
+NUMBERS = [
+    "0",
+    "-0",
+    "+5",
+    "5.0",
+    "5.",
+    ".5",
+    "-1e3",
+    "1e400",
+    "1e-400",
+    "0x1F",
+    "nan",
+    "inf",
+    "1_0",
+    "9007199254740993",
+    "5.5",
+    "٣",
+]
 MOMENTS = [
     "2013-04-01", "2013-04-01T09:30:00Z", "2013-04-01 09:30", "2013-04-01T09:30:00.123456+02:00", "2013-02-30", "0000-01-01",
     "0001-01-01T00:00+05:00", "9999-12-31T23:59:59.999999Z", "9999-12-31T23:59-01:00", "2013-04-01T24:00", "2013-04-01T09",
     "2013-04-01T09:30:60Z", "2013-04-01T09:30:00.1234567Z", "2013-4-1", "2013-04-01Z", "2013-04-01T09:30z",
 ]  # fmt: skip
 BOOLEANS = ["true", "TRUE", "yes", "T", "0", "1", "no", "maybe", "\u212a"]
-CELLS = st.sampled_from([*TEXTS, *NUMBERS, *MOMENTS, *BOOLEANS]) | st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=5)
+CELLS = st.sampled_from([*TEXTS, *NUMBERS, *MOMENTS, *BOOLEANS]) | st.text(
+    st.characters(exclude_categories=["Cs", "Cc"]), max_size=5
+)
 WHOLE = st.integers(-20, 20) | st.sampled_from([2**53, 2**53 + 1, -(2**53) - 1, 2**63, 10**400])
-REAL = st.floats(-20, 20) | st.sampled_from([float("nan"), float("inf"), -0.0, 5e-324, 1e308, 2.0**53, 2.0**53 + 2, 3.0, 0.1])
+REAL = st.floats(-20, 20) | st.sampled_from(
+    [float("nan"), float("inf"), -0.0, 5e-324, 1e308, 2.0**53, 2.0**53 + 2, 3.0, 0.1]
+)
 JSON_VALUES = CELLS | WHOLE | REAL | st.booleans() | st.none() | st.just([1]) | st.just({"a": 1}) | st.just("\ud800")
-NAMES = st.sampled_from(["a", "A", "with space", "dot.ted", "1st", "ümlaut", "class", "(row)", "row_number", "problems", ""])
+NAMES = st.sampled_from(
+    ["a", "A", "with space", "dot.ted", "1st", "ümlaut", "class", "(row)", "row_number", "problems", ""]
+)
 
 
 @st.composite
@@ -46,7 +85,9 @@ def columns(draw, name):
     if kind == "string" and draw(st.booleans()):
         limits["categories"] = tuple(draw(st.lists(st.sampled_from(TEXTS), min_size=1, max_size=4, unique=True)))
     if kind == "integer" and draw(st.booleans()):
-        limits["categories"] = tuple(draw(st.lists(st.integers(-6, 6) | st.just(10**30), min_size=1, max_size=4, unique=True)))
+        limits["categories"] = tuple(
+            draw(st.lists(st.integers(-6, 6) | st.just(10**30), min_size=1, max_size=4, unique=True))
+        )
     role = draw(st.sampled_from(["feature", "ignored", "key"]))
     return Column(name, kind, role=role, nullable=draw(st.booleans()), **limits)
 
@@ -55,7 +96,9 @@ def columns(draw, name):
 def contracts(draw):
     names = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
     made = [draw(columns(name)) for name in names]
-    return Contract("t", "binary", (*made, Column("the target", "boolean", role="target", nullable=draw(st.booleans()))), prior=0.5)
+    return Contract(
+        "t", "binary", (*made, Column("the target", "boolean", role="target", nullable=draw(st.booleans()))), prior=0.5
+    )
 
 
 def expected(contract, rows):
@@ -69,7 +112,9 @@ def expected(contract, rows):
 def found(contract, checked):
     faults = [
         (number, [(problem["column"], problem["rule"]) for problem in json.loads(problems)])
-        for number, problems in zip(*checked.quarantined.select(["row_number", "problems"]).to_pydict().values(), strict=True)
+        for number, problems in zip(
+            *checked.quarantined.select(["row_number", "problems"]).to_pydict().values(), strict=True
+        )
     ]
     return [row_of(row) for row in checked.accepted.to_pylist()], faults
 
@@ -92,7 +137,11 @@ def assert_same_verdicts(contract, rows, checked):
 def test_json_rows_get_the_verdict_of_the_row_check(data):
     contract = data.draw(contracts())
     names = [column.name for column in contract.columns]
-    row = st.fixed_dictionaries({}, optional={name: JSON_VALUES for name in [*names, "stranger"]}) | st.just("no row") | st.none()
+    row = (
+        st.fixed_dictionaries({}, optional=dict.fromkeys([*names, "stranger"], JSON_VALUES))
+        | st.just("no row")
+        | st.none()
+    )
     rows = data.draw(st.lists(row, max_size=6))
     assert_same_verdicts(contract, rows, check_block(contract, rows, with_target=True))
 
@@ -109,7 +158,8 @@ def test_csv_cells_get_the_verdict_of_the_row_check_after_from_text(data, tmp_pa
     file.write_bytes(text.getvalue().encode())
     (checked,) = read_table(file, contract, with_target=True)
     as_rows = [
-        {column.name: from_text(column, cell) for column, cell in zip(contract.columns, row, strict=True)} for row in rows
+        {column.name: from_text(column, cell) for column, cell in zip(contract.columns, row, strict=True)}
+        for row in rows
     ]
     assert_same_verdicts(contract, as_rows, checked)
 
@@ -143,7 +193,10 @@ def test_typed_columns_get_the_verdict_of_the_row_check(data, tmp_path_factory):
     file = tmp_path_factory.mktemp("parquet") / "rows.parquet"
     pq.write_table(pa.table(arrays), file)
     (checked,) = read_table(file, contract, with_target=True)
-    rows = [{name: as_row_value(contract, name, value) for name, value in row.items()} for row in pa.table(arrays).to_pylist()]
+    rows = [
+        {name: as_row_value(contract, name, value) for name, value in row.items()}
+        for row in pa.table(arrays).to_pylist()
+    ]
     assert_same_verdicts(contract, rows, checked)
 
 
@@ -153,7 +206,13 @@ def as_row_value(contract, name, value):
         return value
     if contract.by_name[name].type != "timestamp":
         return object()
-    return iso(value if value.tzinfo else value.replace(tzinfo=UTC, nanosecond=0) if hasattr(value, "nanosecond") else value.replace(tzinfo=UTC))
+    return iso(
+        value
+        if value.tzinfo
+        else value.replace(tzinfo=UTC, nanosecond=0)
+        if hasattr(value, "nanosecond")
+        else value.replace(tzinfo=UTC)
+    )
 
 
 # ---- files
@@ -186,7 +245,9 @@ ROWS = [
     {"no": 1, "größe (cm)": 2.5, "seen": datetime(2013, 4, 1, tzinfo=UTC), "kind": "a", "returned": True},
     {"no": 2, "größe (cm)": 3.0, "seen": None, "kind": "b", "returned": False},
 ]
-LINES = '{"no": 1, "größe (cm)": 2.5, "seen": "2013-04-01", "kind": "a", "returned": true}\n\n{"no": 2, "größe (cm)": 3, "kind": "b", "returned": false}'
+LINES = """{"no": 1, "größe (cm)": 2.5, "seen": "2013-04-01", "kind": "a", "returned": true}
+
+{"no": 2, "größe (cm)": 3, "kind": "b", "returned": false}"""
 
 
 @pytest.mark.parametrize(
@@ -240,7 +301,9 @@ def test_a_bad_row_is_quarantined_as_it_was_read_with_every_problem(tmp_path):
 def test_rows_to_score_need_no_target_and_lose_one_they_bring(tmp_path):
     without = write(tmp_path, "a.csv", "no,größe (cm),seen,kind\n1,2.5,2013-04-01,a\n")
     with_one = write(tmp_path, "b.csv", f"{HEADER}\n1,2.5,2013-04-01,a,\n")
-    one, other = ([checked.accepted for checked in read_table(file, SHOP, with_target=False)] for file in (without, with_one))
+    one, other = (
+        [checked.accepted for checked in read_table(file, SHOP, with_target=False)] for file in (without, with_one)
+    )
     assert one == other
     assert one[0].schema.names == ["no", "größe (cm)", "seen", "kind"]
 
@@ -258,7 +321,11 @@ pq.write_table(pa.table({"no": [[1]], "größe (cm)": [1.0], "seen": [None], "ki
         ("t.csv", HEADER + "\n", "has no rows"),
         ("t.jsonl", "\n\n", "has no rows"),
         ("t.xlsx", "", "files of this kind are not read; give .csv"),
-        ("t.csv", GOOD.replace("kind", "sort"), "has no column 'kind' and has the column 'sort' that the contract 'shop' does not know"),
+        (
+            "t.csv",
+            GOOD.replace("kind", "sort"),
+            "has no column 'kind' and has the column 'sort' that the contract 'shop' does not know",
+        ),
         ("t.csv", GOOD.replace(",", ";"), "has no column"),
         ("t.csv", GOOD.replace("seen", "no"), "the header names 'no' more than once"),
         ("t.csv", GOOD + "3,4\n", "holds two schemas: Expected 5 columns, got 2"),

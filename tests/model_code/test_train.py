@@ -29,7 +29,9 @@ def test_an_artefact_says_what_it_is(project):
         assert manifest["data_window"] == WINDOW
         assert manifest["code_version"] == "abc"
         assert manifest["classes"] == {"binary": [0, 1], "multiclass": [1, 2, 3], "regression": []}[project.task]
-        assert [column["name"] for column in manifest["columns"]] == [column.name for column in project.contract.features]
+        assert [column["name"] for column in manifest["columns"]] == [
+            column.name for column in project.contract.features
+        ]
         assert prove_golden(artefact) == len(artefact.golden["instances"])
 
 
@@ -42,9 +44,14 @@ def test_only_rows_of_the_training_part_are_learnt_from(project):
 
 def test_boosting_is_calibrated_on_the_newest_rows_where_they_suffice(returns, parcels):
     manifest = open_artefact(returns.models["gradient_boosting"]).manifest
-    assert manifest["calibration"] == {"method": "sigmoid", "rows": manifest["rows"]["read"] - manifest["rows"]["fitted"]}
+    assert manifest["calibration"] == {
+        "method": "sigmoid",
+        "rows": manifest["rows"]["read"] - manifest["rows"]["fitted"],
+    }
     assert open_artefact(returns.models["logistic_regression"]).manifest["calibration"] is None
-    assert open_artefact(parcels.models["gradient_boosting"]).manifest["calibration"] is None  # a class with too few rows
+    assert (
+        open_artefact(parcels.models["gradient_boosting"]).manifest["calibration"] is None
+    )  # a class with too few rows
 
 
 def test_golden_rows_hold_missing_values_and_texts_never_seen(returns):
@@ -102,13 +109,19 @@ def test_a_target_with_one_value_is_refused(run_verb, tmp_path):
 
 def test_a_window_without_rows_is_refused(run_verb, tmp_path):
     contract, rows = PROJECTS["multiclass"]()
-    base = training_folder(tmp_path, contract, rows, train_start="2020-01-01", evaluate_start="2020-02-01", as_of="2020-03-01")
-    assert failed(run_verb, base).startswith("train: no row to train on: 2 files hold none in that part of 2020-01-01 to 2020-03-01")
+    base = training_folder(
+        tmp_path, contract, rows, train_start="2020-01-01", evaluate_start="2020-02-01", as_of="2020-03-01"
+    )
+    assert failed(run_verb, base).startswith(
+        "train: no row to train on: 2 files hold none in that part of 2020-01-01 to 2020-03-01"
+    )
 
 
 def test_an_unknown_candidate_or_parameter_is_refused(run_verb, tmp_path):
     contract, rows = PROJECTS["multiclass"]()
-    assert "candidate 'magic' is not known; candidates: prior," in failed(run_verb, training_folder(tmp_path / "a", contract, rows, "magic"))
+    assert "candidate 'magic' is not known; candidates: prior," in failed(
+        run_verb, training_folder(tmp_path / "a", contract, rows, "magic")
+    )
     for text in ('{"no_such": 1}', '{"max_iter": -5}'):
         base = training_folder(tmp_path / text[2:5], contract, rows, parameters=text)
         assert json.loads(text).popitem()[0] in failed(run_verb, base)
