@@ -26,7 +26,13 @@ class Alarms(Construct):
         self.tell_of_events(flows)
 
         fallbacks = self.fallback_percent()
-        self.alarm("Fallbacks", fallbacks, above=config.monitoring.fallback_percent, periods=3, of="answers without the model, in %")
+        self.alarm(
+            "Fallbacks",
+            fallbacks,
+            above=config.monitoring.fallback_percent,
+            periods=3,
+            of="answers without the model, in %",
+        )
         latency = self.measured("Latency", "p99")
         self.alarm("Latency", latency, above=config.serving.deadline_ms + 500, periods=3, of="p99 of a request, in ms")
         errors = self.api_metric(api, "5xx", "Sum")
@@ -74,7 +80,10 @@ class Alarms(Construct):
         return cloudwatch.MathExpression(
             label="answers without the model, %",
             expression="100 * fallbacks / predictions",
-            using_metrics={"fallbacks": self.measured("Fallbacks", "Sum"), "predictions": self.measured("Predictions", "Sum")},
+            using_metrics={
+                "fallbacks": self.measured("Fallbacks", "Sum"),
+                "predictions": self.measured("Predictions", "Sum"),
+            },
             period=FIVE_MINUTES,
         )
 

@@ -60,7 +60,10 @@ class Batch(Construct):
                 "Label": "WriteResults",
                 "ItemReader": {
                     "Resource": "arn:aws:states:::s3:listObjectsV2",
-                    "Arguments": {"Bucket": self.lake.bucket.bucket_name, "Prefix": jsonata("'batch/' & $run & '/results/'")},
+                    "Arguments": {
+                        "Bucket": self.lake.bucket.bucket_name,
+                        "Prefix": jsonata("'batch/' & $run & '/results/'"),
+                    },
                 },
                 "ItemSelector": {
                     "bucket": self.lake.bucket.bucket_name,
@@ -98,7 +101,9 @@ class Batch(Construct):
     def score(self, **fields) -> dict:
         """One processing job; its instances share the files. Without a release there is no model: the fallback answers."""
         folders = ("predictions", "quarantine", "results")
-        outputs = [output(folder, jsonata(f"$plan.output_uri & '{folder}/'"), upload="Continuous") for folder in folders]
+        outputs = [
+            output(folder, jsonata(f"$plan.output_uri & '{folder}/'"), upload="Continuous") for folder in folders
+        ]
         # A summary says that its shard is done, so it goes up when all else is there.
         outputs.append(output("summary", jsonata("$plan.output_uri & 'summary/'"), upload="EndOfJob"))
         arguments = self.jobs.processing(

@@ -49,8 +49,9 @@ class Endpoints(Construct):
         return self.config.serving.mode == "instance"
 
     def every(self, *kinds: str) -> Many:
-        """What SageMaker has of this stage, by kind: endpoint, endpoint-config, model, training-job, processing-job."""
-        return Many([arn("sagemaker", f"{kind}/{self.prefix}*") for kind in kinds], "Named by its release or run, after the prefix")
+        """What SageMaker hosts of this stage: endpoint, endpoint-config, model. Releases are called r-..., so that a project
+        whose name only begins with ours is left alone."""
+        return Many([arn("sagemaker", f"{kind}/{self.prefix}r-*") for kind in kinds], "Named by its release")
 
     def allow_invoke(self, function: Function) -> None:
         function.allow("sagemaker:InvokeEndpoint", on=self.every("endpoint"))
@@ -74,8 +75,14 @@ class Endpoints(Construct):
     def endpoint_config(self, *, name: str) -> dict:
         """Arguments of createEndpointConfig."""
         serving = self.config.serving
-        serverless = {"ServerlessConfig": {"MemorySizeInMB": serving.memory_mb, "MaxConcurrency": serving.max_concurrency}}
-        instance = {"InstanceType": serving.instance, "InitialInstanceCount": serving.instances, "InitialVariantWeight": 1.0}
+        serverless = {
+            "ServerlessConfig": {"MemorySizeInMB": serving.memory_mb, "MaxConcurrency": serving.max_concurrency}
+        }
+        instance = {
+            "InstanceType": serving.instance,
+            "InitialInstanceCount": serving.instances,
+            "InitialVariantWeight": 1.0,
+        }
         variant = {"VariantName": VARIANT, "ModelName": name, **(instance if self.always_on else serverless)}
         return {"EndpointConfigName": name, "ProductionVariants": [variant], "Tags": tags(self.config)}
 
@@ -106,12 +113,14 @@ class Endpoints(Construct):
     def allow_scaling(self, flow) -> None:
         """Let the flow have Application Auto Scaling follow the requests of our endpoints."""
         ours = {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}
-        targets = Many([arn("application-autoscaling", "scalable-target/*")], "Targets are named by AWS; the namespace is ours")
+        targets = Many(
+            [arn("application-autoscaling", "scalable-target/*")], "Targets are named by AWS; the namespace is ours"
+        )
         flow.allow("application-autoscaling:RegisterScalableTarget", "application-autoscaling:PutScalingPolicy",
                    on=targets, conditions=ours)  # fmt: skip
         flow.allow("sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig",
                    "sagemaker:UpdateEndpointWeightsAndCapacities", on=self.every("endpoint", "endpoint-config"))  # fmt: skip
-        alarms = Many([arn("cloudwatch", f"alarm:TargetTracking-endpoint/{self.prefix}*")], "Named by its release")
+        alarms = Many([arn("cloudwatch", f"alarm:TargetTracking-endpoint/{self.prefix}r-*")], "Named by its release")
         flow.allow("cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms", on=alarms)
         service = "sagemaker.application-autoscaling.amazonaws.com"
         role = f"role/aws-service-role/{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"

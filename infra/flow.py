@@ -26,12 +26,21 @@ TRANSIENT = {
 # What our own handlers let through when AWS is briefly unwell; all of them may be called twice.
 UNWELL = ["ClientError", "EndpointConnectionError", "ReadTimeoutError"]
 
+# Why a flow failed, in words. A function and a SageMaker job give theirs within a JSON text.
+REASON = """(
+    $found := $substring($error.Cause, 0, 1) = '{' ? $parse($error.Cause) : {};
+    $words := $exists($found.errorMessage) ? $found.errorMessage : $found.FailureReason;
+    $substring($error.Error & ': ' & ($exists($words) ? $words : $error.Cause), 0, 2000)
+  )"""
+
 
 def jsonata(expression: str) -> str:
     return "{% " + expression + " %}"
 
 
-def call(integration: str, arguments, *, timeout_s: int = 60, retry: tuple = (), catch: tuple | None = None, **fields) -> dict:
+def call(
+    integration: str, arguments, *, timeout_s: int = 60, retry: tuple = (), catch: tuple | None = None, **fields
+) -> dict:
     """A task that calls a service natively, e.g. `sagemaker:createModel` or `aws-sdk:sagemaker:deleteModel`."""
     service = integration.removeprefix("aws-sdk:").split(":")[0]
     catch = (caught("RecordFailure"),) if catch is None else catch
@@ -71,7 +80,11 @@ def again(errors: list[str], *, seconds: int, times: int) -> dict:
 
 def caught(next: str, *errors: str) -> dict:
     """These errors, or whatever else goes wrong, go on at `next`, which finds them in $error: {Error, Cause}."""
-    return {"ErrorEquals": list(errors) or ["States.ALL"], "Assign": {"error": jsonata("$states.errorOutput")}, "Next": next}
+    return {
+        "ErrorEquals": list(errors) or ["States.ALL"],
+        "Assign": {"error": jsonata("$states.errorOutput")},
+        "Next": next,
+    }
 
 
 def begin(kind: str, *, next: str) -> dict:
@@ -105,9 +118,8 @@ def record_run(table, kind: str, values: dict, **fields) -> dict:
 
 def record_failure(table, kind: str) -> dict:
     """The last task of a flow that failed; even when it fails too, the flow ends with the error that came first."""
-    reason = jsonata("$substring($error.Error & ': ' & $error.Cause, 0, 2000)")
     ends = ({"ErrorEquals": ["States.ALL"], "Next": "Failed"},)
-    return record_run(table, kind, {"status": "FAILED", "reason": reason}, catch=ends, Next="Failed")
+    return record_run(table, kind, {"status": "FAILED", "reason": jsonata(REASON)}, catch=ends, Next="Failed")
 
 
 def fail() -> dict:
@@ -126,6 +138,7 @@ class Flow(sfn.StateMachine):
             "States": states,
             "TimeoutSeconds": timeout_s,
         }
+        self.config = config
         super().__init__(
             scope,
             id,
@@ -144,7 +157,11 @@ class Flow(sfn.StateMachine):
                 ),
             ),
         )
-        accept(self.role, "AwsSolutions-IAM5[Resource::*]", "Log delivery and X-Ray have no resources that a policy could name")
+        accept(
+            self.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "Log delivery and X-Ray have no resources that a policy could name",
+        )
 
     def allow(self, *actions: str, on: str | list[str] | Many, **conditions) -> None:
         """Let the flow do exactly these actions on exactly these resources."""

@@ -9,9 +9,10 @@ NOT_SOURCE = (".pyc", ".so", ".o")  # made from sources, and not the same on eve
 
 
 def image_tag(root: Path = ROOT) -> str:
-    """12 hex digits that stand for the sources of the image."""
+    """12 hex digits that stand for the sources of the image and for the packages it is built with."""
     digest = hashlib.sha256()
-    for file in source_files(root, SOURCES):
+    lock = root / "uv.lock"
+    for file in [*source_files(root, SOURCES), *([lock] if lock.exists() else [])]:
         digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:12]

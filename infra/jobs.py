@@ -67,20 +67,26 @@ class Jobs(Construct):
     def allow_run(self, flow: Flow, *kinds: str) -> None:
         """Let the flow run jobs of these kinds, TrainingJob or ProcessingJob, and wait for their end."""
         for kind in kinds:
-            resource = {"TrainingJob": "training-job", "ProcessingJob": "processing-job"}[kind]
-            jobs = Many([arn("sagemaker", f"{resource}/{self.config.prefix}-*")], "Jobs are named by their run")
-            actions = [f"sagemaker:{action}" for action in (f"Create{kind}", f"Describe{kind}", f"Stop{kind}", "AddTags", "ListTags")]
-            flow.allow(*actions, on=jobs)
+            actions = (f"Create{kind}", f"Describe{kind}", f"Stop{kind}", "AddTags", "ListTags")
+            flow.allow(*(f"sagemaker:{action}" for action in actions), on=jobs_of(self.config, kind))
             rule = f"rule/StepFunctionsGetEventsForSageMaker{kind}sRule"  # how .sync hears that the job ended
             flow.allow("events:PutTargets", "events:PutRule", "events:DescribeRule", on=arn("events", rule))
         flow.allow_pass(self.role)
+
+
+def jobs_of(config, kind: str) -> Many:
+    """The stage's jobs of a kind, TrainingJob or ProcessingJob."""
+    resource = {"TrainingJob": "training-job", "ProcessingJob": "processing-job"}[kind]
+    return Many([arn("sagemaker", f"{resource}/{config.prefix}-*")], "Jobs are named by their run")
 
 
 def job_role(scope, id, *, repository) -> iam.Role:
     """A role for a container of ours: it may pull the image, write its log and its metrics."""
     role = iam.Role(scope, id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
     repository.grant_pull(role)
-    logs = Many([arn("logs", "log-group:/aws/sagemaker/*")], "SageMaker makes the log groups of its jobs and endpoints itself")
+    logs = Many(
+        [arn("logs", "log-group:/aws/sagemaker/*")], "SageMaker makes the log groups of its jobs and endpoints itself"
+    )
     allow(role, "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=logs)
     anything = Many(["*"], "Metrics and the login of ECR have no resources that a policy could name")
     to_sagemaker = {"StringLike": {"cloudwatch:namespace": "/aws/sagemaker/*"}}

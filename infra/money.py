@@ -10,6 +10,7 @@ from constructs import Construct
 
 from infra.endpoints import LISTS, Endpoints
 from infra.function import Function
+from infra.jobs import jobs_of
 from infra.permissions import Many, arn
 from infra.tables import Tables
 
@@ -68,7 +69,9 @@ class Money(Construct):
         function.allow("sns:Publish", on=alarms.topic_arn)
         function.allow("cloudwatch:GetMetricData", on=Many(["*"], "Metrics have no resources that a policy could name"))
         stacks = [arn("cloudformation", f"stack/{self.config.prefix}-{name}/*") for name in ("data", "service")]
-        function.allow("cloudformation:GetTemplate", on=Many(stacks, "CloudFormation ends a stack's ARN with an id of its own"))
+        function.allow(
+            "cloudformation:GetTemplate", on=Many(stacks, "CloudFormation ends a stack's ARN with an id of its own")
+        )
         return function
 
     def function_that_reaps(self, endpoints: Endpoints) -> Function:
@@ -76,10 +79,18 @@ class Money(Construct):
         function.allow("sagemaker:DescribeEndpoint", on=endpoints.every("endpoint"))
         function.allow("sagemaker:DescribeEndpointConfig", on=endpoints.every("endpoint-config"))
         endpoints.allow_removal(function)
-        function.allow("sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs", "sagemaker:ListNotebookInstances", on=LISTS)
-        function.allow("sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob", on=endpoints.every("training-job"))
-        function.allow("sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob", on=endpoints.every("processing-job"))
-        notebooks = Many([arn("sagemaker", "notebook-instance/*")], "People name their notebooks; the tag says whose they are")
+        function.allow(
+            "sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs", "sagemaker:ListNotebookInstances", on=LISTS
+        )
+        function.allow(
+            "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob", on=jobs_of(self.config, "TrainingJob")
+        )
+        function.allow(
+            "sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob", on=jobs_of(self.config, "ProcessingJob")
+        )
+        notebooks = Many(
+            [arn("sagemaker", "notebook-instance/*")], "People name their notebooks; the tag says whose they are"
+        )
         function.allow("sagemaker:ListTags", on=notebooks)
         ours = {"StringEquals": {"aws:ResourceTag/fairway": self.config.prefix}}
         function.allow("sagemaker:StopNotebookInstance", on=notebooks, conditions=ours)

@@ -33,4 +33,6 @@ class Registry(Construct):
             model_package_group_description=f"Verdicts on models of {config.project.name}, stage {config.stage}",
         )
         self.model_packages.apply_removal_policy(removal_policy)
-        self.versions = Many([arn("sagemaker", f"model-package/{config.prefix}/*")], "Each verdict is a version of its own")
+        self.versions = Many(
+            [arn("sagemaker", f"model-package/{config.prefix}/*")], "Each verdict is a version of its own"
+        )

@@ -27,4 +27,6 @@ class AlarmsTopic(Construct):
         )
         if config.monitoring.email:
             email = self.topic.add_subscription(subscriptions.EmailSubscription(config.monitoring.email))
-            accept(email, "Serverless-SNSRedrivePolicy", "SNS repeats e-mail itself, and the alarm stays on the dashboard")
+            accept(
+                email, "Serverless-SNSRedrivePolicy", "SNS repeats e-mail itself, and the alarm stays on the dashboard"
+            )

@@ -100,7 +100,11 @@ class Training(Construct):
             ],
             "OutputDataConfig": {"S3OutputPath": jsonata("$states.input.output_uri")},
             "CheckpointConfig": {"S3Uri": jsonata("$states.input.checkpoint_uri")},
-            "ResourceConfig": {"InstanceType": training.instance, "InstanceCount": 1, "VolumeSizeInGB": training.volume_gb},
+            "ResourceConfig": {
+                "InstanceType": training.instance,
+                "InstanceCount": 1,
+                "VolumeSizeInGB": training.volume_gb,
+            },
             "EnableManagedSpotTraining": training.spot,
             "StoppingCondition": {
                 "MaxRuntimeInSeconds": runtime_s,
@@ -168,7 +172,9 @@ class Training(Construct):
 
     def function_that_judges(self, code) -> Function:
         environment = {"LAKE": self.lake.bucket.bucket_name, "ROUTING_TABLE": self.tables.routing.table_name}
-        function = Function(self, "Judge", config=self.config, code=code, memory_mb=256, timeout_s=30, environment=environment)
+        function = Function(
+            self, "Judge", config=self.config, code=code, memory_mb=256, timeout_s=30, environment=environment
+        )
         function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)  # or a missing object would be a forbidden one
         function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects("runs/"))
         function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn)

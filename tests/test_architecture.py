@@ -18,12 +18,26 @@ MAY_IMPORT = {
     "domain": {"domain"},
     "infra": {"infra", "domain", "aws_cdk", "constructs", "cdk_nag"},
     "lambdas": {"lambdas", "domain", "boto3", "botocore"},
-    "model_code": {"model_code", "domain", "numpy", "scipy", "sklearn", "joblib", "threadpoolctl", "pyarrow", "uvicorn", "uvloop", "httptools"},
+    "model_code": {
+        "model_code",
+        "domain",
+        "numpy",
+        "scipy",
+        "sklearn",
+        "joblib",
+        "threadpoolctl",
+        "pyarrow",
+        "uvicorn",
+        "uvloop",
+        "httptools",
+    },
     "fairway": {"fairway", "domain", "boto3", "botocore", "typer", "click", "rich", "pyarrow"},
 }
 # Exceptions, each with its reason.
 ALSO = {
-    "model_code": {"pandas": "only where it is installed, to call a pipeline that was fitted on a data frame; the image has none"},
+    "model_code": {
+        "pandas": "only where it is installed, to call a pipeline that was fitted on a data frame; the image has none"
+    },
     "fairway": {
         "model_code.tables": "rows are checked by the very code that the container checks them with",
         "local": "`fairway up` starts the local AWS; imported only then, and nothing deployed imports fairway",
@@ -44,7 +58,11 @@ def imports(file: Path):
 def is_allowed(folder: str, name: str) -> bool:
     top = name.partition(".")[0]
     also = ALSO.get(folder, {})
-    return top in STANDARD or top in MAY_IMPORT[folder] or any(name == each or name.startswith(f"{each}.") for each in also)
+    return (
+        top in STANDARD
+        or top in MAY_IMPORT[folder]
+        or any(name == each or name.startswith(f"{each}.") for each in also)
+    )
 
 
 @pytest.mark.parametrize("folder", MAY_IMPORT)
@@ -102,7 +120,12 @@ def test_every_handler_imports_from_the_very_zip_it_ships_in(tmp_path):
         if each["Type"] == "AWS::Lambda::Function"
     }
     assert len(functions) > 10
-    runtime = {"LAMBDA_TASK_ROOT": str(asset), "AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": "us-east-1", "PYTHONPATH": str(asset)}
+    runtime = {
+        "LAMBDA_TASK_ROOT": str(asset),
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "PYTHONPATH": str(asset),
+    }
     command = [LAMBDA_PYTHON, "-P", "-c", IMPORT_ALL]
     ran = subprocess.run(command, cwd="/", env=runtime, input=json.dumps(functions), capture_output=True, text=True)
     assert (ran.returncode, ran.stderr) == (0, "")

@@ -1,5 +1,7 @@
 """Amazon States Language, read strictly: what is wrong with a state machine, and what its JSONata gives."""
 
+import json
+
 import jsonata
 from reading import text
 
@@ -28,7 +30,9 @@ def state_problems(machine: dict) -> list[str]:
     for name, state in states.items():
         unknown = state.keys() - FIELDS[state["Type"]] - {"Type", "Comment"}
         found += [f"{name}: {field} is no field of a {state['Type']} in JSONata" for field in sorted(unknown)]
-        found += [f"{name}: goes on at {target}, which is not there" for target in targets(state) if target not in states]
+        found += [
+            f"{name}: goes on at {target}, which is not there" for target in targets(state) if target not in states
+        ]
         ways = sum(key in state for key in ("Next", "End"))
         if state["Type"] in (*ENDS, "Choice") and ways or state["Type"] not in (*ENDS, "Choice") and ways != 1:
             found.append(f"{name}: has {ways} of Next and End")
@@ -70,11 +74,15 @@ def evaluate(template, variables: dict, *, input=None, result=None, error=None, 
         given = {"input": input, "result": result, "error": error, "context": context}
         return {key: evaluate(value, variables, **given) for key, value in template.items()}
     if isinstance(template, list):
-        return [evaluate(item, variables, input=input, result=result, error=error, context=context) for item in template]
+        return [
+            evaluate(item, variables, input=input, result=result, error=error, context=context) for item in template
+        ]
     if not (isinstance(template, str) and template.startswith("{%")):
         return template
     states = {"input": input, "result": result, "errorOutput": error, "context": context}
-    value = jsonata.Jsonata(template[2:-2].strip()).evaluate(None, {**variables, "states": states})
+    expression = jsonata.Jsonata(template[2:-2].strip())
+    expression.register_lambda("parse", json.loads)  # one of the functions that Step Functions adds
+    value = expression.evaluate(None, {**variables, "states": states})
     if value is None:
         raise ValueError(f"gives nothing, and an execution would fail there: {template}")
     return value

@@ -73,5 +73,7 @@ def always_on(tmp_path_factory) -> dict:
         assert old in text
         text = text.replace(old, new)
     (project / "fairway.toml").write_text(text)
-    assembly = synthesise(tmp_path_factory.mktemp("always_on"), validated=True, project=str(project), stage="test", nag="true")
+    assembly = synthesise(
+        tmp_path_factory.mktemp("always_on"), validated=True, project=str(project), stage="test", nag="true"
+    )
     return {name: template(assembly, f"flights-test-{name}") for name in ("data", "service")}

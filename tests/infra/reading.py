@@ -3,7 +3,12 @@
 import json
 import re
 
-PSEUDO = {"AWS::Partition": "aws", "AWS::Region": "REGION", "AWS::AccountId": "ACCOUNT", "AWS::URLSuffix": "amazonaws.com"}
+PSEUDO = {
+    "AWS::Partition": "aws",
+    "AWS::Region": "REGION",
+    "AWS::AccountId": "ACCOUNT",
+    "AWS::URLSuffix": "amazonaws.com",
+}
 
 
 def of_type(template: dict, kind: str) -> dict:

@@ -37,7 +37,9 @@ def broken_project(folder: Path, old: str, new: str) -> Path:
 def test_every_stage_on_aws_gets_two_stacks_and_the_laptop_none_of_them(tmp_path):
     ran = run_app(tmp_path)
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert stacks(tmp_path) == [f"flights-{stage}-{stack}" for stage in ("dev", "prod", "staging") for stack in ("data", "service")]
+    assert stacks(tmp_path) == [
+        f"flights-{stage}-{stack}" for stage in ("dev", "prod", "staging") for stack in ("data", "service")
+    ]
 
 
 def test_one_stage_can_be_asked_for(local):
@@ -91,7 +93,11 @@ def test_the_functions_ship_their_sources_and_settings_and_nothing_else(local):
     }  # fmt: skip
     assert not [name for name in shipped if "__pycache__" in name]
     settings = json.loads((asset / "settings.json").read_text())
-    assert (settings["config"]["stage"], settings["contract"]["name"], settings["code_version"]) == ("local", "flights", "0123456789ab")
+    assert (settings["config"]["stage"], settings["contract"]["name"], settings["code_version"]) == (
+        "local",
+        "flights",
+        "0123456789ab",
+    )
 
 
 def test_the_image_tag_changes_with_the_sources_and_only_with_them(tmp_path):
@@ -104,4 +110,6 @@ def test_the_image_tag_changes_with_the_sources_and_only_with_them(tmp_path):
     (tmp_path / "model_code" / "kernel.so").write_bytes(b"made on this machine")
     assert (image_tag(tmp_path), len(before)) == (before, 12)
     (tmp_path / "domain" / "gate.py").write_text("pass  # changed")
-    assert image_tag(tmp_path) != before
+    changed = image_tag(tmp_path)
+    (tmp_path / "uv.lock").write_text("version = 1")
+    assert len({before, changed, image_tag(tmp_path)}) == 3

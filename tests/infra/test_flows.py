@@ -18,7 +18,10 @@ WINDOW = {
     "train_manifest": f"s3://lake/runs/{RUN}/train.manifest",
     "evaluate_manifest": f"s3://lake/runs/{RUN}/evaluate.manifest",
     "artefacts_uri": f"s3://lake/artefacts/{RUN}/",
-    "champion": {"release": "r-20130301-aaaaaaaa", "model_uri": "s3://lake/artefacts/earlier/prior/job/output/model.tar.gz"},
+    "champion": {
+        "release": "r-20130301-aaaaaaaa",
+        "model_uri": "s3://lake/artefacts/earlier/prior/job/output/model.tar.gz",
+    },
 }
 CANDIDATE = {
     "name": "prior",
@@ -55,7 +58,9 @@ INPUTS = {
 def flows(service: dict) -> dict[str, dict]:
     """{id: definition}, with what refers to other resources put in words."""
     machines = of_type(service, "AWS::StepFunctions::StateMachine")
-    return {properties["StateMachineName"].rpartition("-")[2]: definition(properties) for properties in machines.values()}
+    return {
+        properties["StateMachineName"].rpartition("-")[2]: definition(properties) for properties in machines.values()
+    }
 
 
 def definition(properties: dict) -> dict:
@@ -63,7 +68,11 @@ def definition(properties: dict) -> dict:
 
 
 def every_task(service: dict):
-    return [(f"{flow}/{name}", task, around) for flow, machine in flows(service).items() for name, task, around in asl.tasks(machine)]
+    return [
+        (f"{flow}/{name}", task, around)
+        for flow, machine in flows(service).items()
+        for name, task, around in asl.tasks(machine)
+    ]
 
 
 def arguments(name: str, task: dict, **variables) -> dict:
@@ -101,7 +110,10 @@ def test_the_flows_are_right_by_the_language(service, always_on):
 
 
 def test_the_reader_of_the_language_finds_what_is_wrong():
-    broken = {"StartAt": "A", "States": {"A": {"Type": "Pass", "Parameters": {}, "Next": "C"}, "B": {"Type": "Wait", "Seconds": 1}}}
+    broken = {
+        "StartAt": "A",
+        "States": {"A": {"Type": "Pass", "Parameters": {}, "Next": "C"}, "B": {"Type": "Wait", "Seconds": 1}},
+    }
     assert asl.problems(broken) == [
         "the definition does not say JSONata",
         "the definition has no time limit",
@@ -131,7 +143,10 @@ def test_a_retry_waits_for_the_errors_of_the_service_that_is_called(service):
 
 
 def test_errors_that_our_functions_raise_to_be_asked_again_are_retried(service):
-    found = {name: [error for retry in task["Retry"] for error in retry["ErrorEquals"]] for name, task, _ in every_task(service)}
+    found = {
+        name: [error for retry in task["Retry"] for error in retry["ErrorEquals"]]
+        for name, task, _ in every_task(service)
+    }
     for name, error in {
         "release/SmokeTest": "EndpointNotReady", "release/Promote": "RoutingChanged", "batch/WriteFile": "TableBusy",
         "train/SelectWindow": "ClientError", "batch/CloseBatch": "EndpointConnectionError",
@@ -242,7 +257,9 @@ def test_evaluate_gets_the_champion_where_there_is_one(service, champion, names)
     assert job["NetworkConfig"] == {"EnableNetworkIsolation": True}
 
 
-@pytest.mark.parametrize(("model", "names"), [(PLAN["model_uri"], ["contract", "rows", "model"]), (None, ["contract", "rows"])])
+@pytest.mark.parametrize(
+    ("model", "names"), [(PLAN["model_uri"], ["contract", "rows", "model"]), (None, ["contract", "rows"])]
+)
 def test_score_shares_the_files_and_needs_no_model_before_the_first_release(service, model, names):
     (task,) = [task for name, task, _ in every_task(service) if name == "batch/Score"]
     job = arguments("batch/Score", task, plan={**PLAN, "model_uri": model})
@@ -298,10 +315,24 @@ def test_a_batch_that_is_scored_already_is_only_written(service, left, next):
     assert chosen(flows(service)["batch"]["States"]["IsAnythingLeft"], plan={**PLAN, "shards_manifest": left}) == next
 
 
-@pytest.mark.parametrize(("results", "written"), [([], 0), ([{"written": 5}], 5), ([{"written": 5}, {"written": 2}], 7)])
+@pytest.mark.parametrize(
+    ("results", "written"), [([], 0), ([{"written": 5}], 5), ([{"written": 5}, {"written": 2}], 7)]
+)
 def test_what_was_written_is_added_up(service, results, written):
     assign = flows(service)["batch"]["States"]["WriteResults"]["Assign"]
     assert asl.evaluate(assign, {}, result=results) == {"written": written}
+
+
+@pytest.mark.parametrize(("error", "reason"), [
+    ({"Error": "NoRows", "Cause": '{"errorMessage": "no rows to train on", "errorType": "NoRows"}'}, "NoRows: no rows to train on"),
+    ({"Error": "States.TaskFailed", "Cause": '{"TrainingJobName": "a", "FailureReason": "ClientError: 2"}'}, "States.TaskFailed: ClientError: 2"),
+    ({"Error": "States.TaskFailed", "Cause": '{"TrainingJobStatus": "Stopped"}'}, 'States.TaskFailed: {"TrainingJobStatus": "Stopped"}'),
+    ({"Error": "States.Timeout", "Cause": ""}, "States.Timeout: "),
+])  # fmt: skip
+def test_why_a_run_failed_is_recorded_in_words(service, error, reason):
+    for flow in ("train", "batch", "release"):
+        values = flows(service)[flow]["States"]["RecordFailure"]["Arguments"]["ExpressionAttributeValues"]
+        assert asl.evaluate(values, {**VARIABLES, "error": error}, context=CONTEXT)[":reason"] == {"S": reason}
 
 
 def chosen(choice: dict, **variables) -> str:
@@ -319,7 +350,13 @@ def test_hosting_is_serverless_or_instances_that_follow_the_requests(service, al
         {"VariantName": "model", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 20}}
     ]
     assert config(always_on["service"]) == [
-        {"VariantName": "model", "ModelName": name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 2, "InitialVariantWeight": 1}
+        {
+            "VariantName": "model",
+            "ModelName": name,
+            "InstanceType": "ml.m5.large",
+            "InitialInstanceCount": 2,
+            "InitialVariantWeight": 1,
+        }
     ]
     (task,) = [task for name, task, _ in every_task(always_on["service"]) if name == "release/FollowTheRequests"]
     assert arguments("release/FollowTheRequests", task) == {

@@ -3,7 +3,12 @@
 from reading import imported, listed, of_type, short, short_arn, text
 
 # What every role of its kind has; the resources of these actions cannot be named in a policy.
-FUNCTION = {"logs:CreateLogStream OWN_LOG", "logs:PutLogEvents OWN_LOG", "xray:PutTelemetryRecords *", "xray:PutTraceSegments *"}
+FUNCTION = {
+    "logs:CreateLogStream OWN_LOG",
+    "logs:PutLogEvents OWN_LOG",
+    "xray:PutTelemetryRecords *",
+    "xray:PutTraceSegments *",
+}
 FLOW = {
     *(f"logs:{action} *" for action in ("CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery",
                                         "ListLogDeliveries", "PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups")),
@@ -19,7 +24,7 @@ CONTAINER = {
 LAKE, PREDICTIONS, OUTCOMES, ROUTING, RUNS = (
     "<LakeBucket>", "<TablesPredictions>", "<TablesOutcomes>", "<TablesRouting>", "<TablesRuns>",
 )  # fmt: skip
-OURS = "flights-prod-*"
+OURS, HOSTED = "flights-prod-*", "flights-prod-r-*"
 
 
 def jobs(kind: str, name: str) -> set[str]:
@@ -31,9 +36,9 @@ def jobs(kind: str, name: str) -> set[str]:
 
 
 REMOVAL = {
-    f"sagemaker:DeleteEndpoint sagemaker:endpoint/{OURS}",
-    f"sagemaker:DeleteEndpointConfig sagemaker:endpoint-config/{OURS}",
-    f"sagemaker:DeleteModel sagemaker:model/{OURS}",
+    f"sagemaker:DeleteEndpoint sagemaker:endpoint/{HOSTED}",
+    f"sagemaker:DeleteEndpointConfig sagemaker:endpoint-config/{HOSTED}",
+    f"sagemaker:DeleteModel sagemaker:model/{HOSTED}",
     "sagemaker:ListEndpoints *",
     "sagemaker:ListEndpointConfigs *",
     "sagemaker:ListModels *",
@@ -43,7 +48,7 @@ ROLES = {
     "RealtimeApiPredictRole": FUNCTION | {
         f"dynamodb:GetItem {PREDICTIONS}", f"dynamodb:PutItem {PREDICTIONS}", f"dynamodb:BatchGetItem {PREDICTIONS}",
         f"dynamodb:BatchWriteItem {PREDICTIONS}", f"dynamodb:Query {PREDICTIONS}/index/by_entity",
-        f"dynamodb:GetItem {ROUTING}", f"sagemaker:InvokeEndpoint sagemaker:endpoint/{OURS}",
+        f"dynamodb:GetItem {ROUTING}", f"sagemaker:InvokeEndpoint sagemaker:endpoint/{HOSTED}",
     },
     "RealtimeApiOutcomesRole": FUNCTION | {
         f"dynamodb:GetItem {PREDICTIONS}", f"dynamodb:Query {PREDICTIONS}/index/by_entity", f"dynamodb:PutItem {OUTCOMES}",
@@ -69,16 +74,16 @@ ROLES = {
     "EndpointsRole": CONTAINER | {f"s3:GetObject {LAKE}/artefacts/*"},
     "EndpointsRemoveEndpointsRole": FUNCTION | REMOVAL,
     "ReleasesSmokeTestRole": FUNCTION | {
-        f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/runs/*", f"sagemaker:InvokeEndpoint sagemaker:endpoint/{OURS}",
+        f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/runs/*", f"sagemaker:InvokeEndpoint sagemaker:endpoint/{HOSTED}",
     },
     "ReleasesPromoteRole": FUNCTION | {f"dynamodb:{action} {ROUTING}" for action in ("GetItem", "PutItem", "UpdateItem")},
     "ReleasesRetireRole": FUNCTION | REMOVAL | {f"dynamodb:{action} {ROUTING}" for action in ("GetItem", "UpdateItem")},
     "ReleasesReleaseRole": FLOW | (REMOVAL - {"sagemaker:ListEndpointConfigs *", "sagemaker:ListModels *"}) | {
         "sagemaker:DescribeModelPackage sagemaker:model-package/flights-prod/*", f"dynamodb:UpdateItem {ROUTING}",
-        f"sagemaker:CreateModel sagemaker:model/{OURS}", f"sagemaker:CreateEndpointConfig sagemaker:endpoint-config/{OURS}",
-        f"sagemaker:CreateEndpoint sagemaker:endpoint/{OURS}", f"sagemaker:CreateEndpoint sagemaker:endpoint-config/{OURS}",
-        f"sagemaker:DescribeEndpoint sagemaker:endpoint/{OURS}",
-        *(f"sagemaker:AddTags sagemaker:{kind}/{OURS}" for kind in ("model", "endpoint-config", "endpoint")),
+        f"sagemaker:CreateModel sagemaker:model/{HOSTED}", f"sagemaker:CreateEndpointConfig sagemaker:endpoint-config/{HOSTED}",
+        f"sagemaker:CreateEndpoint sagemaker:endpoint/{HOSTED}", f"sagemaker:CreateEndpoint sagemaker:endpoint-config/{HOSTED}",
+        f"sagemaker:DescribeEndpoint sagemaker:endpoint/{HOSTED}",
+        *(f"sagemaker:AddTags sagemaker:{kind}/{HOSTED}" for kind in ("model", "endpoint-config", "endpoint")),
         f"iam:PassRole <EndpointsRole> {TO_SAGEMAKER}",
         *(f"lambda:InvokeFunction <Releases{name}>" for name in ("SmokeTest", "Promote", "Retire")),
     },
@@ -109,7 +114,7 @@ ROLES["MoneyGuardRole"] = FUNCTION | {
 }  # fmt: skip
 ROLES["MoneyReapRole"] = FUNCTION | REMOVAL | {
     f"dynamodb:GetItem {ROUTING}", f"dynamodb:Query {RUNS}",
-    f"sagemaker:DescribeEndpoint sagemaker:endpoint/{OURS}", f"sagemaker:DescribeEndpointConfig sagemaker:endpoint-config/{OURS}",
+    f"sagemaker:DescribeEndpoint sagemaker:endpoint/{HOSTED}", f"sagemaker:DescribeEndpointConfig sagemaker:endpoint-config/{HOSTED}",
     *(f"sagemaker:List{what} *" for what in ("TrainingJobs", "ProcessingJobs", "NotebookInstances")),
     *(f"sagemaker:{action}TrainingJob sagemaker:training-job/{OURS}" for action in ("Describe", "Stop")),
     *(f"sagemaker:{action}ProcessingJob sagemaker:processing-job/{OURS}" for action in ("Describe", "Stop")),
@@ -175,10 +180,10 @@ def test_endpoints_that_are_always_on_add_only_what_scaling_them_needs(service, 
     assert after - {line.replace("flights-prod", "flights-test") for line in before} == {
         *(f"application-autoscaling:{action} application-autoscaling:scalable-target/*"
           " if application-autoscaling:service-namespace = sagemaker" for action in ("RegisterScalableTarget", "PutScalingPolicy")),
-        "sagemaker:DescribeEndpoint sagemaker:endpoint-config/flights-test-*",
-        *(f"sagemaker:{action} sagemaker:{kind}/flights-test-*" for kind in ("endpoint", "endpoint-config")
+        "sagemaker:DescribeEndpoint sagemaker:endpoint-config/flights-test-r-*",
+        *(f"sagemaker:{action} sagemaker:{kind}/flights-test-r-*" for kind in ("endpoint", "endpoint-config")
           for action in ("DescribeEndpointConfig", "UpdateEndpointWeightsAndCapacities")),
-        *(f"cloudwatch:{action} cloudwatch:alarm:TargetTracking-endpoint/flights-test-*"
+        *(f"cloudwatch:{action} cloudwatch:alarm:TargetTracking-endpoint/flights-test-r-*"
           for action in ("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms")),
         f"iam:CreateServiceLinkedRole iam:role/{role}"
         " if iam:AWSServiceName = sagemaker.application-autoscaling.amazonaws.com",

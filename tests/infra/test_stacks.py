@@ -43,7 +43,10 @@ def test_the_lake_is_versioned_encrypted_private_and_tidied(data):
 def test_the_tables_have_the_keys_of_records_py_and_can_be_restored(data):
     tables = {table["TableName"]: table for table in of_type(data, "AWS::DynamoDB::GlobalTable").values()}
     assert {
-        name: ([key["AttributeName"] for key in table["KeySchema"]], table.get("TimeToLiveSpecification", {}).get("AttributeName"))
+        name: (
+            [key["AttributeName"] for key in table["KeySchema"]],
+            table.get("TimeToLiveSpecification", {}).get("AttributeName"),
+        )
         for name, table in tables.items()
     } == TABLES
     for name, table in tables.items():
@@ -65,7 +68,12 @@ def test_images_cannot_be_changed_and_are_scanned(data):
 
 
 def test_what_must_survive_survives_in_production_and_goes_with_the_laptop(data, local):
-    kept = ("AWS::S3::Bucket", "AWS::DynamoDB::GlobalTable", "AWS::ECR::Repository", "AWS::SageMaker::ModelPackageGroup")
+    kept = (
+        "AWS::S3::Bucket",
+        "AWS::DynamoDB::GlobalTable",
+        "AWS::ECR::Repository",
+        "AWS::SageMaker::ModelPackageGroup",
+    )
 
     def policies(template: dict) -> set:
         return {
@@ -171,7 +179,9 @@ def test_a_stage_without_schedules_has_none(always_on):
 
 
 def test_only_an_approved_package_of_our_own_group_starts_a_release(service):
-    (rule,) = [each for id, each in of_type(service, "AWS::Events::Rule").items() if short(id) == "ReleasesWhenApproved"]
+    (rule,) = [
+        each for id, each in of_type(service, "AWS::Events::Rule").items() if short(id) == "ReleasesWhenApproved"
+    ]
     assert rule["EventPattern"] == {
         "source": ["aws.sagemaker"],
         "detail-type": ["SageMaker Model Package State Change"],
@@ -192,9 +202,14 @@ def test_failures_are_told_at_once(service):
     assert {name: pattern.get("detail") for name, pattern in told.items()} == {
         "JobFailed": {"TrainingJobName": ours, "TrainingJobStatus": ["Failed", "Stopped"]},
         "ProcessingFailed": {"ProcessingJobName": ours, "ProcessingJobStatus": ["Failed", "Stopped"]},
-        "EndpointFailed": {"EndpointName": ours, "EndpointStatus": ["FAILED", "Failed", "OUT_OF_SERVICE", "OutOfService"]},
+        "EndpointFailed": {
+            "EndpointName": ours,
+            "EndpointStatus": ["FAILED", "Failed", "OUT_OF_SERVICE", "OutOfService"],
+        },
         "FlowFailed": {
-            "stateMachineArn": [{"Ref": id} for id in sorted(of_type(service, "AWS::StepFunctions::StateMachine"), reverse=True)],
+            "stateMachineArn": [
+                {"Ref": id} for id in sorted(of_type(service, "AWS::StepFunctions::StateMachine"), reverse=True)
+            ],
             "status": ["FAILED", "TIMED_OUT", "ABORTED"],
         },
         "CostAnomaly": None,
@@ -202,7 +217,9 @@ def test_failures_are_told_at_once(service):
 
 
 def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
-    alarms = {each["AlarmName"].rpartition("-")[2]: each for each in of_type(service, "AWS::CloudWatch::Alarm").values()}
+    alarms = {
+        each["AlarmName"].rpartition("-")[2]: each for each in of_type(service, "AWS::CloudWatch::Alarm").values()
+    }
     assert {name: (alarm["Threshold"], alarm["EvaluationPeriods"]) for name, alarm in alarms.items()} == {
         "Fallbacks": (5, 3), "Latency": (2000, 3), "ServerErrors": (0, 1), "Undelivered": (0, 1), "FunctionErrors": (0, 1),
     }  # fmt: skip
@@ -220,7 +237,11 @@ def test_metrics_that_are_watched_are_metrics_that_are_written(service):
         for alarm in of_type(service, "AWS::CloudWatch::Alarm").values()
         for query in alarm.get("Metrics", [])
         if query.get("MetricStat", {}).get("Metric", {}).get("Namespace") == "Fairway"
-    } | {alarm["MetricName"] for alarm in of_type(service, "AWS::CloudWatch::Alarm").values() if alarm.get("Namespace") == "Fairway"}
+    } | {
+        alarm["MetricName"]
+        for alarm in of_type(service, "AWS::CloudWatch::Alarm").values()
+        if alarm.get("Namespace") == "Fairway"
+    }
     assert watched == {"Fallbacks", "Predictions", "Latency"}
     assert watched <= written
 
@@ -239,7 +260,11 @@ def test_the_budget_warns_at_75_percent_and_before_and_when_it_is_spent(service)
         "CostFilters": {"TagKeyValue": ["user:fairway$flights-prod"]},
     }  # fmt: skip
     notices = [each["Notification"] for each in budget["NotificationsWithSubscribers"]]
-    assert [(each["NotificationType"], each["Threshold"]) for each in notices] == [("ACTUAL", 75), ("ACTUAL", 100), ("FORECASTED", 100)]
+    assert [(each["NotificationType"], each["Threshold"]) for each in notices] == [
+        ("ACTUAL", 75),
+        ("ACTUAL", 100),
+        ("FORECASTED", 100),
+    ]
 
 
 def test_everything_that_can_be_tagged_carries_the_tag_that_costs_are_counted_by(service, data):

@@ -1,0 +1,243 @@
+"""The Release flow, state by state: from an approved model package to the champion, or back to where it began."""
+
+from infra.endpoints import LISTS, VARIANT, Endpoints
+from infra.flow import REASON, Flow, again, call, caught, fail, invoke, jsonata
+from infra.function import Function
+from infra.permissions import Many
+from infra.tables import Tables
+
+MINUTE_S, HOUR_S = 60, 3600
+MOST_LOOKS = 70  # at a new endpoint: every second at first, then every 30 s, together about half an hour
+STUCK_AFTER_MS = 2 * HOUR_S * 1000  # whoever marked the release as deploying is not at it any more
+
+
+class ReleaseFlow(Flow):
+    """{model_package_arn} -> endpoint -> SmokeTest -> Promote -> KeepPrevious -> Retire; what fails before Promote is undone."""
+
+    def __init__(
+        self,
+        scope,
+        id,
+        *,
+        config,
+        tables: Tables,
+        endpoints: Endpoints,
+        model_packages: Many,
+        smoke_test: Function,
+        promote: Function,
+        retire: Function,
+    ):
+        self.tables, self.endpoints = tables, endpoints
+        self.smoke_test, self.promote, self.retire = smoke_test, promote, retire
+        kept_s = config.release.keep_previous_minutes * MINUTE_S
+        super().__init__(scope, id, config=config, states=self.states(kept_s), timeout_s=kept_s + 4 * HOUR_S)
+        self.allow_invoke(smoke_test, promote, retire)
+        self.allow("dynamodb:UpdateItem", on=tables.routing.table_arn)
+        self.allow("sagemaker:DescribeModelPackage", on=model_packages)
+        self.allow_hosting()
+
+    def states(self, kept_s: int) -> dict:
+        served = "FollowTheRequests" if self.endpoints.always_on else "SmokeTest"
+        waiting = f"$status != 'Failed' and $looks < {MOST_LOOKS}"
+        return {
+            "DescribePackage": self.describe_package(Next="IsApproved"),
+            "IsApproved": {
+                "Type": "Choice",
+                "Choices": [{"Condition": jsonata("$approval = 'Approved'"), "Next": "MarkDeploying"}],
+                "Default": "NotApproved",
+            },
+            "NotApproved": {
+                "Type": "Fail",
+                "Error": "NotApproved",
+                "Cause": jsonata("$model_package_arn & ' is ' & $approval & '; approve it in the model registry first'"),
+            },
+            "MarkDeploying": self.mark_deploying(Next="FindEndpoint"),
+            "FindEndpoint": self.find_endpoint(Next="IsThereAlready"),
+            "IsThereAlready": {
+                "Type": "Choice",
+                "Choices": [{"Condition": jsonata("$status != 'none'"), "Next": "IsInService"}],
+                "Default": "CreateModel",
+            },
+            **self.creation(),
+            "WaitForEndpoint": {
+                "Type": "Wait",
+                "Seconds": jsonata("$min([1 + $looks, 30])"),
+                "Assign": {"looks": jsonata("$looks + 1")},
+                "Next": "DescribeEndpoint",
+            },
+            "DescribeEndpoint": self.describe_endpoint(Next="IsInService"),
+            "IsInService": {
+                "Type": "Choice",
+                "Choices": [
+                    {"Condition": jsonata("$status = 'InService'"), "Next": served},
+                    {"Condition": jsonata(waiting), "Next": "WaitForEndpoint"},
+                ],
+                "Default": "Undo",
+                "Assign": {
+                    "error": {"Error": "EndpointFailed", "Cause": jsonata("$endpoint & ' is ' & $status & '. ' & $why")}
+                },
+            },
+            **(self.scaling() if self.endpoints.always_on else {}),
+            "SmokeTest": invoke(
+                self.smoke_test,
+                {"endpoint": jsonata("$endpoint"), "run": jsonata("$run"), "release": jsonata("$release")},
+                retry=(again(["EndpointNotReady"], seconds=10, times=8),),
+                catch=(caught("Undo"),),
+                Next="Promote",
+            ),
+            "Promote": invoke(
+                self.promote,
+                {"release": jsonata("$release"), "endpoint": jsonata("$endpoint"), "reason": jsonata("$reason")},
+                retry=(again(["RoutingChanged"], seconds=1, times=6),),
+                catch=(caught("Undo"),),
+                Next="KeepPrevious",
+            ),
+            "KeepPrevious": {"Type": "Wait", "Seconds": kept_s, "Next": "Retire"},
+            "Retire": invoke(
+                self.retire,
+                {},
+                catch=(caught("Failed"),),  # the release answers already: nothing to undo
+                Output={"release": jsonata("$release"), "removed": jsonata("$states.result.Payload.removed")},
+                End=True,
+            ),
+            "Undo": {
+                "Type": "Choice",
+                "Choices": [{"Condition": jsonata("$made_here"), "Next": "DeleteEndpoint"}],
+                "Default": "RecordFailure",
+            },
+            **self.removal(),
+            "RecordFailure": self.record_failure(Next="Failed"),
+            "Failed": fail(),
+            "DoneByAnother": {"Type": "Succeed", "Output": {"release": jsonata("$release"), "done_by": "another execution"}},
+        }  # fmt: skip
+
+    def describe_package(self, **fields) -> dict:
+        package = "$states.result"
+        assign = {
+            "model_package_arn": jsonata("$states.input.model_package_arn"),
+            "approval": jsonata(f"{package}.ModelApprovalStatus"),
+            "reason": jsonata(
+                f"$exists({package}.ModelPackageDescription) ? {package}.ModelPackageDescription : 'approved'"
+            ),
+            "release": jsonata(f"{package}.CustomerMetadataProperties.release"),
+            "run": jsonata(f"{package}.CustomerMetadataProperties.run"),
+            "endpoint": jsonata(f"'{self.endpoints.prefix}' & {package}.CustomerMetadataProperties.release"),
+            "image": jsonata(f"{package}.InferenceSpecification.Containers[0].Image"),
+            "artefact": jsonata(f"{package}.InferenceSpecification.Containers[0].ModelDataUrl"),
+            "made_here": False,
+            "looks": 0,
+            "why": "",
+        }
+        package_name = {"ModelPackageName": jsonata("$states.input.model_package_arn")}
+        return call(
+            "aws-sdk:sagemaker:describeModelPackage", package_name, Assign=assign, catch=(caught("Failed"),), **fields
+        )
+
+    def mark_deploying(self, **fields) -> dict:
+        """Only one execution deploys a release, however often it is told to: SageMaker sends some events twice."""
+        started = "$toMillis($states.context.Execution.StartTime)"
+        values = {":deploying": "deploying", ":champion": "champion", ":now": jsonata("$states.context.Execution.StartTime"),
+                  ":stuck": jsonata(f"$fromMillis({started} - {STUCK_AFTER_MS})")}  # fmt: skip
+        return self.update_release(
+            "SET #state = :deploying, deploying_since = :now",
+            values,
+            ConditionExpression="attribute_not_exists(#state) OR NOT (#state IN (:deploying, :champion)) "
+            "OR (#state = :deploying AND deploying_since < :stuck)",
+            catch=(caught("DoneByAnother", "DynamoDB.ConditionalCheckFailedException"), caught("Failed")),
+            **fields,
+        )
+
+    def record_failure(self, **fields) -> dict:
+        update = "SET #state = :failed, failure = :reason"
+        return self.update_release(
+            update, {":failed": "failed", ":reason": jsonata(REASON)}, catch=(caught("Failed"),), **fields
+        )
+
+    def update_release(
+        self, update: str, values: dict, *, catch: tuple, ConditionExpression: str | None = None, **fields
+    ) -> dict:
+        arguments = {
+            "TableName": self.tables.routing.table_name,
+            "Key": {"item": {"S": jsonata("'release#' & $release")}},
+            "UpdateExpression": update,
+            "ExpressionAttributeNames": {"#state": "state"},
+            "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},
+            **({"ConditionExpression": ConditionExpression} if ConditionExpression else {}),
+        }
+        return call("dynamodb:updateItem", arguments, catch=catch, **fields)
+
+    def find_endpoint(self, **fields) -> dict:
+        """Is it up already, of an attempt that was cut short or as a champion that is kept for a rollback?"""
+        status = "$states.result.Endpoints[EndpointName = $endpoint].EndpointStatus"
+        return call(
+            "aws-sdk:sagemaker:listEndpoints",
+            {"NameContains": jsonata("$endpoint")},
+            Assign={"status": jsonata(f"$exists({status}) ? {status} : 'none'")},
+            **fields,
+        )
+
+    def creation(self) -> dict:
+        """Model and endpoint config may be left of an attempt that was cut short. If they are not, the next call says so."""
+        name = jsonata("$endpoint")
+        model = self.endpoints.model(name=name, image=jsonata("$image"), artefact=jsonata("$artefact"))
+        endpoint = {"EndpointName": name, "EndpointConfigName": name, "Tags": model["Tags"]}
+        made_here = {"made_here": True}
+
+        def perhaps_there(next: str) -> tuple:
+            assign = {**made_here, "why": jsonata("$states.errorOutput.Cause")}
+            return (
+                {"ErrorEquals": ["SageMaker.AmazonSageMakerException"], "Assign": assign, "Next": next},
+                caught("Undo"),
+            )
+
+        return {
+            "CreateModel": call("sagemaker:createModel", model, Assign=made_here, Next="CreateEndpointConfig",
+                                catch=perhaps_there("CreateEndpointConfig")),
+            "CreateEndpointConfig": call("sagemaker:createEndpointConfig", self.endpoints.endpoint_config(name=name),
+                                         Next="CreateEndpoint", catch=perhaps_there("CreateEndpoint")),
+            "CreateEndpoint": call("sagemaker:createEndpoint", endpoint, Next="WaitForEndpoint", catch=(caught("Undo"),)),
+        }  # fmt: skip
+
+    def describe_endpoint(self, **fields) -> dict:
+        assign = {
+            "status": jsonata("$states.result.EndpointStatus"),
+            "why": jsonata("$exists($states.result.FailureReason) ? $states.result.FailureReason : ''"),
+        }
+        name = {"EndpointName": jsonata("$endpoint")}
+        return call("aws-sdk:sagemaker:describeEndpoint", name, Assign=assign, catch=(caught("Undo"),), **fields)
+
+    def scaling(self) -> dict:
+        target, policy = self.endpoints.scaling(endpoint=jsonata(f"'endpoint/' & $endpoint & '/variant/{VARIANT}'"))
+        undo = (caught("Undo"),)
+        return {
+            "FollowTheRequests": call(
+                "aws-sdk:applicationautoscaling:registerScalableTarget", target, Next="SetThePace", catch=undo
+            ),
+            "SetThePace": call("aws-sdk:applicationautoscaling:putScalingPolicy", policy, Next="SmokeTest", catch=undo),
+        }
+
+    def removal(self) -> dict:
+        """What this execution made, and only that. What is not there need not be removed."""
+
+        def delete(what: str, next: str) -> dict:
+            name = {f"{what}Name": jsonata("$endpoint")}
+            gone = ({"ErrorEquals": ["States.ALL"], "Next": next},)
+            return {f"Delete{what}": call(f"aws-sdk:sagemaker:delete{what}", name, catch=gone, Next=next)}
+
+        return {
+            **delete("Endpoint", "DeleteEndpointConfig"),
+            **delete("EndpointConfig", "DeleteModel"),
+            **delete("Model", "RecordFailure"),
+        }
+
+    def allow_hosting(self) -> None:
+        every = self.endpoints.every
+        self.allow("sagemaker:ListEndpoints", on=LISTS)
+        self.allow("sagemaker:CreateModel", "sagemaker:DeleteModel", on=every("model"))
+        self.allow("sagemaker:CreateEndpointConfig", "sagemaker:DeleteEndpointConfig", on=every("endpoint-config"))
+        self.allow("sagemaker:CreateEndpoint", on=every("endpoint", "endpoint-config"))
+        self.allow("sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint", on=every("endpoint"))
+        self.allow("sagemaker:AddTags", on=every("model", "endpoint-config", "endpoint"))
+        self.allow_pass(self.endpoints.role)
+        if self.endpoints.always_on:
+            self.endpoints.allow_scaling(self)
