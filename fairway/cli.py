@@ -5,13 +5,14 @@ Modules are imported inside the commands, so that help and refusals cost no impo
 
 import json as json_text
 import sys
+import traceback
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from fairway.done import show
-from fairway.errors import FairwayError, Interrupted, Refused, explained
+from fairway.errors import Failed, FairwayError, Interrupted, Refused, explained
 from fairway.progress import Progress
 
 app = typer.Typer(
@@ -230,11 +231,15 @@ def main(arguments: list[str] | None = None) -> int:
             "usage", f"{error.format_message().rstrip('.')}; `fairway{command} --help` shows what is allowed"
         )
     except Exception as error:
-        failure = explained(error)
-        if failure is None:
-            raise
+        failure = explained(error) or unforeseen(error)
     tell(failure, as_json="--json" in arguments or arguments[:1] == ["predict"])
     return failure.exit_code
+
+
+def unforeseen(error: Exception) -> Failed:
+    """A fault of ours: the traceback goes to standard error, for whoever reports it."""
+    traceback.print_exception(error)
+    return Failed("internal", f"{type(error).__name__}: {error}; this is a fault of fairway, please report it")
 
 
 def tell(failure: FairwayError, *, as_json: bool) -> None:

@@ -67,12 +67,8 @@ def bring_up(stage: Stage, item: dict, *, progress) -> None:
         wait_until_champion(stage, release, progress=progress)
     elif is_up(stage, release):
         progress(f"Switching to {release}")
-        switch(
-            stage,
-            lambda routing, at: rules.promote(
-                routing, release=release, endpoint=endpoint(stage, release), at=at, reason="promoted by hand"
-            ),
-        )
+        change = {"release": release, "endpoint": endpoint(stage, release), "reason": "promoted by hand"}
+        switch(stage, lambda routing, at: rules.promote(routing, at=at, **change))
     else:
         wait_until_champion(stage, release, execution=deploy(stage, item), progress=progress)
 
@@ -108,14 +104,12 @@ def is_up(stage: Stage, release: str) -> bool:
     from botocore.exceptions import ClientError
 
     try:
-        return (
-            stage.client("sagemaker").describe_endpoint(EndpointName=endpoint(stage, release))["EndpointStatus"]
-            == "InService"
-        )
+        found = stage.client("sagemaker").describe_endpoint(EndpointName=endpoint(stage, release))
     except ClientError as error:
         if "Could not find" in error.response["Error"]["Message"]:
             return False
         raise
+    return found["EndpointStatus"] == "InService"
 
 
 def deploy(stage: Stage, item: dict) -> str:
@@ -126,10 +120,8 @@ def deploy(stage: Stage, item: dict) -> str:
         for going in executions.running(states, machine):
             if going["input"].get("model_package_arn") == package:
                 return going["arn"]
-    name = executions.unique(item["release"])
-    return executions.start(
-        states, machine, name=name, values={"model_package_arn": package, "release": item["release"]}
-    )
+    values = {"model_package_arn": package, "release": item["release"]}
+    return executions.start(states, machine, name=executions.unique(item["release"]), values=values)
 
 
 def switch(stage: Stage, change) -> None:
@@ -145,9 +137,8 @@ def switch(stage: Stage, change) -> None:
             ExpressionAttributeValues={":read": {"N": str(routing["version"] - 1)}},
         )
     except dynamodb.exceptions.ConditionalCheckFailedException:
-        raise Failed(
-            "routing_changed", "somebody else changed the routing just now; see `fairway status`, then try again"
-        ) from None
+        message = "somebody else changed the routing just now; see `fairway status`, then try again"
+        raise Failed("routing_changed", message) from None
 
 
 def settled(stage: Stage, before: dict | None, said: str, following: str) -> Done:

@@ -135,3 +135,10 @@ def test_down_without_a_local_aws_is_fine(capsys, project):
 def test_the_installed_command_is_this_one(project):
     done = subprocess.run([FAIRWAY, "check", "--project", project, "--json"], capture_output=True, text=True)
     assert (done.returncode, json.loads(done.stdout)["ok"]) == (0, True)
+
+
+def test_a_fault_of_ours_is_one_json_object_too_and_its_traceback_goes_to_standard_error(place):
+    place.aws("ssm").put_parameter(Name="/fairway/flights/local", Type="String", Overwrite=True, Value="no JSON")
+    code, out, err = place.run("status", "--json")
+    assert (code, json.loads(out)["error"]) == (1, "internal")
+    assert err.startswith("Traceback")
