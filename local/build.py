@@ -32,9 +32,9 @@ def build(root: Path, images: Path, repository: str, tag: str) -> Path:
 def tree_hash(paths: list[Path], *, relative_to: Path) -> str:
     """One hash over the names and bytes of files, and of all files below folders."""
     total = hashlib.sha256()
-    for path in sorted(file for path in paths for file in files_of(path)):
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
-        total.update(f"{os.path.relpath(path, relative_to)} {content}\n".encode())
+    for file in sorted(file for path in paths for file in files_of(path)):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        total.update(f"{os.path.relpath(file, relative_to)} {content}\n".encode())
     return total.hexdigest()
 
 

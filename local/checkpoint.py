@@ -8,7 +8,6 @@ in its manifest, and the one before it is kept. S3 bytes are not part of it: Min
 import copy
 import ctypes
 import hashlib
-import json
 import logging
 import os
 import shutil

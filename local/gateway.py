@@ -5,7 +5,6 @@ import os
 from collections.abc import Callable
 from threading import Event
 
-
 REFUSED = ("/_ministack/reset", "/_ministack/config")  # any web page could post to them, and wipe the state
 
 
@@ -24,7 +23,8 @@ class Gateway:
         if page is not None and scope["type"] == "http":
             return await reply(send, 200, page())
         if scope["path"] in REFUSED:
-            return await reply(send, 403, {"message": f"{scope['path']} is closed; stop the local AWS and remove its state folder"})
+            closed = f"{scope['path']} is closed; stop the local AWS and remove its state folder"
+            return await reply(send, 403, {"message": closed})
         self.activity.set()
         await self.aws(scope, receive, send)
 

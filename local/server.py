@@ -1,7 +1,6 @@
 """The local AWS as one process: MiniStack with our plugins on 127.0.0.1, all its state below one folder."""
 
 import asyncio
-import logging
 import os
 import secrets
 import shutil
@@ -13,7 +12,6 @@ from local import checkpoint, guard
 from local.state import LocalError, claim, listen, locked, write_json
 
 ROOT = Path(__file__).resolve().parent.parent
-LOG = logging.getLogger("local")
 
 
 def serve(*, port: int, folder: Path, enforce_iam: bool) -> None:

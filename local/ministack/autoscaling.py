@@ -26,7 +26,7 @@ class Refused(Exception):
 
 
 def register() -> None:
-    import ministack.app as app
+    from ministack import app
     from ministack.core import iam_actions, router
     from ministack.services import stepfunctions
 

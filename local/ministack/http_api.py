@@ -30,7 +30,7 @@ REQUEST = ContextVar("request")  # (path as sent, body) of the call being author
 
 
 def register() -> None:
-    import ministack.app as app
+    from ministack import app
     from ministack.core.iam_evaluator import pin_signed_body, pin_signed_request
     from ministack.services import apigateway
     from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers

@@ -5,7 +5,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 
 
 def register() -> None:
-    import ministack.app as app
+    from ministack import app
     from ministack.core import iam_evaluator
 
     stock = iam_evaluator.pin_request_origin

@@ -9,7 +9,8 @@ import time
 LAMBDA = "ministack.services.lambda_svc"
 HOOKS = (f"{LAMBDA}:_emit_lambda_metrics", f"{LAMBDA}:_execute_function_dispatch", "ministack.services.cloudwatch:record_metric",
          "ministack.services.cloudwatch:_metric_bucket", "ministack.services.cloudwatch:_dims_key",
-         "ministack.services.apigateway:handle_execute", "ministack.services.sqs:_queues", "ministack.services.sqs:_refresh_counts",
+         "ministack.services.apigateway:handle_execute",
+         "ministack.services.sqs:_queues", "ministack.services.sqs:_refresh_counts",
          "ministack.services.stepfunctions:_emit_execution_status_event", "ministack.core.responses:request_scope")
 
 SAME_POINT_S = 1.0

@@ -3,7 +3,7 @@
 
 def denial(role_arn: str, session: str, service: str, action: str, arn: str, context: dict | None = None) -> str | None:
     """Why the role may not do the action, in AWS's words; None when it may, or when IAM is not enforced."""
-    import ministack.app as app
+    from ministack import app
     from ministack.core.iam_evaluator import enforce
     from ministack.core.lambda_runtime import execution_credentials
     from ministack.core.responses import get_account_id, get_region
@@ -16,4 +16,5 @@ def denial(role_arn: str, session: str, service: str, action: str, arn: str, con
     if not denied:
         return None
     return (f"User: {getattr(denied, 'principal_arn', role_arn)} is not authorized to perform: {action} on resource: {arn} "
-            f"because no identity-based policy allows the {action} action (Status Code: 403; Error Code: AccessDeniedException)")
+            f"because no identity-based policy allows the {action} action "
+            "(Status Code: 403; Error Code: AccessDeniedException)")

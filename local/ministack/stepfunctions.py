@@ -32,7 +32,7 @@ class Stopped(SystemExit):
 
 
 def register() -> None:
-    import ministack.app as app
+    from ministack import app
     from ministack.services import stepfunctions as sfn
 
     run_execution = sfn._run_execution
@@ -111,7 +111,8 @@ def check_integration(resource: str, request: dict) -> None:
             arn = bus if bus.startswith("arn:") else f"arn:aws:events:{here}:event-bus/{bus}"
             require("events", "events:PutEvents", arn, "EventBridge.AmazonEventBridgeException")
     elif service == "states":
-        require("states", "states:StartExecution", request.get("StateMachineArn", "*"), "StepFunctions.AWSStepFunctionsException")
+        machine = request.get("StateMachineArn", "*")
+        require("states", "states:StartExecution", machine, "StepFunctions.AWSStepFunctionsException")
 
 
 def key_context(request: dict) -> dict:
@@ -227,6 +228,7 @@ def unsupported(definition: dict, language: str):
             yield f"{name}: HeartbeatSeconds without a task token"
         processor = state.get("ItemProcessor") or state.get("Iterator") or {}
         if processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED" and spoken != "JSONata":
-            yield from (f"{name}: {field} in JSONPath; use JSONata" for field in ("ItemBatcher", "ResultWriter") if field in state)
+            ignored = [field for field in ("ItemBatcher", "ResultWriter") if field in state]
+            yield from (f"{name}: {field} in JSONPath; use JSONata" for field in ignored)
         for nested in (processor, *state.get("Branches", [])):
             yield from unsupported(nested, language)

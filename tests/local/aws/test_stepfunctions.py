@@ -5,6 +5,7 @@ import time
 
 import pytest
 from botocore.exceptions import ClientError
+
 from .conftest import ACCOUNT, REGION, allow, eventually, over
 
 FAILING = """
@@ -21,7 +22,7 @@ ECHO = "def handler(event, context): return event"
 def invoke(function: str, payload, **fields) -> dict:
     return {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke",
             "Arguments": {"FunctionName": function, "Payload": payload},
-            "Output": "{% $states.result.Payload %}", **{"End": True, **fields}}
+            "Output": "{% $states.result.Payload %}", "End": True, **fields}
 
 
 def test_choice_wait_map_and_variables_in_jsonata(aws):
