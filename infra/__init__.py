@@ -1,4 +1,4 @@
-"""What exists on AWS and how it is wired. The CDK runs on the Node that PyPI ships, so no machine needs one of its own."""
+"""What exists on AWS and how it is wired. The CDK runs on the Node that PyPI ships, so none has to be installed."""
 
 import importlib.util
 import os

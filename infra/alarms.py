@@ -58,10 +58,12 @@ class Alarms(Construct):
                   {"TrainingJobName": ours, "TrainingJobStatus": ["Failed", "Stopped"]})  # fmt: skip
         self.tell("ProcessingFailed", "aws.sagemaker", ["SageMaker Processing Job State Change"],
                   {"ProcessingJobName": ours, "ProcessingJobStatus": ["Failed", "Stopped"]})  # fmt: skip
+        broken = ["FAILED", "Failed", "OUT_OF_SERVICE", "OutOfService"]  # events and API write them differently
         self.tell("EndpointFailed", "aws.sagemaker", ["SageMaker Endpoint State Change"],
-                  {"EndpointName": ours, "EndpointStatus": ["FAILED", "Failed", "OUT_OF_SERVICE", "OutOfService"]})  # fmt: skip
+                  {"EndpointName": ours, "EndpointStatus": broken})  # fmt: skip
+        arns = [flow.state_machine_arn for flow in flows]
         self.tell("FlowFailed", "aws.states", ["Step Functions Execution Status Change"],
-                  {"stateMachineArn": [flow.state_machine_arn for flow in flows], "status": ["FAILED", "TIMED_OUT", "ABORTED"]})  # fmt: skip
+                  {"stateMachineArn": arns, "status": ["FAILED", "TIMED_OUT", "ABORTED"]})  # fmt: skip
         self.tell("CostAnomaly", "aws.ce", ["Anomaly Detected"], None)  # of monitors that the account has
 
     def tell(self, id: str, source: str, detail_type: list[str], detail: dict | None) -> None:

@@ -16,7 +16,7 @@ WRITERS = 20  # files of results written at the same time
 
 
 class Batch(Construct):
-    """{as_of, input, run?} -> Preprocess -> Score on N instances -> WriteResults for each file of results -> CloseBatch."""
+    """{as_of, input, run?} -> Preprocess -> Score on N instances -> WriteResults x files of results -> CloseBatch."""
 
     def __init__(self, scope, id, *, config, code, lake: Lake, tables: Tables, registry: Registry, image: str):
         super().__init__(scope, id)
@@ -99,7 +99,7 @@ class Batch(Construct):
         }
 
     def score(self, **fields) -> dict:
-        """One processing job; its instances share the files. Without a release there is no model: the fallback answers."""
+        """One processing job; its instances share the files. Before the first release the fallback answers."""
         folders = ("predictions", "quarantine", "results")
         outputs = [
             output(folder, jsonata(f"$plan.output_uri & '{folder}/'"), upload="Continuous") for folder in folders

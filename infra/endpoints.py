@@ -49,8 +49,8 @@ class Endpoints(Construct):
         return self.config.serving.mode == "instance"
 
     def every(self, *kinds: str) -> Many:
-        """What SageMaker hosts of this stage: endpoint, endpoint-config, model. Releases are called r-..., so that a project
-        whose name only begins with ours is left alone."""
+        """What SageMaker hosts of this stage: endpoint, endpoint-config, model. Their names go on with the release,
+        r-..., so a project whose name only begins like ours is left alone."""
         return Many([arn("sagemaker", f"{kind}/{self.prefix}r-*") for kind in kinds], "Named by its release")
 
     def allow_invoke(self, function: Function) -> None:
@@ -118,8 +118,8 @@ class Endpoints(Construct):
         )
         flow.allow("application-autoscaling:RegisterScalableTarget", "application-autoscaling:PutScalingPolicy",
                    on=targets, conditions=ours)  # fmt: skip
-        flow.allow("sagemaker:DescribeEndpoint", "sagemaker:DescribeEndpointConfig",
-                   "sagemaker:UpdateEndpointWeightsAndCapacities", on=self.every("endpoint", "endpoint-config"))  # fmt: skip
+        change = ("DescribeEndpoint", "DescribeEndpointConfig", "UpdateEndpointWeightsAndCapacities")
+        flow.allow(*(f"sagemaker:{action}" for action in change), on=self.every("endpoint", "endpoint-config"))
         alarms = Many([arn("cloudwatch", f"alarm:TargetTracking-endpoint/{self.prefix}r-*")], "Named by its release")
         flow.allow("cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms", on=alarms)
         service = "sagemaker.application-autoscaling.amazonaws.com"

@@ -1,7 +1,7 @@
 """A Step Functions state machine, and the few words its states are written in. JSONata throughout, no glue code.
 
-A flow is a dict of states in the order a reader meets them; the first is where it starts. `call` and `invoke` write a task
-with what every task must have: a retry that waits longer each time, a catch, and a time limit.
+A flow is a dict of states in the order a reader meets them; the first is where it starts. `call` and `invoke` write a
+task with what every task must have: a retry that waits longer each time, a catch, and a time limit.
 """
 
 from aws_cdk import RemovalPolicy, Stack
@@ -18,7 +18,8 @@ TRANSIENT = {
                "Lambda.TooManyRequestsException"],
     "sagemaker": ["SageMaker.AmazonSageMakerException", "SageMaker.SageMakerException", "SageMaker.SdkClientException"],
     "dynamodb": ["DynamoDB.InternalServerErrorException", "DynamoDB.ProvisionedThroughputExceededException",
-                 "DynamoDB.RequestLimitExceededException", "DynamoDB.ThrottlingException", "DynamoDB.SdkClientException"],
+                 "DynamoDB.RequestLimitExceededException", "DynamoDB.ThrottlingException",
+                 "DynamoDB.SdkClientException"],
     "applicationautoscaling": ["ApplicationAutoScaling.ConcurrentUpdateException",
                                "ApplicationAutoScaling.InternalServiceException",
                                "ApplicationAutoScaling.SdkClientException"],
@@ -88,7 +89,7 @@ def caught(next: str, *errors: str) -> dict:
 
 
 def begin(kind: str, *, next: str) -> dict:
-    """Names the run, unless the caller did: train-20130401-20261122T074500Z says what it knows and when it was started."""
+    """Names the run, unless the caller did: train-20130401-20261122T074500Z says what it knows and when it began."""
     as_of, started = "$compact($states.input.as_of)", "$compact($states.context.Execution.StartTime)"
     name = f"'{kind}-' & $substring({as_of}, 0, 8) & '-' & $substring({started}, 0, 15) & 'Z'"
     compact = "$compact := function($moment) { $replace($replace($moment, '-', ''), ':', '') };"

@@ -19,7 +19,7 @@ from infra.permissions import Many, accept, allow
 
 
 def function_code(*, config, contract, image_tag: str) -> lambda_.Code:
-    """The zip that all functions of a stage share: lambdas/, domain/ and settings.json. Standard library and boto3 only."""
+    """The zip that all functions of a stage share: lambdas/, domain/ and settings.json. They need boto3 and no more."""
     folder = Path(tempfile.mkdtemp(prefix="fairway-functions-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     for file in source_files(ROOT, ("lambdas", "domain")):
@@ -84,7 +84,7 @@ OLDER = "Python 3.13 is maintained until 2029; a newer one is for the whole repo
 ACCEPTED = {
     "AwsSolutions-L1": OLDER,
     "Serverless-LambdaLatestVersion": OLDER,
-    "Serverless-LambdaDLQ": "API Gateway, Step Functions and CloudFormation wait for the answer, and hear of a failure themselves",
+    "Serverless-LambdaDLQ": "Whoever calls it waits for the answer, or (the hourly ones) has a dead-letter queue",
 }
 RETENTION = {
     days: getattr(logs.RetentionDays, name)

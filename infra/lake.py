@@ -36,7 +36,7 @@ class Lake(Construct):
         accept(
             self.bucket,
             "AwsSolutions-S1",
-            "Only the roles of these two stacks reach the bucket; who wants object-level records turns on CloudTrail data events",
+            "Only roles of these two stacks reach the bucket; CloudTrail data events tell more, where that is asked",
         )
 
     def objects(self, *folders: str) -> Many:

@@ -18,7 +18,7 @@ from infra.tables import Tables
 class Money(Construct):
     """Spending under this stage's tag -> budget -> alarms topic.
 
-    Every hour -> Guard: what the month costs by its usage, and what [budget] asks for then; it is hours ahead of the budget.
+    Every hour -> Guard: what the month costs by its usage, hours before AWS knows, and what [budget] asks for then.
     Every hour -> Reap: endpoints, jobs and notebooks that nothing knows.
     A budget sees a tag only once it is activated as a cost allocation tag in the account: `fairway`.
     """

@@ -22,7 +22,7 @@ LOGGED = (
 
 
 class RealtimeApi(Construct):
-    """POST /predictions -> Predict -> endpoint of the release, remembered in predictions. POST /outcomes -> Outcomes."""
+    """POST /predictions -> Predict -> endpoint of the release, stored in predictions. POST /outcomes -> Outcomes."""
 
     def __init__(self, scope, id, *, config, code, tables: Tables, endpoints: Endpoints):
         super().__init__(scope, id)

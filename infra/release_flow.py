@@ -12,7 +12,7 @@ STUCK_AFTER_MS = 2 * HOUR_S * 1000  # whoever marked the release as deploying is
 
 
 class ReleaseFlow(Flow):
-    """{model_package_arn} -> endpoint -> SmokeTest -> Promote -> KeepPrevious -> Retire; what fails before Promote is undone."""
+    """{model_package_arn} -> endpoint -> SmokeTest -> Promote -> KeepPrevious -> Retire; undone if it fails before."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class ReleaseFlow(Flow):
             "NotApproved": {
                 "Type": "Fail",
                 "Error": "NotApproved",
-                "Cause": jsonata("$model_package_arn & ' is ' & $approval & '; approve it in the model registry first'"),
+                "Cause": jsonata("$model_package_arn & ' is ' & $approval & '; approve it in the registry first'"),
             },
             "MarkDeploying": self.mark_deploying(Next="FindEndpoint"),
             "FindEndpoint": self.find_endpoint(Next="IsThereAlready"),
@@ -108,7 +108,7 @@ class ReleaseFlow(Flow):
             **self.removal(),
             "RecordFailure": self.record_failure(Next="Failed"),
             "Failed": fail(),
-            "DoneByAnother": {"Type": "Succeed", "Output": {"release": jsonata("$release"), "done_by": "another execution"}},
+            "DoneByAnother": {"Type": "Succeed"},
         }  # fmt: skip
 
     def describe_package(self, **fields) -> dict:
@@ -135,9 +135,13 @@ class ReleaseFlow(Flow):
 
     def mark_deploying(self, **fields) -> dict:
         """Only one execution deploys a release, however often it is told to: SageMaker sends some events twice."""
-        started = "$toMillis($states.context.Execution.StartTime)"
-        values = {":deploying": "deploying", ":champion": "champion", ":now": jsonata("$states.context.Execution.StartTime"),
-                  ":stuck": jsonata(f"$fromMillis({started} - {STUCK_AFTER_MS})")}  # fmt: skip
+        now = "$states.context.Execution.StartTime"
+        values = {
+            ":deploying": "deploying",
+            ":champion": "champion",
+            ":now": jsonata(now),
+            ":stuck": jsonata(f"$fromMillis($toMillis({now}) - {STUCK_AFTER_MS})"),
+        }
         return self.update_release(
             "SET #state = :deploying, deploying_since = :now",
             values,
@@ -177,25 +181,26 @@ class ReleaseFlow(Flow):
         )
 
     def creation(self) -> dict:
-        """Model and endpoint config may be left of an attempt that was cut short. If they are not, the next call says so."""
+        """Model and endpoint config may be left of an attempt that was cut short; if not, CreateEndpoint says so."""
         name = jsonata("$endpoint")
         model = self.endpoints.model(name=name, image=jsonata("$image"), artefact=jsonata("$artefact"))
+        config = self.endpoints.endpoint_config(name=name)
         endpoint = {"EndpointName": name, "EndpointConfigName": name, "Tags": model["Tags"]}
         made_here = {"made_here": True}
 
         def perhaps_there(next: str) -> tuple:
-            assign = {**made_here, "why": jsonata("$states.errorOutput.Cause")}
-            return (
-                {"ErrorEquals": ["SageMaker.AmazonSageMakerException"], "Assign": assign, "Next": next},
-                caught("Undo"),
-            )
+            assign = {**made_here, "why": jsonata("$why & $states.errorOutput.Cause & ' '")}
+            there = {"ErrorEquals": ["SageMaker.AmazonSageMakerException"], "Assign": assign, "Next": next}
+            return there, caught("Undo")
 
+        error = {"Error": jsonata("$states.errorOutput.Error"), "Cause": jsonata("$why & $states.errorOutput.Cause")}
+        undo = ({"ErrorEquals": ["States.ALL"], "Assign": {"error": error}, "Next": "Undo"},)
         return {
             "CreateModel": call("sagemaker:createModel", model, Assign=made_here, Next="CreateEndpointConfig",
                                 catch=perhaps_there("CreateEndpointConfig")),
-            "CreateEndpointConfig": call("sagemaker:createEndpointConfig", self.endpoints.endpoint_config(name=name),
-                                         Next="CreateEndpoint", catch=perhaps_there("CreateEndpoint")),
-            "CreateEndpoint": call("sagemaker:createEndpoint", endpoint, Next="WaitForEndpoint", catch=(caught("Undo"),)),
+            "CreateEndpointConfig": call("sagemaker:createEndpointConfig", config, Next="CreateEndpoint",
+                                         catch=perhaps_there("CreateEndpoint")),
+            "CreateEndpoint": call("sagemaker:createEndpoint", endpoint, Next="WaitForEndpoint", catch=undo),
         }  # fmt: skip
 
     def describe_endpoint(self, **fields) -> dict:

@@ -6,7 +6,6 @@ from infra.flow import Flow, begin, call, caught, fail, invoke, jsonata, record_
 from infra.function import Function
 from infra.jobs import Jobs, inputs, output, tags
 from infra.lake import Lake
-from infra.permissions import Many, arn
 from infra.registry import Registry
 from infra.tables import Tables
 
