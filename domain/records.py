@@ -13,6 +13,7 @@ from decimal import Decimal
 
 ROUTING = "routing"
 RELEASE = "release#"
+SMALLEST_NUMBER, LARGEST_NUMBER = 1e-130, 1e126  # that DynamoDB holds
 
 
 def release_key(release: str) -> dict:
@@ -62,10 +63,10 @@ def to_attribute(value) -> dict:
 
 
 def to_number(value: float) -> str:
-    """DynamoDB holds 1e-130 to 1e126: what is smaller is zero to everyone, what is larger is no answer."""
-    if not abs(value) < 1e126:  # NaN too
-        raise ValueError(f"{value} cannot be stored; a number must be finite and below 1e126")
-    return repr(value) if abs(value) >= 1e-130 else "0"
+    """What is smaller than DynamoDB's numbers is zero to everyone; what is larger is no answer."""
+    if not abs(value) < LARGEST_NUMBER:  # NaN too
+        raise ValueError(f"{value} cannot be stored; a number must be finite and below {LARGEST_NUMBER}")
+    return repr(value) if abs(value) >= SMALLEST_NUMBER else "0"
 
 
 def from_attribute(attribute: dict):

@@ -4,12 +4,16 @@ import json
 import time
 
 NAMESPACE = "Fairway"
-UNITS = {"Latency": "Milliseconds", "ModelLatency": "Milliseconds"}  # everything else is a count
+UNITS = {"Latency": "Milliseconds", "Percent": "Percent", "Usd": "None"}  # by the end of the name; all else is a count
 
 
 def line(*, project: str, stage: str, measured: dict, **said) -> str:
     """`measured` become metrics by project and stage; what is `said` is only in the log, to search for."""
-    metrics = [{"Name": name, "Unit": UNITS.get(name, "Count")} for name in measured]
+    metrics = [{"Name": name, "Unit": unit_of(name)} for name in measured]
     directive = {"Namespace": NAMESPACE, "Dimensions": [["project", "stage"]], "Metrics": metrics}
     header = {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": [directive]}
     return json.dumps({"_aws": header, "project": project, "stage": stage, **measured, **said})
+
+
+def unit_of(name: str) -> str:
+    return next((unit for end, unit in UNITS.items() if name.endswith(end)), "Count")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from domain.contract import as_key, check_value, is_unicode, iso, parse_timestamp
 from domain.outcomes import assess
+from domain.records import LARGEST_NUMBER
 from lambdas import metrics, tables
 from lambdas.responses import BadRequest, Request, TooLarge, http_function, shortened
 from lambdas.settings import CONFIG, CONTRACT
@@ -49,7 +50,7 @@ def outcomes_of(document) -> list[dict]:
 def check_outcome(sent) -> tuple[dict, list[str]]:
     """The outcome with its values in the contract's types, and what is wrong with it."""
     if not isinstance(sent, dict) or set(sent) not in FORMS:
-        found = sorted(map(shortened, sent)) if isinstance(sent, dict) else shortened(sent)
+        found = sorted(map(shortened, sent))[:5] if isinstance(sent, dict) else shortened(sent)
         return {}, [f"found {found}; {FORM}"]
     problems = [
         f"{name} = {shortened(sent[name])!r}: must be text of 1 to {most} characters"
@@ -60,6 +61,8 @@ def check_outcome(sent) -> tuple[dict, list[str]]:
     problems += [f"outcome = {shortened(problem.value)!r}: {problem.rule}, {problem.allowed}" for problem in broken]
     if value is None and not broken:
         problems.append("outcome = None: must have a value; send it once it is known")
+    if isinstance(value, float) and not broken and abs(value) >= LARGEST_NUMBER:
+        problems.append(f"outcome = {value}: must be below {LARGEST_NUMBER}")
     clean = {**sent, "outcome": value}
     if "entity_id" in sent and not problems:
         clean["entity_id"] = as_key(sent["entity_id"])

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
 
 from domain.contract import Contract
+from domain.records import LARGEST_NUMBER
 from lambdas import clients
 
 LOG = logging.getLogger("fairway")
-LARGEST_VALUE = 1e125  # what DynamoDB can hold
 ROUNDING = 1e-9  # shares that were summed and divided may be this far beyond 0 and 1
 WAITING = ThreadPoolExecutor(max_workers=8, thread_name_prefix="endpoint")
 REASONS = {
@@ -107,7 +107,7 @@ def checked(score, *, contract: Contract, classes: list | None):
 def is_number(value) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
-    return math.isfinite(value) and abs(value) < LARGEST_VALUE if isinstance(value, float) else abs(value) < 2**63
+    return math.isfinite(value) and abs(value) < LARGEST_NUMBER if isinstance(value, float) else abs(value) < 2**63
 
 
 def is_share(value) -> bool:

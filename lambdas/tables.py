@@ -36,7 +36,7 @@ def put_if(table: str, values: dict, *, condition: str, names: dict | None = Non
 
 
 def update(table: str, key: dict, values: dict, *, once: dict | None = None, only_if_there: bool = False) -> bool:
-    """Set attributes, the other ones of `once` only where there are none yet. False where `only_if_there` and it is not."""
+    """Set `values`, and those of `once` that the item has not yet. False where `only_if_there` and it is not."""
     everything, more = {**values, **(once or {})}, {}
     sets = [f"#{n} = :{n}" for n in range(len(values))]
     sets += [f"#{n} = if_not_exists(#{n}, :{n})" for n in range(len(values), len(everything))]

@@ -129,6 +129,7 @@ FORM = "an outcome has prediction_id and outcome, or entity_id, outcome and mayb
         (7, f"found 7; {FORM}"),
         ({}, f"found []; {FORM}"),
         ({"outcome": True}, f"found ['outcome']; {FORM}"),
+        (dict.fromkeys("abcdefgh"), f"found ['a', 'b', 'c', 'd', 'e']; {FORM}"),
         ({"entity_id": "a"}, f"found ['entity_id']; {FORM}"),
         ({"entity_id": "a", "prediction_id": "b", "outcome": True}, f"found ['entity_id', 'outcome', 'prediction_id']; {FORM}"),
         ({"entity_id": "", "outcome": True}, "entity_id = '': must be text of 1 to 10000 characters"),
@@ -162,3 +163,4 @@ def test_one_line_measures_what_came_in_and_what_it_was_worth(aws, capsys):
     call(handler, POST, [{"prediction_id": "p-1", "outcome": True}, {"entity_id": "nobody", "outcome": True}])
     measured = json.loads(capsys.readouterr().out)
     assert {name: measured[name] for name in ("Outcomes", "Unmatched", "ValueUsd")} == {"Outcomes": 2, "Unmatched": 1, "ValueUsd": 40.0}
+    assert [metric["Unit"] for metric in measured["_aws"]["CloudWatchMetrics"][0]["Metrics"]] == ["Count", "Count", "None"]
