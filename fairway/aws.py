@@ -2,8 +2,7 @@
 
 import json
 import urllib.request
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from domain.config import LOCAL, Config, read_config
@@ -23,12 +22,12 @@ class Stage:
     session: object
     endpoint: str | None  # of the local AWS; None on AWS
     addresses: dict
-
-    def __post_init__(self):
-        object.__setattr__(self, "client", cache(self.client))
+    clients: dict = field(default_factory=dict, repr=False)
 
     def client(self, service: str):
-        return client(self.session, service, self.endpoint)
+        if service not in self.clients:
+            self.clients[service] = client(self.session, service, self.endpoint)
+        return self.clients[service]
 
     @property
     def contract(self) -> Contract:

@@ -19,7 +19,7 @@ from model_code.tables import read_table
 
 GROUP_ROWS = 65_536  # one row group; larger compresses better, smaller is held in memory for more months at a time
 PART_ROWS = 1_000_000
-HELD_ROWS = 500_000  # in memory over all months
+HELD_ROWS = 250_000  # in memory over all months
 OPEN_FILES = 48
 NO_TIME = "none"
 
