@@ -10,6 +10,8 @@ import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from domain.hours import HoursError, read_hours
+
 TASKS = ("binary", "multiclass", "regression")
 METRICS = {
     "binary": ("roc_auc", "average_precision", "log_loss", "brier"),
@@ -85,6 +87,12 @@ class Serving:
     deadline_ms: int = setting(1500, "after this the fallback answers", least=10, most=25000)
     threshold: float = setting(0.5, "a binary prediction is true from this probability on", least=0.0, most=1.0)
     keep_predictions_days: int = setting(400, "a stored prediction expires after this", least=1)
+    office_hours: str = setting("", 'when endpoints are up, e.g. "mon-fri 07:00-19:00 Europe/Berlin"; empty: always')
+    idle_hours: int = setting(0, "an endpoint that nobody asked for so long is deleted; 0: never", least=0, most=720)
+    outside: str = setting(
+        "fallback", "who answers while there is no endpoint: fallback, or wake: the fallback until it is up again", choices=("fallback", "wake")
+    )
+    wake_minutes: int = setting(15, "how long before the office hours an endpoint is made", least=0, most=120)
 
 
 @dataclass(frozen=True)
@@ -340,7 +348,19 @@ def cross_problems(document: dict) -> list[str]:
         for name in config.training.parameters:
             if name not in config.training.candidates:
                 found.append(f"{path}training.parameters.{name}: not one of training.candidates {config.training.candidates}")
+        found += [path + problem for problem in hours_problems(config.serving)]
     return list(dict.fromkeys(found))
+
+
+def hours_problems(serving: Serving) -> list[str]:
+    if serving.idle_hours and not serving.office_hours and serving.outside == "fallback":
+        return [f'serving.idle_hours = {serving.idle_hours}: nothing would bring the endpoint back; add serving.office_hours or outside = "wake"']
+    try:
+        if serving.office_hours:
+            read_hours(serving.office_hours)
+    except HoursError as error:
+        return [f"serving.office_hours = {serving.office_hours!r}: {error}"]
+    return []
 
 
 def as_dict(config: Config) -> dict:

@@ -11,6 +11,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from fairway.cost_commands import register
 from fairway.done import show
 from fairway.errors import Failed, FairwayError, Interrupted, Refused, explained
 from fairway.progress import Progress
@@ -215,6 +216,9 @@ def rollback(project: Project = HERE, stage: Stage = "local", json: Json = False
     from fairway.releases import rollback
 
     run(lambda progress: rollback(project, stage, progress=progress), json=json)
+
+
+register(app, run)  # cost, prices refresh, resume
 
 
 def main(arguments: list[str] | None = None) -> int:

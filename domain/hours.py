@@ -1,0 +1,170 @@
+"""Office hours: when a stage's endpoints are up, from a text such as `mon-fri 07:00-19:00 Europe/Berlin`.
+
+Times are those on the clocks there, so the hours keep their place when the clocks change. A span that ends before it begins
+runs over midnight and belongs to the day on which it begins. Outside the hours an endpoint is deleted, since SageMaker knows no
+stop, and `is_wanted` says when it is to be there again.
+"""
+
+import functools
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+DAY = "|".join(DAYS)
+SPAN = re.compile(rf"({DAY})(?:-({DAY}))? (\d\d):(\d\d)-(\d\d):(\d\d)")
+MINUTES_PER_DAY = 24 * 60
+LEAST_IDLE = timedelta(hours=1)  # what was woken stays at least this long after the last request
+WEEK_HOURS = 168
+YEAR = [date(2025, 1, 1) + timedelta(days=day) for day in range(365)]  # any year has the same share of summer time, nearly
+
+
+class HoursError(ValueError):
+    """The text is not office hours; the message says what is."""
+
+
+@dataclass(frozen=True)
+class Span:
+    days: frozenset[int]  # 0 is Monday
+    start: int  # minutes after midnight
+    end: int  # minutes after the midnight on which the span's day begins: beyond 24 hours where it runs over the next
+
+
+@dataclass(frozen=True)
+class Hours:
+    spans: tuple[Span, ...]
+    zone: ZoneInfo
+
+
+@functools.cache
+def read_hours(text: str) -> Hours:
+    """`mon-fri 07:00-19:00, sat 22:00-02:00 Europe/Berlin`; without a zone it is UTC."""
+    *before, last = [part.strip() for part in text.split(",")]
+    words = last.split(" ")
+    zone = words.pop() if len(words) == 3 else "UTC"
+    return Hours(tuple(span_of(part) for part in (*before, " ".join(words))), zone_of(zone))
+
+
+def span_of(text: str) -> Span:
+    found = SPAN.fullmatch(text)
+    if not found:
+        raise HoursError(f"{text!r} is not a span; write days and times like 'mon-fri 07:00-19:00' or 'sat 22:00-02:00'")
+    first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
+    start, end = (minutes_of(text, hour, minute) for hour, minute in (found.group(3, 4), found.group(5, 6)))
+    if start == MINUTES_PER_DAY or start == end:
+        raise HoursError(f"{text!r} has no length; a whole day is 00:00-24:00")
+    days = frozenset((first + step) % 7 for step in range((last - first) % 7 + 1))
+    return Span(days, start, end if end > start else end + MINUTES_PER_DAY)
+
+
+def minutes_of(span: str, hour: str, minute: str) -> int:
+    minutes = int(hour) * 60 + int(minute)
+    if minutes > MINUTES_PER_DAY or int(minute) > 59:
+        raise HoursError(f"{hour}:{minute} in {span!r} is not a time of day; 00:00 to 24:00 are")
+    return minutes
+
+
+def zone_of(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # unknown, not a name at all, a folder of zones
+        raise HoursError(f"{name!r} is not a time zone; write one like Europe/Berlin, America/New_York or UTC") from None
+
+
+def open_spans(hours: Hours, days: list[date]) -> list[tuple[datetime, datetime]]:
+    """(begin, end) in UTC of the hours that begin on these days, in order; what touches or overlaps is one."""
+    found = sorted(
+        (moment(day, span.start, hours.zone), moment(day, span.end, hours.zone))
+        for day in days
+        for span in hours.spans
+        if day.weekday() in span.days
+    )
+    joined: list[tuple[datetime, datetime]] = []
+    for begin, end in found:
+        if joined and begin <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((begin, end))
+    return joined
+
+
+def moment(day: date, minutes: int, zone: ZoneInfo) -> datetime:
+    """When the clocks there show so many minutes after the day's midnight; a time that is skipped comes an hour later."""
+    wall = datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)
+    return wall.replace(tzinfo=zone).astimezone(UTC)
+
+
+def opened(hours: Hours, now: datetime) -> datetime | None:
+    """When the hours began that it is now in; None outside of them."""
+    today = now.astimezone(hours.zone).date()
+    week = [today + timedelta(days=day) for day in range(-8, 2)]  # what runs through is followed back for a week
+    return next((begin for begin, end in open_spans(hours, week) if begin <= now < end), None)
+
+
+# ---- of a stage's settings: [serving] office_hours, idle_hours, outside, wake_minutes
+
+
+def sleeps(serving) -> bool:
+    """Whether the settings ever let an endpoint go."""
+    return bool(serving.office_hours or serving.idle_hours)
+
+
+def began(serving, now: datetime) -> datetime | None:
+    """When the present hours began, counting the minutes before them that an endpoint needs to come up; None outside."""
+    if not serving.office_hours:
+        return datetime.min.replace(tzinfo=UTC)
+    hours = read_hours(serving.office_hours)
+    return opened(hours, now + timedelta(minutes=serving.wake_minutes)) or opened(hours, now)
+
+
+def is_wanted(serving, now: datetime, *, up_since: datetime | None, asked: bool, woken_at: datetime | None) -> bool:
+    """Whether an endpoint is to be up: it is (`up_since`) or not, was asked in the last idle hours or not, was woken or not.
+
+    It comes up when the hours begin and when it is woken; from then on it stays for the hours, or until nobody asks.
+    """
+    present, idle = began(serving, now), idle_time(serving)
+    if present and (not serving.idle_hours or now - present < idle):
+        return True
+    if serving.outside == "wake" and woken_at and now - woken_at < idle:
+        return True
+    if not present and serving.outside == "fallback":
+        return False
+    return up_since is not None and (asked or now - up_since < idle)
+
+
+def idle_time(serving) -> timedelta:
+    return max(timedelta(hours=serving.idle_hours), LEAST_IDLE)
+
+
+def why_asleep(serving, now: datetime) -> str | None:
+    """Why an endpoint that is not there may be meant not to be, in the words of an answer; None where it should be there."""
+    present = began(serving, now)
+    if not sleeps(serving) or (present and not serving.idle_hours):
+        return None
+    if serving.outside == "wake":
+        return "asleep, waking"
+    return "asleep until the next office hours" if present else "outside office hours"
+
+
+def up_shares(serving, rates: tuple[float, ...]) -> tuple[float, ...]:
+    """How much of each hour of the week (UTC, from Monday) an endpoint is up, over a year; idle hours are not foreseen.
+
+    Where a request wakes it, it is up in every hour that is asked anything.
+    """
+    shares = open_shares(serving.office_hours, serving.wake_minutes) if serving.office_hours else (1.0,) * WEEK_HOURS
+    wakes = serving.outside == "wake"
+    return tuple(1.0 if wakes and rate else share for share, rate in zip(shares, rates, strict=True))
+
+
+@functools.cache
+def open_shares(text: str, wake_minutes: int) -> tuple[float, ...]:
+    totals, lead = [0.0] * WEEK_HOURS, timedelta(minutes=wake_minutes)
+    for begin, end in open_spans(read_hours(text), YEAR):
+        begin -= lead
+        while begin < end:
+            step = min(end, begin.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1))
+            totals[begin.weekday() * 24 + begin.hour] += (step - begin).total_seconds()
+            begin = step
+    weeks = len(YEAR) / 7
+    return tuple(min(1.0, total / 3600 / weeks) for total in totals)
