@@ -35,7 +35,11 @@ def table(rows, seed):
     matrix[:, NUMBERS] = np.where(random.random((rows, 12)) < 0.05, np.nan, random.normal(0, 100, (rows, 12)))
     matrix[:, CATEGORIES] = np.array([f"level {i}" for i in range(12)], object)[random.integers(0, 12, (rows, 8))]
     matrix[random.random(rows) < 0.05, CATEGORIES[0]] = None
-    score = np.nan_to_num(matrix[:, :3].astype(float)).sum(axis=1) / 100 + (matrix[:, 12] == "level 3") + random.normal(0, 1, rows)
+    score = (
+        np.nan_to_num(matrix[:, :3].astype(float)).sum(axis=1) / 100
+        + (matrix[:, 12] == "level 3")
+        + random.normal(0, 1, rows)
+    )
     return matrix, score > 0
 
 
@@ -43,11 +47,16 @@ def models():
     ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan)
     passed_on = ColumnTransformer([("n", "passthrough", NUMBERS), ("c", ordinal, CATEGORIES)])
     one_hot = ColumnTransformer(
-        [("n", make_pipeline(SimpleImputer(), StandardScaler()), NUMBERS), ("c", OneHotEncoder(handle_unknown="ignore"), CATEGORIES)]
+        [
+            ("n", make_pipeline(SimpleImputer(), StandardScaler()), NUMBERS),
+            ("c", OneHotEncoder(handle_unknown="ignore"), CATEGORIES),
+        ]
     )
     boosting = {"max_iter": 100, "random_state": 0, "early_stopping": False}
     return {
-        "boosting, native categories": make_pipeline(passed_on, HistGradientBoostingClassifier(categorical_features=CATEGORIES, **boosting)),
+        "boosting, native categories": make_pipeline(
+            passed_on, HistGradientBoostingClassifier(categorical_features=CATEGORIES, **boosting)
+        ),
         "boosting, ordinal": make_pipeline(passed_on, HistGradientBoostingClassifier(**boosting)),
         "forest": make_pipeline(passed_on, RandomForestClassifier(100, random_state=0)),
         "logistic": make_pipeline(one_hot, LogisticRegression(max_iter=300)),
@@ -73,8 +82,12 @@ def measured(pipeline, matrix, *, rounds):
         joblib.dump(pipeline, Path(folder) / "model.joblib")
         scorer = load_scorer(folder, engine="kernel")
     names = [column["name"] for column in COLUMNS]
-    batch = pa.RecordBatch.from_pydict({name: pa.array(matrix[:, j].tolist(), from_pandas=True) for j, name in enumerate(names)})
-    row = {name: None if value is None or value != value else value for name, value in zip(names, matrix[0], strict=True)}
+    batch = pa.RecordBatch.from_pydict(
+        {name: pa.array(matrix[:, j].tolist(), from_pandas=True) for j, name in enumerate(names)}
+    )
+    row = {
+        name: None if value is None or value != value else value for name, value in zip(names, matrix[0], strict=True)
+    }
     body = json.dumps({"instances": [row]}).encode()
     np.testing.assert_allclose(scorer.score_batch(batch), pipeline.predict_proba(matrix), rtol=1e-9)
     works = {

@@ -1,4 +1,7 @@
-"""The C++ kernel: a plan's answers straight from a request's bytes or from Arrow memory. `BUILT` says whether it was compiled."""
+"""The C++ kernel: a plan's answers straight from a request's bytes or from Arrow memory.
+
+`BUILT` says whether it was compiled: by the wheel, or by `python -m model_code.kernel.build`.
+"""
 
 try:
     from model_code.kernel import _kernel  # noqa: F401

@@ -13,7 +13,7 @@ from pathlib import Path
 
 SOURCES = Path(__file__).parent
 # No fused multiply-add: each product and sum is rounded by itself, as in scikit-learn, so results agree to the last bit.
-FLAGS = ["-std=c++17", "-O3", "-ffp-contract=off", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-psabi"]
+FLAGS = ["-std=c++17", "-O3", "-ffp-contract=off", "-fvisibility=hidden", "-g0", "-Wall", "-Wextra", "-Wno-psabi"]
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g1", "-O0",
               "-DFAIRWAY_SANITIZED"]  # fmt: skip
 
@@ -26,19 +26,26 @@ def build(folder=SOURCES, *, extra=()):
     """The path of the compiled module in `folder`; FileNotFoundError where there is no compiler."""
     program = compiler()
     if program is None:
-        raise FileNotFoundError("no C++ compiler: install g++ or clang++, or set CXX; until then numpy executes the plans")
+        raise FileNotFoundError(
+            "no C++ compiler: install g++ or clang++, or set CXX; until then numpy executes the plans"
+        )
     out = Path(folder) / ("_kernel" + sysconfig.get_config_var("EXT_SUFFIX"))
     # written aside and moved: a process that has the old one open keeps it
     fresh = out.with_suffix(f".{os.getpid()}.tmp")
     include = ["-I", sysconfig.get_path("include")]
-    subprocess.run([program, *FLAGS, *extra, "-shared", "-fPIC", *include, str(SOURCES / "module.cpp"), "-o", str(fresh)], check=True)
+    subprocess.run(
+        [program, *FLAGS, *extra, "-shared", "-fPIC", *include, str(SOURCES / "module.cpp"), "-o", str(fresh)],
+        check=True,
+    )
     fresh.replace(out)
     return out
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sanitize", action="store_true", help="with address and undefined-behaviour checks, for tests")
+    parser.add_argument(
+        "--sanitize", action="store_true", help="with address and undefined-behaviour checks, for tests"
+    )
     parser.add_argument("--out", default=SOURCES, help="the folder to put it in")
     arguments = parser.parse_args()
     try:

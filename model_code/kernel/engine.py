@@ -1,32 +1,16 @@
 """The kernel as an engine of `model_code/scorer.py`: a plan file in, numpy arrays or the bytes of a reply out."""
 
-import hashlib
 import json
 from typing import NamedTuple
 
 from model_code.kernel import _kernel
+from model_code.plan_header import checked_body
 from model_code.refusals import PlanCorrupt
-
-HEADER_BYTES = 52  # magic 8, version 4, length 8, sha256 32: `model_code/plan/format.py`
-MAGIC, VERSION = b"FAIRPLAN", 1
 
 
 class KernelColumn(NamedTuple):
     name: str
     kind: str
-
-
-def checked_body(data):
-    """The body of a plan file whose header and hash hold. Its structure is the kernel's to check."""
-    header, body = bytes(data[:HEADER_BYTES]), memoryview(data)[HEADER_BYTES:]
-    version, length = (int.from_bytes(header[at:end], "little") for at, end in ((8, 12), (12, 20)))
-    if len(header) < HEADER_BYTES or header[:8] != MAGIC:
-        raise PlanCorrupt(f"a plan begins with {MAGIC!r} and a header of {HEADER_BYTES} bytes, found {header[:8]!r}")
-    if version != VERSION:
-        raise PlanCorrupt(f"this program reads plan version {VERSION}, found {version}: compile the model again")
-    if length != len(body) or header[20:] != hashlib.sha256(body).digest():
-        raise PlanCorrupt("the bytes of the plan do not match their length and sha256")
-    return body
 
 
 class KernelEngine:

@@ -164,6 +164,11 @@ class PlanReader {
     need(index <= uint8_t(last), "a choice that is none in the plan");
     return Choice(index);
   }
+  bool flag() {
+    auto value = this->value<uint8_t>();
+    need(value <= 1, "a choice that is none in the plan");
+    return value;
+  }
   size_t left() const { return size_t(end_ - at_); }
 
  private:
@@ -190,7 +195,7 @@ inline Column read_column(PlanReader& in) {
 inline Coding read_coding(PlanReader& in, const std::vector<Column>& columns, uint32_t width) {
   Coding coding;
   coding.column = in.value<uint32_t>();
-  coding.has_keys = in.value<uint8_t>();
+  coding.has_keys = in.flag();
   coding.keys = in.array<double>();
   coding.starts = in.array<uint32_t>();
   coding.features = in.array<uint32_t>();
@@ -311,11 +316,11 @@ inline Link read_link(PlanReader& in) {
   link.op = in.one_of(LinkOp::calibrate);
   link.calibrators = in.many([&] {
     Calibrator calibrator;
-    calibrator.isotonic = in.value<uint8_t>() == 1;
+    calibrator.isotonic = in.flag();
     calibrator.x = in.array<double>();
     calibrator.y = in.array<double>();
     need(!calibrator.x.empty() && calibrator.x.size() == calibrator.y.size(), "a calibrator without points");
-    need(calibrator.isotonic ? ascends(calibrator.x) : calibrator.x.size() == 1, "the points of a calibrator do not ascend");
+    need(ascends(calibrator.x) && (calibrator.isotonic || calibrator.x.size() == 1), "the points of a calibrator do not ascend");
     return calibrator;
   });
   return link;
@@ -345,7 +350,7 @@ inline size_t outputs_after(const Link& link, size_t outputs) {
 inline Plan read_plan(const char* data, size_t size) {
   PlanReader in(data, size);
   Plan plan;
-  plan.classification = in.value<uint8_t>() == 0;
+  plan.classification = !in.flag();
   plan.classes = in.many([&] { return in.text(); });
   for (const auto& label : plan.classes) need(!label.empty(), "a class without a label");
   need(plan.classification != plan.classes.empty(), "the classes do not fit the task");

@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 
+#include "numpy_exp.hpp"
 #include "walks.hpp"
 
 namespace fairway {
@@ -53,9 +54,9 @@ inline double calibrated(const Calibrator& calibrator, double raw) {
   return calibrator.isotonic ? interpolate(calibrator, raw) : expit(calibrator.x[0] * raw + calibrator.y[0]);
 }
 
-inline void softmax(double* row, size_t n, bool by_rows) {
+inline void softmax(double* row, size_t n, bool by_rows, const NumpyExp& exp) {
   double largest = *std::max_element(row, row + n);
-  for (size_t k = 0; k < n; k++) row[k] = std::exp(row[k] - largest);
+  for (size_t k = 0; k < n; k++) row[k] = exp(row[k] - largest);
   double sum = by_rows ? numpy_sum(row, n) : in_order_sum(row, n);
   for (size_t k = 0; k < n; k++) row[k] /= sum;
 }
@@ -74,7 +75,7 @@ inline void calibrate(const Link& link, const double* raw, double* out) {
 }
 
 // One link on one row; -> how many outputs the row has now.
-inline size_t apply_link(const Link& link, size_t n, const double* raw, double* out) {
+inline size_t apply_link(const Link& link, size_t n, const double* raw, double* out, const NumpyExp& exp) {
   switch (link.op) {
     case LinkOp::expit:
     case LinkOp::expit_double:
@@ -88,11 +89,11 @@ inline size_t apply_link(const Link& link, size_t n, const double* raw, double* 
       calibrate(link, raw, out);
       return outputs_after(link, n);
     case LinkOp::exp:
-      for (size_t k = 0; k < n; k++) out[k] = std::exp(raw[k]);
+      for (size_t k = 0; k < n; k++) out[k] = exp(raw[k]);
       return n;
     default:
       std::copy(raw, raw + n, out);
-      softmax(out, n, link.op == LinkOp::softmax_by_rows);
+      softmax(out, n, link.op == LinkOp::softmax_by_rows, exp);
       return n;
   }
 }
@@ -120,6 +121,7 @@ inline bool all_float32(const FeatureSet& set) {
 class Scorer {
  public:
   explicit Scorer(Plan plan) : plan_(std::move(plan)) {
+    if (needs_numpy_exp()) exp_ = NumpyExp::find();
     for (const auto& member : plan_.members) {
       engines_.emplace_back();
       if (member.model.kind != ModelKind::trees) continue;
@@ -179,7 +181,16 @@ class Scorer {
  private:
   Plan plan_;
   std::vector<TreeEngine> engines_;
+  NumpyExp exp_;
   size_t widest_ = 2, block_rows_ = BLOCK;
+
+  // numpy costs a server memory and start-up time: only plans that need its exp load it
+  bool needs_numpy_exp() const {
+    for (const auto& member : plan_.members)
+      for (const auto& link : member.links)
+        if (link.op == LinkOp::exp || link.op == LinkOp::softmax_by_rows || link.op == LinkOp::softmax_by_columns) return true;
+    return false;
+  }
 
   bool needs_values(size_t set) const {
     for (size_t m = 0; m < plan_.members.size(); m++)
@@ -224,7 +235,7 @@ class Scorer {
     size_t n = member.model.outputs;
     const double* from = raw;
     for (const auto& link : member.links) {
-      n = apply_link(link, n, from, work.next.data());
+      n = apply_link(link, n, from, work.next.data(), exp_);
       work.row.swap(work.next);
       from = work.row.data();
     }

@@ -39,7 +39,9 @@ def fitted_order(pipeline, columns):
     fitted = list(getattr(pipeline, "feature_names_in_", names))
     count = getattr(pipeline, "n_features_in_", len(fitted))
     if sorted(fitted) != sorted(names) or count != len(names):
-        raise PlanRefused(f"the pipeline was fitted on {count} columns {fitted}, the contract has {len(names)}: {names}")
+        raise PlanRefused(
+            f"the pipeline was fitted on {count} columns {fitted}, the contract has {len(names)}: {names}"
+        )
     return [names.index(name) for name in fitted]
 
 
@@ -62,7 +64,9 @@ def _plan(pipeline, columns, order, missing):
         if key not in [k for k, _ in feature_sets]:
             feature_sets.append((key, features))
         made.append(Member([k for k, _ in feature_sets].index(key), model, links))
-    classes = tuple(label.item() if isinstance(label, np.generic) else label for label in getattr(pipeline, "classes_", ()))
+    classes = tuple(
+        label.item() if isinstance(label, np.generic) else label for label in getattr(pipeline, "classes_", ())
+    )
     return Plan(
         task="classification" if classes else "regression",
         classes=classes,
@@ -143,10 +147,14 @@ def _check(plan, pipeline, order, missing):
     matrix = pipeline_matrix(plan.columns, columns, missing)[scored][:, order]
     expected = pipeline_answers(pipeline, matrix)
     found = found[scored]
-    same = (found == expected) if plan.exact else np.isclose(found, expected, rtol=LINEAR_TOLERANCE, atol=LINEAR_TOLERANCE)
+    same = (
+        (found == expected) if plan.exact else np.isclose(found, expected, rtol=LINEAR_TOLERANCE, atol=LINEAR_TOLERANCE)
+    )
     if not same.all():
         row = int(np.flatnonzero(~same.all(axis=1))[0])
-        raise PlanRefused(f"the plan answers {found[row].tolist()}, scikit-learn {expected[row].tolist()} for {matrix[row].tolist()}")
+        raise PlanRefused(
+            f"the plan answers {found[row].tolist()}, scikit-learn {expected[row].tolist()} for {matrix[row].tolist()}"
+        )
 
 
 def pipeline_answers(pipeline, matrix):
@@ -186,14 +194,18 @@ def _floats(column, value):
 def _checked_columns(plan):
     random = np.random.default_rng(0)
     thresholds = np.concatenate([[0.0]] + [m.model.threshold for m in plan.members if hasattr(m.model, "threshold")])
-    return [_numbers(random, thresholds) if column.kind == "number" else _codes(random, column) for column in plan.columns]
+    return [
+        _numbers(random, thresholds) if column.kind == "number" else _codes(random, column) for column in plan.columns
+    ]
 
 
 def _codes(random, column):
     known, missing = column.codes - 2, column.codes - 2
     unknown = missing if column.kind == "boolean" else missing + 1
     rare = random.choice([missing, unknown], CHECKED_ROWS)
-    return np.where(random.random(CHECKED_ROWS) < (0.06 if known else 1.0), rare, random.integers(0, max(known, 1), CHECKED_ROWS))
+    return np.where(
+        random.random(CHECKED_ROWS) < (0.06 if known else 1.0), rare, random.integers(0, max(known, 1), CHECKED_ROWS)
+    )
 
 
 def _numbers(random, thresholds):

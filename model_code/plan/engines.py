@@ -27,7 +27,9 @@ class RowEngine:
         return self.rows(csv_rows(self.columns, body, ignored=self.ignored, header=header))
 
     def rows(self, rows):
-        columns = self._with_levels(lambda name: {row[name] for row in rows if isinstance(row, dict) and isinstance(row.get(name), str)})
+        columns = self._with_levels(
+            lambda name: {row[name] for row in rows if isinstance(row, dict) and isinstance(row.get(name), str)}
+        )
         values, _, refusals = from_rows(columns, rows, ignored=self.ignored)
         return self._joined(columns, values, refusals)
 
@@ -77,11 +79,15 @@ class PipelineEngine(RowEngine):
         self.pipeline, self.ignored = joblib.load(file), ignored
         self.columns = tuple(Column(column["name"], column["kind"]) for column in columns)
         self.order, self.missing = fitted_order(self.pipeline, columns), missing_value(self.pipeline)
-        self.classes = [label.item() if isinstance(label, np.generic) else label for label in getattr(self.pipeline, "classes_", ())]
+        self.classes = [
+            label.item() if isinstance(label, np.generic) else label for label in getattr(self.pipeline, "classes_", ())
+        ]
         self.task = "classification" if self.classes else "regression"
 
     def _with_levels(self, texts):
-        return tuple(Column(c.name, c.kind, tuple(sorted(texts(c.name)))) if c.kind == "category" else c for c in self.columns)
+        return tuple(
+            Column(c.name, c.kind, tuple(sorted(texts(c.name)))) if c.kind == "category" else c for c in self.columns
+        )
 
     def _answers(self, columns, values):
         """All rows at once, and one by one where scikit-learn refuses some of them."""
@@ -108,7 +114,9 @@ class PipelineEngine(RowEngine):
 def reply(task, classes, scores, refusals, threshold):
     """The body that answers a request, in the shape of `domain/answers.py`; a refused row's entry says why."""
     errors = {refusal.row: {"error": "row_refused", "message": str(refusal)} for refusal in refusals}
-    predictions = [errors.get(row) or _answer(task, classes, score, threshold) for row, score in enumerate(scores.tolist())]
+    predictions = [
+        errors.get(row) or _answer(task, classes, score, threshold) for row, score in enumerate(scores.tolist())
+    ]
     return json.dumps({"predictions": predictions}, ensure_ascii=False, separators=(",", ":")).encode()
 
 

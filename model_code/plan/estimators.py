@@ -29,7 +29,11 @@ def members(estimator, signals, levels, *, scores=False):
 
 def _one_target(estimator, name):
     classes = getattr(estimator, "classes_", None)
-    if isinstance(classes, list) or getattr(estimator, "n_outputs_", 1) != 1 or np.ndim(getattr(estimator, "intercept_", 0.0)) > 1:
+    if (
+        isinstance(classes, list)
+        or getattr(estimator, "n_outputs_", 1) != 1
+        or np.ndim(getattr(estimator, "intercept_", 0.0)) > 1
+    ):
         raise PlanRefused(f"{name} with several targets: a plan takes one")
 
 
@@ -57,7 +61,9 @@ def _calibrated(calibrated, signals, levels, scores):
         if part.method not in ("sigmoid", "isotonic"):
             raise PlanRefused(f"CalibratedClassifierCV(method={part.method!r}): a plan takes 'sigmoid' and 'isotonic'")
         if not np.array_equal(part.estimator.classes_, calibrated.classes_):
-            raise PlanRefused("CalibratedClassifierCV with a fold that has not seen every class: use fewer folds or ensemble=False")
+            raise PlanRefused(
+                "CalibratedClassifierCV with a fold that has not seen every class: use fewer folds or ensemble=False"
+            )
         inner = members(part.estimator, signals, levels, scores=True)
         calibrate = Link("calibrate", tuple(_calibrator(calibrator) for calibrator in part.calibrators))
         out += [(taken, model, (*links, calibrate)) for taken, model, links in inner]
@@ -79,7 +85,9 @@ def _dummy(estimator, signals, levels):
     if not hasattr(estimator, "classes_"):
         return [], Constant(np.ravel(estimator.constant_).astype(np.float64)), ()
     if estimator.strategy == "stratified":
-        raise PlanRefused("DummyClassifier(strategy='stratified') answers at random: a plan takes prior, most_frequent, uniform, constant")
+        raise PlanRefused(
+            "DummyClassifier(strategy='stratified') answers at random: a plan takes prior, most_frequent, uniform, constant"
+        )
     return [], Constant(estimator.predict_proba(np.zeros((1, 1)))[0].astype(np.float64)), ()
 
 

@@ -54,7 +54,9 @@ def _number(values, number, name, found):
             bad = np.isinf(x) if op == "finite" else np.isnan(x)
             for row in np.flatnonzero(bad):
                 what = f"found {float(values[row])!r}, allowed: a number that is finite as the model takes it"
-                _refuse(found, row, number.column, name, what if op == "finite" else "found no value, allowed: a number")
+                _refuse(
+                    found, row, number.column, name, what if op == "finite" else "found no value, allowed: a number"
+                )
         else:
             x = STEP[op](x, a, b)
     return x

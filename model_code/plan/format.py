@@ -1,21 +1,21 @@
 """The plan as data, and as the plain file that the kernel and the Python executor both read.
 
-A file is `FAIRPLAN`, the version (u32), the body's length (u64), the sha256 of the body, and the body: little-endian numbers,
-strings (u32 length, UTF-8) and arrays (u32 count, items) in the order of `encode`. It is no pickle and runs no code. `read.decode` checks
-every length, index and tree before it returns, so that what is executed cannot reach outside its arrays (`read.py`).
+Behind its header (`plan_header.py`) a file is little-endian numbers, strings (u32 length, UTF-8) and arrays (u32 count, items) in
+the order of `encode`: no pickle, nothing that runs. `read.decode` checks every length, index and tree before it returns, so that
+what is executed cannot reach outside its arrays.
 
-Codes of a boolean or category column with L levels: 0..L-1 the level, L missing, L+1 unknown. A boolean has the levels false, true.
+Codes of a boolean or category column with L levels: 0..L-1 the level, L missing, L+1 unknown. A boolean has the levels false
+and true.
 """
 
-import hashlib
 import json
 import struct
 from dataclasses import dataclass
 
 import numpy as np
-MAGIC = b"FAIRPLAN"
-VERSION = 1
-HEADER = struct.Struct("<8sIQ32s")
+
+from model_code.plan_header import with_header
+
 KINDS = ("number", "boolean", "category")
 TASKS = ("classification", "regression")
 # One step of arithmetic on a number feature; a and b are its operands, NaN equal to NaN.
@@ -164,7 +164,7 @@ def encode(plan):
     _u32(out, len(plan.members))
     for member in plan.members:
         _encode_member(out, member)
-    return HEADER.pack(MAGIC, VERSION, len(out), hashlib.sha256(out).digest()) + bytes(out)
+    return with_header(out)
 
 
 def _encode_features(out, features):

@@ -1,6 +1,5 @@
 """Reads a plan file and checks all of it, so that neither executor meets an index out of its array or a tree that loops."""
 
-import hashlib
 import json
 import struct
 
@@ -9,14 +8,11 @@ import numpy as np
 from model_code.plan.format import (
     CALIBRATORS,
     CATEGORY_WORDS,
-    HEADER,
     KINDS,
     LINKS,
-    MAGIC,
     STEPS,
     TASKS,
     TREE_ARRAYS,
-    VERSION,
     Calibrator,
     Coding,
     Column,
@@ -29,19 +25,13 @@ from model_code.plan.format import (
     Plan,
     Trees,
 )
+from model_code.plan_header import checked_body
 from model_code.refusals import PlanCorrupt
 
 
 def decode(data):
     """bytes -> Plan; PlanCorrupt says what is wrong with them."""
-    if len(data) < HEADER.size:
-        raise PlanCorrupt(f"a plan has a header of {HEADER.size} bytes, found {len(data)} bytes")
-    magic, version, length, digest = HEADER.unpack_from(data)
-    body = bytes(data[HEADER.size :])
-    _need(magic == MAGIC, f"a plan begins with {MAGIC!r}, found {magic!r}")
-    _need(version == VERSION, f"this program reads plan version {VERSION}, found {version}: compile the model again")
-    _need(length == len(body), f"the header promises {length} bytes, found {len(body)}")
-    _need(hashlib.sha256(body).digest() == digest, "the bytes of the plan do not match their sha256")
+    body = checked_body(data)
     reader = _Reader(body)
     plan = _plan(reader)
     _need(reader.at == len(body), f"{len(body) - reader.at} bytes left over after the plan")
@@ -90,7 +80,10 @@ class _Reader:
 
     def one_of(self, names):
         index = self.u8()
-        _need(index < len(names), f"found choice {index} before byte {self.at}, allowed 0 to {len(names) - 1}: {', '.join(names)}")
+        _need(
+            index < len(names),
+            f"found choice {index} before byte {self.at}, allowed 0 to {len(names) - 1}: {', '.join(names)}",
+        )
         return names[index]
 
 
@@ -131,7 +124,10 @@ def _features(reader, columns):
 
 def _number(reader, columns):
     feature, column = reader.u32(), reader.u32()
-    _need(column < len(columns) and columns[column].kind == "number", f"feature {feature} needs a number column, found {column}")
+    _need(
+        column < len(columns) and columns[column].kind == "number",
+        f"feature {feature} needs a number column, found {column}",
+    )
     return NumberFeature(feature, column, reader.many(_step, reader))
 
 
@@ -144,7 +140,10 @@ def _coding(reader, columns, width):
     _need(column < len(columns), f"a coding of column {column} of {len(columns)}")
     keys, starts, features, values, allowed = (reader.array(dtype) for dtype in ("<f8", "<u4", "<u4", "<f8", "u1"))
     is_number = columns[column].kind == "number"
-    _need(has_keys == is_number and (is_number or not keys.size), f"column {columns[column].name!r} is coded as another kind")
+    _need(
+        has_keys == is_number and (is_number or not keys.size),
+        f"column {columns[column].name!r} is coded as another kind",
+    )
     _need(not np.isnan(keys).any() and (np.diff(keys) > 0).all(), "the keys of a coding do not ascend")
     codes = len(keys) + 2 if is_number else columns[column].codes
     _need(len(starts) == codes + 1 and len(allowed) == codes, f"a coding of {codes} codes has {len(starts)} starts")
@@ -173,7 +172,10 @@ def _constant(reader, _):
 
 def _linear(reader, features):
     coef, intercept = reader.array("<f8"), reader.array("<f8")
-    _need(len(coef) == len(intercept) * features, f"{len(coef)} coefficients for {len(intercept)} outputs of {features} features")
+    _need(
+        len(coef) == len(intercept) * features,
+        f"{len(coef)} coefficients for {len(intercept)} outputs of {features} features",
+    )
     return Linear(coef.reshape(len(intercept), features), intercept), len(intercept)
 
 
@@ -183,10 +185,17 @@ def _trees(reader, features):
     nodes, outputs = len(trees.feature), len(baseline)
     _need(outputs > 0 and leaf_width in (1, outputs), f"leaves of {leaf_width} values for {outputs} outputs")
     _need(leaf_width == outputs or len(trees.roots) % outputs == 0, "trees that do not divide among the outputs")
-    same = all(len(getattr(trees, name)) == nodes for name in ("threshold", "left", "right", "missing_left", "category_set"))
+    same = all(
+        len(getattr(trees, name)) == nodes for name in ("threshold", "left", "right", "missing_left", "category_set")
+    )
     _need(same, "the arrays of the trees differ in length")
-    _need((trees.roots < nodes).all() and (np.diff(trees.roots.astype(np.int64)) > 0).all(), "a root is outside the trees")
-    _need(len(trees.values) % leaf_width == 0 and len(trees.sets) % CATEGORY_WORDS == 0, "leaf values or category sets are cut off")
+    _need(
+        (trees.roots < nodes).all() and (np.diff(trees.roots.astype(np.int64)) > 0).all(), "a root is outside the trees"
+    )
+    _need(
+        len(trees.values) % leaf_width == 0 and len(trees.sets) % CATEGORY_WORDS == 0,
+        "leaf values or category sets are cut off",
+    )
     _check_nodes(trees, features)
     return trees, outputs
 
@@ -199,12 +208,18 @@ def _check_nodes(trees, features):
     end = ends[np.searchsorted(trees.roots, here, side="right") - 1] if len(trees.roots) else np.zeros(len(here))
     inner, after, before = ~leaf, here, end
     for child in (trees.left, trees.right):
-        _need((child[inner] > after[inner]).all() and (child[inner] < before[inner]).all(), "a node's child is outside its tree")
+        _need(
+            (child[inner] > after[inner]).all() and (child[inner] < before[inner]).all(),
+            "a node's child is outside its tree",
+        )
     children = np.concatenate([trees.left[inner], trees.right[inner], trees.roots])
     _need(np.array_equal(np.sort(children), here), "a node that is no tree's or two parents'")
     _need((trees.left[leaf] < len(trees.values) // trees.leaf_width).all(), "a leaf without a value")
     _need((trees.feature[inner] < features).all(), "a node on a feature that is not there")
-    _need((trees.category_set[inner] < len(trees.sets) // CATEGORY_WORDS).all(), "a node on a category set that is not there")
+    _need(
+        (trees.category_set[inner] < len(trees.sets) // CATEGORY_WORDS).all(),
+        "a node on a category set that is not there",
+    )
 
 
 def _link(reader):
@@ -213,8 +228,14 @@ def _link(reader):
 
 def _calibrator(reader):
     kind, x, y = reader.one_of(CALIBRATORS), reader.array("<f8"), reader.array("<f8")
-    _need(len(x) == len(y) > 0 and (kind == "isotonic" or len(x) == 1), f"a {kind} calibrator of {len(x)} and {len(y)} values")
-    _need(not np.isnan(x).any() and (kind == "sigmoid" or (np.diff(x) > 0).all()), f"the points of a {kind} calibrator do not ascend")
+    _need(
+        len(x) == len(y) > 0 and (kind == "isotonic" or len(x) == 1),
+        f"a {kind} calibrator of {len(x)} and {len(y)} values",
+    )
+    _need(
+        not np.isnan(x).any() and (kind == "sigmoid" or (np.diff(x) > 0).all()),
+        f"the points of a {kind} calibrator do not ascend",
+    )
     return Calibrator(kind, x, y)
 
 

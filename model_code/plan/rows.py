@@ -51,7 +51,9 @@ class _Pairs(list):
 def _parsed(body):
     try:
         text = bytes(body).decode("utf-8")
-        pairs = json.loads(text, object_pairs_hook=_object, parse_float=_number, parse_int=_whole, parse_constant=_constant)
+        pairs = json.loads(
+            text, object_pairs_hook=_object, parse_float=_number, parse_int=_whole, parse_constant=_constant
+        )
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise BodyRefused(f"the body is not JSON: {error}") from error
     return pairs
@@ -103,7 +105,8 @@ class _Levels(dict):
 
 def _missing(columns, rows):
     return [
-        np.full(rows, np.nan) if column.kind == "number" else np.full(rows, column.codes - 2, np.int32) for column in columns
+        np.full(rows, np.nan) if column.kind == "number" else np.full(rows, column.codes - 2, np.int32)
+        for column in columns
     ]
 
 
@@ -209,4 +212,8 @@ def _arrow_column(column, values):
     raise BodyRefused(f"column {column.name!r} is {type_}, allowed: {ARROW[column.kind]}")
 
 
-ARROW = {"number": "integers and floats", "boolean": "bool", "category": "string, large_string, or a dictionary of them"}
+ARROW = {
+    "number": "integers and floats",
+    "boolean": "bool",
+    "category": "string, large_string, or a dictionary of them",
+}

@@ -85,7 +85,10 @@ def _scaler(transformer, signals, levels):
 def _min_max(transformer, signals, levels):
     low, high = transformer.feature_range
     clip = [("clip", float(low), float(high))] if transformer.clip else []
-    steps = [[("multiply", k, 0.0), ("add", m, 0.0), *clip] for k, m in zip(transformer.scale_, transformer.min_, strict=True)]
+    steps = [
+        [("multiply", k, 0.0), ("add", m, 0.0), *clip]
+        for k, m in zip(transformer.scale_, transformer.min_, strict=True)
+    ]
     return _scaled(transformer, signals, steps)
 
 
@@ -109,7 +112,7 @@ def _imputer(transformer, signals, levels):
     marker = transformer.missing_values
     for signal in signals:
         if isinstance(marker, str) and not signal.is_number:
-            _learn(levels, signal, [marker])
+            learn(levels, signal, [marker])
     statistics = transformer.statistics_
     kept = [j for j in range(len(signals)) if transformer.keep_empty_features or not _is_nan(statistics[j])]
     flagged = list(transformer.indicator_.features_) if transformer.add_indicator else []
@@ -149,7 +152,7 @@ def _encoder(width_of):
                 )
         signals = [coded(s, transformer.categories_[j], type(transformer).__name__) for j, s in enumerate(signals)]
         for j, signal in enumerate(signals):
-            _learn(levels, signal, transformer.categories_[j])
+            learn(levels, signal, transformer.categories_[j])
         probed, out = _probe(transformer, signals, [c[0] for c in transformer.categories_]), []
         for j in range(len(signals)):
             out += [probed(j, len(out) + k) for k in range(width_of(transformer, j))]
@@ -166,7 +169,7 @@ def _target_width(encoder, j):
     return len(encoder.classes_) if encoder.target_type_ == "multiclass" else 1
 
 
-def _learn(levels, signal, categories):
+def learn(levels, signal, categories):
     """Remembers the texts an encoder knows; the walk is done again with them (see `compile.py`)."""
     if signal.keys is None and signal.column in levels:
         levels[signal.column].update((c, None) for c in categories if isinstance(c, str))
@@ -182,7 +185,9 @@ def coded(signal, categories, name):
     # the imputer's fill is among the encoder's categories; checks stay, they are the encoder's too
     fills = [step for step in signal.steps if step[0] not in ("finite", "present")]
     if len(fills) > 1 or any(op != "replace" or not np.isnan(a) for op, a, _ in fills):
-        raise PlanRefused(f"{name} after {'/'.join(op for op, *_ in fills)} on a number column: a plan takes at most an imputer before it")
+        raise PlanRefused(
+            f"{name} after {'/'.join(op for op, *_ in fills)} on a number column: a plan takes at most an imputer before it"
+        )
     keys = tuple(sorted(known)) or (0.0,)
     missing = fills[0][2] if fills else np.nan
     unknown = np.nextafter(keys[-1], np.inf)
@@ -199,7 +204,9 @@ def _probe(transformer, signals, accepted=None):
 
     def probed(j, place):
         if j not in answers:
-            answers[j] = _answers(transformer, [accepted[:j] + [value] + accepted[j + 1 :] for value in signals[j].table])
+            answers[j] = _answers(
+                transformer, [accepted[:j] + [value] + accepted[j + 1 :] for value in signals[j].table]
+            )
         table, refused = answers[j]
         return replace(signals[j], table=table[:, place], refused=refused | signals[j].refused)
 
@@ -217,7 +224,9 @@ def _answers(transformer, rows):
     refused = frozenset(index for index, answer in enumerate(singly) if answer is None)
     width = max((answer.shape[1] for answer in singly if answer is not None), default=0)
     if not width:
-        raise PlanRefused(f"{type(transformer).__name__} refuses every value of a column: fit it on the columns it will be given")
+        raise PlanRefused(
+            f"{type(transformer).__name__} refuses every value of a column: fit it on the columns it will be given"
+        )
     blank = np.full((1, width), np.nan)
     return np.concatenate([blank if answer is None else answer for answer in singly]), refused
 

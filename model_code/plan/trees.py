@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from model_code.plan.format import CATEGORY_WORDS, Link, Trees
-from model_code.plan.signals import UNKNOWN, _learn, coded
+from model_code.plan.signals import UNKNOWN, coded, learn
 from model_code.refusals import PlanRefused
 
 FLOAT32 = (("float32", 0.0, 0.0), ("finite", 0.0, 0.0))
@@ -33,7 +33,9 @@ def _plain(trees, estimator, signals, *, baseline, divisor):
 def boosted(estimator, signals, levels):
     """GradientBoosting: every leaf is scaled by the learning rate before it is added."""
     if estimator.init is not None and estimator.init_ != "zero":
-        raise PlanRefused(f"{type(estimator).__name__}(init={estimator.init!r}): a plan takes init=None and init='zero'")
+        raise PlanRefused(
+            f"{type(estimator).__name__}(init={estimator.init!r}): a plan takes init=None and init='zero'"
+        )
     trees = [tree for stage in estimator.estimators_ for tree in stage]
     parts = [_nodes(tree.tree_) for tree in trees]
     values = [estimator.learning_rate * tree.tree_.value[:, 0, :1] for tree in trees]
@@ -96,7 +98,9 @@ def _histogram_links(estimator, outputs):
         return (Link("expit" if outputs == 1 else "softmax_by_columns"),)
     link = type(estimator._loss.link).__name__
     if link not in ("IdentityLink", "LogLink"):
-        raise PlanRefused(f"{type(estimator).__name__}(loss={estimator.loss!r}): a plan takes losses with the identity or the log link")
+        raise PlanRefused(
+            f"{type(estimator).__name__}(loss={estimator.loss!r}): a plan takes losses with the identity or the log link"
+        )
     return (Link("exp"),) if link == "LogLink" else ()
 
 
@@ -110,7 +114,7 @@ def _encoded(estimator, signals, levels):
     out = []
     for place, j in enumerate(np.flatnonzero(flags)):
         categories = encoder.categories_[place]
-        _learn(levels, signals[j], categories)
+        learn(levels, signals[j], categories)
         signal = coded(signals[j], categories, type(estimator).__name__)
         numbers = {_key(category): float(number) for number, category in enumerate(categories)}
         known = {n for n in range(256) if known_sets[places[place], n // 32] >> np.uint32(n % 32) & np.uint32(1)}

@@ -37,21 +37,32 @@ def table(seed=0, rows=400):
     """(matrix as the pipelines take it, two-class, three-class and number targets)."""
     random = np.random.default_rng(seed)
     matrix = np.empty((rows, len(COLUMNS)), dtype=object)
-    numbers = np.column_stack([random.gamma(2.0, 300.0, rows), random.normal(0, 20, rows), random.integers(1, 13, rows).astype(float)])
+    numbers = np.column_stack(
+        [random.gamma(2.0, 300.0, rows), random.normal(0, 20, rows), random.integers(1, 13, rows).astype(float)]
+    )
     numbers[random.random(numbers.shape) < 0.1] = np.nan
     matrix[:, NUMBERS] = numbers
     for column, levels in ((3, CARRIERS), (4, CITIES)):
         matrix[:, column] = np.array(levels, object)[np.minimum(random.geometric(0.4, rows) - 1, len(levels) - 1)]
         matrix[random.random(rows) < 0.08, column] = None
     matrix[:, 5] = np.where(random.random(rows) < 0.05, np.nan, (random.random(rows) < 0.3).astype(float))
-    score = np.nan_to_num(numbers[:, 1]) / 20 + (matrix[:, 3] == "AA") - (matrix[:, 4] == "東京") + random.normal(0, 0.5, rows)
+    score = (
+        np.nan_to_num(numbers[:, 1]) / 20
+        + (matrix[:, 3] == "AA")
+        - (matrix[:, 4] == "東京")
+        + random.normal(0, 0.5, rows)
+    )
     return matrix, (score > 0.2).astype(int), np.digitize(score, [-0.5, 0.7]), score
 
 
 def passed_on(**encoding):
     """Numbers as they are, categories as ordinals: for estimators that take a NaN."""
-    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan, **encoding)
-    return ColumnTransformer([("n", "passthrough", NUMBERS), ("c", encoder, CATEGORIES), ("b", "passthrough", BOOLEANS)])
+    encoder = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=np.nan, encoded_missing_value=np.nan, **encoding
+    )
+    return ColumnTransformer(
+        [("n", "passthrough", NUMBERS), ("c", encoder, CATEGORIES), ("b", "passthrough", BOOLEANS)]
+    )
 
 
 def one_hot(scaler=StandardScaler, **encoding):
@@ -68,13 +79,19 @@ def one_hot(scaler=StandardScaler, **encoding):
 
 def targeted():
     """Target encoding, min-max scaling, ordinals with numbers of their own for unknown and missing."""
-    ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2, min_frequency=5)
+    ordinal = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2, min_frequency=5
+    )
     return ColumnTransformer(
         [
             ("n", make_pipeline(SimpleImputer(strategy="constant", fill_value=-1.0), MinMaxScaler(clip=True)), [0, 1]),
             ("m", make_pipeline(SimpleImputer(strategy="most_frequent"), ordinal), [2]),
             ("t", TargetEncoder(cv=2), [3]),
-            ("o", OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=99, encoded_missing_value=-5), [4, 5]),
+            (
+                "o",
+                OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=99, encoded_missing_value=-5),
+                [4, 5],
+            ),
         ]
     )
 
@@ -149,7 +166,22 @@ LINEAR = [name for name in CASES if name.startswith(("logistic", "ridge", "least
 # Values that a request may bring: zeros of both signs, denormals, the ends of float32 and float64, whole numbers beyond 2**53, None.
 HOSTILE = [None, 0.0, -0.0, 5e-324, -2.2e-308, 1.1754942e-38, 3.4028234e38, 3.4028236e38, -1e39, 1.7976931348623157e308, 0.1, 12.0, 7.0,
            float(2**53 + 2), -123456789012345678901234567890.0, 1e-7, 999999.5]  # fmt: skip
-TEXTS = [None, *CARRIERS, *CITIES, "never seen", "ua", " UA", "nan", "None", "(none)", "1.0", "é" * 40, "\u0000", "\\", "Zu\u0308rich"]
+TEXTS = [
+    None,
+    *CARRIERS,
+    *CITIES,
+    "never seen",
+    "ua",
+    " UA",
+    "nan",
+    "None",
+    "(none)",
+    "1.0",
+    "é" * 40,
+    "\u0000",
+    "\\",
+    "Zu\u0308rich",
+]
 
 
 def hostile_rows(seed=0, rows=300):
@@ -168,7 +200,9 @@ def _hostile_row(random, values):
         elif KINDS[name] == "boolean":
             value = bool(value)
         if random.random() < 0.15:
-            value = {"number": HOSTILE, "category": TEXTS, "boolean": [None, True, False]}[KINDS[name]][random.integers(3 if place == 5 else 17)]
+            value = {"number": HOSTILE, "category": TEXTS, "boolean": [None, True, False]}[KINDS[name]][
+                random.integers(3 if place == 5 else 17)
+            ]
         if value is not None or random.random() < 0.7:
             row[name] = value
     return row

@@ -79,7 +79,9 @@ def csv_of(rows):
 
 def same(found, wanted):
     """Scores equal to the last bit, and the same rows refused with the same words."""
-    np.testing.assert_array_equal(found[0].view(np.int64) | (found[0] == 0), wanted[0].view(np.int64) | (wanted[0] == 0))
+    np.testing.assert_array_equal(
+        found[0].view(np.int64) | (found[0] == 0), wanted[0].view(np.int64) | (wanted[0] == 0)
+    )
     assert [str(refusal) for refusal in found[1]] == [str(refusal) for refusal in wanted[1]]
 
 
@@ -115,12 +117,17 @@ def test_csv_has_the_answers_of_json(both, name):
     same(in_kernel.csv(body, False), in_kernel.json(body_of(rows)))
     same(in_numpy.csv(body, False), in_kernel.json(body_of(rows)))
     shuffled = ["night", "città", "delay", "month", "carrier", "distance"]
-    headed = csv_of([dict(zip(NAMES, shuffled, strict=True))]) + csv_of([{n: row.get(m) for n, m in zip(NAMES, shuffled, strict=True)} for row in rows])
+    headed = csv_of([dict(zip(NAMES, shuffled, strict=True))]) + csv_of(
+        [{n: row.get(m) for n, m in zip(NAMES, shuffled, strict=True)} for row in rows]
+    )
     same(in_kernel.csv(headed, True), in_kernel.json(body_of(rows)))
     same(in_numpy.csv(headed, True), in_kernel.json(body_of(rows)))
 
 
-@pytest.mark.parametrize("type_", [pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.int64(), pa.uint64(), pa.float32()])
+@pytest.mark.parametrize(
+    "type_",
+    [pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.int64(), pa.uint64(), pa.float32()],
+)
 def test_numbers_of_every_arrow_width_are_taken(both, type_):
     in_kernel, in_numpy = both("histogram")
     values = pa.array([None, 1, 7, 12, 100, 127], type_)
@@ -129,7 +136,15 @@ def test_numbers_of_every_arrow_width_are_taken(both, type_):
     same(in_kernel.batch(batch), in_numpy.rows([{"distance": v, "month": v} for v in values.to_pylist()]))
 
 
-@pytest.mark.parametrize("texts", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string()), pa.dictionary(pa.int32(), pa.large_string())])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        pa.string(),
+        pa.large_string(),
+        pa.dictionary(pa.int8(), pa.string()),
+        pa.dictionary(pa.int32(), pa.large_string()),
+    ],
+)
 def test_texts_of_every_arrow_kind_are_taken_from_slices_too(both, texts):
     in_kernel, in_numpy = both("histogram, native categories")
     rows = hostile_rows(rows=700)
@@ -143,11 +158,21 @@ def test_texts_of_every_arrow_kind_are_taken_from_slices_too(both, texts):
 
 def test_a_batch_without_a_column_or_of_nulls_is_of_missing_values(both):
     in_kernel, in_numpy = both("histogram, native categories")
-    batch = pa.RecordBatch.from_pydict({"carrier": pa.nulls(300), "delay": pa.array(np.arange(300.0)), "unread": pa.array(["x"] * 300)})
+    batch = pa.RecordBatch.from_pydict(
+        {"carrier": pa.nulls(300), "delay": pa.array(np.arange(300.0)), "unread": pa.array(["x"] * 300)}
+    )
     same(in_kernel.batch(batch), in_numpy.rows([{"delay": float(i)} for i in range(300)]))
 
 
-@pytest.mark.parametrize("column, values", [("carrier", pa.array([1])), ("delay", pa.array(["1"])), ("night", pa.array([1.0])), ("delay", pa.array(["1"]).dictionary_encode())])
+@pytest.mark.parametrize(
+    "column, values",
+    [
+        ("carrier", pa.array([1])),
+        ("delay", pa.array(["1"])),
+        ("night", pa.array([1.0])),
+        ("delay", pa.array(["1"]).dictionary_encode()),
+    ],
+)
 def test_a_column_of_the_wrong_arrow_type_is_refused_by_name(both, column, values):
     from model_code.refusals import BodyRefused
 
@@ -183,7 +208,10 @@ def test_threads_that_score_at_once_do_not_disturb_each_other(both):
 
 
 VALUES = {
-    "number": st.none() | st.sampled_from(HOSTILE) | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70),
+    "number": st.none()
+    | st.sampled_from(HOSTILE)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.integers(-(2**70), 2**70),
     "category": st.none() | st.sampled_from(TEXTS) | st.text(max_size=12),
     "boolean": st.none() | st.booleans(),
 }
@@ -209,7 +237,13 @@ def test_trees_of_every_size_are_summed_alike(leaves, trees, bins, target):
     from model_code.kernel.engine import KernelEngine
 
     matrix, *targets = table(leaves, rows=300)
-    settings_ = {"max_iter": trees, "max_leaf_nodes": leaves, "min_samples_leaf": 2, "max_bins": bins, "categorical_features": [3]}
+    settings_ = {
+        "max_iter": trees,
+        "max_leaf_nodes": leaves,
+        "min_samples_leaf": 2,
+        "max_bins": bins,
+        "categorical_features": [3],
+    }
     rows = hostile_rows(trees, rows=270)
     with threadpool_limits(1):
         pipeline = make_pipeline(passed_on(), histogram(**settings_)).fit(matrix, targets[target])

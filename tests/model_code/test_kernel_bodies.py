@@ -54,7 +54,10 @@ def refusals_of(engines, body):
         ('{"night": 1}', "row 1, column 'night': found 1, allowed: true, false or null"),
         ('{"night": "true"}', "row 1, column 'night': found \"true\", allowed: true, false or null"),
         ('{"delay": 1, "delay": 1}', "row 1, column 'delay': is given twice"),
-        ('{"speed": 3}', f"row 1, column 'speed': is not a column of the model: those are {', '.join(map(repr, NAMES))}"),
+        (
+            '{"speed": 3}',
+            f"row 1, column 'speed': is not a column of the model: those are {', '.join(map(repr, NAMES))}",
+        ),
         ("3", "row 1: found 3, allowed: an object of column names to values"),
         ("null", "row 1: found null, allowed: an object of column names to values"),
         ('{"carrier": ' + "9" * 100 + "}", "row 1, column 'carrier': found " + "9" * 60 + "..., allowed: text or null"),
@@ -102,7 +105,15 @@ def test_what_is_not_json_of_that_shape_is_refused_as_a_whole(engines, body):
             engine.json(body.encode())
 
 
-@pytest.mark.parametrize("body", [b'{"instances": [{"carrier": "\xff"}]}', b'{"instances": [{"carrier": "\xed\xa0\x80"}]}', b"\xff\xfe{}", b'{"instances": [{"carrier": "\xc0\xaf"}]}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"instances": [{"carrier": "\xff"}]}',
+        b'{"instances": [{"carrier": "\xed\xa0\x80"}]}',
+        b"\xff\xfe{}",
+        b'{"instances": [{"carrier": "\xc0\xaf"}]}',
+    ],
+)
 def test_bytes_that_are_not_utf_8_are_refused(engines, body):
     for engine in engines:
         with pytest.raises(BodyRefused):
@@ -181,8 +192,22 @@ def test_a_header_of_unknown_or_repeated_names_is_refused(engines, header):
             engine.csv(header, True)
 
 
-VALID = json.dumps({"instances": [{"distance": 12.5, "carrier": 'quo"ted', "night": True, "delay": -1e-7}, {"città": "東京", "month": None}], "more": [1, {"a": "b"}]}).encode()
-MUTATION = st.tuples(st.integers(0, len(VALID) - 1), st.integers(0, 3), st.sampled_from([b"", *(bytes([c]) for c in b'{}[]",:\\ 0-.e\x00\xff'), b"null", b"true", b"1e999", b"\\u0041", b'"delay":'])).map(tuple)
+VALID = json.dumps(
+    {
+        "instances": [
+            {"distance": 12.5, "carrier": 'quo"ted', "night": True, "delay": -1e-7},
+            {"città": "東京", "month": None},
+        ],
+        "more": [1, {"a": "b"}],
+    }
+).encode()
+MUTATION = st.tuples(
+    st.integers(0, len(VALID) - 1),
+    st.integers(0, 3),
+    st.sampled_from(
+        [b"", *(bytes([c]) for c in b'{}[]",:\\ 0-.e\x00\xff'), b"null", b"true", b"1e999", b"\\u0041", b'"delay":']
+    ),
+).map(tuple)
 
 
 @settings(max_examples=600, deadline=None)
@@ -195,7 +220,7 @@ def test_a_broken_body_has_the_same_outcome_in_both_engines(engines, mutations):
 
 
 @settings(max_examples=300, deadline=None)
-@given(body=st.binary(max_size=40) | st.text("{}[]\",:01e.-+ntf\\u \n", max_size=40).map(str.encode))
+@given(body=st.binary(max_size=40) | st.text('{}[]",:01e.-+ntf\\u \n', max_size=40).map(str.encode))
 @example(b'{"instances":[{"delay":1e5,"delay":2}]}')
 def test_any_bytes_at_all_have_the_same_outcome_in_both_engines(engines, body):
     for wrapped in (body, b'{"instances": [' + body + b"]}", b'{"instances": [{"delay": ' + body + b"}]}"):

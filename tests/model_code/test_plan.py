@@ -69,7 +69,9 @@ def test_nine_classes_are_summed_in_the_order_of_a_batch():
     np.testing.assert_array_equal(scored(pipeline, rows)[0], expected(pipeline, matrix_of(rows)))
 
 
-@pytest.mark.parametrize("spec", [[3, 4], slice(3, 5), [-3, -2], np.array([0, 0, 0, 1, 1, 0], bool), ["carrier", "città"]])
+@pytest.mark.parametrize(
+    "spec", [[3, 4], slice(3, 5), [-3, -2], np.array([0, 0, 0, 1, 1, 0], bool), ["carrier", "città"]]
+)
 def test_columns_are_found_by_index_slice_mask_and_name(spec):
     matrix, target, *_ = table()
     if isinstance(spec, list) and isinstance(spec[0], str):
@@ -84,8 +86,10 @@ def test_columns_are_found_by_index_slice_mask_and_name(spec):
 def test_a_pipeline_fitted_on_a_data_frame_in_another_order_takes_its_columns_by_name():
     matrix, target, *_ = table()
     frame = pd.DataFrame({name: matrix[:, j] for j, name in reversed(list(enumerate(NAMES)))})
-    frame = frame.astype({name: float for name in ("distance", "delay", "month", "night")})
-    filled = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore", sparse_output=False))
+    frame = frame.astype(dict.fromkeys(("distance", "delay", "month", "night"), float))
+    filled = make_pipeline(
+        SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    )
     chosen = ColumnTransformer([("c", filled, ["carrier", "città"])], remainder="passthrough")
     pipeline = make_pipeline(chosen, histogram()).fit(frame, target)
     rows = hostile_rows()
@@ -93,7 +97,7 @@ def test_a_pipeline_fitted_on_a_data_frame_in_another_order_takes_its_columns_by
     wanted = frame.iloc[:0].reindex(range(len(rows))).astype(object)
     for name in NAMES:
         wanted[name] = [np.nan if row.get(name) is None else row[name] for row in rows]
-    wanted = wanted.astype({name: float for name in ("distance", "delay", "month", "night")})
+    wanted = wanted.astype(dict.fromkeys(("distance", "delay", "month", "night"), float))
     np.testing.assert_array_equal(scores, pipeline.predict_proba(wanted))
     assert refused == []
 
@@ -109,7 +113,9 @@ def test_an_unknown_category_is_refused_where_the_encoder_refuses_it():
 
 def test_a_hundred_native_category_trees_compile_in_well_under_a_second():
     matrix, target, *_ = table(rows=3000)
-    pipeline = make_pipeline(passed_on(), histogram(max_iter=100, max_leaf_nodes=31, categorical_features=[3, 4])).fit(matrix, target)
+    pipeline = make_pipeline(passed_on(), histogram(max_iter=100, max_leaf_nodes=31, categorical_features=[3, 4])).fit(
+        matrix, target
+    )
     started = time.process_time()
     compile_plan(pipeline, COLUMNS)
     assert time.process_time() - started < 0.5

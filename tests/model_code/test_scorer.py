@@ -17,7 +17,10 @@ from model_code.scorer import ENGINES, load_scorer
 from tests.model_code.pipelines import COLUMNS, FITTED, expected, hostile_rows, matrix_of
 from tests.model_code.test_kernel import batch_of
 
-ENGINES_HERE = [pytest.param(e, marks=pytest.mark.skipif(e == "kernel" and not kernel.BUILT, reason="the kernel is not built")) for e in ENGINES]
+ENGINES_HERE = [
+    pytest.param(e, marks=pytest.mark.skipif(e == "kernel" and not kernel.BUILT, reason="the kernel is not built"))
+    for e in ENGINES
+]
 ROW = {"distance": 700.0, "delay": 12.5, "month": 3, "carrier": "UA", "città": "Zürich", "night": False}
 
 
@@ -77,7 +80,10 @@ def test_a_refused_row_raises_or_is_told_in_its_place(artefact, engine):
     refusals = []
     good, bad, also_good = json.loads(scorer.score_json(body, refusals=refusals))["predictions"]
     assert good == also_good and "prediction" in good
-    assert bad == {"error": "row_refused", "message": "row 1, column 'delay': found \"late\", allowed: a number or null"}
+    assert bad == {
+        "error": "row_refused",
+        "message": "row 1, column 'delay': found \"late\", allowed: a number or null",
+    }
     assert [str(refusal) for refusal in refusals] == [bad["message"]]
 
 
