@@ -48,7 +48,7 @@ def connect(folder: Path, stage: str) -> Stage:
     contract_of(folder, config)
     endpoint = local_endpoint(folder) if stage == LOCAL else None
     session = session_of(config)
-    return Stage(folder, config, session, endpoint, addresses(config, client(session, "ssm", endpoint)))
+    return Stage(folder, config, session, endpoint, addresses(folder, config, client(session, "ssm", endpoint)))
 
 
 def session_of(config: Config):
@@ -69,14 +69,15 @@ def client(session, service: str, endpoint: str | None):
     return session.client(service, endpoint_url=endpoint, config=Settings(**settings))
 
 
-def addresses(config: Config, ssm) -> dict:
+def addresses(folder: Path, config: Config, ssm) -> dict:
     name = f"/fairway/{config.project.name}/{config.stage}"
     try:
         return json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
     except ssm.exceptions.ParameterNotFound:
         local = config.stage == LOCAL
         where = "on the local AWS" if local else f"in {ssm.meta.region_name} of this account"
-        fix = "run `fairway up`" if local else f"deploy it: `npx cdk deploy --all -c stage={config.stage}`"
+        deploy = f"npx cdk deploy --all -c project={folder.absolute()} -c stage={config.stage}"
+        fix = "run `fairway up`" if local else f"deploy it: `{deploy}`"
         what = f"stage {config.stage!r} of project {config.project.name!r}"
         raise Refused("not_deployed", f"{what} is not deployed {where} (no parameter {name}); {fix}") from None
 

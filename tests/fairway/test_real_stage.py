@@ -1,0 +1,50 @@
+"""A stage on AWS, which differs from the local one in where it is and in nothing else."""
+
+import json
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from domain import records
+from fairway.cli import main
+
+
+@pytest.fixture
+def aws(monkeypatch):
+    """An AWS account with the usual credentials in the environment, and nothing of ours in it."""
+    for name, value in {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret"}.items():
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        yield lambda service: boto3.client(service, region_name="us-east-1")
+
+
+def test_a_stage_that_was_never_deployed_says_how(aws, project, capsys):
+    assert main(["status", "--stage", "dev", "--project", str(project)]) == 2
+    assert capsys.readouterr().err == (
+        "error: stage 'dev' of project 'flights' is not deployed in us-east-1 of this account "
+        f"(no parameter /fairway/flights/dev); deploy it: `npx cdk deploy --all -c project={project} -c stage=dev`\n"
+    )
+
+
+def test_a_deployed_stage_is_found_through_its_address_book(aws, project, capsys):
+    route = {"release": "r-1", "endpoint": "e", "role": "champion", "weight": 100, "since": ""}
+    aws("dynamodb").create_table(
+        TableName="flights-dev-routing",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "item", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "item", "KeyType": "HASH"}],
+    )
+    item = records.to_item({"item": "routing", "version": 1, "routes": [route], "previous": [], "reason": "approved"})
+    aws("dynamodb").put_item(TableName="flights-dev-routing", Item=item)
+    book = {"api_url": "https://api.example", "routing": "flights-dev-routing"}
+    aws("ssm").put_parameter(Name="/fairway/flights/dev", Type="String", Value=json.dumps(book))
+    assert main(["status", "--stage", "dev", "--project", str(project), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "stage": "dev",
+        "api_url": "https://api.example",
+        "champion": "r-1",
+        "reason": "approved",
+        "releases": [],
+        "declared_not_simulated": [],
+    }
