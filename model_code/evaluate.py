@@ -112,9 +112,9 @@ def champion(
 
 def measured(artefact: Artefact, contract: Contract, config: Config, table: pa.Table, actual: np.ndarray) -> dict:
     classes = artefact.manifest["classes"]
-    scores = artefact.scorer.score_batch(model_batch(artefact.contract, table))
-    scores = scores if contract.task == "multiclass" else scores[:, -1]
+    scores, unanswered = answered(artefact, contract, table)
     return {
+        "unanswered": unanswered,
         "metrics": metrics.measure(contract.task, actual, scores, classes),
         "standard_error": metrics.standard_error(contract.task, config.benchmarks.metric, actual, scores, classes),
         **latency(artefact, table),
@@ -122,6 +122,16 @@ def measured(artefact: Artefact, contract: Contract, config: Config, table: pa.T
         "format": artefact.manifest["format"],
         "rows": artefact.manifest["rows"],
     }
+
+
+def answered(artefact: Artefact, contract: Contract, table: pa.Table) -> tuple[np.ndarray, int]:
+    """The scores as people would get them, and how many rows got the prior because the model has no finite answer."""
+    scores = artefact.scorer.score_batch(model_batch(artefact.contract, table), refusals=[])
+    missing = ~np.isfinite(scores).all(axis=1)
+    scores = scores if contract.task == "multiclass" else scores[:, -1]
+    prior = metrics.prior_scores(contract, len(table), artefact.manifest["classes"])
+    scores[missing] = prior[missing]
+    return scores, int(missing.sum())
 
 
 def latency(artefact: Artefact, table: pa.Table) -> dict:

@@ -36,6 +36,11 @@ def processing_input(name: str) -> Path:
     return base() / "processing" / "input" / name
 
 
+def unfinished() -> Path:
+    """Beside the outputs, which SageMaker uploads while the job runs: what is not whole yet."""
+    return base() / "processing" / "unfinished"
+
+
 def processing_outputs() -> Path:
     return base() / "processing" / "output"
 

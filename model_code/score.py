@@ -7,6 +7,7 @@ file's. A shard's summary is written last: a shard without one was not finished 
 
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -34,9 +35,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the pool's processes with this one
     settings = read_settings(paths.processing_input("contract"))
     shards = find_shards(paths.processing_input("rows"))
+    shutil.rmtree(paths.unfinished(), ignore_errors=True)
     with tempfile.TemporaryDirectory() as scratch:
         model = model_folder(Path(scratch))
-        job = open_job(settings, model, paths.processing_output("results"))
+        job = open_job(settings, model, paths.unfinished())
         with pool_for(shards, settings, model) as pool:
             refused = score_shards(job, shards, paths.processing_outputs(), pool)
     if refused:
@@ -58,11 +60,15 @@ def find_shards(folder: Path) -> dict[str, Path]:
 
 
 def pool_for(shards: dict[str, Path], settings, model: Path | None):
-    workers = len(os.sched_getaffinity(0))
-    if workers == 1 or sum(file.stat().st_size for file in shards.values()) < SMALL_BYTES:
+    if cores() == 1 or sum(file.stat().st_size for file in shards.values()) < SMALL_BYTES:
         return nullcontext()
-    arguments = (settings, model, paths.processing_output("results"))
-    return ProcessPoolExecutor(workers, get_context("spawn"), initializer=start_worker, initargs=arguments)
+    arguments = (settings, model, paths.unfinished())
+    return ProcessPoolExecutor(cores(), get_context("spawn"), initializer=start_worker, initargs=arguments)
+
+
+def cores() -> int:
+    """Those that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 # ---- shards
@@ -104,7 +110,7 @@ def in_order(job: Job, pool, tasks: Iterator[Block]) -> Iterator[tuple]:
             scored = isinstance(checked, Checked)
             yield shard, checked, job.score(shard, checked.accepted, checked.row_numbers) if scored else None
         return
-    ahead, most = deque(), 2 * len(os.sched_getaffinity(0))
+    ahead, most = deque(), 2 * cores()
     for shard, checked in tasks:
         future = (
             pool.submit(score_in_worker, shard, checked.accepted, checked.row_numbers)
@@ -127,7 +133,7 @@ def summary_file(output: Path, shard: str) -> Path:
 
 
 class ShardWriter:
-    """Collects one shard's blocks in files, and counts."""
+    """Collects one shard's blocks in files, and counts; nothing of a shard is among the outputs before it is whole."""
 
     def __init__(self, job: Job, output: Path, shard: str):
         self.job, self.output, self.shard = job, output, shard
@@ -138,36 +144,37 @@ class ShardWriter:
         if len(checked.quarantined):
             self.append("quarantine", QUARANTINE, checked.quarantined)
         scored, quarantined = len(checked.accepted), len(checked.quarantined)
-        self.counts.update(
-            read=scored + quarantined, scored=scored, quarantined=quarantined, chunks=self.job.chunks(scored)
-        )
+        chunks = self.job.chunks(scored)
+        self.counts.update(read=scored + quarantined, scored=scored, quarantined=quarantined, chunks=chunks)
         self.reasons += checked.reasons
 
     def append(self, folder: str, schema: pa.Schema, batch: pa.RecordBatch) -> None:
         if folder not in self.writers:
-            self.file(folder).parent.mkdir(parents=True, exist_ok=True)
-            self.writers[folder] = pq.ParquetWriter(self.file(folder), schema, compression="zstd")
+            file = self.job.folder(self.shard) / folder / f"{flat(self.shard)}.parquet"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            self.writers[folder] = pq.ParquetWriter(file, schema, compression="zstd")
         self.writers[folder].write_batch(batch)
 
-    def file(self, folder: str) -> Path:
-        return self.output / folder / f"{flat(self.shard)}.parquet"
-
     def close(self) -> None:
+        """Everything goes to its place, the summary last."""
         for writer in self.writers.values():
             writer.close()
+        folder = self.job.folder(self.shard)
         counts = {name: self.counts[name] for name in ("read", "scored", "quarantined", "chunks")}
         summary = {"shard": self.shard, "release": self.job.release, **counts, "reasons": dict(self.reasons)}
-        file = summary_file(self.output, self.shard)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = file.with_suffix(".unfinished")
-        unfinished.write_text(json.dumps(summary))
-        unfinished.replace(file)
+        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
+            move(file, self.output / file.relative_to(folder))
+        (folder / "summary.json").write_text(json.dumps(summary))
+        move(folder / "summary.json", summary_file(self.output, self.shard))
+        shutil.rmtree(folder)
         print(json.dumps({"event": "shard", **summary}), flush=True)
 
     def discard(self) -> None:
-        """The shard counts for nothing; neither do its results."""
-        for folder, writer in self.writers.items():
+        for writer in self.writers.values():
             writer.close()
-            self.file(folder).unlink()
-        for file in (self.output / "results").glob(f"{flat(self.shard)}-*.jsonl.gz"):
-            file.unlink()
+        shutil.rmtree(self.job.folder(self.shard), ignore_errors=True)
+
+
+def move(file: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.move(file, target)

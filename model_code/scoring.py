@@ -4,6 +4,7 @@ import ctypes
 import gzip
 import json
 import signal
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Job:
     run: str
     as_of: str
     release: str | None
-    results: Path
+    unfinished: Path
 
     def score(self, shard: str, accepted: pa.RecordBatch, row_numbers: np.ndarray) -> pa.RecordBatch:
         """The block's predictions in order; its results are written beside."""
@@ -78,9 +79,13 @@ class Job:
 
     def write_chunk(self, shard: str, first_row: int, records: list[dict]) -> None:
         """Named by its first row, so that a shard done again writes the same files."""
-        file = self.results / f"{flat(shard)}-{first_row:012d}.jsonl.gz"
+        file = self.folder(shard) / "results" / f"{flat(shard)}-{first_row:012d}.jsonl.gz"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(gzip.compress(json_lines(records).encode(), 1, mtime=0))
+
+    def folder(self, shard: str) -> Path:
+        """Where a shard's files lie until it is whole."""
+        return self.unfinished / flat(shard)
 
     def chunks(self, rows: int) -> int:
         return -(-rows // self.rows_per_chunk)
@@ -115,7 +120,7 @@ def flat(shard: str) -> str:
     return shard.replace("/", "~")
 
 
-def open_job(settings: Settings, model: Path | None, results: Path) -> Job:
+def open_job(settings: Settings, model: Path | None, unfinished: Path) -> Job:
     contract, config, run = settings
     artefact = open_artefact(model) if model else None
     if artefact:
@@ -129,7 +134,7 @@ def open_job(settings: Settings, model: Path | None, results: Path) -> Job:
         run=run["run"],
         as_of=run["as_of"],
         release=run.get("release") if artefact else None,
-        results=results,
+        unfinished=unfinished,
     )
 
 
@@ -147,9 +152,9 @@ def refuse_other_features(artefact: Artefact, contract: Contract) -> None:
 WORKER = {}
 
 
-def start_worker(settings: Settings, model: Path | None, results: Path) -> None:
+def start_worker(settings: Settings, model: Path | None, unfinished: Path) -> None:
     die_with_parent()
-    WORKER["job"] = open_job(settings, model, results)
+    WORKER["job"] = open_job(settings, model, unfinished)
 
 
 def score_in_worker(shard: str, accepted: pa.RecordBatch, row_numbers: np.ndarray) -> pa.RecordBatch:
@@ -158,5 +163,6 @@ def score_in_worker(shard: str, accepted: pa.RecordBatch, row_numbers: np.ndarra
 
 def die_with_parent() -> None:
     """Linux ends this process when the one that started it is gone, however that ended."""
-    set_parent_death_signal = 1
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)

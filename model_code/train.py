@@ -100,11 +100,16 @@ def fit_or_refuse(candidate: str, estimator, features: np.ndarray, labels: np.nd
 
 
 def refuse_one_class(contract: Contract, labels: np.ndarray) -> None:
-    if contract.task != "regression" and len(set(labels.tolist())) < 2:
-        found = contract.target.name, labels[0].item(), len(labels)
-        raise JobRefused(
-            "target {!r} is {!r} in all {:,} rows of the training window; there is nothing to tell apart".format(*found)
-        )
+    if contract.task == "regression" or len(set(labels.tolist())) > 1:
+        return
+    found = (
+        repr(labels[0].item())
+        if contract.task == "multiclass"
+        else f"{'' if labels[0] else 'not '}{contract.positive!r}"
+    )
+    raise JobRefused(
+        f"target {contract.target.name!r} is {found} in all {len(labels):,} rows to train on; there is nothing to tell apart"
+    )
 
 
 def calibration_cut(candidate: str, contract: Contract, labels: np.ndarray) -> int:

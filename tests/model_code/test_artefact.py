@@ -143,4 +143,5 @@ def test_a_model_that_no_plan_expresses_is_served_by_scikit_learn_itself(parcels
     (tmp_path / "m/golden.json").write_bytes(as_json(golden))
     seal(tmp_path / "m", {**about, "contract_hash": contract.hash, "classes": [1, 2, 3]})
     assert prove_golden(open_artefact(tmp_path / "m")) == 2
-    assert golden["predictions"] == model.predict_proba(np.array([[2.5, "A"], [9.0, "C"]], dtype=object)).tolist()
+    for found, row in zip(golden["predictions"], ([2.5, "A"], [9.0, "C"]), strict=True):
+        assert found == pytest.approx(model.predict_proba(np.array([row], dtype=object))[0], abs=1e-11)

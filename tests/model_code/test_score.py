@@ -3,7 +3,11 @@
 import csv
 import gzip
 import json
+import os
 import shutil
+import subprocess
+import time
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +18,9 @@ from domain.records import prediction_id
 from model_code.answering import answer, respond
 from model_code.artefact import open_artefact
 from tests.model_code.folders import AS_OF, SCORE_RUN, scoring_folder, write_rows
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE_PYTHON = ROOT / ".venv-image" / "bin" / "python"
 
 
 def outputs(base):
@@ -164,6 +171,8 @@ def test_a_shard_without_a_summary_is_done_again_whole_and_the_same(parcels, run
     before = done.stat().st_mtime_ns
     (base / "processing/output/summary/a.csv.json").unlink()
     (base / "processing/output/predictions/a.csv.parquet").write_bytes(b"half")
+    (base / "processing/unfinished/a.csv/results").mkdir(parents=True)
+    (base / "processing/unfinished/a.csv/results/a.csv-000000000999.jsonl.gz").write_bytes(b"of a killed job")
     assert run_verb("score", base) == 0
     assert outputs(base) == whole
     assert done.stat().st_mtime_ns == before
@@ -185,6 +194,7 @@ def test_a_bad_shard_is_named_and_the_good_ones_are_done(parcels, run_verb, tmp_
         and "c.parquet: " in error
     )
     assert set(summaries(base)) == {"a.csv", "d.csv"}
+    assert list((base / "processing/unfinished").iterdir()) == []
     assert not [path for path in outputs(base) if "b.jsonl" in path or "c.parquet" in path]
 
 
@@ -206,6 +216,42 @@ def test_two_processes_give_what_one_gives(returns, run_verb, tmp_path):
     assert [{**line, "id": None} for line in found] == strip * 8
     assert [line["id"] for line in found[:1500]] == [line["id"] for line in one]
     assert len({line["id"] for line in found}) == len(rows)
+
+
+def test_a_killed_job_leaves_no_summary_and_no_process_and_is_done_again_whole(returns, run_verb, tmp_path):
+    base = scoring_folder(tmp_path, returns.contract, returns.models["gradient_boosting"])
+    rows = [{**row, "note": "x" * 900} for row in returns.rows] * 8
+    write_csv(base / "processing/input/rows/part.csv", returns.contract, rows)
+    job = subprocess.Popen(
+        [IMAGE_PYTHON, "-m", "model_code", "score"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(base)},
+        stdout=subprocess.DEVNULL,
+    )
+    wait_until(lambda: list((base / "processing").glob("unfinished/part.csv/results/*")))
+    job.kill()
+    job.wait()
+    wait_until(lambda: not processes_of(base))
+    assert outputs(base) == {}
+    assert run_verb("score", base) == 0
+    assert summaries(base)["part.csv"]["scored"] == len(results(base, "part.csv")) == len(rows)
+
+
+def wait_until(condition):
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+def processes_of(base):
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            found += [process] if str(base).encode() in (process / "environ").read_bytes() else []
+        except OSError:  # gone meanwhile
+            continue
+    return found
 
 
 def test_a_model_of_another_contract_or_no_input_is_refused(returns, parcels, run_verb, tmp_path, capsys):

@@ -104,7 +104,7 @@ def failed(run_verb, base):
 def test_a_target_with_one_value_is_refused(run_verb, tmp_path):
     contract, rows = PROJECTS["binary"]()
     base = training_folder(tmp_path, contract, [row for row in rows if row["came back?"] == "no"])
-    assert "target 'came back?' is 0 in all" in failed(run_verb, base)
+    assert "target 'came back?' is not 'yes' in all" in failed(run_verb, base)
 
 
 def test_a_window_without_rows_is_refused(run_verb, tmp_path):
