@@ -1,7 +1,9 @@
 """The stage that the tests' functions run in: what their environment says, and their settings as in a zip."""
 
+import atexit
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -28,6 +30,7 @@ CONTRACT = contract.read_contract(PROJECT / CONFIG.project.contract, CONFIG.proj
 def deploy() -> None:
     """Handlers read their environment when they are imported, as on AWS: call this before."""
     zip_root = Path(tempfile.mkdtemp(prefix="fairway-zip-"))
+    atexit.register(shutil.rmtree, zip_root, ignore_errors=True)
     values = {"config": config.as_dict(CONFIG), "contract": contract.as_dict(CONTRACT), "code_version": "image-1"}
     (zip_root / "settings.json").write_text(json.dumps(values))
     os.environ |= {
@@ -38,6 +41,8 @@ def deploy() -> None:
         "ROUTING_TABLE": ROUTING,
         "RUNS_TABLE": RUNS,
         "ENDPOINT_PREFIX": PREFIX,
+        "HOURS_FUNCTION": f"{PREFIX}hours",
+        "SCALING": "",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
