@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -76,6 +77,16 @@ def test_ping_answers_and_golden_rows_get_their_golden_answers(server, returns):
     status, headers, body = ask(server.port, body=instances(*golden["instances"]), Content_Type="application/json")
     assert (status, headers["content-type"]) == (200, "application/json")
     assert json.loads(body)["predictions"] == pytest.approx(golden["predictions"], abs=1e-12)
+
+
+def test_the_images_own_health_check_sees_the_server_and_sees_none(server):
+    dockerfile = (ROOT / "model_code/Dockerfile").read_text().replace("\\\n", "")
+    program, *arguments = json.loads(re.search(r"HEALTHCHECK .*? CMD (\[.*\])", dockerfile)[1])
+    assert program == "python"
+    for port, healthy in ((server.port, True), (1, False)):
+        environment = {"PATH": os.environ["PATH"], "SAGEMAKER_BIND_TO_PORT": str(port)}
+        found = subprocess.run([IMAGE_PYTHON, *arguments], env=environment, capture_output=True)
+        assert (found.returncode == 0) == healthy
 
 
 def test_json_lines_and_csv_get_the_answers_of_json(server):
