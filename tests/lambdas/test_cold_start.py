@@ -9,13 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.lambdas import stage
-
 ROOT = Path(__file__).parents[2]
 SOURCES = {file.stem: file.read_text() for file in sorted((ROOT / "lambdas").glob("*.py"))}
-FUNCTIONS = {
-    verb: tuple(re.findall(r'os\.environ\["(\w+)"\]', source)) for verb, source in SOURCES.items() if "\ndef handler(" in source
-}
+GIVEN_BY_THE_RUNTIME = {"LAMBDA_TASK_ROOT"}
+
+
+def needed(module: str) -> set[str]:
+    """The environment that a module and those it imports read."""
+    source = SOURCES[module]
+    several = re.findall(r"^from lambdas import (.+)$", source, re.MULTILINE)
+    imported = {*re.findall(r"^from lambdas\.(\w+) import", source, re.MULTILINE), *re.findall(r"\w+", " ".join(several))}
+    own = set(re.findall(r'os\.environ\["(\w+)"\]', source)) - GIVEN_BY_THE_RUNTIME
+    return own.union(*map(needed, imported))
+
+
+FUNCTIONS = {verb: sorted(needed(verb)) for verb, source in SOURCES.items() if "\ndef handler(" in source}
+ANYTHING = "{}"  # is JSON too, which a setting may be
 # Imports every function in turn, each in a fork of one process that has loaded what all of them load.
 START_EACH = """
 import json, os, sys
@@ -42,9 +51,9 @@ json.dump(results, sys.stdout)
 @pytest.fixture(scope="module")
 def started(tmp_path_factory) -> dict:
     """{function and its environment: (what became of it, heavy packages it loaded)}."""
-    everything = [(verb, {name: "x" for name in names}) for verb, names in FUNCTIONS.items()]
+    everything = [(verb, dict.fromkeys(names, ANYTHING)) for verb, names in FUNCTIONS.items()]
     without_one = [
-        (verb, {name: "x" for name in names if name != left_out}) for verb, names in FUNCTIONS.items() for left_out in names
+        (verb, {name: ANYTHING for name in names if name != left_out}) for verb, names in FUNCTIONS.items() for left_out in names
     ]
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LAMBDA_TASK_ROOT": os.environ["LAMBDA_TASK_ROOT"]}
     run = subprocess.run(
@@ -101,8 +110,7 @@ def test_the_same_code_serves_a_project_of_three_classes_without_key_or_event_ti
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
         "LAMBDA_TASK_ROOT": str(tmp_path),
-        "PREDICTIONS_TABLE": stage.PREDICTIONS,
-        "ROUTING_TABLE": stage.ROUTING,
+        **dict.fromkeys(FUNCTIONS["predict"], ANYTHING),
     }
     run = subprocess.run([sys.executable, "-c", ANSWER_THREE], env=environment, capture_output=True, text=True, timeout=60)
     assert run.returncode == 0, run.stderr
