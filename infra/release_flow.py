@@ -134,19 +134,18 @@ class ReleaseFlow(Flow):
         )
 
     def mark_deploying(self, **fields) -> dict:
-        """Only one execution deploys a release, however often it is told to: SageMaker sends some events twice."""
+        """Only one execution deploys a release at a time: SageMaker sends some events twice. A champion may be deployed
+        again, since its endpoint may have gone with a deleted stack."""
         now = "$states.context.Execution.StartTime"
         values = {
             ":deploying": "deploying",
-            ":champion": "champion",
             ":now": jsonata(now),
             ":stuck": jsonata(f"$fromMillis($toMillis({now}) - {STUCK_AFTER_MS})"),
         }
         return self.update_release(
             "SET #state = :deploying, deploying_since = :now",
             values,
-            ConditionExpression="attribute_not_exists(#state) OR NOT (#state IN (:deploying, :champion)) "
-            "OR (#state = :deploying AND deploying_since < :stuck)",
+            ConditionExpression="attribute_not_exists(#state) OR #state <> :deploying OR deploying_since < :stuck",
             catch=(caught("DoneByAnother", "DynamoDB.ConditionalCheckFailedException"), caught("Failed")),
             **fields,
         )

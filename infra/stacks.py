@@ -8,6 +8,7 @@ from infra.alarms import Alarms
 from infra.batch import Batch
 from infra.endpoints import Endpoints
 from infra.function import function_code
+from infra.hours import OfficeHours
 from infra.lake import Lake
 from infra.money import Money
 from infra.permissions import accept
@@ -61,6 +62,15 @@ class ServiceStack(Stack):
         money = Money(
             self, "Money", **stage, tables=tables, endpoints=endpoints, alarms=data.alarms, undelivered=undelivered
         )
+        hours = OfficeHours(
+            self,
+            "OfficeHours",
+            **stage,
+            tables=tables,
+            endpoints=endpoints,
+            predict=api.predict,
+            undelivered=undelivered,
+        )
         Alarms(
             self,
             "Alarms",
@@ -68,7 +78,7 @@ class ServiceStack(Stack):
             topic=data.alarms,
             api=api,
             flows=[training.flow, releases.flow, batch.flow],
-            functions=[api.predict, api.outcomes, money.guard, money.reap],
+            functions=[api.predict, api.outcomes, money.guard, money.reap, hours.hours],
             undelivered=undelivered,
         )
         AddressBook(

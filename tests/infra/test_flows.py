@@ -305,6 +305,22 @@ def test_an_endpoint_that_is_there_already_is_taken_up(service, endpoints, next)
     assert chosen(states["IsThereAlready"], **found) == next
 
 
+def test_one_execution_deploys_a_release_at_a_time_and_one_that_was_killed_blocks_nobody_for_long(service):
+    mark = flows(service)["release"]["States"]["MarkDeploying"]
+    asked = asl.evaluate(mark["Arguments"], VARIABLES, context=CONTEXT)
+    assert (
+        asked["ConditionExpression"]
+        == "attribute_not_exists(#state) OR #state <> :deploying OR deploying_since < :stuck"
+    )
+    assert asked["ExpressionAttributeValues"] == {
+        ":deploying": {"S": "deploying"},
+        ":now": {"S": MOMENT},
+        ":stuck": {"S": "2026-11-22T05:45:00.123Z"},
+    }
+    assert mark["Catch"][0]["ErrorEquals"] == ["DynamoDB.ConditionalCheckFailedException"]
+    assert mark["Catch"][0]["Next"] == "DoneByAnother"
+
+
 @pytest.mark.parametrize(("made_here", "next"), [(True, "DeleteEndpoint"), (False, "RecordFailure")])
 def test_a_failed_release_removes_only_what_it_made(service, made_here, next):
     assert chosen(flows(service)["release"]["States"]["Undo"], made_here=made_here) == next
