@@ -17,6 +17,8 @@ SPAN = re.compile(rf"({DAY})(?:-({DAY}))? (\d\d):(\d\d)-(\d\d):(\d\d)")
 MINUTES_PER_DAY = 24 * 60
 LEAST_IDLE = timedelta(hours=1)  # what was woken stays at least this long after the last request
 WEEK_HOURS = 168
+WOKEN = "hours"  # key of the item in the routing table that holds when a request last asked for the endpoints
+WAKING, OUTSIDE, IDLE = "asleep, waking", "outside office hours", "asleep until the next office hours"
 YEAR = [date(2025, 1, 1) + timedelta(days=day) for day in range(365)]  # any year has the same share of summer time, nearly
 
 
@@ -143,8 +145,8 @@ def why_asleep(serving, now: datetime) -> str | None:
     if not sleeps(serving) or (present and not serving.idle_hours):
         return None
     if serving.outside == "wake":
-        return "asleep, waking"
-    return "asleep until the next office hours" if present else "outside office hours"
+        return WAKING
+    return IDLE if present else OUTSIDE
 
 
 def up_shares(serving, rates: tuple[float, ...]) -> tuple[float, ...]:

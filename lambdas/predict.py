@@ -10,8 +10,9 @@ from uuid import uuid4
 
 from domain.answers import answer_from_score, fallback_answer
 from domain.contract import as_key, entity_id, iso, parse_timestamp
+from domain.hours import IDLE, OUTSIDE, WAKING
 from domain.routing import choose
-from lambdas import metrics
+from lambdas import metrics, sleeping
 from lambdas.answered import Answered
 from lambdas.responses import BadRequest, NotFound, Request, http_function, shortened
 from lambdas.routes import RoutingCache, read_routing
@@ -23,6 +24,7 @@ ANSWERED = Answered(os.environ["PREDICTIONS_TABLE"])
 ROUTING = RoutingCache(os.environ["ROUTING_TABLE"], read_routing)
 CONTRACT_HASH = CONTRACT.hash
 PAGE, LARGEST_PAGE = 20, 100
+PLANNED = (WAKING, OUTSIDE, IDLE)  # reasons why an endpoint is not there on purpose
 
 
 @http_function
@@ -31,14 +33,16 @@ def handler(request: Request):
 
 
 def post(request: Request):
-    started = time.perf_counter()
+    started, now = time.perf_counter(), datetime.now(UTC)
     document = request.json()
     answers, model_ms = predict(
         rows_of(document),
         key=key_of(request),
-        now=datetime.now(UTC),
+        now=now,
         route=ROUTING.current,
-        ask=lambda calls: ask_all(calls, contract=CONTRACT, deadline_ms=CONFIG.serving.deadline_ms),
+        ask=lambda calls: sleeping.with_reasons(
+            ask_all(calls, contract=CONTRACT, deadline_ms=CONFIG.serving.deadline_ms), now=now, wake=lambda: sleeping.wake(now)
+        ),
         answered=ANSWERED,
     )
     print(measured(answers, milliseconds_since(started), model_ms))
@@ -170,7 +174,10 @@ def features_of(row: dict) -> dict:
 
 def measured(answers: list[dict], latency_ms: float, model_ms: float) -> str:
     reasons = [given["reason"] for given in answers if given["source"] == "fallback"]
-    counts = {"Requests": 1, "Predictions": len(answers), "Fallbacks": len(reasons), "Latency": latency_ms}
+    planned = sum(reason in PLANNED for reason in reasons)  # nothing to be alarmed about
+    counts = {"Requests": 1, "Predictions": len(answers), "Fallbacks": len(reasons) - planned, "Latency": latency_ms}
+    if planned:
+        counts["Asleep"] = planned
     if model_ms:
         counts["ModelLatency"] = model_ms
     said = {reason: reasons.count(reason) for reason in sorted(set(reasons))}

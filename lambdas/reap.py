@@ -1,9 +1,10 @@
 """Hourly: what SageMaker runs of this stage that no routing, no release and no run knows is announced and ended.
 
-Only what is surely ours is touched: endpoints and jobs by the prefix that every role of ours is confined to, notebooks by our
-tag. What is young is left alone, since whoever made it may not have written it down yet.
+Only what has our tag is touched, whoever made it: names that begin alike may be another project's. What is young is left
+alone, since whoever made it may not have written it down yet.
 """
 
+import functools
 import os
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -14,13 +15,14 @@ from domain.cost.schedule import HOURS_PER_MONTH
 from domain.records import release_key
 from domain.routing import endpoints_in_use
 from lambdas import clients, metrics, tables
-from lambdas.hosting import BUSY, DELETING, hosted, remove
+from lambdas.hosting import BUSY, DELETING, Hosted, remove
 from lambdas.routes import read_routing
 from lambdas.settings import CONFIG
 
 ROUTING = os.environ["ROUTING_TABLE"]
 RUNS = os.environ["RUNS_TABLE"]
 PREFIX = os.environ["ENDPOINT_PREFIX"]
+ALARMS = os.environ["ALARMS"]
 YOUNG = timedelta(minutes=15)
 TAG = {"Key": "fairway", "Value": CONFIG.prefix}
 
@@ -81,20 +83,21 @@ def in_use(routing: dict):
 
 
 def endpoints(used) -> list[Found]:
-    sagemaker, found = clients.sagemaker(), []
-    for thing in hosted(PREFIX):
-        if thing.kind == "endpoint" and thing.status not in (*BUSY, DELETING):
-            config = sagemaker.describe_endpoint(EndpointName=thing.name)["EndpointConfigName"]
-            variant = sagemaker.describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
+    found = []
+    for name, _ in ours("list_endpoints", "Endpoints", "Endpoint"):
+        endpoint = clients.sagemaker().describe_endpoint(EndpointName=name)
+        if endpoint["EndpointStatus"] not in (*BUSY, DELETING):
+            config = clients.sagemaker().describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+            variant = config["ProductionVariants"][0]
             machine = f"Host:{variant['InstanceType']}" if "InstanceType" in variant else ""
             count = variant.get("InitialInstanceCount", 1)
-            found.append(Found("endpoint", thing.name, thing.created, machine, count, used=used(thing.name)))
+            found.append(Found("endpoint", name, endpoint["CreationTime"], machine, count, used=used(name)))
     return found
 
 
 def training_jobs() -> list[Found]:
     found = []
-    for name in names("list_training_jobs", "TrainingJobSummaries", "TrainingJobName"):
+    for name, _ in ours("list_training_jobs", "TrainingJobSummaries", "TrainingJob", StatusEquals="InProgress"):
         job = clients.sagemaker().describe_training_job(TrainingJobName=name)
         resources, place = job["ResourceConfig"], f"{job['OutputDataConfig']['S3OutputPath']}/"
         machine = f"Train:{resources['InstanceType']}"
@@ -104,7 +107,7 @@ def training_jobs() -> list[Found]:
 
 def processing_jobs() -> list[Found]:
     found = []
-    for name in names("list_processing_jobs", "ProcessingJobSummaries", "ProcessingJobName"):
+    for name, _ in ours("list_processing_jobs", "ProcessingJobSummaries", "ProcessingJob", StatusEquals="InProgress"):
         job = clients.sagemaker().describe_processing_job(ProcessingJobName=name)
         cluster = job["ProcessingResources"]["ClusterConfig"]
         places = " ".join(f"{out['S3Output']['S3Uri']}/" for out in job.get("ProcessingOutputConfig", {}).get("Outputs", []))
@@ -113,19 +116,19 @@ def processing_jobs() -> list[Found]:
     return found
 
 
-def names(operation: str, listed: str, name: str) -> list[str]:
-    pages = clients.sagemaker().get_paginator(operation).paginate(NameContains=PREFIX, StatusEquals="InProgress")
-    return [found[name] for page in pages for found in page[listed] if found[name].startswith(PREFIX)]
-
-
 def notebooks() -> list[Found]:
-    sagemaker, found = clients.sagemaker(), []
-    for page in sagemaker.get_paginator("list_notebook_instances").paginate(StatusEquals="InService"):
-        for notebook in page["NotebookInstances"]:
-            if TAG in sagemaker.list_tags(ResourceArn=notebook["NotebookInstanceArn"])["Tags"]:
-                machine = f"Notebk:{notebook['InstanceType']}"
-                found.append(Found("notebook", notebook["NotebookInstanceName"], notebook["LastModifiedTime"], machine))
-    return found
+    return [
+        Found("notebook", name, notebook["LastModifiedTime"], f"Notebk:{notebook['InstanceType']}")
+        for name, notebook in ours("list_notebook_instances", "NotebookInstances", "NotebookInstance", StatusEquals="InService")
+    ]
+
+
+def ours(operation: str, listed: str, kind: str, **which):
+    """(name, summary) of each that has our tag; whoever made it, and whatever its name."""
+    for page in clients.sagemaker().get_paginator(operation).paginate(**which):
+        for found in page[listed]:
+            if TAG in clients.sagemaker().list_tags(ResourceArn=found[f"{kind}Arn"])["Tags"]:
+                yield found[f"{kind}Name"], found
 
 
 def running_runs() -> set[str]:
@@ -146,11 +149,10 @@ def runs_of(kind: str):
 
 
 def end(thing: Found) -> None:
+    """An endpoint's configuration and model stay: they cost nothing, and somebody may want them."""
     sagemaker = clients.sagemaker()
     if thing.kind == "endpoint":
-        for part in hosted(PREFIX):
-            if part.name == thing.name:
-                remove(part)
+        remove(Hosted("endpoint", thing.name, thing.created))
     elif thing.kind == "training job":
         sagemaker.stop_training_job(TrainingJobName=thing.name)
     elif thing.kind == "processing job":
@@ -162,3 +164,9 @@ def end(thing: Found) -> None:
 def tell(thing: Found, usd: float) -> None:
     said = f"{thing.kind} {thing.name} was made {iso(thing.created)} and nothing knows it; ended, which saves ${usd:,.2f} a month"
     print(metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured={"Reaped": 1, "ReapedUsd": usd}, said=said))
+    sns().publish(TopicArn=ALARMS, Subject=f"{CONFIG.prefix}: forgotten {thing.kind}", Message=said)
+
+
+@functools.cache
+def sns():
+    return clients.build("sns", tries=4, connect_s=2, read_s=10)

@@ -16,8 +16,9 @@ from lambdas import clients
 LOG = logging.getLogger("fairway")
 ROUNDING = 1e-9  # shares that were summed and divided may be this far beyond 0 and 1
 WAITING = ThreadPoolExecutor(max_workers=8, thread_name_prefix="endpoint")
+MISSING = "endpoint missing"
 REASONS = {
-    "ValidationError": "endpoint missing",
+    "ValidationError": MISSING,
     "ModelNotReadyException": "model not ready",
     "ThrottlingException": "throttled",
     "ServiceUnavailable": "throttled",

@@ -43,6 +43,7 @@ def deploy() -> None:
         "ENDPOINT_PREFIX": PREFIX,
         "HOURS_FUNCTION": f"{PREFIX}hours",
         "SCALING": "",
+        "ALARMS": "arn:aws:sns:us-east-1:123456789012:flights-local-alarms",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",

@@ -1,19 +1,16 @@
 import json
-import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
 
-os.environ["ALARMS"] = "arn:aws:sns:us-east-1:123456789012:flights-local-alarms"
-
-from domain import spending  # noqa: E402
-from domain.config import Budget  # noqa: E402
-from domain.cost.template import Resource  # noqa: E402
-from lambdas import guard as module  # noqa: E402
-from lambdas.guard import RoutingChanged, estimate, guard, handler  # noqa: E402
-from tests.lambdas import stage  # noqa: E402
+from domain import spending
+from domain.config import Budget
+from domain.cost.template import Resource
+from lambdas import guard as module
+from lambdas.guard import RoutingChanged, estimate, guard, handler
+from tests.lambdas import stage
 
 NOW = datetime(2026, 11, 16, tzinfo=UTC)  # half of November has passed
 NOTHING_RAN = {"training_runs": 0, "batch_runs": 0, "batch_rows": 0}

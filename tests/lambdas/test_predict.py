@@ -1,13 +1,16 @@
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
+from domain.config import Serving
 from domain.contract import parse_timestamp
 from domain.routing import EMPTY, choose, promote
 from lambdas import predict as function
+from lambdas import sleeping
 from lambdas.predict import handler, predict
 from lambdas.responses import BadRequest
 from lambdas.scoring import ModelFailed, Scores
@@ -459,6 +462,64 @@ def test_a_question_without_an_entity_or_with_a_wrong_limit_is_a_bad_request(aws
 def test_a_page_that_was_never_given_out_is_a_bad_request(aws, token):
     status, reply = call(handler, MANY, query={"entity_id": "a", "next": token})
     assert (status, reply["error"]) == (400, "bad_request")
+
+
+# ---- outside office hours
+
+
+@pytest.fixture
+def asleep(aws, model, monkeypatch):
+    """The champion's endpoint is not there, by these settings; the functions that were called are returned."""
+    aws.route()
+    model.fails(400, "ValidationError")
+    called = []
+
+    class Functions:
+        """Lambda, as far as it is asked: moto runs functions in Docker."""
+
+        def invoke(self, **call):
+            called.append((call["FunctionName"], call["InvocationType"]))
+
+    def use(**serving):
+        monkeypatch.setattr(sleeping, "CONFIG", replace(stage.CONFIG, serving=Serving(**serving)))
+        monkeypatch.setattr(sleeping, "functions", Functions)
+        return called
+
+    return use
+
+
+NEVER_NOW = {"office_hours": "mon 00:00-00:01", "wake_minutes": 0}  # these tests do not run in that minute of the week
+
+
+def test_outside_office_hours_the_fallback_answers_says_so_and_alarms_nobody(aws, asleep, capsys):
+    called = asleep(**NEVER_NOW)
+    status, answer = call(handler, POST, ROW)
+    assert (status, answer["source"], answer["reason"], answer["release"]) == (200, "fallback", "outside office hours", "r-1")
+    measured = json.loads(capsys.readouterr().out)
+    assert (measured["Fallbacks"], measured["Asleep"], called) == (0, 1, [])
+
+
+def test_the_first_who_asks_wakes_the_endpoint_and_nobody_else(aws, asleep):
+    called = asleep(**NEVER_NOW, outside="wake")
+    answers = [call(handler, POST, row(name))[1] for name in ("a", "b")]
+    assert [answer["reason"] for answer in answers] == ["asleep, waking"] * 2
+    assert called == [("flights-local-hours", "Event")]
+    assert aws.item(stage.ROUTING, item="hours")["woken_at"] >= answers[0]["made_at"]
+    aws.put(stage.ROUTING, item="hours", woken_at="2013-04-01T00:00:00Z")  # another night
+    call(handler, POST, row("c"))
+    assert len(called) == 2
+
+
+def test_whoever_cannot_wake_it_still_gets_an_answer(aws, asleep, monkeypatch):
+    asleep(**NEVER_NOW, outside="wake")
+    monkeypatch.setattr(sleeping, "ROUTING", "a-table-that-is-not-there")
+    assert call(handler, POST, ROW)[1]["reason"] == "asleep, waking"
+
+
+def test_within_the_hours_a_missing_endpoint_is_a_fault(aws, asleep, capsys):
+    asleep(office_hours="mon-sun 00:00-24:00")
+    assert call(handler, POST, ROW)[1]["reason"] == "endpoint missing"
+    assert json.loads(capsys.readouterr().out)["Fallbacks"] == 1
 
 
 # ---- what is logged and measured

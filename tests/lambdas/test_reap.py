@@ -1,5 +1,8 @@
+import json
+import os
 from datetime import UTC, datetime, timedelta
 
+import boto3
 import pytest
 from moto.sagemaker.models import sagemaker_backends
 
@@ -65,27 +68,46 @@ def grown(monkeypatch):
     monkeypatch.setattr("lambdas.reap.YOUNG", timedelta(0))
 
 
-def host(aws, name):
+@pytest.fixture(autouse=True)
+def announcements(aws):
+    """What the alarms topic was told: `read()` gives it, and forgets it."""
+    topic = boto3.client("sns").create_topic(Name="flights-local-alarms")["TopicArn"]
+    assert topic == os.environ["ALARMS"]
+    queue = boto3.client("sqs").create_queue(QueueName="operator")["QueueUrl"]
+    boto3.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:operator")
+
+    def read():
+        messages = boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+        return [json.loads(message["Body"])["Message"] for message in messages]
+
+    return read
+
+
+def host(aws, name, tag="flights-local"):
     role = "arn:aws:iam::000000000000:role/any"
     aws.sagemaker.create_model(
         ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://lake/m"}
     )
     variant = {"VariantName": "all", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
     aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
+    tags = [{"Key": "fairway", "Value": tag}]
+    aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name, Tags=tags)
 
 
-def test_only_the_endpoint_that_nothing_knows_goes_with_all_that_belongs_to_it(aws, grown, capsys):
-    for name in ("flights-local-by-hand", "flights-local-r-1", "flights-local-r-2", "flights-prod-by-hand"):
+def test_only_the_endpoint_of_ours_that_nothing_knows_goes_and_the_saving_is_announced(aws, grown, announcements):
+    for name in ("forgotten", "flights-local-r-1", "flights-local-r-2"):
         host(aws, name)
+    host(aws, "flights-local-eu-r-1", tag="flights-local-eu")  # of a project called flights-local
     aws.route(release="r-1", endpoint="flights-local-r-1")
     aws.put(stage.ROUTING, item="release#r-2", release="r-2", state="approved")
-    assert handler({}, None) == {"ended": ["flights-local-by-hand"], "saves_usd_per_month": pytest.approx(83.95)}
-    left = ["flights-local-r-1", "flights-local-r-2", "flights-prod-by-hand"]
+    assert handler({}, None) == {"ended": ["forgotten"], "saves_usd_per_month": pytest.approx(83.95)}
+    left = ["flights-local-eu-r-1", "flights-local-r-1", "flights-local-r-2"]
     assert sorted(one["EndpointName"] for one in aws.sagemaker.list_endpoints()["Endpoints"]) == left
-    assert sorted(one["ModelName"] for one in aws.sagemaker.list_models()["Models"]) == left
-    assert "nothing knows it; ended, which saves $83.95 a month" in capsys.readouterr().out
+    (said,) = announcements()
+    assert said.startswith("endpoint forgotten was made ")
+    assert said.endswith("and nothing knows it; ended, which saves $83.95 a month")
     assert handler({}, None) == {"ended": [], "saves_usd_per_month": 0}
+    assert announcements() == []
 
 
 def test_a_notebook_is_ours_by_its_tag(aws, grown):
@@ -112,6 +134,7 @@ def test_a_processing_job_lives_as_long_as_its_run(aws, grown, status, ended):
         RoleArn="arn:aws:iam::000000000000:role/any",
         AppSpecification={"ImageUri": "image"},
         ProcessingResources=MACHINES,
+        Tags=[{"Key": "fairway", "Value": "flights-local"}],
         ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": {
             "S3Uri": "s3://lake/batch/batch-1/predictions", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}}]},
     )  # fmt: skip
