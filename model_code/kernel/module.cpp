@@ -7,6 +7,7 @@
 #include "arrow.hpp"
 #include "csv.hpp"
 #include "json.hpp"
+#include "limits.hpp"
 #include "reply.hpp"
 #include "score.hpp"
 
@@ -27,6 +28,7 @@ struct Desk {
 struct Engine {
   Scorer scorer;
   Names names;
+  std::vector<Limit> limits;  // none until they are given
   std::mutex mutex;
   std::vector<std::unique_ptr<Desk>> free;
 
@@ -280,6 +282,78 @@ PyObject* reply_json(Kernel* self, PyObject* arguments) {
   return refusals ? Py_BuildValue("y#N", reply.data(), Py_ssize_t(reply.size()), refusals) : nullptr;
 }
 
+// (nullable, whole, minimum, maximum, allowed texts or None) -> the limit of a column
+bool read_limit(PyObject* given, const Column& column, Limit& out) {
+  int nullable, whole;
+  PyObject* texts;
+  if (!PyArg_ParseTuple(given, "ppddO", &nullable, &whole, &out.minimum, &out.maximum, &texts)) return false;
+  out.nullable = nullable, out.whole = whole;
+  out.allowed.assign(column.known() + 2, texts == Py_None);
+  out.allowed[size_t(column.missing())] = uint8_t(nullable);
+  if (texts == Py_None) return true;
+  PyObject* listed = PySequence_Fast(texts, "the allowed texts of a column must be a sequence or None");
+  for (Py_ssize_t i = 0; listed && i < PySequence_Fast_GET_SIZE(listed); i++) {
+    const char* text = PyUnicode_AsUTF8(PySequence_Fast_GET_ITEM(listed, i));
+    if (!text) Py_CLEAR(listed);
+    for (size_t level = 0; text && level < column.levels.size(); level++) out.allowed[level] |= column.levels[level] == text;
+  }
+  Py_XDECREF(listed);
+  return listed != nullptr;
+}
+
+// [limit of each column]: what score_within holds a body to
+PyObject* set_limits(Kernel* self, PyObject* given) {
+  const Plan& plan = self->engine->scorer.plan();
+  if (!PyList_Check(given) || size_t(PyList_GET_SIZE(given)) != plan.columns.size())
+    return PyErr_Format(PyExc_ValueError, "found %R, allowed: a list of %zu limits, one for each column", given, plan.columns.size());
+  std::vector<Limit> limits(plan.columns.size());
+  for (size_t c = 0; c < limits.size(); c++)
+    if (!read_limit(PyList_GET_ITEM(given, Py_ssize_t(c)), plan.columns[c], limits[c])) return nullptr;
+  self->engine->limits = std::move(limits);
+  Py_RETURN_NONE;
+}
+
+// Thrown at the first value that is not within its limit: a body is either scored as a whole or not here.
+struct OutsideLimits {};
+
+// (body, one object a line?) -> bytearray of float64, or None where a row may be at fault, the body is, or a score is not finite
+PyObject* score_within(Kernel* self, PyObject* arguments) {
+  PyObject* body;
+  int lines;
+  Bytes bytes;
+  if (!PyArg_ParseTuple(arguments, "Op", &body, &lines) || !bytes.open(body)) return nullptr;
+  Engine& engine = *self->engine;
+  if (engine.limits.empty()) Py_RETURN_NONE;
+  std::unique_ptr<Desk> desk;
+  bool within = true;
+  bool well = guarded([&] {
+    desk = engine.take();
+    Unlocked unlocked(bytes.size() > SMALL_BODY);
+    try {
+      score_all(engine, *desk, [&](const std::function<void()>& score) {
+        Rows rows(engine.names, desk->block, [&] {
+          const Block& block = desk->block;
+          if (block.odd_text || !block.refusals.empty() || !is_within(engine.limits, engine.scorer.plan(), desk->block)) throw OutsideLimits();
+          score();
+        });
+        JsonReader reader(engine.names, rows, bytes.view());
+        lines ? reader.read_lines() : reader.read_instances();
+      });
+    } catch (const BodyError&) {
+      within = false;
+    } catch (const OutsideLimits&) {
+      within = false;
+    }
+  });
+  if (!well) return nullptr;
+  const auto& scores = desk->scores;
+  within = within && desk->block.refusals.empty() && std::all_of(scores.begin(), scores.end(), [](double x) { return std::isfinite(x); });
+  PyObject* found = within ? PyByteArray_FromStringAndSize(reinterpret_cast<const char*>(scores.data()), Py_ssize_t(scores.size() * sizeof(double)))
+                           : Py_NewRef(Py_None);
+  engine.give(std::move(desk));
+  return found;
+}
+
 // -> (task, [class as JSON text], [(name, kind)])
 PyObject* describe(Kernel* self, PyObject*) {
   const Plan& plan = self->engine->scorer.plan();
@@ -340,6 +414,8 @@ PyMethodDef methods[] = {
     {"score_csv", method(score_csv), METH_VARARGS, "(body, header) -> (bytearray of float64, [RowRefused])"},
     {"score_arrow", method(score_arrow), METH_VARARGS, "(schema, array capsules) -> (bytearray of float64, [RowRefused])"},
     {"score_columns", method(score_columns), METH_VARARGS, "([buffers], rows) -> (bytearray of float64, [RowRefused])"},
+    {"set_limits", method(set_limits), METH_O, "[(nullable, whole, minimum, maximum, allowed texts or None) of each column]"},
+    {"score_within", method(score_within), METH_VARARGS, "(body, lines) -> bytearray of float64, or None where any of it may be at fault"},
     {"reply_json", method(reply_json), METH_VARARGS, "(body, threshold) -> (bytes, [RowRefused])"},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -7,6 +7,7 @@
 
 namespace fairway {
 
+constexpr size_t LONGEST_TEXT = 1024;  // bytes; what a contract takes has at most as many characters
 constexpr const char* ALLOWED[] = {"a number or null", "true, false or null", "text or null"};
 
 // The plan's names and levels, and the names that rows may carry unread.
@@ -43,6 +44,7 @@ class Rows {
       : names_(names), block_(block), score_(std::move(score)), seen_(names.plan.columns.size(), 0) {
     block_.rows = block_.first = 0;
     block_.refusals.clear();
+    block_.odd_text = false;
   }
 
   void begin() {
@@ -67,7 +69,13 @@ class Rows {
   bool first_time(size_t column) { return std::exchange(seen_[column], stamp_) != stamp_; }
   void number(size_t column, double value) { block_.number(column)[row_] = value; }
   void boolean(size_t column, bool value) { block_.code(column)[row_] = value; }
-  void text(size_t column, std::string_view value) { block_.code(column)[row_] = names_.code(column, value); }
+  void text(size_t column, std::string_view value) {
+    int32_t code = names_.code(column, value);
+    block_.code(column)[row_] = code;
+    // the only thing about a value that its code does not tell
+    if (code == names_.plan.columns[column].unknown() && !(value.size() <= LONGEST_TEXT && is_utf8(value.data(), value.size())))
+      block_.odd_text = true;
+  }
 
   // Only the first refusal of a row is told, unless the row as a whole is none.
   void refuse_row(const std::string& message) {

@@ -25,6 +25,7 @@ struct Block {
   std::vector<double> numbers;     // [column][capacity], only number columns are used
   std::vector<int32_t> codes;      // [column][capacity], the others
   std::vector<Refusal> refusals;   // of the whole body
+  bool odd_text = false;           // an unknown category of the body is too long, or no text: what `limits.hpp` cannot see
 
   Block(const Plan& plan, size_t most)
       : capacity(most), numbers(plan.columns.size() * most), codes(plan.columns.size() * most) {}

@@ -107,6 +107,9 @@ def _estimators():
     return {
         "logistic": (make_pipeline(one_hot(), LogisticRegression(max_iter=500)), 0),
         "logistic, three classes": (make_pipeline(one_hot(), LogisticRegression(max_iter=500)), 1),
+        # on a sparse matrix scikit-learn adds in the order of the features, as a plan does
+        "sparse logistic": (make_pipeline(one_hot().set_params(sparse_threshold=1.0), LogisticRegression(max_iter=500)), 1),
+        "sparse ridge": (make_pipeline(one_hot().set_params(sparse_threshold=1.0), Ridge()), 2),
         "ridge": (make_pipeline(one_hot(MinMaxScaler), Ridge()), 2),
         "least squares": (make_pipeline(targeted(), LinearRegression()), 2),
         "histogram": (make_pipeline(passed_on(), histogram()), 0),
