@@ -1,0 +1,22 @@
+"""What a contract allows of each feature, as the kernel can hold a body to it while reading. `domain/contract.py` is the rule: the
+kernel only knows a request without fault from one that may have any, and is never surer than this page makes it."""
+
+import math
+
+from domain.contract import Column, Contract
+from model_code.features import kind_of
+
+
+def limits_of(contract: Contract) -> list[tuple]:
+    """[(nullable, whole, minimum, maximum, allowed texts or None)] in the order of the features."""
+    return [limit(column) for column in contract.features]
+
+
+def limit(column: Column) -> tuple:
+    kind = kind_of(column)
+    if column.type == "timestamp" or (kind == "category" and column.type != "string"):
+        # JSON has these in another type than the model, so any value is for the contract to convert
+        return (column.nullable, False, math.inf, -math.inf, ())
+    minimum = -math.inf if column.minimum is None else column.minimum
+    maximum = math.inf if column.maximum is None else column.maximum
+    return (column.nullable, column.type == "integer", minimum, maximum, column.categories)
