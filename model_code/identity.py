@@ -8,18 +8,26 @@ import json
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract import Column, Contract, as_key, parse_timestamp
+from domain.contract import LONGEST_KEY_BYTES, Column, Contract, as_key, parse_timestamp
 
 Rows = pa.RecordBatch | pa.Table
 
 
 def entity_ids(contract: Contract, rows: Rows) -> list[str]:
     keys = contract.of_role("key")
+    if len(keys) == 1 and keys[0].type == "string" and are_keys(rows.column(keys[0].name)):
+        return rows.column(keys[0].name).to_pylist()
     if keys:
         parts = [list(map(str, row_values(column, rows))) for column in keys]
         return [as_key("|".join(together)) for together in zip(*parts, strict=True)]
     features = [row_values(column, rows) for column in contract.features]
     return [row_hash(values) for values in zip(*features, strict=True)]
+
+
+def are_keys(texts) -> bool:
+    """All are there and neither empty nor too long, so `as_key` would leave them as they are."""
+    lengths = pc.min_max(pc.binary_length(texts)).as_py()
+    return len(texts) > 0 == texts.null_count and 1 <= lengths["min"] <= lengths["max"] <= LONGEST_KEY_BYTES
 
 
 def row_hash(values: tuple) -> str:
