@@ -5,8 +5,7 @@ import sys
 
 from model_code import paths
 from model_code.artefact import ArtefactRefused
-from model_code.readers import FileRefused
-from model_code.refusals import BodyRefused, PlanCorrupt
+from model_code.refusals import BodyRefused, FileRefused, PlanCorrupt
 from model_code.settings import JobRefused
 
 VERBS = ("train", "evaluate", "serve", "score")

@@ -16,8 +16,9 @@ from domain.contract import Contract
 from model_code import metrics, paths
 from model_code.answering import prove_golden, respond
 from model_code.artefact import GOLDEN, Artefact, open_artefact, unpack
-from model_code.features import model_batch, target, unfed
+from model_code.features import unfed
 from model_code.identity import row_values
+from model_code.matrices import model_batch, target
 from model_code.settings import JobRefused, read_settings
 from model_code.window import read_window
 

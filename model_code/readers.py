@@ -14,17 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
+from model_code.refusals import FileRefused
+
 BLOCK_BYTES = 4 << 20
 BLOCK_ROWS = 32_768
 KINDS = ".csv, .csv.gz, .jsonl, .json (one object per line), .jsonl.gz, .json.gz and .parquet"
-
-
-class FileRefused(Exception):
-    """A file that cannot be used as a whole; the message names the file, what was found and what to do."""
-
-    def __init__(self, file, reason: str):
-        self.file, self.reason = str(file), reason
-        super().__init__(f"{file}: {reason}")
 
 
 @dataclass(frozen=True)

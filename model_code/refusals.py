@@ -1,4 +1,4 @@
-"""What the scoring engine refuses, each error named for what its caller handed in. Standard library only: serving imports this first."""
+"""What is refused, each error named for what its caller handed in. Standard library only: serving imports this first."""
 
 
 class PlanRefused(ValueError):
@@ -20,3 +20,11 @@ class RowRefused(BodyRefused):
         self.row, self.column, self.message = row, column, message
         where = f"row {row}" if column is None else f"row {row}, column {column!r}"
         super().__init__(f"{where}: {message}")
+
+
+class FileRefused(Exception):
+    """A file that cannot be used as a whole; the message names the file, what was found and what to do."""
+
+    def __init__(self, file, reason: str):
+        self.file, self.reason = str(file), reason
+        super().__init__(f"{file}: {reason}")

@@ -18,8 +18,9 @@ from model_code import paths
 from model_code.answering import golden_answers
 from model_code.artefact import GOLDEN, as_json, seal, write_model
 from model_code.candidates import build
-from model_code.features import matrix, model_columns, target
+from model_code.features import model_columns
 from model_code.identity import row_values
+from model_code.matrices import matrix, target
 from model_code.scorer import load_scorer
 from model_code.settings import JobRefused, read_json, read_settings
 from model_code.window import WindowRows, read_window

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 
 from model_code.answering import golden_answers, prove_golden
 from model_code.artefact import ArtefactRefused, as_json, open_artefact, pack, seal, unpack, write_model
-from model_code.features import matrix, target
+from model_code.matrices import matrix, target
 from model_code.scorer import load_scorer
 from model_code.tables import check_block
 
