@@ -130,6 +130,8 @@ class Business:
 class Budget:
     monthly_usd: float = setting(100.0, "what the stage may cost a month", least=0.0)
     alert_percent: float = setting(75.0, "warn when this much of it is spent", least=1.0, most=100.0)
+    anomaly_usd: float = setting(10.0, "tell of spending that is so much above what it usually is; 0: never", least=0.0)
+    require_positive_value: bool = setting(False, "release nothing that costs more than it brings by [business]")
     stop_training_percent: float = setting(0.0, "refuse new training runs when this much is spent; 0: never", least=0.0, most=1000.0)
     stop_challengers_percent: float = setting(0.0, "let only the champion answer when this much is spent; 0: never", least=0.0, most=1000.0)
     stop_model_percent: float = setting(0.0, "let the fallback answer everybody when this much is spent; 0: never", least=0.0, most=1000.0)

@@ -13,7 +13,7 @@ from infra.flow import Flow
 from infra.function import Function
 from infra.realtime_api import RealtimeApi
 
-FIVE_MINUTES = Duration.minutes(5)
+FIVE_MINUTES, HOUR = Duration.minutes(5), Duration.hours(1)
 
 
 class Alarms(Construct):
@@ -35,6 +35,9 @@ class Alarms(Construct):
         )
         latency = self.measured("Latency", "p99")
         self.alarm("Latency", latency, above=config.serving.deadline_ms + 500, periods=3, of="p99 of a request, in ms")
+        spent, reaped = self.measured("SpentPercent", "Maximum"), self.measured("Reaped", "Sum")
+        self.alarm("Spent", spent.with_(period=HOUR), above=config.budget.alert_percent, periods=1, of="the month's budget by usage so far, in %")
+        self.alarm("Reaped", reaped.with_(period=HOUR), above=0, periods=1, of="endpoints, jobs and notebooks that nothing knew, ended")
         errors = self.api_metric(api, "5xx", "Sum")
         self.alarm("ServerErrors", errors, above=0, periods=1, of="requests that ended in 5xx")
         waiting = undelivered.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum")

@@ -1,7 +1,10 @@
 """What the stage may cost, what happens when it nears that, and what is ended because nobody needs it."""
 
+import json
+
 from aws_cdk import Duration
 from aws_cdk import aws_budgets as budgets
+from aws_cdk import aws_ce as ce
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sns as sns
@@ -10,7 +13,6 @@ from constructs import Construct
 
 from infra.endpoints import LISTS, Endpoints
 from infra.function import Function
-from infra.jobs import jobs_of
 from infra.permissions import Many, arn
 from infra.tables import Tables
 
@@ -20,7 +22,7 @@ class Money(Construct):
 
     Every hour -> Guard: what the month costs by its usage, hours before AWS knows, and what [budget] asks for then.
     Every hour -> Reap: endpoints, jobs and notebooks that nothing knows.
-    A budget sees a tag only once it is activated as a cost allocation tag in the account: `fairway`.
+    Budgets and the anomaly monitor see a tag only once it is activated as a cost allocation tag in the account: `fairway`.
     """
 
     def __init__(self, scope, id, *, config, code, tables: Tables, endpoints: Endpoints, alarms: sns.ITopic,
@@ -28,8 +30,10 @@ class Money(Construct):
         super().__init__(scope, id)
         self.config, self.code, self.tables = config, code, tables
         self.budget(alarms)
+        if config.budget.anomaly_usd:
+            self.anomalies(alarms)
         self.guard = self.function_that_guards_the_budget(alarms)
-        self.reap = self.function_that_reaps(endpoints)
+        self.reap = self.function_that_reaps(endpoints, alarms)
         for id, function in (("EveryHourGuard", self.guard), ("EveryHourReap", self.reap)):
             target = targets.LambdaFunction(function, dead_letter_queue=undelivered, retry_attempts=2)
             events.Rule(self, id, schedule=events.Schedule.rate(Duration.hours(1)), targets=[target])
@@ -74,27 +78,45 @@ class Money(Construct):
         )
         return function
 
-    def function_that_reaps(self, endpoints: Endpoints) -> Function:
-        function = self.function("Reap", {"ENDPOINT_PREFIX": endpoints.prefix})
-        function.allow("sagemaker:DescribeEndpoint", on=endpoints.every("endpoint"))
-        function.allow("sagemaker:DescribeEndpointConfig", on=endpoints.every("endpoint-config"))
-        endpoints.allow_removal(function)
-        function.allow(
-            "sagemaker:ListTrainingJobs", "sagemaker:ListProcessingJobs", "sagemaker:ListNotebookInstances", on=LISTS
-        )
-        function.allow(
-            "sagemaker:DescribeTrainingJob", "sagemaker:StopTrainingJob", on=jobs_of(self.config, "TrainingJob")
-        )
-        function.allow(
-            "sagemaker:DescribeProcessingJob", "sagemaker:StopProcessingJob", on=jobs_of(self.config, "ProcessingJob")
-        )
-        notebooks = Many(
-            [arn("sagemaker", "notebook-instance/*")], "People name their notebooks; the tag says whose they are"
-        )
-        function.allow("sagemaker:ListTags", on=notebooks)
+    def function_that_reaps(self, endpoints: Endpoints, alarms: sns.ITopic) -> Function:
+        """People name what they make as they like, so it is our tag that says what may be ended."""
+        function = self.function("Reap", {"ENDPOINT_PREFIX": endpoints.prefix, "ALARMS": alarms.topic_arn})
+        function.allow("sns:Publish", on=alarms.topic_arn)
+        lists = ("Endpoints", "TrainingJobs", "ProcessingJobs", "NotebookInstances")
+        function.allow(*(f"sagemaker:List{kind}" for kind in lists), on=LISTS)
         ours = {"StringEquals": {"aws:ResourceTag/fairway": self.config.prefix}}
-        function.allow("sagemaker:StopNotebookInstance", on=notebooks, conditions=ours)
+
+        def every(*kinds: str) -> Many:
+            return Many([arn("sagemaker", f"{kind}/*") for kind in kinds], "Whose it is says its tag, not its name")
+
+        function.allow("sagemaker:ListTags", on=every("endpoint", "training-job", "processing-job", "notebook-instance"))
+        function.allow("sagemaker:DescribeEndpointConfig", on=every("endpoint-config"))  # a person may not have tagged it
+        function.allow("sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint", on=every("endpoint"), conditions=ours)
+        for job, kind in (("TrainingJob", "training-job"), ("ProcessingJob", "processing-job")):
+            function.allow(f"sagemaker:Describe{job}", f"sagemaker:Stop{job}", on=every(kind), conditions=ours)
+        function.allow("sagemaker:StopNotebookInstance", on=every("notebook-instance"), conditions=ours)
         return function
+
+    def anomalies(self, alarms: sns.ITopic) -> None:
+        """Spending that is unlike what it was before, told at once from budget.anomaly_usd on."""
+        tag = {"Tags": {"Key": "user:fairway", "Values": [self.config.prefix]}}
+        monitor = ce.CfnAnomalyMonitor(
+            self, "Unusual", monitor_name=self.config.prefix, monitor_type="CUSTOM", monitor_specification=json.dumps(tag)
+        )
+        least = {
+            "Key": "ANOMALY_TOTAL_IMPACT_ABSOLUTE",
+            "MatchOptions": ["GREATER_THAN_OR_EQUAL"],
+            "Values": [f"{self.config.budget.anomaly_usd:g}"],
+        }
+        ce.CfnAnomalySubscription(
+            self,
+            "UnusualIsTold",
+            subscription_name=self.config.prefix,
+            frequency="IMMEDIATE",  # the only one that a topic can have
+            monitor_arn_list=[monitor.attr_monitor_arn],
+            subscribers=[ce.CfnAnomalySubscription.SubscriberProperty(type="SNS", address=alarms.topic_arn)],
+            threshold_expression=json.dumps({"Dimensions": least}),
+        )
 
 
 def notice(topic: sns.ITopic, kind: str, percent: float) -> budgets.CfnBudget.NotificationWithSubscribersProperty:

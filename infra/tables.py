@@ -1,6 +1,6 @@
 """The tables: what was answered, what happened, who answers, what ran (keys and items: domain/records.py)."""
 
-from aws_cdk import RemovalPolicy
+from aws_cdk import CfnTag, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
@@ -28,6 +28,7 @@ class Tables(Construct):
                 ),
                 deletion_protection=removal_policy == RemovalPolicy.RETAIN,
                 removal_policy=removal_policy,
+                tags=[CfnTag(key="fairway", value=prefix)],  # the app's own do not reach a replica
                 **more,
             )
 

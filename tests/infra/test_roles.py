@@ -112,14 +112,21 @@ ROLES["MoneyGuardRole"] = FUNCTION | {
     "cloudwatch:GetMetricData *",
     *(f"cloudformation:GetTemplate cloudformation:stack/flights-prod-{stack}/*" for stack in ("data", "service")),
 }  # fmt: skip
-ROLES["MoneyReapRole"] = FUNCTION | REMOVAL | {
-    f"dynamodb:GetItem {ROUTING}", f"dynamodb:Query {RUNS}",
-    f"sagemaker:DescribeEndpoint sagemaker:endpoint/{HOSTED}", f"sagemaker:DescribeEndpointConfig sagemaker:endpoint-config/{HOSTED}",
-    *(f"sagemaker:List{what} *" for what in ("TrainingJobs", "ProcessingJobs", "NotebookInstances")),
-    *(f"sagemaker:{action}TrainingJob sagemaker:training-job/{OURS}" for action in ("Describe", "Stop")),
-    *(f"sagemaker:{action}ProcessingJob sagemaker:processing-job/{OURS}" for action in ("Describe", "Stop")),
-    "sagemaker:ListTags sagemaker:notebook-instance/*",
-    "sagemaker:StopNotebookInstance sagemaker:notebook-instance/* if aws:ResourceTag/fairway = flights-prod",
+IF_OURS = "if aws:ResourceTag/fairway = flights-prod"
+ROLES["MoneyReapRole"] = FUNCTION | {
+    f"dynamodb:GetItem {ROUTING}", f"dynamodb:Query {RUNS}", "sns:Publish <AlarmsTopic>",
+    *(f"sagemaker:List{what} *" for what in ("Endpoints", "TrainingJobs", "ProcessingJobs", "NotebookInstances")),
+    *(f"sagemaker:ListTags sagemaker:{kind}/*" for kind in ("endpoint", "training-job", "processing-job", "notebook-instance")),
+    "sagemaker:DescribeEndpointConfig sagemaker:endpoint-config/*",
+    *(f"sagemaker:{action}Endpoint sagemaker:endpoint/* {IF_OURS}" for action in ("Describe", "Delete")),
+    *(f"sagemaker:{action}TrainingJob sagemaker:training-job/* {IF_OURS}" for action in ("Describe", "Stop")),
+    *(f"sagemaker:{action}ProcessingJob sagemaker:processing-job/* {IF_OURS}" for action in ("Describe", "Stop")),
+    f"sagemaker:StopNotebookInstance sagemaker:notebook-instance/* {IF_OURS}",
+}  # fmt: skip
+ROLES["OfficeHoursHoursRole"] = FUNCTION | {
+    f"dynamodb:GetItem {ROUTING}", "cloudwatch:GetMetricData *",
+    f"sagemaker:CreateEndpoint sagemaker:endpoint/{HOSTED}", f"sagemaker:CreateEndpoint sagemaker:endpoint-config/{HOSTED}",
+    *(f"sagemaker:{action} sagemaker:endpoint/{HOSTED}" for action in ("DescribeEndpoint", "DeleteEndpoint", "AddTags")),
 }  # fmt: skip
 SCHEDULER = [
     {"states:StartExecution <TrainingTrain>", "sqs:SendMessage <Undelivered>"},

@@ -54,6 +54,7 @@ def test_the_tables_have_the_keys_of_records_py_and_can_be_restored(data):
         assert table["BillingMode"] == "PAY_PER_REQUEST", name
         assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
         assert replica["DeletionProtectionEnabled"] is True, name
+        assert replica["Tags"] == [{"Key": "fairway", "Value": "flights-prod"}], name  # the app's tags do not reach replicas
     (by_entity,) = tables["flights-prod-predictions"]["GlobalSecondaryIndexes"]
     assert [key["AttributeName"] for key in by_entity["KeySchema"]] == ["entity_id", "made_at"]
     assert (by_entity["IndexName"], by_entity["Projection"]) == ("by_entity", {"ProjectionType": "ALL"})
@@ -222,6 +223,7 @@ def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
     }
     assert {name: (alarm["Threshold"], alarm["EvaluationPeriods"]) for name, alarm in alarms.items()} == {
         "Fallbacks": (5, 3), "Latency": (2000, 3), "ServerErrors": (0, 1), "Undelivered": (0, 1), "FunctionErrors": (0, 1),
+        "Spent": (75, 1), "Reaped": (0, 1),
     }  # fmt: skip
     (ratio,) = [each["Expression"] for each in alarms["Fallbacks"]["Metrics"] if "Expression" in each]
     assert ratio == "100 * fallbacks / predictions"
@@ -231,7 +233,11 @@ def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
 
 
 def test_metrics_that_are_watched_are_metrics_that_are_written(service):
-    written = set(re.findall(r'"([A-Z][A-Za-z]+)":', (ROOT / "lambdas" / "predict.py").read_text()))
+    written = {
+        metric
+        for verb in ("predict", "guard", "reap")
+        for metric in re.findall(r'"([A-Z][A-Za-z]+)":', (ROOT / "lambdas" / f"{verb}.py").read_text())
+    }
     watched = {
         query["MetricStat"]["Metric"]["MetricName"]
         for alarm in of_type(service, "AWS::CloudWatch::Alarm").values()
@@ -242,7 +248,7 @@ def test_metrics_that_are_watched_are_metrics_that_are_written(service):
         for alarm in of_type(service, "AWS::CloudWatch::Alarm").values()
         if alarm.get("Namespace") == "Fairway"
     }
-    assert watched == {"Fallbacks", "Predictions", "Latency"}
+    assert watched == {"Fallbacks", "Predictions", "Latency", "SpentPercent", "Reaped"}
     assert watched <= written
 
 
@@ -251,6 +257,16 @@ def test_every_hour_the_budget_is_guarded_and_what_nobody_needs_is_ended(service
     assert [(each["ScheduleExpression"], text(each["Targets"][0]["Arn"])) for each in rules] == [
         ("rate(1 hour)", "<MoneyGuard>"), ("rate(1 hour)", "<MoneyReap>"),
     ]  # fmt: skip
+
+
+def test_unusual_spending_under_the_tag_is_told_at_once(service):
+    (monitor,) = of_type(service, "AWS::CE::AnomalyMonitor").values()
+    assert (monitor["MonitorType"], json.loads(monitor["MonitorSpecification"])) == (
+        "CUSTOM", {"Tags": {"Key": "user:fairway", "Values": ["flights-prod"]}},
+    )  # fmt: skip
+    (told,) = of_type(service, "AWS::CE::AnomalySubscription").values()
+    assert [(each["Type"], imported(each["Address"]["Fn::ImportValue"])) for each in told["Subscribers"]] == [("SNS", "AlarmsTopic")]
+    assert (told["Frequency"], json.loads(told["ThresholdExpression"])["Dimensions"]["Values"]) == ("IMMEDIATE", ["10"])
 
 
 def test_the_budget_warns_at_75_percent_and_before_and_when_it_is_spent(service):
@@ -274,8 +290,8 @@ def test_everything_that_can_be_tagged_carries_the_tag_that_costs_are_counted_by
         if "fairway" not in json.dumps(found.get("Properties", {}).get("Tags", ""))
     }
     assert untagged <= {
-        "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route", "AWS::Budgets::Budget", "AWS::CloudWatch::Dashboard",
-        "AWS::DynamoDB::GlobalTable", "AWS::IAM::Policy", "AWS::Lambda::Permission", "AWS::S3::BucketPolicy",
+        "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route", "AWS::Budgets::Budget", "AWS::CE::AnomalyMonitor",
+        "AWS::CE::AnomalySubscription", "AWS::CloudWatch::Dashboard", "AWS::DynamoDB::GlobalTable", "AWS::IAM::Policy", "AWS::Lambda::Permission", "AWS::S3::BucketPolicy",
         "AWS::Scheduler::Schedule", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "Custom::Endpoints",
     }  # fmt: skip
 
