@@ -1,6 +1,7 @@
 """The kernel as an engine of `model_code/scorer.py`: a plan file in, numpy arrays or the bytes of a reply out."""
 
 import json
+import math
 from typing import NamedTuple
 
 from model_code.kernel import _kernel
@@ -36,7 +37,7 @@ class KernelEngine:
 
     def rows(self, rows):
         """Dicts go through JSON: cheaper than a column at a time, and judged by the same reader. A NaN is missing."""
-        plain = [{k: None if v != v else v for k, v in row.items()} if isinstance(row, dict) else row for row in rows]
+        plain = [{name: _present(value) for name, value in row.items()} if isinstance(row, dict) else row for row in rows]
         return self.json(json.dumps({"instances": plain}, default=_plain).encode())
 
     def batch(self, batch):
@@ -61,4 +62,9 @@ def _labels(classes):
 
 def _plain(value):
     """numpy's numbers and booleans as Python's."""
-    return value.item() if hasattr(value, "item") else str(value)
+    return _present(value.item()) if hasattr(value, "item") else str(value)
+
+
+def _present(value):
+    """JSON has no NaN."""
+    return None if isinstance(value, float) and math.isnan(value) else value

@@ -198,7 +198,7 @@ def _hostile_row(random, values):
     row = {}
     for place in random.permutation(len(NAMES)):
         name, value = NAMES[place], values[place]
-        if value is None or value != value:
+        if value is None or (isinstance(value, float) and np.isnan(value)):
             value = None
         elif KINDS[name] == "boolean":
             value = bool(value)
