@@ -25,7 +25,9 @@ class DataStack(Stack):
     """{prefix}-data: the lake, the tables, the images and verdicts, the alarms topic with its subscribers."""
 
     def __init__(self, scope, id, *, config, **options):
-        super().__init__(scope, id, termination_protection=config.target.keep_data, **options)
+        description = f"Fairway, {config.prefix}: what must survive"
+        protected = config.target.keep_data
+        super().__init__(scope, id, description=description, termination_protection=protected, **options)
         removal_policy = RemovalPolicy.RETAIN if config.target.keep_data else RemovalPolicy.DESTROY
         self.lake = Lake(self, "Lake", removal_policy=removal_policy)
         self.tables = Tables(self, "Tables", prefix=config.prefix, removal_policy=removal_policy)
@@ -37,7 +39,7 @@ class ServiceStack(Stack):
     """{prefix}-service: everything that answers, trains, releases, scores and watches."""
 
     def __init__(self, scope, id, *, config, contract, image_tag: str, data: DataStack, **options):
-        super().__init__(scope, id, **options)
+        super().__init__(scope, id, description=f"Fairway, {config.prefix}: what can be replaced", **options)
         lake, tables, registry = data.lake, data.tables, data.registry
         image = f"{Aws.ACCOUNT_ID}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}/{config.prefix}:{image_tag}"
         code = function_code(config=config, contract=contract, image_tag=image_tag)
