@@ -62,7 +62,7 @@ def find_shards(folder: Path) -> dict[str, Path]:
 def pool_for(shards: dict[str, Path], settings, model: Path | None):
     if cores() == 1 or sum(file.stat().st_size for file in shards.values()) < SMALL_BYTES:
         return nullcontext()
-    arguments = (settings, model, paths.unfinished())
+    arguments = (os.getpid(), settings, model, paths.unfinished())
     return ProcessPoolExecutor(cores(), get_context("spawn"), initializer=start_worker, initargs=arguments)
 
 

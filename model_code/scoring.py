@@ -4,6 +4,7 @@ import ctypes
 import gc
 import gzip
 import json
+import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -154,8 +155,8 @@ def refuse_other_features(artefact: Artefact, contract: Contract) -> None:
 WORKER = {}
 
 
-def start_worker(settings: Settings, model: Path | None, unfinished: Path) -> None:
-    die_with_parent()
+def start_worker(parent: int, settings: Settings, model: Path | None, unfinished: Path) -> None:
+    die_with(parent)
     gc.disable()  # records hold no cycles, and to look for some among so many takes a tenth of the time
     WORKER["job"] = open_job(settings, model, unfinished)
 
@@ -164,8 +165,10 @@ def score_in_worker(shard: str, accepted: pa.RecordBatch, row_numbers: np.ndarra
     return WORKER["job"].score(shard, accepted, row_numbers)
 
 
-def die_with_parent() -> None:
-    """Linux ends this process when the one that started it is gone, however that ended."""
+def die_with(parent: int) -> None:
+    """Linux ends this process when the one that started it is gone, however that ended; here, if it is gone already."""
     if sys.platform == "linux":
         set_parent_death_signal = 1
         ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
+    if os.getppid() != parent:
+        sys.exit("the job that started this process is gone")
