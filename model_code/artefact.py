@@ -16,6 +16,7 @@ from pathlib import Path
 from domain import contract as contract_rules
 from domain.contract import Contract
 from model_code.features import model_columns
+from model_code.limits import limits_of
 from model_code.scorer import COLUMNS_FILE, MODEL_FILE, PLAN_FILE, Scorer, load_scorer
 
 MANIFEST, CONTRACT, GOLDEN = "manifest.json", "contract.json", "golden.json"
@@ -88,7 +89,9 @@ def open_artefact(folder: Path) -> Artefact:
             f"{folder / CONTRACT} has the hash {contract.hash}, the manifest says {manifest['contract_hash']}"
         )
     golden = json.loads((folder / GOLDEN).read_bytes())
-    return Artefact(manifest, contract, load_scorer(folder), golden, sha256(folder / MANIFEST))
+    scorer = load_scorer(folder, ignored=[column.name for column in contract.columns if column.role != "feature"])
+    scorer.hold_to(limits_of(contract))
+    return Artefact(manifest, contract, scorer, golden, sha256(folder / MANIFEST))
 
 
 def verified_manifest(folder: Path) -> dict:

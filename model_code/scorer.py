@@ -59,6 +59,18 @@ class Scorer:
         """[{column: value}] -> scores; None, NaN and no entry are missing."""
         return _kept(self._engine.rows(rows), refusals)
 
+    def score_lists(self, rows):
+        """[{column: value}] -> [[score]] without numpy where the kernel is built; NaN for a refused row."""
+        return self._engine.lists(rows)
+
+    def hold_to(self, limits):
+        """`model_code/limits.py`: what score_within holds bodies to."""
+        self._engine.hold_to(limits)
+
+    def score_within(self, body, *, lines=False):
+        """A JSON body, or one object a line -> [[score]]; None where it is not sure that every row keeps the limits."""
+        return self._engine.within(body, lines)
+
     def score_batch(self, batch, *, refusals=None):
         """pyarrow RecordBatch -> scores. A column that it lacks is missing in every row, one of no use is not read."""
         return _kept(self._engine.batch(batch), refusals)

@@ -36,9 +36,18 @@ class KernelEngine:
         return self._matrix(self._kernel.score_csv(body, header))
 
     def rows(self, rows):
-        """Dicts go through JSON: cheaper than a column at a time, and judged by the same reader. A NaN is missing."""
-        plain = [{name: _present(value) for name, value in row.items()} if isinstance(row, dict) else row for row in rows]
-        return self.json(json.dumps({"instances": plain}, default=_plain).encode())
+        return self.json(rows_as_json(rows))
+
+    def hold_to(self, limits):
+        self._kernel.set_limits(limits)
+
+    def within(self, body, lines):
+        """The scores of a whole body as lists, or None where the limits do not vouch for all of it."""
+        scores = self._kernel.score_within(body, lines)
+        return None if scores is None else self._lists(scores)
+
+    def lists(self, rows):
+        return self._lists(self._kernel.score_json(rows_as_json(rows))[0])
 
     def batch(self, batch):
         """A RecordBatch, or a Table as one: its chunks are joined."""
@@ -46,11 +55,21 @@ class KernelEngine:
             batch = batch.to_struct_array().combine_chunks()
         return self._matrix(self._kernel.score_arrow(*batch.__arrow_c_array__()))
 
+    def _lists(self, scores):
+        values, width = memoryview(scores).cast("d").tolist(), len(self.classes) or 1
+        return [values[start : start + width] for start in range(0, len(values), width)]
+
     def _matrix(self, scored):
         import numpy as np  # not at the top: a server that only replies to JSON starts without it
 
         scores, refusals = scored
         return np.frombuffer(scores, np.float64).reshape(-1, len(self.classes) or 1), refusals
+
+
+def rows_as_json(rows):
+    """Dicts go through JSON: cheaper than a column at a time, and judged by the same reader. A NaN is missing."""
+    plain = [{name: _present(value) for name, value in row.items()} if isinstance(row, dict) else row for row in rows]
+    return json.dumps({"instances": plain}, default=_plain).encode()
 
 
 def _labels(classes):
