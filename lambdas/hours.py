@@ -31,7 +31,7 @@ class Up(NamedTuple):
 
 
 def handler(event, context):
-    now = datetime.now(UTC)
+    now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge says for which moment it calls
     woken = tables.get(ROUTING, {"item": {"S": hours.WOKEN}}) or {}
     return tend(
         [route["endpoint"] for route in read_routing(ROUTING)["routes"]],

@@ -9,7 +9,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from domain.contract import iso
+from domain.contract import iso, parse_timestamp
 from domain.cost.prices import find, read_prices
 from domain.cost.schedule import HOURS_PER_MONTH
 from domain.records import release_key
@@ -40,10 +40,11 @@ class Found(NamedTuple):
 
 
 def handler(event, context):
-    routing = read_routing(ROUTING)
+    now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge says for which hour it calls
+    used = in_use(read_routing(ROUTING), now)
     return reap(
-        [*endpoints(in_use(routing)), *training_jobs(), *processing_jobs(), *notebooks()],
-        now=datetime.now(UTC),
+        [*endpoints(used), *training_jobs(), *processing_jobs(), *notebooks()],
+        now=now,
         runs=running_runs(),
         end=end,
         tell=tell,
@@ -75,9 +76,9 @@ PRICES = read_prices(CONFIG.target.region)
 # ---- what there is
 
 
-def in_use(routing: dict):
+def in_use(routing: dict, now: datetime):
     """Whether an endpoint answers, may answer again after a rollback, or belongs to a release: those are for Retire."""
-    keep_since = iso(datetime.now(UTC) - timedelta(minutes=CONFIG.release.keep_previous_minutes))
+    keep_since = iso(now - timedelta(minutes=CONFIG.release.keep_previous_minutes))
     kept = endpoints_in_use(routing, keep_since=keep_since)
     return lambda name: name in kept or tables.get(ROUTING, release_key(name.removeprefix(PREFIX))) is not None
 

@@ -6,6 +6,7 @@ import boto3
 import pytest
 from moto.sagemaker.models import sagemaker_backends
 
+from domain.contract import iso
 from lambdas.reap import Found, handler, monthly_usd, reap
 from tests.lambdas import stage
 
@@ -63,9 +64,9 @@ def test_what_idles_for_free_saves_nothing():
 
 
 @pytest.fixture
-def grown(monkeypatch):
-    """Nothing is too young."""
-    monkeypatch.setattr("lambdas.reap.YOUNG", timedelta(0))
+def grown():
+    """An hour later: nothing is too young."""
+    return {"time": iso(datetime.now(UTC) + timedelta(hours=1))}
 
 
 @pytest.fixture(autouse=True)
@@ -100,13 +101,13 @@ def test_only_the_endpoint_of_ours_that_nothing_knows_goes_and_the_saving_is_ann
     host(aws, "flights-local-eu-r-1", tag="flights-local-eu")  # of a project called flights-local
     aws.route(release="r-1", endpoint="flights-local-r-1")
     aws.put(stage.ROUTING, item="release#r-2", release="r-2", state="approved")
-    assert handler({}, None) == {"ended": ["forgotten"], "saves_usd_per_month": pytest.approx(83.95)}
+    assert handler(grown, None) == {"ended": ["forgotten"], "saves_usd_per_month": pytest.approx(83.95)}
     left = ["flights-local-eu-r-1", "flights-local-r-1", "flights-local-r-2"]
     assert sorted(one["EndpointName"] for one in aws.sagemaker.list_endpoints()["Endpoints"]) == left
     (said,) = announcements()
     assert said.startswith("endpoint forgotten was made ")
     assert said.endswith("and nothing knows it; ended, which saves $83.95 a month")
-    assert handler({}, None) == {"ended": [], "saves_usd_per_month": 0}
+    assert handler(grown, None) == {"ended": [], "saves_usd_per_month": 0}
     assert announcements() == []
 
 
@@ -116,7 +117,7 @@ def test_a_notebook_is_ours_by_its_tag(aws, grown):
             NotebookInstanceName=name, InstanceType="ml.t3.medium", RoleArn="arn:aws:iam::000000000000:role/any",
             Tags=[{"Key": "fairway", "Value": value}],
         )  # fmt: skip
-    assert handler({}, None)["ended"] == ["ours"]
+    assert handler(grown, None)["ended"] == ["ours"]
     states = {
         one["NotebookInstanceName"]: one["NotebookInstanceStatus"]
         for one in aws.sagemaker.list_notebook_instances()["NotebookInstances"]
@@ -141,5 +142,5 @@ def test_a_processing_job_lives_as_long_as_its_run(aws, grown, status, ended):
     aws.put(stage.RUNS, kind="batch", run="batch-1", status=status)
     job = sagemaker_backends["123456789012"]["us-east-1"].processing_jobs["flights-local-score-x"]
     job.processing_job_status, job.processing_resources = "InProgress", MACHINES  # in moto it is done at once, on no machine
-    assert handler({}, None)["ended"] == ended
+    assert handler(grown, None)["ended"] == ended
     assert job.processing_job_status == ("Stopped" if ended else "InProgress")
