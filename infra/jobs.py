@@ -56,13 +56,16 @@ class Jobs(Construct):
             "ProcessingResources": {"ClusterConfig": cluster},
             "StoppingCondition": {"MaxRuntimeInSeconds": runtime_s},
             "NetworkConfig": {"EnableNetworkIsolation": True},
-            "Tags": tags(self.config),
+            "Tags": [*tags(self.config), {"Key": "run", "Value": jsonata("$run")}],
         }
 
     def job_name(self, verb: str) -> str:
-        """Of the run and the attempt, since a job's name is used once and for all. At most 63 characters."""
-        tail = "$replace($substring($run, -16), /[^a-zA-Z0-9]/, '-')"
-        return jsonata(f"'{self.config.prefix}-{verb}-' & {tail} & '-' & $string($states.context.State.RetryCount)")
+        """Of when the execution began and the attempt, at most 63 characters: flights-prod-score-261122T074500-0.
+
+        Not of the run: a name is used once and for all, and a run that was killed is started again.
+        """
+        began = "$substring($replace($replace($states.context.Execution.StartTime, '-', ''), ':', ''), 2, 13)"
+        return jsonata(f"'{self.config.prefix}-{verb}-' & {began} & '-' & $string($states.context.State.RetryCount)")
 
     def allow_run(self, flow: Flow, *kinds: str) -> None:
         """Let the flow run jobs of these kinds, TrainingJob or ProcessingJob, and wait for their end."""

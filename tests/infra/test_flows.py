@@ -252,7 +252,7 @@ def test_evaluate_gets_the_champion_where_there_is_one(service, champion, names)
         "S3Uri": WINDOW["evaluate_manifest"], "LocalPath": "/opt/ml/processing/input/rows", "S3DataType": "ManifestFile",
         "S3InputMode": "File", "S3DataDistributionType": "FullyReplicated",
     }  # fmt: skip
-    assert job["ProcessingJobName"] == "flights-prod-evaluate-20261122T074500Z-1"
+    assert job["ProcessingJobName"] == "flights-prod-evaluate-261122T074500-1"
     assert job["AppSpecification"]["ContainerArguments"] == ["evaluate"]
     assert job["NetworkConfig"] == {"EnableNetworkIsolation": True}
 
