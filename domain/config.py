@@ -20,6 +20,7 @@ METRICS = {
 }
 SMALLER_IS_BETTER = frozenset({"log_loss", "brier", "mae", "rmse"})
 CANDIDATES = ("prior", "logistic_regression", "gradient_boosting")
+LEAST_COLD_DAYS, LEAST_ARCHIVED_DAYS = 90, 180  # that Glacier Instant Retrieval and Deep Archive bill at least
 LOCAL = "local"  # the stage that `fairway up` deploys on this machine; always there, never in fairway.toml
 
 
@@ -53,6 +54,10 @@ class Project:
 class Data:
     window_days: int = setting(90, "how far back a training run looks, evaluation included", least=1)
     evaluate_days: int = setting(28, "the newest part of the window, kept apart to evaluate on", least=1)
+    hot_days: int = setting(90, "data older than this, and than window_days, is kept where it costs a fifth; 0: never", least=0)
+    archive_days: int = setting(0, "rows older than this go where reading them takes hours; 0: never", least=0)
+    delete_days: int = setting(0, "rows, captured requests and batches older than this are deleted; 0: never", least=0)
+    old_version_days: int = setting(90, "what was overwritten or deleted can be restored for so long", least=1)
 
 
 @dataclass(frozen=True)
@@ -350,7 +355,7 @@ def cross_problems(document: dict) -> list[str]:
         for name in config.training.parameters:
             if name not in config.training.candidates:
                 found.append(f"{path}training.parameters.{name}: not one of training.candidates {config.training.candidates}")
-        found += [path + problem for problem in hours_problems(config.serving)]
+        found += [path + problem for problem in (*hours_problems(config.serving), *ageing_problems(config.data))]
     return list(dict.fromkeys(found))
 
 
@@ -363,6 +368,21 @@ def hours_problems(serving: Serving) -> list[str]:
     except HoursError as error:
         return [f"serving.office_hours = {serving.office_hours!r}: {error}"]
     return []
+
+
+def ageing_problems(data: Data) -> list[str]:
+    """Each class of storage is paid for some days at least, so leaving it earlier saves nothing."""
+    moved = max(data.hot_days, data.window_days) if data.hot_days else 0
+    found = []
+    if data.archive_days and data.archive_days < (least := max(moved + LEAST_COLD_DAYS, data.window_days)):
+        found.append(f"data.archive_days = {data.archive_days}: must be 0 or at least {least}, as what is cold is paid for {LEAST_COLD_DAYS} days")
+    earliest = data.archive_days + LEAST_ARCHIVED_DAYS if data.archive_days else moved + LEAST_COLD_DAYS if moved else data.window_days
+    if data.delete_days and data.delete_days < earliest:
+        found.append(
+            f"data.delete_days = {data.delete_days}: must be 0 or at least {earliest}, so that no window needs the rows "
+            "and their last storage class is not paid for in vain"
+        )
+    return found
 
 
 def as_dict(config: Config) -> dict:

@@ -1,8 +1,13 @@
 """Where things lie in the lake: every S3 key is made here, and only here."""
 
 ROWS = "rows/"
+QUARANTINE = "quarantine/"
+CAPTURED = "captured/"
+FEATURES = "features/"
+ARTEFACTS = "artefacts/"
 RUNS = "runs/"
 BATCH = "batch/"
+SCRATCH = "scratch/"
 
 
 def rows_key(load: str, month: str, part: int) -> str:
@@ -11,7 +16,7 @@ def rows_key(load: str, month: str, part: int) -> str:
 
 
 def quarantine_key(load: str, part: int) -> str:
-    return f"quarantine/load={load}/{part:05d}.parquet"
+    return f"{QUARANTINE}load={load}/{part:05d}.parquet"
 
 
 def run_key(run: str, name: str) -> str:
@@ -20,11 +25,11 @@ def run_key(run: str, name: str) -> str:
 
 
 def artefacts_prefix(run: str) -> str:
-    return f"artefacts/{run}/"
+    return f"{ARTEFACTS}{run}/"
 
 
 def checkpoints_prefix(run: str, candidate: str) -> str:
-    return f"scratch/checkpoints/{run}/{candidate}/"
+    return f"{SCRATCH}checkpoints/{run}/{candidate}/"
 
 
 def batch_prefix(run: str, folder: str) -> str:

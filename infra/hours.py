@@ -21,9 +21,24 @@ class OfficeHours(Construct):
     Without office hours and idle hours in the settings nothing calls it.
     """
 
-    def __init__(self, scope, id, *, config, code, tables: Tables, endpoints: Endpoints, predict: Function, undelivered: sqs.IQueue):
+    def __init__(
+        self,
+        scope,
+        id,
+        *,
+        config,
+        code,
+        tables: Tables,
+        endpoints: Endpoints,
+        predict: Function,
+        undelivered: sqs.IQueue,
+    ):
         super().__init__(scope, id)
-        scaling = json.dumps(endpoints.scaling(endpoint=f"endpoint/{{endpoint}}/variant/{VARIANT}")) if endpoints.always_on else ""
+        scaling = (
+            json.dumps(endpoints.scaling(endpoint=f"endpoint/{{endpoint}}/variant/{VARIANT}"))
+            if endpoints.always_on
+            else ""
+        )
         self.hours = Function(
             self,
             "Hours",
@@ -48,7 +63,9 @@ class OfficeHours(Construct):
         if endpoints.always_on:
             endpoints.allow_scaling(hours)
             ours = {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}
-            targets = Many([arn("application-autoscaling", "scalable-target/*")], "Targets are named by AWS; the namespace is ours")
+            targets = Many(
+                [arn("application-autoscaling", "scalable-target/*")], "Targets are named by AWS; the namespace is ours"
+            )
             hours.allow("application-autoscaling:DeregisterScalableTarget", on=targets, conditions=ours)
 
     def wakes(self, config, tables: Tables, predict: Function) -> None:

@@ -29,7 +29,7 @@ class DataStack(Stack):
         protected = config.target.keep_data
         super().__init__(scope, id, description=description, termination_protection=protected, **options)
         removal_policy = RemovalPolicy.RETAIN if config.target.keep_data else RemovalPolicy.DESTROY
-        self.lake = Lake(self, "Lake", removal_policy=removal_policy)
+        self.lake = Lake(self, "Lake", data=config.data, removal_policy=removal_policy)
         self.tables = Tables(self, "Tables", prefix=config.prefix, removal_policy=removal_policy)
         self.registry = Registry(self, "Registry", config=config, removal_policy=removal_policy)
         self.alarms = AlarmsTopic(self, "Alarms", config=config).topic

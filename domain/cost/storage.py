@@ -41,10 +41,10 @@ def arrivals(month: Month) -> list[Arrival]:
     batch_gb = month.batch_rows * (2 * usage.row_bytes + RESULT_BYTES) / BYTES_PER_GB  # the input, the answers, the results
     return [
         Arrival(lake.ROWS, usage.rows_loaded * usage.row_bytes / BYTES_PER_GB, DAYS_PER_MONTH),  # a load a day
-        Arrival("artefacts/", artefacts_gb, month.training_runs * month.candidates),
+        Arrival(lake.ARTEFACTS, artefacts_gb, month.training_runs * month.candidates),
         Arrival(lake.RUNS, month.training_runs * RUN_MB / MB_PER_GB, month.training_runs * RUN_OBJECTS),
         Arrival(lake.BATCH, batch_gb, month.chunks + month.batch_runs * 4 * month.config.batch.instances),
-        Arrival("scratch/", artefacts_gb, month.training_runs * month.candidates),  # checkpoints
+        Arrival(lake.SCRATCH, artefacts_gb, month.training_runs * month.candidates),  # checkpoints
     ]
 
 
@@ -88,9 +88,9 @@ def stored_lines(resource: Resource, usage: Month, prices: Prices, rules: list[d
 def stages(arrival: Arrival, rules: list[dict], versioned: bool) -> list[tuple[str, float, float]]:
     """(storage class, age in days it enters it, age it leaves it) of a folder's objects, from Standard to their end."""
     own = [rule for rule in rules if arrival.prefix.startswith(prefix_of(rule))]
-    moves = sorted({(move["TransitionInDays"], move["StorageClass"]) for rule in own for move in rule.get("Transitions", [])})
-    if arrival.gb * BYTES_PER_GB / arrival.objects < LEAST_TO_MOVE_BYTES:
-        moves = []
+    size = arrival.gb * BYTES_PER_GB / arrival.objects
+    large_enough = [rule for rule in own if size >= LEAST_TO_MOVE_BYTES and size > float(rule.get("ObjectSizeGreaterThan", 0))]
+    moves = sorted({(move["TransitionInDays"], move["StorageClass"]) for rule in large_enough for move in rule.get("Transitions", [])})
     end = end_of_life(own, versioned)
     starts = [(0.0, "STANDARD"), *((float(days), storage) for days, storage in moves if days < end)]
     ends = [start for start, _ in starts[1:]] + [end]

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, template
+from domain.config import Data
+from infra.lake import lifecycle_rules
 from reading import imported, listed, of_type, short, text
 
 TABLES = {
@@ -31,13 +33,43 @@ def test_the_lake_is_versioned_encrypted_private_and_tidied(data):
         {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
     ]
     assert set(lake["PublicAccessBlockConfiguration"].values()) == {True}
-    scratch, old = lake["LifecycleConfiguration"]["Rules"]
-    assert (scratch["Prefix"], scratch["ExpirationInDays"]) == ("scratch/", 14)
-    assert old["NoncurrentVersionExpiration"] == {"NoncurrentDays": 90}
-    assert old["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 7}
     (policy,) = of_type(data, "AWS::S3::BucketPolicy").values()
     (only_tls,) = policy["PolicyDocument"]["Statement"]
     assert (only_tls["Effect"], only_tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
+
+
+def test_data_ages_by_its_class(data):
+    (lake,) = of_type(data, "AWS::S3::Bucket").values()
+    rules = {rule["Id"]: rule for rule in lake["LifecycleConfiguration"]["Rules"]}
+    cold = {"Transitions": [{"StorageClass": "GLACIER_IR", "TransitionInDays": 90}], "ObjectSizeGreaterThan": 1048576}
+    assert {id: {name: rule[name] for name in rule if name not in ("Id", "Status")} for id, rule in rules.items()} == {
+        **{f"{folder}-glacier-ir": {"Prefix": f"{folder}/", **cold} for folder in ("rows", "quarantine", "captured", "batch", "artefacts")},
+        "features-end": {"Prefix": "features/", "ExpirationInDays": 90},
+        "scratch-end": {"Prefix": "scratch/", "ExpirationInDays": 1},
+        "scratch-old-versions": {"Prefix": "scratch/", "NoncurrentVersionExpiration": {"NoncurrentDays": 1}},
+        "old-versions": {
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 90},
+            "ExpiredObjectDeleteMarker": True,
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+        },
+    }
+
+
+def test_artefacts_are_never_archived_or_deleted_and_a_window_is_never_cold():
+    rules = lifecycle_rules(Data(window_days=365, archive_days=500, delete_days=700))
+    ages = {(rule.prefix, days_of(rule)) for rule in rules if rule.prefix}
+    kept = ("rows/", "quarantine/", "captured/", "batch/")
+    assert ages == {
+        *((folder, 365) for folder in (*kept, "artefacts/", "features/")),
+        *((folder, days) for folder in kept for days in (500, 700)),
+        ("scratch/", 1),
+    }
+    assert [rule.id for rule in lifecycle_rules(Data(hot_days=0))] == ["scratch-end", "scratch-old-versions", "old-versions"]
+
+
+def days_of(rule) -> float:
+    spans = [move.transition_after for move in rule.transitions or ()] + [rule.expiration, rule.noncurrent_version_expiration]
+    return next(span.to_days() for span in spans if span)
 
 
 def test_the_tables_have_the_keys_of_records_py_and_can_be_restored(data):

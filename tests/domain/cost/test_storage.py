@@ -56,6 +56,16 @@ def test_small_objects_stay_where_they_are():
     assert stored(bucket(rule), small).keys() == {"kept as STANDARD"}
 
 
+def test_a_rule_for_large_objects_moves_no_smaller_ones():
+    def moved(size):
+        rule = {"Transitions": [{"StorageClass": "GLACIER_IR", "TransitionInDays": 30}], "ObjectSizeGreaterThan": str(size)}
+        return "kept as GLACIER_IR" in stored(bucket(rule))
+
+    assert moved(1024**2)
+    assert moved(35_000_000)  # 1 GB in 30.4 loads
+    assert not moved(36_000_000)
+
+
 def test_an_expired_object_of_a_versioned_bucket_lives_on_as_an_old_version():
     expiry = {"Prefix": "rows/", "ExpirationInDays": 73}
     old_versions = {"NoncurrentVersionExpiration": {"NoncurrentDays": 146}}
