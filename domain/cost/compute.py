@@ -6,6 +6,7 @@ from domain.cost.lines import line
 from domain.cost.prices import Prices
 from domain.cost.template import Resource, verb_of
 from domain.cost.usage import HOURS_PER_MONTH, SECONDS_PER_HOUR, Month
+from domain.hours import sleeps
 
 MB_PER_GB = 1024.0
 FREE_TMP_MB = 512
@@ -34,6 +35,10 @@ def hourly_check(month: Month) -> Runs:
     return Runs("watch", HOURS_PER_MONTH, month.usage.function_ms)
 
 
+def five_minute_check(month: Month) -> Runs:
+    return Runs("watch", HOURS_PER_MONTH * 12 * sleeps(month.config.serving), month.usage.function_ms)
+
+
 def deployment_step(month: Month) -> Runs:
     return Runs("store", month.usage.deploys, month.usage.function_ms)
 
@@ -51,6 +56,7 @@ RUNS = {
     "close_batch": batch_step,
     "guard": hourly_check,
     "reap": hourly_check,
+    "hours": five_minute_check,
     "remove_endpoints": deployment_step,
     **dict.fromkeys(DEPLOY_HANDLERS, deployment_step),
 }

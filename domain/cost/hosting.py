@@ -54,12 +54,14 @@ def options(prices: Prices) -> list[Option]:
 def monthly_usd(option: Option, month: Month, measured: Measured, prices: Prices) -> float:
     """What hosting the model costs; everything around it (API, tables, logs) is the same for all options."""
     seconds = month.requests * measured.scoring_ms / 1000.0
-    if option.kind == "lambda":
+    if option.kind == "lambda":  # nothing to turn off: it answers whenever it is asked
         duration = cost_usd(find(prices, "AWSLambda", "Lambda-GB-Second-ARM"), seconds * option.memory_mb / 1024)
         return duration + cost_usd(find(prices, "AWSLambda", "Request-ARM"), month.requests)
     if option.kind == "serverless":
-        return cost_usd(serverless_price(prices, option.memory_mb), seconds) + data_usd(month, prices)
-    hours = WEEKS_PER_MONTH * sum(machines_by_hour(option, month, measured))
+        scored = seconds * month.scored_requests / month.requests if month.requests else 0.0
+        return cost_usd(serverless_price(prices, option.memory_mb), scored) + data_usd(month, prices)
+    machines = machines_by_hour(option, month, measured)
+    hours = WEEKS_PER_MONTH * sum(count * share for count, share in zip(machines, month.up, strict=True))
     return cost_usd(find(prices, SAGEMAKER, f"Host:{option.name}"), hours) + data_usd(month, prices)
 
 
@@ -69,7 +71,7 @@ def serverless_price(prices: Prices, memory_mb: float):
 
 def data_usd(month: Month, prices: Prices) -> float:
     sizes = (("In", month.usage.request_kb), ("Out", month.usage.reply_kb))
-    return sum(cost_usd(find(prices, SAGEMAKER, f"Hst:Data-Bytes-{way}"), month.requests * kb / KB_PER_GB) for way, kb in sizes)
+    return sum(cost_usd(find(prices, SAGEMAKER, f"Hst:Data-Bytes-{way}"), month.scored_requests * kb / KB_PER_GB) for way, kb in sizes)
 
 
 def machines_by_hour(option: Option, month: Month, measured: Measured) -> list[int]:
@@ -182,6 +184,8 @@ def savings_plan(option: Option | None, month: Month, measured: Measured, prices
     """Advice only where machines run around the clock; a plan bought for less is paid for in vain."""
     if month.config.serving.mode != "instance" or option is None:
         return "No Savings Plan: nothing of this stage runs around the clock (serverless endpoints are not known to be covered)."
+    if min(month.up) < 1:
+        return "No Savings Plan: outside the office hours nothing runs, and a plan is paid for around the clock."
     floor = min(machines_by_hour(option, month, measured))
     price = find(prices, "SageMakerSavingsPlans", f"Host:{option.name}")
     on_demand = find(prices, SAGEMAKER, f"Host:{option.name}")

@@ -101,12 +101,12 @@ def endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[dic
             flow="request",
             what=f"data {way.lower()}",
             price=(SAGEMAKER, f"Hst:Data-Bytes-{way}"),
-            quantity=usage.requests * kb / KB_PER_GB,
+            quantity=usage.scored_requests * kb / KB_PER_GB,
         )
         for way, kb in (("In", usage.usage.request_kb), ("Out", usage.usage.reply_kb))
     ]
     if serving.mode == "serverless":
-        seconds = usage.requests * usage.usage.scoring_ms / 1000.0
+        seconds = usage.scored_requests * usage.usage.scoring_ms / 1000.0
         price = (SAGEMAKER, f"ServerlessInf:Mem-{serving.memory_mb // 1024}GB")
         what = f"serverless endpoint, {serving.memory_mb} MB"
         return [line(resource, prices, flow="request", what=what, price=price, quantity=seconds), *found]
@@ -126,6 +126,6 @@ def endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[dic
 
 
 def endpoint_hours(month: Month) -> float:
-    """Machine-hours of the champion all month, and of each previous one for as long as it is kept."""
+    """Machine-hours of the champion in its office hours, and of each previous one for as long as it is kept."""
     kept = month.training_runs * month.config.release.keep_previous_minutes / MINUTES_PER_HOUR
-    return month.config.serving.instances * (HOURS_PER_MONTH + kept)
+    return month.config.serving.instances * (HOURS_PER_MONTH * sum(month.up) / len(month.up) + kept)

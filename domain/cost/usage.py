@@ -9,6 +9,7 @@ from pathlib import Path
 
 from domain.config import Config, ConfigError, Usage, as_type, read_toml, section_problems
 from domain.cost.schedule import HOURS_PER_MONTH, firings_per_month
+from domain.hours import up_shares
 
 SIZES = Path(__file__).with_name("sizes.toml")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -38,6 +39,17 @@ class Month:
     @property
     def candidates(self) -> int:
         return len(self.config.training.candidates)
+
+    @property
+    def up(self) -> tuple[float, ...]:
+        """How much of each hour of the week there is an endpoint, by the office hours."""
+        return up_shares(self.config.serving, self.rates)
+
+    @property
+    def scored_requests(self) -> float:
+        """Those that find an endpoint; the fallback answers the others."""
+        asked = sum(self.rates)
+        return self.requests * sum(rate * share for rate, share in zip(self.rates, self.up, strict=True)) / asked if asked else 0.0
 
 
 def month_of(config: Config) -> Month:

@@ -10,7 +10,8 @@ from local.sagemaker.kinds import KINDS
 
 HOOKS = (
     "ministack.core.iam_actions:SERVICE_TO_IAM_NAMESPACE", "ministack.core.iam_actions:extract_iam_action",
-    "ministack.core.iam_actions:extract_resource_arn", "ministack.core.iam_evaluator:enforce",
+    "ministack.core.iam_actions:extract_resource_arn", "ministack.core.iam_actions:request_tag_context",
+    "ministack.core.iam_evaluator:enforce",
     "ministack.core.lambda_runtime:execution_credentials", "ministack.services.iam:_roles", "ministack.app:AUTH")
 NAME = "sagemaker"
 RUNTIME_ACTIONS = {"invocations": "InvokeEndpoint", "async-invocations": "InvokeEndpointAsync",
@@ -35,7 +36,22 @@ def register() -> None:
             return f"arn:aws:sagemaker:{region}:{account_id}:endpoint/{unquote(path).split('/')[2]}"
         return resource_of(headers.get("x-amz-target", "").rpartition(".")[2], as_json(body), region, account_id)
 
+    tags_of_request = iam_actions.request_tag_context
+
+    def request_tag_context(service, iam_action, body, params):
+        found = tags_of_request(service, iam_action, body, params)
+        return {**found, **(resource_tags(iam_action, body) if service == NAME else {})}
+
     iam_actions.extract_iam_action, iam_actions.extract_resource_arn = extract_iam_action, extract_resource_arn
+    iam_actions.request_tag_context = request_tag_context
+
+
+def resource_tags(iam_action: str, body: bytes) -> dict[str, str]:
+    """The condition keys aws:ResourceTag/... of what a request is about; none where it is not there."""
+    from local.ministack.sagemaker import current_engine
+
+    arn = resource_of(iam_action.partition(":")[2], as_json(body), get_region(), get_account_id())
+    return {f"aws:ResourceTag/{key}": value for key, value in current_engine().store.tags(arn).items()}
 
 
 def as_json(body) -> dict:

@@ -108,3 +108,11 @@ def test_a_savings_plan_is_for_machines_around_the_clock_only():
     assert savings_plan(BY_NAME["ml.m5.large"], always, MODEL, known) == (
         "2 x ml.m5.large run around the clock (1460 hours a month); committing to $0.184 an hour saves 20% of them."
     )
+
+
+def test_office_hours_make_a_machine_cheaper_and_a_savings_plan_vain():
+    office = month({**requests(1_000_000), **NO_DATA}, serving={"mode": "instance", "office_hours": "mon-fri 07:00-19:00", "wake_minutes": 0})
+    assert monthly_usd(BY_NAME["ml.m5.large"], office, MODEL, PRICES) == pytest.approx(83.95 * 60 / 168, rel=0.01)
+    assert savings_plan(BY_NAME["ml.m5.large"], office, MODEL, PRICES) == (
+        "No Savings Plan: outside the office hours nothing runs, and a plan is paid for around the clock."
+    )

@@ -75,6 +75,32 @@ def test_an_endpoint_that_is_always_on():
     assert (line["quantity"], line["monthly_usd"], line["fixed"]) == (2 * 738, pytest.approx(169.74), True)
 
 
+OFFICE = {"office_hours": "mon-fri 07:00-19:00", "wake_minutes": 15}
+
+
+def test_outside_office_hours_there_is_no_endpoint_to_pay_for():
+    usage = month({**requests(0), "training_runs": 0.0}, serving={"mode": "instance", "instance": "ml.m5.large", **OFFICE})
+    line = only(projected(usage, machine("sagemaker:createEndpoint"))["lines"], "Host:ml.m5.large")
+    # 5 days x 12.25 h of 168 h: 730 x 61.25 / 168 x 0.115 = 30.6068 (AWS's own example, 12 h x 22 days: 30.36)
+    assert line["monthly_usd"] == pytest.approx(30.6068, rel=0.01)
+
+
+@pytest.mark.parametrize(("outside", "hours"), [("fallback", 61.25), ("wake", 168.0)])
+def test_requests_outside_the_hours_are_scored_only_where_they_wake_the_endpoint(outside, hours):
+    usage = month(
+        {**requests(MILLION), "scoring_ms": 100.0, "predict_ms": 200.0, "training_runs": 0.0}, serving={**OFFICE, "outside": outside}
+    )
+    line = only(projected(usage, machine("sagemaker:createEndpoint"))["lines"], "ServerlessInf:Mem-2GB")
+    assert line["monthly_usd"] == pytest.approx(4.00 * hours / 168, rel=0.01)
+
+
+def test_looking_after_the_hours_costs_next_to_nothing():
+    looked = projected(month({"function_ms": 500.0}, serving=OFFICE), function("hours", 256))
+    # 8,760 looks x 0.5 s x 0.25 GB x 0.0000133334 + 8,760 x 0.0000002
+    assert looked["monthly_usd"] == pytest.approx(0.0146 + 0.00175, rel=0.01)
+    assert projected(month({}), function("hours", 256))["monthly_usd"] == 0
+
+
 def test_a_month_of_training():
     train = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createTrainingJob.sync"}
     per_candidate = {"Type": "Map", "ItemProcessor": {"ProcessorConfig": {"Mode": "INLINE"}, "States": {"One": train}}}

@@ -1,0 +1,159 @@
+"""Money on the local AWS with IAM enforced: a spent budget, office hours, and an endpoint that everybody forgot."""
+
+import csv
+import json
+import random
+import re
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.journeys.conftest import Journey, processes_below
+
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    folder, data = tmp_path_factory.mktemp("money") / "till", tmp_path_factory.mktemp("money-data")
+    journey = Journey(folder, data)
+    drafted = journey.run("init", "--data", str(write_table(data / "visits.csv")), "--target", "buys", "--out", str(folder), "--json")
+    assert drafted.returncode == 0, drafted.stdout + drafted.stderr
+    set_in(journey, "budget", monthly_usd=0.01, stop_training_percent=100)
+    journey.fairway("up", "--enforce-iam")
+    journey.fairway("load", data / "visits.csv")
+    try:
+        yield journey
+    finally:
+        journey.run("down")
+        assert processes_below(folder) == []
+
+
+def write_table(file):
+    draw = random.Random(5)
+    with file.open("w", newline="") as lines:
+        out = csv.writer(lines)
+        out.writerow(["pages", "minutes", "buys"])
+        for _ in range(2000):
+            pages = draw.randint(0, 40)
+            out.writerow([pages, f"{draw.gauss(10, 3):.1f}", "yes" if draw.random() < 1 / (1 + 2.718 ** ((15 - pages) / 4)) else "no"])
+    return file
+
+
+def set_in(journey: Journey, section: str, **values) -> None:
+    """Settings of a section of fairway.toml, which may have it already."""
+    file = journey.project / "fairway.toml"
+    text = file.read_text()
+    for name, value in values.items():
+        line = f"{name} = {json.dumps(value)}\n"
+        text = re.sub(rf"(?m)^{name} = .*\n", "", text)
+        text = text.replace(f"[{section}]\n", f"[{section}]\n{line}") if f"[{section}]\n" in text else f"{text}\n[{section}]\n{line}"
+    file.write_text(text)
+
+
+def call(journey: Journey, verb: str, **event):
+    """What the function answers; it must not fail."""
+    name = f"{journey.project.name}-local-{verb}"
+    reply = journey.aws("lambda").invoke(FunctionName=name, Payload=json.dumps(event).encode())
+    answer = json.loads(reply["Payload"].read())
+    assert "FunctionError" not in reply, answer
+    return answer
+
+
+def announced(journey: Journey):
+    """Reads what the alarms topic says from now on."""
+    queue = journey.aws("sqs").create_queue(QueueName="operator")["QueueUrl"]
+    address = journey.aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    send = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": address}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [send]})
+    journey.aws("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    journey.aws("sns").subscribe(TopicArn=journey.address()["alarms"], Protocol="sqs", Endpoint=address)
+
+    def read() -> list[str]:
+        found = journey.aws("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
+        for each in found:
+            journey.aws("sqs").delete_message(QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"])
+        return [json.loads(each["Body"])["Message"] for each in found]
+
+    return read
+
+
+def later(**span) -> str:
+    return (datetime.now(UTC) + timedelta(**span)).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def tomorrow() -> str:
+    return f"{DAYS[(datetime.now(UTC).weekday() + 2) % 7]} 10:00-11:00"  # not now, whatever now is
+
+
+def endpoints(journey: Journey) -> list[str]:
+    return [one["EndpointName"] for one in journey.aws("sagemaker").list_endpoints()["Endpoints"]]
+
+
+def ask(journey: Journey) -> dict:
+    (answer,) = journey.predict({"pages": 30, "minutes": 11.0})
+    return answer
+
+
+def test_a_spent_budget_refuses_training_until_somebody_resumes(shop):
+    read = announced(shop)
+    assert call(shop, "guard")["actions"] == ["stop_training"]
+    (said,) = read()
+    assert said.endswith("is spent: new training runs are refused. `fairway resume --stage local` undoes it.")
+    assert call(shop, "guard")["actions"] == []
+
+    refused = shop.run("train", "--json")
+    assert refused.returncode == 1
+    assert "of the budget of $0.01 was spent" in json.loads(refused.stdout)["message"]
+
+    assert shop.fairway("resume")["resumed"] == ["stop_training"]
+    assert call(shop, "guard")["actions"] == []  # told once that it may, it asks no more this month
+    trained = shop.fairway("train")
+    assert trained["verdict"] == "approved", trained["reason"]
+    assert ask(shop)["source"] == "model"
+
+
+def test_outside_office_hours_the_fallback_says_so_and_asking_wakes_it_where_that_is_set(shop):
+    (endpoint,) = endpoints(shop)
+    set_in(shop, "serving", office_hours=tomorrow())
+    shop.fairway("up", "--enforce-iam")
+    assert call(shop, "hours") == {"made": [], "removed": [endpoint]}
+    assert (ask(shop)["source"], ask(shop)["reason"]) == ("fallback", "outside office hours")
+    assert shop.fairway("status")["champion"] is not None
+
+    set_in(shop, "serving", outside="wake")
+    shop.fairway("up", "--enforce-iam")
+    assert ask(shop)["reason"] == "asleep, waking"
+    patience = time.monotonic() + 60
+    while (answer := ask(shop))["source"] != "model":
+        assert time.monotonic() < patience, answer
+        time.sleep(1)
+    assert endpoints(shop) == [endpoint]
+    assert call(shop, "hours", time=later(minutes=50)) == {"made": [], "removed": []}  # somebody asked within the hour
+    assert call(shop, "hours", time=later(hours=3)) == {"made": [], "removed": [endpoint]}
+
+    set_in(shop, "serving", office_hours="mon-sun 00:00-24:00")
+    shop.fairway("up", "--enforce-iam")
+    assert call(shop, "hours") == {"made": [endpoint], "removed": []}
+
+
+def test_a_forgotten_endpoint_is_gone_within_the_hour_and_the_saving_is_told(shop):
+    sagemaker, read = shop.aws("sagemaker"), announced(shop)
+    (known,) = endpoints(shop)
+    model = sagemaker.describe_endpoint_config(EndpointConfigName=known)["ProductionVariants"][0]["ModelName"]
+    variant = {"VariantName": "all", "ModelName": model, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+    sagemaker.create_endpoint_config(EndpointConfigName="a-try", ProductionVariants=[variant])
+    tags = [{"Key": "fairway", "Value": f"{shop.project.name}-local"}]
+    sagemaker.create_endpoint(EndpointName="a-try", EndpointConfigName="a-try", Tags=tags)
+    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="a-try", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+
+    assert call(shop, "reap") == {"ended": [], "saves_usd_per_month": 0}  # it is young
+    reaped = call(shop, "reap", time=later(hours=1))
+    assert reaped == {"ended": ["a-try"], "saves_usd_per_month": pytest.approx(83.95)}
+    (said,) = read()
+    assert re.fullmatch(r"endpoint a-try was made .*Z and nothing knows it; ended, which saves \$83.95 a month", said)
+    patience = time.monotonic() + 30
+    while endpoints(shop) != [known]:
+        assert time.monotonic() < patience
+        time.sleep(0.5)
