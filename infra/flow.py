@@ -25,7 +25,7 @@ TRANSIENT = {
                                "ApplicationAutoScaling.SdkClientException"],
 }  # fmt: skip
 # What our own handlers let through when AWS is briefly unwell; all of them may be called twice.
-UNWELL = ["ClientError", "EndpointConnectionError", "ReadTimeoutError"]
+UNWELL = ["ServiceError", "Unreachable", "TimedOut", "ClientError", "EndpointConnectionError", "ReadTimeoutError"]
 
 # Why a flow failed, in words. A function and a SageMaker job give theirs within a JSON text.
 REASON = """(

@@ -5,11 +5,11 @@ import json
 import zlib
 from datetime import datetime
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from domain.records import prediction_id
 from lambdas import tables
+from lambdas.connections import Unreachable
 from lambdas.responses import LOG, BadRequest, Conflict, Unavailable, shortened
+from lambdas.services import ServiceError
 
 GIVEN = ("id", "entity_id", "prediction", "probability", "release", "role", "source", "reason", "made_at", "event_time")
 OPTIONAL = ("weight", "probabilities")
@@ -26,7 +26,7 @@ class Answered:
     def save(self, records: list[dict]) -> None:
         try:
             tables.put_all(self.table, records)
-        except (ClientError, BotoCoreError, tables.TableBusy) as error:
+        except (ServiceError, Unreachable, tables.TableBusy) as error:
             LOG.exception("%d answers not stored", len(records))
             raise Unavailable("the answers could not be stored, so none is given; trying again is safe") from error
 

@@ -7,11 +7,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, ReadTimeoutError
-
 from domain.contract import Contract
 from domain.records import LARGEST_NUMBER
 from lambdas import clients
+from lambdas.connections import TimedOut, Unreachable
+from lambdas.services import Rest, ServiceError
 
 LOG = logging.getLogger("fairway")
 ROUNDING = 1e-9  # shares that were summed and divided may be this far beyond 0 and 1
@@ -38,9 +38,9 @@ class Scores(NamedTuple):
 
 def ask_all(calls: list[tuple[str, list[dict]]], *, contract: Contract, deadline_ms: int) -> list[Scores]:
     """The scores of each (endpoint, rows), all asked at once, none waited for beyond the deadline."""
-    client = clients.sagemaker_runtime(deadline_ms / 1000)  # built before the clock starts
+    runtime = clients.sagemaker_runtime(deadline_ms / 1000)  # built before the clock starts
     ends = time.monotonic() + deadline_ms / 1000
-    waiting = [WAITING.submit(ask, client, endpoint, rows, contract=contract) for endpoint, rows in calls]
+    waiting = [WAITING.submit(ask, runtime, endpoint, rows, contract=contract) for endpoint, rows in calls]
     return [
         in_time(future, rows, ends=ends, deadline_ms=deadline_ms, endpoint=endpoint)
         for future, (endpoint, rows) in zip(waiting, calls, strict=True)
@@ -51,9 +51,9 @@ def in_time(future, rows: list[dict], *, ends: float, deadline_ms: int, endpoint
     """A socket's time limit starts anew with every byte; this one does not."""
     try:
         return future.result(timeout=max(0.0, ends - time.monotonic()))
-    except (TimeoutError, ReadTimeoutError, ConnectTimeoutError):
+    except (TimeoutError, TimedOut):
         failed = ModelFailed(f"deadline of {deadline_ms} ms passed")
-    except (ClientError, BotoCoreError, ModelFailed) as error:
+    except (ServiceError, Unreachable, ModelFailed) as error:
         failed = ModelFailed(reason_of(error))
     LOG.warning("endpoint %s: %s", endpoint, failed)
     return Scores([failed] * len(rows))
@@ -62,23 +62,18 @@ def in_time(future, rows: list[dict], *, ends: float, deadline_ms: int, endpoint
 def reason_of(error: Exception) -> str:
     if isinstance(error, ModelFailed):
         return str(error)
-    if not isinstance(error, ClientError):
+    if not isinstance(error, ServiceError):
         return f"endpoint not reachable ({type(error).__name__})"
-    code = error.response["Error"]["Code"]
-    if code == "ModelError":
-        return f"model error {error.response.get('OriginalStatusCode', 'unknown')}"
-    return REASONS.get(code, f"endpoint error {code}")
+    if error.code == "ModelError":
+        return f"model error {error.more.get('OriginalStatusCode', 'unknown')}"
+    return REASONS.get(error.code, f"endpoint error {error.code}")
 
 
-def ask(client, endpoint: str, rows: list[dict], *, contract: Contract) -> Scores:
-    """One call for all rows. Raises botocore's errors, or ModelFailed for an answer that cannot be used."""
-    reply = client.invoke_endpoint(
-        EndpointName=endpoint,
-        ContentType="application/json",
-        Accept="application/json",
-        Body=json.dumps({"instances": rows}).encode(),
-    )
-    return scores_of(reply["Body"].read(), len(rows), contract=contract)
+def ask(runtime: Rest, endpoint: str, rows: list[dict], *, contract: Contract) -> Scores:
+    """One call for all rows. Raises ServiceError, Unreachable, or ModelFailed for an answer that cannot be used."""
+    body = json.dumps({"instances": rows}).encode()
+    reply = runtime.post("InvokeEndpoint", f"/endpoints/{endpoint}/invocations", body, accept="application/json")
+    return scores_of(reply, len(rows), contract=contract)
 
 
 def scores_of(body: bytes, rows: int, *, contract: Contract) -> Scores:

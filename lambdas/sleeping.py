@@ -1,17 +1,16 @@
 """What predict makes of an endpoint that is not there on purpose: it says so, and asks for it once where settings say that."""
 
-import functools
 import json
 import logging
 import os
 from datetime import datetime
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from domain import hours
 from domain.contract import iso
 from lambdas import clients, tables
+from lambdas.connections import Unreachable
 from lambdas.scoring import MISSING, ModelFailed, Scores
+from lambdas.services import ServiceError
 from lambdas.settings import CONFIG
 
 LOG = logging.getLogger("fairway")
@@ -37,8 +36,9 @@ def wake(now: datetime) -> None:
     """Ask for the endpoints, unless somebody did. It must not cost anybody the answer: `hours` looks by itself as well."""
     try:
         if first_to_ask(now):
-            functions().invoke(FunctionName=HOURS, InvocationType="Event", Payload=json.dumps({"wake": iso(now)}).encode())
-    except (ClientError, BotoCoreError) as error:
+            event = {"x-amz-invocation-type": "Event"}
+            clients.functions().post("Invoke", f"/2015-03-31/functions/{HOURS}/invocations", json.dumps({"wake": iso(now)}).encode(), **event)
+    except (ServiceError, Unreachable) as error:
         LOG.warning("endpoints not woken (%s)", type(error).__name__)
 
 
@@ -50,8 +50,3 @@ def first_to_ask(now: datetime) -> bool:
         names={"#item": "item", "#woken_at": "woken_at"},
         given={":stale": iso(now - hours.idle_time(CONFIG.serving))},
     )
-
-
-@functools.cache
-def functions():
-    return clients.build("lambda", tries=2, connect_s=1, read_s=3)

@@ -3,11 +3,11 @@
 import math
 import os
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from domain import lake
 from lambdas import clients, objects
+from lambdas.connections import Unreachable
 from lambdas.scoring import ModelFailed, ask, reason_of
+from lambdas.services import ServiceError
 from lambdas.settings import CONTRACT
 
 LAKE = os.environ["LAKE"]
@@ -51,7 +51,7 @@ def scores(endpoint: str, rows: list[dict], score) -> list:
         return score(rows).scores
     except ModelFailed as error:
         raise SmokeTestFailed(f"{endpoint}: {error}") from error
-    except (ClientError, BotoCoreError) as error:
+    except (ServiceError, Unreachable) as error:
         raise EndpointNotReady(f"{endpoint}: {reason_of(error)}") from error
 
 

@@ -3,10 +3,9 @@
 import random
 import time
 
-from botocore.exceptions import ClientError
-
 from domain.records import from_item, to_attribute, to_item
 from lambdas import clients
+from lambdas.services import ServiceError
 
 ITEMS_PER_WRITE = 25  # the most that BatchWriteItem takes
 LONGEST_PAUSE_S = 5.0
@@ -18,12 +17,12 @@ class TableBusy(Exception):
 
 def get(table: str, key: dict) -> dict | None:
     """The item as it is now, or None."""
-    reply = clients.dynamodb().get_item(TableName=table, Key=key, ConsistentRead=True)
+    reply = clients.dynamodb().call("GetItem", TableName=table, Key=key, ConsistentRead=True)
     return from_item(reply["Item"]) if "Item" in reply else None
 
 
 def put(table: str, values: dict) -> None:
-    clients.dynamodb().put_item(TableName=table, Item=to_item(values))
+    clients.dynamodb().call("PutItem", TableName=table, Item=to_item(values))
 
 
 def put_if(table: str, values: dict, *, condition: str, names: dict | None = None, given: dict | None = None) -> bool:
@@ -32,7 +31,7 @@ def put_if(table: str, values: dict, *, condition: str, names: dict | None = Non
     if given:
         more["ExpressionAttributeValues"] = to_item(given)
     call = {"TableName": table, "Item": to_item(values), "ConditionExpression": condition, **more}
-    return held(clients.dynamodb().put_item, **call)
+    return held("PutItem", **call)
 
 
 def update(table: str, key: dict, values: dict, *, once: dict | None = None, only_if_there: bool = False) -> bool:
@@ -45,7 +44,7 @@ def update(table: str, key: dict, values: dict, *, once: dict | None = None, onl
         more["ConditionExpression"] = "attribute_exists(#key)"
         names["#key"] = next(iter(key))
     return held(
-        clients.dynamodb().update_item,
+        "UpdateItem",
         TableName=table,
         Key=key,
         UpdateExpression="SET " + ", ".join(sets),
@@ -55,12 +54,12 @@ def update(table: str, key: dict, values: dict, *, once: dict | None = None, onl
     )
 
 
-def held(write, **call) -> bool:
+def held(operation: str, **call) -> bool:
     """Whether the write's condition held."""
     try:
-        write(**call)
-    except ClientError as error:
-        if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
+        clients.dynamodb().call(operation, **call)
+    except ServiceError as error:
+        if error.code == "ConditionalCheckFailedException":
             return False
         raise
     return True
@@ -71,11 +70,17 @@ def put_all(table: str, records: list[dict], *, tries: int = 6, sleep=time.sleep
     requests = [{"PutRequest": {"Item": to_item(record)}} for record in records]
     for start in range(0, len(requests), ITEMS_PER_WRITE):
         send_all(
-            lambda left: clients.dynamodb().batch_write_item(RequestItems={table: left})["UnprocessedItems"].get(table),
+            lambda left: write_batch(table, left),
             requests[start : start + ITEMS_PER_WRITE],
             tries=tries,
             sleep=sleep,
         )
+
+
+def write_batch(table: str, requests: list) -> list:
+    """What DynamoDB left unwritten."""
+    reply = clients.dynamodb().call("BatchWriteItem", RequestItems={table: requests})
+    return reply.get("UnprocessedItems", {}).get(table, [])
 
 
 def send_all(send, items: list, *, tries: int, sleep) -> None:
@@ -91,7 +96,7 @@ def send_all(send, items: list, *, tries: int, sleep) -> None:
 
 def query(table: str, **call) -> dict:
     """One page: {items, last}; `last` is where the next page starts, in DynamoDB's notation, or None."""
-    reply = clients.dynamodb().query(TableName=table, **call)
+    reply = clients.dynamodb().call("Query", TableName=table, **call)
     return {"items": [from_item(item) for item in reply["Items"]], "last": reply.get("LastEvaluatedKey")}
 
 

@@ -8,6 +8,7 @@ from moto import mock_aws
 
 from domain.records import from_item, to_item
 from tests.lambdas import stage
+from tests.lambdas.dynamodb_server import FOR_MOTO
 
 stage.deploy()
 
@@ -22,7 +23,7 @@ BY_ENTITY = {
 class Aws:
     """What a test looks at, in plain values."""
 
-    dynamodb, s3, sagemaker = (boto3.client(name) for name in ("dynamodb", "s3", "sagemaker"))
+    dynamodb, s3, sagemaker = (boto3.client(name, config=FOR_MOTO) for name in ("dynamodb", "s3", "sagemaker"))
 
     def items(self, table: str) -> list[dict]:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=table)

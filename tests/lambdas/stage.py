@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 
 from domain import config, contract
+from tests.lambdas import dynamodb_server
 from tests.lambdas.model_server import ModelServer
 
 PROJECT = Path(__file__).parents[2]
@@ -44,8 +45,10 @@ def deploy() -> None:
         "HOURS_FUNCTION": f"{PREFIX}hours",
         "SCALING": "",
         "ALARMS": "arn:aws:sns:us-east-1:123456789012:flights-local-alarms",
+        "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": MODEL.url,
+        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_server.serve(),
     }

@@ -9,8 +9,8 @@ import pytest
 from domain.config import Serving
 from domain.contract import parse_timestamp
 from domain.routing import EMPTY, choose, promote
+from lambdas import clients, sleeping
 from lambdas import predict as function
-from lambdas import sleeping
 from lambdas.predict import handler, predict
 from lambdas.responses import BadRequest
 from lambdas.scoring import ModelFailed, Scores
@@ -477,12 +477,12 @@ def asleep(aws, model, monkeypatch):
     class Functions:
         """Lambda, as far as it is asked: moto runs functions in Docker."""
 
-        def invoke(self, **call):
-            called.append((call["FunctionName"], call["InvocationType"]))
+        def post(self, call, path, body, **headers):
+            called.append((path, headers["x-amz-invocation-type"]))
 
     def use(**serving):
         monkeypatch.setattr(sleeping, "CONFIG", replace(stage.CONFIG, serving=Serving(**serving)))
-        monkeypatch.setattr(sleeping, "functions", Functions)
+        monkeypatch.setattr(clients, "functions", Functions)
         return called
 
     return use
@@ -503,7 +503,7 @@ def test_the_first_who_asks_wakes_the_endpoint_and_nobody_else(aws, asleep):
     called = asleep(**NEVER_NOW, outside="wake")
     answers = [call(handler, POST, row(name))[1] for name in ("a", "b")]
     assert [answer["reason"] for answer in answers] == ["asleep, waking"] * 2
-    assert called == [("flights-local-hours", "Event")]
+    assert called == [("/2015-03-31/functions/flights-local-hours/invocations", "Event")]
     assert aws.item(stage.ROUTING, item="hours")["woken_at"] >= answers[0]["made_at"]
     aws.put(stage.ROUTING, item="hours", woken_at="2013-04-01T00:00:00Z")  # another night
     call(handler, POST, row("c"))

@@ -1,8 +1,8 @@
 import time
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
 
+from lambdas.connections import Unreachable
 from lambdas.scoring import ModelFailed, ask_all, reason_of, scores_of
 from tests.lambdas import stage
 
@@ -35,8 +35,7 @@ def test_endpoints_are_asked_at_once_and_the_late_one_delays_no_other(model):
 
 
 def test_an_endpoint_that_cannot_be_reached_is_a_reason():
-    error = EndpointConnectionError(endpoint_url="https://runtime")
-    assert reason_of(error) == "endpoint not reachable (EndpointConnectionError)"
+    assert reason_of(Unreachable("runtime: ConnectionRefusedError")) == "endpoint not reachable (Unreachable)"
 
 
 @pytest.mark.parametrize(("score", "fine"), [(1.0000000001, True), (-1e-10, True), (1.001, False), (1, True), (0, True)])

@@ -1,0 +1,106 @@
+"""HTTP to one host over connections that are kept: no handshake but the first, and none that is known to be dead."""
+
+import functools
+import http.client
+import select
+from collections import deque
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+MOST_KEPT = 16  # of threads that share a client
+
+
+class Unreachable(Exception):
+    """The host could not be connected to, or the connection broke; nothing is known of what became of the request."""
+
+
+class TimedOut(Unreachable):
+    """The host took longer than the caller waits."""
+
+
+class Reply(NamedTuple):
+    """Header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Connections:
+    """The connections to a base URL, http or https. Threads may share it: each borrows a connection for one exchange."""
+
+    def __init__(self, url: str, *, connect_s: float, read_s: float):
+        parts = urlsplit(url)
+        self.host, self.connect_s, self.read_s = parts.netloc, connect_s, read_s
+        self.name, self.port, self.tls = parts.hostname, parts.port, tls_context() if parts.scheme == "https" else None
+        self.idle: deque[http.client.HTTPConnection] = deque(maxlen=MOST_KEPT)
+
+    def post(self, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        """One exchange. Raises Unreachable or TimedOut."""
+        kept = self.borrowed()
+        if kept is not None:
+            try:
+                return self.exchange(kept, path, headers, body)
+            except Unreachable as error:  # closed by the host just now, as idle connections are: a new one will do
+                if isinstance(error, TimedOut):
+                    raise
+        return self.exchange(self.opened(), path, headers, body)
+
+    def exchange(self, connection: http.client.HTTPConnection, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        """The connection is kept only when all went well."""
+        try:
+            connection.request("POST", path, body=body, headers=headers)
+            response = connection.getresponse()
+            reply = Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            raise unreachable(error, self.host) from error
+        if response.will_close:
+            connection.close()
+        else:
+            self.idle.append(connection)
+        return reply
+
+    def borrowed(self) -> http.client.HTTPConnection | None:
+        """A kept connection that the host did not close meanwhile; an idle one with something to read is closed."""
+        while True:
+            try:
+                connection = self.idle.pop()
+            except IndexError:
+                return None
+            if not readable(connection.sock):
+                return connection
+            connection.close()
+
+    def opened(self) -> http.client.HTTPConnection:
+        try:
+            connection = self.connection()
+            connection.connect()
+        except OSError as error:
+            raise unreachable(error, self.host) from error
+        connection.sock.settimeout(self.read_s)
+        return connection
+
+    def connection(self) -> http.client.HTTPConnection:
+        if self.tls is None:
+            return http.client.HTTPConnection(self.name, self.port, timeout=self.connect_s)
+        return http.client.HTTPSConnection(self.name, self.port, timeout=self.connect_s, context=self.tls)
+
+
+@functools.cache
+def tls_context():
+    """Made once for all hosts, since reading the authorities takes its time; ssl is not imported where nothing is encrypted, as on a laptop."""
+    import ssl
+
+    return ssl.create_default_context()
+
+
+def readable(sock) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def unreachable(error: Exception, host: str) -> Unreachable:
+    kind = TimedOut if isinstance(error, TimeoutError) else Unreachable
+    return kind(f"{host}: {type(error).__name__} {error}")
