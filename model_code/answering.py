@@ -13,7 +13,7 @@ from model_code.artefact import Artefact, ArtefactRefused
 from model_code.features import check_features
 
 JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
-SAME_WITHIN = 1e-9
+SAME_WITHIN = 1e-9  # unless the golden rows say otherwise: a model in float32 is no surer than that
 NO_ANSWER = "the model has no finite answer to this row"
 
 
@@ -190,21 +190,22 @@ def prove_golden(artefact: Artefact) -> int:
     instances, expected = artefact.golden["instances"], artefact.golden["predictions"]
     if len(instances) != len(expected) or not instances:
         raise ArtefactRefused(f"golden.json has {len(expected)} predictions for {len(instances)} instances")
+    within = artefact.golden.get("within", SAME_WITHIN)
     by_row, _ = answer(artefact.contract, artefact.scorer, instances)
     replied = json.loads(respond(artefact, compact({"instances": instances})).body)["predictions"]
     for place, (wanted, *found) in enumerate(zip(expected, by_row, replied, strict=True)):
         for one in found:
-            if not same(one, wanted):
+            if not same(one, wanted, within):
                 raise ArtefactRefused(
                     f"golden row {place} is answered {one}, in training it was {wanted}; this build scores differently"
                 )
     return len(instances)
 
 
-def same(one, other) -> bool:
+def same(one, other, within: float = SAME_WITHIN) -> bool:
     if isinstance(one, dict) or isinstance(other, dict):
         return one == other
     pairs = zip(cells(one), cells(other), strict=False)
     return len(cells(one)) == len(cells(other)) and all(
-        math.isclose(a, b, rel_tol=SAME_WITHIN, abs_tol=SAME_WITHIN) for a, b in pairs
+        math.isclose(a, b, rel_tol=within, abs_tol=within) for a, b in pairs
     )

@@ -1,6 +1,7 @@
 """One seam for all who score: the kernel where it is built, else numpy on the same plan, else scikit-learn where no plan could be.
 
-The three give the same answers at different speeds. Scores are (rows, classes) float64, for a regression (rows, 1).
+The three give the same answers at different speeds. A model that came as tensors is ONNX Runtime's. Scores are (rows, classes)
+float64, for a regression (rows, 1).
 """
 
 import json
@@ -9,16 +10,21 @@ from pathlib import Path
 from model_code.kernel import BUILT
 
 PLAN_FILE, MODEL_FILE, COLUMNS_FILE = "plan.bin", "model.joblib", "columns.json"
+ONNX_FILE, SIGNATURE_FILE = "model.onnx", "signature.json"
 ENGINES = ("kernel", "numpy", "scikit-learn")
 
 
 def load_scorer(folder, *, columns=None, ignored=(), engine=None):
-    """The folder of `plan.bin` and/or `model.joblib` -> Scorer.
+    """The folder of `plan.bin` and/or `model.joblib`, or of `model.onnx`, -> Scorer.
 
     `columns`, or a file `columns.json` in the folder, [{"name", "kind"}] in the order the pipeline was fitted, is needed only
     where there is no plan. `ignored` names what rows may carry without its being read. `engine` forces one of ENGINES.
     """
     folder, ignored = Path(folder), tuple(ignored)
+    if (folder / ONNX_FILE).exists():
+        from model_code.onnx_engine import open_engine
+
+        return Scorer(open_engine(folder, ignored))
     has_plan = (folder / PLAN_FILE).exists()
     if engine == "scikit-learn" or (engine is None and not has_plan):
         # imported only here: a server on the kernel starts without numpy and scikit-learn
