@@ -176,15 +176,20 @@ def variables_read(module: str, seen: frozenset = frozenset()) -> set[str]:
     found, imported_modules = set(), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and ast.unparse(node.value) == "os.environ":
-            found.add(ast.literal_eval(node.slice))
+            found.add(name_of(node.slice))
         if isinstance(node, ast.Call) and ast.unparse(node.func) in ("os.environ.get", "os.getenv"):
-            found.add(ast.literal_eval(node.args[0]))
+            found.add(name_of(node.args[0]))
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("lambdas"):
             imported_modules |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module}
     for name in imported_modules - seen:
         if (ROOT / f"{name.replace('.', '/')}.py").is_file():
             found |= variables_read(name, seen | imported_modules)
     return {name for name in found if not name.startswith(("LAMBDA_", "AWS_"))}
+
+
+def name_of(node: ast.expr) -> str:
+    """A variable's name as it is written; of one that is put together, e.g. f"AWS_ENDPOINT_URL_{service}", how it begins."""
+    return ast.literal_eval(node.values[0] if isinstance(node, ast.JoinedStr) else node)
 
 
 def test_the_api_signs_everything_and_has_these_routes(service):
