@@ -1,61 +1,66 @@
-"""serve: the SageMaker hosting contract (GET /ping, POST /invocations) over one verified artefact.
+"""serve: one verified artefact behind SageMaker's hosting contract and the Open Inference Protocol.
 
-It listens only after the golden rows were answered as in training. Too many requests at once get 429, SIGTERM lets
-those under way finish. Logs say how a request went and never what was in it.
+It listens only after the golden rows were answered as in training. The way of a request: `connection.py` reads it,
+`server.py` decides whether and where it is worked on, `service.py` answers it.
 """
 
-import asyncio
-import json
 import os
-import sys
+import socket
 import time
 
-import uvicorn
-
 from model_code import paths
-from model_code.answering import RequestRefused, prove_golden, respond
+from model_code.answering import prove_golden
 from model_code.artefact import Artefact, open_artefact
+from model_code.request_log import RequestLog, log
+from model_code.server import Server
+from model_code.service import Service
+from model_code.workers import listening_sockets, run_workers
 
-LARGEST_BODY = 6 * 1024 * 1024  # what SageMaker lets through
-INLINE_BODY = 64 * 1024  # a larger one is scored off the event loop, so that /ping is answered meanwhile
-MOST_AT_ONCE = 64
+MOST_AT_ONCE = 64  # POSTs under way in one worker; one more gets 429
+DEADLINE_SECONDS = 50  # SageMaker gives up after 60
 DRAIN_SECONDS = 25  # SageMaker kills 30 s after SIGTERM
+MOST_WORKERS = 8
 
 
 def main() -> None:
     started = time.perf_counter()
     artefact = open_artefact(paths.model())
     golden = prove_golden(artefact)
-    settings = server_settings(artefact)
-    socket = settings.bind_socket()
+    run = runner(Service(artefact, name=os.environ.get("MODEL_NAME") or artefact.contract.name))
+    sockets = listening_sockets(
+        os.environ.get("BIND_HOST", "0.0.0.0"), int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080")), workers()
+    )
     give_up_root()
-    log(
-        event="ready",
-        golden_rows=golden,
-        engine=artefact.scorer.engine,
-        artefact_sha256=artefact.sha256,
-        ms=elapsed(started),
-    )
-    uvicorn.Server(settings).run(sockets=[socket])
+    ready(artefact, golden_rows=golden, workers=len(sockets), ms=round((time.perf_counter() - started) * 1000, 3))
+    run_workers(sockets, run)
 
 
-def server_settings(artefact: Artefact) -> uvicorn.Config:
-    """Loaded already: later there may be no right to read what it imports."""
-    settings = uvicorn.Config(
-        Application(artefact, most_at_once=int(os.environ.get("MAX_CONCURRENT_REQUESTS", MOST_AT_ONCE))),
-        host=os.environ.get("BIND_HOST", "0.0.0.0"),
-        port=int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080")),
-        loop="uvloop",
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_level="warning",
-        timeout_graceful_shutdown=DRAIN_SECONDS,
+def ready(artefact: Artefact, **more) -> None:
+    log(event="ready", engine=artefact.scorer.engine, artefact_sha256=artefact.sha256, **more)
+
+
+def workers() -> int:
+    """As SageMaker names the setting; one, where nothing is said."""
+    return min(max(1, int(os.environ.get("SAGEMAKER_MODEL_SERVER_WORKERS") or 1)), MOST_WORKERS)
+
+
+def runner(service):
+    """What a worker does with its socket. Everything it needs is imported before root is given up, and before the fork."""
+    import uvloop
+
+    server = Server(
+        service,
+        RequestLog(),
+        most_at_once=int(os.environ.get("MAX_CONCURRENT_REQUESTS", MOST_AT_ONCE)),
+        deadline_s=float(os.environ.get("REQUEST_DEADLINE_SECONDS", DEADLINE_SECONDS)),
     )
-    settings.load()
-    settings.get_loop_factory()
-    return settings
+    parent = os.getpid()
+
+    def run(sock: socket.socket) -> None:
+        forked_from = parent if os.getpid() != parent else None
+        uvloop.run(server.run(sock, drain_seconds=DRAIN_SECONDS, parent=forked_from))
+
+    return run
 
 
 def give_up_root() -> None:
@@ -65,96 +70,3 @@ def give_up_root() -> None:
         os.setgroups([])
         os.setgid(uid)
         os.setuid(uid)
-
-
-class Application:
-    """The ASGI application: one artefact and the number of requests under way."""
-
-    def __init__(self, artefact: Artefact, *, most_at_once: int = MOST_AT_ONCE):
-        self.artefact, self.most_at_once, self.under_way = artefact, most_at_once, 0
-
-    async def __call__(self, scope, receive, send):
-        if scope["type"] != "http":
-            return
-        started, method, path = time.perf_counter(), scope["method"], scope["path"]
-        try:
-            allowed = ROUTES.get(path)
-            if allowed is None:
-                raise RequestRefused(404, "not_found", f"{path} is not here; GET /ping or POST /invocations")
-            if method != allowed:
-                raise RequestRefused(405, "method_not_allowed", f"{method} {path}: use {allowed}")
-            if path == "/ping":
-                return await reply(send, 200, b"", "text/plain")
-            answered = await self.invoke(scope, receive)
-            await reply(send, 200, answered.body, answered.content_type)
-            log(event="invocation", status=200, rows=answered.rows, refused=answered.refused, ms=elapsed(started))
-        except RequestRefused as error:
-            await reply_error(send, error.status, error.code, str(error))
-            log(event="invocation", status=error.status, error=error.code, ms=elapsed(started))
-        except (
-            Exception
-        ) as error:  # the edge: whatever the model does, a client gets an answer and the log the kind of it
-            await reply_error(send, 500, "internal_error", "the model failed on this request")
-            log(event="invocation", status=500, error=type(error).__name__, ms=elapsed(started))
-
-    async def invoke(self, scope, receive):
-        if self.under_way >= self.most_at_once:
-            raise RequestRefused(
-                429, "too_many_requests", f"{self.most_at_once} requests are under way; try again shortly"
-            )
-        self.under_way += 1
-        try:
-            headers = dict(scope["headers"])
-            body = await read_body(receive, int(headers.get(b"content-length", b"0") or 0))
-            kinds = headers.get(b"content-type", b"").decode("latin-1"), headers.get(b"accept", b"").decode("latin-1")
-            if len(body) <= INLINE_BODY:
-                return respond(self.artefact, body, *kinds)
-            return await asyncio.to_thread(respond, self.artefact, body, *kinds)
-        finally:
-            self.under_way -= 1
-
-
-ROUTES = {"/ping": "GET", "/invocations": "POST"}
-
-
-async def read_body(receive, announced: int) -> bytes:
-    if announced > LARGEST_BODY:
-        raise too_large(announced)
-    parts, size = [], 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise RequestRefused(400, "disconnected", "the client went away before its request was whole")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > LARGEST_BODY:
-            raise too_large(size)
-        if not message.get("more_body"):
-            return b"".join(parts)
-
-
-def too_large(size: int) -> RequestRefused:
-    return RequestRefused(
-        413, "too_large", f"a body of {size:,} bytes; at most {LARGEST_BODY:,}, send fewer rows at once"
-    )
-
-
-async def reply(send, status: int, body: bytes, content_type: str, *more: tuple) -> None:
-    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(body)).encode()), *more]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def reply_error(send, status: int, code: str, message: str) -> None:
-    body = json.dumps({"error": code, "message": message}).encode()
-    retry = [(b"retry-after", b"1")] if status == 429 else []
-    await reply(send, status, body, "application/json", *retry)
-
-
-def elapsed(started: float) -> float:
-    return round((time.perf_counter() - started) * 1000, 3)
-
-
-def log(**fields) -> None:
-    sys.stdout.write(json.dumps(fields) + "\n")
-    sys.stdout.flush()

@@ -184,8 +184,12 @@ def test_sigterm_lets_a_request_finish_and_the_log_holds_no_row(returns):
         assert (status, len(json.loads(answer)["predictions"])) == (200, 1)
         assert process.wait(timeout=20) in (0, -signal.SIGTERM)
     events = [json.loads(line) for line in process.log.splitlines()]
-    assert [event["event"] for event in events] == ["ready", "invocation", "invocation", "invocation"]
-    assert [event.get("status") for event in events] == [None, 200, 400, 200]
+    assert [event["event"] for event in events] == ["ready", "refused", "answered"]
+    ready, refused, answered = events
+    assert (ready["engine"], ready["workers"]) == ("kernel", 1)
+    assert (refused["status"], refused["error"], refused["path"]) == (400, "bad_request", "/invocations")
+    assert (answered["requests"], answered["rows"], answered["refused_rows"]) == (2, 2, 0)
+    assert answered["read_ms"]["p99"] > 200 > answered["score_ms"]["p99"] > 0
     assert SECRET not in process.log and "181.5" not in process.log
 
 

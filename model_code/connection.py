@@ -1,0 +1,222 @@
+"""One HTTP/1.1 connection: httptools reads it, a Service answers it. Strict, bounded, and nothing but HTTP is known here.
+
+Requests of one connection are answered in their order, one at a time; what a client sends ahead waits in its socket.
+"""
+
+import asyncio
+from http import HTTPStatus
+from typing import NamedTuple
+
+import httptools
+
+LARGEST_BODY = 6 * 1024 * 1024  # what SageMaker lets through
+LARGEST_HEAD = 16 * 1024
+READ_SECONDS = 20  # from a request's first byte to its last: who is slower is told so
+IDLE_SECONDS = 75  # longer than a load balancer keeps a connection
+DRAIN_IDLE_SECONDS = 1  # while the server stops
+LINGER_SECONDS = 5
+
+CLOSE = b"connection: close\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+
+
+class Answer(NamedTuple):
+    """A reply: `more` are further headers, each line ended by CRLF; `rows` and `refused` (rows) are for the log."""
+
+    status: int
+    body: bytes
+    content_type: bytes = b"application/json"
+    more: bytes = b""
+    rows: int = 0
+    refused: int = 0
+
+
+class Request:
+    """What the parser found: the headers that anyone here reads, and why it is refused where it is."""
+
+    __slots__ = ("accept", "admitted", "attributes", "body", "content_type", "expect", "host", "keep_alive", "length",
+                 "method", "path", "refusal", "since", "transfer_encoding")  # fmt: skip
+
+    def __init__(self, since: float):
+        self.since = since  # loop time of its first byte
+        self.path = self.method = self.body = b""
+        self.content_type = self.accept = self.attributes = self.host = self.length = self.expect = None
+        self.transfer_encoding = self.refusal = None
+        self.keep_alive = self.admitted = False
+
+
+READ_HEADERS = {
+    b"content-type": "content_type",
+    b"accept": "accept",
+    b"host": "host",
+    b"content-length": "length",
+    b"transfer-encoding": "transfer_encoding",
+    b"expect": "expect",
+    b"x-amzn-sagemaker-custom-attributes": "attributes",
+}
+
+
+class Connection(asyncio.Protocol):
+    """`server` holds what all connections share: `model_code/server.py`."""
+
+    def __init__(self, server):
+        self.server, self.request, self.waiting = server, None, []
+        self.parser, self.transport = httptools.HttpRequestParser(self), None
+        self.busy = self.deaf = self.half_closed = False
+        self.unread, self.last_used = 0, server.now()  # bytes since the parser last got anywhere
+        self.blocked_since = self.lingering_since = None
+
+    # ---- what the event loop tells
+
+    def connection_made(self, transport) -> None:
+        self.transport = transport
+        self.server.connections.add(self)
+
+    def connection_lost(self, error) -> None:
+        self.deaf = True
+        self.server.connections.discard(self)
+        for request in [self.request, *self.waiting]:
+            self.server.release(request)
+
+    def data_received(self, data: bytes) -> None:
+        if self.deaf:
+            return
+        self.unread += len(data)
+        try:
+            self.parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self.refuse(400, "bad_request", "this is not HTTP/1.1 as RFC 9112 has it")
+        if self.unread > LARGEST_HEAD:
+            self.refuse(431, "headers_too_large", f"more than {LARGEST_HEAD:,} bytes of headers")
+
+    def eof_received(self) -> bool:
+        self.half_closed = True
+        return bool(self.busy or self.waiting)  # who has said all may still wait for the answer
+
+    def pause_writing(self) -> None:
+        self.blocked_since = self.server.now()
+
+    def resume_writing(self) -> None:
+        self.blocked_since = None
+
+    def check(self, now: float) -> None:
+        """Called about every second: ends what lasts too long."""
+        if self.blocked_since is not None and now - self.blocked_since > READ_SECONDS:
+            self.transport.abort()
+        elif self.lingering_since is not None:
+            if now - self.lingering_since > LINGER_SECONDS:
+                self.transport.close()
+        elif self.request is not None:
+            if now - self.request.since > READ_SECONDS:
+                self.refuse(408, "too_slow", f"the request was not whole within {READ_SECONDS} s")
+        elif not self.busy and now - self.last_used > (DRAIN_IDLE_SECONDS if self.server.draining else IDLE_SECONDS):
+            self.transport.close()
+
+    # ---- what the parser finds
+
+    def on_message_begin(self) -> None:
+        self.request = Request(self.server.now())
+
+    def on_url(self, url: bytes) -> None:
+        self.request.path += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        slot, request = READ_HEADERS.get(name.lower()), self.request
+        if slot is None or request.method:  # after the method is known these are trailers
+            return
+        given = getattr(request, slot)
+        if given is not None and slot != "accept":
+            return self.refuse(400, "bad_request", f"{slot} is given twice")
+        setattr(request, slot, value if given is None else given + b", " + value)
+
+    def on_headers_complete(self) -> None:
+        if self.deaf:
+            return
+        request, self.unread = self.request, 0
+        request.method, request.keep_alive = self.parser.get_method(), self.parser.should_keep_alive()
+        if request.host is None and self.parser.get_http_version() == "1.1":
+            self.refuse(400, "bad_request", "HTTP/1.1 wants a Host header")
+        elif request.transfer_encoding is not None and request.transfer_encoding.lower() != b"chunked":
+            self.refuse(501, "not_implemented", "the only transfer encoding is chunked")
+        elif request.length is not None and int(request.length) > LARGEST_BODY:
+            self.refuse_size(int(request.length))
+        elif request.expect is not None and request.expect.lower() != b"100-continue":
+            self.refuse(417, "expectation_failed", "the only expectation is 100-continue")
+        else:
+            request.refusal = self.server.admit(request)
+            if request.expect is not None and not self.busy:
+                self.transport.write(CONTINUE)
+
+    def on_body(self, part: bytes) -> None:
+        self.unread, request = 0, self.request
+        if self.deaf:
+            return
+        if not request.body:
+            request.body = part
+        elif len(request.body) + len(part) > LARGEST_BODY:
+            self.refuse_size(len(request.body) + len(part))
+        elif isinstance(request.body, bytes):
+            request.body = bytearray(request.body + part)
+        else:
+            request.body += part
+
+    def on_message_complete(self) -> None:
+        if self.deaf:
+            return
+        request, self.request, self.unread = self.request, None, 0
+        self.waiting.append(request)
+        if not self.busy:
+            self.answer_waiting()
+
+    # ---- answering
+
+    def answer_waiting(self) -> None:
+        while self.waiting and not self.busy:
+            request = self.waiting.pop(0)
+            answer = self.server.answer(request)
+            if isinstance(answer, Answer):
+                self.reply(request, answer)
+            else:
+                self.busy = True
+                self.transport.pause_reading()  # what the client sends ahead waits in its socket
+                answer.add_done_callback(lambda done, request=request: self.answered_late(request, done.result()))
+
+    def answered_late(self, request: Request, answer: Answer) -> None:
+        self.busy = False
+        if self.transport.is_closing():
+            return self.server.release(request)
+        self.transport.resume_reading()
+        self.reply(request, answer)
+        self.answer_waiting()
+
+    def reply(self, request: Request, answer: Answer) -> None:
+        last = self.server.draining or self.half_closed or not request.keep_alive
+        head = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n" % (
+            STATUS_LINES[answer.status], answer.content_type, len(answer.body), answer.more, CLOSE if last else b""
+        )  # fmt: skip
+        self.transport.write(head if request.method == b"HEAD" else head + answer.body)
+        self.server.release(request)
+        self.last_used = self.server.now()
+        if self.deaf:
+            self.linger()
+        elif last:
+            self.transport.close()
+
+    def refuse(self, status: int, code: str, message: str) -> None:
+        """Answers, after those before it, and reads no further: what follows may be anything."""
+        if self.deaf:
+            return
+        request, self.request, self.deaf = self.request or Request(self.server.now()), None, True
+        request.refusal, request.keep_alive = self.server.refusal(status, code, message), False
+        self.waiting.append(request)
+        if not self.busy:
+            self.answer_waiting()
+
+    def refuse_size(self, size: int) -> None:
+        self.refuse(413, "too_large", f"a body of {size:,} bytes; at most {LARGEST_BODY:,}, send fewer rows at once")
+
+    def linger(self) -> None:
+        """Closing with bytes unread would reset the connection, and the client might never see its answer."""
+        self.lingering_since = self.server.now()
+        self.transport.write_eof()

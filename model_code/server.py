@@ -1,0 +1,111 @@
+"""What the connections of one process share: how much is taken at once, what runs beside the event loop, when it ends.
+
+Small requests are scored between two reads, as that takes microseconds; large ones on threads, so that /ping is answered
+meanwhile. SIGTERM stops the listening; every request that was begun is answered, and its reply says that it is the last.
+"""
+
+import asyncio
+import json
+import os
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+from model_code.connection import Answer, Connection, Request
+
+INLINE_BODY = 64 * 1024
+LARGE_AT_ONCE = 2  # threads for the larger ones; further ones wait
+MOST_CONNECTIONS = 2048
+CHECK_SECONDS = 0.5
+
+
+def error_answer(status: int, code: str, message: str) -> Answer:
+    body = json.dumps({"error": code, "message": message}).encode()
+    return Answer(status, body, more=b"retry-after: 1\r\n" if status in (429, 503) else b"")
+
+
+class Server:
+    """`service.answer(request)` -> Answer, in any thread; `log.answered(...)` for each; at most `most_at_once` POSTs."""
+
+    refusal = staticmethod(error_answer)
+
+    def __init__(self, service, log, *, most_at_once: int, deadline_s: float):
+        self.service, self.log, self.most_at_once, self.deadline_s = service, log, most_at_once, deadline_s
+        self.connections, self.under_way, self.draining = set(), 0, False
+        self.pool = ThreadPoolExecutor(LARGE_AT_ONCE, thread_name_prefix="large")
+        self.now = None
+
+    # ---- one request
+
+    def admit(self, request: Request) -> Answer | None:
+        """A refusal where too many are under way. Only what scores counts: /ping is answered however busy we are."""
+        if request.method != b"POST":
+            return None
+        if self.under_way >= self.most_at_once:
+            return error_answer(429, "too_many_requests", f"{self.most_at_once} requests are under way; try again shortly")
+        self.under_way += 1
+        request.admitted = True
+        return None
+
+    def release(self, request: Request | None) -> None:
+        if request is not None and request.admitted:
+            self.under_way -= 1
+            request.admitted = False
+
+    def answer(self, request: Request):
+        """An Answer, or the future of one."""
+        if request.refusal is not None:
+            self.log.answered(request, request.refusal, self.now(), self.now())
+            return request.refusal
+        if len(request.body) > INLINE_BODY:
+            return self.loop.run_in_executor(self.pool, self.answer_large, request)
+        started = self.now()
+        answer = self.answer_in_time(request, started)
+        self.log.answered(request, answer, started, self.now())
+        return answer
+
+    def answer_large(self, request: Request) -> Answer:
+        started = self.now()
+        answer = self.answer_in_time(request, started)
+        self.loop.call_soon_threadsafe(self.log.answered, request, answer, started, self.now())
+        return answer
+
+    def answer_in_time(self, request: Request, started: float) -> Answer:
+        if started - request.since > self.deadline_s:
+            return error_answer(503, "deadline_exceeded", f"not begun within {self.deadline_s:g} s; send it again")
+        return self.service.answer(request)
+
+    # ---- from the first connection to the last
+
+    async def run(self, sock, *, drain_seconds: float, parent: int | None = None) -> None:
+        """Until SIGTERM, or until `parent` is no longer the parent of this process."""
+        self.loop = asyncio.get_running_loop()
+        self.now, stop = self.loop.time, asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self.loop.add_signal_handler(number, stop.set)
+        listener = await self.loop.create_server(self.connect, sock=sock)
+        checking = self.loop.create_task(self.check_often(parent, stop))
+        await stop.wait()
+        self.draining = True
+        await asyncio.sleep(0)  # who is in the backlog is let in
+        listener.close()
+        await self.drained(drain_seconds)
+        checking.cancel()
+        self.pool.shutdown(cancel_futures=True)
+        self.log.close()
+
+    def connect(self) -> Connection:
+        return Connection(self)
+
+    async def check_often(self, parent: int | None, stop: asyncio.Event) -> None:
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            if parent is not None and os.getppid() != parent:
+                stop.set()
+            for connection in list(self.connections):
+                connection.check(self.now())
+            self.log.summarise(self.now())
+
+    async def drained(self, seconds: float) -> None:
+        end = self.now() + seconds
+        while self.connections and self.now() < end:
+            await asyncio.sleep(0.02)
