@@ -355,8 +355,19 @@ def cross_problems(document: dict) -> list[str]:
         for name in config.training.parameters:
             if name not in config.training.candidates:
                 found.append(f"{path}training.parameters.{name}: not one of training.candidates {config.training.candidates}")
-        found += [path + problem for problem in (*hours_problems(config.serving), *ageing_problems(config.data))]
+        problems = (*hours_problems(config.serving), *ageing_problems(config.data), *worth_problems(config))
+        found += [path + problem for problem in problems]
     return list(dict.fromkeys(found))
+
+
+def worth_problems(config: Config) -> list[str]:
+    if not config.budget.require_positive_value:
+        return []
+    if config.project.task != "binary":
+        return [f"budget.require_positive_value: only decisions of a binary task have a value; this task is {config.project.task}"]
+    if not any(dataclasses.astuple(config.business)):
+        return ["budget.require_positive_value: every value of [business] is 0, so nothing could ever pay; say what decisions are worth"]
+    return []
 
 
 def hours_problems(serving: Serving) -> list[str]:

@@ -5,13 +5,17 @@ An evaluation is what `model_code/evaluate.py` measured, every model on the same
     {"metric", "rows", "window": {"train_start", "evaluate_start", "as_of"}, "baseline": {metric: value of the prior},
      "candidates": {name: {"metrics": {...}, "standard_error", "p50_ms", "p99_ms", "size_mb", "artefact_sha256", "model_uri"}},
      "champion": {"release", "metrics": {...}, ...} or None}
+
+Of a binary task each model also has its "decisions": the counts of domain/cost/worth.py, at serving.threshold.
 """
 
 from domain.config import SMALLER_IS_BETTER, Benchmarks
 
 
-def judge(benchmarks: Benchmarks, evaluation: dict) -> dict:
+def judge(benchmarks: Benchmarks, evaluation: dict, *, worth: dict | None = None) -> dict:
     """{verdict: approved|rejected, candidate, release, reason, metrics, artefact_sha256, tried: {candidate: breaches}}.
+
+    `worth` is what each candidate brings against what it costs (domain/cost/worth.py), where settings require it to pay.
 
     Of the candidates that keep every benchmark and beat both the prior and the champion, those within one standard error of
     the best are as good as each other (the one-standard-error rule of Breiman et al., 1984); of these the fastest is taken.
@@ -23,7 +27,7 @@ def judge(benchmarks: Benchmarks, evaluation: dict) -> dict:
         best = best_of(benchmarks.metric, candidates)
         reason = f"no candidate keeps the benchmarks; the best, {best}: {'; '.join(tried[best])}"
         return verdict("rejected", best, reason, evaluation, tried)
-    objections = {name: objection(benchmarks, name, evaluation) for name in passed}
+    objections = {name: objection(benchmarks, name, evaluation, worth) for name in passed}
     better = [name for name in passed if not objections[name]]
     if not better:
         best = best_of(benchmarks.metric, {name: candidates[name] for name in passed})
@@ -76,9 +80,19 @@ def fastest_of_the_best(metric: str, candidates: dict) -> str:
     return min(equals, key=lambda name: (candidates[name]["p99_ms"], name))
 
 
-def objection(benchmarks: Benchmarks, chosen: str, evaluation: dict) -> str:
+def objection(benchmarks: Benchmarks, chosen: str, evaluation: dict, worth: dict | None) -> str:
     """Why a candidate that keeps every benchmark is not released all the same; empty if nothing speaks against it."""
-    return against_baseline(benchmarks.metric, chosen, evaluation) or against_champion(benchmarks, chosen, evaluation)
+    return (
+        against_baseline(benchmarks.metric, chosen, evaluation)
+        or against_champion(benchmarks, chosen, evaluation)
+        or (against_its_cost(chosen, worth[chosen]) if worth else "")
+    )
+
+
+def against_its_cost(chosen: str, worth: dict) -> str:
+    if worth["positive"]:
+        return ""
+    return f"{chosen} is not shown to bring more than it costs, which budget.require_positive_value asks for. {worth['sentence']}"
 
 
 def against_baseline(metric: str, chosen: str, evaluation: dict) -> str:
@@ -130,6 +144,7 @@ def verdict(word: str, candidate: str, reason: str, evaluation: dict, tried: dic
         "size_mb": measured["size_mb"],
         "artefact_sha256": measured["artefact_sha256"],
         "model_uri": measured["model_uri"],
+        "decisions": measured.get("decisions"),
         "tried": tried,
     }
 

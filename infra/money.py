@@ -13,7 +13,7 @@ from constructs import Construct
 
 from infra.endpoints import LISTS, Endpoints
 from infra.function import Function
-from infra.permissions import Many, arn
+from infra.permissions import Many, arn, own_stacks
 from infra.tables import Tables
 
 
@@ -72,10 +72,7 @@ class Money(Construct):
         function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn)
         function.allow("sns:Publish", on=alarms.topic_arn)
         function.allow("cloudwatch:GetMetricData", on=Many(["*"], "Metrics have no resources that a policy could name"))
-        stacks = [arn("cloudformation", f"stack/{self.config.prefix}-{name}/*") for name in ("data", "service")]
-        function.allow(
-            "cloudformation:GetTemplate", on=Many(stacks, "CloudFormation ends a stack's ARN with an id of its own")
-        )
+        function.allow("cloudformation:GetTemplate", on=own_stacks(self.config))
         return function
 
     def function_that_reaps(self, endpoints: Endpoints, alarms: sns.ITopic) -> Function:

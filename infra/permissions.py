@@ -26,6 +26,12 @@ def arn(service: str, resource: str) -> str:
     return f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{resource}"
 
 
+def own_stacks(config) -> Many:
+    """The stage's two stacks, whose templates say what is deployed."""
+    arns = [arn("cloudformation", f"stack/{config.prefix}-{name}/*") for name in ("data", "service")]
+    return Many(arns, "CloudFormation ends a stack's ARN with an id of its own")
+
+
 def allow(role: iam.Role, *actions: str, on: str | list[str] | Many, **conditions) -> None:
     """Let the role do exactly these actions on exactly these resources."""
     if isinstance(on, Many):

@@ -6,6 +6,7 @@ from infra.flow import Flow, begin, call, caught, fail, invoke, jsonata, record_
 from infra.function import Function
 from infra.jobs import Jobs, inputs, output, tags
 from infra.lake import Lake
+from infra.permissions import own_stacks
 from infra.registry import Registry
 from infra.tables import Tables
 
@@ -177,6 +178,8 @@ class Training(Construct):
         function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)  # or a missing object would be a forbidden one
         function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects("runs/"))
         function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn)
+        if self.config.budget.require_positive_value:
+            function.allow("cloudformation:GetTemplate", on=own_stacks(self.config))
         return function
 
 

@@ -13,16 +13,16 @@ from domain import spending
 from domain.contract import iso, parse_timestamp
 from domain.cost.prices import read_prices
 from domain.cost.projection import project
-from domain.cost.template import Resource, resources
+from domain.cost.template import Resource
 from domain.cost.usage import HOURS_PER_MONTH, SECONDS_PER_HOUR, month_of, with_usage
 from lambdas import clients, metrics, tables
+from lambdas.deployed import deployed
 from lambdas.routes import read_routing, write_routing
 from lambdas.settings import CONFIG
 
 ROUTING = os.environ["ROUTING_TABLE"]
 RUNS = os.environ["RUNS_TABLE"]
 ALARMS = os.environ["ALARMS"]
-STACKS = (f"{CONFIG.prefix}-data", f"{CONFIG.prefix}-service")
 TOO_EARLY = timedelta(hours=1)  # of a month, to tell its pace
 MEASURED = {"requests": ("Requests", "Sum"), "predictions": ("Predictions", "Sum"), "outcomes": ("Outcomes", "Sum"),
             "latency_ms": ("Latency", "Average"), "model_ms": ("ModelLatency", "Average")}  # fmt: skip
@@ -107,15 +107,6 @@ def month_start(now: datetime) -> datetime:
 # ---- what is there to see
 
 
-def deployed() -> list[Resource]:
-    """The resources of the stage's two stacks, as they are deployed."""
-    return [
-        resource
-        for stack in STACKS
-        for resource in resources(cloudformation().get_template(StackName=stack)["TemplateBody"], stack)
-    ]
-
-
 def measured(now: datetime) -> dict:
     """What this month counted so far: its requests, and the runs that were begun in it."""
     batches, trainings = (begun(kind, month_start(now)) for kind in ("batch", "train"))
@@ -154,11 +145,6 @@ def begun(kind: str, since: datetime) -> list[dict]:
 
 
 # ---- what is done
-
-
-@functools.cache
-def cloudformation():
-    return clients.build("cloudformation", tries=4, connect_s=2, read_s=20)
 
 
 @functools.cache

@@ -5,13 +5,19 @@ from datetime import UTC, datetime
 
 from domain import gate, lake
 from domain.contract import iso
+from domain.cost import worth
+from domain.cost.prices import read_prices
+from domain.cost.projection import project
+from domain.cost.usage import month_of
 from domain.records import release_key
 from lambdas import objects, tables
+from lambdas.deployed import deployed
 from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
 
 LAKE = os.environ["LAKE"]
 ROUTING = os.environ["ROUTING_TABLE"]
 JUDGED = ("candidate", "release", "reason", "model_uri", "artefact_sha256", "metrics")
+REMEMBERED = (*JUDGED, "p99_ms", "size_mb", "decisions")  # of a release, for whoever reckons what it costs and brings
 # The same data and code give the same release again: one that serves, or soon will, or did last, stays as it is.
 NOT_IN_USE = "attribute_not_exists(#item) OR NOT (#state IN (:deploying, :champion, :previous))"
 
@@ -30,20 +36,21 @@ def handler(event, context):
         read=lambda key: objects.read_json(LAKE, key),
         write=lambda key, document: objects.write_json(LAKE, key, document),
         remember=remember_release,
+        bill=monthly_bill,
     )
 
 
-def judge(run: str, *, read, write, remember) -> dict:
+def judge(run: str, *, read, write, remember, bill) -> dict:
     key = lake.run_key(run, "evaluation.json")
     evaluation = read(key)
     if evaluation is None:
         raise EvaluationMissing(f"{lake.uri(LAKE, key)} is not there; see the Evaluate job's log")
-    verdict = verdict_on(evaluation)
+    verdict = verdict_on(evaluation, bill)
     judged = {name: verdict[name] for name in JUDGED}
     as_of = evaluation["window"]["as_of"]
     write(lake.run_key(run, "verdict.json"), {"run": run, **verdict})
     status = approval_status(verdict["verdict"], CONFIG.release.approve)
-    remember({**judged, "state": STATES[status], "run": run, "as_of": as_of})
+    remember({**{name: verdict[name] for name in REMEMBERED}, "state": STATES[status], "run": run, "as_of": as_of})
     return {
         "verdict": verdict["verdict"],
         **judged,
@@ -52,11 +59,25 @@ def judge(run: str, *, read, write, remember) -> dict:
     }
 
 
-def verdict_on(evaluation: dict) -> dict:
+def verdict_on(evaluation: dict, bill) -> dict:
     try:
-        return gate.judge(CONFIG.benchmarks, evaluation)
+        required = CONFIG.budget.require_positive_value
+        return gate.judge(CONFIG.benchmarks, evaluation, worth=worth_of(evaluation["candidates"], bill()) if required else None)
     except (KeyError, TypeError) as error:
         raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
+
+
+def worth_of(candidates: dict, cost: dict) -> dict[str, dict]:
+    """What each would bring a month, at the usage of the settings, against what the deployed stage costs at it."""
+    return {
+        name: worth.judge(CONFIG.business, measured["decisions"], predictions=cost["predictions"], cost=cost)
+        for name, measured in candidates.items()
+    }
+
+
+def monthly_bill() -> dict:
+    today = datetime.now(UTC).date().isoformat()
+    return project(deployed(), month_of(CONFIG), read_prices(CONFIG.target.region), today=today)
 
 
 def approval_status(verdict: str, approve: str) -> str:

@@ -118,6 +118,7 @@ def measured(artefact: Artefact, contract: Contract, config: Config, table: pa.T
         "unanswered": unanswered,
         "metrics": metrics.measure(contract.task, actual, scores, classes),
         "standard_error": metrics.standard_error(contract.task, config.benchmarks.metric, actual, scores, classes),
+        **decisions(contract, config, actual, scores),
         **latency(artefact, table),
         "artefact_sha256": artefact.sha256,
         "format": artefact.manifest["format"],
@@ -133,6 +134,11 @@ def answered(artefact: Artefact, contract: Contract, table: pa.Table) -> tuple[n
     prior = metrics.prior_scores(contract, len(table), artefact.manifest["classes"])
     scores[missing] = prior[missing]
     return scores, int(missing.sum())
+
+
+def decisions(contract: Contract, config: Config, actual: np.ndarray, scores: np.ndarray) -> dict:
+    """Of a binary task only: no other's decisions have a value in the settings."""
+    return {"decisions": metrics.decisions(actual, scores, config.serving.threshold)} if contract.task == "binary" else {}
 
 
 def latency(artefact: Artefact, table: pa.Table) -> dict:

@@ -23,6 +23,13 @@ def measure(task: str, actual: np.ndarray, scores: np.ndarray, classes: list) ->
     return found
 
 
+def decisions(actual: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, int]:
+    """How often yes (P(positive) from the threshold on) and no were right and wrong; what each is worth is [business]'s."""
+    said, true = scores >= threshold, actual == 1
+    counts = {"true_positive": said & true, "false_positive": said & ~true, "true_negative": ~said & ~true, "false_negative": ~said & true}
+    return {cell: int(rows.sum()) for cell, rows in counts.items()}
+
+
 def standard_error(task: str, metric: str, actual: np.ndarray, scores: np.ndarray, classes: list) -> float:
     """Of the metric, by a seeded bootstrap (Efron, 1979). Large tables are resampled in samples of m rows out of n,
     and the spread scaled by sqrt(m/n) (Bickel, Goetze, van Zwet, 1997).

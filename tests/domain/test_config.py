@@ -62,6 +62,11 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
         ("[benchmarks]\nmetric = 'r2'", "benchmarks.metric = 'r2': a binary task has roc_auc, average_precision, log_loss, brier"),
         ("[serving]\nmode = 'cheap'", "serving.mode = 'cheap': must be one of serverless, instance"),
         ("[serving]\ndeadline_ms = 26000", "serving.deadline_ms = 26000: must be at most 25000"),
+        ("[budget]\nrequire_positive_value = true", "budget.require_positive_value: every value of [business] is 0"),
+        (
+            "[business]\ntrue_positive_usd = 1.0\n[budget]\nrequire_positive_value = true\n[stages.prod]\nproject.task = 'regression'",
+            "stages.prod.budget.require_positive_value: only decisions of a binary task have a value; this task is regression",
+        ),
         ("[data]\narchive_days = 100", "data.archive_days = 100: must be 0 or at least 180, as what is cold is paid for 90 days"),
         ("[data]\nhot_days = 0\narchive_days = 60", "data.archive_days = 60: must be 0 or at least 90"),
         ("[data]\narchive_days = 200\ndelete_days = 365", "data.delete_days = 365: must be 0 or at least 380, so that no window"),

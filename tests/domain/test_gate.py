@@ -55,8 +55,27 @@ def test_the_verdict_says_everything_that_a_release_is_known_by():
         "size_mb": 1.0,
         "artefact_sha256": "aaaaaaaa" * 8,
         "model_uri": "s3://lake/aaaaaaaa",
+        "decisions": None,
         "tried": {"trees": []},
     }
+
+
+def test_where_a_model_must_pay_for_itself_the_best_that_does_is_taken():
+    evaluation = {
+        "metric": "roc_auc", "rows": 12_345, "window": WINDOW, "baseline": {"roc_auc": 0.5}, "champion": None,
+        "candidates": {"trees": measured(0.7), "line": measured(0.69)},
+    }  # fmt: skip
+    loses, unsure, pays = (
+        {"positive": positive, "sentence": f"It is {positive}."} for positive in (False, None, True)
+    )
+    assert judge(BENCHMARKS, evaluation, worth={"trees": loses, "line": pays})["candidate"] == "line"
+    for worth in (loses, unsure):
+        assert said(judge(BENCHMARKS, evaluation, worth={"trees": worth, "line": worth})) == (
+            "rejected",
+            "trees",
+            "trees is not shown to bring more than it costs, which budget.require_positive_value asks for. "
+            f"{worth['sentence']}",
+        )
 
 
 @pytest.mark.parametrize(

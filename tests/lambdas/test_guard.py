@@ -122,7 +122,7 @@ def test_on_aws_the_deployed_templates_and_this_months_metrics_make_the_estimate
     now = datetime.now(UTC)
     if now - now.replace(day=1, hour=0, minute=0, second=0, microsecond=0) < timedelta(hours=3):
         pytest.skip("the month has just begun: there is no pace yet")
-    monkeypatch.setattr(module, "cloudformation", Stacks)
+    monkeypatch.setattr("lambdas.deployed.cloudformation", Stacks)
     boto3.client("sns").create_topic(Name="flights-local-alarms")
     emit(now - timedelta(minutes=30), Requests=40_000_000.0, Predictions=40_000_000.0, Latency=50.0, ModelLatency=8.0)
     aws.routes(CHAMPION)

@@ -1,9 +1,12 @@
 import pytest
 
+from domain.config import of_stage
+from lambdas import judge as module
 from lambdas.judge import EvaluationMissing, EvaluationUnreadable, approval_status, handler
 from tests.lambdas import stage
 
 RUN = "train-20130401-1"
+DECISIONS = {"true_positive": 3000, "false_positive": 2000, "true_negative": 18_000, "false_negative": 2000}
 EVALUATION = {
     "metric": "roc_auc",
     "rows": 25_000,
@@ -18,6 +21,7 @@ EVALUATION = {
             "size_mb": 0.4,
             "artefact_sha256": "abcdef0123456789",
             "model_uri": "s3://lake/model.tar.gz",
+            "decisions": DECISIONS,
         }
     },
     "champion": None,
@@ -75,7 +79,58 @@ def test_a_run_that_keeps_the_benchmarks_is_approved(aws):
         "artefact_sha256": "abcdef0123456789",
         "model_uri": "s3://lake/model.tar.gz",
         "metrics": {"roc_auc": 0.7, "calibration_error": 0.02},
+        "p99_ms": 1.5,
+        "size_mb": 0.4,
+        "decisions": DECISIONS,
     }
+
+
+@pytest.fixture
+def must_pay(monkeypatch):
+    """A stage whose API alone is deployed, for a million requests a month, and where yes and no have these values."""
+
+    class Stacks:
+        """CloudFormation, as far as it is asked: moto's needs a package that nothing else does."""
+
+        def get_template(self, *, StackName):  # noqa: N803
+            return {"TemplateBody": {"Resources": {"Board": {"Type": "AWS::CloudWatch::Dashboard"}} if "data" in StackName else {}}}
+
+    def use(**values):
+        config = of_stage(
+            {
+                "project": {"name": "flights", "contract": "contract.toml", "task": "binary"},
+                "budget": {"require_positive_value": True},
+                "usage": {"requests_per_second": 1_000_000 / (730 * 3600), "batch_runs": 0.0},
+                "business": values,
+            },
+            "local",
+        )
+        monkeypatch.setattr(module, "CONFIG", config)
+        monkeypatch.setattr("lambdas.deployed.cloudformation", Stacks)
+
+    return use
+
+
+def test_a_model_that_must_pay_for_itself_is_weighed_against_what_the_stage_costs(aws, must_pay):
+    evaluated(aws)
+    must_pay(true_positive_usd=1.0)
+    assert handler({"run": RUN}, None)["verdict"] == "approved"
+    must_pay(true_positive_usd=1.0, false_positive_usd=-3.0)
+    # (3,000 x 1 - 2,000 x 3) / 25,000 = -0.12 a decision, x 1,000,000 decisions - 3 for the dashboard
+    reply = handler({"run": RUN}, None)
+    assert reply["verdict"] == "rejected"
+    assert reply["reason"].startswith(
+        "gradient_boosting is not shown to bring more than it costs, which budget.require_positive_value asks for. "
+        "The model costs $120,003 a month more than it brings (between -$"
+    )
+
+
+def test_an_evaluation_without_decisions_cannot_be_weighed(aws, must_pay):
+    one = EVALUATION["candidates"]["gradient_boosting"]
+    evaluated(aws, candidates={"gradient_boosting": {name: one[name] for name in one if name != "decisions"}})
+    must_pay(true_positive_usd=1.0)
+    with pytest.raises(EvaluationUnreadable, match="lacks 'decisions'"):
+        handler({"run": RUN}, None)
 
 
 def test_a_run_that_breaks_a_benchmark_is_rejected_and_says_why(aws):

@@ -41,6 +41,23 @@ def test_the_evaluation_is_what_the_gate_judges(project, run_verb, tmp_path):
     assert gains["gradient_boosting"] > gains["prior"] and gains["logistic_regression"] > evaluation["baseline"][metric]
 
 
+def test_decisions_are_counted_where_they_have_a_value(project, run_verb, tmp_path):
+    evaluation = evaluated(run_verb, evaluation_folder(tmp_path, project.contract, project.rows, project.models))
+    counts = [measured.get("decisions") for measured in evaluation["candidates"].values()]
+    if project.task != "binary":
+        assert set(counts) == {None}
+        return
+    assert {sum(each.values()) for each in counts} == {evaluation["rows"]}
+    yes = {each["true_positive"] + each["false_negative"] for each in counts}
+    assert len(yes) == 1 and 0 < yes.pop() < evaluation["rows"]
+
+
+def test_the_threshold_itself_is_a_yes():
+    actual, scores = np.array([1, 1, 0, 0, 1]), np.array([0.5, 0.49, 0.5, 0.1, 0.9])
+    counts = {"true_positive": 2, "false_positive": 1, "true_negative": 1, "false_negative": 1}
+    assert metrics.decisions(actual, scores, 0.5) == counts
+
+
 def test_the_champion_is_measured_on_the_same_rows(returns, run_verb, tmp_path):
     models = {"gradient_boosting": returns.models["gradient_boosting"]}
     champion = returns.models["gradient_boosting"]
