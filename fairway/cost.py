@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from domain.cost.template import read_templates
 from domain.cost.usage import Month, month_of, read_usage, with_usage
 from domain.cost.worth import WorthError
 from fairway import cost_tables as tables
+from fairway.aws import connect
+from fairway.champion import champion_here, champion_of
 from fairway.done import Done
 from fairway.errors import Failed, Refused
 from fairway.prices import prices_file
@@ -47,9 +49,10 @@ def cost(
     that `--json` wrote; `decisions` is a file of right and wrong ones; `export` is written for AWS's own calculator.
     """
     config = read_config(folder, stage)
-    counts = None
     if measured_days:
-        config, counts = of_the_stage(config, folder, stage, measured_days, progress)
+        config, counts, release = of_the_stage(config, folder, stage, measured_days, progress)
+    else:
+        counts, release = None, champion_here(folder, stage)
     config = read_usage(config, usage) if usage else config
     month, prices = month_of(config), read_table(folder, config)
     today = today or date.today().isoformat()
@@ -60,8 +63,9 @@ def cost(
         progress(f"Comparing with {compare}")
         found["difference"] = difference.difference(before(compare, folder, month, prices, today), found)
     if hosts:
-        found["hosting"] = hosting.compare(month, measured(month), prices)
-    if decisions or (counts and any(counts.values())):
+        found["hosting"] = {"release": release and release["release"], **hosting.compare(month, measured(month, release), prices)}
+    counts = counts if counts and any(counts.values()) else release and release.get("decisions")
+    if decisions or (counts and any(astuple(config.business))):
         found["worth"] = worth_of(config, decisions, counts, found)
     if export:
         account = config.target.account or NO_ACCOUNT
@@ -106,23 +110,26 @@ def before(compare: str, folder: Path, month: Month, prices: Prices, today: str)
     raise Refused("compare", f"{file}: not a projection; `fairway cost --json > {file.name}` writes one")
 
 
-def measured(month: Month) -> hosting.Measured:
+def measured(month: Month, release: dict | None) -> hosting.Measured:
     """Of the model to host. What no release has shown yet is taken to be as large and as slow as the benchmarks allow."""
-    agreed = month.config.benchmarks
+    shown, agreed = release or {}, month.config.benchmarks
     return hosting.Measured(
-        scoring_ms=month.usage.scoring_ms, p99_ms=agreed.p99_ms, memory_mb=month.usage.memory_mb, size_mb=agreed.size_mb
+        scoring_ms=month.usage.scoring_ms,
+        p99_ms=shown.get("p99_ms", agreed.p99_ms),
+        memory_mb=month.usage.memory_mb,
+        size_mb=shown.get("size_mb", agreed.size_mb),
     )
 
 
-def of_the_stage(config: Config, folder: Path, stage: str, days: int, progress) -> tuple[Config, dict | None]:
-    """What the deployed stage measured: its usage, and for a binary task its right and wrong decisions."""
-    from fairway.aws import connect
+def of_the_stage(config: Config, folder: Path, stage: str, days: int, progress) -> tuple[Config, dict | None, dict | None]:
+    """What the deployed stage measured: its usage, for a binary task its right and wrong decisions, and its champion."""
     from fairway.measured_usage import decisions, measured_usage
 
     progress(f"Reading what {stage} measured in {days} days")
     deployed = connect(folder, stage)
     told = measured_usage(deployed, days=days, now=datetime.now(UTC))
-    return with_usage(config, told, f"measured in {stage}"), decisions(deployed) if config.project.task == "binary" else None
+    counts = decisions(deployed) if config.project.task == "binary" else None
+    return with_usage(config, told, f"measured in {stage}"), counts, champion_of(deployed)
 
 
 def worth_of(config: Config, decisions: Path | None, counts: dict | None, found: dict) -> dict:

@@ -87,10 +87,17 @@ def hosts(found: dict) -> list[str]:
     ]
     return [
         *table(rows, ("host the model on", "USD a month", "may be used")),
+        measured_by(found["release"]),
         f"cheapest that may be used: {found['cheapest'] or 'none'}",
         *crossings,
         found["savings_plan"],
     ]
+
+
+def measured_by(release: str | None) -> str:
+    if release:
+        return f"p99 and size are those that evaluation measured of the champion, {release}"
+    return "no champion is known here: p99 and size are taken to be the most that the benchmarks allow"
 
 
 def worth(found: dict) -> list[str]:
