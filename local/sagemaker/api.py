@@ -42,6 +42,7 @@ OPERATIONS: dict[str, Callable[[Engine, dict], dict]] = {
     "UpdateModelPackage": registry.update,
     "ListModelPackages": registry.list_packages,
     "DeleteModelPackage": registry.delete,
+    "ListNotebookInstances": lambda engine, request: {"NotebookInstances": []},  # none can be made here
     "AddTags": resources.add_tags,
     "ListTags": resources.list_tags,
     "DeleteTags": resources.delete_tags,
