@@ -45,7 +45,7 @@ INSTANCE = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
 
 @dataclass(frozen=True)
 class Project:
-    name: str = setting(doc="names every resource: {name}-{stage}-...", pattern=r"[a-z][a-z0-9-]{1,23}")
+    name: str = setting(doc="names every resource: {name}-{stage}-...", pattern=r"(?=.{2,24}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
     contract: str = setting(doc="the contract's file, relative to fairway.toml")
     task: str = setting(doc="what is predicted", choices=TASKS)
 

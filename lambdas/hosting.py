@@ -26,11 +26,12 @@ DELETING = "Deleting"
 
 
 def hosted(prefix: str):
-    """Everything whose name starts with the prefix, endpoints first."""
+    """Everything that was made for a release of this stage, endpoints first. Releases are called r-...: a project called
+    `shop-dev` is not part of the stage dev of `shop`."""
     for kind, (operation, listed, name, _) in KINDS.items():
         for page in clients.sagemaker().get_paginator(operation).paginate(NameContains=prefix):
             for found in page[listed]:
-                if found[name].startswith(prefix):
+                if found[name].startswith(f"{prefix}r-"):
                     yield Hosted(kind, found[name], found["CreationTime"], found.get("EndpointStatus"))
 
 

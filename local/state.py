@@ -10,7 +10,7 @@ from pathlib import Path
 MINISTACK = "1.5.33"
 FORMAT = 1  # raise when what we keep in the folder changes shape
 ROOT_KEY = ("000000000000", "local")  # the root user's access key id (the account) and secret
-MAY_PRECEDE_VERSION = {"lock", "server.log"}  # written before the folder is claimed
+MAY_PRECEDE_VERSION = {"lock", "server.log", "port.json"}  # written before the folder is claimed
 
 
 class LocalError(Exception):
