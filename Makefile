@@ -18,7 +18,7 @@ demo: setup
 	@$(PYTHON) flights/demo.py
 
 test: setup
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest -n auto --dist loadgroup
 
 setup: $(READY)
 
