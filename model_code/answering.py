@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 from domain.contract import Contract, from_text
@@ -34,16 +35,23 @@ class Reply(NamedTuple):
 
 def respond(artefact: Artefact, body: bytes, content_type: str = JSON, accept: str = "") -> Reply:
     """Scores the rows of a request; a row that cannot be scored is answered by {"error": why} and spoils no other."""
-    kind = kind_of(content_type) or JSON
-    if kind not in PARSE:
-        raise RequestRefused(415, "unsupported_content_type", f"{content_type!r} is not read; send {', '.join(PARSE)}")
-    wanted = wanted_kind(accept, kind)
-    scores = artefact.scorer.score_within(body, lines=kind == LINES) if kind != CSV else None
-    if scores is not None:
-        return Reply(WRITE[wanted](artefact, plain_lists(artefact.contract, scores)), wanted, len(scores), 0)
+    kind, wanted = kinds_of(content_type, accept)
+    if kind == wanted and kind != CSV:
+        found = artefact.scorer.reply_within(body, kind == LINES)
+        if found is not None:
+            return Reply(found[0], wanted, found[1], 0)
     # some row may be at fault: the contract's own words for it, row by row
     answers, refused = answer(artefact.contract, artefact.scorer, PARSE[kind](artefact.contract, body))
     return Reply(WRITE[wanted](artefact, answers), wanted, len(answers), refused)
+
+
+@lru_cache(maxsize=128)  # clients send the same few headers all the time
+def kinds_of(content_type: str, accept: str) -> tuple[str, str]:
+    """What the body is read as, and what the reply is written as."""
+    kind = kind_of(content_type) or JSON
+    if kind not in PARSE:
+        raise RequestRefused(415, "unsupported_content_type", f"{content_type!r} is not read; send {', '.join(PARSE)}")
+    return kind, wanted_kind(accept, kind)
 
 
 def kind_of(header: str) -> str:
@@ -138,8 +146,6 @@ PARSE = {JSON: parse_json, LINES: parse_lines, CSV: parse_csv}
 
 
 def write_json(artefact: Artefact, answers: list) -> bytes:
-    if len(answers) == 1 and isinstance(answers[0], float):  # what most requests are, at a third of the cost
-        return b'{"predictions":[%b]}' % repr(answers[0]).encode()
     document = {"predictions": answers}
     if artefact.contract.task == "multiclass":
         document["classes"] = artefact.manifest["classes"]

@@ -90,7 +90,7 @@ def open_artefact(folder: Path) -> Artefact:
         )
     golden = json.loads((folder / GOLDEN).read_bytes())
     scorer = load_scorer(folder, ignored=[column.name for column in contract.columns if column.role != "feature"])
-    scorer.hold_to(limits_of(contract))
+    scorer.hold_to(limits_of(contract), listed=contract.task == "multiclass")
     return Artefact(manifest, contract, scorer, golden, sha256(folder / MANIFEST))
 
 

@@ -53,6 +53,8 @@ class Scorer:
         self.columns = [{"name": column.name, "kind": column.kind} for column in engine.columns]
         self.classes, self.task = list(engine.classes), engine.task
         self._engine = engine
+        # (body, one object a line?) -> (the reply, its rows), or None where not every row is sure to keep the limits
+        self.reply_within = engine.reply_within
 
     def score_json(self, body, *, threshold=0.5, refusals=None):
         """{"instances": [...]} as bytes -> {"predictions": [{prediction, probability, probabilities?}, ...]} as bytes.
@@ -69,13 +71,9 @@ class Scorer:
         """[{column: value}] -> [[score]] without numpy where the kernel is built; NaN for a refused row."""
         return self._engine.lists(rows)
 
-    def hold_to(self, limits):
-        """`model_code/limits.py`: what score_within holds bodies to."""
-        self._engine.hold_to(limits)
-
-    def score_within(self, body, *, lines=False):
-        """A JSON body, or one object a line -> [[score]]; None where it is not sure that every row keeps the limits."""
-        return self._engine.within(body, lines)
+    def hold_to(self, limits, *, listed):
+        """`model_code/limits.py`: what reply_within holds bodies to. `listed`: a row's answer is the list of its scores."""
+        self._engine.hold_to(limits, listed)
 
     def score_batch(self, batch, *, refusals=None):
         """pyarrow RecordBatch -> scores. A column that it lacks is missing in every row, one of no use is not read."""

@@ -50,9 +50,10 @@ class Service:
             return error_answer(500, "internal_error", "the model failed on this request")
 
     def invoke(self, request) -> Answer:
-        reply = respond(self.artefact, request.body, text(request.content_type), text(request.accept))
+        kinds = text(request.content_type), text(request.accept)
+        body, content_type, rows, refused = respond(self.artefact, request.body, *kinds)
         more = ATTRIBUTES % request.attributes if request.attributes else b""
-        return Answer(200, reply.body, reply.content_type.encode(), more, reply.rows, reply.refused)
+        return Answer(200, body, content_type.encode(), more, rows, refused)
 
     def infer(self, request) -> Answer:
         document, rows, refused = open_inference.infer(self.artefact, self.name, request.body)

@@ -22,6 +22,7 @@ class KernelEngine:
         self.task, classes, columns = self._kernel.describe()
         self.classes = _labels(classes)
         self.columns = tuple(KernelColumn(*column) for column in columns)
+        self.reply_within = self._kernel.reply_within  # as it is: a call in between would cost a tenth of the answer
 
     def reply_json(self, body, threshold):
         return self._kernel.reply_json(body, threshold)
@@ -38,13 +39,8 @@ class KernelEngine:
     def rows(self, rows):
         return self.json(rows_as_json(rows))
 
-    def hold_to(self, limits):
-        self._kernel.set_limits(limits)
-
-    def within(self, body, lines):
-        """The scores of a whole body as lists, or None where the limits do not vouch for all of it."""
-        scores = self._kernel.score_within(body, lines)
-        return None if scores is None else self._lists(scores)
+    def hold_to(self, limits, listed):
+        self._kernel.set_limits(limits, listed)
 
     def lists(self, rows):
         return self._lists(self._kernel.score_json(rows_as_json(rows))[0])

@@ -29,6 +29,7 @@ struct Engine {
   Scorer scorer;
   Names names;
   std::vector<Limit> limits;  // none until they are given
+  bool listed = false;        // a row's scores are answered as a list, not as the last of them
   std::mutex mutex;
   std::vector<std::unique_ptr<Desk>> free;
 
@@ -301,44 +302,51 @@ bool read_limit(PyObject* given, const Column& column, Limit& out) {
   return listed != nullptr;
 }
 
-// [limit of each column]: what score_within holds a body to
-PyObject* set_limits(Kernel* self, PyObject* given) {
+// ([limit of each column], is a row answered by the list of its scores?): what reply_within holds a body to, and how it answers
+PyObject* set_limits(Kernel* self, PyObject* arguments) {
   const Plan& plan = self->engine->scorer.plan();
-  if (!PyList_Check(given) || size_t(PyList_GET_SIZE(given)) != plan.columns.size())
-    return PyErr_Format(PyExc_ValueError, "found %R, allowed: a list of %zu limits, one for each column", given, plan.columns.size());
+  PyObject* given;
+  int listed;
+  if (!PyArg_ParseTuple(arguments, "O!p", &PyList_Type, &given, &listed)) return nullptr;
+  if (size_t(PyList_GET_SIZE(given)) != plan.columns.size())
+    return PyErr_Format(PyExc_ValueError, "found %zd limits, allowed: %zu, one for each column", PyList_GET_SIZE(given), plan.columns.size());
   std::vector<Limit> limits(plan.columns.size());
   for (size_t c = 0; c < limits.size(); c++)
     if (!read_limit(PyList_GET_ITEM(given, Py_ssize_t(c)), plan.columns[c], limits[c])) return nullptr;
   self->engine->limits = std::move(limits);
+  self->engine->listed = listed;
   Py_RETURN_NONE;
 }
 
-// Thrown at the first value that is not within its limit: a body is either scored as a whole or not here.
+// Thrown at the first value that is not within its limit: a body is either answered as a whole or not here.
 struct OutsideLimits {};
 
-// (body, one object a line?) -> bytearray of float64, or None where a row may be at fault, the body is, or a score is not finite
-PyObject* score_within(Kernel* self, PyObject* arguments) {
+// (body, one object a line?) -> (bytes of the reply, rows), or None where a row may be at fault, the body is, or a score is not finite
+PyObject* reply_within(Kernel* self, PyObject* arguments) {
   PyObject* body;
   int lines;
   Bytes bytes;
   if (!PyArg_ParseTuple(arguments, "Op", &body, &lines) || !bytes.open(body)) return nullptr;
   Engine& engine = *self->engine;
+  const Plan& plan = engine.scorer.plan();
   if (engine.limits.empty()) Py_RETURN_NONE;
   std::unique_ptr<Desk> desk;
+  std::string reply;
   bool within = true;
   bool well = guarded([&] {
     desk = engine.take();
+    Block& block = desk->block;
     Unlocked unlocked(bytes.size() > SMALL_BODY);
     try {
       score_all(engine, *desk, [&](const std::function<void()>& score) {
-        Rows rows(engine.names, desk->block, [&] {
-          const Block& block = desk->block;
-          if (block.odd_text || !block.refusals.empty() || !is_within(engine.limits, engine.scorer.plan(), desk->block)) throw OutsideLimits();
+        Rows rows(engine.names, block, [&] {
+          if (block.odd_text || !block.refusals.empty() || !is_within(engine.limits, plan, block)) throw OutsideLimits();
           score();
         });
         JsonReader reader(engine.names, rows, bytes.view());
         lines ? reader.read_lines() : reader.read_instances();
       });
+      within = block.refusals.empty() && append_scores(reply, plan, desk->scores, engine.listed, lines);
     } catch (const BodyError&) {
       within = false;
     } catch (const OutsideLimits&) {
@@ -346,12 +354,10 @@ PyObject* score_within(Kernel* self, PyObject* arguments) {
     }
   });
   if (!well) return nullptr;
-  const auto& scores = desk->scores;
-  within = within && desk->block.refusals.empty() && std::all_of(scores.begin(), scores.end(), [](double x) { return std::isfinite(x); });
-  PyObject* found = within ? PyByteArray_FromStringAndSize(reinterpret_cast<const char*>(scores.data()), Py_ssize_t(scores.size() * sizeof(double)))
-                           : Py_NewRef(Py_None);
+  const auto rows = Py_ssize_t(desk->scores.size() / plan.width());
   engine.give(std::move(desk));
-  return found;
+  if (!within) Py_RETURN_NONE;
+  return Py_BuildValue("y#n", reply.data(), Py_ssize_t(reply.size()), rows);
 }
 
 // -> (task, [class as JSON text], [(name, kind)])
@@ -414,8 +420,8 @@ PyMethodDef methods[] = {
     {"score_csv", method(score_csv), METH_VARARGS, "(body, header) -> (bytearray of float64, [RowRefused])"},
     {"score_arrow", method(score_arrow), METH_VARARGS, "(schema, array capsules) -> (bytearray of float64, [RowRefused])"},
     {"score_columns", method(score_columns), METH_VARARGS, "([buffers], rows) -> (bytearray of float64, [RowRefused])"},
-    {"set_limits", method(set_limits), METH_O, "[(nullable, whole, minimum, maximum, allowed texts or None) of each column]"},
-    {"score_within", method(score_within), METH_VARARGS, "(body, lines) -> bytearray of float64, or None where any of it may be at fault"},
+    {"set_limits", method(set_limits), METH_VARARGS, "([(nullable, whole, minimum, maximum, allowed texts or None)], listed)"},
+    {"reply_within", method(reply_within), METH_VARARGS, "(body, lines) -> (bytes, rows), or None where any of it may be at fault"},
     {"reply_json", method(reply_json), METH_VARARGS, "(body, threshold) -> (bytes, [RowRefused])"},
     {nullptr, nullptr, 0, nullptr},
 };

@@ -55,6 +55,29 @@ inline void append_answer(std::string& out, const Plan& plan, const double* scor
   out += n != 2 ? "}}" : "}";
 }
 
+// The scores of rows as `model_code/answering.py` writes them: each row's as a list, or the last of them.
+// -> false where one is not finite, which JSON cannot say
+inline bool append_scores(std::string& out, const Plan& plan, const std::vector<double>& scores, bool listed, bool lines) {
+  const size_t width = plan.width();
+  out = lines ? "" : "{\"predictions\":[";
+  for (size_t row = 0; row < scores.size(); row += width) {
+    if (row && !lines) out.push_back(',');
+    if (listed) out.push_back('[');
+    for (size_t k = listed ? 0 : width - 1; k < width; k++) {
+      if (!std::isfinite(scores[row + k])) return false;
+      append_number(out, scores[row + k]);
+      if (k + 1 < width) out.push_back(',');
+    }
+    if (listed) out.push_back(']');
+    if (lines) out.push_back('\n');
+  }
+  if (lines) return true;
+  out.push_back(']');
+  for (size_t k = 0; listed && k < width; k++) out += (k ? "," : ",\"classes\":[") + plan.classes[k];
+  out += listed ? "]}" : "}";
+  return true;
+}
+
 // How Python writes RowRefused.
 inline std::string refusal_text(const Refusal& refusal) {
   std::string where = "row " + std::to_string(refusal.row);

@@ -26,10 +26,10 @@ class RowEngine:
     def csv(self, body, header):
         return self.rows(csv_rows(self.columns, body, ignored=self.ignored, header=header))
 
-    def hold_to(self, limits):
+    def hold_to(self, limits, listed):
         """Only the kernel reads a body fast enough for it to be worth knowing that nothing is wrong with it."""
 
-    def within(self, body, lines):
+    def reply_within(self, body, lines):
         return None
 
     def lists(self, rows):
