@@ -8,7 +8,7 @@ from moto import mock_aws
 
 from domain.records import from_item, to_item
 from tests.lambdas import stage
-from tests.lambdas.dynamodb_server import FOR_MOTO
+from tests.lambdas.moto_server import FOR_MOTO
 
 stage.deploy()
 

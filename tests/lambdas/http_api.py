@@ -4,8 +4,17 @@ import base64
 import json
 
 
-def call(handler, route: str, body=None, *, headers=None, query=None, path=None, raw: bytes | None = None):
+def call(handler, route: str, body=None, **more):
     """(status, document) of one request."""
+    return answered(handler(event_of(route, body, **more), None))
+
+
+def answered(reply: dict):
+    assert reply["headers"] == {"content-type": "application/json"}
+    return reply["statusCode"], json.loads(reply["body"])
+
+
+def event_of(route: str, body=None, *, headers=None, query=None, path=None, raw: bytes | None = None) -> dict:
     method, _, template = route.partition(" ")
     event = {
         "version": "2.0",
@@ -33,6 +42,4 @@ def call(handler, route: str, body=None, *, headers=None, query=None, path=None,
         event |= {"body": base64.b64encode(raw).decode(), "isBase64Encoded": True}
     elif body is not None:
         event["body"] = body if isinstance(body, str) else json.dumps(body)
-    reply = handler(event, None)
-    assert reply["headers"] == {"content-type": "application/json"}
-    return reply["statusCode"], json.loads(reply["body"])
+    return event

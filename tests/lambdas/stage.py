@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from domain import config, contract
-from tests.lambdas import dynamodb_server
+from tests.lambdas import moto_server
 from tests.lambdas.model_server import ModelServer
 
 PROJECT = Path(__file__).parents[2]
@@ -50,5 +50,5 @@ def deploy() -> None:
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": MODEL.url,
-        "AWS_ENDPOINT_URL_DYNAMODB": dynamodb_server.serve(),
+        "AWS_ENDPOINT_URL_DYNAMODB": moto_server.serve(),
     }

@@ -1,0 +1,138 @@
+"""Every function under the Lambda runtime interface emulator, from the very files that its zip is made of: it starts, and answers."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.lambdas import emulator, stage
+from tests.lambdas.emulator import Emulator
+from tests.lambdas.http_api import answered, event_of
+from tests.lambdas.test_predict import ROW
+
+AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME")
+FAILS = {"errorType", "errorMessage", "stackTrace", "requestId"}
+
+
+@pytest.fixture(scope="session")
+def assembly(tmp_path_factory):
+    """What `cdk synth` makes of the local stage: its templates and the folder that becomes the functions' zip."""
+    out = tmp_path_factory.mktemp("assembly")
+    flags = json.loads((emulator.ROOT / "cdk.json").read_text())["context"]
+    context = {"CDK_CONTEXT_JSON": json.dumps({**flags, "stage": "local"}), "CDK_OUTDIR": str(out), "CDK_VALIDATION": "false"}
+    subprocess.run([sys.executable, "app.py"], cwd=emulator.ROOT, env={**os.environ, **context}, check=True)
+    return out
+
+
+@pytest.fixture(scope="session")
+def functions(assembly) -> dict[str, dict]:
+    """{handler: the environment that the template gives it}, the names of things as in this stage."""
+    template = json.loads((assembly / "flights-local-service.template.json").read_text())
+    return {
+        each["Properties"]["Handler"]: {
+            name: value if isinstance(value, str) else os.environ.get(name, "named-at-deploy")
+            for name, value in each["Properties"]["Environment"]["Variables"].items()
+        }
+        for each in template["Resources"].values()
+        if each["Type"] == "AWS::Lambda::Function"
+    }
+
+
+@pytest.fixture(scope="session")
+def run(assembly, functions):
+    """Runs a function for one event; skips, and says why, where the emulator cannot be had."""
+    try:
+        emulator.binary()
+    except emulator.NoEmulator as error:
+        pytest.skip(str(error))
+    (zip_root,) = assembly.glob("asset.*")
+    aws = {name: os.environ[name] for name in AWS} | {"AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL_DYNAMODB"]}
+
+    def run(verb: str, *events, timeout_s: int = 30) -> list:
+        handler = f"lambdas.{verb}.handler"
+        with Emulator(zip_root, handler, {**functions[handler], **aws}, timeout_s=timeout_s) as function:
+            return [function.invoke(event) for event in events]
+
+    return run
+
+
+# ---- what each is asked, and what it says: the stage is empty, so some say by name what is missing
+
+RUN = {"run": "run-1", "as_of": "2013-04-01T00:00:00Z"}
+ANSWERS = {
+    "close_batch": ({**RUN, "written": 0}, {"run": "run-1", "read": 0, "quarantined": 0, "scored": 0, "written": 0, "seconds": 0.0}),
+    "hours": ({}, {"made": [], "removed": []}),
+    "promote": ({"release": "r-1", "endpoint": "e", "reason": "the first"}, {"release": "r-1", "previous": None}),
+    "reap": ({"time": "2013-04-01T00:00:00Z"}, {"ended": [], "saves_usd_per_month": 0}),
+    "retire": ({}, {"removed": []}),
+}
+REFUSALS = {
+    "guard": ({}, {"ClientError", "ValidationError"}),  # the stacks are not there
+    "judge": (RUN, {"EvaluationMissing"}),
+    "preprocess": ({**RUN, "input": "batch/run-1/input/"}, {"InputRefused"}),
+    "remove_endpoints": ({"RequestType": "Create", "StackId": "s", "RequestId": "r", "LogicalResourceId": "l",
+                          "ResponseURL": "http://127.0.0.1:1/"}, {"URLError"}),
+    "select_window": (RUN, {"NoRows"}),
+    "smoke_test": ({**RUN, "endpoint": "e", "release": "r-1"}, {"SmokeTestFailed"}),
+}  # fmt: skip
+OF_THEIR_OWN = {"predict", "outcomes", "write_results"}
+
+
+def test_every_function_is_run_here(functions):
+    verbs = {handler.split(".")[1] for handler in functions}
+    assert verbs == OF_THEIR_OWN | set(ANSWERS) | set(REFUSALS)
+
+
+@pytest.mark.parametrize("verb", ANSWERS)
+def test_a_function_starts_and_answers(aws, run, verb):
+    event, expected = ANSWERS[verb]
+    assert run(verb, event) == [expected]
+
+
+@pytest.mark.parametrize("verb", REFUSALS)
+def test_a_function_that_fails_says_so_in_lambda_s_own_envelope(aws, run, verb):
+    event, errors = REFUSALS[verb]
+    (reply,) = run(verb, event)
+    assert set(reply) == FAILS
+    assert reply["errorType"] in errors
+    assert reply["errorMessage"] and reply["stackTrace"]
+
+
+def test_predict_answers_through_its_own_calls_and_finds_the_answer_again(aws, model, run):
+    aws.route()
+    model.says([0.71])
+    given, again = run("predict", *[event_of("POST /predictions", ROW, headers={"idempotency-key": "k"})] * 2)
+    status, answer = answered(given)
+    assert (status, answer["source"], answer["probability"], answer["release"]) == (200, "model", 0.71, "r-1")
+    assert answered(again) == (status, answer)
+    assert [item["id"] for item in aws.items(stage.PREDICTIONS) if "entity_id" in item] == [answer["id"]]
+
+
+def test_outcomes_are_stored(aws, run):
+    (reply,) = run("outcomes", event_of("POST /outcomes", {"entity_id": "a", "outcome": True}))
+    assert answered(reply) == (200, {"accepted": 1, "joined": 0, "unmatched": 1})
+    assert [item["entity_id"] for item in aws.items(stage.OUTCOMES)] == ["a"]
+
+
+def test_results_are_written(aws, run):
+    lines = b"".join(b'{"id": "%d", "entity_id": "a", "made_at": "x"}\n' % number for number in range(30))
+    aws.upload("batch/run-1/results/a.jsonl.gz", gzip.compress(lines))
+    assert run("write_results", {"bucket": stage.LAKE, "key": "batch/run-1/results/a.jsonl.gz"}) == [{"written": 30}]
+    assert len(aws.items(stage.PREDICTIONS)) == 30
+
+
+def test_a_function_that_takes_too_long_is_ended_and_started_anew(aws, model, run):
+    """The runtime's words, which Step Functions knows as Lambda.Unknown or Sandbox.Timedout."""
+    model.drips(0.5, 20)
+    late, next_one = run("smoke_test", *two_smoke_tests(aws), timeout_s=2)
+    assert late["errorType"] == "Sandbox.Timedout" if isinstance(late, dict) else "Task timed out after 2.00 seconds" in late
+    assert next_one["errorType"] == "SmokeTestFailed"
+
+
+def two_smoke_tests(aws):
+    aws.upload("runs/run-1/verdict.json", {"candidate": "c"})
+    aws.upload("runs/run-1/golden/c.json", {"instances": [{"hour": 5}], "predictions": [0.5]})
+    return {**RUN, "endpoint": "e", "release": "r-1"}, {**RUN, "run": "run-2", "endpoint": "e", "release": "r-1"}
