@@ -6,7 +6,6 @@ reference (docs/settings.md is checked against it).
 
 import dataclasses
 import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -232,6 +231,8 @@ def stages(folder: Path | str) -> list[str]:
 
 
 def read_toml(file: Path) -> dict:
+    import tomllib  # a deployed function reads no TOML, and pays for every import
+
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
