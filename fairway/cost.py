@@ -20,6 +20,7 @@ from fairway.aws import connect
 from fairway.champion import champion_here, champion_of
 from fairway.done import Done
 from fairway.errors import Failed, Refused
+from fairway.hosting_plot import write_plot
 from fairway.prices import prices_file
 from fairway.synth import synthesise, synthesise_at
 
@@ -35,6 +36,7 @@ def cost(
     measured_days: int | None = None,
     compare: str | None = None,
     hosts: bool = False,
+    plot: Path | None = None,
     decisions: Path | None = None,
     export: Path | None = None,
     within_budget: bool = False,
@@ -46,7 +48,8 @@ def cost(
     """The projection.
 
     `measured_days` takes the usage, and the decisions, from what the stage measured; `compare` is a git reference or a file
-    that `--json` wrote; `decisions` is a file of right and wrong ones; `export` is written for AWS's own calculator.
+    that `--json` wrote; `decisions` is a file of right and wrong ones; `plot` is drawn to, an .svg or .html file; `export` is
+    written for AWS's own calculator.
     """
     config = read_config(folder, stage)
     if measured_days:
@@ -62,8 +65,11 @@ def cost(
     if compare:
         progress(f"Comparing with {compare}")
         found["difference"] = difference.difference(before(compare, folder, month, prices, today), found)
-    if hosts:
+    if hosts or plot:
         found["hosting"] = {"release": release and release["release"], **hosting.compare(month, measured(month, release), prices)}
+    if plot:
+        title = f"Hosting {config.project.name}, stage {stage}: what it costs at what traffic"
+        write_plot(plot, found["hosting"], title=title, requests=month.requests)
     counts = counts if counts and any(counts.values()) else release and release.get("decisions")
     if decisions or (counts and any(astuple(config.business))):
         found["worth"] = worth_of(config, decisions, counts, found)

@@ -30,6 +30,7 @@ def register(app: typer.Typer, run: Callable) -> None:
         hosting: Annotated[
             bool, typer.Option("--hosting", help="Also: what to host the model on, and from which traffic on.")
         ] = False,
+        plot: Annotated[File, typer.Option(help="Draw --hosting to this .svg or .html file.", metavar="FILE")] = None,
         decisions: Annotated[
             File, typer.Option(help="Counts of right and wrong decisions: is the model worth it?", metavar="FILE")
         ] = None,
@@ -45,8 +46,8 @@ def register(app: typer.Typer, run: Callable) -> None:
 
         run(
             lambda progress: cost(
-                project, stage, usage=usage, measured_days=measured, compare=compare, hosts=hosting, decisions=decisions,
-                export=export, within_budget=within_budget, templates=templates, progress=progress,
+                project, stage, usage=usage, measured_days=measured, compare=compare, hosts=hosting, plot=plot,
+                decisions=decisions, export=export, within_budget=within_budget, templates=templates, progress=progress,
             ),
             json=json,
         )  # fmt: skip

@@ -82,7 +82,8 @@ def changes(found: dict) -> list[str]:
 def hosts(found: dict) -> list[str]:
     rows = [(each["option"], f"{each['monthly_usd']:,.2f}", "; ".join(each["refused"]) or "yes") for each in found["options"]]
     crossings = [
-        f"{each['below']} is cheaper than {each['above']} up to {each['requests']:,.0f} requests a month"
+        f"{each['below']} is cheaper than {each['above']} "
+        + (f"up to {each['requests']:,.0f} requests a month" if each["requests"] else "at any traffic, in the shape of this week's")
         for each in found["break_even"]
     ]
     return [

@@ -6,6 +6,7 @@ Instances are counted hour by hour of the week, as autoscaling would hold them: 
 
 import dataclasses
 import math
+import re
 from dataclasses import dataclass
 
 from domain.cost.instances import BURSTABLE, types, usable
@@ -15,6 +16,7 @@ from domain.cost.usage import HOURS_PER_MONTH, HOURS_PER_WEEK, KB_PER_GB, Month
 SAGEMAKER = "AmazonSageMaker"
 SERVERLESS_MB = (1024, 2048, 3072, 4096, 5120, 6144)
 LAMBDA_MB = (1024, 2048, 3072)
+GRAVITON = re.compile(r"ml\.[a-z]+\d+g[dn]*\.")  # c7g, m6gd, c7gn
 SYSTEM_MB = 512  # what the container needs beside the model
 BUSY_SHARE = 0.6
 STEP = 1.05
@@ -92,6 +94,8 @@ def refusals(option: Option, month: Month, measured: Measured) -> list[str]:
     if needed > option.memory_mb:
         found.append(f"needs {needed:g} MB of memory, has {option.memory_mb:g} MB")
     at_once = max(month.rates) * measured.scoring_ms / 1000.0
+    if GRAVITON.match(option.name):
+        found.append("an Arm machine, which no training job runs on: one image for both is of x86")
     if option.kind == "serverless" and at_once > serving.max_concurrency:
         found.append(f"{at_once:.0f} requests at once, serving.max_concurrency is {serving.max_concurrency}")
     return found
@@ -144,7 +148,7 @@ def scaled(month: Month, factor: float) -> Month:
 
 
 def break_even(option: Option | None, other: Option | None, month: Month, measured: Measured, prices: Prices) -> dict | None:
-    """From how many requests a month on `other` is the cheaper one, in this week's shape; None where it never is.
+    """From how many requests a month on `other` is the cheaper one, in this week's shape; `requests` is None where it never is.
 
     Machines come in whole numbers, so the two may cross more than once: this is the first time, looked for in steps of 5 %.
     """
@@ -157,7 +161,7 @@ def break_even(option: Option | None, other: Option | None, month: Month, measur
 
     above = next((requests for requests in STEPS if dearer(requests)), None)
     if above is None:
-        return None
+        return {"below": option.name, "above": other.name, "requests": None}
     below = above / STEP
     for _ in range(40):
         middle = (below + above) / 2
@@ -176,7 +180,7 @@ def curve(options: list[Option], month: Month, measured: Measured, prices: Price
                 option.name: monthly_usd(option, scaled(month, requests / month.requests), measured, prices) for option in options
             },
         }
-        for requests in (10.0**exponent for exponent in (4, 4.5, 5, 5.5, 6, 6.5, 7, 7.5, 8, 8.5, 9))
+        for requests in (10.0 ** (quarter / 4) for quarter in range(16, 37))  # ten thousand to a billion
     ]
 
 

@@ -53,7 +53,7 @@ def test_break_even_with_serverless_counts_its_seconds_only_since_both_pay_for_t
 
 def test_there_is_no_break_even_with_what_is_never_cheaper():
     slow = Measured(scoring_ms=30_000.0, p99_ms=8.0, memory_mb=300.0, size_mb=5.0)
-    assert break_even(BY_NAME["lambda 1024 MB"], BY_NAME["ml.g5.xlarge"], MILLION, slow, PRICES) is None
+    assert break_even(BY_NAME["lambda 1024 MB"], BY_NAME["ml.g5.xlarge"], MILLION, slow, PRICES)["requests"] is None
     assert break_even(BY_NAME["lambda 1024 MB"], None, MILLION, MODEL, PRICES) is None
 
 
@@ -69,7 +69,7 @@ def test_the_cheapest_that_keeps_the_benchmarks_is_named():
     assert found["cheapest"] == "lambda 1024 MB"
     assert [row["monthly_usd"] for row in found["options"]] == sorted(row["monthly_usd"] for row in found["options"])
     heavy = Measured(scoring_ms=100.0, p99_ms=8.0, memory_mb=6000.0, size_mb=5.0)
-    assert compare(MILLION, heavy, PRICES)["cheapest"] == "ml.m6g.large"
+    assert compare(MILLION, heavy, PRICES)["cheapest"] == "ml.m5.large"
 
 
 def test_what_may_not_be_used_says_why():
@@ -90,8 +90,8 @@ def test_where_nothing_may_be_used_nothing_is_recommended():
 
 def test_the_plot_has_a_point_for_each_option_at_each_round_number():
     points = compare(MILLION, MODEL, PRICES)["curve"]
-    assert [point["requests"] for point in points][0::2] == [1e4, 1e5, 1e6, 1e7, 1e8, 1e9]
-    assert points[4]["serverless 1024 MB"] == pytest.approx(100_000 * 0.00002, abs=0.001)
+    assert [point["requests"] for point in points][0::4] == [1e4, 1e5, 1e6, 1e7, 1e8, 1e9]
+    assert points[8]["serverless 1024 MB"] == pytest.approx(100_000 * 0.00002, abs=0.001)
 
 
 def test_a_savings_plan_is_for_machines_around_the_clock_only():
@@ -108,6 +108,12 @@ def test_a_savings_plan_is_for_machines_around_the_clock_only():
     assert savings_plan(BY_NAME["ml.m5.large"], always, MODEL, known) == (
         "2 x ml.m5.large run around the clock (1460 hours a month); committing to $0.184 an hour saves 20% of them."
     )
+
+
+def test_the_image_that_trains_runs_on_no_arm_machine():
+    for name in ("ml.c7g.large", "ml.m6g.large"):
+        assert refusals(BY_NAME[name], MILLION, MODEL) == ["an Arm machine, which no training job runs on: one image for both is of x86"]
+    assert not any("Arm" in why for name in ("ml.g5.xlarge", "ml.g4dn.xlarge") for why in refusals(BY_NAME[name], MILLION, MODEL))
 
 
 def test_office_hours_make_a_machine_cheaper_and_a_savings_plan_vain():
