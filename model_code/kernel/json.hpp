@@ -159,10 +159,9 @@ class JsonReader {
     }
     if (kind == Kind::number && (peek() == '-' || is_digit(peek()))) {
       double number;
-      if (parse_number(at_, end_, Grammar::json, number) == Parsed::number) {
-        rows_.number(column, number);
-        return;
-      }
+      auto parsed = parse_number(at_, end_, Grammar::json, number);
+      if (parsed == Parsed::number) return rows_.number(column, number);
+      if (parsed == Parsed::too_large) return rows_.refuse_value(column, {value, size_t(at_ - value)});
     }
     if (peek() == 'n') return literal("null");
     skip_value();
@@ -200,8 +199,6 @@ class JsonReader {
           if (end_ - at_ > 8 && !std::memcmp(at_, "-Infinity", 9)) fail("-Infinity is not JSON: send null for a missing value");
           broken("a value");
         }
-        if (parsed == Parsed::too_large)
-          while (is_digit(peek()) || (peek() != '\0' && std::strchr("+-.eE", peek()))) at_++;
         return;
       }
       default:

@@ -39,7 +39,7 @@ inline const char* digits(const char* p, const char* end, uint64_t& mantissa, in
 inline Parsed parse_number(const char*& p, const char* end, Grammar grammar, double& out) {
   static const double powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,  1e8,  1e9,  1e10, 1e11,
                                   1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-  const char *start = p, *at = p;
+  const char* at = p;
   bool negative = at < end && *at == '-';
   if (negative || (at < end && *at == '+' && grammar == Grammar::csv)) at++;
   const char* unsigned_start = at;
@@ -81,10 +81,7 @@ inline Parsed parse_number(const char*& p, const char* end, Grammar grammar, dou
   } else {
     auto result = std::from_chars(unsigned_start, at, out);
     if (result.ec == std::errc::result_out_of_range) {
-      if (exponent > 0) {
-        p = start;
-        return Parsed::too_large;
-      }
+      if (exponent > 0) return Parsed::too_large;
       out = 0.0;
     }
   }
