@@ -75,7 +75,8 @@ def grid(x, y) -> list[str]:
         parts.append(text(x(value), HEIGHT - BOTTOM + 20, short(value), anchor="middle", fill="#555"))
     for value in y.ticks:
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="#e6e6e6"/>')
-        parts.append(text(LEFT - 8, y(value) + 4, f"${short(value)}", anchor="end", fill="#555"))
+        least = "≤ " if value <= LEAST_USD else ""
+        parts.append(text(LEFT - 8, y(value) + 4, f"{least}${short(value)}", anchor="end", fill="#555"))
     parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 18, "requests a month", anchor="middle", fill="#555"))
     parts.append(text(LEFT, TOP - 12, "US dollars a month", fill="#555"))
     return parts
@@ -93,7 +94,7 @@ def here(x, requests: float) -> list[str]:
 def crossed(crossing: dict, curve: list[dict], x, y) -> list[str]:
     if crossing["requests"] is None or not x.ticks[0] <= crossing["requests"] <= x.ticks[-1]:
         return []
-    at, height = x(crossing["requests"]), y(between(curve, crossing["above"], crossing["requests"]))
+    at, height = x(crossing["requests"]), y(between(curve, crossing["below"], crossing["requests"]))  # by use, so a straight line
     label = text(at - 9, height - 9, short(crossing["requests"]), anchor="end", fill="#333", weight=600)
     return [f'<circle cx="{at:.1f}" cy="{height:.1f}" r="5" fill="#fff" stroke="#333" stroke-width="2"/>', label]
 
