@@ -15,6 +15,7 @@ from domain.cost.projection import lifecycle_saving_usd, project
 from domain.cost.template import read_templates
 from domain.cost.usage import Month, month_of, read_usage, with_usage
 from domain.cost.worth import WorthError
+from fairway import cost_comment
 from fairway import cost_tables as tables
 from fairway.aws import connect
 from fairway.champion import champion_here, champion_of
@@ -25,7 +26,7 @@ from fairway.prices import prices_file
 from fairway.synth import synthesise, synthesise_at
 
 NO_ACCOUNT = "000000000000"
-STALE_SHARE = 0.1  # no budget is decided by a bill of which more than this rests on stale prices
+STALE_MAY_BE = 2.0  # times what it was: where that would break the budget, a stale price decides nothing
 
 
 def cost(
@@ -37,6 +38,7 @@ def cost(
     compare: str | None = None,
     hosts: bool = False,
     plot: Path | None = None,
+    comment: Path | None = None,
     decisions: Path | None = None,
     export: Path | None = None,
     within_budget: bool = False,
@@ -48,8 +50,8 @@ def cost(
     """The projection.
 
     `measured_days` takes the usage, and the decisions, from what the stage measured; `compare` is a git reference or a file
-    that `--json` wrote; `decisions` is a file of right and wrong ones; `plot` is drawn to, an .svg or .html file; `export` is
-    written for AWS's own calculator.
+    that `--json` wrote; `decisions` is a file of right and wrong ones; `plot` is drawn to, an .svg or .html file;
+    `comment` is written for a pull request, `export` for AWS's own calculator.
     """
     config = read_config(folder, stage)
     if measured_days:
@@ -65,6 +67,8 @@ def cost(
     if compare:
         progress(f"Comparing with {compare}")
         found["difference"] = difference.difference(before(compare, folder, month, prices, today), found)
+    if comment:
+        write_comment(comment, found, config, compare)
     if hosts or plot:
         found["hosting"] = {"release": release and release["release"], **hosting.compare(month, measured(month, release), prices)}
     if plot:
@@ -79,6 +83,12 @@ def cost(
     if within_budget:
         refuse_above_budget(config, found)
     return Done(found, tables.lines(found, config), next_step(found, config))
+
+
+def write_comment(file: Path, found: dict, config: Config, compare: str | None) -> None:
+    if not compare:
+        raise Refused("compare", f"--comment {file}: says what a change costs, so say with --compare REF what it changes")
+    file.write_text(cost_comment.comment(found, config, compare), encoding="utf-8")
 
 
 def read_table(folder: Path, config: Config) -> Prices:
@@ -158,11 +168,11 @@ def refuse_above_budget(config: Config, found: dict) -> None:
     if found["unpriced"]:
         names = ", ".join(sorted({each["resource"] for each in found["unpriced"]}))
         raise Failed("unpriced", f"the budget cannot be judged: no price of {names}")
-    if found["stale_usd"] > STALE_SHARE * found["monthly_usd"]:
+    if found["monthly_usd"] + (STALE_MAY_BE - 1) * found["stale_usd"] > budget:
         raise Failed(
             "prices",
             f"the budget cannot be judged: prices of ${found['stale_usd']:,.2f} of the bill are older than {STALE_AFTER_DAYS} days "
-            "or undated; run `fairway prices refresh`",
+            f"or undated, and twice as much would break it; run `fairway prices refresh`",
         )
 
 

@@ -27,6 +27,7 @@ def register(app: typer.Typer, run: Callable) -> None:
         compare: Annotated[
             str | None, typer.Option(help="What changed since a git reference, or a file that --json wrote.", metavar="REF|FILE")
         ] = None,
+        comment: Annotated[File, typer.Option(help="Write --compare as Markdown, for a pull request.", metavar="FILE")] = None,
         hosting: Annotated[
             bool, typer.Option("--hosting", help="Also: what to host the model on, and from which traffic on.")
         ] = False,
@@ -46,8 +47,8 @@ def register(app: typer.Typer, run: Callable) -> None:
 
         run(
             lambda progress: cost(
-                project, stage, usage=usage, measured_days=measured, compare=compare, hosts=hosting, plot=plot,
-                decisions=decisions, export=export, within_budget=within_budget, templates=templates, progress=progress,
+                project, stage, usage=usage, measured_days=measured, compare=compare, comment=comment,
+                hosts=hosting, plot=plot, decisions=decisions, export=export, within_budget=within_budget, templates=templates, progress=progress,
             ),
             json=json,
         )  # fmt: skip

@@ -120,6 +120,22 @@ def test_an_always_on_endpoint_shows_in_the_difference(ask):
     )
 
 
+def test_a_pull_request_is_told_what_it_costs_also_where_that_is_too_much(ask):
+    before, comment = ask.folder / "before.json", ask.folder / "cost.md"
+    before.write_text(json.dumps(ask().values))
+    ask(compare=str(before), comment=comment)
+    assert comment.read_text().startswith("**flights, stage local: +$0.00 a month** ($")
+    assert "Nothing that is paid for changes by a cent." in comment.read_text()
+    ask.edit('mode = "serverless"', 'mode = "instance"')
+    with pytest.raises(Failed, match="is above budget.monthly_usd"):
+        ask(compare=str(before), comment=comment, within_budget=True)
+    text = comment.read_text()
+    assert "| Releases/Release | AmazonSageMaker USE1-Host:ml.m5.large | $0.00 | $84.45 | +$84.45 |" in text
+    assert "**Above the budget by $" in text
+    with pytest.raises(Refused, match="say with --compare REF what it changes"):
+        ask(comment=comment)
+
+
 def test_hosting_names_the_cheapest_that_keeps_the_benchmarks(ask):
     done = ask(hosts=True)
     cheapest = done.values["hosting"]["cheapest"]
@@ -160,6 +176,8 @@ def test_a_budget_is_not_judged_by_stale_prices(ask):
     (ask.folder / "prices.csv").write_text(
         rows.replace("2026-09-21,high", "2024-09-21,high").replace("2026-08-11,high", "2024-08-11,high")
     )
+    assert ask(within_budget=True).values["stale_usd"] > 5  # of 60, so that they could double
+    ask.edit("monthly_usd = 60.0", "monthly_usd = 16.0")
     with pytest.raises(Failed, match="the budget cannot be judged: prices of .* are older than 365 days"):
         ask(within_budget=True)
 
