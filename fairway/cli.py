@@ -134,6 +134,41 @@ def train(
 
 
 @app.command(
+    name="import",
+    epilog="Example: fairway import churn.joblib --trust   or: fairway import net.pth --module net.py:Net --trust. "
+    "docs/import.md says what is taken and how inputs map to the contract. Exit code 0 for a rejected release too.",
+)
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(help="joblib, pickle, skops, ONNX, PyTorch, Keras or TensorFlow: a file or a SavedModel folder."),
+    ],
+    name: Annotated[Optional[str], typer.Option(help="The candidate's name. Default: the file's.", metavar="N")] = None,
+    module: Annotated[
+        Optional[str], typer.Option(help="The class of a PyTorch state dict.", metavar="FILE.py:CLASS")
+    ] = None,
+    encoding: Annotated[
+        str, typer.Option(help="How a matrix has categories: ordinal or one-hot.", metavar="ENCODING")
+    ] = "ordinal",
+    trust: Annotated[
+        bool, typer.Option("--trust", help="You trust whoever made the file. Pickles are refused without it.")
+    ] = False,
+    project: Project = HERE,
+    stage: Stage = "local",
+    as_of: AsOf = None,
+    wait: Annotated[
+        bool, typer.Option(help="Where approval is automatic: follow an approved release until it is champion.")
+    ] = True,
+    json: Json = False,
+):
+    """A model made elsewhere, through the same evaluation and gate as a trained one."""
+    from fairway.import_model import import_model
+
+    options = {"name": name, "module": module, "encoding": encoding, "trust": trust, "as_of": as_of, "wait": wait}
+    run(lambda progress: import_model(project, stage, file, **options, progress=progress), json=json)
+
+
+@app.command(
     epilog="""Example: fairway predict --json '{"carrier": "UA", "origin": "EWR"}'. Always prints a JSON list."""
 )
 def predict(

@@ -71,7 +71,8 @@ def run_to_the_end(stage: Stage, asked: dict, *, progress) -> str:
 
 
 def same(given: dict, asked: dict) -> bool:
-    return {key: given.get(key) for key in ("as_of", "window_days")} == {"window_days": None, **asked}
+    other = {"window_days": None, "imported": None}  # an import is no training run to attach to
+    return {key: given.get(key) for key in ("as_of", *other)} == {**other, **asked}
 
 
 def verdict(stage: Stage, run: str) -> dict:

@@ -59,7 +59,9 @@ def select_window(event: dict, *, parts: list[dict], champion: dict | None, writ
         window_days=event.get("window_days") or CONFIG.data.window_days,
         evaluate_days=event.get("evaluate_days") or CONFIG.data.evaluate_days,
     )
-    train = rows_between(parts, window["train_start"], window["evaluate_start"], "train on")
+    imported = event.get("imported", False)  # its one candidate is there already: nothing is learnt, all else is the same
+    names = () if imported else CONFIG.training.candidates
+    train = [] if imported else rows_between(parts, window["train_start"], window["evaluate_start"], "train on")
     evaluate = rows_between(parts, window["evaluate_start"], window["as_of"], "evaluate on")
     artefacts_uri = lake.uri(LAKE, lake.artefacts_prefix(run))
     write_settings(run, {**window, "artefacts_uri": artefacts_uri}, champion, write)
@@ -75,7 +77,7 @@ def select_window(event: dict, *, parts: list[dict], champion: dict | None, writ
         "train_manifest": lake.uri(LAKE, lake.run_key(run, "train.manifest")),
         "evaluate_manifest": lake.uri(LAKE, lake.run_key(run, "evaluate.manifest")),
         "artefacts_uri": artefacts_uri,
-        "candidates": [candidate(name, run, window, artefacts_uri) for name in CONFIG.training.candidates],
+        "candidates": [candidate(name, run, window, artefacts_uri) for name in names],
         "champion": champion,
     }
 

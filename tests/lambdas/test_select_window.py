@@ -66,6 +66,18 @@ def test_a_run_gets_its_window_its_manifests_and_its_candidates(aws):
     }
 
 
+def test_an_imported_model_is_the_only_candidate_and_needs_no_rows_to_learn_from(aws):
+    load(aws, PARTS[1:2])
+    reply = handler({"run": RUN, "as_of": "2013-04-01", "imported": True}, None)
+    assert {name: reply[name] for name in ("candidates", "train_rows", "evaluate_rows", "evaluate_start", "as_of")} == {
+        "candidates": [],
+        "train_rows": 0,
+        "evaluate_rows": 200,
+        "evaluate_start": "2013-03-04T00:00:00Z",
+        "as_of": AS_OF,
+    }
+
+
 def candidate(name: str, window: dict) -> dict:
     return {
         "name": name,

@@ -28,6 +28,12 @@ def test_an_endpoint_that_answers_otherwise_fails(aws, model):
     assert str(failed.value) == "flights-local-r-2 answers golden row 2 with 0.002001, training wrote down 0.002"
 
 
+def test_golden_rows_of_a_model_in_float32_say_how_near_an_answer_must_be(aws, model):
+    golden(aws, within=1e-5)
+    model.says([0.0, 0.001, 0.002001])
+    assert handler(EVENT, None) == {"checked": 3}
+
+
 @pytest.mark.parametrize("answers", [[0.0], [0.0, 0.001, None], [0.0, 0.001, {"error": "?"}], "nonsense"])
 def test_an_endpoint_that_talks_nonsense_fails(aws, model, answers):
     golden(aws)
