@@ -1,0 +1,29 @@
+"""ONNX files, which ONNX Runtime serves as they are."""
+
+import shutil
+from importlib.metadata import version
+
+from model_code.matrices import model_batch
+from model_code.importing.formats import ImportRefused
+from model_code.importing.request import Conversion
+from model_code.importing.signature import of_session, signature
+from model_code.onnx_engine import TensorEngine, open_session
+from model_code.scorer import ONNX_FILE
+
+
+def convert(conversion: Conversion):
+    session = opened(conversion.file)
+    mapped = signature(conversion.contract, *of_session(session), encoding=conversion.encoding)
+    engine = TensorEngine(mapped, lambda given: session.run([mapped["output"]], given)[0])
+    scores, _ = engine.batch(model_batch(conversion.contract, conversion.rows))
+    shutil.copyfile(conversion.file, conversion.folder / ONNX_FILE)
+    return scores, {"onnxruntime": version("onnxruntime")}
+
+
+def opened(file):
+    try:
+        return open_session(file)
+    except Exception as error:  # ONNX Runtime has an exception class for each of its status codes
+        if type(error).__module__.startswith("onnxruntime"):
+            raise ImportRefused(f"ONNX Runtime does not open {file.name}: {error}") from error
+        raise

@@ -1,0 +1,74 @@
+"""A conversion counts only if it answers as the model did where it was made: labels equal, scores within a bound."""
+
+import numpy as np
+
+from domain.contract import Contract
+from model_code.matrices import model_batch
+from model_code.importing.formats import ImportRefused
+from model_code.importing.signature import classes_of
+
+BOUND = 1e-5  # of a probability; of a regression's value, relative to values above 1
+SUMS_WITHIN = 1e-3
+
+
+def prove(contract: Contract, scorer, rows, original: np.ndarray) -> dict:
+    """{rows, bound, largest_difference} of the converted model against its own framework's scores, (rows, classes)."""
+    refuse_other_classes(contract, scorer.classes)
+    found = scorer.score_batch(model_batch(contract, rows), refusals=[])
+    if found.shape != original.shape:
+        raise ImportRefused(f"the converted model answers {found.shape}, its framework {original.shape}")
+    answered = np.isfinite(original).all(axis=1)
+    if not answered.any():
+        raise ImportRefused(f"the model has no finite answer to any of {len(original)} rows of the lake")
+    refuse_no_probabilities(contract, original[answered])
+    largest = largest_difference(contract, found, original, answered)
+    return {"rows": len(original), "bound": BOUND, "largest_difference": float(f"{largest:.3g}")}
+
+
+def refuse_other_classes(contract: Contract, classes: list) -> None:
+    """The score of a binary model is that of its second class, so this must be the contract's positive."""
+    if contract.task == "regression":
+        return
+    if contract.task == "multiclass":
+        unknown = [str(label) for label in classes if label not in classes_of(contract)]
+        if unknown:
+            raise ImportRefused(f"the model's classes {', '.join(unknown)} are not in the contract: {classes_of(contract)}")
+        return
+    if len(classes) != 2 or classes not in ([0, 1], [False, True]) and classes[1] != contract.positive:
+        raise ImportRefused(
+            f"the model's classes are {classes}; for a binary task they must be 0 and 1, or the second must be "
+            f"{contract.positive!r}, the positive value of {contract.target.name}"
+        )
+
+
+def refuse_no_probabilities(contract: Contract, scores: np.ndarray) -> None:
+    if contract.task == "regression":
+        return
+    low, high, sums = scores.min(), scores.max(), scores.sum(axis=1)
+    if low < -BOUND or high > 1 + BOUND or np.abs(sums - 1).max() > SUMS_WITHIN:
+        raise ImportRefused(
+            f"the model's scores go from {low:.4g} to {high:.4g} and sum to {sums.min():.4g} to {sums.max():.4g}: these are no "
+            "probabilities; end the model in a sigmoid or softmax"
+        )
+
+
+def largest_difference(contract: Contract, found: np.ndarray, original: np.ndarray, answered: np.ndarray) -> float:
+    """Refused by the first row that differs too much, or has another label, or an answer that the original has not."""
+    scale = np.maximum(1, np.abs(original)) if contract.task == "regression" else 1.0
+    difference = np.where(answered[:, None], np.abs(found - original) / scale, 0.0)
+    worst = np.where(np.isnan(difference), np.inf, difference).max(axis=1)
+    wrong = (worst > BOUND) | (np.isfinite(found).all(axis=1) != answered)
+    if contract.task != "regression":
+        wrong |= answered & (labels(found) != labels(original))
+    if wrong.any():
+        row = int(np.flatnonzero(wrong)[0])
+        raise ImportRefused(
+            f"the converted model is another one: {int(wrong.sum())} of {len(wrong)} rows differ by up to {worst.max():.3g}, at "
+            f"most {BOUND} is allowed; row {row} is answered {found[row].tolist()}, by its own framework {original[row].tolist()}"
+        )
+    return worst.max()
+
+
+def labels(scores: np.ndarray) -> np.ndarray:
+    """The likelier class; of two, the second from a half on."""
+    return scores[:, 1] >= 0.5 if scores.shape[1] == 2 else scores.argmax(axis=1)

@@ -1,0 +1,107 @@
+"""A process that may be handed a stranger's model: no network, no credentials, little to write on, and limits.
+
+Linux namespaces do it, as an ordinary user too. Where there are none, the process still has an empty environment and
+limits, and says that it was not closed off.
+"""
+
+import functools
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from model_code.importing.formats import ImportRefused
+
+ROOT = Path(__file__).resolve().parents[2]
+SECONDS = 900
+LIMITS = {
+    resource.RLIMIT_CPU: 1200,  # seconds
+    resource.RLIMIT_FSIZE: 4 << 30,
+    resource.RLIMIT_AS: 32 << 30,  # PyTorch and TensorFlow reserve far more than they use
+    resource.RLIMIT_CORE: 0,
+}
+NAMESPACES = ("unshare", "--user", "--map-root-user", "--net", "--ipc", "--uts", "--mount", "--pid", "--fork", "--kill-child")
+
+# $1: the folder to write in; then what to hide, up to --; then the command. A file system that cannot be made read-only
+# from here is one that only root could.
+CLOSE = """
+set -e
+mount --make-rprivate /
+mount --bind "$1" "$1"; folder=$1; shift
+mount -t tmpfs none /dev/shm
+while read -r _ place _; do
+  case $place in "$folder"|/proc*|/sys*|/dev*) ;; *) mount -o remount,bind,ro "$place" 2>/dev/null || true ;; esac
+done < /proc/self/mounts
+while [ "$1" != -- ]; do
+  if [ -d "$1" ]; then mount -t tmpfs -o ro none "$1"; else mount --bind /dev/null "$1"; fi; shift
+done
+shift
+cd "$folder"
+exec "$@"
+"""
+
+
+def run(module: str, request: Path, folder: Path) -> bool:
+    """Run `python -m module REQUEST` with only `folder` to write in. True if it was closed off from the network."""
+    words = [sys.executable, "-s", "-P", "-m", module, str(request)]
+    closed = can_close_off()
+    if closed:
+        words = [*NAMESPACES, "sh", "-c", CLOSE, "close", str(folder), *hidden(), "--", *words]
+    log = folder / "log.txt"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment(folder), cwd=folder,
+            start_new_session=True,
+        )  # fmt: skip
+        try:
+            code = process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            raise ImportRefused(f"the model was not converted within {SECONDS} s") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    if code:
+        said = log.read_text(errors="replace").strip().splitlines() or [f"exit code {code}"]
+        raise ImportRefused(f"the process that converts the model ended with code {code}: {said[-1][:500]}")
+    return closed
+
+
+@functools.cache
+def can_close_off() -> bool:
+    if not shutil.which("unshare"):
+        return False
+    return subprocess.run([*NAMESPACES, "true"], capture_output=True).returncode == 0
+
+
+def hidden() -> list[str]:
+    """The caller's hidden files and folders, where credentials lie; not those that Python itself runs from."""
+    needed = {Path(place).resolve() for place in (*sys.path, sys.prefix, sys.base_prefix, sys.executable)}
+    dotted = [entry.resolve() for entry in Path.home().glob(".*") if entry.exists()]
+    return sorted({str(entry) for entry in dotted if not any(place.is_relative_to(entry) for place in needed)})
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Nothing of the caller's own."""
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+        "PYTHONPATH": str(ROOT),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "LANG": "C.UTF-8",
+        "OMP_NUM_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
+
+
+def confine() -> None:
+    """In the process itself, before it opens anything: limits that it cannot raise again."""
+    for what, most in LIMITS.items():
+        _, hard = resource.getrlimit(what)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (most, most))
