@@ -48,6 +48,7 @@ RUNS = {
     "outcomes": lambda month: Runs("watch", month.outcomes, month.usage.predict_ms, fixed=False),
     "select_window": training_step,
     "judge": training_step,
+    "verify_release": training_step,
     "smoke_test": training_step,
     "promote": training_step,
     "retire": training_step,
