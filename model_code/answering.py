@@ -7,13 +7,13 @@ import io
 import json
 import math
 from functools import lru_cache
-from typing import NamedTuple
 
 from domain.contract import Contract, from_text
 from model_code.artefact import Artefact, ArtefactRefused
 from model_code.features import check_features
+from model_code.reply import JSON, Reply
 
-JSON, CSV, LINES = "application/json", "text/csv", "application/jsonlines"
+CSV, LINES = "text/csv", "application/jsonlines"
 SAME_WITHIN = 1e-9  # unless the golden rows say otherwise: a model in float32 is no surer than that
 NO_ANSWER = "the model has no finite answer to this row"
 
@@ -26,20 +26,13 @@ class RequestRefused(Exception):
         super().__init__(message)
 
 
-class Reply(NamedTuple):
-    body: bytes
-    content_type: str
-    rows: int
-    refused: int
-
-
 def respond(artefact: Artefact, body: bytes, content_type: str = JSON, accept: str = "") -> Reply:
     """Scores the rows of a request; a row that cannot be scored is answered by {"error": why} and spoils no other."""
     kind, wanted = kinds_of(content_type, accept)
     if kind == wanted and kind != CSV:
         found = artefact.scorer.reply_within(body, kind == LINES)
         if found is not None:
-            return Reply(found[0], wanted, found[1], 0)
+            return Reply(found[0], wanted, found[1])
     # some row may be at fault: the contract's own words for it, row by row
     answers, refused = answer(artefact.contract, artefact.scorer, PARSE[kind](artefact.contract, body))
     return Reply(WRITE[wanted](artefact, answers), wanted, len(answers), refused)

@@ -4,10 +4,12 @@ Requests of one connection are answered in their order, one at a time; what a cl
 """
 
 import asyncio
+from functools import lru_cache
 from http import HTTPStatus
-from typing import NamedTuple
 
 import httptools
+
+from model_code.reply import Reply
 
 LARGEST_BODY = 6 * 1024 * 1024  # what SageMaker lets through
 LARGEST_HEAD = 16 * 1024
@@ -18,18 +20,13 @@ LINGER_SECONDS = 5
 
 CLOSE = b"connection: close\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 
-class Answer(NamedTuple):
-    """A reply: `more` are further headers, each line ended by CRLF; `rows` and `refused` (rows) are for the log."""
-
-    status: int
-    body: bytes
-    content_type: bytes = b"application/json"
-    more: bytes = b""
-    rows: int = 0
-    refused: int = 0
+@lru_cache(maxsize=64)
+def head_of(status: int, content_type: str) -> bytes:
+    """A reply's head up to its length."""
+    phrase = HTTPStatus(status).phrase
+    return f"HTTP/1.1 {status} {phrase}\r\ncontent-type: {content_type}\r\ncontent-length: ".encode()
 
 
 class Request:
@@ -174,28 +171,27 @@ class Connection(asyncio.Protocol):
     def answer_waiting(self) -> None:
         while self.waiting and not self.busy:
             request = self.waiting.pop(0)
-            answer = self.server.answer(request)
-            if isinstance(answer, Answer):
-                self.reply(request, answer)
+            reply = self.server.answer(request)
+            if isinstance(reply, Reply):
+                self.send(request, reply)
             else:
                 self.busy = True
                 self.transport.pause_reading()  # what the client sends ahead waits in its socket
-                answer.add_done_callback(lambda done, request=request: self.answered_late(request, done.result()))
+                reply.add_done_callback(lambda done, request=request: self.answered_late(request, done.result()))
 
-    def answered_late(self, request: Request, answer: Answer) -> None:
+    def answered_late(self, request: Request, reply: Reply) -> None:
         self.busy = False
         if self.transport.is_closing():
             return self.server.release(request)
         self.transport.resume_reading()
-        self.reply(request, answer)
+        self.send(request, reply)
         self.answer_waiting()
 
-    def reply(self, request: Request, answer: Answer) -> None:
+    def send(self, request: Request, reply: Reply) -> None:
         last = self.server.draining or self.half_closed or not request.keep_alive
-        head = b"%bcontent-type: %b\r\ncontent-length: %d\r\n%b%b\r\n" % (
-            STATUS_LINES[answer.status], answer.content_type, len(answer.body), answer.more, CLOSE if last else b""
-        )  # fmt: skip
-        self.transport.write(head if request.method == b"HEAD" else head + answer.body)
+        ends = b"%d\r\n%b%b\r\n" % (len(reply.body), reply.more, CLOSE if last else b"")
+        head = head_of(reply.status, reply.content_type) + ends
+        self.transport.write(head if request.method == b"HEAD" else head + reply.body)
         self.server.release(request)
         self.last_used = self.server.now()
         if self.deaf:

@@ -10,7 +10,8 @@ import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
-from model_code.connection import Answer, Connection, Request
+from model_code.connection import Connection, Request
+from model_code.reply import Reply
 
 INLINE_BODY = 64 * 1024
 LARGE_AT_ONCE = 2  # threads for the larger ones; further ones wait
@@ -18,15 +19,15 @@ MOST_CONNECTIONS = 2048
 CHECK_SECONDS = 0.5
 
 
-def error_answer(status: int, code: str, message: str) -> Answer:
+def error_reply(status: int, code: str, message: str) -> Reply:
     body = json.dumps({"error": code, "message": message}).encode()
-    return Answer(status, body, more=b"retry-after: 1\r\n" if status in (429, 503) else b"")
+    return Reply(body, status=status, more=b"retry-after: 1\r\n" if status in (429, 503) else b"")
 
 
 class Server:
-    """`service.answer(request)` -> Answer, in any thread; `log.answered(...)` for each; at most `most_at_once` POSTs."""
+    """`service.answer(request)` -> Reply, in any thread; `log.answered(...)` for each; at most `most_at_once` POSTs."""
 
-    refusal = staticmethod(error_answer)
+    refusal = staticmethod(error_reply)
 
     def __init__(self, service, log, *, most_at_once: int, deadline_s: float):
         self.service, self.log, self.most_at_once, self.deadline_s = service, log, most_at_once, deadline_s
@@ -36,12 +37,12 @@ class Server:
 
     # ---- one request
 
-    def admit(self, request: Request) -> Answer | None:
+    def admit(self, request: Request) -> Reply | None:
         """A refusal where too many are under way. Only what scores counts: /ping is answered however busy we are."""
         if request.method != b"POST":
             return None
         if self.under_way >= self.most_at_once:
-            return error_answer(429, "too_many_requests", f"{self.most_at_once} requests are under way; try again shortly")
+            return error_reply(429, "too_many_requests", f"{self.most_at_once} requests are under way; try again shortly")
         self.under_way += 1
         request.admitted = True
         return None
@@ -52,26 +53,26 @@ class Server:
             request.admitted = False
 
     def answer(self, request: Request):
-        """An Answer, or the future of one."""
+        """A Reply, or the future of one."""
         if request.refusal is not None:
             self.log.answered(request, request.refusal, self.now(), self.now())
             return request.refusal
         if len(request.body) > INLINE_BODY:
             return self.loop.run_in_executor(self.pool, self.answer_large, request)
         started = self.now()
-        answer = self.answer_in_time(request, started)
-        self.log.answered(request, answer, started, self.now())
-        return answer
+        reply = self.answer_in_time(request, started)
+        self.log.answered(request, reply, started, self.now())
+        return reply
 
-    def answer_large(self, request: Request) -> Answer:
+    def answer_large(self, request: Request) -> Reply:
         started = self.now()
-        answer = self.answer_in_time(request, started)
-        self.loop.call_soon_threadsafe(self.log.answered, request, answer, started, self.now())
-        return answer
+        reply = self.answer_in_time(request, started)
+        self.loop.call_soon_threadsafe(self.log.answered, request, reply, started, self.now())
+        return reply
 
-    def answer_in_time(self, request: Request, started: float) -> Answer:
+    def answer_in_time(self, request: Request, started: float) -> Reply:
         if started - request.since > self.deadline_s:
-            return error_answer(503, "deadline_exceeded", f"not begun within {self.deadline_s:g} s; send it again")
+            return error_reply(503, "deadline_exceeded", f"not begun within {self.deadline_s:g} s; send it again")
         return self.service.answer(request)
 
     # ---- from the first connection to the last

@@ -4,16 +4,18 @@ Knows requests and answers, not connections: `connection.py` brings the ones and
 """
 
 import json
+from functools import lru_cache
 
 from model_code import open_inference
 from model_code.answering import RequestRefused, respond
 from model_code.artefact import Artefact
-from model_code.connection import LARGEST_BODY, Answer
+from model_code.connection import LARGEST_BODY
+from model_code.reply import Reply
 from model_code.request_log import log
-from model_code.server import error_answer
+from model_code.server import error_reply
 
 ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes: %b\r\n"  # they go back to the caller as they came
-READY = Answer(200, b"", b"text/plain")
+READY = Reply(b"", "text/plain")
 
 
 class Service:
@@ -34,40 +36,39 @@ class Service:
             f"{model}/infer".encode(): (b"POST", self.infer),
         }
 
-    def answer(self, request) -> Answer:
+    def answer(self, request) -> Reply:
         try:
-            path = request.path.partition(b"?")[0]
-            method, handler = self.routes.get(path) or (None, None)
+            path = request.path
+            method, handler = self.routes.get(path) or self.routes.get(path.partition(b"?")[0]) or (None, None)
             if handler is None:
                 raise RequestRefused(404, "not_found", f"{shown(path)} is not here; paths: {', '.join(map(shown, self.routes))}")
             if request.method != method:
                 raise RequestRefused(405, "method_not_allowed", f"{shown(request.method)} {shown(path)}: use {shown(method)}")
             return handler(request)
         except RequestRefused as error:
-            return error_answer(error.status, error.code, str(error))
+            return error_reply(error.status, error.code, str(error))
         except Exception as error:  # the edge: whatever the model does, a client gets an answer and the log the kind of it
             log(event="failed", error=type(error).__name__)
-            return error_answer(500, "internal_error", "the model failed on this request")
+            return error_reply(500, "internal_error", "the model failed on this request")
 
-    def invoke(self, request) -> Answer:
-        kinds = text(request.content_type), text(request.accept)
-        body, content_type, rows, refused = respond(self.artefact, request.body, *kinds)
-        more = ATTRIBUTES % request.attributes if request.attributes else b""
-        return Answer(200, body, content_type.encode(), more, rows, refused)
+    def invoke(self, request) -> Reply:
+        reply = respond(self.artefact, request.body, text(request.content_type), text(request.accept))
+        return reply._replace(more=ATTRIBUTES % request.attributes) if request.attributes else reply
 
-    def infer(self, request) -> Answer:
+    def infer(self, request) -> Reply:
         document, rows, refused = open_inference.infer(self.artefact, self.name, request.body)
         return as_json(document)._replace(rows=rows, refused=refused)
 
-    def execution_parameters(self, request) -> Answer:
+    def execution_parameters(self, request) -> Reply:
         """What Batch Transform asks before it sends the first record."""
         return as_json({"BatchStrategy": "MULTI_RECORD", "MaxConcurrentTransforms": 2, "MaxPayloadInMB": LARGEST_BODY >> 20})
 
 
-def as_json(document: dict) -> Answer:
-    return Answer(200, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+def as_json(document: dict) -> Reply:
+    return Reply(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
 
 
+@lru_cache(maxsize=128)  # clients send the same few headers all the time
 def text(header: bytes | None) -> str:
     return header.decode("latin-1") if header else ""
 

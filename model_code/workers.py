@@ -4,6 +4,7 @@ Each has a socket of its own (SO_REUSEPORT) and the kernel spreads connections o
 to the parent is passed on, and the parent ends when all have.
 """
 
+import gc
 import os
 import signal
 import socket
@@ -30,6 +31,7 @@ def listening_sockets(host: str, port: int, count: int) -> list[socket.socket]:
 
 def run_workers(sockets: list[socket.socket], work: Callable[[socket.socket], None]) -> None:
     """`work(socket)` in this process where there is one socket, else in one process for each."""
+    gc.freeze()  # the model and the modules stay: no collection need look through them, or unshare their pages
     if len(sockets) == 1:
         return work(sockets[0])
     children = {}
