@@ -1,0 +1,60 @@
+"""What a run of the serving benchmark found: a table, and the ratios it is held to."""
+
+HEADINGS = ("server", "start s", "MB", "req/s c=8", "p50 ms", "p99 ms", "cpu us", "req/s c=64", "p50 ms", "p99 ms", "cpu us")
+
+
+def line(name: str, visit: dict) -> str:
+    """One visit, for the terminal while the run goes on."""
+    levels = "  ".join(f"{level}: {visit[level]['per_second']:,.0f}/s p50 {visit[level]['p50_ms']:.2f} p99 {visit[level]['p99_ms']:.2f} ms"
+                       f" cpu {visit[level]['cpu_us']:,.0f} us failed {visit[level]['failed']}" for level in ("c8", "c64"))  # fmt: skip
+    return f"{name:18} start {visit['start_s']:.2f} s  {visit['memory_mb']:.0f} MB  {levels}"
+
+
+def text(results: dict) -> str:
+    """A Markdown table of medians, the spread of requests/s in brackets."""
+    rows = [HEADINGS, ("---",) * len(HEADINGS), *(cells(server) for server in by_speed(results["servers"]))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def by_speed(servers: dict) -> list[dict]:
+    return sorted(servers.values(), key=lambda server: server["c8"]["per_second"]["median"])
+
+
+def cells(server: dict) -> tuple[str, ...]:
+    levels = [cell for level in ("c8", "c64") for cell in level_cells(server[level])]
+    return server["name"], f"{server['start_s']['median']:.2f}", f"{server['memory_mb']['median']:.0f}", *levels
+
+
+def level_cells(level: dict) -> list[str]:
+    rate = level["per_second"]
+    speed = f"{rate['median']:,.0f} ({rate['least']:,.0f}-{rate['most']:,.0f})"
+    return [speed, f"{level['p50_ms']['median']:.2f}", f"{level['p99_ms']['median']:.2f}", f"{level['cpu_us']['median']:,.0f}"]
+
+
+def ratios(servers: dict) -> dict:
+    """Ours over theirs, from medians of one interleaved run."""
+    own, echo = servers["fairway"], servers.get("echo")
+    peers = {name: server for name, server in servers.items() if server["kind"] == "peer"}
+    found = {f"{name}_{level}": median(own, level, "per_second") / median(peer, level, "per_second")
+             for name, peer in peers.items() for level in ("c8", "c64")}  # fmt: skip
+    if echo:
+        found |= {f"echo_{level}": median(own, level, "per_second") / median(echo, level, "per_second") for level in ("c8", "c64")}
+    if peers:
+        found["p99_of_best_p50"] = median(own, "c8", "p99_ms") / min(median(peer, "c8", "p50_ms") for peer in peers.values())
+    found |= {"start_s": own["start_s"]["median"], "memory_mb": own["memory_mb"]["median"]}
+    return {name: round(value, 4) for name, value in found.items()}
+
+
+def median(server: dict, level: str, key: str) -> float:
+    return server[level][key]["median"]
+
+
+def ratios_line(results: dict) -> str:
+    found = results["ratios"]
+    peers = [name for name, server in results["servers"].items() if server["kind"] == "peer"]
+    said = [f"{name} x{found[f'{name}_c8']:,.0f} (c=64 x{found[f'{name}_c64']:,.0f})" for name in peers]
+    if "echo_c8" in found:
+        said.append(f"echo limit {found['echo_c8']:.0%} ({found['echo_c64']:.0%})")
+    if peers:
+        said.append(f"p99 = 1/{1 / found['p99_of_best_p50']:.0f} of the best peer's p50")
+    return "ratios: " + ", ".join([*said, f"start {found['start_s']:.2f} s", f"memory {found['memory_mb']:.0f} MB"])
