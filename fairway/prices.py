@@ -1,5 +1,6 @@
 """`fairway prices refresh`: the price table anew from AWS's public price lists; no account is needed."""
 
+import http.client
 import json
 import urllib.error
 import urllib.request
@@ -7,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from domain.config import read_config
-from domain.cost.prices import SHIPPED, read_prices, read_rows
+from domain.cost.prices import SHIPPED, PriceError, read_prices, read_rows
 from domain.cost.refresh import offers_of, refreshed, write_rows
 from fairway.done import Done
 from fairway.errors import Failed, Refused
@@ -28,7 +29,7 @@ def refresh(
     *,
     lists: Path | None = None,
     accept: bool = False,
-    fetch: Callable[[str], bytes] | None = None,
+    fetch: Callable[[str], bytes | None] | None = None,
     progress,
 ) -> Done:
     """Write prices.csv beside fairway.toml. `lists` reads the price lists from a folder of <offer>.json instead of AWS."""
@@ -37,11 +38,34 @@ def refresh(
     if not offers:
         raise Refused("prices", f"the price table has no rows of {region} to refresh; add one for each price you need")
     documents = from_folder(lists, offers) if lists else from_aws(offers, region, fetch or download, progress)
-    new_rows, report = refreshed(rows, documents, region, accept=accept)
+    new_rows, report = rebuilt(rows, documents, region, accept)
     file = folder / "prices.csv"
-    write_rows(new_rows, file)
-    read_prices(region, file)
+    replace_table(file, new_rows, region)
     return Done({"file": str(file), "region": region, **report}, told(file, report), next_step(report))
+
+
+def rebuilt(rows: list[dict], documents: list[dict], region: str, accept: bool) -> tuple[list[dict], dict]:
+    try:
+        new_rows, report = refreshed(rows, documents, region, accept=accept)
+    except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
+        what = f"{type(error).__name__} {error}"
+        raise Refused("prices", f"a price list is not as AWS publishes them ({what}); the table stays as it is") from None
+    if not (report["updated"] or report["unchanged"] or report["refused"]):
+        raise Failed("prices", f"none of the table's prices of {region} is in the price lists; the table stays as it is")
+    return new_rows, report
+
+
+def replace_table(file: Path, rows: list[dict], region: str) -> None:
+    """All or nothing: whoever reads it meanwhile, or pulls the plug, has the old table or the new one."""
+    new = file.with_name(f".{file.name}.new")
+    try:
+        write_rows(rows, new)
+        read_prices(region, new)
+        new.replace(file)
+    except PriceError as error:
+        raise Refused("prices", f"{error}; the table stays as it is") from None
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def from_folder(folder: Path, offers: list[str]) -> list[dict]:
@@ -51,21 +75,26 @@ def from_folder(folder: Path, offers: list[str]) -> list[dict]:
     return [price_list(file.read_bytes(), str(file)) for file in files]
 
 
-def from_aws(offers: list[str], region: str, fetch: Callable[[str], bytes], progress) -> list[dict]:
+def from_aws(offers: list[str], region: str, fetch: Callable[[str], bytes | None], progress) -> list[dict]:
     progress(f"Reading AWS's price lists of {region}")
     documents = []
     for number, offer in enumerate(offers, 1):
         progress.detail(f"{offer}, {number} of {len(offers)}")
         address = PRICE_LISTS.format(offer=offer, region=region)
-        documents.append(price_list(fetch(address), address))
+        content = fetch(address)
+        if content is not None:
+            documents.append(price_list(content, address))
     return documents
 
 
-def download(address: str) -> bytes:
+def download(address: str) -> bytes | None:
+    """None where AWS has no such list: not every service is in every region, and its prices then are unmatched."""
     try:
         with urllib.request.urlopen(address, timeout=TIMEOUT_S) as reply:
             return reply.read()
-    except (urllib.error.URLError, TimeoutError) as error:
+    except (OSError, http.client.HTTPException) as error:  # also one that breaks off halfway
+        if isinstance(error, urllib.error.HTTPError) and error.code in (403, 404):
+            return None
         message = f"{address}: {error}; download the files elsewhere and give their folder with --lists"
         raise Failed("connection", message) from None
 

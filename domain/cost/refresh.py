@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from domain.cost.prices import COLUMNS, key_of, without_region
+from domain.cost.prices import COLUMNS, is_date, key_of, without_region
 
 JUMP = Decimal("0.3")
 DEEP_ARCHIVE = "AmazonS3GlacierDeepArchive"  # S3's archive has a price list of its own
@@ -49,7 +49,7 @@ def refreshed(rows: list[dict], documents: list[dict], region: str, *, accept: b
     new_rows = [row for row in rows if row["region"] != region]
     for key, old in by_price([row for row in rows if row["region"] == region]).items():
         code = DEEP_ARCHIVE if is_deep_archive(old[0]) else old[0]["service"]
-        kind, why, found = compare(old, matching(offered.get(code, []), key))
+        kind, why, found = compare(old, matching(offered.get(code, []), key), published.get(code, {}).get("publicationDate", ""))
         if kind == "refused" and accept and found:
             kind = "updated"
         report[kind].append(" ".join(filter(None, (*key, why))))
@@ -83,7 +83,9 @@ def offers(document: dict, region: str) -> list[Offered]:
 
 
 def tiers_of(terms: dict) -> tuple[tuple[Decimal, Decimal, str], ...]:
-    dimensions = [each for term in terms.values() for each in term["priceDimensions"].values() if "USD" in each["pricePerUnit"]]
+    """Of the newest term: while a price changes, the one before it may be listed too."""
+    newest = max(terms.values(), key=lambda term: term.get("effectiveDate", ""), default={"priceDimensions": {}})
+    dimensions = [each for each in newest["priceDimensions"].values() if "USD" in each["pricePerUnit"]]
     tiers = sorted(
         (Decimal(each["beginRange"]), Decimal(each["pricePerUnit"]["USD"]), each["description"]) for each in dimensions
     )
@@ -98,7 +100,7 @@ def matching(offered: list[Offered], key: tuple) -> list[Offered]:
     return [each for each in offered if each.usage_type == usage_type and (not operation or each.operation == operation)]
 
 
-def compare(old: list[dict], found: list[Offered]) -> tuple[str, str, tuple]:
+def compare(old: list[dict], found: list[Offered], published: str) -> tuple[str, str, tuple]:
     """(updated | unchanged | refused | unmatched, why, tiers)."""
     tiers = {tuple((start, usd) for start, usd, _ in each.tiers): each.tiers for each in found if each.tiers}
     if not tiers:
@@ -109,10 +111,17 @@ def compare(old: list[dict], found: list[Offered]) -> tuple[str, str, tuple]:
     (chosen,) = tiers.values()
     before = {Decimal(row["from_quantity"]): Decimal(row["usd_per_unit"]) for row in old}
     after = {start: usd for start, usd, _ in chosen}
+    if is_date(old[0]["source_date"]) and published[:10] < old[0]["source_date"]:
+        return "refused", f"was read on {old[0]['source_date']}, this list is older: {published[:10]}", chosen
     if before == after:
         return "unchanged", "", chosen
-    doubts = [why for start in sorted(before.keys() & after.keys()) if (why := suspicious(before[start], after[start]))]
+    doubts = [why for start in sorted(before.keys() | after.keys()) if (why := suspicious(rate(before, start), rate(after, start)))]
     return ("refused", doubts[0], chosen) if doubts else ("updated", "", chosen)
+
+
+def rate(tiers: dict[Decimal, Decimal], quantity: Decimal) -> Decimal:
+    """The price in the tier that holds the quantity."""
+    return tiers[max(start for start in tiers if start <= quantity)]
 
 
 def suspicious(before: Decimal, after: Decimal) -> str:

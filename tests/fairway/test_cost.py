@@ -2,8 +2,10 @@
 
 import json
 import shutil
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from threading import Thread
 
 import pytest
 import typer
@@ -17,7 +19,7 @@ from fairway.cli import run
 from fairway.cost import cost
 from fairway.cost_commands import register
 from fairway.errors import Failed, Refused
-from fairway.prices import PRICE_LISTS, refresh
+from fairway.prices import PRICE_LISTS, download, refresh
 from fairway.progress import Progress
 
 ROOT = Path(__file__).parents[2]
@@ -246,6 +248,57 @@ def test_what_is_not_a_price_list_is_refused(ask):
     with pytest.raises(Refused, match="none of AWSBudgets.json|none of AWS"):
         renew(ask.folder, lists=ask.folder)
     assert not (ask.folder / "prices.csv").exists()
+
+
+def listed(**changes) -> bytes:
+    return json.dumps({**json.loads((LISTS / "AmazonSageMaker.json").read_text()), **changes}).encode()
+
+
+def test_a_service_that_a_region_lacks_keeps_the_prices_it_has(ask):
+    done = renew(ask.folder, fetch=lambda address: listed() if "/AmazonSageMaker/" in address else None)
+    assert "AmazonSageMaker Host:ml.m5.xlarge" in done.values["updated"]
+    assert any(each.startswith("AmazonDynamoDB") for each in done.values["unmatched"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"products": {"SKU": {}}}, "a price list is not as AWS publishes them .KeyError 'attributes'.; the table stays as it is"),
+        ({"products": {}}, "none of the table's prices of us-east-1 is in the price lists; the table stays as it is"),
+    ],
+)
+def test_lists_that_cannot_be_used_leave_the_table_as_it_is(ask, changes, message):
+    renew(ask.folder, lists=LISTS)
+    before = (ask.folder / "prices.csv").read_bytes()
+    changes = {"terms": {"OnDemand": {"SKU": {}}}, **changes}
+    with pytest.raises((Refused, Failed), match=message):
+        renew(ask.folder, fetch=lambda address: listed(**changes) if "/AmazonSageMaker/" in address else None)
+    assert (ask.folder / "prices.csv").read_bytes() == before
+    assert sorted(file.name for file in ask.folder.glob("*prices*")) == ["prices.csv"]
+
+
+class Breaking(BaseHTTPRequestHandler):
+    """A server whose lists break off halfway, or are not there."""
+
+    def do_GET(self):  # noqa: N802
+        self.send_response(404 if "gone" in self.path else 200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"{")
+        self.close_connection = True
+
+    def log_message(self, *words):
+        pass
+
+
+def test_a_download_that_breaks_off_says_what_to_do():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Breaking) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        assert download(f"{address}/gone") is None
+        with pytest.raises(Failed, match="download the files elsewhere and give their folder with --lists"):
+            download(f"{address}/half")
+        server.shutdown()
 
 
 # ---- as commands

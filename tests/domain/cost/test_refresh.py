@@ -111,3 +111,44 @@ def test_the_lists_to_read_are_those_that_the_table_has_prices_of():
     assert {"AmazonSageMaker", "AmazonS3", "AmazonS3GlacierDeepArchive", "AWSDataTransfer"} <= set(offers)
     assert "AmazonEC2" not in offers  # hundreds of megabytes
     assert offers_of(SHIPPED, "ap-south-1") == []
+
+
+def listed(*terms, usage_type="USE1-Host:ml.m5.large", published="2026-11-15T00:00:00Z"):
+    """A price list of one product, each term (effective date, {from: USD})."""
+    offered = {
+        f"T{number}": {
+            "effectiveDate": effective,
+            "priceDimensions": {
+                f"D{start}": {"beginRange": start, "pricePerUnit": {"USD": usd}, "description": "an hour"} for start, usd in tiers.items()
+            },
+        }
+        for number, (effective, tiers) in enumerate(terms)
+    }
+    product = {"attributes": {"usagetype": usage_type, "operation": "RunInstance", "regionCode": "us-east-1"}}
+    return {
+        "offerCode": "AmazonSageMaker", "version": "1", "publicationDate": published,
+        "products": {"SKU": product}, "terms": {"OnDemand": {"SKU": offered}},
+    }  # fmt: skip
+
+
+def told(*terms, **more) -> str:
+    """What the report says of the one product."""
+    _, report = refreshed(SHIPPED, [listed(*terms, **more)], "us-east-1")
+    return next(
+        f"{kind}: {each}" for kind, found in report.items() for each in found if "Host:ml.m5.large" in each and "not in" not in each
+    )
+
+
+def test_while_a_price_changes_the_newest_counts():
+    assert told(("2026-01-01", {"0": "0.115"}), ("2026-11-01", {"0": "0.12"})) == "updated: AmazonSageMaker Host:ml.m5.large"
+
+
+def test_a_new_tier_is_measured_by_what_the_quantity_cost_before():
+    assert told(("", {"0": "0.115", "100": "0.11"})).startswith("updated")
+    assert told(("", {"0": "0.115", "100": "11.0"})) == (
+        "refused: AmazonSageMaker Host:ml.m5.large would go from 0.115 to 11, more than 30%"
+    )
+
+
+def test_a_list_older_than_the_table_is_not_taken():
+    assert told(("", {"0": "0.115"}), published="2020-01-01T00:00:00Z").endswith("this list is older: 2020-01-01")
