@@ -32,7 +32,7 @@ def head_of(status: int, content_type: str) -> bytes:
 class Request:
     """What the parser found: the headers that anyone here reads, and why it is refused where it is."""
 
-    __slots__ = ("accept", "admitted", "attributes", "body", "content_type", "expect", "host", "keep_alive", "length",
+    __slots__ = ("accept", "admitted", "attributes", "body", "content_type", "expect", "head_bytes", "host", "keep_alive", "length",
                  "method", "path", "refusal", "since", "transfer_encoding")  # fmt: skip
 
     def __init__(self, since: float):
@@ -41,6 +41,7 @@ class Request:
         self.content_type = self.accept = self.attributes = self.host = self.length = self.expect = None
         self.transfer_encoding = self.refusal = None
         self.keep_alive = self.admitted = False
+        self.head_bytes = 0
 
 
 READ_HEADERS = {
@@ -85,7 +86,7 @@ class Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self.refuse(400, "bad_request", "this is not HTTP/1.1 as RFC 9112 has it")
         if self.unread > LARGEST_HEAD:
-            self.refuse(431, "headers_too_large", f"more than {LARGEST_HEAD:,} bytes of headers")
+            self.refuse_head()
 
     def eof_received(self) -> bool:
         self.half_closed = True
@@ -117,9 +118,15 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self.request.path += url
+        self.request.head_bytes += len(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         slot, request = READ_HEADERS.get(name.lower()), self.request
+        if self.deaf:
+            return
+        request.head_bytes += len(name) + len(value) + 4
+        if request.head_bytes > LARGEST_HEAD:
+            return self.refuse_head()
         if slot is None or request.method:  # after the method is known these are trailers
             return
         given = getattr(request, slot)
@@ -134,6 +141,8 @@ class Connection(asyncio.Protocol):
         request.method, request.keep_alive = self.parser.get_method(), self.parser.should_keep_alive()
         if request.host is None and self.parser.get_http_version() == "1.1":
             self.refuse(400, "bad_request", "HTTP/1.1 wants a Host header")
+        elif self.parser.should_upgrade():
+            self.refuse(400, "bad_request", "only HTTP/1.1 is spoken here: no CONNECT, and no Upgrade header")
         elif request.transfer_encoding is not None and request.transfer_encoding.lower() != b"chunked":
             self.refuse(501, "not_implemented", "the only transfer encoding is chunked")
         elif request.length is not None and int(request.length) > LARGEST_BODY:
@@ -208,6 +217,9 @@ class Connection(asyncio.Protocol):
         self.waiting.append(request)
         if not self.busy:
             self.answer_waiting()
+
+    def refuse_head(self) -> None:
+        self.refuse(431, "headers_too_large", f"more than {LARGEST_HEAD:,} bytes of headers")
 
     def refuse_size(self, size: int) -> None:
         self.refuse(413, "too_large", f"a body of {size:,} bytes; at most {LARGEST_BODY:,}, send fewer rows at once")
