@@ -60,12 +60,13 @@ def local(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def always_on(tmp_path_factory) -> dict:
-    """The service of a project whose endpoints are instances, and which trains on demand and without Spot."""
+    """A project whose endpoints are instances in office hours, which trains on demand and without Spot, and has to pay."""
     project = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "flights", project / "flights", ignore=shutil.ignore_patterns("*.py"))
     text = (ROOT / "fairway.toml").read_text()
     changes = {
-        'mode = "serverless"': 'mode = "instance"\ninstances = 2',
+        'mode = "serverless"': 'mode = "instance"\ninstances = 2\noffice_hours = "mon-fri 07:00-19:00 Europe/Berlin"\noutside = "wake"',
+        "[budget]": "[budget]\nrequire_positive_value = true",
         "spot = true": "spot = false",
         '[stages.dev]': '[stages.test]\nmonitoring.email = "ops@example.com"\ntraining.schedule = "off"\nbatch.schedule = "off"\n\n[stages.dev]',
     }  # fmt: skip

@@ -155,7 +155,7 @@ def resource_of(resource) -> str:
 
 
 def condition_of(statement: dict) -> str:
-    words = {"StringEquals": "=", "StringLike": "like"}
+    words = {"StringEquals": "=", "StringLike": "like", "ForAllValues:StringEquals": "in"}
     said = [
         f"{key} {words[operator]} {value}"
         for operator, tests in statement.get("Condition", {}).items()
