@@ -21,6 +21,7 @@ class Batch(Construct):
     def __init__(self, scope, id, *, config, code, lake: Lake, tables: Tables, registry: Registry, image: str):
         super().__init__(scope, id)
         self.config, self.code, self.lake, self.tables = config, code, lake, tables
+        self.signing_key = registry.signing_key
         self.jobs = Jobs(
             self,
             "Jobs",
@@ -134,12 +135,14 @@ class Batch(Construct):
                 "LAKE": self.lake.bucket.bucket_name,
                 "RUNS_TABLE": tables.runs.table_name,
                 "ROUTING_TABLE": tables.routing.table_name,
+                "SIGNING_KEY": self.signing_key.key_arn,
             },
         )
         function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)
         function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects("batch/"))
         function.allow("dynamodb:UpdateItem", on=tables.runs.table_arn)
         function.allow("dynamodb:GetItem", on=tables.routing.table_arn)
+        function.allow("kms:Verify", on=self.signing_key.key_arn)
         return function
 
     def function_that_writes_results(self) -> Function:

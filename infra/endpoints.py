@@ -62,12 +62,16 @@ class Endpoints(Construct):
         function.allow("sagemaker:DeleteModel", on=self.every("model"))
         function.allow("sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels", on=LISTS)
 
-    def model(self, *, name: str, image: str, artefact: str) -> dict:
-        """Arguments of createModel."""
+    def model(self, *, name: str, image: str, artefact: str, artefact_sha256: str) -> dict:
+        """Arguments of createModel. The container refuses an artefact with another hash than the one that was verified."""
         return {
             "ModelName": name,
             "ExecutionRoleArn": self.role.role_arn,
-            "PrimaryContainer": {"Image": image, "ModelDataUrl": artefact},
+            "PrimaryContainer": {
+                "Image": image,
+                "ModelDataUrl": artefact,
+                "Environment": {"ARTEFACT_SHA256": artefact_sha256},
+            },
             "EnableNetworkIsolation": self.always_on,  # serverless endpoints know no isolation
             "Tags": tags(self.config),
         }

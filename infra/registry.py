@@ -1,7 +1,9 @@
 """What releases are made of and written down in: the image repository and the model package group."""
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Aws, Duration, RemovalPolicy
 from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
@@ -9,7 +11,7 @@ from infra.permissions import Many, arn
 
 
 class Registry(Construct):
-    """CI pushes the image -> repository; Train registers every verdict -> model package group."""
+    """CI pushes the image -> repository; Train signs every verdict and registers it -> model package group."""
 
     def __init__(self, scope, id, *, config, removal_policy: RemovalPolicy):
         super().__init__(scope, id)
@@ -27,6 +29,7 @@ class Registry(Construct):
                 ecr.LifecycleRule(rule_priority=2, tag_status=ecr.TagStatus.ANY, max_image_count=100),
             ],
         )
+        self.signing_key = signing_key(self, config, removal_policy)
         self.model_packages = sagemaker.CfnModelPackageGroup(
             self,
             "ModelPackages",
@@ -37,3 +40,28 @@ class Registry(Construct):
         self.versions = Many(
             [arn("sagemaker", f"model-package/{config.prefix}/*")], "Each verdict is a version of its own"
         )
+
+
+def signing_key(scope, config, removal_policy: RemovalPolicy) -> kms.Key:
+    """Signs releases (lambdas/signatures.py). It survives the service stack, as what it signed does. About $1 a month."""
+    account = iam.AccountRootPrincipal()
+    ours = {"StringEquals": {"kms:CallerAccount": Aws.ACCOUNT_ID, "kms:SigningAlgorithm": "ECDSA_SHA_256"}}
+    manage = [f"kms:{action}*" for action in ("Describe", "Get", "List", "Put", "Update", "Enable", "Disable", "Tag", "Untag")]
+    deletion = ["kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion"]
+    return kms.Key(
+        scope,
+        "SigningKey",
+        description=f"Signs the releases of {config.prefix}",
+        key_spec=kms.KeySpec.ECC_NIST_P256,
+        key_usage=kms.KeyUsage.SIGN_VERIFY,
+        removal_policy=removal_policy,
+        pending_window=Duration.days(7 if removal_policy == RemovalPolicy.DESTROY else 30),
+        policy=iam.PolicyDocument(
+            statements=[
+                iam.PolicyStatement(sid="Manage", principals=[account], actions=[*manage, *deletion], resources=["*"]),
+                iam.PolicyStatement(
+                    sid="UseAsIamAllows", principals=[account], actions=["kms:Sign", "kms:Verify"], resources=["*"], conditions=ours
+                ),
+            ]
+        ),
+    )

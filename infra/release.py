@@ -40,6 +40,10 @@ class Releases(Construct):
                 self, id, config=config, code=code, memory_mb=256, timeout_s=timeout_s, environment=environment
             )
 
+        self.verify_release = function("VerifyRelease", 60, {"SIGNING_KEY": registry.signing_key.key_arn})
+        self.verify_release.allow("kms:Verify", on=registry.signing_key.key_arn)
+        self.verify_release.allow("s3:GetObject", on=lake.objects("artefacts/"))
+
         self.smoke_test = function("SmokeTest", 60, bucket)
         self.smoke_test.allow(
             "s3:ListBucket", on=lake.bucket.bucket_arn
@@ -61,6 +65,7 @@ class Releases(Construct):
             tables=tables,
             endpoints=endpoints,
             model_packages=registry.versions,
+            verify_release=self.verify_release,
             smoke_test=self.smoke_test,
             promote=self.promote,
             retire=self.retire,

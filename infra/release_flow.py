@@ -23,15 +23,17 @@ class ReleaseFlow(Flow):
         tables: Tables,
         endpoints: Endpoints,
         model_packages: Many,
+        verify_release: Function,
         smoke_test: Function,
         promote: Function,
         retire: Function,
     ):
         self.tables, self.endpoints = tables, endpoints
+        self.verify_release = verify_release
         self.smoke_test, self.promote, self.retire = smoke_test, promote, retire
         kept_s = config.release.keep_previous_minutes * MINUTE_S
         super().__init__(scope, id, config=config, states=self.states(kept_s), timeout_s=kept_s + 4 * HOUR_S)
-        self.allow_invoke(smoke_test, promote, retire)
+        self.allow_invoke(verify_release, smoke_test, promote, retire)
         self.allow("dynamodb:UpdateItem", on=tables.routing.table_arn)
         self.allow("sagemaker:DescribeModelPackage", on=model_packages)
         self.allow_hosting()
@@ -51,7 +53,19 @@ class ReleaseFlow(Flow):
                 "Error": "NotApproved",
                 "Cause": jsonata("$model_package_arn & ' is ' & $approval & '; approve it in the registry first'"),
             },
-            "MarkDeploying": self.mark_deploying(Next="FindEndpoint"),
+            "MarkDeploying": self.mark_deploying(Next="VerifyRelease"),
+            "VerifyRelease": invoke(
+                self.verify_release,
+                {
+                    "release": jsonata("$release"),
+                    "artefact_sha256": jsonata("$signed.artefact_sha256"),
+                    "signature": jsonata("$signed.signature"),
+                    "model_uri": jsonata("$artefact"),
+                },
+                catch=(caught("Undo"),),
+                Assign={"artefact_sha256": jsonata("$states.result.Payload.artefact_sha256")},
+                Next="FindEndpoint",
+            ),
             "FindEndpoint": self.find_endpoint(Next="IsThereAlready"),
             "IsThereAlready": {
                 "Type": "Choice",
@@ -124,6 +138,10 @@ class ReleaseFlow(Flow):
             "endpoint": jsonata(f"'{self.endpoints.prefix}' & {package}.CustomerMetadataProperties.release"),
             "image": jsonata(f"{package}.InferenceSpecification.Containers[0].Image"),
             "artefact": jsonata(f"{package}.InferenceSpecification.Containers[0].ModelDataUrl"),
+            # null where there is none, so that it is refused by name
+            "signed": jsonata(
+                f"$merge([{{'artefact_sha256': null, 'signature': null}}, {package}.CustomerMetadataProperties])"
+            ),
             "made_here": False,
             "looks": 0,
             "why": "",
@@ -182,7 +200,8 @@ class ReleaseFlow(Flow):
     def creation(self) -> dict:
         """Model and endpoint config may be left of an attempt that was cut short; if not, CreateEndpoint says so."""
         name = jsonata("$endpoint")
-        model = self.endpoints.model(name=name, image=jsonata("$image"), artefact=jsonata("$artefact"))
+        model = self.endpoints.model(name=name, image=jsonata("$image"), artefact=jsonata("$artefact"),
+                                     artefact_sha256=jsonata("$artefact_sha256"))
         config = self.endpoints.endpoint_config(name=name)
         endpoint = {"EndpointName": name, "EndpointConfigName": name, "Tags": model["Tags"]}
         made_here = {"made_here": True}

@@ -20,6 +20,7 @@ class Training(Construct):
     def __init__(self, scope, id, *, config, code, lake: Lake, tables: Tables, registry: Registry, image: str):
         super().__init__(scope, id)
         self.config, self.lake, self.tables, self.image = config, lake, tables, image
+        self.signing_key = registry.signing_key
         self.jobs = Jobs(
             self,
             "Jobs",
@@ -161,23 +162,30 @@ class Training(Construct):
             "RUNS_TABLE": tables.runs.table_name,
             "ROUTING_TABLE": tables.routing.table_name,
             "ENDPOINT_PREFIX": f"{self.config.prefix}-",
+            "SIGNING_KEY": self.signing_key.key_arn,
         }
         function = Function(
             self, "SelectWindow", config=self.config, code=code, memory_mb=512, timeout_s=60, environment=environment
         )
         function.allow("dynamodb:Query", "dynamodb:UpdateItem", on=tables.runs.table_arn)
         function.allow("dynamodb:GetItem", on=tables.routing.table_arn)
+        function.allow("kms:Verify", on=self.signing_key.key_arn)
         function.allow("s3:PutObject", on=lake.objects("runs/"))
         return function
 
     def function_that_judges(self, code) -> Function:
-        environment = {"LAKE": self.lake.bucket.bucket_name, "ROUTING_TABLE": self.tables.routing.table_name}
+        environment = {
+            "LAKE": self.lake.bucket.bucket_name,
+            "ROUTING_TABLE": self.tables.routing.table_name,
+            "SIGNING_KEY": self.signing_key.key_arn,
+        }
         function = Function(
             self, "Judge", config=self.config, code=code, memory_mb=256, timeout_s=30, environment=environment
         )
         function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)  # or a missing object would be a forbidden one
         function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects("runs/"))
         function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn)
+        function.allow("kms:Sign", on=self.signing_key.key_arn)
         if self.config.budget.require_positive_value:
             function.allow("cloudformation:GetTemplate", on=own_stacks(self.config))
         return function

@@ -38,6 +38,11 @@ def sagemaker():
     return build("sagemaker", tries=5, connect_s=2, read_s=20)
 
 
+@functools.cache
+def kms():
+    return build("kms", tries=4, connect_s=2, read_s=5)
+
+
 def lean(kind: type, signed_as: str, host: str, *, tries: int, connect_s: float, read_s: float):
     region = os.environ["AWS_REGION"]
     connections = Connections(url_of(host, region), connect_s=connect_s, read_s=read_s)

@@ -10,7 +10,7 @@ from domain.cost.prices import read_prices
 from domain.cost.projection import project
 from domain.cost.usage import month_of
 from domain.records import release_key
-from lambdas import objects, tables
+from lambdas import objects, signatures, tables
 from lambdas.deployed import deployed
 from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
 
@@ -37,10 +37,11 @@ def handler(event, context):
         write=lambda key, document: objects.write_json(LAKE, key, document),
         remember=remember_release,
         bill=monthly_bill,
+        sign=signatures.sign,
     )
 
 
-def judge(run: str, *, read, write, remember, bill) -> dict:
+def judge(run: str, *, read, write, remember, bill, sign) -> dict:
     key = lake.run_key(run, "evaluation.json")
     evaluation = read(key)
     if evaluation is None:
@@ -48,14 +49,16 @@ def judge(run: str, *, read, write, remember, bill) -> dict:
     verdict = verdict_on(evaluation, bill)
     judged = {name: verdict[name] for name in JUDGED}
     as_of = evaluation["window"]["as_of"]
+    signature = sign(verdict["release"], verdict["artefact_sha256"])
     write(lake.run_key(run, "verdict.json"), {"run": run, **verdict})
     status = approval_status(verdict["verdict"], CONFIG.release.approve)
-    remember({**{name: verdict[name] for name in REMEMBERED}, "state": STATES[status], "run": run, "as_of": as_of})
+    known = {name: verdict[name] for name in REMEMBERED}
+    remember({**known, "signature": signature, "state": STATES[status], "run": run, "as_of": as_of})
     return {
         "verdict": verdict["verdict"],
         **judged,
         "approval_status": status,
-        "metadata": metadata(run, as_of, verdict),
+        "metadata": {**metadata(run, as_of, verdict), "signature": signature},
     }
 
 

@@ -1,5 +1,6 @@
 """S3 in plain values: JSON documents in and out, and listings; keys are made by domain/lake.py."""
 
+import contextlib
 import json
 
 from botocore.exceptions import ClientError
@@ -26,6 +27,11 @@ def write_json(bucket: str, key: str, document) -> None:
 def read_range(bucket: str, key: str, span: str) -> bytes:
     """A part of an object; `span` is HTTP's notation: 0-65535, or -8 for the last eight bytes."""
     return clients.s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={span}")["Body"].read()
+
+
+def stream(bucket: str, key: str):
+    """The object's bytes as they come; a context that ends the connection."""
+    return contextlib.closing(clients.s3().get_object(Bucket=bucket, Key=key)["Body"])
 
 
 def listing(bucket: str, prefix: str):

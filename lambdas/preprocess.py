@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from domain import config, contract, lake
 from domain.contract import iso, parse_timestamp
 from domain.records import run_key
-from lambdas import objects, tables
+from lambdas import objects, signatures, tables
 from lambdas.input_files import file_problem
 from lambdas.routes import champion_model
 from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
@@ -32,16 +32,19 @@ def handler(event, context):
         read=objects.read_range,
         known=lambda: objects.read_json(LAKE, lake.batch_prefix(run, "settings") + "run.json"),
         champion=lambda: champion_model(ROUTING),
+        verify=signatures.verify,
         write=lambda key, document: objects.write_json(LAKE, key, document),
         record=record_run,
     )
 
 
-def preprocess(run: str, *, place: tuple, as_of: str, listing, read, known, champion, write, record) -> dict:
+def preprocess(run: str, *, place: tuple, as_of: str, listing, read, known, champion, verify, write, record) -> dict:
     """What the Score job needs. A run that is started again keeps its release and scores what is not scored yet."""
     bucket, prefix = place
     files = checked_files(bucket, prefix, listing, read)
     settings = known() or {"run": run, "as_of": as_of, "code_version": CODE_VERSION, **release_and_model(champion())}
+    if settings["release"]:
+        verify(settings)
     write_settings(run, settings, write)
     done = scored_shards(run, listing)
     folder = prefix[: prefix.rfind("/") + 1]
@@ -101,7 +104,7 @@ def shard_of(key: str, folder: str) -> str:
 
 
 def release_and_model(champion: dict | None) -> dict:
-    return champion or {"release": None, "model_uri": None}
+    return champion or dict.fromkeys(("release", "model_uri", "artefact_sha256", "signature"))
 
 
 def scored_shards(run: str, listing) -> set[str]:

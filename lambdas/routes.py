@@ -32,14 +32,14 @@ class ReleaseUnknown(Exception):
 
 
 def champion_model(table: str) -> dict | None:
-    """{release, model_uri} of the release that answers now; None before the first."""
+    """{release, model_uri, artefact_sha256, signature} of the release that answers now; None before the first."""
     current = champion(read_routing(table))
     if current is None:
         return None
     release = tables.get(table, release_key(current["release"]))
     if release is None:
         raise ReleaseUnknown(f"champion {current['release']!r} has no item in table {table}; promote another release")
-    return {"release": current["release"], "model_uri": release["model_uri"]}
+    return {name: release.get(name) for name in ("release", "model_uri", "artefact_sha256", "signature")}
 
 
 class RoutingCache:

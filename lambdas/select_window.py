@@ -10,7 +10,7 @@ from domain import config, contract, lake, spending
 from domain.contract import iso
 from domain.records import run_key
 from domain.windows import overlapping, training_window
-from lambdas import objects, tables
+from lambdas import objects, signatures, tables
 from lambdas.routes import champion_model
 from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
 
@@ -39,6 +39,7 @@ def handler(event, context):
         event,
         parts=read_parts(),
         champion=champion_model(ROUTING),
+        verify=signatures.verify,
         write=lambda key, document: objects.write_json(LAKE, key, document),
         record=record_run,
     )
@@ -51,9 +52,11 @@ def refuse_when_spent(done: dict | None, *, now: str) -> None:
         raise BudgetSpent(refused)
 
 
-def select_window(event: dict, *, parts: list[dict], champion: dict | None, write, record) -> dict:
+def select_window(event: dict, *, parts: list[dict], champion: dict | None, verify, write, record) -> dict:
     """What the next states of the run need; its settings and manifests are written for its jobs to read."""
     run = checked_run(event["run"])
+    if champion:
+        verify(champion)
     window = training_window(
         as_of=event["as_of"],
         window_days=event.get("window_days") or CONFIG.data.window_days,
@@ -78,7 +81,7 @@ def select_window(event: dict, *, parts: list[dict], champion: dict | None, writ
         "evaluate_manifest": lake.uri(LAKE, lake.run_key(run, "evaluate.manifest")),
         "artefacts_uri": artefacts_uri,
         "candidates": [candidate(name, run, window, artefacts_uri) for name in names],
-        "champion": champion,
+        "champion": champion and {name: champion[name] for name in ("release", "model_uri")},
     }
 
 
@@ -113,7 +116,8 @@ def manifest(parts: list[dict]) -> list:
 
 
 def write_settings(run: str, more: dict, champion: dict | None, write) -> None:
-    about = {"run": run, **more, "champion": champion and champion["release"], "code_version": CODE_VERSION}
+    known = {"champion": champion and champion["release"], "champion_sha256": champion and champion["artefact_sha256"]}
+    about = {"run": run, **more, **known, "code_version": CODE_VERSION}
     write(lake.run_key(run, "settings/contract.json"), contract.as_dict(CONTRACT))
     write(lake.run_key(run, "settings/config.json"), config.as_dict(CONFIG))
     write(lake.run_key(run, "settings/run.json"), about)

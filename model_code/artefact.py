@@ -78,11 +78,14 @@ def sha256(file: Path) -> str:
 # ---- reading
 
 
-def open_artefact(folder: Path) -> Artefact:
+def open_artefact(folder: Path, *, expected: str | None = None) -> Artefact:
     """The artefact in `folder`, verified: every file is there, none is added, each has its hash, the contract is the
-    one it was trained under.
+    one it was trained under. `expected` is the hash that was signed; without one the folder is only true to itself.
     """
     manifest = verified_manifest(folder)
+    found = sha256(folder / MANIFEST)
+    if expected is not None and found != expected:
+        raise ArtefactRefused(f"{folder / MANIFEST} is not the one that was signed: its sha256 is {found}, not {expected}")
     contract = contract_rules.from_dict(json.loads((folder / CONTRACT).read_bytes()))
     if contract.hash != manifest["contract_hash"]:
         raise ArtefactRefused(
@@ -91,7 +94,7 @@ def open_artefact(folder: Path) -> Artefact:
     golden = json.loads((folder / GOLDEN).read_bytes())
     scorer = load_scorer(folder, ignored=[column.name for column in contract.columns if column.role != "feature"])
     scorer.hold_to(limits_of(contract), listed=contract.task == "multiclass")
-    return Artefact(manifest, contract, scorer, golden, sha256(folder / MANIFEST))
+    return Artefact(manifest, contract, scorer, golden, found)
 
 
 def verified_manifest(folder: Path) -> dict:

@@ -71,8 +71,8 @@ def candidate_files() -> dict[str, Path]:
     return found
 
 
-def open_model(file: Path, folder: Path) -> Artefact:
-    artefact = open_artefact(unpack(file, folder))
+def open_model(file: Path, folder: Path, expected: str | None = None) -> Artefact:
+    artefact = open_artefact(unpack(file, folder), expected=expected)
     prove_golden(artefact)
     return artefact
 
@@ -96,7 +96,7 @@ def champion(
     files = sorted(paths.processing_input("champion").rglob("model.tar.gz"))
     if not files:
         return None
-    artefact = open_model(files[0], scratch / "champion of today")
+    artefact = open_model(files[0], scratch / "champion of today", run["champion_sha256"])
     missing = unfed(artefact.contract, contract)
     if missing:
         print(f"champion {run.get('champion')} is not compared: the contract has changed {', '.join(missing)}")

@@ -125,7 +125,7 @@ def flat(shard: str) -> str:
 
 def open_job(settings: Settings, model: Path | None, unfinished: Path) -> Job:
     contract, config, run = settings
-    artefact = open_artefact(model) if model else None
+    artefact = open_artefact(model, expected=run["artefact_sha256"]) if model else None
     if artefact:
         refuse_other_features(artefact, contract)
         prove_golden(artefact)

@@ -24,7 +24,7 @@ MOST_WORKERS = 8
 
 def main() -> None:
     started = time.perf_counter()
-    artefact = open_artefact(paths.model())
+    artefact = open_artefact(paths.model(), expected=os.environ.get("ARTEFACT_SHA256"))
     golden = prove_golden(artefact)
     run = runner(Service(artefact, name=os.environ.get("MODEL_NAME") or artefact.contract.name))
     sockets = listening_sockets(

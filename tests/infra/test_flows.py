@@ -41,6 +41,7 @@ VARIABLES = {
     "run": RUN, "window": WINDOW, "plan": PLAN, "written": 5, "reason": "good", "release": "r-20130401-1fbd9a70",
     "endpoint": "flights-prod-r-20130401-1fbd9a70", "status": "InService", "looks": 3, "why": "", "made_here": True,
     "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/flights-prod:0123456789ab", "artefact": PLAN["model_uri"],
+    "artefact_sha256": "ab" * 32, "signed": {"artefact_sha256": "ab" * 32, "signature": "c2lnbmVk"},
     "model_package_arn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/flights-prod/1",
     "error": {"Error": "States.TaskFailed", "Cause": "no capacity"},
     "verdict": {
@@ -96,7 +97,8 @@ def test_the_flows_are_those_of_the_drawing(service):
     assert {name: path(machine, skip=("IsInService",)) for name, machine in found.items()} == {
         "train": ["Begin", "SelectWindow", "TrainCandidates", "Evaluate", "Judge", "RegisterVerdict", "RecordRun"],
         "release": [
-            "DescribePackage", "IsApproved", "MarkDeploying", "FindEndpoint", "IsThereAlready", "CreateModel",
+            "DescribePackage", "IsApproved", "MarkDeploying", "VerifyRelease", "FindEndpoint", "IsThereAlready",
+            "CreateModel",
             "CreateEndpointConfig", "CreateEndpoint", "WaitForEndpoint", "DescribeEndpoint", "IsInService", "SmokeTest",
             "Promote", "KeepPrevious", "Retire",
         ],

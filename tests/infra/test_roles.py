@@ -24,6 +24,7 @@ CONTAINER = {
 LAKE, PREDICTIONS, OUTCOMES, ROUTING, RUNS = (
     "<LakeBucket>", "<TablesPredictions>", "<TablesOutcomes>", "<TablesRouting>", "<TablesRuns>",
 )  # fmt: skip
+KEY = "<RegistrySigningKey>"
 OURS, HOSTED = "flights-prod-*", "flights-prod-r-*"
 
 
@@ -55,6 +56,7 @@ ROLES = {
     },
     "TrainingSelectWindowRole": FUNCTION | {
         f"dynamodb:Query {RUNS}", f"dynamodb:UpdateItem {RUNS}", f"dynamodb:GetItem {ROUTING}", f"s3:PutObject {LAKE}/runs/*",
+        f"kms:Verify {KEY}",
     },
     "TrainingJobsRole": CONTAINER | {
         f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/rows/*", f"s3:GetObject {LAKE}/runs/*", f"s3:GetObject {LAKE}/artefacts/*",
@@ -63,6 +65,7 @@ ROLES = {
     },
     "TrainingJudgeRole": FUNCTION | {
         f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/runs/*", f"s3:PutObject {LAKE}/runs/*", f"dynamodb:PutItem {ROUTING}",
+        f"kms:Sign {KEY}",
     },
     "TrainingTrainRole": FLOW | jobs("training-job", "TrainingJob") | jobs("processing-job", "ProcessingJob") | {
         "lambda:InvokeFunction <TrainingSelectWindow>", "lambda:InvokeFunction <TrainingJudge>",
@@ -73,6 +76,7 @@ ROLES = {
     },
     "EndpointsRole": CONTAINER | {f"s3:GetObject {LAKE}/artefacts/*"},
     "EndpointsRemoveEndpointsRole": FUNCTION | REMOVAL,
+    "ReleasesVerifyReleaseRole": FUNCTION | {f"s3:GetObject {LAKE}/artefacts/*", f"kms:Verify {KEY}"},
     "ReleasesSmokeTestRole": FUNCTION | {
         f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/runs/*", f"sagemaker:InvokeEndpoint sagemaker:endpoint/{HOSTED}",
     },
@@ -85,12 +89,12 @@ ROLES = {
         f"sagemaker:DescribeEndpoint sagemaker:endpoint/{HOSTED}",
         *(f"sagemaker:AddTags sagemaker:{kind}/{HOSTED}" for kind in ("model", "endpoint-config", "endpoint")),
         f"iam:PassRole <EndpointsRole> {TO_SAGEMAKER}",
-        *(f"lambda:InvokeFunction <Releases{name}>" for name in ("SmokeTest", "Promote", "Retire")),
+        *(f"lambda:InvokeFunction <Releases{name}>" for name in ("VerifyRelease", "SmokeTest", "Promote", "Retire")),
     },
     "ReleasesReleaseEventsRole": {"states:StartExecution <ReleasesRelease>"},
     "BatchPreprocessRole": FUNCTION | {
         f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/batch/*", f"s3:PutObject {LAKE}/batch/*", f"dynamodb:UpdateItem {RUNS}",
-        f"dynamodb:GetItem {ROUTING}",
+        f"dynamodb:GetItem {ROUTING}", f"kms:Verify {KEY}",
     },
     "BatchJobsRole": CONTAINER | {
         f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/batch/*", f"s3:GetObject {LAKE}/artefacts/*", f"s3:PutObject {LAKE}/batch/*",

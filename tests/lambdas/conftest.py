@@ -20,10 +20,13 @@ BY_ENTITY = {
 }
 
 
+SHA256 = "ab" * 32
+
+
 class Aws:
     """What a test looks at, in plain values."""
 
-    dynamodb, s3, sagemaker = (boto3.client(name, config=FOR_MOTO) for name in ("dynamodb", "s3", "sagemaker"))
+    dynamodb, s3, sagemaker, kms = (boto3.client(name, config=FOR_MOTO) for name in ("dynamodb", "s3", "sagemaker", "kms"))
 
     def items(self, table: str) -> list[dict]:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=table)
@@ -43,6 +46,15 @@ class Aws:
     def document(self, key: str):
         return json.loads(self.s3.get_object(Bucket=stage.LAKE, Key=key)["Body"].read())
 
+    def released(self, release: str = "r-1", **values) -> dict:
+        """The item of a release that this stage signed, and then perhaps somebody changed."""
+        from lambdas.signatures import sign
+
+        item = {"release": release, "model_uri": "s3://lake/model.tar.gz", "artefact_sha256": SHA256}
+        item |= {"signature": sign(release, SHA256), **values}
+        self.put(stage.ROUTING, item=f"release#{release}", **item)
+        return item
+
     def route(self, **route) -> dict:
         """Let a release answer everybody, or its share."""
         champion = {"release": "r-1", "endpoint": f"{stage.PREFIX}r-1", "role": "champion", "weight": 100, "since": "2013-04-01T00:00:00Z"}
@@ -59,6 +71,8 @@ def aws():
     with mock_aws():
         made = Aws()
         made.s3.create_bucket(Bucket=stage.LAKE)
+        key = made.kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
+        made.kms.create_alias(AliasName=stage.KEY, TargetKeyId=key)
         for table, keys in KEYS.items():
             create_table(made.dynamodb, table, keys)
         yield made

@@ -14,6 +14,7 @@ from tests.lambdas.model_server import ModelServer
 PROJECT = Path(__file__).parents[2]
 LAKE, PREFIX = "flights-local-lake", "flights-local-"
 PREDICTIONS, OUTCOMES, ROUTING, RUNS = (f"{PREFIX}{name}" for name in ("predictions", "outcomes", "routing", "runs"))
+KEY = f"alias/{PREFIX}signing"
 MODEL = ModelServer()
 CONFIG = config.of_stage(
     {
@@ -42,6 +43,7 @@ def deploy() -> None:
         "ROUTING_TABLE": ROUTING,
         "RUNS_TABLE": RUNS,
         "ENDPOINT_PREFIX": PREFIX,
+        "SIGNING_KEY": KEY,
         "HOURS_FUNCTION": f"{PREFIX}hours",
         "SCALING": "",
         "ALARMS": "arn:aws:sns:us-east-1:123456789012:flights-local-alarms",

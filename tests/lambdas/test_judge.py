@@ -2,10 +2,12 @@ import pytest
 
 from domain.config import of_stage
 from lambdas import judge as module
+from lambdas import signatures
 from lambdas.judge import EvaluationMissing, EvaluationUnreadable, approval_status, handler
 from tests.lambdas import stage
 
 RUN = "train-20130401-1"
+SHA256 = "abcdef01" * 8
 DECISIONS = {"true_positive": 3000, "false_positive": 2000, "true_negative": 18_000, "false_negative": 2000}
 EVALUATION = {
     "metric": "roc_auc",
@@ -19,7 +21,7 @@ EVALUATION = {
             "p50_ms": 0.5,
             "p99_ms": 1.5,
             "size_mb": 0.4,
-            "artefact_sha256": "abcdef0123456789",
+            "artefact_sha256": SHA256,
             "model_uri": "s3://lake/model.tar.gz",
             "decisions": DECISIONS,
         }
@@ -34,7 +36,7 @@ REASON = (
 METADATA = {
     "release": RELEASE,
     "run": RUN,
-    "artefact_sha256": "abcdef0123456789",
+    "artefact_sha256": SHA256,
     "as_of": "2013-04-01T00:00:00Z",
     "candidate": "gradient_boosting",
     "contract_hash": stage.CONTRACT.hash,
@@ -52,6 +54,13 @@ def remembered(aws) -> dict:
     return item
 
 
+def signed(aws) -> str:
+    """The signature of the release as its item has it, once it was found to be ours."""
+    signature = aws.item(stage.ROUTING, item=f"release#{RELEASE}")["signature"]
+    signatures.verify({"release": RELEASE, "artefact_sha256": SHA256, "signature": signature})
+    return signature
+
+
 def test_a_run_that_keeps_the_benchmarks_is_approved(aws):
     evaluated(aws)
     reply = handler({"run": RUN}, None)
@@ -61,10 +70,10 @@ def test_a_run_that_keeps_the_benchmarks_is_approved(aws):
         "release": RELEASE,
         "reason": REASON,
         "model_uri": "s3://lake/model.tar.gz",
-        "artefact_sha256": "abcdef0123456789",
+        "artefact_sha256": SHA256,
         "metrics": {"roc_auc": 0.7, "calibration_error": 0.02},
         "approval_status": "Approved",
-        "metadata": METADATA,
+        "metadata": {**METADATA, "signature": signed(aws)},
     }
     verdict = aws.document(f"runs/{RUN}/verdict.json")
     assert (verdict["run"], verdict["release"], verdict["tried"]) == (RUN, RELEASE, {"gradient_boosting": []})
@@ -76,7 +85,8 @@ def test_a_run_that_keeps_the_benchmarks_is_approved(aws):
         "run": RUN,
         "candidate": "gradient_boosting",
         "as_of": "2013-04-01T00:00:00Z",
-        "artefact_sha256": "abcdef0123456789",
+        "artefact_sha256": SHA256,
+        "signature": signed(aws),
         "model_uri": "s3://lake/model.tar.gz",
         "metrics": {"roc_auc": 0.7, "calibration_error": 0.02},
         "p99_ms": 1.5,
@@ -156,13 +166,14 @@ def test_where_a_person_approves_a_good_release_waits(verdict, approve, status):
 
 def test_judged_again_it_is_judged_alike(aws):
     evaluated(aws)
-    first = handler({"run": RUN}, None)
-    assert handler({"run": RUN}, None) == first
+    """But for the signature, in which there is chance."""
+    first, again = (handler({"run": RUN}, None) for _ in range(2))
+    assert again == {**first, "metadata": {**first["metadata"], "signature": signed(aws)}}
 
 
 @pytest.mark.parametrize("state", ["deploying", "champion", "previous"])
 def test_a_release_that_serves_stays_as_it_is_when_training_makes_it_once_more(aws, state):
-    evaluated(aws, champion={"release": RELEASE, "metrics": {"roc_auc": 0.7}, "artefact_sha256": "abcdef0123456789"})
+    evaluated(aws, champion={"release": RELEASE, "metrics": {"roc_auc": 0.7}, "artefact_sha256": SHA256})
     aws.put(stage.ROUTING, item=f"release#{RELEASE}", release=RELEASE, state=state, run="the first")
     reply = handler({"run": RUN}, None)
     reason = f"gradient_boosting is the very artefact that the champion {RELEASE} serves already"

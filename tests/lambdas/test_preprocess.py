@@ -1,8 +1,10 @@
 import pytest
 
 from domain import config, contract
+from domain.signature import SignatureRefused
 from lambdas.preprocess import InputRefused, handler
 from tests.lambdas import stage
+from tests.lambdas.conftest import SHA256
 from tests.lambdas.test_input_files import HEADER, PARQUET
 
 RUN = "batch-20130401-1"
@@ -13,7 +15,7 @@ CSV = HEADER + b"\n"
 
 def test_every_file_becomes_a_shard_for_the_champion(aws):
     aws.route()
-    aws.put(stage.ROUTING, item="release#r-1", release="r-1", model_uri="s3://lake/model.tar.gz")
+    released = aws.released()
     aws.upload("batch/incoming/", b"")
     aws.upload("batch/incoming/a.csv", CSV)
     aws.upload("batch/incoming/sub/b.parquet", PARQUET)
@@ -37,6 +39,8 @@ def test_every_file_becomes_a_shard_for_the_champion(aws):
         "as_of": "2013-04-01T00:00:00Z",
         "release": "r-1",
         "model_uri": "s3://lake/model.tar.gz",
+        "artefact_sha256": SHA256,
+        "signature": released["signature"],
         "code_version": "image-1",
     }
     assert config.from_dict(aws.document(f"batch/{RUN}/settings/config.json")) == stage.CONFIG
@@ -70,7 +74,7 @@ def test_one_file_is_a_batch_too(aws, place):
 
 def test_a_run_started_again_keeps_its_release_and_scores_only_what_is_not_scored(aws):
     aws.route()
-    aws.put(stage.ROUTING, item="release#r-1", release="r-1", model_uri="s3://lake/1")
+    aws.released()
     aws.upload("batch/incoming/sub/a.csv", CSV)
     aws.upload("batch/incoming/b.csv", CSV)
     first = handler(EVENT, None)
@@ -127,3 +131,24 @@ def test_an_input_that_is_not_there_is_refused(aws, event, message):
     with pytest.raises(InputRefused) as refused:
         handler({**EVENT, **event}, None)
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("changed", [{"artefact_sha256": "0" * 64}, {"signature": None}])
+def test_nothing_is_scored_with_a_release_that_was_not_signed_as_it_is(aws, changed):
+    aws.route()
+    aws.released(**changed)
+    aws.upload("batch/incoming/a.csv", CSV)
+    with pytest.raises(SignatureRefused, match="release r-1"):
+        handler(EVENT, None)
+    assert aws.item(stage.RUNS, kind="batch", run=RUN) is None
+
+
+def test_a_run_started_again_checks_the_release_that_it_began_with(aws):
+    aws.route()
+    aws.released()
+    aws.upload("batch/incoming/a.csv", CSV)
+    handler(EVENT, None)
+    settings = f"batch/{RUN}/settings/run.json"
+    aws.upload(settings, {**aws.document(settings), "artefact_sha256": "0" * 64})
+    with pytest.raises(SignatureRefused, match="release r-1 with artefact 000000000000"):
+        handler(EVENT, None)

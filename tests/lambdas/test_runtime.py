@@ -76,6 +76,8 @@ REFUSALS = {
     "remove_endpoints": ({"RequestType": "Create", "StackId": "s", "RequestId": "r", "LogicalResourceId": "l",
                           "ResponseURL": "http://127.0.0.1:1/"}, {"URLError"}),
     "select_window": (RUN, {"NoRows"}),
+    "verify_release": ({"release": "r-1", "artefact_sha256": "0" * 64, "signature": "AAAA", "model_uri": "s3://lake/m"},
+                       {"SignatureRefused"}),
     "smoke_test": ({**RUN, "endpoint": "e", "release": "r-1"}, {"SmokeTestFailed"}),
 }  # fmt: skip
 OF_THEIR_OWN = {"predict", "outcomes", "write_results"}

@@ -5,9 +5,11 @@ import pytest
 
 from domain import config, contract
 from domain.contract import iso
+from domain.signature import SignatureRefused
 from domain.windows import WindowError
 from lambdas.select_window import BudgetSpent, NoRows, RunRefused, handler, job_name
 from tests.lambdas import stage
+from tests.lambdas.conftest import SHA256
 
 RUN = "train-20130401-20261122T074500Z"
 AS_OF = "2013-04-01T00:00:00Z"
@@ -50,6 +52,7 @@ def test_a_run_gets_its_window_its_manifests_and_its_candidates(aws):
         **window,
         "artefacts_uri": f"{URI}/artefacts/{RUN}/",
         "champion": None,
+        "champion_sha256": None,
         "code_version": "image-1",
     }
     record = aws.item(stage.RUNS, kind="train", run=RUN)
@@ -105,10 +108,19 @@ def test_a_run_may_ask_for_another_window(aws):
 def test_the_champion_comes_along_to_be_compared_with(aws):
     load(aws, PARTS)
     aws.route()
-    aws.put(stage.ROUTING, item="release#r-1", release="r-1", model_uri="s3://lake/model.tar.gz")
+    aws.released()
     reply = handler({"run": RUN, "as_of": AS_OF}, None)
     assert reply["champion"] == {"release": "r-1", "model_uri": "s3://lake/model.tar.gz"}
-    assert aws.document(f"runs/{RUN}/settings/run.json")["champion"] == "r-1"
+    settings = aws.document(f"runs/{RUN}/settings/run.json")
+    assert (settings["champion"], settings["champion_sha256"]) == ("r-1", SHA256)
+
+
+def test_a_champion_that_was_not_signed_as_it_is_is_not_even_compared_with(aws):
+    load(aws, PARTS)
+    aws.route()
+    aws.released(artefact_sha256="0" * 64)
+    with pytest.raises(SignatureRefused, match="release r-1 with artefact 000000000000"):
+        handler({"run": RUN, "as_of": AS_OF}, None)
 
 
 def test_parts_that_no_load_names_do_not_exist(aws):

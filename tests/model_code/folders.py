@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from domain import config as config_rules
 from domain import contract as contract_rules
 from domain.windows import training_window
-from model_code.artefact import pack
+from model_code.artefact import MANIFEST, pack, sha256
 from model_code.tables import check_block
 
 AS_OF = "2024-03-01T00:00:00Z"
@@ -47,10 +47,16 @@ TRAIN_RUN = {
     "run": "train-1",
     "artefacts_uri": "s3://lake/artefacts/train-1/",
     "champion": None,
+    "champion_sha256": None,
     "code_version": "abc",
     **WINDOW,
 }
 SCORE_RUN = {"run": "batch-1", "as_of": AS_OF, "release": "r-20240301-abcd", "model_uri": "s3://lake/m.tar.gz"}
+
+
+def sha256_of(model: Path | None) -> str | None:
+    """What was signed of it."""
+    return sha256(model / MANIFEST) if model else None
 
 
 def training_folder(base: Path, contract, rows, candidate="gradient_boosting", **hyperparameters):
@@ -67,7 +73,7 @@ def evaluation_folder(
     base: Path, contract, rows, models: dict, champion: Path | None = None, release: str | None = None
 ):
     processing = base / "processing/input"
-    write_settings(processing / "contract", contract, {**TRAIN_RUN, "champion": release})
+    write_settings(processing / "contract", contract, {**TRAIN_RUN, "champion": release, "champion_sha256": sha256_of(champion)})
     write_rows(processing / "rows/rows/month=none/a-00000.parquet", contract, rows)
     for candidate, model in models.items():
         place = processing / "models" / candidate / "job-1" / "output"
@@ -81,7 +87,7 @@ def evaluation_folder(
 
 def scoring_folder(base: Path, contract, model: Path | None, **run):
     processing = base / "processing/input"
-    write_settings(processing / "contract", contract, {**SCORE_RUN, **run})
+    write_settings(processing / "contract", contract, {**SCORE_RUN, "artefact_sha256": sha256_of(model), **run})
     (processing / "rows").mkdir()
     if model:
         (processing / "model").mkdir()

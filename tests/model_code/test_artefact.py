@@ -33,6 +33,15 @@ def test_one_changed_byte_anywhere_is_refused_by_name(returns, copy_of, name, pl
     assert refusal(folder).startswith(f"{folder / name} was changed: its sha256 is ")
 
 
+def test_an_artefact_that_is_true_to_itself_but_not_the_signed_one_is_refused(returns):
+    """Whoever changes a file and its hash in the manifest has another manifest."""
+    prior, other = returns.models["prior"], returns.models["gradient_boosting"]
+    signed = open_artefact(prior).sha256
+    assert open_artefact(prior, expected=signed).sha256 == signed
+    with pytest.raises(ArtefactRefused, match=r"manifest.json is not the one that was signed: its sha256 is \w{64}, not " + signed):
+        open_artefact(other, expected=signed)
+
+
 def test_a_file_too_many_or_too_few_is_refused_by_name(returns, copy_of):
     folder = copy_of(returns.models["gradient_boosting"])
     (folder / "model.joblib").write_bytes(b"cposix\nsystem\n")

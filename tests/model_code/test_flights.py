@@ -22,7 +22,7 @@ from tests.model_code.folders import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 WINDOW = training_window(as_of="2013-02-01", window_days=31, evaluate_days=7)
-RUN = {"run": "train-1", "artefacts_uri": "s3://lake/artefacts/train-1/", "champion": None, **WINDOW}
+RUN = {"run": "train-1", "artefacts_uri": "s3://lake/artefacts/train-1/", "champion": None, "champion_sha256": None, **WINDOW}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,11 @@ def test_january_makes_a_release_that_beats_the_prior(january, tmp_path, monkeyp
     assert measured["p99_ms"] < config.benchmarks.p99_ms and measured["size_mb"] < config.benchmarks.size_mb
     assert judge(config.benchmarks, evaluation)["candidate"] == "gradient_boosting"
 
-    settings(score / "processing/input/contract", {"run": "batch-1", "as_of": WINDOW["as_of"], "release": "r-1"})
+    signed = measured["artefact_sha256"]
+    settings(
+        score / "processing/input/contract",
+        {"run": "batch-1", "as_of": WINDOW["as_of"], "release": "r-1", "artefact_sha256": signed},
+    )
     (score / "processing/input/rows").mkdir()
     shutil.copy(january, score / "processing/input/rows")
     shutil.copytree(model.parent, score / "processing/input/model")

@@ -129,6 +129,14 @@ def test_bad_rows_are_quarantined_and_the_others_keep_their_identity(parcels, ru
     assert summary["read"] == summary["scored"] + summary["quarantined"] == 250
 
 
+def test_a_model_that_is_not_the_signed_one_scores_nothing(parcels, run_verb, tmp_path, capsys):
+    base = scoring_folder(tmp_path, parcels.contract, parcels.models["gradient_boosting"], artefact_sha256="0" * 64)
+    write_csv(base / "processing/input/rows/part.csv", parcels.contract, parcels.rows[:10])
+    assert run_verb("score", base) == 1
+    assert "manifest.json is not the one that was signed" in capsys.readouterr().err
+    assert not list((base / "processing/output").rglob("*.parquet"))
+
+
 def test_without_a_model_the_prior_answers_and_says_so(project, run_verb, tmp_path):
     base = scoring_folder(tmp_path, project.contract, None)
     write_lines(base / "processing/input/rows/part.jsonl", project.contract, project.rows[:120])
