@@ -78,13 +78,19 @@ def rollback(folder: Path, stage_name: str, *, progress) -> Done:
     routing = records.routing(stage)
     before = rules.champion(routing)
     rules.rollback(routing, at="", reason="")  # refuses here when there is nothing to go back to
+    release = go_back(stage, routing, reason="rolled back by hand", progress=progress)
+    return settled(stage, before, f"{release} is champion again", "`fairway status` shows who answers")
+
+
+def go_back(stage: Stage, routing: dict, *, reason: str, progress) -> str:
+    """Let the champion before this one answer; returns its name. One whose endpoint was removed meanwhile is deployed."""
     release = routing["previous"][0]["release"]
     if is_up(stage, release):
         progress(f"Switching back to {release}")
-        switch(stage, lambda routing, at: rules.rollback(routing, at=at, reason="rolled back by hand"))
-    else:  # its endpoint was removed meanwhile
+        switch(stage, lambda now, at: rules.rollback(now, at=at, reason=reason))
+    else:
         wait_until_champion(stage, release, execution=deploy(stage, records.release(stage, release)), progress=progress)
-    return settled(stage, before, f"{release} is champion again", "`fairway status` shows who answers")
+    return release
 
 
 def approve(stage: Stage, release: str) -> None:

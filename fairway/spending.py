@@ -11,7 +11,7 @@ from fairway.aws import connect
 from fairway.done import Done
 from fairway.errors import Refused
 from fairway.records import routing
-from fairway.releases import switch
+from fairway.releases import go_back
 
 KEY = {"item": {"S": spending.GUARD}}
 
@@ -26,9 +26,9 @@ def resume(folder: Path, stage_name: str, *, progress) -> Done:
     ]
     if not standing:
         raise Refused("nothing_stopped", f"the guard stopped nothing in stage {stage_name!r}")
-    if spending.STOP_MODEL in standing and rules.champion(routing(stage)) is None:
-        progress("Letting the champion answer again")
-        switch(stage, lambda now, at: rules.rollback(now, at=at, reason="resumed by hand"))
+    now = routing(stage)
+    if spending.STOP_MODEL in standing and rules.champion(now) is None and now["previous"]:
+        go_back(stage, now, reason="resumed by hand", progress=progress)
     dynamodb.update_item(
         TableName=table,
         Key=KEY,

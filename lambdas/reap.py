@@ -77,10 +77,19 @@ PRICES = read_prices(CONFIG.target.region)
 
 
 def in_use(routing: dict, now: datetime):
-    """Whether an endpoint answers, may answer again after a rollback, or belongs to a release: those are for Retire."""
+    """Whether an endpoint answers, may answer again after a rollback, or belongs to a release: those are for Retire.
+
+    While the model is stopped, nobody retires anything: then a champion is kept for a rollback, and no longer.
+    """
     keep_since = iso(now - timedelta(minutes=CONFIG.release.keep_previous_minutes))
     kept = endpoints_in_use(routing, keep_since=keep_since)
-    return lambda name: name in kept or tables.get(ROUTING, release_key(name.removeprefix(PREFIX))) is not None
+    stopped = bool(routing["version"] and not routing["routes"])
+
+    def used(name: str) -> bool:
+        release = tables.get(ROUTING, release_key(name.removeprefix(PREFIX)))
+        return name in kept or bool(release) and not (stopped and release.get("state") in ("champion", "previous"))
+
+    return used
 
 
 def endpoints(used) -> list[Found]:

@@ -48,7 +48,8 @@ def resumed():
         return resume(ROOT, "local", progress=progress)
 
 
-def test_one_command_undoes_all_that_was_stopped(table):
+def test_one_command_undoes_all_that_was_stopped(table, monkeypatch):
+    monkeypatch.setattr("fairway.releases.is_up", lambda stage, release: True)
     put(table, **STOPPED)
     put(table, item="guard", month="2026-11", actions=["stop_training", "stop_model"], spent_usd=10.0, budget_usd=10.0, at="t")
     assert resumed().values == {"stage": "local", "resumed": ["stop_training", "stop_model"]}
@@ -56,6 +57,18 @@ def test_one_command_undoes_all_that_was_stopped(table):
     assert spending.refusal(item(table, "guard"), now="2026-11-20") is None
     with pytest.raises(Refused, match="the guard stopped nothing in stage 'local'"):
         resumed()
+
+
+def test_a_model_whose_endpoint_was_removed_meanwhile_is_deployed_again(table, monkeypatch):
+    did = []
+    put(table, **STOPPED)
+    put(table, item="release#r-1", release="r-1", state="champion", run="train-1")
+    put(table, item="guard", month="2026-11", actions=["stop_model"], spent_usd=10.0, budget_usd=10.0, at="t")
+    monkeypatch.setattr("fairway.releases.is_up", lambda stage, release: False)
+    monkeypatch.setattr("fairway.releases.deploy", lambda stage, item: did.append(item["run"]) or "an-execution")
+    monkeypatch.setattr("fairway.releases.wait_until_champion", lambda stage, release, execution, progress: did.append(execution))
+    assert resumed().values["resumed"] == ["stop_model"]
+    assert did == ["train-1", "an-execution"]
 
 
 def test_training_alone_is_resumed_without_touching_who_answers(table):

@@ -111,6 +111,19 @@ def test_only_the_endpoint_of_ours_that_nothing_knows_goes_and_the_saving_is_ann
     assert announcements() == []
 
 
+def test_once_the_model_is_stopped_its_endpoint_is_kept_for_a_rollback_and_no_longer(aws, grown):
+    for name, state in (("r-1", "champion"), ("r-2", "deploying")):
+        host(aws, f"flights-local-{name}")
+        aws.put(stage.ROUTING, item=f"release#{name}", release=name, state=state)
+    routing = aws.route(release="r-1", endpoint="flights-local-r-1")
+    stopped = {**routing, "version": 2, "routes": [], "previous": routing["routes"]}
+    now = datetime.now(UTC)
+    aws.put(stage.ROUTING, item="routing", **{**stopped, "changed_at": iso(now + timedelta(minutes=30))})
+    assert handler(grown, None)["ended"] == []
+    aws.put(stage.ROUTING, item="routing", **{**stopped, "changed_at": iso(now - timedelta(minutes=1))})
+    assert handler(grown, None)["ended"] == ["flights-local-r-1"]
+
+
 def test_a_notebook_is_ours_by_its_tag(aws, grown):
     for name, value in (("ours", "flights-local"), ("theirs", "flights-prod")):
         aws.sagemaker.create_notebook_instance(
