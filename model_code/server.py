@@ -83,16 +83,27 @@ class Server:
         self.now, stop = self.loop.time, asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, stop.set)
+        queue = sock.dup()
         listener = await self.loop.create_server(self.connect, sock=sock)
         checking = self.loop.create_task(self.check_often(parent, stop))
         await stop.wait()
         self.draining = True
-        await asyncio.sleep(0)  # who is in the backlog is let in
         listener.close()
+        await self.let_in(queue)
         await self.drained(drain_seconds)
         checking.cancel()
         self.pool.shutdown(cancel_futures=True)
         self.log.close()
+
+    async def let_in(self, queue) -> None:
+        """Who has connected already is served: closing on them would reset what they have sent."""
+        with queue:
+            while True:
+                try:
+                    accepted, _ = queue.accept()
+                except BlockingIOError:
+                    return
+                await self.loop.connect_accepted_socket(self.connect, accepted)
 
     def connect(self) -> Connection:
         return Connection(self)
