@@ -22,7 +22,8 @@ def channel(name: str) -> Path:
 
 
 def model() -> Path:
-    return base() / "model"
+    """The artefact's folder; MODEL_FOLDER says where it is outside SageMaker, on KServe say."""
+    return Path(os.environ.get("MODEL_FOLDER") or base() / "model")
 
 
 def failure() -> Path:
