@@ -34,4 +34,5 @@ def test_a_client_is_made_once_and_the_authorities_are_read_once(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "https://localhost:1")
     first, second = (clients.lean(clients.DynamoDB, "dynamodb", "dynamodb", tries=1, connect_s=1, read_s=1) for _ in range(2))
     assert first.connections.tls is second.connections.tls is not None
+    monkeypatch.undo()  # this one is kept for the tests to come
     assert clients.dynamodb() is clients.dynamodb()
