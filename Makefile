@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine (Python 3.11 or newer and make): `make demo` and `make test`.
-.PHONY: help demo test setup down clean
+.PHONY: help demo test setup bench-serving down clean
 
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -11,6 +11,7 @@ help:
 	@echo "make demo     set up, run the whole loop on this machine, say what happened and where to look"
 	@echo "make test     set up and run every test, as CI does"
 	@echo "make setup    only set up: the locked Python environments, Node and the CDK"
+	@echo "make bench-serving   serve against what people use instead, ten minutes (BENCH=--quick: one)"
 	@echo "make down     stop the local AWS that the demo left running"
 	@echo "make clean    remove what the demo made (.fairway); the environments stay"
 
@@ -21,6 +22,10 @@ test: setup
 	@$(PYTHON) -m pytest -n auto --dist loadgroup
 
 setup: $(READY)
+
+# Peers from PyPI in environments of their own below build/bench; wrk (a Debian package) makes the load where it is installed.
+bench-serving: setup
+	@$(PYTHON) -m bench.serving $(BENCH)
 
 down:
 	@.venv/bin/fairway down

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: httptools reads it, a Service answers it. Strict, bounded, and nothing but HTTP is known here.
+"""One HTTP/1.1 connection: httptools reads it, a Service answers it. Strict and bounded; it knows nothing but HTTP.
 
 Requests of one connection are answered in their order, one at a time; what a client sends ahead waits in its socket.
 """
@@ -32,8 +32,10 @@ def head_of(status: int, content_type: str) -> bytes:
 class Request:
     """What the parser found: the headers that anyone here reads, and why it is refused where it is."""
 
-    __slots__ = ("accept", "admitted", "attributes", "body", "content_type", "expect", "head_bytes", "host", "keep_alive", "length",
-                 "method", "path", "refusal", "since", "transfer_encoding")  # fmt: skip
+    __slots__ = (
+        "accept", "admitted", "attributes", "body", "content_type", "expect", "head_bytes", "host", "keep_alive",
+        "length", "method", "path", "refusal", "since", "transfer_encoding",
+    )  # fmt: skip
 
     def __init__(self, since: float):
         self.since = since  # loop time of its first byte

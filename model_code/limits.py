@@ -1,5 +1,7 @@
-"""What a contract allows of each feature, as the kernel can hold a body to it while reading. `domain/contract.py` is the rule: the
-kernel only knows a request without fault from one that may have any, and is never surer than this page makes it."""
+"""What a contract allows of each feature, as the kernel can hold a body to it while reading.
+
+`domain/contract.py` is the rule: the kernel only tells a request without fault from one that may have any.
+"""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What a model sees of a table: the contract's features as Arrow columns, and the matrices that scikit-learn is fitted on."""
+"""What a model sees of a table: the features as Arrow columns, and the matrices that scikit-learn is fitted on."""
 
 import numpy as np
 import pyarrow as pa

@@ -17,9 +17,18 @@ def about_server() -> dict:
 
 def about_model(artefact: Artefact, name: str) -> dict:
     """Any input may be left out where the contract allows the column to be null; -1 is any number of rows."""
-    inputs = [{"name": column.name, "datatype": DATATYPES[column.type], "shape": [-1]} for column in artefact.contract.features]
+    inputs = [
+        {"name": column.name, "datatype": DATATYPES[column.type], "shape": [-1]}
+        for column in artefact.contract.features
+    ]
     outputs = [{"name": "predictions", "datatype": "FP64", "shape": shape_of(artefact, -1)}]
-    return {"name": name, "versions": [artefact.sha256], "platform": "fairway_plan", "inputs": inputs, "outputs": outputs}
+    return {
+        "name": name,
+        "versions": [artefact.sha256],
+        "platform": "fairway_plan",
+        "inputs": inputs,
+        "outputs": outputs,
+    }
 
 
 def shape_of(artefact: Artefact, rows: int) -> list[int]:
@@ -58,7 +67,9 @@ def rows_of(contract: Contract, document) -> list[dict]:
         columns[name] = column_values(contract, name, one)
     lengths = {len(values) for values in columns.values()}
     if len(lengths) > 1:
-        raise refused(f"inputs differ in length: {', '.join(f'{name!r} has {len(values)}' for name, values in columns.items())}")
+        raise refused(
+            f"inputs differ in length: {', '.join(f'{name!r} has {len(values)}' for name, values in columns.items())}"
+        )
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
@@ -78,7 +89,9 @@ def column_values(contract: Contract, name: str, tensor: dict) -> list:
 
 
 def is_column(shape) -> bool:
-    whole = isinstance(shape, list) and all(isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in shape)
+    whole = isinstance(shape, list) and all(
+        isinstance(size, int) and not isinstance(size, bool) and size >= 0 for size in shape
+    )
     return whole and (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1))
 
 

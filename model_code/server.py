@@ -1,7 +1,7 @@
 """What the connections of one process share: how much is taken at once, what runs beside the event loop, when it ends.
 
-Small requests are scored between two reads, as that takes microseconds; large ones on threads, so that /ping is answered
-meanwhile. SIGTERM stops the listening; every request that was begun is answered, and its reply says that it is the last.
+Small requests are scored between two reads, as that takes microseconds; large ones on threads, so that /ping is
+answered meanwhile. SIGTERM stops the listening; every request that was begun is answered, and its reply is the last.
 """
 
 import asyncio
@@ -42,7 +42,9 @@ class Server:
         if request.method != b"POST":
             return None
         if self.under_way >= self.most_at_once:
-            return error_reply(429, "too_many_requests", f"{self.most_at_once} requests are under way; try again shortly")
+            return error_reply(
+                429, "too_many_requests", f"{self.most_at_once} requests are under way; try again shortly"
+            )
         self.under_way += 1
         request.admitted = True
         return None

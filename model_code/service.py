@@ -1,4 +1,4 @@
-"""What is answered at which path: SageMaker's hosting contract and the Open Inference Protocol, over one verified artefact.
+"""What is answered at which path: SageMaker's hosting contract and the Open Inference Protocol, over one artefact.
 
 Knows requests and answers, not connections: `connection.py` brings the ones and writes the others.
 """
@@ -41,13 +41,19 @@ class Service:
             path = request.path
             method, handler = self.routes.get(path) or self.routes.get(path.partition(b"?")[0]) or (None, None)
             if handler is None:
-                raise RequestRefused(404, "not_found", f"{shown(path)} is not here; paths: {', '.join(map(shown, self.routes))}")
+                raise RequestRefused(
+                    404, "not_found", f"{shown(path)} is not here; paths: {', '.join(map(shown, self.routes))}"
+                )
             if request.method != method:
-                raise RequestRefused(405, "method_not_allowed", f"{shown(request.method)} {shown(path)}: use {shown(method)}")
+                raise RequestRefused(
+                    405, "method_not_allowed", f"{shown(request.method)} {shown(path)}: use {shown(method)}"
+                )
             return handler(request)
         except RequestRefused as error:
             return error_reply(error.status, error.code, str(error))
-        except Exception as error:  # the edge: whatever the model does, a client gets an answer and the log the kind of it
+        except (
+            Exception
+        ) as error:  # the edge: whatever the model does, a client gets an answer and the log the kind of it
             log(event="failed", error=type(error).__name__)
             return error_reply(500, "internal_error", "the model failed on this request")
 
@@ -61,7 +67,9 @@ class Service:
 
     def execution_parameters(self, request) -> Reply:
         """What Batch Transform asks before it sends the first record."""
-        return as_json({"BatchStrategy": "MULTI_RECORD", "MaxConcurrentTransforms": 2, "MaxPayloadInMB": LARGEST_BODY >> 20})
+        return as_json(
+            {"BatchStrategy": "MULTI_RECORD", "MaxConcurrentTransforms": 2, "MaxPayloadInMB": LARGEST_BODY >> 20}
+        )
 
 
 def as_json(document: dict) -> Reply:

@@ -1,7 +1,7 @@
 """Several processes on one port: forked from one that has loaded and proved the model, so that they share its memory.
 
-Each has a socket of its own (SO_REUSEPORT) and the kernel spreads connections over them. One that dies is replaced; SIGTERM
-to the parent is passed on, and the parent ends when all have.
+Each has a socket of its own (SO_REUSEPORT) and the kernel spreads connections over them. One that dies is replaced;
+SIGTERM to the parent is passed on, and the parent ends when all have.
 """
 
 import gc

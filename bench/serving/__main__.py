@@ -1,7 +1,7 @@
-"""`python -m bench.serving`: one JSON row over HTTP, Fairway's serve against what people use instead, in interleaved rounds.
+"""`python -m bench.serving`: one JSON row over HTTP, Fairway's serve against what people use instead, interleaved.
 
-Every server's answers are compared with scikit-learn's before it is timed. Prints a table of medians and, last, one line of
-ratios; writes results.json here and the plot of docs/performance.md.
+Every server's answers are compared with scikit-learn's before it is timed. Prints a table of medians and, last, one
+line of ratios; writes results.json here and the plot of docs/performance.md.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from bench.serving.servers import APPS, FOLDER, ROOT, SERVERS, Server, install, 
 
 CONCURRENCY = (8, 64)
 CHECKED_ROWS = 60
-FULL = ["fairway", "echo", "flask", "mlflow", "bentoml", "mlserver", "fastapi"]
+FULL = ["fairway", "two", "echo", "uvicorn", "granian", "flask", "mlflow", "bentoml", "mlserver", "fastapi"]
 QUICK = ["fairway", "echo", "flask", "fastapi"]
 RESULTS = Path(__file__).parent / "results.json"
 PLOT = ROOT / "docs" / "serving.svg"
@@ -36,7 +36,9 @@ def main() -> None:
         names = list(options.servers)
         random.Random(number).shuffle(names)  # interleaved: a busy minute of the machine hits no server alone
         for name in names:
-            visits.append({"server": name, "round": number, **visit(SERVERS[name], rows, expected, seconds=options.seconds)})
+            visits.append(
+                {"server": name, "round": number, **visit(SERVERS[name], rows, expected, seconds=options.seconds)}
+            )
             print(report.line(SERVERS[name].name, visits[-1]), file=sys.stderr, flush=True)
     results = summary(visits, options)
     print(report.text(results))
@@ -69,7 +71,9 @@ def visit(server: Server, rows: list[dict], expected: list[float], *, seconds: f
         found = {"start_s": running.wait_for_answer(json.dumps(server.encode(rows[usable[0]])).encode())}
         if server.kind != "limit":
             checked = usable[:CHECKED_ROWS]
-            found["largest_difference"] = running.largest_difference([rows[at] for at in checked], [expected[at] for at in checked])
+            found["largest_difference"] = running.largest_difference(
+                [rows[at] for at in checked], [expected[at] for at in checked]
+            )
         load.measure(running.port, server.path, bodies, connections=8, seconds=1)  # warm
         for connections in CONCURRENCY:
             found[f"c{connections}"] = loaded(running, bodies, connections, seconds)
@@ -94,9 +98,21 @@ def summary(visits: list[dict], options: argparse.Namespace) -> dict:
     servers = {}
     for name in options.servers:
         own = [one for one in visits if one["server"] == name]
-        levels = {f"c{c}": {key: spread([one[f"c{c}"][key] for one in own]) for key in own[0][f"c{c}"]} for c in CONCURRENCY}
-        whole = {key: spread([one[key] for one in own]) for key in ("start_s", "memory_mb", "largest_difference") if key in own[0]}
-        servers[name] = {"name": SERVERS[name].name, "kind": SERVERS[name].kind, "packages": SERVERS[name].packages, **whole, **levels}
+        levels = {
+            f"c{c}": {key: spread([one[f"c{c}"][key] for one in own]) for key in own[0][f"c{c}"]} for c in CONCURRENCY
+        }
+        whole = {
+            key: spread([one[key] for one in own])
+            for key in ("start_s", "memory_mb", "largest_difference")
+            if key in own[0]
+        }
+        servers[name] = {
+            "name": SERVERS[name].name,
+            "kind": SERVERS[name].kind,
+            "packages": SERVERS[name].packages,
+            **whole,
+            **levels,
+        }
     found = {"date": datetime.now(UTC).date().isoformat(), "machine": machine, "load_by": load.generator()}
     found |= {"rounds": options.rounds, "seconds": options.seconds, "servers": servers}
     return {**found, "ratios": report.ratios(servers)}

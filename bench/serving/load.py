@@ -23,7 +23,17 @@ def measure(port: int, path: str, bodies: Path, *, connections: int, seconds: fl
     """{requests, seconds, p50_ms, p99_ms, failed}"""
     url = f"http://127.0.0.1:{port}"
     if generator() == "wrk":
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "20s", "-s", str(LUA), url]
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{max(1, round(seconds))}s",
+            "--timeout",
+            "20s",
+            "-s",
+            str(LUA),
+            url,
+        ]
     else:
         command = [sys.executable, __file__, str(port), str(connections), str(seconds)]
     variables = {**os.environ, "BENCH_PATH": path, "BENCH_BODIES": str(bodies)}

@@ -13,7 +13,8 @@ def svg(results: dict) -> str:
     largest = max(server[level]["per_second"]["median"] for server in servers for level in SHADES)
     decades = range(1, math.ceil(math.log10(largest)) + 1)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="system-ui, sans-serif" font-size="13">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"',
+        '     font-family="system-ui, sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
         f'<text x="16" y="24" font-size="15" font-weight="600">Requests a second, one JSON row of 20 columns, '
         f"{results['machine']['cores']} shared cores, {results['date']}</text>",
@@ -41,6 +42,7 @@ def bars(server: dict, y: int, last: int) -> str:
     for place, (level, shade) in enumerate(SHADES.items()):
         value, top = server[level]["per_second"]["median"], y + 5 + 17 * place
         width = across(value, last)
-        parts.append(f'<rect x="{LEFT}" y="{top}" width="{width:.1f}" height="15" fill="{COLOURS[server["kind"]]}" fill-opacity="{shade}"/>')
+        box = f'x="{LEFT}" y="{top}" width="{width:.1f}" height="15"'
+        parts.append(f'<rect {box} fill="{COLOURS[server["kind"]]}" fill-opacity="{shade}"/>')
         parts.append(f'<text x="{LEFT + width + 6:.1f}" y="{top + 12}" font-size="12">{value:,.0f}</text>')
     return "".join(parts)

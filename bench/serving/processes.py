@@ -45,7 +45,9 @@ class Running:
         self.server, self.port, self.log = server, ports["port"], log
         self.started = time.perf_counter()
         with log.open("wb") as stream:
-            self.process = subprocess.Popen(command, cwd=folder, env=environment, stdout=stream, stderr=stream, start_new_session=True)
+            self.process = subprocess.Popen(
+                command, cwd=folder, env=environment, stdout=stream, stderr=stream, start_new_session=True
+            )
 
     def wait_for_answer(self, body: bytes, seconds: float = 120) -> float:
         """Seconds from the start until the first row was answered."""
@@ -71,7 +73,9 @@ class Running:
         answers = [self.ask(json.dumps(self.server.encode(row)).encode()) for row in rows]
         refused = [body for status, body in answers if status != 200]
         if refused:
-            raise RuntimeError(f"{self.server.name} refused {len(refused)} of {len(rows)} rows, first: {refused[0][:500]!r}")
+            raise RuntimeError(
+                f"{self.server.name} refused {len(refused)} of {len(rows)} rows, first: {refused[0][:500]!r}"
+            )
         found = [self.server.decode(json.loads(body)) for _, body in answers]
         return max(abs(one - other) for one, other in zip(found, expected, strict=True))
 
@@ -79,7 +83,9 @@ class Running:
         """{process: ticks} of all that it started, also of those in the background."""
         every, mine = table(), {self.process.pid}
         while True:
-            more = {pid for pid, (parent, session, _) in every.items() if parent in mine or session == self.process.pid} - mine
+            more = {
+                pid for pid, (parent, session, _) in every.items() if parent in mine or session == self.process.pid
+            } - mine
             if not more:
                 return {pid: every[pid][2] for pid in mine if pid in every}
             mine |= more

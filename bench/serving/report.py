@@ -1,13 +1,29 @@
 """What a run of the serving benchmark found: a table, and the ratios it is held to."""
 
-HEADINGS = ("server", "start s", "MB", "req/s c=8", "p50 ms", "p99 ms", "cpu us", "req/s c=64", "p50 ms", "p99 ms", "cpu us")
+HEADINGS = (
+    "server",
+    "start s",
+    "MB",
+    "req/s c=8",
+    "p50 ms",
+    "p99 ms",
+    "cpu us",
+    "req/s c=64",
+    "p50 ms",
+    "p99 ms",
+    "cpu us",
+)
 
 
 def line(name: str, visit: dict) -> str:
     """One visit, for the terminal while the run goes on."""
-    levels = "  ".join(f"{level}: {visit[level]['per_second']:,.0f}/s p50 {visit[level]['p50_ms']:.2f} p99 {visit[level]['p99_ms']:.2f} ms"
-                       f" cpu {visit[level]['cpu_us']:,.0f} us failed {visit[level]['failed']}" for level in ("c8", "c64"))  # fmt: skip
-    return f"{name:18} start {visit['start_s']:.2f} s  {visit['memory_mb']:.0f} MB  {levels}"
+    levels = "  ".join(f"{level}: {level_line(visit[level])}" for level in ("c8", "c64"))
+    return f"{name:24} start {visit['start_s']:.2f} s  {visit['memory_mb']:.0f} MB  {levels}"
+
+
+def level_line(level: dict) -> str:
+    times = f"p50 {level['p50_ms']:.2f} p99 {level['p99_ms']:.2f} ms cpu {level['cpu_us']:,.0f} us"
+    return f"{level['per_second']:,.0f}/s {times} failed {level['failed']}"
 
 
 def text(results: dict) -> str:
@@ -28,7 +44,12 @@ def cells(server: dict) -> tuple[str, ...]:
 def level_cells(level: dict) -> list[str]:
     rate = level["per_second"]
     speed = f"{rate['median']:,.0f} ({rate['least']:,.0f}-{rate['most']:,.0f})"
-    return [speed, f"{level['p50_ms']['median']:.2f}", f"{level['p99_ms']['median']:.2f}", f"{level['cpu_us']['median']:,.0f}"]
+    return [
+        speed,
+        f"{level['p50_ms']['median']:.2f}",
+        f"{level['p99_ms']['median']:.2f}",
+        f"{level['cpu_us']['median']:,.0f}",
+    ]
 
 
 def ratios(servers: dict) -> dict:
@@ -38,9 +59,14 @@ def ratios(servers: dict) -> dict:
     found = {f"{name}_{level}": median(own, level, "per_second") / median(peer, level, "per_second")
              for name, peer in peers.items() for level in ("c8", "c64")}  # fmt: skip
     if echo:
-        found |= {f"echo_{level}": median(own, level, "per_second") / median(echo, level, "per_second") for level in ("c8", "c64")}
+        found |= {
+            f"echo_{level}": median(own, level, "per_second") / median(echo, level, "per_second")
+            for level in ("c8", "c64")
+        }
     if peers:
-        found["p99_of_best_p50"] = median(own, "c8", "p99_ms") / min(median(peer, "c8", "p50_ms") for peer in peers.values())
+        found["p99_of_best_p50"] = median(own, "c8", "p99_ms") / min(
+            median(peer, "c8", "p50_ms") for peer in peers.values()
+        )
     found |= {"start_s": own["start_s"]["median"], "memory_mb": own["memory_mb"]["median"]}
     return {name: round(value, 4) for name, value in found.items()}
 

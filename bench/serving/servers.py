@@ -30,7 +30,11 @@ def data_frame_records(row: dict) -> dict:
 def tensors(row: dict) -> dict:
     """The Open Inference Protocol as MLServer reads data frames."""
     parameters = {"content_type": "pd"}
-    return {"parameters": parameters, "inputs": [tensor(*item) for item in row.items()], "outputs": [{"name": "predict_proba"}]}
+    return {
+        "parameters": parameters,
+        "inputs": [tensor(*item) for item in row.items()],
+        "outputs": [{"name": "predict_proba"}],
+    }
 
 
 def tensor(name: str, value) -> dict:
@@ -64,7 +68,11 @@ def binary(environment: str, program: str) -> str:
 
 def ours(name: str, *options: str, kind: str, workers: int = 1) -> Server:
     """With what the container has. One worker: the load generator wants the other core."""
-    variables = {"BIND_HOST": "127.0.0.1", "SAGEMAKER_BIND_TO_PORT": "{port}", "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers)}
+    variables = {
+        "BIND_HOST": "127.0.0.1",
+        "SAGEMAKER_BIND_TO_PORT": "{port}",
+        "SAGEMAKER_MODEL_SERVER_WORKERS": str(workers),
+    }
     variables |= {"SAGEMAKER_BASE_DIR": str(FOLDER), "PYTHONPATH": str(ROOT)}
     python = str(ROOT / ".venv-image" / "bin" / "python")
     return Server(name, [python, *options], environment=variables, kind=kind)
@@ -80,8 +88,8 @@ SERVERS = {
     "two": ours("Fairway serve, 2 workers", "-m", "model_code", "serve", kind="alternative", workers=2),
     "uvicorn": on_another_server(
         "Fairway on uvicorn",
-        [str(ROOT / ".venv-image" / "bin" / "python"), "-m", "uvicorn", "asgi_app:app", "--port", "{port}", "--no-access-log",
-         "--log-level", "warning", "--loop", "uvloop", "--http", "httptools", "--lifespan", "off"],
+        [str(ROOT / ".venv-image" / "bin" / "python"), "-m", "uvicorn", "asgi_app:app", "--port", "{port}",
+         "--no-access-log", "--log-level", "warning", "--loop", "uvloop", "--http", "httptools", "--lifespan", "off"],
         [],
     ),
     "granian": on_another_server(
@@ -93,7 +101,8 @@ SERVERS = {
     "echo": ours("Fairway, echo", str(Path(__file__).parent / "echo.py"), kind="limit"),
     "flask": Server(
         "gunicorn + flask",
-        [binary("flask", "gunicorn"), "-b", "127.0.0.1:{port}", "-w", str(WORKERS), "--log-level", "warning", "flask_app:app"],
+        [binary("flask", "gunicorn"), "-b", "127.0.0.1:{port}", "-w", str(WORKERS), "--log-level", "warning",
+         "flask_app:app"],
         [*SKLEARN, "flask==3.1.3", "gunicorn==27.0.1"],
     ),
     "mlflow": Server(
@@ -123,8 +132,8 @@ SERVERS = {
     ),
     "fastapi": Server(
         "FastAPI + uvicorn",
-        [binary("fastapi", "uvicorn"), "fastapi_app:app", "--port", "{port}", "--workers", str(WORKERS), "--no-access-log",
-         "--log-level", "warning"],
+        [binary("fastapi", "uvicorn"), "fastapi_app:app", "--port", "{port}", "--workers", str(WORKERS),
+         "--no-access-log", "--log-level", "warning"],
         [*SKLEARN, "fastapi==0.165.0", "uvicorn==0.54.0", "uvloop==0.23.0", "httptools==0.9.0"],
     ),
 }  # fmt: skip
@@ -140,7 +149,9 @@ def install(names: list[str]) -> None:
         print(f"installing {server.name}: {' '.join(server.packages)}", file=sys.stderr)
         uv = shutil.which("uv") or str(ROOT / ".tools" / "bin" / "uv")
         subprocess.run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)], check=True)
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", binary(name, "python"), *server.packages], check=True)
+        subprocess.run(
+            [uv, "pip", "install", "--quiet", "--python", binary(name, "python"), *server.packages], check=True
+        )
         stamp.write_text(wanted)
 
 
@@ -148,12 +159,22 @@ def prepare(names: list[str]) -> None:
     """The model in the form that a peer wants."""
     if "mlflow" in names and not (FOLDER / "mlflow").exists():
         variables = {**os.environ, "BENCH_MODEL": str(FOLDER)}
-        subprocess.run([binary("mlflow", "python"), str(APPS / "save_mlflow.py")], env=variables, check=True, capture_output=True)
+        subprocess.run(
+            [binary("mlflow", "python"), str(APPS / "save_mlflow.py")], env=variables, check=True, capture_output=True
+        )
     if "mlserver" in names:
-        settings = {"name": "mixed", "implementation": "mlserver_sklearn.SKLearnModel", "parameters": {"uri": "../model.joblib"}}
+        settings = {
+            "name": "mixed",
+            "implementation": "mlserver_sklearn.SKLearnModel",
+            "parameters": {"uri": "../model.joblib"},
+        }
         (FOLDER / "mlserver").mkdir(exist_ok=True)
         (FOLDER / "mlserver" / "model-settings.json").write_text(json.dumps(settings))
 
 
 def usable_rows(server: Server, rows: list[dict]) -> list[int]:
-    return [place for place, row in enumerate(rows) if server.takes_missing or all(row[name] is not None for name in COLUMNS)]
+    return [
+        place
+        for place, row in enumerate(rows)
+        if server.takes_missing or all(row[name] is not None for name in COLUMNS)
+    ]

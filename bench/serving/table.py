@@ -1,6 +1,7 @@
 """The table, the model and the requests of the serving benchmark: made once, by the code that makes real ones.
 
-Ten numbers, eight categories of 5 to 200 levels and two booleans; some of them missing. The estimator is the pipeline's own recipe.
+Ten numbers, eight categories of 5 to 200 levels and two booleans; some of them missing. The estimator is the pipeline's
+own recipe.
 """
 
 import json
@@ -30,7 +31,9 @@ PARAMETERS = {"max_iter": 100, "max_leaf_nodes": 31, "learning_rate": 0.1, "l2_r
 
 
 def contract() -> Contract:
-    numbers = [Column(name, "float", nullable=place >= 2, minimum=-1e6, maximum=1e6) for place, name in enumerate(NUMBERS)]
+    numbers = [
+        Column(name, "float", nullable=place >= 2, minimum=-1e6, maximum=1e6) for place, name in enumerate(NUMBERS)
+    ]
     categories = [Column(name, "string", nullable=name in ("c1", "c4", "c6")) for name in LEVELS]
     booleans = [Column(name, "boolean") for name in BOOLEANS]
     target = Column("y", "boolean", role="target")
@@ -46,7 +49,10 @@ def make_frame(rows: int, seed: int) -> pd.DataFrame:
     weights = np.random.default_rng(7)
     odds = columns["n0"] - 0.5 * np.sin(columns["n1"]) + 0.3 * columns["n0"] * columns["n3"] / 4 + 0.7 * flags["b0"]
     odds += sum(weights.standard_normal(levels)[codes[name]] * 0.6 for name, levels in LEVELS.items())
-    texts = {name: np.array([f"{name}_level_{level:03d}" for level in range(len(chances[name]))], object)[codes[name]] for name in LEVELS}
+    texts = {
+        name: np.array([f"{name}_level_{level:03d}" for level in range(len(chances[name]))], object)[codes[name]]
+        for name in LEVELS
+    }
     frame = pd.DataFrame({**{name: values.round(4) for name, values in columns.items()}, **texts, **flags})
     for column in contract().features:
         if column.nullable:
@@ -56,11 +62,13 @@ def make_frame(rows: int, seed: int) -> pd.DataFrame:
 
 
 def records(frame: pd.DataFrame) -> list[dict]:
-    return [{name: None if value != value else value for name, value in row.items()} for row in frame.to_dict("records")]
+    return [
+        {name: None if value != value else value for name, value in row.items()} for row in frame.to_dict("records")
+    ]
 
 
 def make(folder: Path) -> None:
-    """In `folder`: model/ (our artefact), model.joblib (the same estimator, for the peers), rows.json and expected.json."""
+    """In `folder`: model/ (our artefact), model.joblib (the same estimator for the peers), rows, expected answers."""
     if (folder / "expected.json").exists():
         return
     rules, frame = contract(), make_frame(TRAIN_ROWS, seed=1)
@@ -68,7 +76,13 @@ def make(folder: Path) -> None:
     with threadpool_limits(limits=1):
         fitted = train.fit("gradient_boosting", rules, table, parameters=PARAMETERS, seed=0)
         peers = fitted_on_frame(fitted, frame)
-    about = {"candidate": "gradient_boosting", "parameters": PARAMETERS, "seed": 0, "data_window": {}, "code_version": "bench"}
+    about = {
+        "candidate": "gradient_boosting",
+        "parameters": PARAMETERS,
+        "seed": 0,
+        "data_window": {},
+        "code_version": "bench",
+    }
     train.write(folder / "model", fitted, rules, WindowRows(table, 0, Counter()), about=about)
     asked = records(make_frame(REQUEST_ROWS, seed=2).drop(columns="y"))
     joblib.dump(peers, folder / "model.joblib")

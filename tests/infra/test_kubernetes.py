@@ -14,7 +14,15 @@ KINDS = {
     "Service": "io.k8s.api.core.v1.Service",
     "InferenceService": "V1beta1InferenceService",
 }
-TYPES = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool, "null": type(None)}
+TYPES = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "null": type(None),
+}
 
 
 def problems(schema, value, at=""):

@@ -114,7 +114,10 @@ def test_one_too_many_under_way_is_told_to_come_back_and_places_are_given_back()
     for connection in (first, second):
         connection.data_received(REQUEST[:-1])
     third.data_received(REQUEST)
-    assert third.transport.sent.startswith(b"HTTP/1.1 429 Too Many Requests\r\n") and b"retry-after: 1\r\n" in third.transport.sent
+    assert (
+        third.transport.sent.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
+        and b"retry-after: 1\r\n" in third.transport.sent
+    )
     assert third.transport.state == "open"
     first.data_received(REQUEST[-1:])
     second.connection_lost(None)

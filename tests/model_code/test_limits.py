@@ -11,9 +11,9 @@ from model_code.artefact import open_artefact
 from model_code.limits import limits_of
 
 ODD = [
-    None, True, False, 0, -0.0, 1, 2, 30, 4, 9.99, 10, -1, 1e-320, 1e308, 10**400, 2**53, 2**53 + 1, 2**53 - 1, 3.0, 3.5, "", "A",
-    "B", "C", "D", "30", "Sorte 7 ß", "never seen", "\ud800", "é" * 512, "é" * 513, "x" * 1024, "x" * 1025, "2024-01-02T03:04:05Z",
-    "2024-01-02", "yes", [], {}, float("nan"),
+    None, True, False, 0, -0.0, 1, 2, 30, 4, 9.99, 10, -1, 3.0, 3.5, 1e-320, 1e308, 10**400, 2**53, 2**53 + 1,
+    1e-7, "", "A", "B", "C", "D", "30", "Sorte 7 ß", "never seen", "yes", "2024-01-02T03:04:05Z", "2024-01-02",
+    "\ud800", "é" * 512, "é" * 513, "x" * 1024, "x" * 1025, [], {}, float("nan"),
 ]  # fmt: skip
 
 

@@ -1,14 +1,11 @@
 """serve: the SageMaker hosting contract, through HTTP, with nothing installed but what the image has."""
 
-import http.client
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +13,7 @@ import pytest
 from model_code.answering import JSON, LINES, RequestRefused, respond
 from model_code.artefact import open_artefact
 from tests.model_code.serving import IMAGE_PYTHON, ROOT, ROW, SECRET, ask, finish, half_sent, instances, serving
+
 
 @pytest.fixture(scope="module")
 def server(returns):

@@ -136,8 +136,26 @@ def test_who_has_said_all_and_closed_that_half_still_gets_the_answer(server):
 def test_any_bytes_at_all_are_answered_or_refused_and_the_server_lives(server):
     """Mutations of good requests, seeded: no 500, no hang, and the next client is served."""
     chance = random.Random(7)
-    good = [request(LENGTH), request(b"Transfer-Encoding: chunked", body=CHUNKED), b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"]
-    pieces = [b"\r\n", b"\n", b"\r", b":", b" ", b"\x00", b"\xff", b"0", b"Content-Length: 1\r\n", b"chunked", b"Host: y\r\n", b"{", b'"']
+    good = [
+        request(LENGTH),
+        request(b"Transfer-Encoding: chunked", body=CHUNKED),
+        b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n",
+    ]
+    pieces = [
+        b"\r\n",
+        b"\n",
+        b"\r",
+        b":",
+        b" ",
+        b"\x00",
+        b"\xff",
+        b"0",
+        b"Content-Length: 1\r\n",
+        b"chunked",
+        b"Host: y\r\n",
+        b"{",
+        b'"',
+    ]
     for _ in range(150):
         sent = bytearray(chance.choice(good) * chance.randint(1, 3))
         for _ in range(chance.randint(1, 6)):

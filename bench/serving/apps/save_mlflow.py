@@ -9,5 +9,9 @@ from model import COLUMNS, ESTIMATOR, FOLDER
 rows = pd.DataFrame(json.loads((FOLDER / "rows.json").read_text()), columns=COLUMNS)
 signature = mlflow.models.infer_signature(rows, ESTIMATOR.predict_proba(rows))
 mlflow.sklearn.save_model(
-    ESTIMATOR, FOLDER / "mlflow", signature=signature, pyfunc_predict_fn="predict_proba", serialization_format="cloudpickle"
+    ESTIMATOR,
+    FOLDER / "mlflow",
+    signature=signature,
+    pyfunc_predict_fn="predict_proba",
+    serialization_format="cloudpickle",
 )
