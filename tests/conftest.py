@@ -10,7 +10,7 @@ TESTS = Path(__file__).parent
 def pytest_collection_modifyitems(items):
     for item in items:
         folder = item.path.relative_to(TESTS).parent
-        if folder.parts and folder.parts[0] in ("infra", "local", "journeys"):
+        if folder.parts and folder.parts[0] in ("infra", "lambdas", "local", "journeys"):
             item.add_marker(pytest.mark.xdist_group("/".join(folder.parts)))
 
 
