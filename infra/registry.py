@@ -1,6 +1,6 @@
 """What releases are made of and written down in: the image repository and the model package group."""
 
-from aws_cdk import Aws, Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -45,7 +45,6 @@ class Registry(Construct):
 def signing_key(scope, config, removal_policy: RemovalPolicy) -> kms.Key:
     """Signs releases (lambdas/signatures.py). It survives the service stack, as what it signed does. About $1 a month."""
     account = iam.AccountRootPrincipal()
-    ours = {"StringEquals": {"kms:CallerAccount": Aws.ACCOUNT_ID, "kms:SigningAlgorithm": "ECDSA_SHA_256"}}
     manage = [f"kms:{action}*" for action in ("Describe", "Get", "List", "Put", "Update", "Enable", "Disable", "Tag", "Untag")]
     deletion = ["kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion"]
     return kms.Key(
@@ -60,7 +59,7 @@ def signing_key(scope, config, removal_policy: RemovalPolicy) -> kms.Key:
             statements=[
                 iam.PolicyStatement(sid="Manage", principals=[account], actions=[*manage, *deletion], resources=["*"]),
                 iam.PolicyStatement(
-                    sid="UseAsIamAllows", principals=[account], actions=["kms:Sign", "kms:Verify"], resources=["*"], conditions=ours
+                    sid="UseAsIamAllows", principals=[account], actions=["kms:Sign", "kms:Verify"], resources=["*"]
                 ),
             ]
         ),
