@@ -13,6 +13,7 @@ from decimal import Decimal
 
 ROUTING = "routing"
 RELEASE = "release#"
+ROW_DIGITS = 12  # of a batch's prediction id
 SMALLEST_NUMBER, LARGEST_NUMBER = 1e-130, 1e126  # that DynamoDB holds
 
 
@@ -31,6 +32,17 @@ def run_key(kind: str, run: str) -> dict:
 def prediction_id(*parts: str) -> str:
     """32 hex digits, the same for the same parts: what makes a retried request or batch store each answer once."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
+
+
+def batch_prediction_id(run: str, shard: str, row: int) -> str:
+    """The same of a row of a batch: 20 digits for its file and 12 for its place there, so that whole columns of them are
+    made at once.
+    """
+    return f"{shard_id(run, shard)}{row:0{ROW_DIGITS}d}"
+
+
+def shard_id(run: str, shard: str) -> str:
+    return prediction_id(run, shard)[:-ROW_DIGITS]
 
 
 def to_item(values: dict) -> dict:

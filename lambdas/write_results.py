@@ -1,7 +1,7 @@
 """Batch, for each file of results: its rows into the predictions table, as often as one likes with the same effect.
 
 An id is made of run, file and row, so writing a row again writes the same item: nothing is doubled by a retry, and
-whoever is killed halfway is simply started again.
+whoever is killed halfway is simply started again. A file says in its first line what all its rows share.
 """
 
 import gzip
@@ -33,7 +33,7 @@ def handler(event, context):
 
 def write_results(lines, *, expires_at: int, put, threads: int) -> int:
     """How many records were written; `put` takes a list of up to 25. Only a few of them are in memory at any time."""
-    records = (record_of(line, expires_at) for line in lines)
+    records = records_of(iter(lines), expires_at)
     written, under_way = 0, set()
     with ThreadPoolExecutor(threads) as pool:
         for chunk in chunks(records, tables.ITEMS_PER_WRITE):
@@ -56,11 +56,27 @@ def chunks(records, size: int):
         yield chunk
 
 
-def record_of(line: bytes, expires_at: int) -> dict:
+def records_of(lines, expires_at: int):
+    for first in lines:  # there is none in an empty file
+        shared = {**shared_by_all(first), "expires_at": expires_at}
+        yield from ({**shared, **decoded(line)} for line in lines)
+
+
+def shared_by_all(line: bytes) -> dict:
+    shared = decoded(line).get("all_rows")
+    if not isinstance(shared, dict):
+        raise ResultsUnreadable("the first line does not say what all rows share; score the batch again, as a new run")
+    return shared
+
+
+def decoded(line: bytes) -> dict:
     try:
-        return {**json.loads(line), "expires_at": expires_at}
-    except (ValueError, TypeError) as error:
-        raise ResultsUnreadable(f"a line of {len(line)} bytes is not a JSON object: {error}") from None
+        found = json.loads(line)
+    except ValueError as error:
+        raise ResultsUnreadable(f"a line of {len(line)} bytes is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ResultsUnreadable(f"a line of {len(line)} bytes is not a JSON object")
+    return found
 
 
 def read_lines(bucket: str, key: str):

@@ -13,31 +13,50 @@ from domain.contract import LONGEST_KEY_BYTES, Column, Contract, as_key, parse_t
 Rows = pa.RecordBatch | pa.Table
 
 
-def entity_ids(contract: Contract, rows: Rows) -> list[str]:
+def entity_ids(contract: Contract, rows: Rows):
+    """An Arrow column of texts."""
     keys = contract.of_role("key")
-    if len(keys) == 1 and keys[0].type == "string" and are_keys(rows.column(keys[0].name)):
-        return rows.column(keys[0].name).to_pylist()
     if keys:
-        parts = [list(map(str, row_values(column, rows))) for column in keys]
-        return [as_key("|".join(together)) for together in zip(*parts, strict=True)]
+        return as_keys(pc.binary_join_element_wise(*(key_texts(column, rows) for column in keys), "|"))
     features = [row_values(column, rows) for column in contract.features]
-    return [row_hash(values) for values in zip(*features, strict=True)]
+    return pa.array([row_hash(values) for values in zip(*features, strict=True)], pa.string())
 
 
-def are_keys(texts) -> bool:
-    """All are there and neither empty nor too long, so `as_key` would leave them as they are."""
-    lengths = pc.min_max(pc.binary_length(texts)).as_py()
-    return len(texts) > 0 == texts.null_count and 1 <= lengths["min"] <= lengths["max"] <= LONGEST_KEY_BYTES
+def key_texts(column: Column, rows: Rows):
+    """Each value as Python's `str` writes it; Arrow writes floats otherwise."""
+    values = rows.column(column.name)
+    if column.type == "timestamp":
+        texts = iso_texts(values)
+    elif column.type == "boolean":
+        texts = pc.if_else(values, "True", "False")
+    elif column.type == "float":
+        texts = pa.array([None if value is None else str(value) for value in values.to_pylist()], pa.string())
+    else:
+        texts = pc.cast(values, pa.string())
+    return pc.fill_null(texts, "None")
+
+
+def as_keys(texts):
+    """`as_key` of each: only the empty and the too long are looked at one by one."""
+    lengths = pc.binary_length(texts)
+    unfit = pc.or_(pc.equal(lengths, 0), pc.greater(lengths, LONGEST_KEY_BYTES))
+    if not pc.any(unfit).as_py():
+        return texts
+    return pc.replace_with_mask(texts, unfit, pa.array([as_key(text) for text in texts.filter(unfit).to_pylist()]))
+
+
+HASHED = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def row_hash(values: tuple) -> str:
-    return hashlib.sha256(json.dumps(values, ensure_ascii=False).encode()).hexdigest()[:32]
+    return hashlib.sha256(HASHED(values).encode()).hexdigest()[:32]
 
 
-def event_times(contract: Contract, rows: Rows) -> list[str | None]:
+def event_times(contract: Contract, rows: Rows):
+    """An Arrow column of ISO texts, or one null for all rows of a table without event time."""
     if contract.event_time is None:
-        return [None] * len(rows)
-    return row_values(contract.event_time, rows)
+        return pa.scalar(None, pa.string())
+    return iso_texts(rows.column(contract.event_time.name))
 
 
 def row_values(column: Column, rows: Rows) -> list:
@@ -47,6 +66,13 @@ def row_values(column: Column, rows: Rows) -> list:
 
 def iso_texts(moments):
     """As `domain.contract.iso` writes them: UTC, microseconds only where there are any."""
+    if isinstance(moments, pa.Array) and not pa.types.is_dictionary(moments.type):
+        coded = moments.dictionary_encode()  # a schedule has far fewer moments than rows
+        return iso_texts_of(coded.dictionary).take(coded.indices)
+    return iso_texts_of(moments)
+
+
+def iso_texts_of(moments):
     text = pc.replace_substring(pc.cast(pc.cast(moments, pa.timestamp("us")), pa.string()), " ", "T")
     return pc.binary_join_element_wise(pc.replace_substring_regex(text, r"\.0{6}$", ""), "Z", "")
 
@@ -60,7 +86,7 @@ def in_window(contract: Contract, rows: Rows, window: dict, part: str) -> pa.Arr
     start, middle, end = (parse_timestamp(window[name]) for name in ("train_start", "evaluate_start", "as_of"))
     if contract.event_time is None:
         share = (end - middle) / (end - start)
-        evaluated = [place(entity) < share for entity in entity_ids(contract, rows)]
+        evaluated = [place(entity) < share for entity in entity_ids(contract, rows).to_pylist()]
         return pa.array([is_evaluated == (part == "evaluate") for is_evaluated in evaluated], pa.bool_())
     first, last = (start, middle) if part == "train" else (middle, end)
     moments = rows.column(contract.event_time.name)

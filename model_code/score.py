@@ -1,8 +1,8 @@
 """score: shards of rows -> predictions and quarantine (Parquet), results for DynamoDB (JSON lines) and a summary for
 each shard.
 
-One process reads and checks, the others score, block by block, so that memory stays bounded and the order is the
-file's. A shard's summary is written last: a shard without one was not finished and is done again whole.
+One thread reads and writes, the others check and score, block by block, so that memory stays bounded and the order is
+the file's; nearly all of the work is done outside of the interpreter, so threads use every core. A shard's summary is written last: a shard without one was not finished and is done again whole.
 """
 
 import json
@@ -13,9 +13,7 @@ import sys
 import tempfile
 from collections import Counter, deque
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
-from multiprocessing import get_context
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -24,22 +22,23 @@ import pyarrow.parquet as pq
 from model_code import paths
 from model_code.artefact import unpack
 from model_code.readers import FileRefused
-from model_code.scoring import Job, flat, open_job, score_in_worker, start_worker
+from model_code.scoring import Job, flat, open_job
 from model_code.settings import JobRefused, read_settings
-from model_code.tables import QUARANTINE, Checked, read_table
+from model_code.tables import QUARANTINE, Block, Checked, read_blocks
 
-SMALL_BYTES = 8 << 20  # less than this is scored sooner than a second process starts
+# What rows are likely to share; to look for repetitions among ids costs as much as writing them.
+REPEATED = ["event_time", "made_at", "run", "release", "role", "source", "reason"]
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # ends the pool's processes with this one
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # once the few blocks under way are done
     settings = read_settings(paths.processing_input("contract"))
     shards = find_shards(paths.processing_input("rows"))
     shutil.rmtree(paths.unfinished(), ignore_errors=True)
     with tempfile.TemporaryDirectory() as scratch:
         model = model_folder(Path(scratch))
         job = open_job(settings, model, paths.unfinished())
-        with pool_for(shards, settings, model) as pool:
+        with ThreadPoolExecutor(cores()) as pool:
             refused = score_shards(job, shards, paths.processing_outputs(), pool)
     if refused:
         raise JobRefused(f"{len(refused)} of {len(shards)} shards are refused: " + "; ".join(map(str, refused)))
@@ -59,13 +58,6 @@ def find_shards(folder: Path) -> dict[str, Path]:
     return {file.relative_to(folder).as_posix(): file for file in files}
 
 
-def pool_for(shards: dict[str, Path], settings, model: Path | None):
-    if cores() == 1 or sum(file.stat().st_size for file in shards.values()) < SMALL_BYTES:
-        return nullcontext()
-    arguments = (os.getpid(), settings, model, paths.unfinished())
-    return ProcessPoolExecutor(cores(), get_context("spawn"), initializer=start_worker, initargs=arguments)
-
-
 def cores() -> int:
     """Those that this process may use, where the system tells."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -78,54 +70,41 @@ def score_shards(job: Job, shards: dict[str, Path], output: Path, pool) -> list[
     """Scores every shard that has no summary yet; the shards that could not be read."""
     todo = {shard: file for shard, file in shards.items() if not summary_file(output, shard).exists()}
     writers, refused = {}, []
-    for shard, checked, predictions in in_order(job, pool, blocks(job, todo)):
-        if isinstance(checked, FileRefused):
-            refused.append(checked)
+    for shard, found in in_order(job, pool, blocks(job, todo)):
+        if isinstance(found, FileRefused):
+            refused.append(found)
             writers.pop(shard, ShardWriter(job, output, shard)).discard()
-        elif checked is None:
+        elif found is None:
             writers.pop(shard).close()
         else:
-            writers.setdefault(shard, ShardWriter(job, output, shard)).write(checked, predictions)
+            writers.setdefault(shard, ShardWriter(job, output, shard)).write(*found)
     return refused
 
 
-Block = tuple[str, Checked | FileRefused | None]
-
-
-def blocks(job: Job, shards: dict[str, Path]) -> Iterator[Block]:
-    """(shard, checked block), then (shard, None) at its end or (shard, why) when the file turns out to be unusable."""
+def blocks(job: Job, shards: dict[str, Path]) -> Iterator[tuple[str, Block | FileRefused | None]]:
+    """(shard, block), then (shard, None) at its end or (shard, why) when the file turns out to be unusable."""
     for shard, file in shards.items():
         try:
-            for checked in read_table(file, job.contract, with_target=False):
-                yield shard, checked
+            for block in read_blocks(file, job.contract, with_target=False):
+                yield shard, block
             yield shard, None
         except FileRefused as error:
             yield shard, error
 
 
-def in_order(job: Job, pool, tasks: Iterator[Block]) -> Iterator[tuple]:
-    """Each task with its predictions, in the order of the tasks; a few blocks are under way at once."""
-    if pool is None:
-        for shard, checked in tasks:
-            scored = isinstance(checked, Checked)
-            yield shard, checked, job.score(shard, checked.accepted, checked.row_numbers) if scored else None
-        return
+def in_order(job: Job, pool: ThreadPoolExecutor, tasks: Iterator[tuple]) -> Iterator[tuple]:
+    """(shard, what became of each task), in the order of the tasks; a few blocks are under way at once."""
     ahead, most = deque(), 2 * cores()
-    for shard, checked in tasks:
-        future = (
-            pool.submit(score_in_worker, shard, checked.accepted, checked.row_numbers)
-            if isinstance(checked, Checked)
-            else None
-        )
-        ahead.append((shard, checked, future))
+    for shard, task in tasks:
+        ahead.append((shard, pool.submit(job.score, shard, task) if isinstance(task, Block) else task))
         if len(ahead) > most:
             yield finished(*ahead.popleft())
     while ahead:
         yield finished(*ahead.popleft())
 
 
-def finished(shard: str, checked, future) -> tuple:
-    return shard, checked, future and future.result()
+def finished(shard: str, task) -> tuple:
+    return shard, task.result() if isinstance(task, Future) else task
 
 
 def summary_file(output: Path, shard: str) -> Path:
@@ -152,7 +131,7 @@ class ShardWriter:
         if folder not in self.writers:
             file = self.job.folder(self.shard) / folder / f"{flat(self.shard)}.parquet"
             file.parent.mkdir(parents=True, exist_ok=True)
-            self.writers[folder] = pq.ParquetWriter(file, schema, compression="zstd")
+            self.writers[folder] = pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=REPEATED)
         self.writers[folder].write_batch(batch)
 
     def close(self) -> None:

@@ -1,30 +1,31 @@
-"""One block of checked rows -> its predictions as Arrow, and as chunks of JSON lines for `write_results`."""
+"""One block of rows -> checked, its predictions as Arrow, and chunks of JSON lines for `write_results`.
 
-import ctypes
-import gc
-import gzip
+Everything goes by whole columns; what all rows of a block share is a scalar until it is written.
+"""
+
 import json
-import os
-import signal
-import sys
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from domain.answers import answer_from_score, fallback_answer
 from domain.contract import Contract
-from domain.records import prediction_id
-from model_code.answering import NO_ANSWER, plain_scores, prove_golden
+from domain.records import ROW_DIGITS, shard_id
+from model_code.answer_columns import Columns, answer_columns, answer_fields, prior_columns
+from model_code.answering import NO_ANSWER, prove_golden
 from model_code.artefact import Artefact, open_artefact
 from model_code.features import unfed
 from model_code.identity import entity_ids, event_times
+from model_code.json_lines import json_lines, text_between
 from model_code.matrices import model_batch
 from model_code.settings import JobRefused, Settings
+from model_code.tables import Block, Checked, checked
 
 NO_MODEL = "no release yet"
-encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+GZIP = {"level": 1, "wbits": 31}  # with a header that names neither file nor time: the same bytes every time
 
 
 @dataclass(frozen=True)
@@ -40,51 +41,54 @@ class Job:
     release: str | None
     unfinished: Path
 
-    def score(self, shard: str, accepted: pa.RecordBatch, row_numbers: np.ndarray) -> pa.RecordBatch:
-        """The block's predictions in order; its results are written beside."""
-        records = self.records(shard, accepted, row_numbers)
-        for start in range(0, len(records), self.rows_per_chunk):
-            self.write_chunk(shard, row_numbers[start], records[start : start + self.rows_per_chunk])
-        _, *fields = self.predictions_schema
-        columns = pa.array(records, pa.struct(fields)).flatten()
-        return pa.RecordBatch.from_arrays([pa.array(row_numbers), *columns], schema=self.predictions_schema)
+    def score(self, shard: str, block: Block) -> tuple[Checked, pa.RecordBatch]:
+        """The checked rows and their predictions, in order; the results are written beside."""
+        rows = checked(self.contract, block, with_target=False)
+        columns = {
+            "row_number": pa.array(rows.row_numbers),
+            "id": prediction_ids(self.run, shard, rows.row_numbers),
+            "entity_id": entity_ids(self.contract, rows.accepted),
+            "event_time": event_times(self.contract, rows.accepted),
+            "made_at": pa.scalar(self.as_of),
+            "run": pa.scalar(self.run),
+            **self.answers(rows.accepted),
+        }
+        self.write_results(shard, columns)
+        return rows, batch_of(columns, self.predictions_schema)
 
-    def records(self, shard: str, accepted: pa.RecordBatch, row_numbers: np.ndarray) -> list[dict]:
-        about = {"made_at": self.as_of, "run": self.run}
-        identities = zip(entity_ids(self.contract, accepted), event_times(self.contract, accepted), strict=True)
-        return [
-            {
-                "id": prediction_id(self.run, shard, str(number)),
-                "entity_id": entity,
-                "event_time": moment,
-                **about,
-                **who,
-                **answer,
-            }
-            for number, (entity, moment), (who, answer) in zip(
-                row_numbers.tolist(), identities, self.answers(accepted), strict=True
-            )
-        ]
-
-    def answers(self, accepted: pa.RecordBatch) -> list[tuple[dict, dict]]:
+    def answers(self, accepted: pa.RecordBatch) -> Columns:
         """Who answers each row and why, and what; the contract's prior where there is no model or it gives no answer."""
-        prior = fallback_answer(self.contract, threshold=self.threshold)
+        prior = prior_columns(self.contract, threshold=self.threshold)
         if self.artefact is None:
-            return [(fallback(NO_MODEL), prior)] * len(accepted)
-        model = {"release": self.release, "role": "champion", "source": "model", "reason": None}
-        classes, no_answer = self.artefact.manifest["classes"], (fallback(NO_ANSWER), prior)
+            return {**fallback(NO_MODEL), **prior}
         scores = self.artefact.scorer.score_batch(model_batch(self.contract, accepted), refusals=[])
-        return [
-            no_answer if score is None
-            else (model, answer_from_score(self.contract, score, classes=classes, threshold=self.threshold))
-            for score in plain_scores(self.contract, scores)
-        ]  # fmt: skip
+        classes = self.artefact.manifest["classes"]
+        answers = {
+            **who(release=self.release, role="champion", source="model"),
+            **answer_columns(self.contract, scores, classes=classes, threshold=self.threshold),
+        }
+        fine = np.isfinite(scores).all(axis=1)
+        if fine.all():
+            return answers
+        instead = {**fallback(NO_ANSWER), **prior}
+        return {name: pc.if_else(pa.array(fine), answers[name], instead[name]) for name in answers}
 
-    def write_chunk(self, shard: str, first_row: int, records: list[dict]) -> None:
-        """Named by its first row, so that a shard done again writes the same files."""
-        file = self.folder(shard) / "results" / f"{flat(shard)}-{first_row:012d}.jsonl.gz"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(gzip.compress(json_lines(records).encode(), 1, mtime=0))
+    def write_results(self, shard: str, columns: Columns) -> None:
+        """In each file first a line of what all rows share, then for each row a line of what it has of its own. A file
+        is named by its first row, so that a shard done again writes the same files.
+        """
+        shared = {name: value.as_py() for name, value in columns.items() if isinstance(value, pa.Scalar)}
+        if isinstance(shared.get("probabilities"), list):
+            shared["probabilities"] = dict(shared["probabilities"])
+        first_line = json.dumps({"all_rows": shared}, ensure_ascii=False).encode() + b"\n"
+        own = {name: values for name, values in columns.items() if name not in shared and name != "row_number"}
+        lines, row_numbers = json_lines(own), columns["row_number"]
+        folder = self.folder(shard) / "results"
+        folder.mkdir(parents=True, exist_ok=True)
+        for start in range(0, len(lines), self.rows_per_chunk):
+            end = min(start + self.rows_per_chunk, len(lines))
+            file = folder / f"{flat(shard)}-{row_numbers[start].as_py():012d}.jsonl.gz"
+            file.write_bytes(gzipped(first_line, text_between(lines, start, end)))
 
     def folder(self, shard: str) -> Path:
         """Where a shard's files lie until it is whole."""
@@ -95,27 +99,38 @@ class Job:
 
     @property
     def predictions_schema(self) -> pa.Schema:
-        kinds = {"binary": pa.bool_(), "regression": pa.float64()}
-        classes = pa.int64() if self.contract.target.type == "integer" else pa.string()
         texts = ("id", "entity_id", "event_time", "made_at", "run", "release", "role", "source", "reason")
-        answer = [("prediction", kinds.get(self.contract.task, classes)), ("probability", pa.float64())]
-        if self.contract.task == "multiclass":
-            answer.append(("probabilities", pa.map_(pa.string(), pa.float64())))
-        return pa.schema([("row_number", pa.int64()), *((name, pa.string()) for name in texts), *answer])
+        named = [pa.field(name, pa.string()) for name in texts]
+        return pa.schema([pa.field("row_number", pa.int64()), *named, *answer_fields(self.contract)])
 
 
-def fallback(reason: str) -> dict:
-    return {"release": None, "role": None, "source": "fallback", "reason": reason}
+def prediction_ids(run: str, shard: str, row_numbers: np.ndarray) -> pa.StringArray:
+    """`domain.records.batch_prediction_id` of each row."""
+    digits = pc.utf8_lpad(pc.cast(pa.array(row_numbers), pa.string()), ROW_DIGITS, "0")
+    return pc.binary_join_element_wise(shard_id(run, shard), digits, "")
 
 
-def json_lines(records: list[dict]) -> str:
-    """One object a line. All are encoded at once, which is three times as quick as one by one, and parted between the
-    objects, unless some text in them looks like such a place.
-    """
-    text = encode(records)[1:-1]
-    if text.count("},{") == len(records) - 1:
-        return text.replace("},{", "}\n{") + "\n"
-    return "".join(encode(record) + "\n" for record in records)
+def who(*, release: str | None, role: str | None, source: str, reason: str | None = None) -> Columns:
+    given = {"release": release, "role": role, "source": source, "reason": reason}
+    return {name: pa.scalar(value, pa.string()) for name, value in given.items()}
+
+
+def fallback(reason: str) -> Columns:
+    return who(release=None, role=None, source="fallback", reason=reason)
+
+
+def batch_of(columns: Columns, schema: pa.Schema) -> pa.RecordBatch:
+    """Every column in full."""
+    rows = len(columns["row_number"])
+    if not rows:
+        return pa.RecordBatch.from_pylist([], schema)  # a map cannot be repeated no time
+    full = [pa.repeat(one, rows) if isinstance(one, pa.Scalar) else one for one in map(columns.get, schema.names)]
+    return pa.RecordBatch.from_arrays(full, schema=schema)
+
+
+def gzipped(*parts) -> bytes:
+    packer = zlib.compressobj(**GZIP)
+    return b"".join([*map(packer.compress, parts), packer.flush()])
 
 
 def flat(shard: str) -> str:
@@ -148,27 +163,3 @@ def refuse_other_features(artefact: Artefact, contract: Contract) -> None:
             f"the model was trained under the contract {artefact.contract.hash}; this batch has {contract.hash}, "
             f"which has changed {', '.join(missing)}; train and release under today's contract first"
         )
-
-
-# ---- in a worker process
-
-WORKER = {}
-
-
-def start_worker(parent: int, settings: Settings, model: Path | None, unfinished: Path) -> None:
-    die_with(parent)
-    gc.disable()  # records hold no cycles, and to look for some among so many takes a tenth of the time
-    WORKER["job"] = open_job(settings, model, unfinished)
-
-
-def score_in_worker(shard: str, accepted: pa.RecordBatch, row_numbers: np.ndarray) -> pa.RecordBatch:
-    return WORKER["job"].score(shard, accepted, row_numbers)
-
-
-def die_with(parent: int) -> None:
-    """Linux ends this process when the one that started it is gone, however that ended; here, if it is gone already."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
-    if os.getppid() != parent:
-        sys.exit("the job that started this process is gone")

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +20,17 @@ from domain.contract import Column, Contract, Problem
 from model_code.columns import ARROW_TYPES, judge
 from model_code.readers import FileRefused, Source, open_source
 
-__all__ = ["Checked", "FileRefused", "check_block", "open_source", "read_table", "schema_of"]
+__all__ = ["Block", "Checked", "FileRefused", "check_block", "open_source", "read_blocks", "read_table", "schema_of"]
 
 QUARANTINE = pa.schema([("row_number", pa.int64()), ("row", pa.string()), ("problems", pa.string())])
+
+
+class Block(NamedTuple):
+    """Rows as they were read, still to be checked. `first_row`: the place of the first one in the file, from 1."""
+
+    rows: pa.RecordBatch | list
+    first_row: int
+    is_text: bool
 
 
 @dataclass(frozen=True)
@@ -53,19 +62,31 @@ def read_table(file: Path | str, contract: Contract, *, with_target: bool) -> It
     Raises FileRefused: at once for a file that cannot be opened or has other columns than the contract, while
     iterating for a fault further down. Whoever writes what this yields must make it count only after the last block.
     """
+    blocks = read_blocks(file, contract, with_target=with_target)
+    return (checked(contract, block, with_target=with_target) for block in blocks)
+
+
+def read_blocks(file: Path | str, contract: Contract, *, with_target: bool) -> Iterator[Block]:
+    """The same before the check, for who checks several blocks at a time."""
     source = open_source(file)
     if source.columns is not None:
         refuse_other_columns(source.file, set(source.columns), set(source.columns), contract, with_target)
-    return checked_blocks(source, contract, with_target)
+    return numbered_blocks(source, contract, with_target)
 
 
-def checked_blocks(source: Source, contract: Contract, with_target: bool) -> Iterator[Checked]:
+def numbered_blocks(source: Source, contract: Contract, with_target: bool) -> Iterator[Block]:
     first = 1
-    for block in source.blocks:
+    for rows in source.blocks:
         if source.columns is None and first == 1:
-            refuse_other_keys(source.file, block, contract, with_target)
-        yield check_block(contract, block, with_target=with_target, is_text=source.is_text, first_row=first)
-        first += len(block)
+            refuse_other_keys(source.file, rows, contract, with_target)
+        yield Block(rows, first, source.is_text)
+        first += len(rows)
+
+
+def checked(contract: Contract, block: Block, *, with_target: bool) -> Checked:
+    return check_block(
+        contract, block.rows, with_target=with_target, is_text=block.is_text, first_row=block.first_row
+    )
 
 
 def refuse_other_columns(file: Path, some: set, every: set, contract: Contract, with_target: bool) -> None:

@@ -46,5 +46,5 @@ def in_time_order(contract: Contract, table: pa.Table) -> pa.Table:
     keys = [column.name for column in contract.of_role("key")]
     if contract.event_time is not None:
         return table.sort_by([(name, "ascending") for name in [contract.event_time.name, *keys]])
-    places = np.array([place(entity) for entity in entity_ids(contract, table)])
+    places = np.array([place(entity) for entity in entity_ids(contract, table).to_pylist()])
     return table.take(pa.array(np.argsort(places, kind="stable")))

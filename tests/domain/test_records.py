@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.records import from_item, prediction_id, release_key, routing_key, run_key, to_attribute, to_item
+from domain.records import batch_prediction_id, from_item, prediction_id, release_key, routing_key, run_key, to_attribute, to_item
 
 
 def test_keys_are_those_of_the_tables():
@@ -76,3 +76,11 @@ def test_an_id_is_the_same_for_the_same_parts_and_another_for_others(parts):
 
 def test_where_one_part_ends_matters():
     assert prediction_id("run", "1", "23") != prediction_id("run", "12", "3")
+
+
+@given(st.integers(1, 10**12 - 1), st.integers(1, 10**12 - 1))
+def test_a_row_of_a_batch_has_the_id_of_its_run_its_file_and_its_place(row, other):
+    made = batch_prediction_id("batch-1", "a.csv", row)
+    assert made == prediction_id("batch-1", "a.csv")[:20] + f"{row:012d}"
+    assert (made == batch_prediction_id("batch-1", "a.csv", other)) == (row == other)
+    assert made not in (batch_prediction_id("batch-2", "a.csv", row), batch_prediction_id("batch-1", "b.csv", row))

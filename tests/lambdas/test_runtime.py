@@ -120,8 +120,8 @@ def test_outcomes_are_stored(aws, run):
 
 
 def test_results_are_written(aws, run):
-    lines = b"".join(b'{"id": "%d", "entity_id": "a", "made_at": "x"}\n' % number for number in range(30))
-    aws.upload("batch/run-1/results/a.jsonl.gz", gzip.compress(lines))
+    lines = b"".join(b'{"id": "%d", "entity_id": "a"}\n' % number for number in range(30))
+    aws.upload("batch/run-1/results/a.jsonl.gz", gzip.compress(b'{"all_rows": {"made_at": "x"}}\n' + lines))
     assert run("write_results", {"bucket": stage.LAKE, "key": "batch/run-1/results/a.jsonl.gz"}) == [{"written": 30}]
     assert len(aws.items(stage.PREDICTIONS)) == 30
 

@@ -14,25 +14,33 @@ KEY = "batch/run-1/results/april.csv-000000000001.jsonl.gz"
 EVENT = {"bucket": stage.LAKE, "key": KEY}
 
 
+SHARED = {
+    "event_time": None,
+    "made_at": "2013-04-01T00:00:00Z",
+    "run": "run-1",
+    "release": "r-1",
+    "role": "champion",
+    "source": "model",
+    "reason": None,
+}
+
+
+def own(number: int) -> dict:
+    """What a row has of its own; every tenth has no answer of the model."""
+    answer = {"id": f"id-{number:06d}", "entity_id": f"flight {number}", "prediction": number % 2 == 0, "probability": number / 10_000}
+    return {**answer, "release": None, "role": None, "source": "fallback", "reason": "none"} if number % 10 == 9 else answer
+
+
 def result(number: int) -> dict:
-    return {
-        "id": f"id-{number:06d}",
-        "entity_id": f"flight {number}",
-        "event_time": "2013-04-01T09:15:00Z",
-        "made_at": "2013-04-01T00:00:00Z",
-        "run": "run-1",
-        "release": "r-1",
-        "role": "champion",
-        "source": "model",
-        "reason": None,
-        "prediction": number % 2 == 0,
-        "probability": number / 10_000,
-    }
+    return {**SHARED, **own(number)}
+
+
+def lines(rows: int) -> list[bytes]:
+    return [json.dumps(line).encode() + b"\n" for line in ({"all_rows": SHARED}, *map(own, range(rows)))]
 
 
 def upload(aws, rows: int) -> None:
-    lines = "".join(json.dumps(result(number)) + "\n" for number in range(rows))
-    aws.upload(KEY, gzip.compress(lines.encode()))
+    aws.upload(KEY, gzip.compress(b"".join(lines(rows))))
 
 
 def stored(aws) -> list[dict]:
@@ -65,7 +73,15 @@ def test_an_empty_file_writes_nothing(aws):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"not gzip", gzip.compress(json.dumps(result(1)).encode() * 100)[:-20], gzip.compress(b"nonsense\n"), gzip.compress(b"[]\n7\n")],
+    [
+        b"",
+        b"not gzip",
+        gzip.compress(b"".join(lines(100)))[:-20],
+        gzip.compress(b"nonsense\n"),
+        gzip.compress(b"[]\n7\n"),
+        gzip.compress(lines(1)[0] + b"7\n"),
+        gzip.compress(b"".join(lines(9)[1:])),
+    ],
 )
 def test_a_file_that_the_score_job_did_not_write_is_refused(aws, body):
     aws.upload(KEY, body)
@@ -74,10 +90,6 @@ def test_a_file_that_the_score_job_did_not_write_is_refused(aws, body):
     else:
         with pytest.raises(ResultsUnreadable):
             handler(EVENT, None)
-
-
-def lines(rows: int):
-    return (json.dumps(result(number)).encode() for number in range(rows))
 
 
 def test_a_file_is_read_only_as_fast_as_it_is_written():

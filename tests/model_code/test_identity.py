@@ -43,14 +43,14 @@ def test_entities_are_those_of_the_row_rule_with_and_without_keys(rows, keys):
     contract = Contract("t", "binary", columns, prior=0.5)
     checked = check_block(contract, rows, with_target=True)
     clean = [check_row(contract, row, with_target=True)[0] for row in rows]
-    assert entity_ids(contract, checked.accepted) == [entity_id(contract, row) for row in clean]
+    assert entity_ids(contract, checked.accepted).to_pylist() == [entity_id(contract, row) for row in clean]
     timed = Contract(
         "t",
         "binary",
         tuple(Column(c.name, c.type, role="event_time" if c.name == "when" else c.role) for c in COLUMNS),
         0.5,
     )
-    assert event_times(timed, checked.accepted) == [row["when"] for row in clean]
+    assert event_times(timed, checked.accepted).to_pylist() == [row["when"] for row in clean]
 
 
 def test_a_window_is_half_open_and_its_parts_meet():

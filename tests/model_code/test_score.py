@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from domain.answers import answer_from_score, fallback_answer
 from domain.contract import check_row, entity_id, iso, parse_timestamp
-from domain.records import prediction_id
+from domain.records import batch_prediction_id
 from model_code.answering import answer, respond
 from model_code.artefact import open_artefact
 from tests.model_code.folders import AS_OF, SCORE_RUN, scoring_folder, write_rows
@@ -33,7 +34,13 @@ def outputs(base):
 
 def results(base, shard):
     files = sorted((base / "processing/output/results").glob(f"{shard}-*.jsonl.gz"))
-    return [json.loads(line) for file in files for line in gzip.decompress(file.read_bytes()).splitlines()]
+    return [record for file in files for record in records(gzip.decompress(file.read_bytes()))]
+
+
+def records(text):
+    """What all rows share is said in the first line."""
+    first, *lines = map(json.loads, text.split(b"\n")[:-1])
+    return [{**first["all_rows"], **line} for line in lines]
 
 
 def summaries(base):
@@ -62,7 +69,7 @@ def expected_results(contract, artefact, rows, shard):
         (score,), _ = answer(contract, artefact.scorer, [row])
         moment = clean[contract.event_time.name] if contract.event_time else None
         expected.append({
-            "id": prediction_id(SCORE_RUN["run"], shard, str(number)),
+            "id": batch_prediction_id(SCORE_RUN["run"], shard, number),
             "entity_id": entity_id(contract, clean),
             "event_time": moment and iso(parse_timestamp(moment)),
             "made_at": AS_OF, "run": SCORE_RUN["run"], "release": SCORE_RUN["release"],
@@ -206,8 +213,8 @@ def test_a_bad_shard_is_named_and_the_good_ones_are_done(parcels, run_verb, tmp_
     assert not [path for path in outputs(base) if "b.jsonl" in path or "c.parquet" in path]
 
 
-def test_two_processes_give_what_one_gives(returns, run_verb, tmp_path):
-    """Many rows are scored by several processes; what they write does not show it."""
+def test_many_blocks_at_once_give_what_one_gives(returns, run_verb, tmp_path):
+    """Many blocks are scored at the same time; what is written does not show it."""
     base = scoring_folder(tmp_path / "many", returns.contract, returns.models["gradient_boosting"])
     long = [{**row, "note": "x" * 900} for row in returns.rows]
     rows = long * 8
@@ -226,7 +233,8 @@ def test_two_processes_give_what_one_gives(returns, run_verb, tmp_path):
     assert len({line["id"] for line in found}) == len(rows)
 
 
-def test_a_killed_job_leaves_no_summary_and_no_process_and_is_done_again_whole(returns, run_verb, tmp_path):
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_job_leaves_no_summary_and_no_process_and_is_done_again_whole(returns, run_verb, tmp_path, end):
     base = scoring_folder(tmp_path, returns.contract, returns.models["gradient_boosting"])
     rows = [{**row, "note": "x" * 900} for row in returns.rows] * 8
     write_csv(base / "processing/input/rows/part.csv", returns.contract, rows)
@@ -237,8 +245,8 @@ def test_a_killed_job_leaves_no_summary_and_no_process_and_is_done_again_whole(r
         stdout=subprocess.DEVNULL,
     )
     wait_until(lambda: list((base / "processing").glob("unfinished/part.csv/results/*")))
-    job.kill()
-    job.wait()
+    job.send_signal(end)
+    job.wait(10)
     wait_until(lambda: not processes_of(base))
     assert outputs(base) == {}
     assert run_verb("score", base) == 0
@@ -271,3 +279,15 @@ def test_a_model_of_another_contract_or_no_input_is_refused(returns, parcels, ru
     assert "no file to score is under" in error
     assert "which has changed the task, größe (cm), class" in error
     shutil.rmtree(base)
+
+
+def test_a_shard_of_nothing_but_bad_rows_and_one_of_nothing_but_the_prior_are_whole_too(parcels, run_verb, tmp_path):
+    base = scoring_folder(tmp_path, parcels.contract, None)
+    folder = base / "processing/input/rows"
+    write_lines(folder / "good.jsonl", parcels.contract, parcels.rows[:3])
+    write_lines(folder / "bad.jsonl", parcels.contract, [{**row, "weight": -1} for row in parcels.rows[:3]])
+    assert run_verb("score", base) == 0
+    assert [line["probabilities"] for line in results(base, "good.jsonl")] == [{"1": 0.5, "2": 0.3, "3": 0.2}] * 3
+    assert results(base, "bad.jsonl") == []
+    assert pq.read_table(base / "processing/output/predictions/bad.jsonl.parquet").num_rows == 0
+    assert summaries(base)["bad.jsonl"]["chunks"] == 0
