@@ -121,12 +121,17 @@ def schedule_lines(resource: Resource, usage: Month, prices: Prices) -> list[dic
     return [line(resource, prices, flow="watch", what=expression, price=price, quantity=runs, fixed=True)]
 
 
+USES_OF_A_RUN = 3  # a run's artefact is signed once, and the signature verified before it is hosted and before it is a champion
+
+
 def key_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
-    """The key itself, and a request for each answer at most."""
-    requests = usage.predictions + usage.batch_rows
+    """The key itself, and its uses: a key that signs is asked by training runs, one that encrypts by every answer at most."""
+    signs = resource.properties.get("KeyUsage") == "SIGN_VERIFY"
+    requests = USES_OF_A_RUN * usage.training_runs if signs else usage.predictions + usage.batch_rows
+    uses = ("awskms", "KMS-Requests-Asymmetric" if signs else "KMS-Requests")
     return [
         line(resource, prices, flow="store", what="key", price=("awskms", "KMS-Keys"), quantity=1, fixed=True),
-        line(resource, prices, flow="store", what="uses of the key", price=("awskms", "KMS-Requests"), quantity=requests),
+        line(resource, prices, flow="store", what="uses of the key", price=uses, quantity=requests),
     ]
 
 

@@ -191,6 +191,14 @@ def test_traces_are_sampled_above_one_request_a_second():
     assert only(traced["lines"], "XRay-TracesStored")["monthly_usd"] == pytest.approx(1.5 * 730 * 3600 * 0.000005)
 
 
+def test_a_key_that_signs_is_asked_by_training_runs_and_one_that_encrypts_by_answers():
+    usage = month(requests(1e6) | {"training_runs": 4, "batch_runs": 0})
+    signing = projected(usage, resource("AWS::KMS::Key", KeyUsage="SIGN_VERIFY"))["lines"]
+    encrypting = projected(usage, resource("AWS::KMS::Key"))["lines"]
+    assert only(signing, "KMS-Requests-Asymmetric")["quantity"] == 12  # 4 runs x 3
+    assert only(encrypting, "KMS-Requests")["monthly_usd"] == pytest.approx(3.00)  # 1e6 x 0.000003
+
+
 def test_a_private_network_costs_more_than_all_the_rest():
     zones = {"VpcEndpointType": "Interface", "SubnetIds": ["a", "b"]}
     found = projected(
