@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine (Python 3.11 or newer and make): `make demo` and `make test`.
-.PHONY: help demo test setup bench-serving down clean
+.PHONY: help demo test setup bench-serving down clean image deploy test-container bench-cold-start
 
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -12,6 +12,10 @@ help:
 	@echo "make test     set up and run every test, as CI does"
 	@echo "make setup    only set up: the locked Python environments, Node and the CDK"
 	@echo "make bench-serving   serve against what people use instead, ten minutes (BENCH=--quick: one)"
+	@echo "make image    build the container image with docker or podman, and say how large its layers are"
+	@echo "make deploy   STAGE=dev: data stack, image, service stack, on AWS"
+	@echo "make test-container   build the image from Debian's packages and try every verb in it (root, podman)"
+	@echo "make bench-cold-start   what a cold start of predict costs, against boto3"
 	@echo "make down     stop the local AWS that the demo left running"
 	@echo "make clean    remove what the demo made (.fairway); the environments stay"
 
@@ -20,6 +24,22 @@ demo: setup
 
 test: setup
 	@$(PYTHON) -m pytest -n auto --dist loadgroup
+
+# Needs docker or podman. BASE pins the base image: make image BASE=python:3.13-slim@sha256:...
+image: setup
+	@$(PYTHON) scripts/image.py $(if $(BASE),--base $(BASE))
+
+# To AWS, by the credentials of this shell, into an account that `cdk bootstrap` prepared once.
+deploy: setup
+	@test -n "$(STAGE)" || { echo "make deploy: say where to, make deploy STAGE=dev"; exit 2; }
+	@$(PYTHON) scripts/deploy.py $(STAGE) $(if $(BASE),--base $(BASE))
+
+# Apart from `make test`: it builds a container from Debian's packages, as root, in some minutes.
+test-container: setup
+	@image=$$(tests/container/build.sh) && FAIRWAY_IMAGE=$$image $(PYTHON) -m pytest tests/container
+
+bench-cold-start: setup
+	@$(PYTHON) bench/cold_start.py
 
 setup: $(READY)
 

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Builds the image on a Debian machine without a registry, and names it: the base is made of Debian's own packages, in the shape
+# of the official slim Python image. `make test-container` runs this and then tests/container. It needs root and
+#   apt-get install --no-install-recommends buildah podman runc mmdebstrap fuse-overlayfs
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+for program in buildah podman runc mmdebstrap; do
+  if ! command -v "$program" > /dev/null; then
+    echo "make test-container: $program is missing; apt-get install --no-install-recommends buildah podman runc mmdebstrap fuse-overlayfs" >&2
+    exit 2
+  fi
+done
+if [ "$(id -u)" != 0 ]; then echo "make test-container: containers are built as root here; run it with sudo" >&2; exit 2; fi
+
+work=$PWD/build/container
+base=localhost/fairway-python:bookworm
+image=localhost/fairway:test
+mkdir -p "$work"
+# Its own storage, and settings that run where cgroups are mounted as in another container.
+cat > "$work/storage.conf" <<CONF
+[storage]
+driver = "overlay"
+graphroot = "$work/graph"
+runroot = "$work/run"
+CONF
+cat > "$work/containers.conf" <<CONF
+[containers]
+default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"]
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+runtime = "runc"
+CONF
+export CONTAINERS_STORAGE_CONF=$work/storage.conf CONTAINERS_CONF=$work/containers.conf
+
+if ! buildah inspect --type image "$base" > /dev/null 2>&1; then
+  echo "making the base of Debian's packages" >&2
+  packages=python3,python3-venv,python3-pip,python3-dev,ca-certificates
+  # As in the official image: `python`, and a pip that may install.
+  mmdebstrap --quiet --variant=minbase --include="$packages" \
+    --customize-hook='ln -s python3 "$1/usr/bin/python"; rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED' bookworm "$work/base.tar"
+  container=$(buildah from scratch)
+  buildah add --quiet "$container" "$work/base.tar" / > /dev/null
+  buildah commit --quiet --rm "$container" "$base" > /dev/null
+  rm "$work/base.tar"
+fi
+
+echo "building the image" >&2
+# The mounts are for a machine whose network has its own certificate authority.
+buildah bud --quiet --layers --format docker --isolation chroot --network host --pull-never \
+  -v /etc/ssl/certs:/etc/ssl/certs:ro -v /etc/resolv.conf:/etc/resolv.conf:ro \
+  --build-arg BASE_IMAGE="$base" --file model_code/Dockerfile --target standalone --tag "$image" . > "$work/build.log" 2>&1 \
+  || { tail -20 "$work/build.log" >&2; echo "the build failed; all of it is in $work/build.log" >&2; exit 1; }
+podman history --format '{{.Size}}  {{.CreatedBy}}' "$image" | grep -v '^0 B' | cut -c1-120 >&2
+podman image inspect --format "{{.Size}} bytes  $image, all of it" "$image" >&2
+echo "$image"

@@ -1,0 +1,93 @@
+"""The container as it ships: every verb on a read-only root file system, without network, rights, compiler or installer."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from model_code.artefact import open_artefact
+from tests.container.conftest import LOCKED, podman
+from tests.model_code.folders import evaluation_folder, scoring_folder, training_folder, write_json
+
+ASK = """
+import json, sys, urllib.request
+request = urllib.request.Request("http://127.0.0.1:8080/invocations", sys.argv[1].encode(), {"content-type": "application/json"})
+print(urllib.request.urlopen(request, timeout=10).read().decode())
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(run, returns, tmp_path_factory):
+    """A model folder that the container trained."""
+    base = training_folder(tmp_path_factory.mktemp("train"), *returns)
+    run("train", base)
+    return base / "model"
+
+
+def test_what_the_container_trained_is_whole_and_a_plan(trained):
+    artefact = open_artefact(trained)
+    assert (artefact.manifest["candidate"], artefact.manifest["format"]) == ("gradient_boosting", "plan")
+
+
+def test_it_serves_the_golden_rows_by_its_own_kernel_and_is_healthy(trained, served):
+    golden = open_artefact(trained).golden
+    name = served(trained, "--env", f"ARTEFACT_SHA256={open_artefact(trained).sha256}")
+    reply = podman("exec", name, "python", "-c", ASK, json.dumps({"instances": golden["instances"]})).stdout
+    assert json.loads(reply)["predictions"] == pytest.approx(golden["predictions"], rel=1e-9)
+    ready = next(json.loads(line) for line in podman("logs", name).stdout.splitlines() if '"ready"' in line)
+    assert ready["engine"] == "kernel"
+
+
+def test_it_does_not_serve_another_artefact_than_the_signed_one(image, trained):
+    done = podman("run", "--rm", *LOCKED, "-v", f"{trained}:/opt/ml/model:ro", "--env", f"ARTEFACT_SHA256={'0' * 64}", image, check=False)
+    assert done.returncode == 1
+    assert "manifest.json is not the one that was signed" in done.stderr
+
+
+def test_it_evaluates_and_scores(run, returns, trained, tmp_path):
+    contract, rows = returns
+    evaluate = evaluation_folder(tmp_path / "evaluate", contract, rows, {"gradient_boosting": trained})
+    run("evaluate", evaluate)
+    evaluation = json.loads((evaluate / "processing/output/evaluation/evaluation.json").read_text())
+    assert evaluation["candidates"]["gradient_boosting"]["artefact_sha256"] == open_artefact(trained).sha256
+
+    score = scoring_folder(tmp_path / "score", contract, trained)
+    sent = [{name: value for name, value in row.items() if name != contract.target.name} for row in rows[:50]]
+    (score / "processing/input/rows/part.jsonl").write_text("".join(json.dumps(row) + "\n" for row in sent))
+    run("score", score)
+    summary = json.loads((score / "processing/output/summary/part.jsonl.json").read_text())
+    assert (summary["read"], summary["scored"], summary["quarantined"]) == (50, 50, 0)
+    assert len(pq.read_table(score / "processing/output/predictions/part.jsonl.parquet")) == 50
+
+
+def test_a_failing_job_says_why_where_sagemaker_looks(run, returns, tmp_path):
+    base = training_folder(tmp_path / "train", *returns, candidate="nothing_of_ours")
+    write_json(base / "output/placeholder", {})
+    assert run("train", base, check=False).returncode == 1
+    assert "nothing_of_ours" in (base / "output/failure").read_text()
+
+
+LOOK = """
+import os, pathlib, shutil
+found = [name for name in ("cc", "gcc", "g++", "clang", "make", "ld", "apt", "apt-get", "dpkg", "pip", "pip3", "uv") if shutil.which(name)]
+try:
+    import pip
+    found.append("the module pip")
+except ImportError:
+    pass
+try:
+    pathlib.Path("/app/changed").touch()
+    found.append("a root file system to write to")
+except OSError:
+    pass
+print(os.getuid(), found)
+"""
+
+
+def test_there_is_nothing_to_build_install_or_change_anything_with(image):
+    looked = podman("run", "--rm", *LOCKED, "--entrypoint", "python", image, "-c", LOOK)
+    assert looked.stdout.strip() == "10001 []"
+
+
+def test_it_is_no_larger_than_it_was_when_this_was_written(image):
+    assert int(podman("image", "inspect", "--format", "{{.Size}}", image).stdout) < 620e6

@@ -1,0 +1,105 @@
+"""What is run for a deployment, in which order, and what is refused before anything is."""
+
+import base64
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from domain.config import read_config
+from scripts import deploy as script
+from scripts import image
+
+ROOT = Path(__file__).parents[2]
+TAG = "0123456789ab"
+MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}'
+REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
+
+
+class Commands:
+    """Writes down what would be run, without the paths of this machine, and answers for docker."""
+
+    def __init__(self):
+        self.ran, self.given = [], []
+
+    def __call__(self, command, *, input=None, **options):
+        words = [str(word) for word in command]
+        self.ran.append(" ".join(words[words.index("--no-notices") + 1 :] if "--no-notices" in words else words))
+        self.given.append(input)
+        said = "50MB\tCOPY /opt/venv /opt/venv\n0B\tENV LANG=C.UTF-8\n" if "history" in words else "50000000\n"
+        return subprocess.CompletedProcess(words, 0, stdout=said)
+
+
+@pytest.fixture
+def ecr(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        client = boto3.client("ecr", region_name="us-east-1")
+        client.create_repository(repositoryName="flights-dev")
+        yield client
+
+
+def deployed(ecr) -> Commands:
+    run = Commands()
+    script.deploy(
+        read_config(ROOT, "dev"), project=ROOT, tag=TAG, base="python:pinned", ecr=ecr, run=run, find=lambda: "podman"
+    )
+    return run
+
+
+def test_data_then_image_then_service(ecr):
+    run = deployed(ecr)
+    context = f"--require-approval never -c stage=dev -c project={ROOT} -c image_tag={TAG}"
+    name = f"{REGISTRY}/flights-dev:{TAG}"
+    assert run.ran == [
+        f"deploy flights-dev-data {context}",
+        f"podman login --username AWS --password-stdin {REGISTRY}",
+        f"podman build --file model_code/Dockerfile --target sagemaker --platform linux/amd64 --build-arg BASE_IMAGE=python:pinned "
+        f"--tag {name} .",
+        f"podman history --no-trunc --format {{{{.Size}}}}\t{{{{.CreatedBy}}}} {name}",
+        f"podman image inspect --format {{{{.Size}}}} {name}",
+        f"podman push {name}",
+        f"deploy flights-dev-service {context}",
+    ]
+    token = ecr.get_authorization_token()["authorizationData"][0]["authorizationToken"]
+    password = base64.b64decode(token).decode().partition(":")[2]
+    assert run.given[1] == password and not any(password in command for command in run.ran)
+
+
+def test_an_image_that_is_there_is_not_built_again(ecr, capsys):
+    ecr.put_image(repositoryName="flights-dev", imageManifest=MANIFEST, imageTag=TAG)
+    assert [command.split()[:2] for command in deployed(ecr).ran] == [["deploy", "flights-dev-data"], ["deploy", "flights-dev-service"]]
+    assert f"image flights-dev:{TAG} is in the repository already" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"), [("local", "`fairway up` deploys it"), ("nowhere", "stage 'nowhere' is not in fairway.toml; it has ")]
+)
+def test_a_stage_that_is_not_on_aws_is_refused(stage, said):
+    with pytest.raises(script.DeployRefused, match=said):
+        script.stage_of(ROOT, stage)
+
+
+def test_another_account_than_the_stage_s_is_refused():
+    config = read_config(ROOT, "dev")
+    config = replace(config, target=replace(config.target, account="111111111111"))
+    script.refuse_other_account(config, "111111111111")
+    with pytest.raises(script.DeployRefused, match="belongs to account 111111111111, the credentials here are of 222222222222"):
+        script.refuse_other_account(config, "222222222222")
+
+
+def test_a_machine_that_builds_no_containers_says_so():
+    assert image.engine_here(lambda name: name == "podman") == "podman"
+    with pytest.raises(image.NoEngine, match="neither docker nor podman"):
+        image.engine_here(lambda name: None)
+
+
+def test_layers_are_told_with_their_size():
+    assert image.layers("docker", "fairway:1", run=Commands()) == [
+        "      50MB  COPY /opt/venv /opt/venv",
+        "      50MB  fairway:1, all of it",
+    ]
