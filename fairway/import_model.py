@@ -31,10 +31,13 @@ def import_model(
     as_of: str | None, wait: bool, progress,
 ) -> Done:  # fmt: skip
     name = checked_name(name or re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")[:40])
+    if not file.exists():
+        raise Refused("file", f"{file}: No such file or directory")
     stage = connect(folder, stage_name)
     asked = request(stage, as_of=as_of, window_days=None, progress=progress)
     with tempfile.TemporaryDirectory() as scratch:
-        model = {"file": str(file.absolute()), "name": name, "module": module, "encoding": encoding, "trust": trust}
+        model = {"file": str(file.absolute()), "name": name, "module": module and absolute(module)}
+        model |= {"encoding": encoding, "trust": trust}
         made = convert(stage, model, asked, Path(scratch), progress=progress)
         run, execution = start(stage, name, Path(made.pop("artefact")), asked, progress=progress)
     follow(stage, run, execution, progress=progress)
@@ -48,8 +51,16 @@ def import_model(
 
 def checked_name(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise Refused("name", f"--name {name!r}: a candidate's name has 1 to 40 small letters, digits, dashes and underscores")
+        raise Refused(
+            "name", f"--name {name!r}: a candidate's name has 1 to 40 small letters, digits, dashes and underscores"
+        )
     return name
+
+
+def absolute(module: str) -> str:
+    """FILE.py:CLASS from wherever it is read."""
+    file, _, name = module.rpartition(":")
+    return f"{Path(file).absolute()}:{name}" if file else module
 
 
 # ---- the conversion
@@ -68,7 +79,7 @@ def convert(stage: Stage, model: dict, asked: dict, scratch: Path, *, progress) 
     (scratch / "request.json").write_text(json.dumps(given))
     progress(f"Converting {Path(model['file']).name} and comparing its answers, in a process of its own")
     words = [sys.executable, "-m", "model_code.importing", str(scratch / "request.json")]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     try:
         said = json.loads(done.stdout)
     except ValueError:
@@ -89,7 +100,9 @@ def newest_part(stage: Stage, asked: dict, scratch: Path) -> list[Path]:
     parts = [part for load in loads for part in json.loads(load["parts"])]
     within = overlapping(parts, window["train_start"], window["as_of"])
     if not within:
-        raise Refused("no_rows", f"the lake has no rows from {window['train_start']} to {window['as_of']} to try the model on")
+        raise Refused(
+            "no_rows", f"the lake has no rows from {window['train_start']} to {window['as_of']} to try the model on"
+        )
     newest = max(within, key=lambda part: (part["last"] or "", part["key"]))
     file = scratch / "rows.parquet"
     stage.client("s3").download_file(stage.addresses["lake"], newest["key"], str(file))
@@ -97,10 +110,13 @@ def newest_part(stage: Stage, asked: dict, scratch: Path) -> list[Path]:
 
 
 def told_of(made: dict) -> str:
-    compared, by = made["compared"], {"plan": "a plan", "onnx": "ONNX Runtime", "sklearn": "scikit-learn"}[made["format"]]
+    compared, by = (
+        made["compared"],
+        {"plan": "a plan", "onnx": "ONNX Runtime", "sklearn": "scikit-learn"}[made["format"]],
+    )
     return (
-        f"{made['file']} ({made['file_format']}) is served by {by}: {compared['rows']:,} rows answered as its own framework "
-        f"does, within {compared['largest_difference']:.1g}"
+        f"{made['file']} ({made['file_format']}) is served by {by}: {compared['rows']:,} rows answered as its own "
+        f"framework does, within {compared['largest_difference']:.1g}"
     )
 
 
@@ -108,7 +124,7 @@ def told_of(made: dict) -> str:
 
 
 def start(stage: Stage, name: str, artefact: Path, asked: dict, *, progress) -> tuple[str, str]:
-    """The run's name and its execution. The artefact lies where a training job would have put it, so that evaluation finds it there."""
+    """The run's name and its execution. The artefact lies where a training job's would, and is evaluated like it."""
     run = run_name("import", asked["as_of"], iso(datetime.now(UTC)))
     key = f"{lake.artefacts_prefix(run)}{name}/imported/output/model.tar.gz"
     stage.client("s3").upload_file(str(artefact), stage.addresses["artefacts"], key)

@@ -26,7 +26,7 @@ class OnnxRuntimeMissing(RuntimeError):
 
 
 class TensorEngine(RowEngine):
-    """Scores with `run({input: tensor}) -> output`, here ONNX Runtime; importing compares it with the model's own framework."""
+    """Scores with `run({input: tensor}) -> output`: ONNX Runtime, or at the import the model's own framework."""
 
     name = "onnx"
 

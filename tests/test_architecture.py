@@ -37,6 +37,9 @@ MAY_IMPORT = {
 ALSO = {
     "model_code": {
         "onnxruntime": "an engine that is used only where it is installed and gives the golden answers; the image has none",
+        "skops": "`fairway import` opens files of skops with it, where it is installed; never in the image",
+        "tensorflow": "`fairway import` opens models of TensorFlow with it, where it is installed; never in the image",
+        "torch": "`fairway import` opens models of PyTorch with it, where it is installed; never in the image",
         "pandas": "only where it is installed, to call a pipeline that was fitted on a data frame; the image has none",
     },
     "fairway": {

@@ -1,7 +1,8 @@
 """python -m model_code.importing REQUEST.json: a model made elsewhere -> model.tar.gz, or why not; one JSON object.
 
-The request is {file, name, trust, module, encoding, contract, rows: [Parquet files], folder, code_version}. The model is
-scanned, opened and converted in a closed-off process; what comes back is proved and sealed here, where nothing of it runs.
+The request is {file, name, trust, module, encoding, contract, rows: [Parquet files], folder, code_version}. The model
+is scanned, opened and converted in a closed-off process; what comes back is proved and sealed here, where nothing of it
+runs.
 """
 
 import json
@@ -24,7 +25,7 @@ from model_code.importing.formats import STATE_DICT, TORCH_PICKLE, Format, Impor
 from model_code.importing.proof import BOUND, prove
 from model_code.importing.request import Conversion
 from model_code.importing.scan import refuse_what_is_not_known
-from model_code.importing.signature import of_session, signature
+from model_code.importing.signature import ENCODINGS, of_session, signature
 from model_code.onnx_engine import open_session
 from model_code.scorer import ONNX_FILE, SIGNATURE_FILE, load_scorer
 from model_code.tables import FileRefused, read_table, schema_of
@@ -49,6 +50,8 @@ def bring(given: dict) -> dict:
     folder, file = Path(given["folder"]), Path(given["file"])
     contract = contract_rules.from_dict(given["contract"])
     found = format_of(file, module=given["module"])
+    if given["encoding"] not in ENCODINGS:
+        raise ImportRefused(f"--encoding {given['encoding']!r}: must be {' or '.join(ENCODINGS)}")
     work = folder / "work"
     work.mkdir()
     copy = private_copy(file, found, work)
@@ -70,7 +73,13 @@ def bring(given: dict) -> dict:
     about |= {"candidate": given["name"], "code_version": given["code_version"], "imported": imported}
     sha = write(model, contract, rows, about)
     pack(model, folder / "model.tar.gz")
-    return {"artefact": str(folder / "model.tar.gz"), "sha256": sha, "format": about["format"], "closed_off": closed, **imported}
+    return {
+        "artefact": str(folder / "model.tar.gz"),
+        "sha256": sha,
+        "format": about["format"],
+        "closed_off": closed,
+        **imported,
+    }
 
 
 def private_copy(file: Path, found: Format, work: Path) -> Path:
@@ -86,8 +95,8 @@ def refuse_untrusted(copy: Path, found: Format, *, trust: bool) -> None:
     refuse_what_is_not_known(copy, zipped=found in (TORCH_PICKLE, STATE_DICT))
     if not trust:
         raise ImportRefused(
-            f"{copy.name} is a {found.name} file: opening one can run whatever its maker wrote into it. All that it names is "
-            "known to be harmless; if you trust whoever made it, say so with --trust"
+            f"{copy.name} is a {found.name} file: opening one can run whatever its maker wrote into it. All that it "
+            "names is known to be harmless; if you trust whoever made it, say so with --trust"
         )
 
 
@@ -100,7 +109,9 @@ def sampled_rows(contract: Contract, parts: list[Path]) -> pa.Table:
         found += len(block)
     table = pa.Table.from_batches(batches, schema_of(contract, with_target=True))
     if not len(table):
-        raise ImportRefused("the lake has no row of this contract to try the model on; `fairway load FILE` brings rows in")
+        raise ImportRefused(
+            "the lake has no row of this contract to try the model on; `fairway load FILE` brings rows in"
+        )
     return table.take(pa.array(np.unique(np.linspace(0, len(table) - 1, COMPARED_ROWS).astype(int))))
 
 
@@ -143,7 +154,7 @@ def write(model: Path, contract: Contract, rows: pa.Table, about: dict) -> str:
         "data_window": None,
         "calibration": None,
         "rows": {"fitted": None, "read": len(rows), "quarantined": 0},
-        "versions": {"python": platform.python_version(), "numpy": version("numpy"), "scikit-learn": version("scikit-learn")},
+        "versions": {"python": platform.python_version(), **{one: version(one) for one in ("numpy", "scikit-learn")}},
     })  # fmt: skip
 
 

@@ -14,7 +14,12 @@ from model_code.importing import request, sandbox
 from model_code.importing.formats import ImportRefused
 
 # framework -> the module with convert(conversion) -> (scores as (rows, classes), {package: version})
-CONVERTERS = {"scikit-learn": "from_sklearn", "onnx": "from_onnx", "torch": "from_torch", "tensorflow": "from_tensorflow"}
+CONVERTERS = {
+    "scikit-learn": "from_sklearn",
+    "onnx": "from_onnx",
+    "torch": "from_torch",
+    "tensorflow": "from_tensorflow",
+}
 
 
 def main(file: Path) -> None:

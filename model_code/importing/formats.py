@@ -59,7 +59,9 @@ def format_of(path: Path, *, module: str | None) -> Format:
     if found is TORCH_PICKLE and is_torch_script(path):
         return TORCH_SCRIPT
     if module and found is not TORCH_PICKLE:
-        raise ImportRefused(f"--module goes with the weights of a PyTorch model, .pt or .pth; {path.name} is {found.name}")
+        raise ImportRefused(
+            f"--module goes with the weights of a PyTorch model, .pt or .pth; {path.name} is {found.name}"
+        )
     return STATE_DICT if module else found
 
 

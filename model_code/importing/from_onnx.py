@@ -3,10 +3,10 @@
 import shutil
 from importlib.metadata import version
 
-from model_code.matrices import model_batch
 from model_code.importing.formats import ImportRefused
 from model_code.importing.request import Conversion
 from model_code.importing.signature import of_session, signature
+from model_code.matrices import model_batch
 from model_code.onnx_engine import TensorEngine, open_session
 from model_code.scorer import ONNX_FILE
 

@@ -1,4 +1,4 @@
-"""scikit-learn pipelines from joblib, pickle and skops files -> a plan, or the pipeline itself where no plan will do."""
+"""scikit-learn pipelines from joblib, pickle and skops files -> a plan, or themselves where no plan will do."""
 
 import re
 import warnings
@@ -41,8 +41,8 @@ def refuse_other_version(made_with: str) -> None:
     here = version("scikit-learn")
     if minor(made_with) != minor(here):
         raise ImportRefused(
-            f"the model was made with scikit-learn {made_with}, here is {here}: its answers may differ unseen; fit it again "
-            "with this version, or export it to ONNX where it was made"
+            f"the model was made with scikit-learn {made_with}, here is {here}: its answers may differ unseen; fit it "
+            "again with this version, or export it to ONNX where it was made"
         )
 
 
@@ -58,8 +58,8 @@ def skops(conversion: Conversion):
     outside = [name for name in types if not is_harmless(*name.rpartition(".")[::2])]
     if outside:
         raise ImportRefused(
-            f"{conversion.file.name} holds the types {', '.join(sorted(outside))}, which are not known to be harmless and not "
-            "there where the model serves; save the model without them, or export it to ONNX"
+            f"{conversion.file.name} holds the types {', '.join(sorted(outside))}, which are not known to be harmless "
+            "and not there where the model serves; save the model without them, or export it to ONNX"
         )
     return io.load(conversion.file, trusted=types)
 
@@ -76,7 +76,9 @@ def refuse_what_cannot_answer(conversion: Conversion, pipeline) -> None:
     try:
         fitted_order(pipeline, model_columns(conversion.contract))
     except PlanRefused as error:
-        raise ImportRefused(f"{error}; it must be fitted on the contract's features, by name or in their order") from error
+        raise ImportRefused(
+            f"{error}; it must be fitted on the contract's features, by name or in their order"
+        ) from error
 
 
 def own_answers(conversion: Conversion, pipeline):

@@ -3,9 +3,9 @@
 import numpy as np
 
 from domain.contract import Contract
-from model_code.matrices import model_batch
 from model_code.importing.formats import ImportRefused
 from model_code.importing.signature import classes_of
+from model_code.matrices import model_batch
 
 BOUND = 1e-5  # of a probability; of a regression's value, relative to values above 1
 SUMS_WITHIN = 1e-3
@@ -32,7 +32,9 @@ def refuse_other_classes(contract: Contract, classes: list) -> None:
     if contract.task == "multiclass":
         unknown = [str(label) for label in classes if label not in classes_of(contract)]
         if unknown:
-            raise ImportRefused(f"the model's classes {', '.join(unknown)} are not in the contract: {classes_of(contract)}")
+            raise ImportRefused(
+                f"the model's classes {', '.join(unknown)} are not in the contract: {classes_of(contract)}"
+            )
         return
     if len(classes) != 2 or classes not in ([0, 1], [False, True]) and classes[1] != contract.positive:
         raise ImportRefused(
@@ -47,8 +49,8 @@ def refuse_no_probabilities(contract: Contract, scores: np.ndarray) -> None:
     low, high, sums = scores.min(), scores.max(), scores.sum(axis=1)
     if low < -BOUND or high > 1 + BOUND or np.abs(sums - 1).max() > SUMS_WITHIN:
         raise ImportRefused(
-            f"the model's scores go from {low:.4g} to {high:.4g} and sum to {sums.min():.4g} to {sums.max():.4g}: these are no "
-            "probabilities; end the model in a sigmoid or softmax"
+            f"the model's scores go from {low:.4g} to {high:.4g} and sum to {sums.min():.4g} to {sums.max():.4g}: "
+            "these are no probabilities; end the model in a sigmoid or softmax"
         )
 
 
@@ -63,8 +65,9 @@ def largest_difference(contract: Contract, found: np.ndarray, original: np.ndarr
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise ImportRefused(
-            f"the converted model is another one: {int(wrong.sum())} of {len(wrong)} rows differ by up to {worst.max():.3g}, at "
-            f"most {BOUND} is allowed; row {row} is answered {found[row].tolist()}, by its own framework {original[row].tolist()}"
+            f"the converted model is another one: {int(wrong.sum())} of {len(wrong)} rows differ by up to "
+            f"{worst.max():.3g}, at most {BOUND} is allowed; row {row} is answered {found[row].tolist()}, by its own "
+            f"framework {original[row].tolist()}"
         )
     return worst.max()
 

@@ -15,7 +15,7 @@ ANSWERS, REPORT = "answers.npy", "report.json"  # what the closed-off process ha
 
 
 class Conversion(NamedTuple):
-    """A private copy of the model, and the rows on which its own framework shall answer. `folder` takes what it becomes."""
+    """A private copy of the model, and rows for its own framework to answer. `folder` takes what it becomes."""
 
     file: Path
     format: Format

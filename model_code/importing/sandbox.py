@@ -23,7 +23,18 @@ LIMITS = {
     resource.RLIMIT_AS: 32 << 30,  # PyTorch and TensorFlow reserve far more than they use
     resource.RLIMIT_CORE: 0,
 }
-NAMESPACES = ("unshare", "--user", "--map-root-user", "--net", "--ipc", "--uts", "--mount", "--pid", "--fork", "--kill-child")
+NAMESPACES = (
+    "unshare",
+    "--user",
+    "--map-root-user",
+    "--net",
+    "--ipc",
+    "--uts",
+    "--mount",
+    "--pid",
+    "--fork",
+    "--kill-child",
+)
 
 # $1: the folder to write in; then what to hide, up to --; then the command. A file system that cannot be made read-only
 # from here is one that only root could.

@@ -67,7 +67,9 @@ def refuse_what_is_not_known(file: Path, *, zipped: bool = False) -> None:
 def is_harmless(module: str, name: str) -> bool:
     if module.startswith("sklearn."):
         return bool(OF_SKLEARN.fullmatch(name)) and is_of_sklearn(module, name)
-    return name in HARMLESS.get(module, ()) or (bool(OF_TORCH.fullmatch(module)) and name.isidentifier() and name[0].isupper())
+    return name in HARMLESS.get(module, ()) or (
+        bool(OF_TORCH.fullmatch(module)) and name.isidentifier() and name[0].isupper()
+    )
 
 
 def is_of_sklearn(module: str, name: str) -> bool:

@@ -32,7 +32,9 @@ def of_session(session) -> tuple[list[Tensor], list[Tensor]]:
 
     def tensors(given):
         return [
-            Tensor(one.name, DTYPES.get(one.type, one.type), tuple(n if isinstance(n, int) else None for n in one.shape))
+            Tensor(
+                one.name, DTYPES.get(one.type, one.type), tuple(n if isinstance(n, int) else None for n in one.shape)
+            )
             for one in given
         ]
 
@@ -74,8 +76,8 @@ def matrix_input(contract: Contract, given: Tensor, encoding: str) -> dict:
     if given.shape is not None and len(given.shape) != 2 or found not in (None, needed):
         other = next(one for one in ENCODINGS if one != encoding)
         raise ImportRefused(
-            f"input {given.name!r} has the shape {shown(given.shape)}, the contract's features are (rows, {needed}) with "
-            f"categories {encoding} and (rows, {width(contract, other)}) with --encoding {other}"
+            f"input {given.name!r} has the shape {shown(given.shape)}, the contract's features are (rows, {needed}) "
+            f"with categories {encoding} and (rows, {width(contract, other)}) with --encoding {other}"
         )
     columns = [column.name for column in contract.features]
     return {"name": given.name, "dtype": given.dtype, "rank": 2, "columns": columns, "encoding": encoding}
@@ -110,15 +112,23 @@ def named_input(contract: Contract, given: Tensor) -> dict:
     column = contract.by_name.get(given.name)
     if column is None or column.role != "feature":
         features = ", ".join(column.name for column in contract.features)
-        raise ImportRefused(f"input {given.name!r} is no feature of the contract {contract.name!r}: those are {features}")
+        raise ImportRefused(
+            f"input {given.name!r} is no feature of the contract {contract.name!r}: those are {features}"
+        )
     kind = kind_of(column)
     if given.dtype not in TAKES[kind]:
-        raise ImportRefused(f"input {given.name!r} is {given.dtype}; for a {kind} it must be {' or '.join(TAKES[kind])}")
+        raise ImportRefused(
+            f"input {given.name!r} is {given.dtype}; for a {kind} it must be {' or '.join(TAKES[kind])}"
+        )
     if column.nullable and given.dtype not in (*FLOATS, "str"):
-        raise ImportRefused(f"input {given.name!r} is {given.dtype}, which cannot be missing as the contract allows; use float32")
+        raise ImportRefused(
+            f"input {given.name!r} is {given.dtype}, which cannot be missing as the contract allows; use float32"
+        )
     refuse_fixed_rows(given)
     if given.shape is not None and (len(given.shape) > 2 or given.shape[1:] not in ((), (1,), (None,))):
-        raise ImportRefused(f"input {given.name!r} has the shape {shown(given.shape)}; one column is (rows,) or (rows, 1)")
+        raise ImportRefused(
+            f"input {given.name!r} has the shape {shown(given.shape)}; one column is (rows,) or (rows, 1)"
+        )
     rank = 2 if given.shape is None else len(given.shape)
     return {"name": given.name, "dtype": given.dtype, "rank": rank, "columns": [given.name], "encoding": "value"}
 
@@ -126,8 +136,8 @@ def named_input(contract: Contract, given: Tensor) -> dict:
 def refuse_fixed_rows(given: Tensor) -> None:
     if given.shape and given.shape[0] is not None:
         raise ImportRefused(
-            f"input {given.name!r} takes exactly {given.shape[0]} rows; export the model with any number of rows (a dynamic "
-            "first dimension)"
+            f"input {given.name!r} takes exactly {given.shape[0]} rows; export the model with any number of rows (a "
+            "dynamic first dimension)"
         )
 
 
@@ -160,7 +170,9 @@ def needed_shape(contract: Contract) -> str:
     if contract.task == "regression":
         return "a regression answers one number a row"
     if contract.task == "binary":
-        return f"a binary model answers the probability that {contract.target.name} is {contract.positive!r}, or of both"
+        return (
+            f"a binary model answers the probability that {contract.target.name} is {contract.positive!r}, or of both"
+        )
     return f"it must answer a probability for each of {', '.join(map(str, classes_of(contract)))}, in this order"
 
 

@@ -10,6 +10,7 @@ from model_code.importing.__main__ import bring
 from model_code.importing.formats import ImportRefused
 from tests.model_code.folders import write_rows
 
+
 class Importer:
     """Imports files under one contract, each into a folder of its own."""
 

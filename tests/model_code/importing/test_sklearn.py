@@ -50,7 +50,11 @@ def test_a_pipeline_becomes_a_plan_that_answers_as_it_did(parcels, tmp_path, nam
     model = fitted_parcels(HistGradientBoostingClassifier(max_iter=5))
     artefact, said = parcels.artefact(dump(model, tmp_path / name), trust=True)
     assert (said["format"], said["made_with"]) == ("plan", {"scikit-learn": "1.9.1"})
-    assert said["compared"] == {"rows": 1000, "bound": 1e-5, "largest_difference": said["compared"]["largest_difference"]}
+    assert said["compared"] == {
+        "rows": 1000,
+        "bound": 1e-5,
+        "largest_difference": said["compared"]["largest_difference"],
+    }
     assert said["compared"]["largest_difference"] < 1e-9
     assert artefact.manifest["imported"]["compared"] == said["compared"]
     assert (artefact.manifest["candidate"], artefact.manifest["classes"]) == ("imported", [1, 2, 3])
@@ -64,7 +68,8 @@ def test_a_model_on_columns_by_index_is_taken_in_the_contracts_order(rents, tmp_
     model = fitted_rents()
     artefact, said = rents.artefact(dump(model, tmp_path / "m.joblib"), trust=True)
     assert said["format"] == "plan"
-    np.testing.assert_allclose(artefact.scorer.score_rows([{"m²": 50.0, "lift": True}]), [model.predict([[50.0, 1.0]])])
+    found = artefact.scorer.score_rows([{"m²": 50.0, "lift": True}])
+    np.testing.assert_allclose(found, [model.predict([[50.0, 1.0]])])
 
 
 def test_what_no_plan_expresses_is_served_by_scikit_learn_itself(parcels, tmp_path):
@@ -124,7 +129,9 @@ def test_what_the_contract_cannot_feed_or_read_is_refused_by_name(rents, parcels
     data["zone"] = data["zone"].map({1: "a", 2: "b", 3: "c"})
     encode = make_column_transformer((OneHotEncoder(), ["from"]), remainder="passthrough")
     other = make_pipeline(encode, LogisticRegression()).fit(data[["weight", "from"]], data["zone"])
-    assert "classes a, b, c are not in the contract: [1, 2, 3]" in parcels.refusal(dump(other, tmp_path / "o.pkl"), trust=True)
+    assert "classes a, b, c are not in the contract: [1, 2, 3]" in parcels.refusal(
+        dump(other, tmp_path / "o.pkl"), trust=True
+    )
     assert "no fitted estimator" in rents.refusal(dump({"a": 1}, tmp_path / "d.pkl"), trust=True)
 
 

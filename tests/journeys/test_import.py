@@ -1,0 +1,126 @@
+"""Models made elsewhere, from a file to predictions: the same gate, release, requests and batches as a trained one."""
+
+import csv
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import joblib
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from tests.journeys.conftest import ROOT, Journey, processes_below
+from tests.model_code.importing.graphs import logistic
+
+CONTAINER = os.environ.get("FAIRWAY_IMAGE_PYTHON", str(ROOT / ".venv-image/bin/python"))
+
+
+def has(python: str, package: str) -> bool:
+    return not subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode
+
+
+@pytest.fixture(scope="module")
+def gym(tmp_path_factory):
+    """A project drafted from a table of members who leave or stay, loaded."""
+    folder, data = tmp_path_factory.mktemp("import") / "gym", tmp_path_factory.mktemp("import-data")
+    journey = Journey(folder, data)
+    write_table(data / "members.csv", rows=3000)
+    drafted = journey.run("init", "--data", data / "members.csv", "--target", "left", "--out", folder, "--json")
+    assert drafted.returncode == 0, drafted.stdout + drafted.stderr
+    journey.fairway("up", "--enforce-iam")
+    journey.fairway("load", data / "members.csv")
+    try:
+        yield journey
+    finally:
+        journey.run("down")
+        assert processes_below(folder) == []
+
+
+def write_table(file: Path, rows: int) -> None:
+    draw = random.Random(11)
+    with file.open("w", newline="") as lines:
+        out = csv.writer(lines)
+        out.writerow(["age", "visits", "left"])
+        for _ in range(rows):
+            age, visits = draw.uniform(18, 80), draw.uniform(0, 40)
+            out.writerow([f"{age:.2f}", f"{visits:.2f}", "yes" if draw.random() < leaves(age, visits) else "no"])
+
+
+def leaves(age: float, visits: float) -> float:
+    return 1 / (1 + math.exp((age - 45) / 10 + (visits - 15) / 6))
+
+
+def weak_model(journey: Journey) -> Path:
+    """Knows the age, but was told nonsense about the visits."""
+    members = pd.read_csv(journey.data / "members.csv")
+    known = members[["age", "visits"]].assign(visits=members["visits"].sample(frac=1, random_state=0).to_numpy())
+    joblib.dump(
+        make_pipeline(StandardScaler(), LogisticRegression()).fit(known, members["left"]),
+        journey.data / "Weak Model.joblib",
+    )
+    return journey.data / "Weak Model.joblib"
+
+
+def test_a_pickle_is_refused_before_anything_runs(gym):
+    done = gym.run("import", weak_model(gym), "--json")
+    assert done.returncode == 2, done.stderr
+    said = json.loads(done.stdout)
+    assert (said["error"], "--trust" in said["message"]) == ("model_refused", True)
+    assert gym.fairway("releases")["releases"] == []
+
+
+def test_a_pipeline_from_joblib_is_released_and_answers(gym):
+    imported = gym.fairway("import", weak_model(gym), "--trust")
+    assert imported["verdict"] == "approved", imported["reason"]
+    assert (imported["candidate"], imported["imported"]["format"]) == ("weak-model", "plan")
+    assert imported["imported"]["compared"]["largest_difference"] <= 1e-9
+    assert imported["run"].startswith("import-")
+    assert gym.fairway("status")["champion"] == imported["release"]
+    answer, row = gym.predict({"age": 30.0, "visits": 10.0})[0], pd.DataFrame([{"age": 30.0, "visits": 10.0}])
+    assert (answer["source"], answer["release"]) == ("model", imported["release"])
+    expected = joblib.load(weak_model(gym)).predict_proba(row)[0, 1]
+    assert answer["probability"] == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_model_that_is_no_better_than_the_champion_is_rejected(gym):
+    first = gym.fairway("status")["champion"]
+    again = gym.fairway("import", weak_model(gym), "--trust", "--name", "weak-model")
+    assert again["verdict"] == "rejected"
+    assert "the very artefact that the champion" in again["reason"]
+    assert gym.fairway("status")["champion"] == first
+
+
+@pytest.mark.skipif(
+    not all(has(python, "onnxruntime") for python in (sys.executable, CONTAINER)), reason="onnxruntime is an extra"
+)
+def test_an_onnx_model_takes_over_answers_and_scores_a_batch(gym):
+    pytest.importorskip("onnx")
+    first = gym.fairway("status")["champion"]
+    file = logistic(gym.data / "strong.onnx", [-1 / 10, -1 / 6], 45 / 10 + 15 / 6)
+    imported = gym.fairway("import", file)
+    assert imported["verdict"] == "approved", imported["reason"]
+    assert (imported["imported"]["format"], f"better than the champion {first}" in imported["reason"]) == ("onnx", True)
+    assert gym.fairway("status")["champion"] == imported["release"]
+    answer = asked_until(gym, imported["release"])
+    assert answer["probability"] == pytest.approx(leaves(30.0, 10.0), abs=1e-6)
+    batch = gym.fairway("batch", gym.data / "members.csv")
+    assert (batch["read"], batch["scored"], batch["written"], batch["quarantined"]) == (3000, 3000, 3000, 0)
+    assert gym.fairway("rollback")["champion"] == first
+
+
+def asked_until(journey: Journey, release: str) -> dict:
+    """A function that was warm remembers the routing for seconds."""
+    for _ in range(15):
+        answer = journey.predict({"age": 30.0, "visits": 10.0})[0]
+        if answer["release"] == release:
+            return answer
+        time.sleep(1)
+    raise AssertionError(f"{release} does not answer: {answer}")

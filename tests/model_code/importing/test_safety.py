@@ -1,0 +1,142 @@
+"""A stranger's file is told what it would do, and is opened where it can do nothing."""
+
+import json
+import os
+import pickle
+import socket
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import FunctionTransformer
+
+from model_code.importing import sandbox
+from model_code.importing.formats import ImportRefused
+from model_code.importing.scan import is_harmless, names_in
+
+
+class Runs:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, command: str):
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+def test_a_pickle_is_refused_unless_it_is_trusted(rents, tmp_path):
+    model = LinearRegression().fit([[50.0, 1.0], [60.0, 0.0]], [500, 600])
+    joblib.dump(model, tmp_path / "m.joblib")
+    assert "can run whatever its maker wrote into it" in rents.refusal(tmp_path / "m.joblib")
+    assert "--trust" in rents.refusal(tmp_path / "m.joblib")
+
+
+@pytest.mark.parametrize("compress", [0, 3, ("gzip", 3), ("bz2", 3), ("xz", 3)])
+def test_what_a_file_would_run_is_named_and_never_run_trusted_or_not(rents, tmp_path, compress):
+    touched, file = tmp_path / "touched", tmp_path / "m.joblib"
+    joblib.dump(
+        {"a": np.ones(1000), "b": np.array([Runs(f"touch {touched}"), "x"], dtype=object)}, file, compress=compress
+    )
+    for trust in (False, True):
+        assert "m.joblib names posix.system, which is not known to be harmless" in rents.refusal(file, trust=trust)
+    assert not touched.exists()
+
+
+def test_every_name_outside_the_list_is_told(rents, tmp_path):
+    odd = [FunctionTransformer(os.getcwd), socket.socket, Runs("true")]
+    (tmp_path / "m.pkl").write_bytes(pickle.dumps(odd))
+    refusal = rents.refusal(tmp_path / "m.pkl", trust=True)
+    assert [name in refusal for name in ("posix.getcwd", "posix.system", "socket.socket")] == [True] * 3
+    assert "FunctionTransformer" not in refusal
+
+
+def test_a_name_put_together_while_the_pickle_plays_is_seen(tmp_path):
+    """The opcodes alone do not tell it: the module comes from the memo, the name from a frame before."""
+    hidden = b"\x80\x04\x8c\x02os\x94\x8c\x06system\x94\x30\x30h\x00h\x01\x93\x8c\x04true\x85R."
+    (tmp_path / "m.pkl").write_bytes(hidden)
+    assert names_in(tmp_path / "m.pkl") == {("os", "system")}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ("builtins", "eval"),
+        ("builtins", "getattr"),
+        ("sklearn.utils", "os.system"),
+        ("sklearn.datasets._openml", "GzipFile"),
+        ("sklearn.datasets", "fetch_openml"),
+        ("sklearn.utils._testing", "TestCase"),
+        ("numpy", "load"),
+        ("numpy.f2py", "compile"),
+        ("joblib", "load"),
+        ("torch", "load"),
+    ],
+)
+def test_what_does_more_than_hold_values_is_not_harmless(name):
+    assert not is_harmless(*name)
+
+
+@pytest.mark.parametrize("broken", [b"", b"nonsense", b"\x80\x04", pickle.dumps([1, 2])[:-1], b"\x1f\x8bx", b"x\x9cyy"])
+def test_a_broken_file_is_refused(rents, tmp_path, broken):
+    (tmp_path / "m.pkl").write_bytes(broken)
+    assert "m.pkl is no pickle that can be scanned" in rents.refusal(tmp_path / "m.pkl", trust=True)
+
+
+# ---- the closed-off process
+
+PROBE = """
+import json, os, pathlib, resource, socket, sys
+from model_code.importing import sandbox
+sandbox.confine()
+def fails(action):
+    try:
+        action()
+    except OSError as error:
+        return True
+    return False
+found = {
+    "no network": fails(lambda: socket.create_connection(("127.0.0.1", int(sys.argv[1].rpartition("-")[2])), 2)),
+    "reads no credentials": not pathlib.Path(os.path.expanduser("~root/.aws/credentials")).exists(),
+    "writes nowhere else": all(
+        fails(lambda: pathlib.Path(place, "probe").write_text("x")) for place in (sys.argv[1], "/var/tmp")
+    ),
+    "writes here": not fails(lambda: pathlib.Path("here").write_text("x")),
+    "environment": sorted(os.environ),
+    "limits": resource.getrlimit(resource.RLIMIT_CORE) == (0, 0),
+}
+pathlib.Path("found.json").write_text(json.dumps(found))
+"""
+
+
+@pytest.mark.skipif(not sandbox.can_close_off(), reason="this system lets no process make namespaces")
+def test_the_process_that_opens_a_model_has_no_network_no_credentials_and_one_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    (tmp_path / "probe.py").write_text(PROBE)
+    work = tmp_path / "work"
+    work.mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        outside = tmp_path / f"outside-{server.getsockname()[1]}"
+        outside.mkdir()
+        monkeypatch.setattr(sandbox, "environment", with_path(tmp_path, sandbox.environment))
+        assert sandbox.run("probe", outside, work) is True
+    found = json.loads((work / "found.json").read_text())
+    assert [
+        found[name] for name in ("no network", "reads no credentials", "writes nowhere else", "writes here", "limits")
+    ] == [True] * 5
+    assert not any("AWS" in name for name in found["environment"])
+
+
+def with_path(folder: Path, environment):
+    return lambda work: {**environment(work), "PYTHONPATH": f"{folder}:{sandbox.ROOT}"}
+
+
+def test_a_process_that_dies_is_told_in_its_own_last_words(tmp_path, monkeypatch):
+    (tmp_path / "dies.py").write_text("raise SystemExit('no memory left')")
+    monkeypatch.setattr(sandbox, "environment", with_path(tmp_path, sandbox.environment))
+    work = tmp_path / "work"
+    work.mkdir()
+    with pytest.raises(ImportRefused, match="ended with code 1: no memory left"):
+        sandbox.run("dies", tmp_path, work)
