@@ -89,7 +89,7 @@ class Connections:
 
 @functools.cache
 def tls_context():
-    """Made once for all hosts, since reading the authorities takes its time; ssl is not imported where nothing is encrypted, as on a laptop."""
+    """Made once for all hosts, since reading the authorities takes time; a laptop, where nothing is encrypted, needs no ssl."""
     import ssl
 
     return ssl.create_default_context()

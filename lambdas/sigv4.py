@@ -38,7 +38,7 @@ def signed(
 
 
 def canonical(path: str, headers: dict[str, str], names: str, body_sha256: str) -> str:
-    """The request as AWS writes it down to check the signature; the second line from the path is for a query, of which we send none."""
+    """The request as AWS writes it down to check the signature. The line after the path is for a query: we send none."""
     lines = [f"{name}:{' '.join(headers[name].split())}" for name in names.split(";")]
     return "\n".join(("POST", quote(path, safe="/-_.~"), "", *lines, "", names, body_sha256))
 

@@ -36,8 +36,8 @@ def wake(now: datetime) -> None:
     """Ask for the endpoints, unless somebody did. It must not cost anybody the answer: `hours` looks by itself as well."""
     try:
         if first_to_ask(now):
-            event = {"x-amz-invocation-type": "Event"}
-            clients.functions().post("Invoke", f"/2015-03-31/functions/{HOURS}/invocations", json.dumps({"wake": iso(now)}).encode(), **event)
+            body, event = json.dumps({"wake": iso(now)}).encode(), {"x-amz-invocation-type": "Event"}
+            clients.functions().post("Invoke", f"/2015-03-31/functions/{HOURS}/invocations", body, **event)
     except (ServiceError, Unreachable) as error:
         LOG.warning("endpoints not woken (%s)", type(error).__name__)
 

@@ -39,7 +39,8 @@ def test_it_serves_the_golden_rows_by_its_own_kernel_and_is_healthy(trained, ser
 
 
 def test_it_does_not_serve_another_artefact_than_the_signed_one(image, trained):
-    done = podman("run", "--rm", *LOCKED, "-v", f"{trained}:/opt/ml/model:ro", "--env", f"ARTEFACT_SHA256={'0' * 64}", image, check=False)
+    other = ["--env", f"ARTEFACT_SHA256={'0' * 64}"]
+    done = podman("run", "--rm", *LOCKED, "-v", f"{trained}:/opt/ml/model:ro", *other, image, check=False)
     assert done.returncode == 1
     assert "manifest.json is not the one that was signed" in done.stderr
 
@@ -69,7 +70,8 @@ def test_a_failing_job_says_why_where_sagemaker_looks(run, returns, tmp_path):
 
 LOOK = """
 import os, pathlib, shutil
-found = [name for name in ("cc", "gcc", "g++", "clang", "make", "ld", "apt", "apt-get", "dpkg", "pip", "pip3", "uv") if shutil.which(name)]
+tools = "cc gcc g++ clang make ld apt apt-get dpkg pip pip3 uv"
+found = [name for name in tools.split() if shutil.which(name)]
 try:
     import pip
     found.append("the module pip")
