@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 from domain.config import Config, read_config
+from domain.contract import Contract
 from domain.cost import difference, hosting, worth
 from domain.cost.calculator import usage_lines
 from domain.cost.instances import InstanceError
@@ -17,7 +18,7 @@ from domain.cost.usage import Month, month_of, read_usage, with_usage
 from domain.cost.worth import WorthError
 from fairway import cost_comment
 from fairway import cost_tables as tables
-from fairway.aws import connect
+from fairway.aws import connect, contract_of
 from fairway.champion import champion_here, champion_of
 from fairway.done import Done
 from fairway.errors import Failed, Refused
@@ -76,7 +77,7 @@ def cost(
         write_plot(plot, found["hosting"], title=title, requests=month.requests)
     counts = counts if counts and any(counts.values()) else release and release.get("decisions")
     if decisions or (counts and any(astuple(config.business))):
-        found["worth"] = worth_of(config, decisions, counts, found)
+        found["worth"] = worth_of(config, contract_of(folder, config), decisions, counts, found)
     if export:
         account = config.target.account or NO_ACCOUNT
         export.write_text(json.dumps(usage_lines(found["lines"], account=account), indent=1), encoding="utf-8")
@@ -148,10 +149,13 @@ def of_the_stage(config: Config, folder: Path, stage: str, days: int, progress) 
     return with_usage(config, told, f"measured in {stage}"), counts, champion_of(deployed)
 
 
-def worth_of(config: Config, decisions: Path | None, counts: dict | None, found: dict) -> dict:
+def worth_of(config: Config, contract: Contract, decisions: Path | None, counts: dict | None, found: dict) -> dict:
     try:
         counts = json.loads(decisions.read_text(encoding="utf-8")) if decisions else counts
-        return worth.judge(config.business, counts, predictions=found["predictions"], cost=found)
+        fallback_says_yes = config.project.task == "binary" and contract.prior >= config.serving.threshold
+        return worth.judge(
+            config.business, counts, predictions=found["predictions"], cost=found, fallback_says_yes=fallback_says_yes
+        )
     except (ValueError, AttributeError) as error:
         shape = json.dumps(dict.fromkeys(worth.CELLS, 0))
         problem = str(error) if isinstance(error, WorthError) else "not an object of counts"

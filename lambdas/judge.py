@@ -73,7 +73,13 @@ def verdict_on(evaluation: dict, bill) -> dict:
 def worth_of(candidates: dict, cost: dict) -> dict[str, dict]:
     """What each would bring a month, at the usage of the settings, against what the deployed stage costs at it."""
     return {
-        name: worth.judge(CONFIG.business, measured["decisions"], predictions=cost["predictions"], cost=cost)
+        name: worth.judge(
+            CONFIG.business,
+            measured["decisions"],
+            predictions=cost["predictions"],
+            cost=cost,
+            fallback_says_yes=CONTRACT.prior >= CONFIG.serving.threshold,
+        )
         for name, measured in candidates.items()
     }
 

@@ -1,7 +1,9 @@
-"""Is the model worth its cost? What its right and wrong decisions bring in a month, against the projection.
+"""Is the model worth its cost? What its decisions bring in a month beyond those without it, against the projection.
 
-The value of one decision is the mean over the outcomes that were seen, with the error of that mean; the other side is the
-range of the projection. So the answer is a range too, and "cannot be told yet" is one of the answers.
+Without a model the fallback decides, the same for everybody, and for nothing: so a model brings only what differs from that. A
+missed case that the fallback misses too costs money, but it is not the model's cost. The value of one decision is the mean over
+the outcomes that were seen, with the error of that mean; the other side is the range of the projection. So the answer is a range
+too, and "cannot be told yet" is one of the answers.
 """
 
 import math
@@ -16,14 +18,16 @@ class WorthError(ValueError):
     """The counts cannot be used; the message says what they must be."""
 
 
-def judge(business: Business, counts: dict[str, int], *, predictions: float, cost: dict) -> dict:
+def judge(
+    business: Business, counts: dict[str, int], *, predictions: float, cost: dict, fallback_says_yes: bool = False
+) -> dict:
     """`counts` of right and wrong decisions, by CELLS; `cost` is a projection of `predictions` decisions a month.
 
-    {value_usd, net_usd, net_low_usd, net_high_usd, over_always_no_usd, break_even_predictions, positive, sentence}.
-    `positive` is True, False, or None where the range holds both.
+    {value_usd: beyond the fallback's, net_usd, net_low_usd, net_high_usd, decisions_usd: the decisions' own value,
+    break_even_predictions, positive, sentence}. `positive` is True, False, or None where the range holds both.
     """
     values = {cell: getattr(business, f"{cell}_usd") for cell in CELLS}
-    mean, error = value_of_one(values, counts)
+    mean, error = value_of_one(beyond_fallback(values, fallback_says_yes), counts)
     value, margin = mean * predictions, Z_95 * error * predictions
     low, high = value - margin - cost["high_usd"], value + margin - cost["low_usd"]
     found = {
@@ -33,12 +37,20 @@ def judge(business: Business, counts: dict[str, int], *, predictions: float, cos
         "net_low_usd": low,
         "net_high_usd": high,
         "value_per_prediction_usd": mean,
-        "over_always_no_usd": (mean - always_no(values, counts)) * predictions,
+        "decisions_usd": value_of_one(values, counts)[0] * predictions,
         "break_even_predictions": break_even(mean, cost, predictions),
         "outcomes": sum(counts.values()),
+        "without": "yes" if fallback_says_yes else "no",
         "positive": True if low > 0 else False if high < 0 else None,
     }
     return {**found, "sentence": sentence(found)}
+
+
+def beyond_fallback(values: dict[str, float], says_yes: bool) -> dict[str, float]:
+    """What each decision is worth more than the one that the fallback would have made of the same case."""
+    case, other = ("true_positive", "false_positive") if says_yes else ("false_negative", "true_negative")
+    instead = {"true_positive": case, "false_negative": case, "false_positive": other, "true_negative": other}
+    return {cell: value - values[instead[cell]] for cell, value in values.items()}
 
 
 def value_of_one(values: dict[str, float], counts: dict[str, int]) -> tuple[float, float]:
@@ -54,13 +66,6 @@ def value_of_one(values: dict[str, float], counts: dict[str, int]) -> tuple[floa
     return mean, math.sqrt(variance / total)
 
 
-def always_no(values: dict[str, float], counts: dict[str, int]) -> float:
-    """The value of one decision if nobody asked a model and every answer was no."""
-    missed = counts["true_positive"] + counts["false_negative"]
-    right = counts["true_negative"] + counts["false_positive"]
-    return (values["false_negative"] * missed + values["true_negative"] * right) / (missed + right)
-
-
 def break_even(mean: float, cost: dict, predictions: float) -> float | None:
     """Predictions a month from which the model pays for itself; None where more of them only lose more."""
     each = mean - (cost["per_use_usd"] / predictions if predictions else 0.0)
@@ -70,15 +75,11 @@ def break_even(mean: float, cost: dict, predictions: float) -> float | None:
 def sentence(found: dict) -> str:
     net, low, high = (f"${abs(found[key]):,.0f}" for key in ("net_usd", "net_low_usd", "net_high_usd"))
     span = f"between {sign(found['net_low_usd'])}{low} and {sign(found['net_high_usd'])}{high}"
-    measured = f"measured on {found['outcomes']:,} outcomes"
+    measured = f"measured on {found['outcomes']:,} outcomes, against answering {found['without']} every time"
     if found["positive"] is None:
         return f"It cannot be told yet whether the model is worth its cost: {span} a month, {measured}."
-    verb = "brings" if found["net_usd"] >= 0 else "costs"
-    more = "more than it costs" if verb == "brings" else "more than it brings"
-    instead = ""
-    if found["over_always_no_usd"] < 0:
-        instead = f" Answering no every time would bring ${-found['over_always_no_usd']:,.0f} more."
-    return f"The model {verb} {net} a month {more} ({span}, {measured}).{instead}"
+    verb, more = ("brings", "costs") if found["net_usd"] >= 0 else ("costs", "brings")
+    return f"The model {verb} {net} a month more than it {more} ({span}, {measured})."
 
 
 def sign(value: float) -> str:

@@ -17,28 +17,40 @@ def counts(tp, fp, tn, fn):
 
 def test_a_month_of_decisions_worked_out_by_hand():
     found = judge(LATE_FLIGHTS, counts(100, 50, 800, 50), predictions=10_000, cost=COST)
-    # (100 x 40 - 50 x 12 - 50 x 25) / 1000 = 2.15 a decision; the mean of squares is 100 x 1600 + 50 x 144 + 50 x 625 = 198.45
-    mean, error = 2.15, math.sqrt((198.45 - 2.15**2) / 1000)
-    assert found["value_usd"] == pytest.approx(21_500)
-    assert found["net_usd"] == pytest.approx(21_440)
+    # Beyond answering no: 100 x (40 + 25) - 50 x 12 = 5,900 / 1000 a decision; the mean of squares is 100 x 4225 + 50 x 144 = 429.7
+    mean, error = 5.9, math.sqrt((429.7 - 5.9**2) / 1000)
+    assert found["value_usd"] == pytest.approx(59_000)
+    assert found["net_usd"] == pytest.approx(58_940)
     assert found["net_low_usd"] == pytest.approx(10_000 * (mean - 1.96 * error) - 65)
     assert found["net_high_usd"] == pytest.approx(10_000 * (mean + 1.96 * error) - 55)
-    # always no: 150 late flights x -25 / 1000 = -3.75 a decision
-    assert found["over_always_no_usd"] == pytest.approx(10_000 * (2.15 + 3.75))
-    # 50 fixed / (2.15 - 10 / 10,000) each
-    assert found["break_even_predictions"] == pytest.approx(50 / 2.149)
+    # in themselves: (100 x 40 - 50 x 12 - 50 x 25) / 1000 = 2.15 a decision
+    assert found["decisions_usd"] == pytest.approx(21_500)
+    # 50 fixed / (5.9 - 10 / 10,000) each
+    assert found["break_even_predictions"] == pytest.approx(50 / 5.899)
     assert found["sentence"] == (
-        "The model brings $21,440 a month more than it costs (between $12,806 and $30,074, measured on 1,000 outcomes)."
+        "The model brings $58,940 a month more than it costs (between $46,618 and $71,262, measured on 1,000 outcomes, "
+        "against answering no every time)."
     )
+
+
+def test_where_the_fallback_says_yes_the_model_brings_its_noes():
+    found = judge(LATE_FLIGHTS, counts(100, 50, 800, 50), predictions=10_000, cost=COST, fallback_says_yes=True)
+    # 800 x 12 - 50 x (25 + 40) = 6,350 / 1000
+    assert (found["value_usd"], found["without"]) == (pytest.approx(63_500), "yes")
+
+
+def test_a_model_that_says_what_the_fallback_says_brings_nothing_whatever_cases_cost():
+    found = judge(LATE_FLIGHTS, counts(0, 0, 800, 200), predictions=10_000, cost=COST)
+    assert (found["value_usd"], found["net_usd"], found["positive"]) == (0.0, -60.0, False)
+    assert found["decisions_usd"] == pytest.approx(-50_000)
 
 
 def test_a_model_that_costs_more_than_it_brings_is_told_so():
     found = judge(LATE_FLIGHTS, counts(10, 900, 8_000, 90), predictions=10_000, cost=COST)
-    # (10 x 40 - 900 x 12 - 90 x 25) / 9000 = -1.40556 a decision, less 60; always no: -25 x 100 / 9000 = -0.27778
+    # (10 x 65 - 900 x 12) / 9000 = -1.12778 a decision, less 60
     assert found["positive"] is False
     assert found["break_even_predictions"] is None  # each prediction loses
-    assert found["sentence"].startswith("The model costs $14,116 a month more than it brings (between -$15,055 and -$13,176, ")
-    assert found["sentence"].endswith(" Answering no every time would bring $11,278 more.")
+    assert found["sentence"].startswith("The model costs $11,338 a month more than it brings (between -$")
 
 
 def test_few_outcomes_leave_it_open():
