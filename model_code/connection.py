@@ -13,6 +13,7 @@ from model_code.reply import Reply
 
 LARGEST_BODY = 6 * 1024 * 1024  # what SageMaker lets through
 LARGEST_HEAD = 16 * 1024
+MOST_CONNECTIONS = 2048  # of one worker
 READ_SECONDS = 20  # from a request's first byte to its last: who is slower is told so
 IDLE_SECONDS = 75  # longer than a load balancer keeps a connection
 DRAIN_IDLE_SECONDS = 1  # while the server stops
@@ -72,6 +73,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport) -> None:
         self.transport = transport
         self.server.connections.add(self)
+        if len(self.server.connections) > MOST_CONNECTIONS:
+            self.refuse(503, "too_many_connections", f"{MOST_CONNECTIONS:,} connections are open; try again shortly")
 
     def connection_lost(self, error) -> None:
         self.deaf = True

@@ -15,7 +15,6 @@ from model_code.reply import Reply
 
 INLINE_BODY = 64 * 1024
 LARGE_AT_ONCE = 2  # threads for the larger ones; further ones wait
-MOST_CONNECTIONS = 2048
 CHECK_SECONDS = 0.5
 
 
@@ -94,7 +93,7 @@ class Server:
         await self.let_in(queue)
         await self.drained(drain_seconds)
         checking.cancel()
-        self.pool.shutdown(cancel_futures=True)
+        self.pool.shutdown(wait=False, cancel_futures=True)
         self.log.close()
 
     async def let_in(self, queue) -> None:

@@ -18,7 +18,7 @@ from bench.serving.processes import Running
 from bench.serving.servers import APPS, FOLDER, ROOT, SERVERS, Server, install, prepare, usable_rows
 
 CONCURRENCY = (8, 64)
-CHECKED_ROWS = 60
+CHECKED_ROWS = 30
 FULL = ["fairway", "two", "echo", "uvicorn", "granian", "flask", "mlflow", "bentoml", "mlserver", "fastapi"]
 QUICK = ["fairway", "echo", "flask", "fastapi"]
 RESULTS = Path(__file__).parent / "results.json"

@@ -126,6 +126,15 @@ def test_one_too_many_under_way_is_told_to_come_back_and_places_are_given_back()
     assert server.log.statuses == [429, 200, 200]
 
 
+def test_one_connection_too_many_is_told_so(monkeypatch):
+    monkeypatch.setattr("model_code.connection.MOST_CONNECTIONS", 1)
+    server, first = connected()
+    second = connect(server)
+    assert second.transport.sent.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+    first.data_received(REQUEST)
+    assert first.transport.sent.endswith(b"yes")
+
+
 def test_what_was_not_begun_by_its_deadline_is_not_begun():
     server, late = connected()
     late.data_received(REQUEST[:-1])

@@ -49,6 +49,10 @@ for plan in corpus["plans"]:
         for score in (kernel.score_json, kernel.score_json_lines):
             tried(score, body)
         tried(kernel.reply_json, body, 0.5)
+    for listed in (False, True):
+        kernel.set_limits([(True, False, -1e300, 1e300, None)] * len(kernel.describe()[2]), listed)
+        for body in corpus["bodies"]:
+            kernel.reply_within(body, listed)
     for body in corpus["texts"]:
         tried(kernel.score_csv, body, 0)
         tried(kernel.score_csv, body, 1)

@@ -23,6 +23,6 @@ async def app(scope, receive, send):
         message = await receive()
         request.body += message["body"]
     answer = SERVICE.answer(request)
-    headers = [(b"content-type", answer.content_type), (b"content-length", str(len(answer.body)).encode())]
+    headers = [(b"content-type", answer.content_type.encode()), (b"content-length", str(len(answer.body)).encode())]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

@@ -17,4 +17,4 @@ async def app(scope, protocol):
     request.content_type, request.accept = content_type and content_type.encode(), accept and accept.encode()
     request.body = await protocol()
     answer = SERVICE.answer(request)
-    protocol.response_bytes(answer.status, [("content-type", answer.content_type.decode())], answer.body)
+    protocol.response_bytes(answer.status, [("content-type", answer.content_type)], answer.body)
