@@ -141,7 +141,9 @@ def train(
 def import_(
     file: Annotated[
         Path,
-        typer.Argument(help="joblib, pickle, skops, ONNX, PyTorch, Keras or TensorFlow: a file or a SavedModel folder."),
+        typer.Argument(
+            help="joblib, pickle, skops, ONNX, PyTorch, Keras or TensorFlow: a file or a SavedModel folder."
+        ),
     ],
     name: Annotated[Optional[str], typer.Option(help="The candidate's name. Default: the file's.", metavar="N")] = None,
     module: Annotated[
@@ -150,6 +152,10 @@ def import_(
     encoding: Annotated[
         str, typer.Option(help="How a matrix has categories: ordinal or one-hot.", metavar="ENCODING")
     ] = "ordinal",
+    answers: Annotated[
+        Optional[Path],
+        typer.Option(help="What it answered where it was made: features and a column `answer`.", metavar="FILE"),
+    ] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="You trust whoever made the file. Pickles are refused without it.")
     ] = False,
@@ -164,8 +170,11 @@ def import_(
     """A model made elsewhere, through the same evaluation and gate as a trained one."""
     from fairway.import_model import import_model
 
-    options = {"name": name, "module": module, "encoding": encoding, "trust": trust, "as_of": as_of, "wait": wait}
-    run(lambda progress: import_model(project, stage, file, **options, progress=progress), json=json)
+    options = {"name": name, "module": module, "encoding": encoding, "answers": answers, "trust": trust}
+    run(
+        lambda progress: import_model(project, stage, file, options=options, as_of=as_of, wait=wait, progress=progress),
+        json=json,
+    )
 
 
 @app.command(

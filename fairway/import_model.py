@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from domain import contract as contract_rules
@@ -20,24 +21,25 @@ from fairway.aws import Stage, connect
 from fairway.done import Done
 from fairway.errors import Failed, Interrupted, Refused
 from fairway.releasing import wait_until_champion
+from fairway.rows import read_rows
 from fairway.train import lines, next_step, request, verdict
 
 ROOT = Path(__file__).parent.parent
+MOST_ANSWERS = 10_000
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 def import_model(
-    folder: Path, stage_name: str, file: Path, *, name: str | None, module: str | None, encoding: str, trust: bool,
-    as_of: str | None, wait: bool, progress,
-) -> Done:  # fmt: skip
-    name = checked_name(name or re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")[:40])
+    folder: Path, stage_name: str, file: Path, *, options: dict, as_of: str | None, wait: bool, progress
+) -> Done:
+    """`options`: {name, module, encoding, answers, trust}, as the command was given them."""
+    name = checked_name(options["name"] or re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")[:40])
     if not file.exists():
         raise Refused("file", f"{file}: No such file or directory")
     stage = connect(folder, stage_name)
     asked = request(stage, as_of=as_of, window_days=None, progress=progress)
     with tempfile.TemporaryDirectory() as scratch:
-        model = {"file": str(file.absolute()), "name": name, "module": module and absolute(module)}
-        model |= {"encoding": encoding, "trust": trust}
+        model = {**options, **told_by_files(stage, options), "file": str(file.absolute()), "name": name}
         made = convert(stage, model, asked, Path(scratch), progress=progress)
         run, execution = start(stage, name, Path(made.pop("artefact")), asked, progress=progress)
     follow(stage, run, execution, progress=progress)
@@ -57,10 +59,14 @@ def checked_name(name: str) -> str:
     return name
 
 
-def absolute(module: str) -> str:
-    """FILE.py:CLASS from wherever it is read."""
-    file, _, name = module.rpartition(":")
-    return f"{Path(file).absolute()}:{name}" if file else module
+def told_by_files(stage: Stage, options: dict) -> dict:
+    """The files that options name, as the process takes them: FILE.py:CLASS from wherever it is read, and rows."""
+    file, _, name = (options["module"] or "").rpartition(":")
+    answers = options["answers"]
+    return {
+        "module": f"{Path(file).absolute()}:{name}" if file else options["module"],
+        "answers": list(islice(read_rows(answers, stage.contract), MOST_ANSWERS)) if answers else [],
+    }
 
 
 # ---- the conversion

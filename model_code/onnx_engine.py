@@ -60,7 +60,7 @@ def open_session(file: Path):
         import onnxruntime
     except ImportError:
         raise OnnxRuntimeMissing(
-            f"{file} needs onnxruntime, which is not installed here: build the image with the extra `onnx`"
+            f"{file} needs onnxruntime, which is not installed here: add it to what the image is built with"
         ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0

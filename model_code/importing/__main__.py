@@ -1,8 +1,8 @@
 """python -m model_code.importing REQUEST.json: a model made elsewhere -> model.tar.gz, or why not; one JSON object.
 
-The request is {file, name, trust, module, encoding, contract, rows: [Parquet files], folder, code_version}. The model
-is scanned, opened and converted in a closed-off process; what comes back is proved and sealed here, where nothing of it
-runs.
+The request is {file, name, trust, module, encoding, contract, rows: [Parquet files], answers: [row], folder,
+code_version}. The model is scanned, opened and converted in a closed-off process; what comes back is proved and sealed
+here, where nothing of it runs.
 """
 
 import json
@@ -22,7 +22,7 @@ from model_code.artefact import COLUMNS_FILE, CONTRACT, GOLDEN, MODEL_FILE, PLAN
 from model_code.features import model_columns
 from model_code.importing import request, sandbox
 from model_code.importing.formats import STATE_DICT, TORCH_PICKLE, Format, ImportRefused, format_of
-from model_code.importing.proof import BOUND, prove
+from model_code.importing.proof import BOUND, prove, prove_given
 from model_code.importing.request import Conversion
 from model_code.importing.scan import refuse_what_is_not_known
 from model_code.importing.signature import ENCODINGS, of_session, signature
@@ -62,13 +62,15 @@ def bring(given: dict) -> dict:
     report, original = handed_back(work)
     model = folder / "model"
     about = take_model(work, model, contract, encoding=given["encoding"])
-    measured = prove(contract, load_scorer(model), rows, original)
+    scorer = load_scorer(model)
+    measured = prove(contract, scorer, rows, original)
     imported = {
         "file": file.name,
         "file_sha256": sha256(copy) if copy.is_file() else None,
         "file_format": found.name,
         "made_with": report["versions"],
         "compared": measured,
+        "compared_with_given": prove_given(contract, scorer, given["answers"]) if given["answers"] else None,
     }
     about |= {"candidate": given["name"], "code_version": given["code_version"], "imported": imported}
     sha = write(model, contract, rows, about)

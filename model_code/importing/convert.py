@@ -39,7 +39,7 @@ def main(file: Path) -> None:
 
 
 def missing(package: str, framework: str) -> str:
-    extra = "onnx" if framework == "scikit-learn" else framework
+    extra = "skops" if framework == "scikit-learn" else framework
     return f"{package} is needed to open the model and is not installed; `pip install 'fairway[{extra}]'` brings it"
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from domain.contract import Contract
+from model_code.answering import answer, cells
 from model_code.importing.formats import ImportRefused
 from model_code.importing.signature import classes_of
 from model_code.matrices import model_batch
@@ -23,6 +24,32 @@ def prove(contract: Contract, scorer, rows, original: np.ndarray) -> dict:
     refuse_no_probabilities(contract, original[answered])
     largest = largest_difference(contract, found, original, answered)
     return {"rows": len(original), "bound": BOUND, "largest_difference": float(f"{largest:.3g}")}
+
+
+def prove_given(contract: Contract, scorer, given: list[dict]) -> dict:
+    """The same against answers that were brought along: rows of the features, each with `answer`, the probability of
+    the positive class or the value, or with `answer:CLASS` for each class.
+    """
+    names = [f"answer:{label}" for label in scorer.classes] if contract.task == "multiclass" else ["answer"]
+    try:
+        original = np.array([[float(row[name]) for name in names] for row in given]).reshape(-1, len(names))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ImportRefused(f"--answers: each row needs a number in {', '.join(names)}: {error!r}") from error
+    instances = [{name: value for name, value in row.items() if name not in names} for row in given]
+    found, _ = answer(contract, scorer, instances)
+    errors = [f"row {row}: {one['error']}" for row, one in enumerate(found) if isinstance(one, dict)]
+    if errors or not given:
+        raise ImportRefused(f"--answers: {len(errors)} of {len(given)} rows cannot be answered; {errors[:1]}")
+    pair = as_pairs if contract.task == "binary" else np.asarray
+    largest = largest_difference(
+        contract, pair([cells(one) for one in found]), pair(original), np.full(len(given), True)
+    )
+    return {"rows": len(given), "bound": BOUND, "largest_difference": float(f"{largest:.3g}")}
+
+
+def as_pairs(probabilities) -> np.ndarray:
+    positive = np.asarray(probabilities)
+    return np.hstack([1 - positive, positive])
 
 
 def refuse_other_classes(contract: Contract, classes: list) -> None:

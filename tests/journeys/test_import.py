@@ -105,8 +105,9 @@ def test_an_onnx_model_takes_over_answers_and_scores_a_batch(gym):
     pytest.importorskip("onnx")
     first = gym.fairway("status")["champion"]
     file = logistic(gym.data / "strong.onnx", [-1 / 10, -1 / 6], 45 / 10 + 15 / 6)
-    imported = gym.fairway("import", file)
+    imported = gym.fairway("import", file, "--answers", known_answers(gym))
     assert imported["verdict"] == "approved", imported["reason"]
+    assert imported["imported"]["compared_with_given"]["rows"] == 50
     assert (imported["imported"]["format"], f"better than the champion {first}" in imported["reason"]) == ("onnx", True)
     assert gym.fairway("status")["champion"] == imported["release"]
     answer = asked_until(gym, imported["release"])
@@ -114,6 +115,14 @@ def test_an_onnx_model_takes_over_answers_and_scores_a_batch(gym):
     batch = gym.fairway("batch", gym.data / "members.csv")
     assert (batch["read"], batch["scored"], batch["written"], batch["quarantined"]) == (3000, 3000, 3000, 0)
     assert gym.fairway("rollback")["champion"] == first
+
+
+def known_answers(journey: Journey) -> Path:
+    """What the ONNX model is known to answer to some of the members."""
+    members = pd.read_csv(journey.data / "members.csv", nrows=50)[["age", "visits"]]
+    known = [leaves(age, visits) for age, visits in members.to_numpy().tolist()]
+    members.assign(answer=known).to_csv(journey.data / "answers.csv", index=False)
+    return journey.data / "answers.csv"
 
 
 def asked_until(journey: Journey, release: str) -> dict:

@@ -113,6 +113,38 @@ def test_a_conversion_that_went_wrong_is_refused(loans, tmp_path):
         prove(loans.contract, artefact.scorer, rows, same + np.array([[0, 0], [-2e-5, 2e-5]]))
 
 
+def test_answers_that_were_brought_along_must_be_given_again(loans, tmp_path):
+    file = logistic(tmp_path / "m.onnx", [1.0, 0.5, 0.25], -2.0)
+    known = [{**ROWS[0], "answer": sigmoid(2.0)}, {**ROWS[1], "answer": str(sigmoid(-1.0))}]
+    compared = loans.answer(file, answers=known)["compared_with_given"]
+    assert (compared["rows"], compared["bound"], compared["largest_difference"] < 1e-6) == (2, 1e-5, True)
+    wrong = [known[0], {**ROWS[1], "answer": sigmoid(-1.0) + 2e-5}]
+    assert "1 of 2 rows differ by up to 2e-05" in loans.refusal(file, answers=wrong)
+    assert "each row needs a number in answer: KeyError('answer')" in loans.refusal(file, answers=ROWS)
+    beyond = [{**ROWS[0], "region": "east", "answer": 0.5}]
+    assert "1 of 1 rows cannot be answered; [\"row 0: region = 'east'" in loans.refusal(file, answers=beyond)
+
+
+def test_what_skl2onnx_converted_wrongly_is_refused_by_the_answers_of_scikit_learn(loans, tmp_path):
+    skl2onnx = pytest.importorskip("skl2onnx")
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.ensemble import RandomForestClassifier
+
+    draw = np.random.default_rng(2)
+    features = np.column_stack([draw.uniform(0, 9.6, 400), draw.integers(0, 2, 400), draw.integers(0, 3, 400)])
+    repaid = features[:, 0] + draw.normal(0, 2, 400) > 4
+    forest = CalibratedClassifierCV(RandomForestClassifier(20, random_state=0), method="isotonic").fit(features, repaid)
+    shape = [("features", skl2onnx.common.data_types.FloatTensorType([None, 3]))]
+    made = skl2onnx.to_onnx(forest, initial_types=shape, options={"zipmap": False})
+    (tmp_path / "m.onnx").write_bytes(made.SerializeToString())
+    regions = ("north", "south", "west")
+    known = [
+        {"income": float(income), "owner": bool(owner), "region": regions[int(region)], "answer": float(answer)}
+        for (income, owner, region), answer in zip(features, forest.predict_proba(features)[:, 1], strict=True)
+    ]
+    assert "the converted model is another one" in loans.refusal(tmp_path / "m.onnx", answers=known)
+
+
 def test_the_artefact_is_whole_and_a_changed_byte_is_refused(loans, tmp_path):
     from model_code.artefact import ArtefactRefused
 
