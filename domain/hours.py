@@ -7,36 +7,33 @@ stop, and `is_wanted` says when it is to be there again.
 
 import functools
 import re
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from typing import NamedTuple
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = "|".join(DAYS)
-SPAN = re.compile(rf"({DAY})(?:-({DAY}))? (\d\d):(\d\d)-(\d\d):(\d\d)")
+SPAN = rf"({DAY})(?:-({DAY}))? (\d\d):(\d\d)-(\d\d):(\d\d)"
 MINUTES_PER_DAY = 24 * 60
 LEAST_IDLE = timedelta(hours=1)  # what was woken stays at least this long after the last request
 WEEK_HOURS = 168
 WOKEN = "hours"  # key of the item in the routing table that holds when a request last asked for the endpoints
 WAKING, OUTSIDE, IDLE = "asleep, waking", "outside office hours", "asleep until the next office hours"
-YEAR = [date(2025, 1, 1) + timedelta(days=day) for day in range(365)]  # any year has the same share of summer time, nearly
+YEAR = 2025  # any has the same share of summer time, nearly
 
 
 class HoursError(ValueError):
     """The text is not office hours; the message says what is."""
 
 
-@dataclass(frozen=True)
-class Span:
+class Span(NamedTuple):
     days: frozenset[int]  # 0 is Monday
     start: int  # minutes after midnight
     end: int  # minutes after the midnight on which the span's day begins: beyond 24 hours where it runs over the next
 
 
-@dataclass(frozen=True)
-class Hours:
+class Hours(NamedTuple):
     spans: tuple[Span, ...]
-    zone: ZoneInfo
+    zone: tzinfo
 
 
 @functools.cache
@@ -49,7 +46,7 @@ def read_hours(text: str) -> Hours:
 
 
 def span_of(text: str) -> Span:
-    found = SPAN.fullmatch(text)
+    found = re.fullmatch(SPAN, text)
     if not found:
         raise HoursError(f"{text!r} is not a span; write days and times like 'mon-fri 07:00-19:00' or 'sat 22:00-02:00'")
     first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
@@ -67,7 +64,9 @@ def minutes_of(span: str, hour: str, minute: str) -> int:
     return minutes
 
 
-def zone_of(name: str) -> ZoneInfo:
+def zone_of(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # here, so that no function without office hours pays for it at a cold start
+
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, not a name at all, a folder of zones
@@ -91,7 +90,7 @@ def open_spans(hours: Hours, days: list[date]) -> list[tuple[datetime, datetime]
     return joined
 
 
-def moment(day: date, minutes: int, zone: ZoneInfo) -> datetime:
+def moment(day: date, minutes: int, zone: tzinfo) -> datetime:
     """When the clocks there show so many minutes after the day's midnight; a time that is skipped comes an hour later."""
     wall = datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)
     return wall.replace(tzinfo=zone).astimezone(UTC)
@@ -162,11 +161,12 @@ def up_shares(serving, rates: tuple[float, ...]) -> tuple[float, ...]:
 @functools.cache
 def open_shares(text: str, wake_minutes: int) -> tuple[float, ...]:
     totals, lead = [0.0] * WEEK_HOURS, timedelta(minutes=wake_minutes)
-    for begin, end in open_spans(read_hours(text), YEAR):
+    days = [date(YEAR, 1, 1) + timedelta(days=day) for day in range(365)]
+    for begin, end in open_spans(read_hours(text), days):
         begin -= lead
         while begin < end:
             step = min(end, begin.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1))
             totals[begin.weekday() * 24 + begin.hour] += (step - begin).total_seconds()
             begin = step
-    weeks = len(YEAR) / 7
+    weeks = len(days) / 7
     return tuple(min(1.0, total / 3600 / weeks) for total in totals)
