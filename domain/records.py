@@ -38,7 +38,11 @@ def batch_prediction_id(run: str, shard: str, row: int) -> str:
     """The same of a row of a batch: 20 digits for its file and 12 for its place there, so that whole columns of them are
     made at once.
     """
-    return f"{shard_id(run, shard)}{row:0{ROW_DIGITS}d}"
+    return row_id(shard_id(run, shard), row)
+
+
+def row_id(shard: str, row: int) -> str:
+    return f"{shard}{row:0{ROW_DIGITS}d}"
 
 
 def shard_id(run: str, shard: str) -> str:

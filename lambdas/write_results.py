@@ -1,7 +1,8 @@
 """Batch, for each file of results: its rows into the predictions table, as often as one likes with the same effect.
 
 An id is made of run, file and row, so writing a row again writes the same item: nothing is doubled by a retry, and
-whoever is killed halfway is simply started again. A file says in its first line what all its rows share.
+whoever is killed halfway is simply started again. A file says in its first line what all
+its rows share and what each has of its own.
 """
 
 import gzip
@@ -12,6 +13,7 @@ import time
 import zlib
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
+from domain.records import row_id
 from lambdas import clients, tables
 from lambdas.settings import CONFIG
 
@@ -58,25 +60,30 @@ def chunks(records, size: int):
 
 def records_of(lines, expires_at: int):
     for first in lines:  # there is none in an empty file
-        shared = {**shared_by_all(first), "expires_at": expires_at}
-        yield from ({**shared, **decoded(line)} for line in lines)
+        shared, names, shard = about(first)
+        shared["expires_at"] = expires_at
+        for line in lines:
+            own = dict(zip(names, decoded(line, names), strict=True))
+            yield {"id": row_id(shard, own.pop("row_number")), **shared, **own}
 
 
-def shared_by_all(line: bytes) -> dict:
-    shared = decoded(line).get("all_rows")
-    if not isinstance(shared, dict):
-        raise ResultsUnreadable("the first line does not say what all rows share; score the batch again, as a new run")
-    return shared
-
-
-def decoded(line: bytes) -> dict:
+def about(line: bytes) -> tuple[dict, list, str]:
+    """What all rows share, what each has of its own, and what their ids begin with."""
     try:
         found = json.loads(line)
+        return found["all_rows"], found["each_row"], found["shard_id"]
+    except (ValueError, TypeError, KeyError):
+        raise ResultsUnreadable("the first line does not say what the rows hold; score the batch as a new run") from None
+
+
+def decoded(line: bytes, names: list) -> list:
+    try:
+        values = json.loads(line)
     except ValueError as error:
         raise ResultsUnreadable(f"a line of {len(line)} bytes is not JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise ResultsUnreadable(f"a line of {len(line)} bytes is not a JSON object")
-    return found
+    if not isinstance(values, list) or len(values) != len(names):
+        raise ResultsUnreadable(f"a line of {len(line)} bytes is not a list of {', '.join(names)}")
+    return values
 
 
 def read_lines(bucket: str, key: str):

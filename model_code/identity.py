@@ -5,6 +5,7 @@ row.
 import hashlib
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,6 +17,8 @@ Rows = pa.RecordBatch | pa.Table
 def entity_ids(contract: Contract, rows: Rows):
     """An Arrow column of texts."""
     keys = contract.of_role("key")
+    if len(keys) == 1:
+        return as_keys(key_texts(keys[0], rows))
     if keys:
         return as_keys(pc.binary_join_element_wise(*(key_texts(column, rows) for column in keys), "|"))
     features = [row_values(column, rows) for column in contract.features]
@@ -33,7 +36,7 @@ def key_texts(column: Column, rows: Rows):
         texts = pa.array([None if value is None else str(value) for value in values.to_pylist()], pa.string())
     else:
         texts = pc.cast(values, pa.string())
-    return pc.fill_null(texts, "None")
+    return pc.fill_null(texts, "None") if texts.null_count else texts
 
 
 def as_keys(texts):
@@ -66,15 +69,25 @@ def row_values(column: Column, rows: Rows) -> list:
 
 def iso_texts(moments):
     """As `domain.contract.iso` writes them: UTC, microseconds only where there are any."""
-    if isinstance(moments, pa.Array) and not pa.types.is_dictionary(moments.type):
-        coded = moments.dictionary_encode()  # a schedule has far fewer moments than rows
-        return iso_texts_of(coded.dictionary).take(coded.indices)
-    return iso_texts_of(moments)
-
-
-def iso_texts_of(moments):
+    if isinstance(moments, pa.Array) and not moments.null_count:
+        try:
+            return of_whole_seconds(pc.cast(moments, pa.timestamp("s", "UTC")))
+        except pa.ArrowInvalid:  # some are between seconds
+            pass
     text = pc.replace_substring(pc.cast(pc.cast(moments, pa.timestamp("us")), pa.string()), " ", "T")
     return pc.binary_join_element_wise(pc.replace_substring_regex(text, r"\.0{6}$", ""), "Z", "")
+
+
+def of_whole_seconds(moments: pa.Array) -> pa.StringArray:
+    """All are equally long, so the T and the Z are put into all of them at once."""
+    texts = pc.cast(pc.cast(moments, pa.timestamp("s")), pa.string())
+    _, _, letters = texts.buffers()
+    rows, length = len(texts), len("2013-01-01 05:15:00")
+    iso = np.empty((rows, length + 1), np.uint8)
+    iso[:, :length] = np.frombuffer(letters or b"", np.uint8)[: rows * length].reshape(rows, length)
+    iso[:, 10], iso[:, length] = ord("T"), ord("Z")
+    ends = np.arange(rows + 1, dtype=np.int32) * (length + 1)
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(ends), pa.py_buffer(iso))
 
 
 def in_window(contract: Contract, rows: Rows, window: dict, part: str) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Arrow columns as JSON, one object a line, without a Python object for each value."""
+"""Arrow columns as JSON, one list a line, without a Python object for each value."""
 
 import json
 
@@ -10,13 +10,19 @@ ESCAPED = r'["\\\x00-\x1f]'
 CONTROL, QUOTE, BACKSLASH = 0x20, ord('"'), ord("\\")
 
 
-def json_lines(columns: dict[str, pa.Array]) -> pa.StringArray:
+def json_lines(columns: list[pa.Array]) -> pa.StringArray:
     """A line for each row, line end included. The texts lie one behind the other, as `text_between` needs them."""
-    parts, before = [], "{"
-    for name, values in columns.items():
-        parts += [f"{before}{json.dumps(name, ensure_ascii=False)}:", json_texts(values)]
-        before = ","
-    return pc.binary_join_element_wise(*parts, "}\n", "")
+    parts, before = [], "["
+    for values in columns:
+        quote, texts = ('"', escaped(values)) if is_whole_text(values) else ("", json_texts(values))
+        parts += [before + quote, texts]
+        before = quote + ","
+    return pc.binary_join_element_wise(*parts, before[:-1] + "]\n", "")
+
+
+def is_whole_text(values: pa.Array) -> bool:
+    """Every value is a text, so quotes can stand between columns and cost nothing."""
+    return pa.types.is_string(values.type) and not values.null_count
 
 
 def text_between(lines: pa.StringArray, start: int, end: int) -> memoryview:
@@ -37,7 +43,7 @@ def json_texts(values: pa.Array) -> pa.StringArray:
         texts = pc.binary_join_element_wise("{", entries(values), "}", "")
     else:
         texts = pc.cast(values, pa.string())
-    return pc.fill_null(texts, "null")
+    return pc.fill_null(texts, "null") if texts.null_count else texts
 
 
 def escaped(texts: pa.StringArray) -> pa.StringArray:

@@ -26,8 +26,10 @@ from model_code.scoring import Job, flat, open_job
 from model_code.settings import JobRefused, read_settings
 from model_code.tables import QUARANTINE, Block, Checked, read_blocks
 
-# What rows are likely to share; to look for repetitions among ids costs as much as writing them.
+# Repetitions are looked for where rows are likely to share something, the least and the most kept where one asks for them.
 REPEATED = ["event_time", "made_at", "run", "release", "role", "source", "reason"]
+RANGES = ["row_number", "event_time", "probability"]
+PARQUET = {"compression": "zstd", "use_dictionary": REPEATED, "write_statistics": RANGES}
 
 
 def main() -> None:
@@ -131,7 +133,7 @@ class ShardWriter:
         if folder not in self.writers:
             file = self.job.folder(self.shard) / folder / f"{flat(self.shard)}.parquet"
             file.parent.mkdir(parents=True, exist_ok=True)
-            self.writers[folder] = pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=REPEATED)
+            self.writers[folder] = pq.ParquetWriter(file, schema, **PARQUET)
         self.writers[folder].write_batch(batch)
 
     def close(self) -> None:

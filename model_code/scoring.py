@@ -74,15 +74,16 @@ class Job:
         return {name: pc.if_else(pa.array(fine), answers[name], instead[name]) for name in answers}
 
     def write_results(self, shard: str, columns: Columns) -> None:
-        """In each file first a line of what all rows share, then for each row a line of what it has of its own. A file
-        is named by its first row, so that a shard done again writes the same files.
+        """In each file a first line that says what all rows share and what each has of its own, then a line for each
+        row. A file is named by its first row, so that a shard done again writes the same files.
         """
         shared = {name: value.as_py() for name, value in columns.items() if isinstance(value, pa.Scalar)}
         if isinstance(shared.get("probabilities"), list):
             shared["probabilities"] = dict(shared["probabilities"])
-        first_line = json.dumps({"all_rows": shared}, ensure_ascii=False).encode() + b"\n"
-        own = {name: values for name, values in columns.items() if name not in shared and name != "row_number"}
-        lines, row_numbers = json_lines(own), columns["row_number"]
+        own = [name for name in columns if name not in shared and name != "id"]
+        about = {"all_rows": shared, "each_row": own, "shard_id": shard_id(self.run, shard)}
+        first_line = json.dumps(about, ensure_ascii=False).encode() + b"\n"
+        lines, row_numbers = json_lines([columns[name] for name in own]), columns["row_number"]
         folder = self.folder(shard) / "results"
         folder.mkdir(parents=True, exist_ok=True)
         for start in range(0, len(lines), self.rows_per_chunk):

@@ -120,8 +120,9 @@ def test_outcomes_are_stored(aws, run):
 
 
 def test_results_are_written(aws, run):
-    lines = b"".join(b'{"id": "%d", "entity_id": "a"}\n' % number for number in range(30))
-    aws.upload("batch/run-1/results/a.jsonl.gz", gzip.compress(b'{"all_rows": {"made_at": "x"}}\n' + lines))
+    first = b'{"all_rows": {"made_at": "x"}, "each_row": ["row_number", "entity_id"], "shard_id": "s"}\n'
+    lines = b"".join(b'[%d, "a"]\n' % number for number in range(30))
+    aws.upload("batch/run-1/results/a.jsonl.gz", gzip.compress(first + lines))
     assert run("write_results", {"bucket": stage.LAKE, "key": "batch/run-1/results/a.jsonl.gz"}) == [{"written": 30}]
     assert len(aws.items(stage.PREDICTIONS)) == 30
 

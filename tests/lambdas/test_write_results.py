@@ -21,22 +21,21 @@ SHARED = {
     "release": "r-1",
     "role": "champion",
     "source": "model",
-    "reason": None,
+    "prediction": True,
 }
 
 
-def own(number: int) -> dict:
-    """What a row has of its own; every tenth has no answer of the model."""
-    answer = {"id": f"id-{number:06d}", "entity_id": f"flight {number}", "prediction": number % 2 == 0, "probability": number / 10_000}
-    return {**answer, "release": None, "role": None, "source": "fallback", "reason": "none"} if number % 10 == 9 else answer
+ABOUT = {"all_rows": SHARED, "each_row": ["row_number", "entity_id", "reason", "probability"], "shard_id": "5" * 20}
 
 
 def result(number: int) -> dict:
-    return {**SHARED, **own(number)}
+    reason = "no answer" if number % 10 == 0 else None
+    return {**SHARED, "id": f"{'5' * 20}{number:012d}", "entity_id": f"flight {number}", "reason": reason, "probability": number / 10_000}
 
 
 def lines(rows: int) -> list[bytes]:
-    return [json.dumps(line).encode() + b"\n" for line in ({"all_rows": SHARED}, *map(own, range(rows)))]
+    own = ([number, *(result(number)[name] for name in ABOUT["each_row"][1:])] for number in range(rows))
+    return [json.dumps(line).encode() + b"\n" for line in (ABOUT, *own)]
 
 
 def upload(aws, rows: int) -> None:
@@ -79,7 +78,8 @@ def test_an_empty_file_writes_nothing(aws):
         gzip.compress(b"".join(lines(100)))[:-20],
         gzip.compress(b"nonsense\n"),
         gzip.compress(b"[]\n7\n"),
-        gzip.compress(lines(1)[0] + b"7\n"),
+        gzip.compress(lines(0)[0] + b"7\n"),
+        gzip.compress(lines(0)[0] + b'[1,"a"]\n'),
         gzip.compress(b"".join(lines(9)[1:])),
     ],
 )

@@ -15,7 +15,7 @@ import pytest
 
 from domain.answers import answer_from_score, fallback_answer
 from domain.contract import check_row, entity_id, iso, parse_timestamp
-from domain.records import batch_prediction_id
+from domain.records import batch_prediction_id, row_id
 from model_code.answering import answer, respond
 from model_code.artefact import open_artefact
 from tests.model_code.folders import AS_OF, SCORE_RUN, scoring_folder, write_rows
@@ -38,9 +38,10 @@ def results(base, shard):
 
 
 def records(text):
-    """What all rows share is said in the first line."""
+    """The first line says what all rows share, what each has of its own and what their ids begin with."""
     first, *lines = map(json.loads, text.split(b"\n")[:-1])
-    return [{**first["all_rows"], **line} for line in lines]
+    found = [{**first["all_rows"], **dict(zip(first["each_row"], line, strict=True))} for line in lines]
+    return [{"id": row_id(first["shard_id"], record.pop("row_number")), **record} for record in found]
 
 
 def summaries(base):
