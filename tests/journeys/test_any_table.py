@@ -3,9 +3,12 @@
 import csv
 import json
 import random
+import time
+from contextlib import contextmanager
 
 import pytest
 
+from model_code.artefact import MANIFEST, pack, unpack
 from tests.journeys.conftest import Journey, processes_below
 
 
@@ -59,6 +62,75 @@ def test_a_batch_of_the_table_is_scored(shop):
     journey, table = shop
     batch = journey.fairway("batch", table)
     assert (batch["read"], batch["scored"], batch["written"], batch["quarantined"]) == (3000, 3000, 3000, 0)
+
+
+def test_nothing_is_scored_with_a_release_that_somebody_changed(shop, tmp_path):
+    journey, _ = shop
+    item = champion(journey)
+
+    journey.aws("dynamodb").put_item(TableName=journey.address()["routing"], Item={**item, "artefact_sha256": {"S": "0" * 64}})
+    said = refused(journey, "batch", write_table(tmp_path / "one.csv", rows=20))
+    assert "SignatureRefused: release " + item["release"]["S"] + " with artefact 000000000000... is not what shop-local signed" in said
+
+    journey.aws("dynamodb").put_item(TableName=journey.address()["routing"], Item=item)
+    with changed_manifest(journey, item["model_uri"]["S"], tmp_path):
+        said = refused(journey, "batch", write_table(tmp_path / "two.csv", rows=30))
+    assert "manifest.json is not the one that was signed" in said
+
+    assert journey.fairway("batch", write_table(tmp_path / "three.csv", rows=40))["scored"] == 40
+
+
+def test_a_release_that_somebody_changed_is_not_deployed_again(shop, tmp_path):
+    """Its endpoint is gone and its item says that it may be deployed; only the signature speaks against it."""
+    journey, _ = shop
+    item = champion(journey)
+    package = {"model_package_arn": journey.aws("sagemaker").list_model_packages(
+        ModelPackageGroupName=journey.address()["model_package_group"])["ModelPackageSummaryList"][0]["ModelPackageArn"]}  # fmt: skip
+    journey.aws("dynamodb").put_item(TableName=journey.address()["routing"], Item={**item, "state": {"S": "approved"}})
+    with changed_manifest(journey, item["model_uri"]["S"], tmp_path):
+        execution = journey.aws("stepfunctions").start_execution(stateMachineArn=journey.address()["release"], input=json.dumps(package))
+        ended = end_of(journey, execution["executionArn"])
+    assert (ended["status"], ended["error"]) == ("FAILED", "SignatureRefused")
+    assert "manifest.json in " + item["model_uri"]["S"] + " has the sha256 " in ended["cause"]
+    assert champion(journey)["state"] == {"S": "failed"}
+
+
+def champion(journey) -> dict:
+    """The release item, in DynamoDB's notation; the stage has one release."""
+    items = journey.aws("dynamodb").scan(TableName=journey.address()["routing"])["Items"]
+    return next(item for item in items if item["item"]["S"].startswith("release#"))
+
+
+def refused(journey, *words) -> str:
+    done = journey.run(*words, "--json")
+    assert done.returncode == 1, done.stdout
+    return json.loads(done.stdout)["message"]
+
+
+@contextmanager
+def changed_manifest(journey, model_uri: str, folder):
+    """The archive in the lake with one space more at the end of its manifest, for a while."""
+    bucket, _, key = model_uri.removeprefix("s3://").partition("/")
+    s3 = journey.aws("s3")
+    original = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    (folder / "original.tar.gz").write_bytes(original)
+    artefact = unpack(folder / "original.tar.gz", folder / "artefact")
+    (artefact / MANIFEST).write_bytes((artefact / MANIFEST).read_bytes() + b" ")
+    pack(artefact, folder / "changed.tar.gz")
+    s3.put_object(Bucket=bucket, Key=key, Body=(folder / "changed.tar.gz").read_bytes())
+    try:
+        yield
+    finally:
+        s3.put_object(Bucket=bucket, Key=key, Body=original)
+
+
+def end_of(journey, execution: str) -> dict:
+    for _ in range(300):
+        found = journey.aws("stepfunctions").describe_execution(executionArn=execution)
+        if found["status"] != "RUNNING":
+            return found
+        time.sleep(0.2)
+    raise AssertionError(f"{execution} still runs after a minute")
 
 
 def row(*, orders: int, plan: str) -> dict:
