@@ -89,14 +89,15 @@ def wait_until(condition, *, timeout_s: float = 20, what: str = "the condition")
     raise AssertionError(f"{what} did not come within {timeout_s} s")
 
 
-def make_role(gateway: Gateway, name: str, *actions: str, service: str = "sagemaker", resource: str = "*") -> str:
-    """A role that this service may assume, allowed these actions."""
+def make_role(gateway: Gateway, name: str, *actions: str, service: str = "sagemaker", resource: str = "*",
+              **more) -> str:
+    """A role that this service may assume, allowed these actions; `more` of the statement, such as its Condition."""
     iam = gateway.client("iam")
     trust = {"Version": "2012-10-17", "Statement": [
         {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     iam.put_role_policy(RoleName=name, PolicyName="allowed", PolicyDocument=json.dumps({
-        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resource}]}))
+        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resource, **more}]}))
     return role
 
 

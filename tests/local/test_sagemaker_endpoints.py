@@ -254,6 +254,19 @@ def test_only_who_may_invoke_an_endpoint_does(split, small, gateway):
     assert denied.value.response["Error"]["Code"].startswith("AccessDenied")
 
 
+def test_a_policy_may_ask_for_a_tag(split, gateway, sagemaker):
+    ours = {"StringEquals": {"aws:ResourceTag/owner": "us"}}
+    role = make_role(gateway, "by-tag", "sagemaker:DescribeEndpoint", service="lambda", Condition=ours)
+    session = gateway.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
+    client = gateway.client("sagemaker", key=session["AccessKeyId"], secret=session["SecretAccessKey"],
+                            token=session["SessionToken"])
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client.describe_endpoint(EndpointName="split")
+    arn = sagemaker.describe_endpoint(EndpointName="split")["EndpointArn"]
+    sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "owner", "Value": "us"}])
+    assert client.describe_endpoint(EndpointName="split")["EndpointArn"] == arn
+
+
 def test_who_creates_a_model_must_be_allowed_to_pass_its_role(gateway, role):
     maker = make_role(gateway, "maker", "sagemaker:*", service="lambda")
     session = gateway.client("sts").assume_role(RoleArn=maker, RoleSessionName="test")["Credentials"]
