@@ -11,7 +11,7 @@ import infra  # noqa: F401, I001 - before aws_cdk, which needs the Node that it 
 from aws_cdk import App, Environment, Tags, Validations
 
 from domain.config import Config, ConfigError, read_config, stages
-from domain.contract import read_contract
+from domain.contract_file import read_contract
 from infra.image import ROOT, image_tag
 from infra.stacks import DataStack, ServiceStack
 

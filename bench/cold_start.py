@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from domain import config, contract  # noqa: E402
+from domain import config, contract, contract_file  # noqa: E402
 
 PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
 CLIENTS = "from lambdas import clients; clients.dynamodb(); clients.sagemaker_runtime(1.5)"
@@ -68,7 +68,7 @@ def unpacked_zip(folder: Path) -> dict[str, str]:
     for source in ("lambdas", "domain"):
         shutil.copytree(ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__"))
     project = config.read_config(ROOT, "local")
-    rules = contract.read_contract(ROOT / project.project.contract, project.project.task)
+    rules = contract_file.read_contract(ROOT / project.project.contract, project.project.task)
     settings = {"config": config.as_dict(project), "contract": contract.as_dict(rules), "code_version": "bench"}
     (folder / "settings.json").write_text(json.dumps(settings))
     names = ("PREDICTIONS_TABLE", "ROUTING_TABLE", "HOURS_FUNCTION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")

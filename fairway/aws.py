@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from domain.config import LOCAL, Config, read_config
-from domain.contract import Contract, read_contract
+from domain.contract import Contract
+from domain.contract_file import read_contract
 from fairway.errors import Refused
 
 LOCAL_REGION = "us-east-1"

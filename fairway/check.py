@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from domain.config import LOCAL, TASKS, ConfigError, problems_of, read_config, read_toml, stages
-from domain.contract import read_contract
+from domain.contract_file import read_contract
 from fairway.done import Done
 from fairway.errors import Refused
 

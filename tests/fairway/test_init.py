@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.config import read_config
-from domain.contract import read_contract
+from domain.contract_file import read_contract
 from fairway.cli import main
 from fairway.draft import toml
 from model_code.tables import read_table

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.contract import read_contract
+from domain.contract_file import read_contract
 from tests.fairway.conftest import given, writes
 
 FAIRWAY = Path(sys.executable).with_name("fairway")

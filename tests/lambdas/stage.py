@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from domain import config, contract
+from domain import config, contract, contract_file
 from tests.lambdas import moto_server
 from tests.lambdas.model_server import ModelServer
 
@@ -26,7 +26,7 @@ CONFIG = config.of_stage(
     },
     config.LOCAL,
 )
-CONTRACT = contract.read_contract(PROJECT / CONFIG.project.contract, CONFIG.project.task)
+CONTRACT = contract_file.read_contract(PROJECT / CONFIG.project.contract, CONFIG.project.task)
 
 
 def deploy() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from domain import config as config_rules
 from domain import contract as contract_rules
+from domain.contract_file import read_contract
 from domain.gate import judge
 from domain.windows import training_window
 from model_code.__main__ import main
@@ -37,7 +38,7 @@ def january(tmp_path_factory):
 
 
 def test_january_makes_a_release_that_beats_the_prior(january, tmp_path, monkeypatch):
-    contract = contract_rules.read_contract(ROOT / "flights/contract.toml", "binary")
+    contract = read_contract(ROOT / "flights/contract.toml", "binary")
     config = config_rules.read_config(ROOT)
     checked = list(read_table(january, contract, with_target=True))
     accepted = pa.Table.from_batches([block.accepted for block in checked])
