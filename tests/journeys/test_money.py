@@ -20,7 +20,7 @@ def shop(tmp_path_factory):
     journey = Journey(folder, data)
     drafted = journey.run("init", "--data", str(write_table(data / "visits.csv")), "--target", "buys", "--out", str(folder), "--json")
     assert drafted.returncode == 0, drafted.stdout + drafted.stderr
-    set_in(journey, "business", true_positive_usd=-1.0)
+    set_in(journey, "business", false_negative_usd=-1.0)  # the fallback says yes to all, which costs nothing yet
     set_in(journey, "budget", monthly_usd=0.01, stop_training_percent=100, require_positive_value=True)
     journey.fairway("up", "--enforce-iam")
     journey.fairway("load", data / "visits.csv")
@@ -119,7 +119,7 @@ def test_a_model_that_costs_more_than_it_brings_is_refused_and_one_that_pays_is_
     assert "is not shown to bring more than it costs, which budget.require_positive_value asks for" in refused["reason"]
     assert ask(shop)["reason"] == "no release yet"
 
-    set_in(shop, "business", true_positive_usd=1.0)
+    set_in(shop, "business", false_positive_usd=-3.0)
     set_in(shop, "serving", office_hours=not_now())  # for the test after this one: a deployment takes its time
     shop.fairway("up", "--enforce-iam")
     trained = shop.fairway("train")
