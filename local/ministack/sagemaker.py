@@ -40,7 +40,7 @@ def register() -> None:
     app._state_map[NAME] = NAME
     router.SERVICE_PATTERNS[NAME] = {"target_prefixes": ["SageMaker."], "host_patterns": [r"sagemaker\."]}
     iam_actions.SERVICE_TO_IAM_NAMESPACE[NAME] = NAME
-    sagemaker_iam.register()
+    sagemaker_iam.register(current_engine)
     sagemaker_cloudformation.register(call)
     sagemaker_states.register(call, current_engine)
 

@@ -19,7 +19,7 @@ RUNTIME_ACTIONS = {"invocations": "InvokeEndpoint", "async-invocations": "Invoke
 PRINCIPAL = "sagemaker.amazonaws.com"
 
 
-def register() -> None:
+def register(current_engine) -> None:
     """Teach MiniStack's IAM the actions and resources of SageMaker; all else is as it was."""
     from ministack.core import iam_actions
     action_of, arn_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
@@ -40,18 +40,16 @@ def register() -> None:
 
     def request_tag_context(service, iam_action, body, params):
         found = tags_of_request(service, iam_action, body, params)
-        return {**found, **(resource_tags(iam_action, body) if service == NAME else {})}
+        return {**found, **(resource_tags(current_engine(), iam_action, body) if service == NAME else {})}
 
     iam_actions.extract_iam_action, iam_actions.extract_resource_arn = extract_iam_action, extract_resource_arn
     iam_actions.request_tag_context = request_tag_context
 
 
-def resource_tags(iam_action: str, body: bytes) -> dict[str, str]:
+def resource_tags(engine, iam_action: str, body: bytes) -> dict[str, str]:
     """The condition keys aws:ResourceTag/... of what a request is about; none where it is not there."""
-    from local.ministack.sagemaker import current_engine
-
     arn = resource_of(iam_action.partition(":")[2], as_json(body), get_region(), get_account_id())
-    return {f"aws:ResourceTag/{key}": value for key, value in current_engine().store.tags(arn).items()}
+    return {f"aws:ResourceTag/{key}": value for key, value in engine.store.tags(arn).items()}
 
 
 def as_json(body) -> dict:
