@@ -100,12 +100,21 @@ def test_images_cannot_be_changed_and_are_scanned(data):
     assert [rule["selection"]["tagStatus"] for rule in rules] == ["untagged", "any"]
 
 
+def test_the_signing_key_signs_and_verifies_and_does_nothing_else(data):
+    (key,) = of_type(data, "AWS::KMS::Key").values()
+    assert (key["KeySpec"], key["KeyUsage"], key["PendingWindowInDays"]) == ("ECC_NIST_P256", "SIGN_VERIFY", 30)
+    manage, use = key["KeyPolicy"]["Statement"]
+    assert use["Action"] == ["kms:Sign", "kms:Verify"]
+    assert not any(action.startswith(("kms:Sign", "kms:*", "kms:Create")) for action in manage["Action"])
+
+
 def test_what_must_survive_survives_in_production_and_goes_with_the_laptop(data, local):
     kept = (
         "AWS::S3::Bucket",
         "AWS::DynamoDB::GlobalTable",
         "AWS::ECR::Repository",
         "AWS::SageMaker::ModelPackageGroup",
+        "AWS::KMS::Key",
     )
 
     def policies(template: dict) -> set:
