@@ -94,7 +94,7 @@ def loaded(running: Running, bodies: Path, connections: int, seconds: float) -> 
 
 def summary(visits: list[dict], options: argparse.Namespace) -> dict:
     """Medians over the rounds, with the least and the most of each."""
-    machine = {"cores": os.cpu_count(), "load_before": os.getloadavg()[0], "python": sys.version.split()[0]}
+    machine = {"cores": os.cpu_count(), "load_average": os.getloadavg()[0], "python": sys.version.split()[0]}
     servers = {}
     for name in options.servers:
         own = [one for one in visits if one["server"] == name]
