@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine (Python 3.11 or newer and make): `make demo` and `make test`.
-.PHONY: help demo test setup bench-serving down clean image deploy test-container bench-cold-start
+.PHONY: help demo test setup bench-serving bench-batch down clean image deploy test-container bench-cold-start
 
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -15,6 +15,7 @@ help:
 	@echo "make image    build the container image with docker or podman, and say how large its layers are"
 	@echo "make deploy   STAGE=dev: data stack, image, service stack, on AWS"
 	@echo "make test-container   build the image from Debian's packages and try every verb in it (root, podman)"
+	@echo "make bench-batch     files in, predictions out, against pandas and predict_proba, ten minutes (BENCH=--quick: one)"
 	@echo "make bench-cold-start   what a cold start of predict costs, against boto3"
 	@echo "make down     stop the local AWS that the demo left running"
 	@echo "make clean    remove what the demo made (.fairway); the environments stay"
@@ -46,6 +47,9 @@ setup: $(READY)
 # Peers from PyPI in environments of their own below build/bench; wrk (a Debian package) makes the load where it is installed.
 bench-serving: setup
 	@$(PYTHON) -m bench.serving $(BENCH)
+
+bench-batch: setup
+	@$(PYTHON) -m bench.batch $(BENCH)
 
 down:
 	@.venv/bin/fairway down

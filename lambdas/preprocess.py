@@ -28,6 +28,7 @@ def handler(event, context):
         run,
         place=place_of(event["input"]),
         as_of=moment_of(event["as_of"]),
+        store=event.get("store", True),
         listing=objects.listing,
         read=objects.read_range,
         known=lambda: objects.read_json(LAKE, lake.batch_prefix(run, "settings") + "run.json"),
@@ -38,11 +39,15 @@ def handler(event, context):
     )
 
 
-def preprocess(run: str, *, place: tuple, as_of: str, listing, read, known, champion, verify, write, record) -> dict:
-    """What the Score job needs. A run that is started again keeps its release and scores what is not scored yet."""
+def preprocess(
+    run: str, *, place: tuple, as_of: str, store: bool, listing, read, known, champion, verify, write, record
+) -> dict:
+    """What the Score job needs. A run that is started again keeps its release and scores what is not scored yet. Without
+    `store` the predictions are Parquet only: writing each into the table costs more than scoring it.
+    """
     bucket, prefix = place
     files = checked_files(bucket, prefix, listing, read)
-    settings = known() or {"run": run, "as_of": as_of, "code_version": CODE_VERSION, **release_and_model(champion())}
+    settings = known() or first_settings(run, as_of, store, champion())
     if settings["release"]:
         verify(settings)
     write_settings(run, settings, write)
@@ -52,7 +57,7 @@ def preprocess(run: str, *, place: tuple, as_of: str, listing, read, known, cham
     manifest = lake.batch_prefix(run, "settings") + "shards.manifest"
     if left:
         write(manifest, manifest_of(bucket, folder, left))
-    about = {"as_of": settings["as_of"], "release": settings["release"], "input": lake.uri(bucket, prefix)}
+    about = {name: settings.get(name) for name in ("as_of", "release", "store")} | {"input": lake.uri(bucket, prefix)}
     record(run, {**about, "shards": len(files)})
     return {
         **{name: settings[name] for name in ("run", "as_of", "release", "model_uri")},
@@ -101,6 +106,12 @@ def problem_of(bucket: str, key: str, size: int, read) -> str:
 def shard_of(key: str, folder: str) -> str:
     """A shard is called by its file's place in the input; as a file name, as the Score job writes it."""
     return key.removeprefix(folder).replace("/", "~")
+
+
+def first_settings(run: str, as_of: str, store: bool, champion: dict | None) -> dict:
+    if not isinstance(store, bool):
+        raise InputRefused(f"store {store!r} is neither true nor false: whether predictions go into the table too")
+    return {"run": run, "as_of": as_of, "store": store, "code_version": CODE_VERSION, **release_and_model(champion)}
 
 
 def release_and_model(champion: dict | None) -> dict:

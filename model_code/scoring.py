@@ -39,6 +39,7 @@ class Job:
     run: str
     as_of: str
     release: str | None
+    stores: bool  # its predictions go into the table too, and not only into Parquet
     unfinished: Path
 
     def score(self, shard: str, block: Block) -> tuple[Checked, pa.RecordBatch]:
@@ -53,7 +54,8 @@ class Job:
             "run": pa.scalar(self.run),
             **self.answers(rows.accepted),
         }
-        self.write_results(shard, columns)
+        if self.stores:
+            self.write_results(shard, columns)
         return rows, batch_of(columns, self.predictions_schema)
 
     def answers(self, accepted: pa.RecordBatch) -> Columns:
@@ -96,7 +98,7 @@ class Job:
         return self.unfinished / flat(shard)
 
     def chunks(self, rows: int) -> int:
-        return -(-rows // self.rows_per_chunk)
+        return -(-rows // self.rows_per_chunk) if self.stores else 0
 
     @property
     def predictions_schema(self) -> pa.Schema:
@@ -153,6 +155,7 @@ def open_job(settings: Settings, model: Path | None, unfinished: Path) -> Job:
         run=run["run"],
         as_of=run["as_of"],
         release=run.get("release") if artefact else None,
+        stores=run.get("store", True),
         unfinished=unfinished,
     )
 

@@ -66,3 +66,10 @@ def test_rows_that_were_lost_or_doubled_fail_the_run(written, summary, shards, m
 def test_a_run_without_a_row_to_score_is_done_too():
     reply = closed(written=0, summaries=[{"read": 3, "scored": 0, "quarantined": 3}], shards=1)
     assert reply == {"run": RUN, "read": 3, "quarantined": 3, "scored": 0, "written": 0, "seconds": 90.0}
+
+
+def test_a_run_that_stores_nothing_writes_nothing():
+    summaries = [{"read": 3, "scored": 3, "quarantined": 0}]
+    assert closed(written=0, summaries=summaries, shards=1, store=False)["scored"] == 3
+    with pytest.raises(CountsDoNotAddUp):
+        closed(written=3, summaries=summaries, shards=1, store=False)

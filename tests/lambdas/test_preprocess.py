@@ -42,6 +42,7 @@ def test_every_file_becomes_a_shard_for_the_champion(aws):
         "artefact_sha256": SHA256,
         "signature": released["signature"],
         "code_version": "image-1",
+        "store": True,
     }
     assert config.from_dict(aws.document(f"batch/{RUN}/settings/config.json")) == stage.CONFIG
     assert contract.from_dict(aws.document(f"batch/{RUN}/settings/contract.json")) == stage.CONTRACT
@@ -54,6 +55,7 @@ def test_every_file_becomes_a_shard_for_the_champion(aws):
         "as_of": "2013-04-01T00:00:00Z",
         "input": f"{URI}/batch/incoming/",
         "release": "r-1",
+        "store": True,
         "shards": 2,
     }
 
@@ -152,3 +154,14 @@ def test_a_run_started_again_checks_the_release_that_it_began_with(aws):
     aws.upload(settings, {**aws.document(settings), "artefact_sha256": "0" * 64})
     with pytest.raises(SignatureRefused, match="release r-1 with artefact 000000000000"):
         handler(EVENT, None)
+
+
+def test_a_run_may_ask_for_parquet_only_and_keeps_to_it(aws):
+    aws.released()
+    aws.upload("batch/incoming/a.csv", CSV)
+    handler({**EVENT, "store": False}, None)
+    handler(EVENT, None)
+    assert aws.document(f"batch/{RUN}/settings/run.json")["store"] is False
+    assert aws.item(stage.RUNS, kind="batch", run=RUN)["store"] is False
+    with pytest.raises(InputRefused, match="store 'no' is neither true nor false"):
+        handler({**EVENT, "run": "another", "store": "no"}, None)

@@ -292,3 +292,14 @@ def test_a_shard_of_nothing_but_bad_rows_and_one_of_nothing_but_the_prior_are_wh
     assert results(base, "bad.jsonl") == []
     assert pq.read_table(base / "processing/output/predictions/bad.jsonl.parquet").num_rows == 0
     assert summaries(base)["bad.jsonl"]["chunks"] == 0
+
+
+def test_a_run_that_stores_nothing_writes_the_same_predictions_and_no_results(parcels, run_verb, tmp_path):
+    predictions = []
+    for stores in (True, False):
+        base = scoring_folder(tmp_path / str(stores), parcels.contract, parcels.models["gradient_boosting"], store=stores)
+        write_csv(base / "processing/input/rows/part.csv", parcels.contract, parcels.rows[:250])
+        assert run_verb("score", base) == 0
+        assert (summaries(base)["part.csv"]["chunks"], len(results(base, "part.csv"))) == ((3, 250) if stores else (0, 0))
+        predictions.append(pq.read_table(base / "processing/output/predictions/part.csv.parquet"))
+    assert predictions[0].equals(predictions[1])

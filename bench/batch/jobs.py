@@ -1,0 +1,53 @@
+"""The score job under the container contract, and the peer, each as the process that it is in production."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+from bench.batch import measure
+from bench.batch.flights import ROOT, contract
+from domain import config as config_rules
+from domain import contract as contract_rules
+from model_code.artefact import MANIFEST, pack, sha256
+
+IMAGE_PYTHON = ROOT / ".venv-image/bin/python"  # what the container has, and no more
+RUN = {"run": "bench", "as_of": "2014-01-01T00:00:00Z", "release": "bench"}
+
+
+def score(folder: Path, rows: Path, *, store: bool = True) -> dict:
+    """{seconds, cpu_s, memory_mb} of `python -m model_code score`; its outputs are below `folder`/job. With
+    `store` they include what `write_results` needs, which has no counterpart in what the peer does.
+    """
+    base = folder / "job"
+    shutil.rmtree(base, ignore_errors=True)
+    given = base / "processing/input"
+    for name in ("contract", "rows", "model"):
+        (given / name).mkdir(parents=True)
+    run = {**RUN, "store": store, "artefact_sha256": sha256(folder / "model" / MANIFEST)}
+    documents = {"contract": contract_rules.as_dict(contract()), "config": settings(), "run": run}
+    for name, document in documents.items():
+        (given / f"contract/{name}.json").write_text(json.dumps(document))
+    pack(folder / "model", given / "model/model.tar.gz")
+    (given / f"rows/rows{rows.suffix}").hardlink_to(rows)
+    environment = {"SAGEMAKER_BASE_DIR": str(base)}
+    return measure.run([IMAGE_PYTHON, "-m", "model_code", "score"], environment=environment, folder=ROOT, log=folder / "job.log")
+
+
+def settings() -> dict:
+    return config_rules.as_dict(config_rules.read_config(ROOT, "local"))
+
+
+def predictions_of(folder: Path) -> Path:
+    (file,) = (folder / "job/processing/output/predictions").iterdir()
+    return file
+
+
+def results_of(folder: Path) -> list[Path]:
+    return sorted((folder / "job/processing/output/results").iterdir())
+
+
+def predict(folder: Path, rows: Path) -> dict:
+    """The same of pandas and scikit-learn; the answers are in `folder`/peer.parquet."""
+    command = [sys.executable, ROOT / "bench/batch/peer.py", folder / "model.joblib", rows, folder / "peer.parquet"]
+    return measure.run(command, environment={}, folder=ROOT, log=folder / "peer.log")
