@@ -2,6 +2,8 @@
 distinct value.
 """
 
+import math
+import sys
 from datetime import UTC, datetime
 
 import numpy as np
@@ -41,6 +43,8 @@ def judge(column: Column, values: pa.Array | list, *, is_text: bool) -> tuple[pa
     if array is None:
         return settled(column, [check_value(column, value) for value in values])
     array = without_nan(array)
+    if not is_text and is_plainly_right(column, array):
+        return pc.cast(array, ARROW_TYPES[column.type]), []
     kept, is_read = (READ_TEXT if is_text else READ)[column.type](array)
     proven = pc.and_(is_read, pc.fill_null(within_limits(column, kept), column.nullable))
     doubtful = np.flatnonzero(~proven.to_numpy(zero_copy_only=False))
@@ -93,13 +97,27 @@ def as_row_values(column: Column, array: pa.Array) -> pa.Array:
 
 
 def without_nan(array: pa.Array) -> pa.Array:
-    """NaN is nothing, as in `check_value`."""
-    if pa.types.is_floating(array.type):
+    """NaN is nothing, as in `check_value`. A sum shows sooner than a look at each whether there is any."""
+    if pa.types.is_floating(array.type) and not math.isfinite(pc.sum(array).as_py() or 0.0):
         return pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
     return array
 
 
 # ---- limits
+
+
+def is_plainly_right(column: Column, array: pa.Array) -> bool:
+    """Numbers of the column's own kind whose least and greatest keep the limits: two values instead of all."""
+    own = {"integer": pa.types.is_int64, "float": pa.types.is_float64}.get(column.type)
+    if own is None or not own(array.type) or column.categories is not None or (array.null_count and not column.nullable):
+        return False
+    least, greatest = pc.min_max(array).as_py().values()
+    if least is None:
+        return True
+    widest = LARGEST_INTEGER if column.type == "integer" else sys.float_info.max
+    low = -widest if column.minimum is None else max(column.minimum, -widest)
+    high = widest if column.maximum is None else min(column.maximum, widest)
+    return low <= least and greatest <= high
 
 
 def within_limits(column: Column, kept: pa.Array) -> pa.Array:

@@ -2,7 +2,8 @@
 each shard.
 
 One thread reads and writes, the others check and score, block by block, so that memory stays bounded and the order is
-the file's; nearly all of the work is done outside of the interpreter, so threads use every core. A shard's summary is written last: a shard without one was not finished and is done again whole.
+the file's; nearly all of the work is done outside of the interpreter, so threads use every core. A shard's summary is
+written last: a shard without one was not finished and is done again whole.
 """
 
 import json
@@ -26,7 +27,7 @@ from model_code.scoring import Job, flat, open_job
 from model_code.settings import JobRefused, read_settings
 from model_code.tables import QUARANTINE, Block, Checked, read_blocks
 
-# Repetitions are looked for where rows are likely to share something, the least and the most kept where one asks for them.
+# Repetitions are looked for where rows are likely to share something; least and greatest are kept of what is asked for.
 REPEATED = ["event_time", "made_at", "run", "release", "role", "source", "reason"]
 RANGES = ["row_number", "event_time", "probability"]
 PARQUET = {"compression": "zstd", "use_dictionary": REPEATED, "write_statistics": RANGES}
