@@ -262,6 +262,21 @@ def rollback(project: Project = HERE, stage: Stage = "local", json: Json = False
     run(lambda progress: rollback(project, stage, progress=progress), json=json)
 
 
+@app.command(epilog="Example: fairway report --out report.html")
+def report(
+    project: Project = HERE,
+    stage: Stage = "local",
+    out: Annotated[
+        Optional[Path], typer.Option(help="The page to write. Default: DIR/report.html", metavar="FILE")
+    ] = None,
+    json: Json = False,
+):
+    """One page for who decides: who answers, how sure it is, what if it fails, what it costs, is it worth it."""
+    from fairway.report import report
+
+    run(lambda progress: report(project, stage, out=out, progress=progress), json=json)
+
+
 register(app, run)  # cost, prices refresh, resume
 
 

@@ -25,10 +25,11 @@ COMMANDS = (
     "releases",
     "promote",
     "rollback",
+    "report",
 )
 NEED_A_STAGE = {
     "load": ["rows.csv"], "train": [], "predict": ["--json", "{}"], "batch": ["rows.csv"], "outcomes": ["rows.csv"], "status": [],
-    "releases": [], "promote": ["r-1"], "rollback": [],
+    "releases": [], "promote": ["r-1"], "rollback": [], "report": [],
 }  # fmt: skip
 
 
