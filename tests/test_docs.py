@@ -1,0 +1,70 @@
+"""What the documents say is true: every command exists, every setting is described, every path is there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+FAIRWAY = Path(sys.executable).with_name("fairway")
+
+
+def commands_of_the_readme() -> list[str]:
+    words = re.findall(r"(?<![\w/-])fairway ([a-z]+)\b", "\n".join(code_of(README)))
+    return sorted(set(words) - {"toml"})
+
+
+def code_of(page: str) -> list[str]:
+    return re.findall(r"```(?:sh|text)?\n(.*?)```", page, re.S) + re.findall(r"`([^`\n]+)`", page)
+
+
+@pytest.mark.parametrize("command", commands_of_the_readme())
+def test_every_command_of_the_readme_exists_and_explains_itself(command):
+    done = subprocess.run([FAIRWAY, command, "--help"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "Usage: fairway" in done.stdout
+
+
+def test_the_make_targets_of_the_readme_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    named = set(re.findall(r"`?make ([a-z-]+)", README))
+    assert {target for target in named if not re.search(rf"^{target}:", makefile, re.M)} == set()
+
+
+def test_the_settings_page_is_what_the_settings_are():
+    written = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+    made = subprocess.run([sys.executable, ROOT / "docs/settings.py"], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    assert made.stdout == written, "run: python docs/settings.py > docs/settings.md"
+
+
+def test_the_file_tree_of_the_readme_names_what_is_there():
+    tree = README.split("## Where things are")[1].split("```")[1]
+    named = paths_of(tree)
+    assert len(named) > 50
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def paths_of(tree: str) -> list[str]:
+    """Full paths from the indented tree: `name   what it is`, two spaces deeper in a folder."""
+    found, folder = [], ""
+    for line in filter(str.strip, tree.removeprefix("text").splitlines()):
+        name = line.split()[0]
+        folder = name if not line.startswith(" ") else folder
+        found.append(name if not line.startswith(" ") else folder + name)
+    return found
+
+
+def test_links_between_the_documents_lead_somewhere():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}, which is not there"
+
+
+def test_no_document_or_source_names_a_folder_of_somebodys_machine():
+    listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    texts = [ROOT / name for name in listed if Path(name).suffix in {".py", ".md", ".toml", ".yml", ".yaml", ".sh"}]
+    home = re.compile(r"(?<![\w.])/(?:home|Users|root)/\w+")
+    assert [file.name for file in texts if file.exists() and home.search(file.read_text(encoding="utf-8"))] == []
