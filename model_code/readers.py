@@ -204,7 +204,7 @@ def refuse_first_bad_line(lines: list[bytes], first: int) -> None:
 
 
 def open_parquet(file: Path):
-    parquet = pq.ParquetFile(file)
+    parquet = pq.ParquetFile(file, pre_buffer=False)  # what is read ahead would be kept to the end
     names = parquet.schema_arrow.names
     for field in parquet.schema_arrow:
         if not is_readable(field.type):
