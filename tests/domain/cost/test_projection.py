@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.config import Usage
 from domain.cost.instances import InstanceError
 from domain.cost.prices import read_prices
 from domain.cost.projection import PRICED, project
@@ -354,7 +355,7 @@ def test_two_halves_of_an_app_cost_what_the_whole_costs(usage, cut):
 @given(usage=USAGES, name=st.sampled_from(sorted(GROWING)), factor=st.floats(1, 3))
 def test_more_usage_never_costs_less(usage, name, factor):
     grown = usage[name] * factor if isinstance(usage[name], float) else int(usage[name] * factor)
-    more = {**usage, name: min(grown, 100.0) if name == "outcomes_percent" else grown}
+    more = {**usage, name: min(grown, Usage.__dataclass_fields__[name].metadata.get("most", grown))}
     less_usd, more_usd = (project(STACK, of(each), PRICES, today=TODAY)["monthly_usd"] for each in (usage, more))
     assert more_usd >= less_usd * (1 - 1e-9)
 
