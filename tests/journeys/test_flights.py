@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import time
 import urllib.error
@@ -14,7 +15,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.journeys.conftest import demo, processes_below
+from tests.journeys.conftest import ROOT, demo, processes_below
 
 
 def rows_of(journey, month: str) -> list[dict]:
@@ -97,6 +98,13 @@ def test_requests_are_answered_by_the_champion(flights):
     _, story = flights
     assert {(a["source"], a["role"], a["release"]) for a in story["answers"]} == {("model", "champion", story["status"]["champion"])}
     assert len({a["probability"] for a in story["answers"]}) > 10
+
+
+def test_the_request_in_the_readme_is_answered(flights):
+    journey, _ = flights
+    (row,) = re.findall(r"fairway predict --json '([^']+)'", (ROOT / "README.md").read_text(encoding="utf-8"))
+    (answer,) = journey.predict(json.loads(row))
+    assert (answer["entity_id"], answer["source"]) == ("UA1-EWR-20130601", "model")
 
 
 def test_a_batch_stores_every_row_once_and_its_counts_add_up(flights):
