@@ -24,7 +24,7 @@ demo: setup
 	@$(PYTHON) flights/demo.py
 
 test: setup
-	@$(PYTHON) -m pytest -n auto --dist loadgroup
+	@$(PYTHON) -m pytest -n auto --dist loadfile
 
 # Needs docker or podman. BASE pins the base image: make image BASE=python:3.13-slim@sha256:...
 image: setup

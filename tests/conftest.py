@@ -1,18 +1,4 @@
-"""What every test shares: folders with an expensive fixture run on one worker each, so that it is made once."""
-
-from pathlib import Path
-
-import pytest
-
-TESTS = Path(__file__).parent
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items):
-    for item in items:
-        folder = item.path.relative_to(TESTS).parent
-        if folder.parts and folder.parts[0] in ("infra", "lambdas", "local", "journeys"):
-            item.add_marker(pytest.mark.xdist_group("/".join(folder.parts)))
+"""What every test shares: names that are the same on every worker."""
 
 
 def pytest_make_parametrize_id(config, val, argname):
