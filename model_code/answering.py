@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import math
-from functools import lru_cache
+from collections.abc import Callable
 
 from domain.contract import Contract, from_text
 from model_code.artefact import Artefact, ArtefactRefused
@@ -28,17 +28,26 @@ class RequestRefused(Exception):
 
 def respond(artefact: Artefact, body: bytes, content_type: str = JSON, accept: str = "") -> Reply:
     """Scores the rows of a request; a row that cannot be scored is answered by {"error": why} and spoils no other."""
+    return responder(artefact, content_type, accept)(body)
+
+
+def responder(artefact: Artefact, content_type: str, accept: str) -> Callable[[bytes], Reply]:
+    """What answers the bodies of requests with these headers; RequestRefused where no body could be."""
     kind, wanted = kinds_of(content_type, accept)
-    if kind == wanted and kind != CSV:
-        found = artefact.scorer.reply_within(body, kind == LINES)
-        if found is not None:
-            return Reply(found[0], wanted, found[1])
-    # some row may be at fault: the contract's own words for it, row by row
-    answers, refused = answer(artefact.contract, artefact.scorer, PARSE[kind](artefact.contract, body))
-    return Reply(WRITE[wanted](artefact, answers), wanted, len(answers), refused)
+    reply_within, form = artefact.scorer.reply_within, FORMS[kind]
+
+    def row_by_row(body: bytes) -> Reply:
+        answers, refused = answer(artefact.contract, artefact.scorer, PARSE[kind](artefact.contract, body))
+        return Reply(WRITE[wanted](artefact, answers), wanted, len(answers), refused)
+
+    def at_once(body: bytes) -> Reply:
+        found = reply_within(body, form)
+        # None where some row may be at fault: the contract's own words for it, row by row
+        return row_by_row(body) if found is None else Reply(found[0], wanted, found[1])
+
+    return at_once if kind == wanted else row_by_row
 
 
-@lru_cache(maxsize=128)  # clients send the same few headers all the time
 def kinds_of(content_type: str, accept: str) -> tuple[str, str]:
     """What the body is read as, and what the reply is written as."""
     kind = kind_of(content_type) or JSON
@@ -132,6 +141,7 @@ def decoded(text: bytes):
         raise RequestRefused(400, "bad_request", f"the body is not JSON: {error}") from None
 
 
+FORMS = {JSON: 0, LINES: 1, CSV: 2}  # as the kernel counts them
 PARSE = {JSON: parse_json, LINES: parse_lines, CSV: parse_csv}
 
 

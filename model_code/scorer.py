@@ -46,22 +46,15 @@ def load_scorer(folder, *, columns=None, ignored=(), engine=None):
 
 class Scorer:
     """Scores bodies, rows and batches. The first refused row raises RowRefused, unless the caller gives a list of `refusals` to
-    add all of them to: then a refused row's scores are NaN and its entry in a reply is {"error": "row_refused", "message"}."""
+    add all of them to: then a refused row's scores are NaN."""
 
     def __init__(self, engine):
         self.engine = engine.name
         self.columns = [{"name": column.name, "kind": column.kind} for column in engine.columns]
         self.classes, self.task = list(engine.classes), engine.task
         self._engine = engine
-        # (body, one object a line?) -> (the reply, its rows), or None where not every row is sure to keep the limits
+        # (body, 0 JSON, 1 lines or 2 CSV) -> (the reply, its rows), or None where not every row is sure to keep the limits
         self.reply_within = engine.reply_within
-
-    def score_json(self, body, *, threshold=0.5, refusals=None):
-        """{"instances": [...]} as bytes -> {"predictions": [{prediction, probability, probabilities?}, ...]} as bytes.
-
-        With two classes the probability is that of the second, and the prediction true from `threshold` on.
-        """
-        return _kept(self._engine.reply_json(body, threshold), refusals)
 
     def score_rows(self, rows, *, refusals=None):
         """[{column: value}] -> scores; None, NaN and no entry are missing."""
@@ -79,7 +72,7 @@ class Scorer:
         """pyarrow RecordBatch -> scores. A column that it lacks is missing in every row, one of no use is not read."""
         return _kept(self._engine.batch(batch), refusals)
 
-    def score_json_body(self, body, *, refusals=None):
+    def score_json(self, body, *, refusals=None):
         """{"instances": [...]} as bytes -> scores."""
         return _kept(self._engine.json(body), refusals)
 

@@ -7,7 +7,7 @@ import json
 from functools import lru_cache
 
 from model_code import open_inference
-from model_code.answering import RequestRefused, respond
+from model_code.answering import RequestRefused, responder
 from model_code.artefact import Artefact
 from model_code.connection import LARGEST_BODY
 from model_code.reply import Reply
@@ -16,6 +16,12 @@ from model_code.server import error_reply
 
 ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes: %b\r\n"  # they go back to the caller as they came
 READY = Reply(b"", "text/plain")
+INVOCATIONS = b"/invocations"
+EXECUTION_PARAMETERS = {  # what Batch Transform asks before it sends the first record
+    "BatchStrategy": "MULTI_RECORD",
+    "MaxConcurrentTransforms": 2,
+    "MaxPayloadInMB": LARGEST_BODY >> 20,
+}
 
 
 class Service:
@@ -23,32 +29,24 @@ class Service:
 
     def __init__(self, artefact: Artefact, *, name: str):
         self.artefact, self.name = artefact, name
+        self.handler_of = lru_cache(maxsize=128)(self.find_handler)  # clients send the same few headers all the time
         model = f"/v2/models/{name}"
         self.routes = {
-            b"/invocations": (b"POST", self.invoke),
-            b"/ping": (b"GET", lambda request: READY),
-            b"/execution-parameters": (b"GET", self.execution_parameters),
-            b"/v2": (b"GET", lambda request: as_json(open_inference.about_server())),
-            b"/v2/health/live": (b"GET", lambda request: as_json({"live": True})),
-            b"/v2/health/ready": (b"GET", lambda request: as_json({"ready": True})),
-            model.encode(): (b"GET", lambda request: as_json(open_inference.about_model(artefact, name))),
-            f"{model}/ready".encode(): (b"GET", lambda request: as_json({"name": name, "ready": True})),
+            INVOCATIONS: (b"POST", None),  # by its headers
+            b"/ping": (b"GET", lambda body: READY),
+            b"/execution-parameters": (b"GET", lambda body: as_json(EXECUTION_PARAMETERS)),
+            b"/v2": (b"GET", lambda body: as_json(open_inference.about_server())),
+            b"/v2/health/live": (b"GET", lambda body: as_json({"live": True})),
+            b"/v2/health/ready": (b"GET", lambda body: as_json({"ready": True})),
+            model.encode(): (b"GET", lambda body: as_json(open_inference.about_model(artefact, name))),
+            f"{model}/ready".encode(): (b"GET", lambda body: as_json({"name": name, "ready": True})),
             f"{model}/infer".encode(): (b"POST", self.infer),
         }
 
     def answer(self, request) -> Reply:
         try:
-            path = request.path
-            method, handler = self.routes.get(path) or self.routes.get(path.partition(b"?")[0]) or (None, None)
-            if handler is None:
-                raise RequestRefused(
-                    404, "not_found", f"{shown(path)} is not here; paths: {', '.join(map(shown, self.routes))}"
-                )
-            if request.method != method:
-                raise RequestRefused(
-                    405, "method_not_allowed", f"{shown(request.method)} {shown(path)}: use {shown(method)}"
-                )
-            return handler(request)
+            handler = self.handler_of(request.path, request.method, request.content_type, request.accept)
+            reply = handler(request.body)
         except RequestRefused as error:
             return error_reply(error.status, error.code, str(error))
         except (
@@ -56,27 +54,28 @@ class Service:
         ) as error:  # the edge: whatever the model does, a client gets an answer and the log the kind of it
             log(event="failed", error=type(error).__name__)
             return error_reply(500, "internal_error", "the model failed on this request")
-
-    def invoke(self, request) -> Reply:
-        reply = respond(self.artefact, request.body, text(request.content_type), text(request.accept))
         return reply._replace(more=ATTRIBUTES % request.attributes) if request.attributes else reply
 
-    def infer(self, request) -> Reply:
-        document, rows, refused = open_inference.infer(self.artefact, self.name, request.body)
+    def find_handler(self, path: bytes, method: bytes, content_type: bytes | None, accept: bytes | None):
+        """What answers the body of such a request."""
+        path = path.partition(b"?")[0]
+        if path not in self.routes:
+            known = ", ".join(map(shown, self.routes))
+            raise RequestRefused(404, "not_found", f"{shown(path)} is not here; paths: {known}")
+        allowed, handler = self.routes[path]
+        if method != allowed:
+            message = f"{shown(method)} {shown(path)}: use {shown(allowed)}"
+            raise RequestRefused(405, "method_not_allowed", message)
+        return responder(self.artefact, text(content_type), text(accept)) if path == INVOCATIONS else handler
+
+    def infer(self, body: bytes) -> Reply:
+        document, rows, refused = open_inference.infer(self.artefact, self.name, body)
         return as_json(document)._replace(rows=rows, refused=refused)
-
-    def execution_parameters(self, request) -> Reply:
-        """What Batch Transform asks before it sends the first record."""
-        return as_json(
-            {"BatchStrategy": "MULTI_RECORD", "MaxConcurrentTransforms": 2, "MaxPayloadInMB": LARGEST_BODY >> 20}
-        )
-
 
 def as_json(document: dict) -> Reply:
     return Reply(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
 
 
-@lru_cache(maxsize=128)  # clients send the same few headers all the time
 def text(header: bytes | None) -> str:
     return header.decode("latin-1") if header else ""
 

@@ -167,7 +167,7 @@ class ArrowReader {
 
   int64_t rows() const { return rows_; }
 
-  void read(Block& block, const std::function<void()>& score) const {
+  void read(Block& block, Call score) const {
     block.refusals.clear();
     for (size_t c = 0; c < columns_.size(); c++)
       if (!columns_[c])

@@ -4,6 +4,17 @@
 
 namespace fairway {
 
+enum class Header { none, first_line, if_it_names_columns };
+
+// What domain/contract.py takes as the text of an integer; any other number is in doubt where one is wanted.
+inline bool is_whole_text(std::string_view text) {
+  size_t at = !text.empty() && (text[0] == '-' || text[0] == '+'), digits = 0;
+  for (; at < text.size() && is_digit(text[at]); at++) digits++;
+  if (digits == 0 || digits > 17) return false;
+  if (at < text.size() && text[at] == '.') at = std::min(text.find_first_not_of('0', at + 1), text.size());
+  return at == text.size();
+}
+
 class CsvReader {
  public:
   CsvReader(const Names& names, Rows& rows, std::string_view body)
@@ -11,9 +22,9 @@ class CsvReader {
     if (!is_utf8(at_, body.size())) throw BodyError("the body is not CSV: it is not UTF-8");
   }
 
-  void read(bool header) {
+  void read(Header header) {
     for (size_t c = 0; c < names_.plan.columns.size(); c++) order_.push_back(int32_t(c));
-    if (header && next_line()) read_header();
+    if (header != Header::none && next_line() && (header == Header::first_line || names_columns())) read_header();
     while (next_line()) read_row();
     rows_.finish();
   }
@@ -30,6 +41,19 @@ class CsvReader {
     while (at_ < end_ && (*at_ == '\n' || *at_ == '\r')) at_++;
     line_ended_ = false;
     return at_ < end_;
+  }
+
+  // Whether the line at the cursor holds nothing but names; the cursor stays.
+  bool names_columns() {
+    const char* from = at_;
+    bool all = true;
+    while (!line_ended_) {
+      std::string_view name = cell();
+      all = all && (names_.columns.find(name) >= 0 || names_.ignored.find(name) >= 0);
+    }
+    at_ = from;
+    line_ended_ = false;
+    return all;
   }
 
   void read_header() {
@@ -66,8 +90,10 @@ class CsvReader {
     } else {
       double number;
       const char* p = text.data();
-      if (parse_number(p, p + text.size(), Grammar::csv, number) == Parsed::number && p == text.data() + text.size())
+      if (parse_number(p, p + text.size(), Grammar::csv, number) == Parsed::number && p == text.data() + text.size()) {
+        if (number == std::floor(number) && !is_whole_text(text)) rows_.doubt_integer(column);
         return rows_.number(column, number);
+      }
     }
     rows_.refuse_value(column, text);
   }

@@ -24,9 +24,6 @@ class KernelEngine:
         self.columns = tuple(KernelColumn(*column) for column in columns)
         self.reply_within = self._kernel.reply_within  # as it is: a call in between would cost a tenth of the answer
 
-    def reply_json(self, body, threshold):
-        return self._kernel.reply_json(body, threshold)
-
     def json(self, body):
         return self._matrix(self._kernel.score_json(body))
 

@@ -20,6 +20,7 @@
 namespace fairway {
 
 constexpr size_t GROUP = 32;                     // trees whose masks lie side by side
+constexpr size_t FEW = 4;
 constexpr size_t MOST_MASKS = size_t(1) << 24;   // 64 MB; beyond that the trees are walked
 
 // 32 masks of 32 bits as four vectors; the compiler splits them where registers are smaller.
@@ -66,6 +67,10 @@ class MaskTrees {
   void clear(size_t row, const Split& split) {
     auto& masks = masks_[split.slot / GROUP * rows_ + row];
     masks.part[split.slot % GROUP / 8][split.slot % 8] &= ~split.clear;
+  }
+  static void fetch(const Masks& masks) {
+    __builtin_prefetch(&masks.part[0]);
+    __builtin_prefetch(&masks.part[2]);
   }
   void find_rows(const Features& features, size_t from, size_t rows, uint32_t* found) const;
   void score_block(const Features& features, size_t from, size_t rows, double* out) const;
@@ -254,6 +259,9 @@ inline void MaskTrees::score_block(const Features& features, size_t from, size_t
   std::array<double, BLOCK> sums;
   found.resize(rows * sources_.size());
   find_rows(features, from, rows, found.data());
+  if (rows < FEW)
+    for (uint32_t row : found)
+      for (size_t g = 0; g < group_output_.size(); g++) fetch(masks_[g * rows_ + row]);
   const size_t outputs = baseline_.size(), groups = group_output_.size() / outputs;
   for (size_t k = 0; k < outputs; k++) {
     std::fill_n(sums.begin(), rows, baseline_[k]);

@@ -1,6 +1,6 @@
 // What the readers of JSON, CSV and Arrow share: names and levels found by their bytes, and blocks that fill and are scored.
 #pragma once
-#include <functional>
+#include <type_traits>
 #include <utility>
 
 #include "rows.hpp"
@@ -37,21 +37,33 @@ struct Names {
   }
 };
 
+// What is called with each full block: a reference to a function object that outlives it. It allocates nothing.
+class Call {
+ public:
+  template <class Function, class = std::enable_if_t<!std::is_same_v<Function, Call>>>
+  Call(Function& function) : function_(&function), run_([](void* it) { (*static_cast<Function*>(it))(); }) {}
+  void operator()() const { run_(function_); }
+
+ private:
+  void* function_;
+  void (*run_)(void*);
+};
+
 // Rows one after the other into a block; a full block goes to `score`, and so does the last one.
 class Rows {
  public:
-  Rows(const Names& names, Block& block, std::function<void()> score)
-      : names_(names), block_(block), score_(std::move(score)), seen_(names.plan.columns.size(), 0) {
+  Rows(const Names& names, Block& block, Call score) : names_(names), block_(block), score_(score) {
     block_.rows = block_.first = 0;
     block_.refusals.clear();
     block_.odd_text = false;
+    std::fill(block_.odd_integers.begin(), block_.odd_integers.end(), uint8_t(0));
   }
 
   void begin() {
     row_ = block_.rows++;
     block_.clear_row(names_.plan, row_);
     refused_ = false;
-    stamp_++;
+    block_.rows_seen++;
   }
   void end() {
     // nothing of a refused row is scored by accident
@@ -66,7 +78,7 @@ class Rows {
 
   size_t row() const { return block_.first + row_; }
   // false where the row had this column before
-  bool first_time(size_t column) { return std::exchange(seen_[column], stamp_) != stamp_; }
+  bool first_time(size_t column) { return std::exchange(block_.seen[column], block_.rows_seen) != block_.rows_seen; }
   void number(size_t column, double value) { block_.number(column)[row_] = value; }
   void boolean(size_t column, bool value) { block_.code(column)[row_] = value; }
   void text(size_t column, std::string_view value) {
@@ -76,6 +88,9 @@ class Rows {
     if (code == names_.plan.columns[column].unknown() && !(value.size() <= LONGEST_TEXT && is_utf8(value.data(), value.size())))
       block_.odd_text = true;
   }
+
+  // A number that is whole, though its text is not that of an integer.
+  void doubt_integer(size_t column) { block_.odd_integers[column] = true; }
 
   // Only the first refusal of a row is told, unless the row as a whole is none.
   void refuse_row(const std::string& message) {
@@ -93,9 +108,7 @@ class Rows {
  private:
   const Names& names_;
   Block& block_;
-  std::function<void()> score_;
-  std::vector<uint64_t> seen_;
-  uint64_t stamp_ = 0;
+  Call score_;
   size_t row_ = 0;
   bool refused_ = false;
 

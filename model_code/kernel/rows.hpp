@@ -25,10 +25,16 @@ struct Block {
   std::vector<double> numbers;     // [column][capacity], only number columns are used
   std::vector<int32_t> codes;      // [column][capacity], the others
   std::vector<Refusal> refusals;   // of the whole body
-  bool odd_text = false;           // an unknown category of the body is too long, or no text: what `limits.hpp` cannot see
+  // What `limits.hpp` cannot see in the values: an unknown category is too long, or no text; by column, a whole number is
+  // not written as an integer.
+  bool odd_text = false;
+  std::vector<uint8_t> odd_integers;
+  std::vector<uint64_t> seen;      // by column, the last row that had it, counted over all bodies
+  uint64_t rows_seen = 0;
 
   Block(const Plan& plan, size_t most)
-      : capacity(most), numbers(plan.columns.size() * most), codes(plan.columns.size() * most) {}
+      : capacity(most), numbers(plan.columns.size() * most), codes(plan.columns.size() * most),
+        odd_integers(plan.columns.size(), 0), seen(plan.columns.size(), 0) {}
 
   double* number(size_t column) { return &numbers[column * capacity]; }
   int32_t* code(size_t column) { return &codes[column * capacity]; }

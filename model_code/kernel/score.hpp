@@ -144,13 +144,12 @@ class Scorer {
   // Rows per block. A walked tree is read from memory once a block: more rows share that.
   size_t block_rows() const { return block_rows_; }
 
-  // What one thread needs to score a block; made once and used again.
+  // What one thread needs to score a block of at most `most` rows; made once and used again.
   struct Work {
     std::vector<Features> features;
     std::vector<double> raw, row, next;
-    explicit Work(const Scorer& scorer)
-        : raw(scorer.widest_ * scorer.block_rows()), row(scorer.widest_), next(scorer.widest_) {
-      for (const auto& set : scorer.plan_.feature_sets) features.emplace_back(set, scorer.block_rows());
+    Work(const Scorer& scorer, size_t most) : raw(scorer.widest_ * most), row(scorer.widest_), next(scorer.widest_) {
+      for (const auto& set : scorer.plan_.feature_sets) features.emplace_back(set, most);
     }
   };
 

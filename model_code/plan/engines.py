@@ -1,7 +1,5 @@
 """The two engines that need no compiler: numpy on a plan, and scikit-learn on the pipeline that no plan could express."""
 
-import json
-
 import joblib
 import numpy as np
 import pyarrow.compute as pc
@@ -29,7 +27,7 @@ class RowEngine:
     def hold_to(self, limits, listed):
         """Only the kernel reads a body fast enough for it to be worth knowing that nothing is wrong with it."""
 
-    def reply_within(self, body, lines):
+    def reply_within(self, body, form):
         return None
 
     def lists(self, rows):
@@ -52,10 +50,6 @@ class RowEngine:
         first = {refusal.row: refusal for refusal in [*refusals, *refused_before]}
         scores[list(first)] = np.nan
         return scores, [first[row] for row in sorted(first)]
-
-    def reply_json(self, body, threshold):
-        scores, refusals = self.json(body)
-        return reply(self.task, self.classes, scores, refusals, threshold), refusals
 
 
 def _texts(batch, name):
@@ -118,22 +112,3 @@ class PipelineEngine(RowEngine):
             except ValueError as error:
                 refusals.append(RowRefused(row, None, f"scikit-learn refuses it: {error}"))
         return scores, refusals
-
-
-def reply(task, classes, scores, refusals, threshold):
-    """The body that answers a request, in the shape of `domain/answers.py`; a refused row's entry says why."""
-    errors = {refusal.row: {"error": "row_refused", "message": str(refusal)} for refusal in refusals}
-    predictions = [
-        errors.get(row) or _answer(task, classes, score, threshold) for row, score in enumerate(scores.tolist())
-    ]
-    return json.dumps({"predictions": predictions}, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _answer(task, classes, score, threshold):
-    if task == "regression":
-        return {"prediction": score[0], "probability": None}
-    if len(classes) == 2:
-        return {"prediction": score[1] >= threshold, "probability": score[1]}
-    best = max(range(len(score)), key=score.__getitem__)
-    shares = {str(label): share for label, share in zip(classes, score, strict=True)}
-    return {"prediction": classes[best], "probability": score[best], "probabilities": shares}

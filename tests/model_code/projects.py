@@ -79,6 +79,7 @@ def rents_project():
             Column("asked", "timestamp", role="event_time"),
             Column("m²", "float", minimum=10),
             Column("lift", "boolean"),
+            Column("floor", "integer", nullable=True, minimum=-2, maximum=10**12),
             Column("rent", "float", role="target"),
         ),
         prior=700.0,
@@ -96,6 +97,7 @@ def rents_row(number):
         "asked": moment(number, 900),
         "m²": size,
         "lift": lift,
+        "floor": number % 6 - 1,
         "rent": rent,
     }
 

@@ -48,11 +48,11 @@ for plan in corpus["plans"]:
     for body in corpus["bodies"]:
         for score in (kernel.score_json, kernel.score_json_lines):
             tried(score, body)
-        tried(kernel.reply_json, body, 0.5)
     for listed in (False, True):
         kernel.set_limits([(True, False, -1e300, 1e300, None)] * len(kernel.describe()[2]), listed)
-        for body in corpus["bodies"]:
-            kernel.reply_within(body, listed)
+        for body in corpus["bodies"] + corpus["texts"]:
+            for form in range(3):
+                kernel.reply_within(body, form)
     for body in corpus["texts"]:
         tried(kernel.score_csv, body, 0)
         tried(kernel.score_csv, body, 1)
@@ -65,7 +65,7 @@ for plan in corpus["broken"]:
     except PlanCorrupt:
         continue
     loaded += 1
-    tried(kernel.reply_json, corpus["valid"], 0.5)
+    tried(kernel.score_json, corpus["valid"])
 print("clean", loaded)
 """
 

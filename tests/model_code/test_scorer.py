@@ -48,26 +48,9 @@ def test_every_engine_gives_the_same_scores_in_every_form(artefact, engine, name
     kept = [i for i in range(40) if i not in {refusal.row for refusal in refused}]
     np.testing.assert_array_equal(found[kept], expected(FITTED[name], matrix_of([rows[i] for i in kept])))
     np.testing.assert_array_equal(scorer.score_batch(batch_of(rows), refusals=[]), found)
-    np.testing.assert_array_equal(scorer.score_json_body(json.dumps({"instances": rows}).encode(), refusals=[]), found)
+    np.testing.assert_array_equal(scorer.score_json(json.dumps({"instances": rows}).encode(), refusals=[]), found)
     assert scorer.engine == engine and scorer.columns == COLUMNS
     assert scorer.classes == list(getattr(FITTED[name], "classes_", []))
-
-
-@pytest.mark.parametrize("engine", ENGINES_HERE)
-def test_the_reply_has_the_shape_of_an_answer(artefact, engine):
-    body = json.dumps({"instances": [ROW]}).encode()
-
-    def answer(name, **settings):
-        return json.loads(load_scorer(artefact(name), engine=engine).score_json(body, **settings))["predictions"]
-
-    two = expected(FITTED["histogram"], matrix_of([ROW]))[0]
-    assert answer("histogram") == [{"prediction": bool(two[1] >= 0.5), "probability": two[1]}]
-    assert answer("histogram", threshold=float(two[1])) == [{"prediction": True, "probability": two[1]}]
-    three = expected(FITTED["tree"], matrix_of([ROW]))[0]
-    shares = {str(label): share for label, share in enumerate(three)}
-    assert answer("tree") == [{"prediction": int(three.argmax()), "probability": three.max(), "probabilities": shares}]
-    mean = expected(FITTED["mean"], matrix_of([ROW]))[0, 0]
-    assert answer("mean") == [{"prediction": mean, "probability": None}]
 
 
 @pytest.mark.parametrize("engine", ENGINES_HERE)
@@ -78,13 +61,10 @@ def test_a_refused_row_raises_or_is_told_in_its_place(artefact, engine):
         scorer.score_json(body)
     assert (raised.value.row, raised.value.column) == (1, "delay")
     refusals = []
-    good, bad, also_good = json.loads(scorer.score_json(body, refusals=refusals))["predictions"]
-    assert good == also_good and "prediction" in good
-    assert bad == {
-        "error": "row_refused",
-        "message": "row 1, column 'delay': found \"late\", allowed: a number or null",
-    }
-    assert [str(refusal) for refusal in refusals] == [bad["message"]]
+    good, bad, also_good = scorer.score_json(body, refusals=refusals).tolist()
+    assert good == also_good and np.isnan(bad).all() and not np.isnan(good).any()
+    told = "row 1, column 'delay': found \"late\", allowed: a number or null"
+    assert [str(refusal) for refusal in refusals] == [told]
 
 
 @pytest.mark.parametrize("engine", ENGINES_HERE)
@@ -125,7 +105,7 @@ def test_a_row_that_scikit_learn_refuses_spoils_no_other(artefact):
 def test_a_server_on_the_kernel_starts_without_numpy_and_scikit_learn(artefact):
     program = (
         "import sys; from model_code.scorer import load_scorer\n"
-        f"load_scorer({str(artefact('histogram'))!r}).score_json(b'{{\"instances\": [{{}}]}}')\n"
+        f"load_scorer({str(artefact('histogram'))!r}).score_lists([{{}}])\n"
         "print(sorted({'numpy', 'sklearn', 'scipy', 'pyarrow'} & set(sys.modules)))"
     )
     root = Path(__file__).parents[2]

@@ -34,7 +34,7 @@ def fitted_parcels(model):
 def fitted_rents():
     """On a matrix in the contract's order, columns by index."""
     data = table("regression")
-    return make_pipeline(SimpleImputer(), LinearRegression()).fit(data[["m²", "lift"]].to_numpy(float), data["rent"])
+    return make_pipeline(SimpleImputer(), LinearRegression()).fit(data[["m²", "lift", "floor"]].to_numpy(float), data["rent"])
 
 
 def dump(model, file):
@@ -68,8 +68,8 @@ def test_a_model_on_columns_by_index_is_taken_in_the_contracts_order(rents, tmp_
     model = fitted_rents()
     artefact, said = rents.artefact(dump(model, tmp_path / "m.joblib"), trust=True)
     assert said["format"] == "plan"
-    found = artefact.scorer.score_rows([{"m²": 50.0, "lift": True}])
-    np.testing.assert_allclose(found, [model.predict([[50.0, 1.0]])])
+    found = artefact.scorer.score_rows([{"m²": 50.0, "lift": True, "floor": 2}])
+    np.testing.assert_allclose(found, [model.predict([[50.0, 1.0, 2.0]])])
 
 
 def test_what_no_plan_expresses_is_served_by_scikit_learn_itself(parcels, tmp_path):
@@ -115,14 +115,14 @@ class Odd(LinearRegression):
 def test_a_type_that_skops_does_not_know_is_refused_by_name(rents, tmp_path):
     skops = pytest.importorskip("skops.io")
     data = table("regression")
-    skops.dump(Odd().fit(data[["m²", "lift"]].to_numpy(float), data["rent"]), tmp_path / "m.skops")
+    skops.dump(Odd().fit(data[["m²", "lift", "floor"]].to_numpy(float), data["rent"]), tmp_path / "m.skops")
     assert "test_sklearn.Odd" in rents.refusal(tmp_path / "m.skops")
 
 
 def test_what_the_contract_cannot_feed_or_read_is_refused_by_name(rents, parcels, tmp_path):
     data = table("regression")
     one = dump(LinearRegression().fit(data[["m²"]], data["rent"]), tmp_path / "one.joblib")
-    assert "['m²'], the contract has 2: ['m²', 'lift']" in rents.refusal(one, trust=True)
+    assert "['m²'], the contract has 3: ['m²', 'lift', 'floor']" in rents.refusal(one, trust=True)
     hard = dump(fitted_parcels(LinearSVC()), tmp_path / "hard.joblib")
     assert "no predict_proba" in parcels.refusal(hard, trust=True)
     data = table("multiclass")
