@@ -1,6 +1,7 @@
 """python -m model_code train|evaluate|serve|score: the image's entry point and the laptop's command."""
 
 import importlib
+import os
 import sys
 
 from model_code import paths
@@ -17,6 +18,8 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m model_code {'|'.join(VERBS)}", file=sys.stderr)
         return 2
     (verb,) = arguments
+    if verb == "score":
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its own threads have every core already
     try:
         importlib.import_module(f"model_code.{verb}").main()
     except REFUSALS as error:

@@ -2,7 +2,6 @@
 distinct value.
 """
 
-import math
 import sys
 from datetime import UTC, datetime
 
@@ -42,9 +41,11 @@ def judge(column: Column, values: pa.Array | list, *, is_text: bool) -> tuple[pa
     array = values if isinstance(values, pa.Array) else as_array(column, values)
     if array is None:
         return settled(column, [check_value(column, value) for value in values])
-    array = without_nan(array)
+    if pa.types.is_dictionary(array.type):
+        return judge_coded(column, array)
     if not is_text and is_plainly_right(column, array):
-        return pc.cast(array, ARROW_TYPES[column.type]), []
+        return array, []
+    array = without_nan(array)
     kept, is_read = (READ_TEXT if is_text else READ)[column.type](array)
     proven = pc.and_(is_read, pc.fill_null(within_limits(column, kept), column.nullable))
     doubtful = np.flatnonzero(~proven.to_numpy(zero_copy_only=False))
@@ -60,6 +61,17 @@ def judge(column: Column, values: pa.Array | list, *, is_text: bool) -> tuple[pa
     of_code = dict(problems)
     rows = zip(doubtful.tolist(), codes.to_pylist(), strict=True)
     return kept, [(row, of_code[code]) for row, code in rows if code in of_code]
+
+
+def judge_coded(column: Column, array: pa.DictionaryArray) -> tuple[pa.Array, Found]:
+    """Each text once, and the nothing between them."""
+    texts, found = judge(column, array.dictionary, is_text=False)
+    problems, codes = dict(found), array.indices
+    _, of_nothing = check_value(column, None)
+    if problems or (of_nothing and codes.null_count):
+        of_row = (of_nothing if code is None else problems.get(code) for code in codes.to_pylist())
+        found = [(row, why) for row, why in enumerate(of_row) if why]
+    return pa.DictionaryArray.from_arrays(codes, texts, safe=False), found  # the codes are the file's: Arrow checked them
 
 
 def settled(column: Column, verdicts: list) -> tuple[pa.Array, Found]:
@@ -97,8 +109,8 @@ def as_row_values(column: Column, array: pa.Array) -> pa.Array:
 
 
 def without_nan(array: pa.Array) -> pa.Array:
-    """NaN is nothing, as in `check_value`. A sum shows sooner than a look at each whether there is any."""
-    if pa.types.is_floating(array.type) and not math.isfinite(pc.sum(array).as_py() or 0.0):
+    """NaN is nothing, as in `check_value`."""
+    if pa.types.is_floating(array.type):
         return pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
     return array
 
@@ -107,13 +119,19 @@ def without_nan(array: pa.Array) -> pa.Array:
 
 
 def is_plainly_right(column: Column, array: pa.Array) -> bool:
-    """Numbers of the column's own kind whose least and greatest keep the limits: two values instead of all."""
-    own = {"integer": pa.types.is_int64, "float": pa.types.is_float64}.get(column.type)
-    if own is None or not own(array.type) or column.categories is not None or (array.null_count and not column.nullable):
+    """Texts the longest of which is short enough, or numbers whose least and greatest keep the limits: one or two values
+    are looked at instead of all.
+    """
+    if array.type != ARROW_TYPES[column.type] or column.categories is not None or (array.null_count and not column.nullable):
         return False
-    least, greatest = pc.min_max(array).as_py().values()
-    if least is None:
+    if column.type == "string":
+        return (pc.max(pc.binary_length(array)).as_py() or 0) <= LONGEST_TEXT  # no text has more characters than bytes
+    if column.type not in ("integer", "float"):
+        return False
+    values = (array.drop_null() if array.null_count else array).to_numpy()
+    if not len(values):
         return True
+    least, greatest = values.min(), values.max()  # not Arrow's: numpy's take a sixth; NaN keeps no limit
     widest = LARGEST_INTEGER if column.type == "integer" else sys.float_info.max
     low = -widest if column.minimum is None else max(column.minimum, -widest)
     high = widest if column.maximum is None else min(column.maximum, widest)

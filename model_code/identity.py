@@ -4,12 +4,14 @@ row.
 
 import hashlib
 import json
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from domain.contract import LONGEST_KEY_BYTES, Column, Contract, as_key, parse_timestamp
+from domain.records import ROW_DIGITS
 
 Rows = pa.RecordBatch | pa.Table
 
@@ -62,6 +64,30 @@ def event_times(contract: Contract, rows: Rows):
     return iso_texts(rows.column(contract.event_time.name))
 
 
+DAY = 24 * 60 * 60
+FOUR_DIGITS = np.frombuffer(b"".join(b"%04d" % number for number in range(10_000)), np.uint32)
+
+
+def batch_ids(shard: str, row_numbers: np.ndarray) -> pa.StringArray:
+    """`domain.records.batch_prediction_id` of each row of a shard, whose `shard_id` is given."""
+    digits = np.empty((len(row_numbers), ROW_DIGITS // 4), np.uint32)
+    left = row_numbers
+    for place in reversed(range(digits.shape[1])):
+        left, four = np.divmod(left, 10_000)
+        digits[:, place] = FOUR_DIGITS[four]
+    prefix = np.frombuffer(shard.encode(), np.uint8)
+    texts = np.empty((len(row_numbers), len(prefix) + ROW_DIGITS), np.uint8)
+    texts[:, : len(prefix)], texts[:, len(prefix) :] = prefix, digits.view(np.uint8)
+    return equally_long(texts)
+
+
+def equally_long(texts: np.ndarray) -> pa.StringArray:
+    """(rows, bytes of each) -> a text for each row."""
+    rows, length = texts.shape
+    ends = np.arange(rows + 1, dtype=np.int32) * length
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(ends), pa.py_buffer(texts))
+
+
 def row_values(column: Column, rows: Rows) -> list:
     values = rows.column(column.name)
     return iso_texts(values).to_pylist() if column.type == "timestamp" else values.to_pylist()
@@ -79,15 +105,34 @@ def iso_texts(moments):
 
 
 def of_whole_seconds(moments: pa.Array) -> pa.StringArray:
-    """All are equally long, so the T and the Z are put into all of them at once."""
-    texts = pc.cast(pc.cast(moments, pa.timestamp("s")), pa.string())
-    _, _, letters = texts.buffers()
-    rows, length = len(texts), len("2013-01-01 05:15:00")
-    iso = np.empty((rows, length + 1), np.uint8)
-    iso[:, :length] = np.frombuffer(letters or b"", np.uint8)[: rows * length].reshape(rows, length)
-    iso[:, 10], iso[:, length] = ord("T"), ord("Z")
-    ends = np.arange(rows + 1, dtype=np.int32) * (length + 1)
-    return pa.StringArray.from_buffers(rows, pa.py_buffer(ends), pa.py_buffer(iso))
+    """A date of ten letters and a time of ten, each from a table."""
+    days, seconds = np.divmod(moments.cast(pa.int64()).to_numpy(), DAY)
+    table, places = dates(days)
+    texts = np.empty(len(days), [("date", "V10"), ("time", "V10")])
+    texts["date"], texts["time"] = table[places], times()[seconds]
+    return equally_long(texts.view(np.uint8).reshape(len(days), 20))
+
+
+def dates(days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Days since 1970 -> texts as "2013-01-01", and the place of each day among them."""
+    first, end = (int(days.min()), int(days.max()) + 1) if len(days) else (0, 0)
+    if end - first > len(days):  # so far apart that to sort them is less than to write all between
+        distinct, places = np.unique(days, return_inverse=True)
+    else:
+        distinct, places = np.arange(first, end), days - first
+    texts = pc.cast(pa.array(distinct.astype(np.int32), pa.date32()), pa.string())
+    return np.frombuffer("".join(texts.to_pylist()).encode(), "V10"), places
+
+
+@lru_cache(maxsize=1)
+def times() -> np.ndarray:
+    """As "T05:15:00Z", of the seconds of a day."""
+    texts = np.empty((24, 60, 60, 10), np.uint8)
+    texts[:] = np.frombuffer(b"T00:00:00Z", np.uint8)
+    for places, number in zip(((1, 2), (4, 5), (7, 8)), np.ogrid[:24, :60, :60], strict=True):
+        texts[..., places[0]] += (number // 10).astype(np.uint8)
+        texts[..., places[1]] += (number % 10).astype(np.uint8)
+    return texts.reshape(DAY, 10).view("V10").ravel()
 
 
 def in_window(contract: Contract, rows: Rows, window: dict, part: str) -> pa.Array:

@@ -11,7 +11,9 @@ MICROSECONDS = 1_000_000.0
 
 
 def model_batch(contract: Contract, batch: pa.RecordBatch | pa.Table) -> pa.RecordBatch | pa.Table:
-    """Checked rows as the model takes them: string, float64 and bool columns, null where there is nothing."""
+    """Checked rows as the model takes them: texts or a dictionary of them, numbers and booleans, null where there is
+    nothing.
+    """
     columns = {column.name: model_array(column, batch.column(column.name)) for column in contract.features}
     return type(batch).from_pydict(columns)
 
@@ -19,12 +21,12 @@ def model_batch(contract: Contract, batch: pa.RecordBatch | pa.Table) -> pa.Reco
 def model_array(column: Column, values):
     kind = kind_of(column)
     if kind == "category":
-        return pc.cast(values, pa.string())
+        return values if pa.types.is_dictionary(values.type) else pc.cast(values, pa.string())
     if kind == "boolean":
         return values
     if column.type == "timestamp":
         return pc.divide(pc.cast(pc.cast(values, pa.int64()), pa.float64(), safe=False), MICROSECONDS)
-    return pc.cast(values, pa.float64())
+    return values
 
 
 def matrix(contract: Contract, table: pa.Table) -> np.ndarray:

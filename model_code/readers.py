@@ -5,7 +5,7 @@ a FileRefused.
 import gzip
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from model_code.refusals import FileRefused
 
 BLOCK_BYTES = 4 << 20
-BLOCK_ROWS = 32_768
+BLOCK_ROWS = 65_536
 KINDS = ".csv, .csv.gz, .jsonl, .json (one object per line), .jsonl.gz, .json.gz and .parquet"
 
 
@@ -34,16 +34,17 @@ class Source:
     blocks: Iterator
 
 
-def open_source(file: Path | str) -> Source:
+def open_source(file: Path | str, *, coded: Container[str] = ()) -> Source:
     """Opens a file and reads its header. A fault further down raises FileRefused when it is reached, so keep nothing
-    of a file before its last block was read.
+    of a file before its last block was read. The text columns named in `coded` stay dictionaries where the file has
+    them as such (Parquet): what their few texts mean is then found once, and not row by row.
     """
     file = Path(file)
     opener = OPENERS.get(kind_of(file))
     if opener is None:
         raise FileRefused(file, f"files of this kind are not read; give {KINDS}")
     try:
-        columns, is_text, blocks = opener(file)
+        columns, is_text, blocks = opener(file, coded)
     except FAULTS as error:
         raise FileRefused(file, fault(error)) from error
     twice = sorted({name for name in columns or [] if columns.count(name) > 1})
@@ -106,7 +107,7 @@ def fault(error: Exception) -> str:
 # ---- CSV
 
 
-def open_csv(file: Path):
+def open_csv(file: Path, _):
     stream = QuoteCounter(gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb"))
     reader = csv_reader(stream)
     return reader.schema.names, True, csv_blocks(reader, stream)
@@ -165,7 +166,7 @@ class QuoteCounter:
 # ---- JSON Lines
 
 
-def open_lines(file: Path):
+def open_lines(file: Path, _):
     stream = gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb")
     return None, False, line_blocks(stream)
 
@@ -203,13 +204,16 @@ def refuse_first_bad_line(lines: list[bytes], first: int) -> None:
 # ---- Parquet
 
 
-def open_parquet(file: Path):
-    parquet = pq.ParquetFile(file, pre_buffer=False)  # what is read ahead would be kept to the end
-    names = parquet.schema_arrow.names
+def open_parquet(file: Path, coded: Container[str]):
+    names = pq.read_schema(file).names
+    codes = [name for name in names if name in coded]
+    # what is read ahead would be kept to the end
+    parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=codes)
     for field in parquet.schema_arrow:
         if not is_readable(field.type):
             raise Malformed(f"column {field.name!r} is {field.type}; give text, numbers, true/false or timestamps")
-    return names, False, (readable_batch(batch) for batch in parquet.iter_batches(batch_size=BLOCK_ROWS))
+    blocks = parquet.iter_batches(batch_size=BLOCK_ROWS)
+    return names, False, (readable_batch(batch, coded) for batch in blocks)
 
 
 def is_readable(kind: pa.DataType) -> bool:
@@ -234,14 +238,28 @@ READABLE = (
 )
 
 
-def readable_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
-    columns = [readable(column) for column in batch.columns]
+def readable_batch(batch: pa.RecordBatch, coded: Container[str]) -> pa.RecordBatch:
+    columns = [
+        column if name in coded and is_few_texts(column) else readable(column)
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def is_few_texts(column: pa.Array) -> bool:
+    """A dictionary in which each text is there for several rows: else it would cost more than it saves."""
+    kind = column.type
+    return pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type) and 2 * len(column.dictionary) <= len(column)
+
+
+SETTLED = {pa.string(), pa.int64(), pa.uint64(), pa.float64(), pa.bool_(), pa.timestamp("us", "UTC"), pa.null()}
 
 
 def readable(column: pa.Array) -> pa.Array:
     """The same values in one of: string, int64, uint64, float64, bool, timestamp in UTC microseconds, null."""
     kind = column.type
+    if kind in SETTLED:
+        return column
     if pa.types.is_dictionary(kind):
         return readable(column.dictionary_decode())
     if is_any_text(kind):

@@ -27,10 +27,18 @@ from model_code.scoring import Job, flat, open_job
 from model_code.settings import JobRefused, read_settings
 from model_code.tables import QUARANTINE, Block, Checked, read_blocks
 
-# Repetitions are looked for where rows are likely to share something; least and greatest are kept of what is asked for.
-REPEATED = ["event_time", "made_at", "run", "release", "role", "source", "reason"]
+# Rows share what is dictionary-coded; least and greatest are kept of what is asked for. Without Arrow's own schema in it, the
+# file says that all texts are texts.
+REPEATED = ["made_at", "run", "release", "role", "source", "reason"]
 RANGES = ["row_number", "event_time", "probability"]
-PARQUET = {"compression": "zstd", "use_dictionary": REPEATED, "write_statistics": RANGES}
+PARQUET = {
+    "compression": "zstd",
+    "use_dictionary": REPEATED,
+    "column_encoding": {"row_number": "DELTA_BINARY_PACKED"},
+    "write_statistics": RANGES,
+    "write_batch_size": 32_768,
+    "store_schema": False,
+}
 
 
 def main() -> None:
@@ -88,7 +96,7 @@ def blocks(job: Job, shards: dict[str, Path]) -> Iterator[tuple[str, Block | Fil
     """(shard, block), then (shard, None) at its end or (shard, why) when the file turns out to be unusable."""
     for shard, file in shards.items():
         try:
-            for block in read_blocks(file, job.contract, with_target=False):
+            for block in read_blocks(file, job.contract, with_target=False, coded=True):
                 yield shard, block
             yield shard, None
         except FileRefused as error:

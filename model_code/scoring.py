@@ -13,18 +13,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from domain.contract import Contract
-from domain.records import ROW_DIGITS, shard_id
+from domain.records import shard_id
 from model_code.answer_columns import Columns, answer_columns, answer_fields, prior_columns
 from model_code.answering import NO_ANSWER, prove_golden
 from model_code.artefact import Artefact, open_artefact
 from model_code.features import unfed
-from model_code.identity import entity_ids, event_times
+from model_code.identity import batch_ids, entity_ids, event_times
 from model_code.json_lines import json_lines, text_between
 from model_code.matrices import model_batch
 from model_code.settings import JobRefused, Settings
 from model_code.tables import Block, Checked, checked
 
 NO_MODEL = "no release yet"
+FEW_TEXTS = pa.dictionary(pa.int8(), pa.string())  # of columns that are the same in most rows
 GZIP = {"level": 1, "wbits": 31}  # with a header that names neither file nor time: the same bytes every time
 
 
@@ -47,7 +48,7 @@ class Job:
         rows = checked(self.contract, block, with_target=False)
         columns = {
             "row_number": pa.array(rows.row_numbers),
-            "id": prediction_ids(self.run, shard, rows.row_numbers),
+            "id": batch_ids(shard_id(self.run, shard), rows.row_numbers),
             "entity_id": entity_ids(self.contract, rows.accepted),
             "event_time": event_times(self.contract, rows.accepted),
             "made_at": pa.scalar(self.as_of),
@@ -69,9 +70,9 @@ class Job:
             **who(release=self.release, role="champion", source="model"),
             **answer_columns(self.contract, scores, classes=classes, threshold=self.threshold),
         }
-        fine = np.isfinite(scores).all(axis=1)
-        if fine.all():
+        if np.isfinite(scores.sum()):
             return answers
+        fine = np.isfinite(scores).all(axis=1)
         instead = {**fallback(NO_ANSWER), **prior}
         return {name: pc.if_else(pa.array(fine), answers[name], instead[name]) for name in answers}
 
@@ -102,15 +103,9 @@ class Job:
 
     @property
     def predictions_schema(self) -> pa.Schema:
-        texts = ("id", "entity_id", "event_time", "made_at", "run", "release", "role", "source", "reason")
-        named = [pa.field(name, pa.string()) for name in texts]
-        return pa.schema([pa.field("row_number", pa.int64()), *named, *answer_fields(self.contract)])
-
-
-def prediction_ids(run: str, shard: str, row_numbers: np.ndarray) -> pa.StringArray:
-    """`domain.records.batch_prediction_id` of each row."""
-    digits = pc.utf8_lpad(pc.cast(pa.array(row_numbers), pa.string()), ROW_DIGITS, "0")
-    return pc.binary_join_element_wise(shard_id(run, shard), digits, "")
+        own = [pa.field(name, pa.string()) for name in ("id", "entity_id", "event_time")]
+        shared = [pa.field(name, FEW_TEXTS) for name in ("made_at", "run", "release", "role", "source", "reason")]
+        return pa.schema([pa.field("row_number", pa.int64()), *own, *shared, *answer_fields(self.contract)])
 
 
 def who(*, release: str | None, role: str | None, source: str, reason: str | None = None) -> Columns:
@@ -127,8 +122,16 @@ def batch_of(columns: Columns, schema: pa.Schema) -> pa.RecordBatch:
     rows = len(columns["row_number"])
     if not rows:
         return pa.RecordBatch.from_pylist([], schema)  # a map cannot be repeated no time
-    full = [pa.repeat(one, rows) if isinstance(one, pa.Scalar) else one for one in map(columns.get, schema.names)]
-    return pa.RecordBatch.from_arrays(full, schema=schema)
+    return pa.RecordBatch.from_arrays([in_full(columns[field.name], field.type, rows) for field in schema], schema=schema)
+
+
+def in_full(values: pa.Array | pa.Scalar, kind: pa.DataType, rows: int) -> pa.Array:
+    if kind != FEW_TEXTS:
+        return pa.repeat(values, rows) if isinstance(values, pa.Scalar) else values
+    if not isinstance(values, pa.Scalar):
+        return values.dictionary_encode().cast(kind)
+    codes = pa.repeat(pa.scalar(0 if values.is_valid else None, kind.index_type), rows)
+    return pa.DictionaryArray.from_arrays(codes, [values.as_py()] if values.is_valid else [""], safe=False)
 
 
 def gzipped(*parts) -> bytes:

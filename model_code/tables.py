@@ -37,7 +37,7 @@ class Block(NamedTuple):
 class Checked:
     """A checked block.
 
-    `accepted`: the good rows in the contract's columns and Arrow types. `row_numbers`: their places in the file, from
+    `accepted`: the good rows in the contract's columns and Arrow types, or dictionaries of those. `row_numbers`: their places in the file, from
     1. `quarantined`: row_number, the row as it was read and its problems [{column, value, rule, allowed}], both JSON
     text. `reasons`: how many rows broke each rule.
     """
@@ -66,9 +66,12 @@ def read_table(file: Path | str, contract: Contract, *, with_target: bool) -> It
     return (checked(contract, block, with_target=with_target) for block in blocks)
 
 
-def read_blocks(file: Path | str, contract: Contract, *, with_target: bool) -> Iterator[Block]:
-    """The same before the check, for who checks several blocks at a time."""
-    source = open_source(file)
+def read_blocks(file: Path | str, contract: Contract, *, with_target: bool, coded: bool = False) -> Iterator[Block]:
+    """The same before the check, for who checks several blocks at a time. `coded`: text features may stay dictionaries,
+    also when they are checked.
+    """
+    texts = {column.name for column in contract.features if column.type == "string"} if coded else ()
+    source = open_source(file, coded=texts)
     if source.columns is not None:
         refuse_other_columns(source.file, set(source.columns), set(source.columns), contract, with_target)
     return numbered_blocks(source, contract, with_target)
@@ -130,7 +133,7 @@ def check_block(
         for row, problems in found:
             faults.setdefault(row, []).extend(problems)
     faults |= shape_faults(block)
-    accepted = pa.RecordBatch.from_pydict(kept, schema=schema_of(contract, with_target=with_target))
+    accepted = pa.RecordBatch.from_pydict(kept)
     numbers = np.arange(first_row, first_row + len(block))
     bad = sorted(faults)
     if bad:

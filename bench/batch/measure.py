@@ -17,7 +17,7 @@ def run(command: list, *, environment: dict, folder: Path, log: Path) -> dict:
     """{seconds, cpu_s, memory_mb}; the memory is the proportional set size of the whole tree of processes."""
     started = time.perf_counter()
     with log.open("wb") as stream:
-        process = subprocess.Popen(command, cwd=folder, env={**os.environ, **environment}, stdout=stream, stderr=stream)
+        process = subprocess.Popen(command, cwd=folder, env=variables(environment), stdout=stream, stderr=stream)
     peak = Peak(process.pid)
     _, status, used = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - started
@@ -25,6 +25,11 @@ def run(command: list, *, environment: dict, folder: Path, log: Path) -> dict:
     if process.returncode:
         raise CommandFailed(f"{command} ended with {process.returncode}: {log.read_text()[-2000:]}")
     return {"seconds": seconds, "cpu_s": used.ru_utime + used.ru_stime, "memory_mb": peak.end() / 2**20}
+
+
+def variables(environment: dict) -> dict:
+    """Bytecode is kept from the first run on, for ours as for the peer: an installed package has it."""
+    return {**os.environ, "PYTHONDONTWRITEBYTECODE": "", **environment}
 
 
 class Peak:

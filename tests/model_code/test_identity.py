@@ -1,13 +1,16 @@
 """Who a row is about and when, for batches: what the domain says row by row."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.contract import Column, Contract, check_row, entity_id
+from domain.contract import Column, Contract, check_row, entity_id, iso
+from domain.records import batch_prediction_id, shard_id
 from domain.windows import training_window
-from model_code.identity import entity_ids, event_times, in_window
+from model_code.identity import batch_ids, entity_ids, event_times, in_window, iso_texts
 from model_code.tables import check_block
 
 COLUMNS = (
@@ -51,6 +54,22 @@ def test_entities_are_those_of_the_row_rule_with_and_without_keys(rows, keys):
         0.5,
     )
     assert event_times(timed, checked.accepted).to_pylist() == [row["when"] for row in clean]
+
+
+def test_moments_are_written_as_the_domain_writes_them_however_far_apart():
+    close = [datetime(2013, 1, 1) + timedelta(minutes=97 * n) for n in range(500)]
+    far = [datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59), datetime(1969, 12, 31, 23, 59, 59)]
+    between = [datetime(2024, 2, 29, 12, 0, 0, 5)]
+    for moments in ([], close, far, close + far, far + between):
+        texts = iso_texts(pa.array(moments, pa.timestamp("us", "UTC"))).to_pylist()
+        assert texts == [iso(moment.replace(tzinfo=UTC)) for moment in moments]
+
+
+def test_a_batchs_ids_are_those_of_its_rows():
+    rows = np.array([1, 9, 10, 9_999, 10_000, 123_456_789, 999_999_999_999])
+    ids = batch_ids(shard_id("run", "part.csv"), rows).to_pylist()
+    assert ids == [batch_prediction_id("run", "part.csv", row) for row in rows.tolist()]
+    assert batch_ids(shard_id("run", "part.csv"), rows[:0]).to_pylist() == []
 
 
 def test_a_window_is_half_open_and_its_parts_meet():

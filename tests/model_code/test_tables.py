@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -15,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.contract import Column, Contract, check_row, from_text, iso
-from model_code.tables import FileRefused, check_block, read_table, schema_of
+from model_code.tables import FileRefused, check_block, read_blocks, read_table, schema_of
 
 PROPERTY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -198,6 +199,34 @@ def test_typed_columns_get_the_verdict_of_the_row_check(data, tmp_path_factory):
         for row in pa.table(arrays).to_pylist()
     ]
     assert_same_verdicts(contract, rows, checked)
+
+
+@PROPERTY
+@given(data=st.data())
+def test_texts_that_stay_a_dictionary_get_the_verdict_of_each_row(data, tmp_path_factory):
+    contract = data.draw(contracts())
+    count = data.draw(st.integers(1, 12))
+    few = data.draw(st.lists(CELLS, min_size=1, max_size=3))
+    texts = st.lists(st.sampled_from(few) | st.none(), min_size=count, max_size=count)
+    rows = pa.table({column.name: pa.array(data.draw(texts), pa.string()) for column in contract.columns})
+    file = tmp_path_factory.mktemp("coded") / "rows.parquet"
+    pq.write_table(rows, file)
+    (block,) = read_blocks(file, contract, with_target=True, coded=True)
+    checked = check_block(contract, block.rows, with_target=True)
+    assert found(contract, checked) == expected(contract, rows.to_pylist())
+
+
+def test_only_text_features_of_few_texts_stay_dictionaries(tmp_path):
+    shop = replace(SHOP, columns=(*SHOP.columns[:-1], Column("remark", "string"), SHOP.columns[-1]))
+    rows = [{**ROWS[n % 2], "no": n, "remark": f"{n}"} for n in range(40_000)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet", row_group_size=40_000)
+    batches = [block.rows for block in read_blocks(tmp_path / "t.parquet", shop, with_target=True, coded=True)]
+    plain = [block.rows for block in read_blocks(tmp_path / "t.parquet", shop, with_target=True)]
+    texts = ("kind", "remark")
+    assert {pa.types.is_dictionary(batch.schema.field("kind").type) for batch in batches} == {True}
+    assert {batch.schema.field(name).type for batch in plain for name in texts} == {pa.string()}
+    assert {batch.schema.field("remark").type for batch in batches} == {pa.string()}
+    assert pa.Table.from_batches(batches).to_pylist() == rows
 
 
 def as_row_value(contract, name, value):
