@@ -14,7 +14,7 @@ def answer_fields(contract: Contract) -> list[pa.Field]:
     """The types of prediction, probability and, for a multiclass task, probabilities."""
     classes = pa.int64() if contract.target.type == "integer" else pa.string()
     prediction = {"binary": pa.bool_(), "regression": pa.float64()}.get(contract.task, classes)
-    fields = [pa.field("prediction", prediction), pa.field("probability", pa.float64())]
+    fields = [pa.field("prediction", prediction, nullable=False), pa.field("probability", pa.float64())]
     if contract.task == "multiclass":
         fields.append(pa.field("probabilities", pa.map_(pa.string(), pa.float64())))
     return fields

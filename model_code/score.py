@@ -34,7 +34,7 @@ RANGES = ["row_number", "event_time", "probability"]
 PARQUET = {
     "compression": "zstd",
     "use_dictionary": REPEATED,
-    "column_encoding": {"row_number": "DELTA_BINARY_PACKED"},
+    "column_encoding": {"row_number": "DELTA_BINARY_PACKED", "probability": "BYTE_STREAM_SPLIT"},
     "write_statistics": RANGES,
     "write_batch_size": 32_768,
     "store_schema": False,

@@ -103,9 +103,17 @@ class Job:
 
     @property
     def predictions_schema(self) -> pa.Schema:
-        own = [pa.field(name, pa.string()) for name in ("id", "entity_id", "event_time")]
-        shared = [pa.field(name, FEW_TEXTS) for name in ("made_at", "run", "release", "role", "source", "reason")]
-        return pa.schema([pa.field("row_number", pa.int64()), *own, *shared, *answer_fields(self.contract)])
+        event_time = self.contract.event_time
+        always = [("row_number", pa.int64()), ("id", pa.string()), ("entity_id", pa.string())]
+        return pa.schema(
+            [
+                *(pa.field(name, kind, nullable=False) for name, kind in always),
+                pa.field("event_time", pa.string(), nullable=event_time is None or event_time.nullable),
+                *(pa.field(name, FEW_TEXTS, nullable=False) for name in ("made_at", "run", "source")),
+                *(pa.field(name, FEW_TEXTS) for name in ("release", "role", "reason")),
+                *answer_fields(self.contract),
+            ]
+        )
 
 
 def who(*, release: str | None, role: str | None, source: str, reason: str | None = None) -> Columns:
