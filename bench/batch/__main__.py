@@ -66,7 +66,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     options.rows = options.rows or (300_000 if options.quick else 2_000_000)
     options.most_rows = options.most_rows or (1_000_000 if options.quick else 10_000_000)
-    options.rounds = options.rounds or (1 if options.quick else 3)
+    options.rounds = options.rounds or (1 if options.quick else 5)
     return options
 
 

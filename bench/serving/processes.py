@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -39,7 +40,9 @@ class Running:
     def __init__(self, server, *, variables: dict, folder: Path, log: Path):
         ports = dict(zip(("port", "port1", "port2"), free_ports(3), strict=True))
         program = Path(server.command[0]).parent
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PATH": f"{program}:{os.environ['PATH']}", **variables}
+        # bytecode is kept from the first start on, for ours as for the peers: an installed package has it
+        environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "OMP_NUM_THREADS": "1", **variables}
+        environment["PATH"] = f"{program}:{os.environ['PATH']}"
         environment |= {name: value.format(**ports) for name, value in server.environment.items()}
         command = [part.format(**ports) for part in server.command]
         self.server, self.port, self.log = server, ports["port"], log
@@ -52,11 +55,9 @@ class Running:
     def wait_for_answer(self, body: bytes, seconds: float = 120) -> float:
         """Seconds from the start until the first row was answered."""
         while time.perf_counter() - self.started < seconds and self.process.poll() is None:
-            try:
+            with suppress(OSError, http.client.HTTPException):  # not listening yet
                 if self.ask(body)[0] == 200:
                     return time.perf_counter() - self.started
-            except (OSError, http.client.HTTPException):
-                pass  # not listening yet
             time.sleep(0.005)
         raise RuntimeError(f"{self.server.name} did not answer; its log ends\n{self.log.read_text()[-1500:]}")
 
@@ -108,10 +109,8 @@ class Running:
         mine = set(self.processes())
         for how in (signal.SIGTERM, signal.SIGKILL):
             for pid in mine & set(table()):
-                try:
+                with suppress(ProcessLookupError):  # it ended meanwhile
                     os.kill(pid, how)
-                except ProcessLookupError:
-                    pass  # it ended meanwhile
             for _ in range(50):
                 self.process.poll()
                 if not mine & set(table()):
