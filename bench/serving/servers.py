@@ -88,9 +88,9 @@ SERVERS = {
     "two": ours("Fairway serve, 2 workers", "-m", "model_code", "serve", kind="alternative", workers=2),
     "uvicorn": on_another_server(
         "Fairway on uvicorn",
-        [str(ROOT / ".venv-image" / "bin" / "python"), "-m", "uvicorn", "asgi_app:app", "--port", "{port}",
+        [binary("uvicorn", "uvicorn"), "asgi_app:app", "--port", "{port}",
          "--no-access-log", "--log-level", "warning", "--loop", "uvloop", "--http", "httptools", "--lifespan", "off"],
-        [],
+        ["uvicorn==0.54.0", "uvloop==0.23.0", "httptools==0.9.0"],
     ),
     "granian": on_another_server(
         "Fairway on granian",
