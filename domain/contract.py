@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -66,10 +66,12 @@ class Contract:
     columns: tuple[Column, ...]
     prior: float | dict
     positive: object = True
-    by_name: dict = field(default_factory=dict, compare=False, repr=False)
+    by_name: dict = field(init=False, compare=False, repr=False)
+    to_score: tuple[Column, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self):
         object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
+        object.__setattr__(self, "to_score", tuple(as_scored(column) for column in self.columns if column.role != "target"))
 
     def of_role(self, role: str) -> list[Column]:
         return [column for column in self.columns if column.role == role]
@@ -86,11 +88,25 @@ class Contract:
     def event_time(self) -> Column | None:
         return next(iter(self.of_role("event_time")), None)
 
+    def held_to(self, *, with_target: bool) -> tuple[Column, ...]:
+        """What a row is held to. To learn from it, all columns as they are; to score it, not the target, and what is ignored
+        may be empty."""
+        return self.columns if with_target else self.to_score
+
+    def header(self, *, with_target: bool) -> list[str]:
+        """The columns that a file must have, also those that may be empty in every row."""
+        return [column.name for column in self.held_to(with_target=with_target) if with_target or column.role != "ignored"]
+
     @property
     def hash(self) -> str:
         """16 hex digits that change whenever the contract does."""
         text = json.dumps(as_dict(self), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def as_scored(column: Column) -> Column:
+    """No model reads an ignored column, so a row to score may leave it away; what it does give is judged."""
+    return replace(column, nullable=True) if column.role == "ignored" else column
 
 
 # ---- a row
@@ -99,8 +115,8 @@ class Contract:
 def check_row(contract: Contract, row: dict, *, with_target: bool) -> tuple[dict, list[Problem]]:
     """The row as the contract writes it, and every problem it has.
 
-    A row to learn from needs its target; a row to score does not, and a target it brings along is left out.
-    The clean row has every column of the contract, None where nothing was given, and nothing else.
+    A row to learn from needs its target and what the contract ignores; a row to score needs neither, and a target it
+    brings along is left out. The clean row has every other column of the contract, None where nothing was given.
     """
     if not isinstance(row, dict):
         return {}, [Problem("(row)", row, "type", "must be an object of column names to values")]
@@ -110,9 +126,7 @@ def check_row(contract: Contract, row: dict, *, with_target: bool) -> tuple[dict
         if name not in contract.by_name
     ]
     clean = {}
-    for column in contract.columns:
-        if column.role == "target" and not with_target:
-            continue
+    for column in contract.held_to(with_target=with_target):
         clean[column.name], found = check_value(column, row.get(column.name))
         problems += found
     return clean, problems

@@ -61,7 +61,7 @@ def header_problem(line: bytes, is_whole: bool, contract: Contract) -> str:
         return f"has no line end within {HEAD_BYTES:,} bytes; a CSV file starts with its header"
     columns = next(csv.reader(io.StringIO(text)), [])
     twice = sorted({name for name in columns if columns.count(name) > 1})
-    missing = [column.name for column in contract.columns if column.role != "target" and column.name not in columns]
+    missing = [name for name in contract.header(with_target=False) if name not in columns]
     unknown = [name for name in columns if name not in contract.by_name]
     found = [f"has no column {listed(missing)}"] if missing else []
     found += [f"has the column {listed(unknown)} that the contract {contract.name!r} does not know"] if unknown else []

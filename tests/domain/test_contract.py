@@ -110,6 +110,33 @@ def test_a_long_list_of_categories_is_shortened_in_a_message():
     assert check_value(column, 200)[1][0].allowed == "must be one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ... (200 in all)"
 
 
+NOTED = Contract("flights", "binary", (FLIGHT, HOUR, Column("gate", "integer", role="ignored", minimum=1), LATE), prior=0.24)
+
+
+@pytest.mark.parametrize("left_away", [{}, {"gate": None}, {"gate": math.nan}])
+def test_a_row_to_score_needs_nothing_of_what_is_ignored(left_away):
+    row = {"flight": "UA1", "hour": 5, **left_away}
+    assert check_row(NOTED, row, with_target=False) == ({"flight": "UA1", "hour": 5, "gate": None}, [])
+
+
+def test_what_is_ignored_is_still_judged_where_it_is_given():
+    assert check_row(NOTED, {"flight": "UA1", "hour": 5, "gate": 7.0}, with_target=False) == ({"flight": "UA1", "hour": 5, "gate": 7}, [])
+    for gate, rule in (("B7", "type"), (0, "minimum")):
+        _, problems = check_row(NOTED, {"flight": "UA1", "hour": 5, "gate": gate}, with_target=False)
+        assert [(problem.column, problem.rule) for problem in problems] == [("gate", rule)]
+
+
+def test_a_row_to_learn_from_must_have_what_is_ignored():
+    _, problems = check_row(NOTED, {"flight": "UA1", "hour": 5, "late": True}, with_target=True)
+    assert problems == [Problem("gate", None, "null", "must have a value")]
+
+
+def test_a_file_must_have_the_columns_that_its_rows_are_held_to():
+    assert NOTED.header(with_target=True) == ["flight", "hour", "gate", "late"]
+    assert NOTED.header(with_target=False) == ["flight", "hour"]
+    assert CONTRACT.header(with_target=False) == ["flight", "departure", "carrier", "hour", "temp"]
+
+
 text = st.text() | st.text(st.characters(categories=["Cs"]))  # JSON can hold half a character
 sent = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | text,

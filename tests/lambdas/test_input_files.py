@@ -25,6 +25,7 @@ def problem(name: str, body: bytes) -> str:
         ("ROWS.CSV", HEADER + b"\r\n1,2,3\r\n"),
         ("rows.csv", b"\xef\xbb\xbf" + HEADER + b"\n"),
         ("rows.csv", HEADER + b",late\n"),
+        ("rows.csv", HEADER.replace(b",month", b"") + b"\n"),  # which the contract ignores
         ("rows.csv", ",".join(f'"{name}"' for name in reversed(NAMES)).encode() + b"\n"),
         ("rows.csv", HEADER + b"\n" + b"x" * 200_000),
         ("rows.csv.gz", gzip.compress(HEADER + b"\n" + b"1,2\n" * 100_000)),
