@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from domain.contract import Column, Contract, Problem
+from domain.contract import Contract, Problem
 from model_code.columns import ARROW_TYPES, judge
 from model_code.readers import FileRefused, Source, open_source
 
@@ -49,11 +49,7 @@ class Checked:
 
 
 def schema_of(contract: Contract, *, with_target: bool) -> pa.Schema:
-    return pa.schema([(column.name, ARROW_TYPES[column.type]) for column in judged(contract, with_target)])
-
-
-def judged(contract: Contract, with_target: bool) -> list[Column]:
-    return [column for column in contract.columns if with_target or column.role != "target"]
+    return pa.schema([(column.name, ARROW_TYPES[column.type]) for column in contract.held_to(with_target=with_target)])
 
 
 def read_table(file: Path | str, contract: Contract, *, with_target: bool) -> Iterator[Checked]:
@@ -94,7 +90,7 @@ def checked(contract: Contract, block: Block, *, with_target: bool) -> Checked:
 
 def refuse_other_columns(file: Path, some: set, every: set, contract: Contract, with_target: bool) -> None:
     """`some` are the columns that some row has, `every` those that every row has."""
-    needed = {column.name for column in judged(contract, with_target)}
+    needed = set(contract.header(with_target=with_target))
     missing, unknown = needed - some, every - set(contract.by_name)
     if not missing and not unknown:
         return
@@ -128,7 +124,7 @@ def check_block(
     """The verdict on each row of a RecordBatch or of a list of dicts."""
     objects = objects_of(block)
     kept, faults = {}, row_faults(contract, objects)
-    for column in judged(contract, with_target):
+    for column in contract.held_to(with_target=with_target):
         kept[column.name], found = judge(column, cells(objects, column.name), is_text=is_text)
         for row, problems in found:
             faults.setdefault(row, []).extend(problems)

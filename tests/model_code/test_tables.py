@@ -12,7 +12,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from domain.contract import Column, Contract, check_row, from_text, iso
@@ -102,9 +102,9 @@ def contracts(draw):
     )
 
 
-def expected(contract, rows):
+def expected(contract, rows, *, with_target=True):
     """What the row check says: accepted rows, and (row number, [(column, rule)]) of the others."""
-    verdicts = [check_row(contract, row, with_target=True) for row in rows]
+    verdicts = [check_row(contract, row, with_target=with_target) for row in rows]
     accepted = [clean for clean, problems in verdicts if not problems]
     faults = [(n, [(p.column, p.rule) for p in problems]) for n, (_, problems) in enumerate(verdicts, 1) if problems]
     return accepted, faults
@@ -124,11 +124,11 @@ def row_of(row):
     return {name: iso(value) if isinstance(value, datetime) else value for name, value in row.items()}
 
 
-def assert_same_verdicts(contract, rows, checked):
-    accepted, faults = expected(contract, rows)
+def assert_same_verdicts(contract, rows, checked, *, with_target):
+    accepted, faults = expected(contract, rows, with_target=with_target)
     assert found(contract, checked) == (accepted, faults)
     assert checked.reasons == Counter(rule for _, problems in faults for rule in {rule for _, rule in problems})
-    assert checked.accepted.schema == schema_of(contract, with_target=True)
+    assert checked.accepted.schema == schema_of(contract, with_target=with_target)
     bad = {number for number, _ in faults}
     assert checked.row_numbers.tolist() == [number for number in range(1, len(rows) + 1) if number not in bad]
 
@@ -143,26 +143,34 @@ def test_json_rows_get_the_verdict_of_the_row_check(data):
         | st.just("no row")
         | st.none()
     )
-    rows = data.draw(st.lists(row, max_size=6))
-    assert_same_verdicts(contract, rows, check_block(contract, rows, with_target=True))
+    rows, with_target = data.draw(st.lists(row, max_size=6)), data.draw(st.booleans())
+    checked = check_block(contract, rows, with_target=with_target)
+    assert_same_verdicts(contract, rows, checked, with_target=with_target)
+
+
+def in_a_file(draw, contract, *, with_target):
+    """The columns that a file brings: all that it must have, and perhaps others of the contract."""
+    needed = contract.header(with_target=with_target)
+    return [column for column in contract.columns if column.name in needed or draw(st.booleans())]
 
 
 @PROPERTY
 @given(data=st.data())
 def test_csv_cells_get_the_verdict_of_the_row_check_after_from_text(data, tmp_path_factory):
-    contract = data.draw(contracts())
-    names = [column.name for column in contract.columns]
+    contract, with_target = data.draw(contracts()), data.draw(st.booleans())
+    brought = in_a_file(data.draw, contract, with_target=with_target)
+    names = [column.name for column in brought]
+    assume(names)  # no header, no file
     rows = data.draw(st.lists(st.lists(CELLS, min_size=len(names), max_size=len(names)), min_size=1, max_size=6))
     file = tmp_path_factory.mktemp("csv") / "rows.csv"
     text = io.StringIO(newline="")
     csv.writer(text, quoting=csv.QUOTE_ALL).writerows([names, *rows])
     file.write_bytes(text.getvalue().encode())
-    (checked,) = read_table(file, contract, with_target=True)
+    (checked,) = read_table(file, contract, with_target=with_target)
     as_rows = [
-        {column.name: from_text(column, cell) for column, cell in zip(contract.columns, row, strict=True)}
-        for row in rows
+        {column.name: from_text(column, cell) for column, cell in zip(brought, row, strict=True)} for row in rows
     ]
-    assert_same_verdicts(contract, as_rows, checked)
+    assert_same_verdicts(contract, as_rows, checked, with_target=with_target)
 
 
 MOMENT = st.datetimes(datetime(1800, 1, 1), datetime(2200, 1, 1))
@@ -186,19 +194,20 @@ ARROW = [
 @PROPERTY
 @given(data=st.data())
 def test_typed_columns_get_the_verdict_of_the_row_check(data, tmp_path_factory):
-    contract = data.draw(contracts())
+    contract, with_target = data.draw(contracts()), data.draw(st.booleans())
     count, arrays = data.draw(st.integers(1, 6)), {}
-    for column in contract.columns:
+    for column in in_a_file(data.draw, contract, with_target=with_target):
         kind, values = data.draw(st.sampled_from(ARROW))
         arrays[column.name] = pa.array(data.draw(st.lists(values | st.none(), min_size=count, max_size=count)), kind)
+    assume(arrays)  # Parquet without columns has no rows
     file = tmp_path_factory.mktemp("parquet") / "rows.parquet"
     pq.write_table(pa.table(arrays), file)
-    (checked,) = read_table(file, contract, with_target=True)
+    (checked,) = read_table(file, contract, with_target=with_target)
     rows = [
         {name: as_row_value(contract, name, value) for name, value in row.items()}
         for row in pa.table(arrays).to_pylist()
     ]
-    assert_same_verdicts(contract, rows, checked)
+    assert_same_verdicts(contract, rows, checked, with_target=with_target)
 
 
 @PROPERTY
@@ -335,6 +344,37 @@ def test_rows_to_score_need_no_target_and_lose_one_they_bring(tmp_path):
     )
     assert one == other
     assert one[0].schema.names == ["no", "größe (cm)", "seen", "kind"]
+
+
+NOTED = replace(SHOP, columns=(*SHOP.columns, Column("shelf", "integer", role="ignored", minimum=0)))
+
+
+@pytest.mark.parametrize("shelf", [[], ["shelf"]])
+def test_rows_to_score_may_leave_away_what_is_ignored(tmp_path, shelf):
+    names = ["no", "größe (cm)", "seen", "kind", *shelf]
+    cells = ["1", "2.5", "2013-04-01", "a", *[""] * len(shelf)]
+    csv_file = write(tmp_path, "t.csv", f"{','.join(names)}\n{','.join(cells)}\n")
+    row = {"no": 1, "größe (cm)": 2.5, "seen": datetime(2013, 4, 1, tzinfo=UTC), "kind": "a"}
+    lines = write(tmp_path, "t.jsonl", json.dumps({**row, "seen": "2013-04-01", **dict.fromkeys(shelf)}))
+    pq.write_table(pa.Table.from_pylist([{**row, **dict.fromkeys(shelf)}]), tmp_path / "t.parquet")
+    for file in (csv_file, lines, tmp_path / "t.parquet"):
+        (checked,) = read_table(file, NOTED, with_target=False)
+        assert checked.accepted.to_pylist() == [{**row, "shelf": None}]
+
+
+def test_what_is_ignored_is_still_judged_where_it_is_given(tmp_path):
+    file = write(tmp_path, "t.csv", "no,größe (cm),seen,kind,shelf\n1,2.5,,a,x\n2,2.5,,a,-1\n3,2.5,,a,7\n")
+    (checked,) = read_table(file, NOTED, with_target=False)
+    assert checked.row_numbers.tolist() == [3]
+    assert checked.reasons == {"type": 1, "minimum": 1}
+
+
+def test_rows_to_learn_from_must_have_what_is_ignored(tmp_path):
+    with pytest.raises(FileRefused, match="has no column 'shelf'"):
+        read_table(write(tmp_path, "t.csv", GOOD), NOTED, with_target=True)
+    empty = write(tmp_path, "u.csv", f"{HEADER},shelf\n1,2.5,,a,true,\n")
+    (checked,) = read_table(empty, NOTED, with_target=True)
+    assert checked.reasons == {"null": 1}
 
 
 PARQUET = io.BytesIO()
