@@ -22,7 +22,7 @@ BOOLEANS = np.array([0.0, 1.0, np.nan, np.nan])  # by code: no, yes, missing, un
 
 
 class OnnxRuntimeMissing(RuntimeError):
-    """This artefact needs ONNX Runtime, and what should serve it was built without."""
+    """This artefact needs ONNX Runtime."""
 
 
 class TensorEngine(RowEngine):
@@ -60,7 +60,7 @@ def open_session(file: Path):
         import onnxruntime
     except ImportError:
         raise OnnxRuntimeMissing(
-            f"{file} needs onnxruntime, which is not installed here: add it to what the image is built with"
+            f"{file} needs onnxruntime, which the image has and this machine has not: pip install 'fairway[onnx]'"
         ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0

@@ -27,7 +27,7 @@ MAY_IMPORT = {
         "joblib",
         "threadpoolctl",
         "pyarrow",
-        "uvicorn",
+        "onnxruntime",
         "uvloop",
         "httptools",
     },
@@ -36,7 +36,6 @@ MAY_IMPORT = {
 # Exceptions, each with its reason.
 ALSO = {
     "model_code": {
-        "onnxruntime": "an engine that is used only where it is installed and gives the golden answers; the image has none",
         "skops": "`fairway import` opens files of skops with it, where it is installed; never in the image",
         "tensorflow": "`fairway import` opens models of TensorFlow with it, where it is installed; never in the image",
         "torch": "`fairway import` opens models of PyTorch with it, where it is installed; never in the image",

@@ -8,6 +8,8 @@ import pytest
 from model_code.artefact import open_artefact
 from tests.container.conftest import LOCKED, podman
 from tests.model_code.folders import evaluation_folder, scoring_folder, training_folder, write_json
+from tests.model_code.importing.graphs import sums
+from tests.model_code.importing.imports import Importer
 
 ASK = """
 import json, sys, urllib.request
@@ -36,6 +38,17 @@ def test_it_serves_the_golden_rows_by_its_own_kernel_and_is_healthy(trained, ser
     assert json.loads(reply)["predictions"] == pytest.approx(golden["predictions"], rel=1e-9)
     ready = next(json.loads(line) for line in podman("logs", name).stdout.splitlines() if '"ready"' in line)
     assert ready["engine"] == "kernel"
+
+
+def test_it_serves_a_model_that_came_as_tensors(returns, served, tmp_path):
+    """Converted from a formula, and asked for what the formula says."""
+    importer = Importer(tmp_path, *returns)
+    artefact, said = importer.artefact(sums(tmp_path / "m.onnx", {"größe (cm)": "float", "class": "str"}, {"class": "Sorte 1 ß"}))
+    assert said["format"] == "onnx"
+    name = served(importer.folder / "artefact-1")
+    golden = artefact.golden
+    reply = podman("exec", name, "python", "-c", ASK, json.dumps({"instances": golden["instances"]})).stdout
+    assert json.loads(reply)["predictions"] == pytest.approx(golden["predictions"], abs=golden["within"])
 
 
 def test_it_does_not_serve_another_artefact_than_the_signed_one(image, trained):
@@ -92,4 +105,4 @@ def test_there_is_nothing_to_build_install_or_change_anything_with(image):
 
 
 def test_it_is_no_larger_than_it_was_when_this_was_written(image):
-    assert int(podman("image", "inspect", "--format", "{{.Size}}", image).stdout) < 620e6
+    assert int(podman("image", "inspect", "--format", "{{.Size}}", image).stdout) < 650e6

@@ -3,10 +3,7 @@
 import csv
 import json
 import math
-import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,12 +16,6 @@ from sklearn.preprocessing import StandardScaler
 
 from tests.journeys.conftest import ROOT, Journey, processes_below
 from tests.model_code.importing.graphs import logistic
-
-CONTAINER = os.environ.get("FAIRWAY_IMAGE_PYTHON", str(ROOT / ".venv-image/bin/python"))
-
-
-def has(python: str, package: str) -> bool:
-    return not subprocess.run([python, "-c", f"import {package}"], capture_output=True).returncode
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +89,7 @@ def test_a_model_that_is_no_better_than_the_champion_is_rejected(gym):
     assert gym.fairway("status")["champion"] == first
 
 
-@pytest.mark.skipif(
-    not all(has(python, "onnxruntime") for python in (sys.executable, CONTAINER)), reason="onnxruntime is an extra"
-)
 def test_an_onnx_model_takes_over_answers_and_scores_a_batch(gym):
-    pytest.importorskip("onnx")
     first = gym.fairway("status")["champion"]
     file = logistic(gym.data / "strong.onnx", [-1 / 10, -1 / 6], 45 / 10 + 15 / 6)
     imported = gym.fairway("import", file, "--answers", known_answers(gym))
