@@ -11,7 +11,7 @@ import pytest
 from tests.lambdas import emulator, stage
 from tests.lambdas.emulator import Emulator
 from tests.lambdas.http_api import answered, event_of
-from tests.lambdas.test_predict import ROW
+from tests.lambdas.predict.asking import ROW
 
 pytestmark = pytest.mark.xdist_group("runtime")  # the emulator is fetched, and the app synthesised, once
 AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME")

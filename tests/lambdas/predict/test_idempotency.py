@@ -10,7 +10,7 @@ from domain.routing import EMPTY, promote
 from lambdas.predict import predict
 from lambdas.responses import Conflict
 from lambdas.scoring import Scores
-from tests.lambdas.test_predict import row
+from tests.lambdas.predict.asking import row
 
 NOW = datetime(2013, 4, 1, tzinfo=UTC)
 ROUTING = promote(EMPTY, release="r-1", endpoint="e", at="2013-04-01T00:00:00Z", reason="the first")
