@@ -6,10 +6,11 @@ reference (docs/settings.md is checked against it).
 
 import dataclasses
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
-from domain.hours import HoursError, read_hours
+from domain.contradictions import contradictions
+from domain.setting import as_type, section_problems, setting
 
 TASKS = ("binary", "multiclass", "regression")
 METRICS = {
@@ -19,7 +20,6 @@ METRICS = {
 }
 SMALLER_IS_BETTER = frozenset({"log_loss", "brier", "mae", "rmse"})
 CANDIDATES = ("prior", "logistic_regression", "gradient_boosting")
-LEAST_COLD_DAYS, LEAST_ARCHIVED_DAYS = 90, 180  # that Glacier Instant Retrieval and Deep Archive bill at least
 LOCAL = "local"  # the stage that `fairway up` deploys on this machine; always there, never in fairway.toml
 
 
@@ -29,13 +29,6 @@ class ConfigError(Exception):
     def __init__(self, file: str, problems: list[str]):
         self.problems = problems
         super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
-
-
-def setting(default=dataclasses.MISSING, doc="", **limits):
-    """A setting: its default (none means it must be given), what it is for, and limits: least, most, choices, pattern."""
-    if isinstance(default, (list, dict)):
-        return field(default_factory=lambda: type(default)(default), metadata={"doc": doc, **limits})
-    return field(default=default, metadata={"doc": doc, **limits})
 
 
 SCHEDULE = r"off|(rate|cron)\(.+\)"
@@ -255,10 +248,6 @@ def of_stage(document: dict, stage: str) -> Config:
     return Config(stage=stage, target=target, **sections)
 
 
-def as_type(section, key: str, value):
-    return float(value) if section.__dataclass_fields__[key].type is float else value
-
-
 def problems_of(document: dict) -> list[str]:
     """Every mistake in the document, each as `section.key: what was found; what is allowed`."""
     found = []
@@ -291,47 +280,6 @@ def stage_problems(table) -> list[str]:
     return found
 
 
-def section_problems(path: str, section, table) -> list[str]:
-    if not isinstance(table, dict):
-        return [f"{path}: found {table!r}; it must be a table, [{path}]"]
-    fields = section.__dataclass_fields__
-    found = []
-    for key, value in table.items():
-        if key not in fields:
-            found.append(f"{path}.{key} is not a setting; settings: {', '.join(fields)}")
-        else:
-            found += value_problems(f"{path}.{key}", fields[key], value)
-    return found
-
-
-def value_problems(path: str, spec, value) -> list[str]:
-    limits = spec.metadata
-    if not has_type(value, spec.type):
-        return [f"{path} = {value!r}: must be {KINDS[spec.type]}"]
-    if spec.type is list:
-        wrong = [item for item in value if item not in limits["choices"]]
-        if wrong or not value or len(set(value)) < len(value):
-            return [f"{path} = {value!r}: must name one or more of {', '.join(limits['choices'])}, each once"]
-    elif "choices" in limits and value not in limits["choices"]:
-        return [f"{path} = {value!r}: must be one of {', '.join(map(str, limits['choices']))}"]
-    if "least" in limits and value < limits["least"]:
-        return [f"{path} = {value!r}: must be at least {limits['least']}"]
-    if "most" in limits and value > limits["most"]:
-        return [f"{path} = {value!r}: must be at most {limits['most']}"]
-    if "pattern" in limits and not re.fullmatch(limits["pattern"], value):
-        return [f"{path} = {value!r}: must match {limits['pattern']} ({limits['doc']})"]
-    return []
-
-
-KINDS = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a table"}
-
-
-def has_type(value, kind) -> bool:
-    if kind is float:
-        return type(value) in (int, float) and value == value and abs(value) != float("inf")
-    return type(value) is kind
-
-
 def missing_problems(document: dict) -> list[str]:
     given = document.get("project")
     if not isinstance(given, dict):
@@ -345,56 +293,13 @@ def cross_problems(document: dict) -> list[str]:
     found = []
     for stage in ["", *document.get("stages", {})]:
         config, path = of_stage(document, stage), f"stages.{stage}." if stage else ""
-        metric, task = config.benchmarks.metric, config.project.task
-        if metric not in METRICS[task]:
-            found.append(f"{path}benchmarks.metric = {metric!r}: a {task} task has {', '.join(METRICS[task])}")
-        if config.data.evaluate_days >= config.data.window_days:
-            found.append(
-                f"{path}data.evaluate_days = {config.data.evaluate_days}: must be less than "
-                f"data.window_days = {config.data.window_days}, or nothing is left to train on"
-            )
-        for name in config.training.parameters:
-            if name not in config.training.candidates:
-                found.append(f"{path}training.parameters.{name}: not one of training.candidates {config.training.candidates}")
-        problems = (*hours_problems(config.serving), *ageing_problems(config.data), *worth_problems(config))
-        found += [path + problem for problem in problems]
+        found += [path + problem for problem in (*metric_problems(config), *contradictions(config))]
     return list(dict.fromkeys(found))
 
 
-def worth_problems(config: Config) -> list[str]:
-    if not config.budget.require_positive_value:
-        return []
-    if config.project.task != "binary":
-        return [f"budget.require_positive_value: only decisions of a binary task have a value; this task is {config.project.task}"]
-    if not any(dataclasses.astuple(config.business)):
-        return ["budget.require_positive_value: every value of [business] is 0, so nothing could ever pay; say what decisions are worth"]
-    return []
-
-
-def hours_problems(serving: Serving) -> list[str]:
-    if serving.idle_hours and not serving.office_hours and serving.outside == "fallback":
-        return [f'serving.idle_hours = {serving.idle_hours}: nothing would bring the endpoint back; add serving.office_hours or outside = "wake"']
-    try:
-        if serving.office_hours:
-            read_hours(serving.office_hours)
-    except HoursError as error:
-        return [f"serving.office_hours = {serving.office_hours!r}: {error}"]
-    return []
-
-
-def ageing_problems(data: Data) -> list[str]:
-    """Each class of storage is paid for some days at least, so leaving it earlier saves nothing."""
-    moved = max(data.hot_days, data.window_days) if data.hot_days else 0
-    found = []
-    if data.archive_days and data.archive_days < (least := max(moved + LEAST_COLD_DAYS, data.window_days)):
-        found.append(f"data.archive_days = {data.archive_days}: must be 0 or at least {least}, as what is cold is paid for {LEAST_COLD_DAYS} days")
-    earliest = data.archive_days + LEAST_ARCHIVED_DAYS if data.archive_days else moved + LEAST_COLD_DAYS if moved else data.window_days
-    if data.delete_days and data.delete_days < earliest:
-        found.append(
-            f"data.delete_days = {data.delete_days}: must be 0 or at least {earliest}, so that no window needs the rows "
-            "and their last storage class is not paid for in vain"
-        )
-    return found
+def metric_problems(config: Config) -> list[str]:
+    metric, known = config.benchmarks.metric, METRICS[config.project.task]
+    return [] if metric in known else [f"benchmarks.metric = {metric!r}: a {config.project.task} task has {', '.join(known)}"]
 
 
 def as_dict(config: Config) -> dict:

@@ -7,9 +7,10 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from domain.config import Config, ConfigError, Usage, as_type, read_toml, section_problems
+from domain.config import Config, ConfigError, Usage, read_toml
 from domain.cost.schedule import HOURS_PER_MONTH, firings_per_month
 from domain.hours import up_shares
+from domain.setting import as_type, section_problems
 
 SIZES = Path(__file__).with_name("sizes.toml")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.config import KINDS, SECTIONS, ConfigError, as_dict, from_dict, of_stage, problems_of, read_config, stages
+from domain.config import SECTIONS, ConfigError, as_dict, from_dict, of_stage, problems_of, read_config, stages
+from domain.setting import KINDS
 
 PROJECT = {"project": {"name": "flights", "contract": "contract.toml", "task": "binary"}}
 BASE = """

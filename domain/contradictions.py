@@ -1,0 +1,69 @@
+"""What two settings of a stage say against each other, where each alone would be right."""
+
+import dataclasses
+
+from domain.hours import HoursError, read_hours
+
+LEAST_COLD_DAYS, LEAST_ARCHIVED_DAYS = 90, 180  # that Glacier Instant Retrieval and Deep Archive bill at least
+
+
+def contradictions(config) -> list[str]:
+    """One sentence for each, of a stage's `Config`."""
+    return [
+        *window_problems(config.data),
+        *parameters_problems(config.training),
+        *hours_problems(config.serving),
+        *ageing_problems(config.data),
+        *worth_problems(config),
+    ]
+
+
+def window_problems(data) -> list[str]:
+    if data.evaluate_days < data.window_days:
+        return []
+    found = f"data.evaluate_days = {data.evaluate_days}: must be less than data.window_days = {data.window_days}"
+    return [f"{found}, or nothing is left to train on"]
+
+
+def parameters_problems(training) -> list[str]:
+    return [
+        f"training.parameters.{name}: not one of training.candidates {training.candidates}"
+        for name in training.parameters
+        if name not in training.candidates
+    ]
+
+
+def worth_problems(config) -> list[str]:
+    if not config.budget.require_positive_value:
+        return []
+    if config.project.task != "binary":
+        return [f"budget.require_positive_value: only decisions of a binary task have a value; this task is {config.project.task}"]
+    if not any(dataclasses.astuple(config.business)):
+        return ["budget.require_positive_value: every value of [business] is 0, so nothing could ever pay; say what decisions are worth"]
+    return []
+
+
+def hours_problems(serving) -> list[str]:
+    if serving.idle_hours and not serving.office_hours and serving.outside == "fallback":
+        return [f'serving.idle_hours = {serving.idle_hours}: nothing would bring the endpoint back; add serving.office_hours or outside = "wake"']
+    try:
+        if serving.office_hours:
+            read_hours(serving.office_hours)
+    except HoursError as error:
+        return [f"serving.office_hours = {serving.office_hours!r}: {error}"]
+    return []
+
+
+def ageing_problems(data) -> list[str]:
+    """Each class of storage is paid for some days at least, so leaving it earlier saves nothing."""
+    moved = max(data.hot_days, data.window_days) if data.hot_days else 0
+    found = []
+    if data.archive_days and data.archive_days < (least := max(moved + LEAST_COLD_DAYS, data.window_days)):
+        found.append(f"data.archive_days = {data.archive_days}: must be 0 or at least {least}, as what is cold is paid for {LEAST_COLD_DAYS} days")
+    earliest = data.archive_days + LEAST_ARCHIVED_DAYS if data.archive_days else moved + LEAST_COLD_DAYS if moved else data.window_days
+    if data.delete_days and data.delete_days < earliest:
+        found.append(
+            f"data.delete_days = {data.delete_days}: must be 0 or at least {earliest}, so that no window needs the rows "
+            "and their last storage class is not paid for in vain"
+        )
+    return found
