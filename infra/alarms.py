@@ -24,35 +24,29 @@ class Alarms(Construct):
         super().__init__(scope, id)
         self.config, self.topic, self.undelivered = config, topic, undelivered
         self.tell_of_events(flows)
-
-        fallbacks = self.fallback_percent()
-        self.alarm(
-            "Fallbacks",
-            fallbacks,
-            above=config.monitoring.fallback_percent,
-            periods=3,
-            of="answers without the model, in %",
-        )
-        latency = self.measured("Latency", "p99")
-        self.alarm("Latency", latency, above=config.serving.deadline_ms + 500, periods=3, of="p99 of a request, in ms")
-        spent, reaped = self.measured("SpentPercent", "Maximum"), self.measured("Reaped", "Sum")
-        self.alarm("Spent", spent.with_(period=HOUR), above=config.budget.alert_percent, periods=1, of="the month's budget by usage so far, in %")
-        self.alarm("Reaped", reaped.with_(period=HOUR), above=0, periods=1, of="endpoints, jobs and notebooks that nothing knew, ended")
-        errors = self.api_metric(api, "5xx", "Sum")
-        self.alarm("ServerErrors", errors, above=0, periods=1, of="requests that ended in 5xx")
-        waiting = undelivered.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum")
-        self.alarm("Undelivered", waiting, above=0, periods=1, of="events that nobody took")
-        broken = cloudwatch.MathExpression(
-            label="errors of functions",
-            expression=" + ".join(f"m{number}" for number in range(len(functions))),
-            using_metrics={
-                f"m{number}": function.metric_errors(period=FIVE_MINUTES, label=function.node.id)
-                for number, function in enumerate(functions)
-            },
-            period=FIVE_MINUTES,
-        )
-        self.alarm("FunctionErrors", broken, above=0, periods=1, of="calls of functions that raised")
+        fallbacks, latency, broken = self.fallback_percent(), self.measured("Latency", "p99"), self.errors_of(functions)
+        self.watch_the_answers(fallbacks, latency)
+        self.watch_the_spending()
+        self.watch_what_breaks(api, broken)
         self.dashboard(api, flows, fallbacks=fallbacks, latency=latency, broken=broken)
+
+    def watch_the_answers(self, fallbacks: cloudwatch.IMetric, latency: cloudwatch.IMetric) -> None:
+        most, deadline_ms = self.config.monitoring.fallback_percent, self.config.serving.deadline_ms
+        self.alarm("Fallbacks", fallbacks, above=most, periods=3, of="answers without the model, in %")
+        self.alarm("Latency", latency, above=deadline_ms + 500, periods=3, of="p99 of a request, in ms")
+
+    def watch_the_spending(self) -> None:
+        most, spent = self.config.budget.alert_percent, self.measured("SpentPercent", "Maximum").with_(period=HOUR)
+        reaped = self.measured("Reaped", "Sum").with_(period=HOUR)
+        self.alarm("Spent", spent, above=most, periods=1, of="the month's budget by usage so far, in %")
+        self.alarm("Reaped", reaped, above=0, periods=1, of="endpoints, jobs and notebooks that nothing knew, ended")
+
+    def watch_what_breaks(self, api: RealtimeApi, broken: cloudwatch.IMetric) -> None:
+        errors = self.api_metric(api, "5xx", "Sum")
+        waiting = self.undelivered.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum")
+        self.alarm("ServerErrors", errors, above=0, periods=1, of="requests that ended in 5xx")
+        self.alarm("Undelivered", waiting, above=0, periods=1, of="events that nobody took")
+        self.alarm("FunctionErrors", broken, above=0, periods=1, of="calls of functions that raised")
 
     def tell_of_events(self, flows: list[Flow]) -> None:
         """What fails once is told once, with its reason: an alarm would only say that something did."""
@@ -90,6 +84,15 @@ class Alarms(Construct):
                 "predictions": self.measured("Predictions", "Sum"),
             },
             period=FIVE_MINUTES,
+        )
+
+    def errors_of(self, functions: list[Function]) -> cloudwatch.MathExpression:
+        errors = {
+            f"m{number}": function.metric_errors(period=FIVE_MINUTES, label=function.node.id)
+            for number, function in enumerate(functions)
+        }
+        return cloudwatch.MathExpression(
+            label="errors of functions", expression=" + ".join(errors), using_metrics=errors, period=FIVE_MINUTES
         )
 
     def api_metric(self, api: RealtimeApi, name: str, statistic: str) -> cloudwatch.Metric:

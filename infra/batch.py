@@ -2,7 +2,7 @@
 
 from constructs import Construct
 
-from infra.flow import Flow, again, begin, call, caught, fail, invoke, jsonata, record_failure
+from infra.flow import Flow, again, begin, caught, choice, fail, invoke, jsonata, record_failure
 from infra.function import Function
 from infra.jobs import Jobs, inputs, output
 from infra.lake import Lake
@@ -13,6 +13,7 @@ from infra.tables import Tables
 HOUR_S = 3600
 LONGEST_SCORING_S = 12 * HOUR_S
 WRITERS = 20  # files of results written at the same time
+EACH_FILE = "WriteResults"  # what the Map's executions are called after
 
 
 class Batch(Construct):
@@ -50,45 +51,10 @@ class Batch(Construct):
                 Assign={"plan": jsonata("$states.result.Payload")},
                 Next="IsAnythingLeft",
             ),
-            "IsAnythingLeft": {  # a run that was killed and started again may have scored everything before
-                "Type": "Choice",
-                "Choices": [{"Condition": jsonata("$plan.shards_manifest != null"), "Next": "Score"}],
-                "Default": "WriteResults",
-            },
+            # a run that was killed and started again may have scored everything before
+            "IsAnythingLeft": choice(("$plan.shards_manifest != null", "Score"), otherwise="WriteResults"),
             "Score": self.score(Next="WriteResults"),
-            "WriteResults": {
-                "Type": "Map",
-                "Label": "WriteResults",
-                "ItemReader": {
-                    "Resource": "arn:aws:states:::s3:listObjectsV2",
-                    "Arguments": {
-                        "Bucket": self.lake.bucket.bucket_name,
-                        "Prefix": jsonata("'batch/' & $run & '/results/'"),
-                    },
-                },
-                "ItemSelector": {
-                    "bucket": self.lake.bucket.bucket_name,
-                    "key": jsonata("$states.context.Map.Item.Value.Key"),
-                },
-                "MaxConcurrency": WRITERS,
-                "ItemProcessor": {
-                    "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-                    "StartAt": "WriteFile",
-                    "States": {
-                        "WriteFile": invoke(
-                            self.write_results,
-                            jsonata("$states.input"),
-                            retry=(again(["TableBusy"], seconds=10, times=6),),
-                            catch=(),  # caught by the Map around it
-                            Output=jsonata("$states.result.Payload"),
-                            End=True,
-                        )
-                    },
-                },
-                "Assign": {"written": jsonata("$sum($append([0], $states.result.written))")},
-                "Catch": [caught("RecordFailure")],
-                "Next": "CloseBatch",
-            },
+            "WriteResults": self.write_every_file(Next="CloseBatch"),
             "CloseBatch": invoke(
                 self.close_batch,
                 {"run": jsonata("$run"), "written": jsonata("$written")},
@@ -107,7 +73,7 @@ class Batch(Construct):
         ]
         # A summary says that its shard is done, so it goes up when all else is there.
         outputs.append(output("summary", jsonata("$plan.output_uri & 'summary/'"), upload="EndOfJob"))
-        arguments = self.jobs.processing(
+        return self.jobs.processing(
             verb="score",
             inputs=inputs(
                 "$input('contract', 'contract', $plan.settings_uri, 'S3Prefix')",
@@ -119,8 +85,42 @@ class Batch(Construct):
             instances=jsonata("$plan.instances"),
             volume_gb=self.config.batch.volume_gb,
             runtime_s=LONGEST_SCORING_S,
+            **fields,
         )
-        return call("sagemaker:createProcessingJob.sync", arguments, timeout_s=LONGEST_SCORING_S + HOUR_S, **fields)
+
+    def write_every_file(self, **fields) -> dict:
+        """A distributed Map over the files of results, however many there are."""
+        bucket = self.lake.bucket.bucket_name
+        prefix = jsonata("'batch/' & $run & '/results/'")
+        return {
+            "Type": "Map",
+            "Label": EACH_FILE,
+            "ItemReader": {
+                "Resource": "arn:aws:states:::s3:listObjectsV2",
+                "Arguments": {"Bucket": bucket, "Prefix": prefix},
+            },
+            "ItemSelector": {"bucket": bucket, "key": jsonata("$states.context.Map.Item.Value.Key")},
+            "MaxConcurrency": WRITERS,
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
+                "StartAt": "WriteFile",
+                "States": {"WriteFile": self.write_file()},
+            },
+            "Assign": {"written": jsonata("$sum($append([0], $states.result.written))")},
+            "Catch": [caught("RecordFailure")],
+            **fields,
+        }
+
+    def write_file(self) -> dict:
+        """Its failure is caught by the Map around it."""
+        return invoke(
+            self.write_results,
+            jsonata("$states.input"),
+            retry=(again(["TableBusy"], seconds=10, times=6),),
+            catch=(),
+            Output=jsonata("$states.result.Payload"),
+            End=True,
+        )
 
     def function_that_preprocesses(self) -> Function:
         tables = self.tables

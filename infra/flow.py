@@ -88,6 +88,12 @@ def caught(next: str, *errors: str) -> dict:
     }
 
 
+def choice(*ways: tuple[str, str], otherwise: str, **fields) -> dict:
+    """Goes on at the first way, (condition in JSONata, next state), whose condition is true."""
+    choices = [{"Condition": jsonata(condition), "Next": next} for condition, next in ways]
+    return {"Type": "Choice", "Choices": choices, "Default": otherwise, **fields}
+
+
 def begin(kind: str, *, next: str) -> dict:
     """Names the run, unless the caller did: train-20130401-20261122T074500Z says what it knows and when it began."""
     as_of, started = "$compact($states.input.as_of)", "$compact($states.context.Execution.StartTime)"

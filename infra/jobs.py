@@ -1,11 +1,13 @@
-"""What every SageMaker job of ours shares: the image, a role for its kind, its inputs and outputs, its tags."""
+"""What every SageMaker job of ours shares: the image, a role for its kind, its inputs and outputs, its limit, its tags."""
 
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from infra.flow import Flow, jsonata
+from infra.flow import Flow, call, jsonata
 from infra.lake import Lake
 from infra.permissions import Many, allow, arn
+
+TO_GET_A_MACHINE_S = 3600  # beside its own limit, which does not count the wait for a machine and for the data
 
 # A function in JSONata: one input of a processing job. `kind` is S3Prefix, or ManifestFile for a list of objects.
 INPUT = """$input := function($name, $folder, $uri, $kind, $shared) { {
@@ -43,11 +45,11 @@ class Jobs(Construct):
         allow(self.role, "s3:PutObject", on=lake.objects(*writes))
 
     def processing(
-        self, *, verb: str, inputs: str, outputs: list[dict], instance: str, instances=1, volume_gb: int, runtime_s: int
+        self, *, verb: str, inputs: str, outputs: list, instance: str, instances=1, volume_gb: int, runtime_s: int, **fields
     ) -> dict:
-        """Arguments of createProcessingJob: `python -m model_code <verb>`, without a network."""
+        """A task that runs `python -m model_code <verb>` to its end, without a network."""
         cluster = {"InstanceType": instance, "InstanceCount": instances, "VolumeSizeInGB": volume_gb}
-        return {
+        arguments = {
             "ProcessingJobName": self.job_name(verb),
             "RoleArn": self.role.role_arn,
             "AppSpecification": {"ImageUri": self.image, "ContainerArguments": [verb]},
@@ -58,6 +60,7 @@ class Jobs(Construct):
             "NetworkConfig": {"EnableNetworkIsolation": True},
             "Tags": [*tags(self.config), {"Key": "run", "Value": jsonata("$run")}],
         }
+        return to_its_end("createProcessingJob", arguments, runtime_s, **fields)
 
     def job_name(self, verb: str) -> str:
         """Of when the execution began and the attempt, at most 63 characters: flights-prod-score-261122T074500-0.
@@ -75,6 +78,11 @@ class Jobs(Construct):
             rule = f"rule/StepFunctionsGetEventsForSageMaker{kind}sRule"  # how .sync hears that the job ended
             flow.allow("events:PutTargets", "events:PutRule", "events:DescribeRule", on=arn("events", rule))
         flow.allow_pass(self.role)
+
+
+def to_its_end(operation: str, arguments: dict, longest_s: int, **fields) -> dict:
+    """A task that starts a job and waits until it has ended."""
+    return call(f"sagemaker:{operation}.sync", arguments, timeout_s=longest_s + TO_GET_A_MACHINE_S, **fields)
 
 
 def jobs_of(config, kind: str) -> Many:

@@ -26,27 +26,9 @@ class RealtimeApi(Construct):
 
     def __init__(self, scope, id, *, config, code, tables: Tables, endpoints: Endpoints):
         super().__init__(scope, id)
-        predictions = {"PREDICTIONS_TABLE": tables.predictions.table_name}
-
-        def function(id: str, environment: dict) -> Function:
-            return Function(
-                self, id, config=config, code=code, memory_mb=512, timeout_s=LONGEST_REPLY_S, environment=environment
-            )
-
-        self.predict = function("Predict", {**predictions, "ROUTING_TABLE": tables.routing.table_name})
-        self.predict.allow(
-            "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem",
-            on=tables.predictions.table_arn,
-        )  # fmt: skip
-        self.predict.allow("dynamodb:Query", on=tables.predictions_by_entity)
-        self.predict.allow("dynamodb:GetItem", on=tables.routing.table_arn)
-        endpoints.allow_invoke(self.predict)
-
-        self.outcomes = function("Outcomes", {**predictions, "OUTCOMES_TABLE": tables.outcomes.table_name})
-        self.outcomes.allow("dynamodb:GetItem", on=tables.predictions.table_arn)
-        self.outcomes.allow("dynamodb:Query", on=tables.predictions_by_entity)
-        self.outcomes.allow("dynamodb:PutItem", on=tables.outcomes.table_arn)
-
+        self.given = {"config": config, "code": code}
+        self.predict = self.function_that_predicts(tables, endpoints)
+        self.outcomes = self.function_that_hears_outcomes(tables)
         self.api = http.HttpApi(
             self,
             "Api",
@@ -60,6 +42,34 @@ class RealtimeApi(Construct):
         self.route("/predictions/{id}", predict, http.HttpMethod.GET)
         self.route("/outcomes", HttpLambdaIntegration("Outcomes", self.outcomes), http.HttpMethod.POST)
         self.stage = self.stage_with_access_log(config)
+
+    def function(self, id: str, environment: dict) -> Function:
+        given = {**self.given, "environment": environment}
+        return Function(self, id, **given, memory_mb=512, timeout_s=LONGEST_REPLY_S)
+
+    def function_that_predicts(self, tables: Tables, endpoints: Endpoints) -> Function:
+        predictions, routing = tables.predictions, tables.routing
+        function = self.function(
+            "Predict", {"PREDICTIONS_TABLE": predictions.table_name, "ROUTING_TABLE": routing.table_name}
+        )
+        function.allow(
+            "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem",
+            on=predictions.table_arn,
+        )  # fmt: skip
+        function.allow("dynamodb:Query", on=tables.predictions_by_entity)
+        function.allow("dynamodb:GetItem", on=routing.table_arn)
+        endpoints.allow_invoke(function)
+        return function
+
+    def function_that_hears_outcomes(self, tables: Tables) -> Function:
+        predictions, outcomes = tables.predictions, tables.outcomes
+        function = self.function(
+            "Outcomes", {"PREDICTIONS_TABLE": predictions.table_name, "OUTCOMES_TABLE": outcomes.table_name}
+        )
+        function.allow("dynamodb:GetItem", on=predictions.table_arn)
+        function.allow("dynamodb:Query", on=tables.predictions_by_entity)
+        function.allow("dynamodb:PutItem", on=outcomes.table_arn)
+        return function
 
     @property
     def url(self) -> str:

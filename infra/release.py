@@ -30,34 +30,8 @@ class Releases(Construct):
         undelivered: sqs.IQueue,
     ):
         super().__init__(scope, id)
-        self.config = config
-        routing = {"ROUTING_TABLE": tables.routing.table_name}
-        prefix = {"ENDPOINT_PREFIX": endpoints.prefix}
-        bucket = {"LAKE": lake.bucket.bucket_name}
-
-        def function(id: str, timeout_s: int, environment: dict) -> Function:
-            return Function(
-                self, id, config=config, code=code, memory_mb=256, timeout_s=timeout_s, environment=environment
-            )
-
-        self.verify_release = function("VerifyRelease", 60, {"SIGNING_KEY": registry.signing_key.key_arn})
-        self.verify_release.allow("kms:Verify", on=registry.signing_key.key_arn)
-        self.verify_release.allow("s3:GetObject", on=lake.objects("artefacts/"))
-
-        self.smoke_test = function("SmokeTest", 60, bucket)
-        self.smoke_test.allow(
-            "s3:ListBucket", on=lake.bucket.bucket_arn
-        )  # or a missing object would be a forbidden one
-        self.smoke_test.allow("s3:GetObject", on=lake.objects("runs/"))
-        endpoints.allow_invoke(self.smoke_test)
-
-        self.promote = function("Promote", 30, routing)
-        self.promote.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=tables.routing.table_arn)
-
-        self.retire = function("Retire", 60, {**routing, **prefix})
-        self.retire.allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=tables.routing.table_arn)
-        endpoints.allow_removal(self.retire)
-
+        self.stage = {"config": config, "code": code}
+        self.lake, self.tables, self.registry, self.endpoints = lake, tables, registry, endpoints
         self.flow = ReleaseFlow(
             self,
             "Release",
@@ -65,19 +39,51 @@ class Releases(Construct):
             tables=tables,
             endpoints=endpoints,
             model_packages=registry.versions,
-            verify_release=self.verify_release,
-            smoke_test=self.smoke_test,
-            promote=self.promote,
-            retire=self.retire,
+            verify_release=self.function_that_verifies(),
+            smoke_test=self.function_that_tests(),
+            promote=self.function_that_promotes(),
+            retire=self.function_that_retires(),
         )
         self.flow.node.add_dependency(endpoints.removed_with_the_stack)  # no release makes one while they are removed
-        self.when_approved(undelivered)
+        self.when_approved(config, undelivered)
 
-    def when_approved(self, undelivered) -> None:
+    def function(self, id: str, timeout_s: int, environment: dict) -> Function:
+        return Function(self, id, **self.stage, memory_mb=256, timeout_s=timeout_s, environment=environment)
+
+    def function_that_verifies(self) -> Function:
+        signing_key = self.registry.signing_key.key_arn
+        function = self.function("VerifyRelease", 60, {"SIGNING_KEY": signing_key})
+        function.allow("kms:Verify", on=signing_key)
+        function.allow("s3:GetObject", on=self.lake.objects("artefacts/"))
+        return function
+
+    def function_that_tests(self) -> Function:
+        bucket = self.lake.bucket
+        function = self.function("SmokeTest", 60, {"LAKE": bucket.bucket_name})
+        function.allow("s3:ListBucket", on=bucket.bucket_arn)  # or a missing object would be a forbidden one
+        function.allow("s3:GetObject", on=self.lake.objects("runs/"))
+        self.endpoints.allow_invoke(function)
+        return function
+
+    def function_that_promotes(self) -> Function:
+        routing = self.tables.routing
+        function = self.function("Promote", 30, {"ROUTING_TABLE": routing.table_name})
+        function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=routing.table_arn)
+        return function
+
+    def function_that_retires(self) -> Function:
+        routing = self.tables.routing
+        environment = {"ROUTING_TABLE": routing.table_name, "ENDPOINT_PREFIX": self.endpoints.prefix}
+        function = self.function("Retire", 60, environment)
+        function.allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=routing.table_arn)
+        self.endpoints.allow_removal(function)
+        return function
+
+    def when_approved(self, config, undelivered) -> None:
         approved = events.EventPattern(
             source=["aws.sagemaker"],
             detail_type=["SageMaker Model Package State Change"],
-            detail={"ModelPackageGroupName": [self.config.prefix], "ModelApprovalStatus": ["Approved"]},
+            detail={"ModelPackageGroupName": [config.prefix], "ModelApprovalStatus": ["Approved"]},
         )
         package = {"model_package_arn": events.EventField.from_path("$.detail.ModelPackageArn")}
         release = targets.SfnStateMachine(

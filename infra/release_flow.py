@@ -1,7 +1,7 @@
 """The Release flow, state by state: from an approved model package to the champion, or back to where it began."""
 
 from infra.endpoints import LISTS, VARIANT, Endpoints
-from infra.flow import REASON, Flow, again, call, caught, fail, invoke, jsonata
+from infra.flow import REASON, Flow, again, call, caught, choice, fail, invoke, jsonata
 from infra.function import Function
 from infra.permissions import Many
 from infra.tables import Tables
@@ -39,73 +39,37 @@ class ReleaseFlow(Flow):
         self.allow_hosting()
 
     def states(self, kept_s: int) -> dict:
-        served = "FollowTheRequests" if self.endpoints.always_on else "SmokeTest"
-        waiting = f"$status != 'Failed' and $looks < {MOST_LOOKS}"
+        return {**self.what_is_asked(), **self.what_is_made(), **self.what_is_tried(kept_s), **self.what_is_undone()}
+
+    def what_is_asked(self) -> dict:
+        """May this release be deployed, by us and now?"""
         return {
             "DescribePackage": self.describe_package(Next="IsApproved"),
-            "IsApproved": {
-                "Type": "Choice",
-                "Choices": [{"Condition": jsonata("$approval = 'Approved'"), "Next": "MarkDeploying"}],
-                "Default": "NotApproved",
-            },
+            "IsApproved": choice(("$approval = 'Approved'", "MarkDeploying"), otherwise="NotApproved"),
             "NotApproved": {
                 "Type": "Fail",
                 "Error": "NotApproved",
                 "Cause": jsonata("$model_package_arn & ' is ' & $approval & '; approve it in the registry first'"),
             },
             "MarkDeploying": self.mark_deploying(Next="VerifyRelease"),
-            "VerifyRelease": invoke(
-                self.verify_release,
-                {
-                    "release": jsonata("$release"),
-                    "artefact_sha256": jsonata("$signed.artefact_sha256"),
-                    "signature": jsonata("$signed.signature"),
-                    "model_uri": jsonata("$artefact"),
-                },
-                catch=(caught("Undo"),),
-                Assign={"artefact_sha256": jsonata("$states.result.Payload.artefact_sha256")},
-                Next="FindEndpoint",
-            ),
+            "VerifyRelease": self.verify(Next="FindEndpoint"),
+        }
+
+    def what_is_made(self) -> dict:
+        """An endpoint in service, unless there is one."""
+        return {
             "FindEndpoint": self.find_endpoint(Next="IsThereAlready"),
-            "IsThereAlready": {
-                "Type": "Choice",
-                "Choices": [{"Condition": jsonata("$status != 'none'"), "Next": "IsInService"}],
-                "Default": "CreateModel",
-            },
+            "IsThereAlready": choice(("$status != 'none'", "IsInService"), otherwise="CreateModel"),
             **self.creation(),
-            "WaitForEndpoint": {
-                "Type": "Wait",
-                "Seconds": jsonata("$min([1 + $looks, 30])"),
-                "Assign": {"looks": jsonata("$looks + 1")},
-                "Next": "DescribeEndpoint",
-            },
-            "DescribeEndpoint": self.describe_endpoint(Next="IsInService"),
-            "IsInService": {
-                "Type": "Choice",
-                "Choices": [
-                    {"Condition": jsonata("$status = 'InService'"), "Next": served},
-                    {"Condition": jsonata(waiting), "Next": "WaitForEndpoint"},
-                ],
-                "Default": "Undo",
-                "Assign": {
-                    "error": {"Error": "EndpointFailed", "Cause": jsonata("$endpoint & ' is ' & $status & '. ' & $why")}
-                },
-            },
+            **self.patience(),
             **(self.scaling() if self.endpoints.always_on else {}),
-            "SmokeTest": invoke(
-                self.smoke_test,
-                {"endpoint": jsonata("$endpoint"), "run": jsonata("$run"), "release": jsonata("$release")},
-                retry=(again(["EndpointNotReady"], seconds=10, times=8),),
-                catch=(caught("Undo"),),
-                Next="Promote",
-            ),
-            "Promote": invoke(
-                self.promote,
-                {"release": jsonata("$release"), "endpoint": jsonata("$endpoint"), "reason": jsonata("$reason")},
-                retry=(again(["RoutingChanged"], seconds=1, times=6),),
-                catch=(caught("Undo"),),
-                Next="KeepPrevious",
-            ),
+        }
+
+    def what_is_tried(self, kept_s: int) -> dict:
+        """Its answers to the golden rows; then it answers everybody, and the previous champion waits for a rollback."""
+        return {
+            "SmokeTest": self.smoke(Next="Promote"),
+            "Promote": self.make_champion(Next="KeepPrevious"),
             "KeepPrevious": {"Type": "Wait", "Seconds": kept_s, "Next": "Retire"},
             "Retire": invoke(
                 self.retire,
@@ -114,16 +78,17 @@ class ReleaseFlow(Flow):
                 Output={"release": jsonata("$release"), "removed": jsonata("$states.result.Payload.removed")},
                 End=True,
             ),
-            "Undo": {
-                "Type": "Choice",
-                "Choices": [{"Condition": jsonata("$made_here"), "Next": "DeleteEndpoint"}],
-                "Default": "RecordFailure",
-            },
+        }
+
+    def what_is_undone(self) -> dict:
+        """Where the flow ends when a state before Promote failed: without what was made, and with the reason on record."""
+        return {
+            "Undo": choice(("$made_here", "DeleteEndpoint"), otherwise="RecordFailure"),
             **self.removal(),
             "RecordFailure": self.record_failure(Next="Failed"),
             "Failed": fail(),
             "DoneByAnother": {"Type": "Succeed"},
-        }  # fmt: skip
+        }
 
     def describe_package(self, **fields) -> dict:
         package = "$states.result"
@@ -167,6 +132,16 @@ class ReleaseFlow(Flow):
             catch=(caught("DoneByAnother", "DynamoDB.ConditionalCheckFailedException"), caught("Failed")),
             **fields,
         )
+
+    def verify(self, **fields) -> dict:
+        package = {
+            "release": jsonata("$release"),
+            "artefact_sha256": jsonata("$signed.artefact_sha256"),
+            "signature": jsonata("$signed.signature"),
+            "model_uri": jsonata("$artefact"),
+        }
+        assign = {"artefact_sha256": jsonata("$states.result.Payload.artefact_sha256")}
+        return invoke(self.verify_release, package, catch=(caught("Undo"),), Assign=assign, **fields)
 
     def record_failure(self, **fields) -> dict:
         update = "SET #state = :failed, failure = :reason"
@@ -221,6 +196,26 @@ class ReleaseFlow(Flow):
             "CreateEndpoint": call("sagemaker:createEndpoint", endpoint, Next="WaitForEndpoint", catch=undo),
         }  # fmt: skip
 
+    def patience(self) -> dict:
+        """Look, wait a little longer each time, look again, until the endpoint is up, has failed or takes too long."""
+        served = "FollowTheRequests" if self.endpoints.always_on else "SmokeTest"
+        failure = {"Error": "EndpointFailed", "Cause": jsonata("$endpoint & ' is ' & $status & '. ' & $why")}
+        return {
+            "WaitForEndpoint": {
+                "Type": "Wait",
+                "Seconds": jsonata("$min([1 + $looks, 30])"),
+                "Assign": {"looks": jsonata("$looks + 1")},
+                "Next": "DescribeEndpoint",
+            },
+            "DescribeEndpoint": self.describe_endpoint(Next="IsInService"),
+            "IsInService": choice(
+                ("$status = 'InService'", served),
+                (f"$status != 'Failed' and $looks < {MOST_LOOKS}", "WaitForEndpoint"),
+                otherwise="Undo",
+                Assign={"error": failure},
+            ),
+        }
+
     def describe_endpoint(self, **fields) -> dict:
         assign = {
             "status": jsonata("$states.result.EndpointStatus"),
@@ -238,6 +233,18 @@ class ReleaseFlow(Flow):
             ),
             "SetThePace": call("aws-sdk:applicationautoscaling:putScalingPolicy", policy, Next="SmokeTest", catch=undo),
         }
+
+    def smoke(self, **fields) -> dict:
+        """A serverless endpoint may need some minutes to load its model, so it is asked again."""
+        asked = {"endpoint": jsonata("$endpoint"), "run": jsonata("$run"), "release": jsonata("$release")}
+        patient = (again(["EndpointNotReady"], seconds=10, times=8),)
+        return invoke(self.smoke_test, asked, retry=patient, catch=(caught("Undo"),), **fields)
+
+    def make_champion(self, **fields) -> dict:
+        """Whoever else changed the routing meanwhile was first, and is read before it is changed again."""
+        asked = {"release": jsonata("$release"), "endpoint": jsonata("$endpoint"), "reason": jsonata("$reason")}
+        patient = (again(["RoutingChanged"], seconds=1, times=6),)
+        return invoke(self.promote, asked, retry=patient, catch=(caught("Undo"),), **fields)
 
     def removal(self) -> dict:
         """What this execution made, and only that. What is not there need not be removed."""

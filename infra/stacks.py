@@ -40,69 +40,70 @@ class ServiceStack(Stack):
 
     def __init__(self, scope, id, *, config, contract, image_tag: str, data: DataStack, **options):
         super().__init__(scope, id, description=f"Fairway, {config.prefix}: what can be replaced", **options)
-        lake, tables, registry = data.lake, data.tables, data.registry
-        image = f"{Aws.ACCOUNT_ID}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}/{config.prefix}:{image_tag}"
-        code = function_code(config=config, contract=contract, image_tag=image_tag)
-        stage = {"config": config, "code": code}
-        undelivered = self.queue_of_the_undelivered()
+        self.config, self.data = config, data
+        self.image = f"{Aws.ACCOUNT_ID}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}/{config.prefix}:{image_tag}"
+        self.stage = {"config": config, "code": function_code(config=config, contract=contract, image_tag=image_tag)}
+        self.stores = {"lake": data.lake, "tables": data.tables, "registry": data.registry}
+        self.undelivered = self.queue_of_the_undelivered()
+        self.answer()
+        self.learn_and_score()
+        self.watch()
+        self.say_where_things_are()
 
-        endpoints = Endpoints(self, "Endpoints", **stage, lake=lake, registry=registry)
-        api = RealtimeApi(self, "RealtimeApi", **stage, tables=tables, endpoints=endpoints)
-        training = Training(self, "Training", **stage, lake=lake, tables=tables, registry=registry, image=image)
-        releases = Releases(
-            self,
-            "Releases",
-            **stage,
-            lake=lake,
-            tables=tables,
-            registry=registry,
-            endpoints=endpoints,
-            undelivered=undelivered,
-        )
-        batch = Batch(self, "Batch", **stage, lake=lake, tables=tables, registry=registry, image=image)
-        Schedules(self, "Schedules", config=config, train=training.flow, batch=batch.flow, undelivered=undelivered)
-        money = Money(
-            self, "Money", **stage, tables=tables, endpoints=endpoints, alarms=data.alarms, undelivered=undelivered
-        )
-        hours = OfficeHours(
-            self,
-            "OfficeHours",
-            **stage,
-            tables=tables,
-            endpoints=endpoints,
-            predict=api.predict,
-            undelivered=undelivered,
-        )
+    def answer(self) -> None:
+        """A request -> RealtimeApi -> the endpoint of its release."""
+        data = self.data
+        self.endpoints = Endpoints(self, "Endpoints", **self.stage, lake=data.lake, registry=data.registry)
+        self.api = RealtimeApi(self, "RealtimeApi", **self.stage, tables=data.tables, endpoints=self.endpoints)
+
+    def learn_and_score(self) -> None:
+        """By the clock: rows -> Training -> Releases -> the champion; files -> Batch -> predictions."""
+        given, undelivered = {**self.stage, **self.stores}, self.undelivered
+        self.training = Training(self, "Training", **given, image=self.image)
+        self.releases = Releases(self, "Releases", **given, endpoints=self.endpoints, undelivered=undelivered)
+        self.batch = Batch(self, "Batch", **given, image=self.image)
+        train, batch = self.training.flow, self.batch.flow
+        Schedules(self, "Schedules", config=self.config, train=train, batch=batch, undelivered=undelivered)
+
+    def watch(self) -> None:
+        """What it costs, when it sleeps, what fails -> the alarms topic."""
+        alarms, undelivered = self.data.alarms, self.undelivered
+        hosting = {**self.stage, "tables": self.data.tables, "endpoints": self.endpoints, "undelivered": undelivered}
+        money = Money(self, "Money", **hosting, alarms=alarms)
+        hours = OfficeHours(self, "OfficeHours", **hosting, predict=self.api.predict)
         Alarms(
             self,
             "Alarms",
-            config=config,
-            topic=data.alarms,
-            api=api,
-            flows=[training.flow, releases.flow, batch.flow],
-            functions=[api.predict, api.outcomes, money.guard, money.reap, hours.hours],
+            config=self.config,
+            topic=alarms,
+            api=self.api,
+            flows=[self.training.flow, self.releases.flow, self.batch.flow],
+            functions=[self.api.predict, self.api.outcomes, money.guard, money.reap, hours.hours],
             undelivered=undelivered,
         )
+
+    def say_where_things_are(self) -> None:
+        tables, lake = self.data.tables, self.data.lake.bucket.bucket_name
         AddressBook(
             self,
             "AddressBook",
-            config=config,
-            api_url=api.url,
-            lake=lake.bucket.bucket_name,
-            artefacts=lake.bucket.bucket_name,
+            config=self.config,
+            api_url=self.api.url,
+            lake=lake,
+            artefacts=lake,
             predictions=tables.predictions.table_name,
             outcomes=tables.outcomes.table_name,
             routing=tables.routing.table_name,
             runs=tables.runs.table_name,
-            train=training.flow.state_machine_arn,
-            release=releases.flow.state_machine_arn,
-            batch=batch.flow.state_machine_arn,
-            image=image,
-            alarms=data.alarms.topic_arn,
-            model_package_group=config.prefix,
-            endpoint_prefix=endpoints.prefix,
+            train=self.training.flow.state_machine_arn,
+            release=self.releases.flow.state_machine_arn,
+            batch=self.batch.flow.state_machine_arn,
+            image=self.image,
+            alarms=self.data.alarms.topic_arn,
+            model_package_group=self.config.prefix,
+            endpoint_prefix=self.endpoints.prefix,
         )
-        CfnOutput(self, "ApiUrl", value=api.url)
+        CfnOutput(self, "ApiUrl", value=self.api.url)
 
     def queue_of_the_undelivered(self) -> sqs.Queue:
         """Where events wait that could not start what they should."""

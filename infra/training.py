@@ -4,7 +4,7 @@ from constructs import Construct
 
 from infra.flow import Flow, begin, call, caught, fail, invoke, jsonata, record_failure, record_run
 from infra.function import Function
-from infra.jobs import Jobs, inputs, output, tags
+from infra.jobs import Jobs, inputs, output, tags, to_its_end
 from infra.lake import Lake
 from infra.permissions import own_stacks
 from infra.registry import Registry
@@ -49,17 +49,7 @@ class Training(Construct):
                 Assign={"window": jsonata("$states.result.Payload")},
                 Next="TrainCandidates",
             ),
-            "TrainCandidates": {
-                "Type": "Map",
-                "Items": jsonata("$window.candidates"),
-                "ItemProcessor": {
-                    "ProcessorConfig": {"Mode": "INLINE"},
-                    "StartAt": "TrainCandidate",
-                    "States": {"TrainCandidate": self.train_candidate()},
-                },
-                "Catch": [caught("RecordFailure")],
-                "Next": "Evaluate",
-            },
+            "TrainCandidates": self.train_each_candidate(Next="Evaluate"),
             "Evaluate": self.evaluate(Next="Judge"),
             "Judge": invoke(
                 self.judge,
@@ -68,21 +58,22 @@ class Training(Construct):
                 Next="RegisterVerdict",
             ),
             "RegisterVerdict": self.register_verdict(Next="RecordRun"),
-            "RecordRun": record_run(
-                self.tables.runs,
-                "train",
-                {
-                    "status": "SUCCEEDED",
-                    "verdict": jsonata("$verdict.verdict"),
-                    "release": jsonata("$verdict.release"),
-                    "reason": jsonata("$verdict.reason"),
-                    "model_package_arn": jsonata("$model_package_arn"),
-                },
-                Output=jsonata("$merge([$verdict, {'run': $run, 'model_package_arn': $model_package_arn}])"),
-                End=True,
-            ),
+            "RecordRun": self.record_verdict(End=True),
             "RecordFailure": record_failure(self.tables.runs, "train"),
             "Failed": fail(),
+        }
+
+    def train_each_candidate(self, **fields) -> dict:
+        return {
+            "Type": "Map",
+            "Items": jsonata("$window.candidates"),
+            "ItemProcessor": {
+                "ProcessorConfig": {"Mode": "INLINE"},
+                "StartAt": "TrainCandidate",
+                "States": {"TrainCandidate": self.train_candidate()},
+            },
+            "Catch": [caught("RecordFailure")],
+            **fields,
         }
 
     def train_candidate(self) -> dict:
@@ -115,7 +106,7 @@ class Training(Construct):
             "Tags": tags(self.config),
         }
         return {
-            **call("sagemaker:createTrainingJob.sync", arguments, timeout_s=waiting_s + HOUR_S, catch=()),
+            **to_its_end("createTrainingJob", arguments, waiting_s, catch=()),
             "Output": {"name": jsonata("$states.input.name")},
             "End": True,
         }
@@ -123,8 +114,7 @@ class Training(Construct):
     def evaluate(self, **fields) -> dict:
         """One processing job that measures every candidate and the champion on the same later rows."""
         training = self.config.training
-        runtime_s = training.max_runtime_minutes * MINUTE_S
-        arguments = self.jobs.processing(
+        return self.jobs.processing(
             verb="evaluate",
             inputs=inputs(
                 "$input('contract', 'contract', $window.settings_uri, 'S3Prefix')",
@@ -135,9 +125,9 @@ class Training(Construct):
             outputs=[output("evaluation", jsonata(f"'{self.lake.uri('runs/')}' & $run & '/'"))],
             instance=training.instance,
             volume_gb=training.volume_gb,
-            runtime_s=runtime_s,
+            runtime_s=training.max_runtime_minutes * MINUTE_S,
+            **fields,
         )
-        return call("sagemaker:createProcessingJob.sync", arguments, timeout_s=runtime_s + HOUR_S, **fields)
 
     def register_verdict(self, **fields) -> dict:
         """A new version in the model package group, approved or not; an approved one starts the Release flow."""
@@ -154,6 +144,17 @@ class Training(Construct):
         }
         assign = {"model_package_arn": jsonata("$states.result.ModelPackageArn")}
         return call("aws-sdk:sagemaker:createModelPackage", arguments, Assign=assign, **fields)
+
+    def record_verdict(self, **fields) -> dict:
+        verdict = {
+            "status": "SUCCEEDED",
+            "verdict": jsonata("$verdict.verdict"),
+            "release": jsonata("$verdict.release"),
+            "reason": jsonata("$verdict.reason"),
+            "model_package_arn": jsonata("$model_package_arn"),
+        }
+        result = jsonata("$merge([$verdict, {'run': $run, 'model_package_arn': $model_package_arn}])")
+        return record_run(self.tables.runs, "train", verdict, Output=result, **fields)
 
     def function_that_selects_the_window(self, code) -> Function:
         lake, tables = self.lake, self.tables
