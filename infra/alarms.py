@@ -87,12 +87,16 @@ class Alarms(Construct):
         )
 
     def errors_of(self, functions: list[Function]) -> cloudwatch.MathExpression:
+        """Of whichever were called: m0 + m1 would be missing, and never alarm, as long as one of them was not."""
         errors = {
             f"m{number}": function.metric_errors(period=FIVE_MINUTES, label=function.node.id)
             for number, function in enumerate(functions)
         }
         return cloudwatch.MathExpression(
-            label="errors of functions", expression=" + ".join(errors), using_metrics=errors, period=FIVE_MINUTES
+            label="errors of functions",
+            expression=f"SUM([{', '.join(errors)}])",
+            using_metrics=errors,
+            period=FIVE_MINUTES,
         )
 
     def api_metric(self, api: RealtimeApi, name: str, statistic: str) -> cloudwatch.Metric:

@@ -176,9 +176,11 @@ class Batch(Construct):
 
     def allow_the_distributed_map(self) -> None:
         """Its items run as executions of the flow itself, named here, since a flow cannot refer to itself."""
-        name = f"{self.config.prefix}-batch"
-        items = Many([arn("states", f"execution:{name}/*")], "Each item is an execution of its own")
+        name, why = f"{self.config.prefix}-batch", "Each item is an execution of its own"
+        items = Many([arn("states", f"execution:{name}:*")], why)
+        labelled = Many([arn("states", f"execution:{name}/{EACH_FILE}:*")], why)  # as AWS names them for this one action
         self.flow.allow("states:StartExecution", on=arn("states", f"stateMachine:{name}"))
-        self.flow.allow("states:DescribeExecution", "states:StopExecution", "states:RedriveExecution", on=items)
+        self.flow.allow("states:DescribeExecution", "states:StopExecution", on=items)
+        self.flow.allow("states:RedriveExecution", on=labelled)
         results_only = {"StringLike": {"s3:prefix": "batch/*"}}
         self.flow.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn, conditions=results_only)

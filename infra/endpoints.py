@@ -1,6 +1,6 @@
 """How releases are hosted. The endpoints themselves come and go with releases, so no stack owns them."""
 
-from aws_cdk import Aws, CustomResource
+from aws_cdk import Aws, CustomResource, Duration
 from constructs import Construct
 
 from infra.function import Function
@@ -41,6 +41,7 @@ class Endpoints(Construct):
             resource_type="Custom::Endpoints",
             service_token=self.remove.function_arn,
             properties={"Prefix": self.prefix},
+            service_timeout=Duration.minutes(20),  # not an hour, for a function that is killed; Lambda calls it again twice
         )
         self.removed_with_the_stack.node.add_dependency(self.role)  # which outlives the endpoints that use it
 

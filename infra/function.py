@@ -84,7 +84,7 @@ OLDER = "Python 3.13 is maintained until 2029; a newer one is for the whole repo
 ACCEPTED = {
     "AwsSolutions-L1": OLDER,
     "Serverless-LambdaLatestVersion": OLDER,
-    "Serverless-LambdaDLQ": "Whoever calls it waits for the answer, or (the hourly ones) has a dead-letter queue",
+    "Serverless-LambdaDLQ": "Whoever calls it waits for the answer; what the clock calls, it calls again, and its errors alarm",
 }
 RETENTION = {
     days: getattr(logs.RetentionDays, name)

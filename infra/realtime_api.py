@@ -52,10 +52,7 @@ class RealtimeApi(Construct):
         function = self.function(
             "Predict", {"PREDICTIONS_TABLE": predictions.table_name, "ROUTING_TABLE": routing.table_name}
         )
-        function.allow(
-            "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem",
-            on=predictions.table_arn,
-        )  # fmt: skip
+        function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchWriteItem", on=predictions.table_arn)
         function.allow("dynamodb:Query", on=tables.predictions_by_entity)
         function.allow("dynamodb:GetItem", on=routing.table_arn)
         endpoints.allow_invoke(function)

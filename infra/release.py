@@ -10,7 +10,7 @@ from infra.function import Function
 from infra.lake import Lake
 from infra.registry import Registry
 from infra.release_flow import ReleaseFlow
-from infra.tables import Tables
+from infra.tables import ONLY_RELEASES, Tables
 
 
 class Releases(Construct):
@@ -75,7 +75,8 @@ class Releases(Construct):
         routing = self.tables.routing
         environment = {"ROUTING_TABLE": routing.table_name, "ENDPOINT_PREFIX": self.endpoints.prefix}
         function = self.function("Retire", 60, environment)
-        function.allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=routing.table_arn)
+        function.allow("dynamodb:GetItem", on=routing.table_arn)
+        function.allow("dynamodb:UpdateItem", on=routing.table_arn, conditions=ONLY_RELEASES)
         self.endpoints.allow_removal(function)
         return function
 

@@ -4,7 +4,7 @@ from infra.endpoints import LISTS, VARIANT, Endpoints
 from infra.flow import REASON, Flow, again, call, caught, choice, fail, invoke, jsonata
 from infra.function import Function
 from infra.permissions import Many
-from infra.tables import Tables
+from infra.tables import ONLY_RELEASES, Tables
 
 MINUTE_S, HOUR_S = 60, 3600
 MOST_LOOKS = 70  # at a new endpoint: every second at first, then every 30 s, together about half an hour
@@ -34,7 +34,7 @@ class ReleaseFlow(Flow):
         kept_s = config.release.keep_previous_minutes * MINUTE_S
         super().__init__(scope, id, config=config, states=self.states(kept_s), timeout_s=kept_s + 4 * HOUR_S)
         self.allow_invoke(verify_release, smoke_test, promote, retire)
-        self.allow("dynamodb:UpdateItem", on=tables.routing.table_arn)
+        self.allow("dynamodb:UpdateItem", on=tables.routing.table_arn, conditions=ONLY_RELEASES)
         self.allow("sagemaker:DescribeModelPackage", on=model_packages)
         self.allow_hosting()
 

@@ -1,6 +1,6 @@
 """The two stacks of a stage: what must survive, and what can be replaced. Together they read as the architecture."""
 
-from aws_cdk import Aws, CfnOutput, RemovalPolicy, Stack
+from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_sqs as sqs
 
 from infra.address import AddressBook
@@ -33,6 +33,26 @@ class DataStack(Stack):
         self.tables = Tables(self, "Tables", prefix=config.prefix, removal_policy=removal_policy)
         self.registry = Registry(self, "Registry", config=config, removal_policy=removal_policy)
         self.alarms = AlarmsTopic(self, "Alarms", config=config).topic
+        self.keep_exported()
+
+    def keep_exported(self) -> None:
+        """What the service stack takes from here stays exported when a newer one takes less of it.
+
+        This stack is deployed first, and CloudFormation lets nobody end an export that the service still imports.
+        """
+        bucket, tables, registry = self.lake.bucket, self.tables, self.registry
+        for table in (tables.predictions, tables.outcomes, tables.routing, tables.runs):
+            self.export_value(table.table_arn)
+            self.export_value(table.table_name)
+        for value in (
+            bucket.bucket_arn,
+            bucket.bucket_name,
+            registry.repository.repository_arn,
+            registry.model_packages.attr_model_package_group_arn,
+            registry.signing_key.key_arn,
+            self.alarms.topic_arn,
+        ):
+            self.export_value(value)
 
 
 class ServiceStack(Stack):
@@ -107,7 +127,13 @@ class ServiceStack(Stack):
 
     def queue_of_the_undelivered(self) -> sqs.Queue:
         """Where events wait that could not start what they should."""
-        queue = sqs.Queue(self, "Undelivered", encryption=sqs.QueueEncryption.SQS_MANAGED, enforce_ssl=True)
+        queue = sqs.Queue(
+            self,
+            "Undelivered",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=Duration.days(14),  # the longest there is: somebody must come and look
+        )
         accept(queue, "AwsSolutions-SQS3", "This is the dead-letter queue, of a rule and of schedules")
         accept(queue, "Serverless-SQSRedrivePolicy", "This is the dead-letter queue, of a rule and of schedules")
         return queue

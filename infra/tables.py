@@ -4,7 +4,13 @@ from aws_cdk import CfnTag, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
+from domain.records import RELEASE
+
 TEXT = dynamodb.AttributeType.STRING
+
+
+# For a policy on the routing table: what releases are like, but not who answers.
+ONLY_RELEASES = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{RELEASE}*"]}}
 
 
 def key(name: str) -> dynamodb.Attribute:

@@ -8,7 +8,7 @@ from constructs import Construct
 
 from infra.permissions import accept
 
-PUBLISHERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com", "events.amazonaws.com")
+PUBLISHERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com")
 
 
 class AlarmsTopic(Construct):
@@ -25,6 +25,8 @@ class AlarmsTopic(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
+        # Without a condition: EventBridge says nothing of itself that one could ask, and its message would be dropped.
+        self.topic.grant_publish(iam.ServicePrincipal("events.amazonaws.com"))
         if config.monitoring.email:
             email = self.topic.add_subscription(subscriptions.EmailSubscription(config.monitoring.email))
             accept(

@@ -8,7 +8,7 @@ from infra.jobs import Jobs, inputs, output, tags, to_its_end
 from infra.lake import Lake
 from infra.permissions import own_stacks
 from infra.registry import Registry
-from infra.tables import Tables
+from infra.tables import ONLY_RELEASES, Tables
 
 MINUTE_S, HOUR_S = 60, 3600
 TEXT = ["application/json", "text/csv", "application/jsonlines"]  # what the container reads and writes
@@ -185,7 +185,7 @@ class Training(Construct):
         )
         function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)  # or a missing object would be a forbidden one
         function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects("runs/"))
-        function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn)
+        function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn, conditions=ONLY_RELEASES)
         function.allow("kms:Sign", on=self.signing_key.key_arn)
         if self.config.budget.require_positive_value:
             function.allow("cloudformation:GetTemplate", on=own_stacks(self.config))

@@ -1,5 +1,9 @@
 """Every role in full: what each function, flow and job may do, and nothing else."""
 
+import ast
+import re
+
+from conftest import ROOT
 from reading import imported, listed, of_type, short, short_arn, text
 
 # What every role of its kind has; the resources of these actions cannot be named in a policy.
@@ -44,10 +48,11 @@ REMOVAL = {
     "sagemaker:ListEndpointConfigs *",
     "sagemaker:ListModels *",
 }
+ONLY_RELEASES = "if dynamodb:LeadingKeys all like ['release#*']"  # not the item that says who answers
 TO_SAGEMAKER = "if iam:PassedToService = sagemaker.amazonaws.com"
 ROLES = {
     "RealtimeApiPredictRole": FUNCTION | {
-        f"dynamodb:GetItem {PREDICTIONS}", f"dynamodb:PutItem {PREDICTIONS}", f"dynamodb:BatchGetItem {PREDICTIONS}",
+        f"dynamodb:GetItem {PREDICTIONS}", f"dynamodb:PutItem {PREDICTIONS}", 
         f"dynamodb:BatchWriteItem {PREDICTIONS}", f"dynamodb:Query {PREDICTIONS}/index/by_entity",
         f"dynamodb:GetItem {ROUTING}", f"sagemaker:InvokeEndpoint sagemaker:endpoint/{HOSTED}",
     },
@@ -64,8 +69,8 @@ ROLES = {
         f"s3:PutObject {LAKE}/scratch/checkpoints/*",
     },
     "TrainingJudgeRole": FUNCTION | {
-        f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/runs/*", f"s3:PutObject {LAKE}/runs/*", f"dynamodb:PutItem {ROUTING}",
-        f"kms:Sign {KEY}",
+        f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/runs/*", f"s3:PutObject {LAKE}/runs/*",
+        f"dynamodb:PutItem {ROUTING} {ONLY_RELEASES}", f"kms:Sign {KEY}",
     },
     "TrainingTrainRole": FLOW | jobs("training-job", "TrainingJob") | jobs("processing-job", "ProcessingJob") | {
         "lambda:InvokeFunction <TrainingSelectWindow>", "lambda:InvokeFunction <TrainingJudge>",
@@ -81,9 +86,10 @@ ROLES = {
         f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/runs/*", f"sagemaker:InvokeEndpoint sagemaker:endpoint/{HOSTED}",
     },
     "ReleasesPromoteRole": FUNCTION | {f"dynamodb:{action} {ROUTING}" for action in ("GetItem", "PutItem", "UpdateItem")},
-    "ReleasesRetireRole": FUNCTION | REMOVAL | {f"dynamodb:{action} {ROUTING}" for action in ("GetItem", "UpdateItem")},
+    "ReleasesRetireRole": FUNCTION | REMOVAL | {f"dynamodb:GetItem {ROUTING}", f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}"},
     "ReleasesReleaseRole": FLOW | (REMOVAL - {"sagemaker:ListEndpointConfigs *", "sagemaker:ListModels *"}) | {
-        "sagemaker:DescribeModelPackage sagemaker:model-package/flights-prod/*", f"dynamodb:UpdateItem {ROUTING}",
+        "sagemaker:DescribeModelPackage sagemaker:model-package/flights-prod/*",
+        f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}",
         f"sagemaker:CreateModel sagemaker:model/{HOSTED}", f"sagemaker:CreateEndpointConfig sagemaker:endpoint-config/{HOSTED}",
         f"sagemaker:CreateEndpoint sagemaker:endpoint/{HOSTED}", f"sagemaker:CreateEndpoint sagemaker:endpoint-config/{HOSTED}",
         f"sagemaker:DescribeEndpoint sagemaker:endpoint/{HOSTED}",
@@ -107,7 +113,8 @@ ROLES = {
         *(f"lambda:InvokeFunction <Batch{name}>" for name in ("Preprocess", "WriteResults", "CloseBatch")),
         f"iam:PassRole <BatchJobsRole> {TO_SAGEMAKER}", f"dynamodb:UpdateItem {RUNS}",
         "states:StartExecution states:stateMachine:flights-prod-batch",
-        *(f"states:{action} states:execution:flights-prod-batch/*" for action in ("DescribeExecution", "StopExecution", "RedriveExecution")),
+        *(f"states:{action} states:execution:flights-prod-batch:*" for action in ("DescribeExecution", "StopExecution")),
+        "states:RedriveExecution states:execution:flights-prod-batch/WriteResults:*",
         f"s3:ListBucket {LAKE} if s3:prefix like batch/*",
     },
 }  # fmt: skip
@@ -159,7 +166,9 @@ def resource_of(resource) -> str:
 
 
 def condition_of(statement: dict) -> str:
-    words = {"StringEquals": "=", "StringLike": "like", "ForAllValues:StringEquals": "in"}
+    words = {
+        "StringEquals": "=", "StringLike": "like", "ForAllValues:StringEquals": "in", "ForAllValues:StringLike": "all like",
+    }  # fmt: skip
     said = [
         f"{key} {words[operator]} {value}"
         for operator, tests in statement.get("Condition", {}).items()
@@ -175,6 +184,36 @@ def test_every_role_may_do_exactly_this(service):
     for role, expected in ROLES.items():
         assert found[role] == expected, role
     assert found.keys() == ROLES.keys()
+
+
+CALLED = {"ListBucket": "list_objects_v2", "InvokeFunction": "Invoke", "AddTags": "create_endpoint"}  # it takes Tags
+
+
+def test_no_function_may_do_what_its_code_never_asks_for(service):
+    for properties in of_type(service, "AWS::Lambda::Function").values():
+        verb, role = properties["Handler"].split(".")[1], short(properties["Role"]["Fn::GetAtt"][0])
+        words = words_of(f"lambdas.{verb}")
+        for line in granted(service)[role] - FUNCTION:
+            action = line.split()[0].partition(":")[2]
+            as_botocore = re.sub(r"(?<!^)(?=[A-Z])", "_", action).lower()
+            assert {action, as_botocore, CALLED.get(action)} & words, f"{verb}: {line}"
+
+
+def words_of(module: str, seen: frozenset = frozenset()) -> set[str]:
+    """Every attribute and text in the module and in those of lambdas/ that it imports: a call is one or the other."""
+    tree = ast.parse((ROOT / f"{module.replace('.', '/')}.py").read_text())
+    found = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    found |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    brought = {name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for name in modules_of(node)}
+    for name in brought - seen:
+        found |= words_of(name, seen | brought)
+    return found
+
+
+def modules_of(node: ast.ImportFrom) -> list[str]:
+    """Which files of lambdas/ an import brings."""
+    names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.startswith("lambdas.") and (ROOT / f"{name.replace('.', '/')}.py").is_file()]
 
 
 def test_no_role_takes_a_managed_policy_or_trusts_another_account(service, data):

@@ -6,9 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from aws_cdk import App
 from conftest import ROOT, template
-from domain.config import Data
+from domain.config import Data, read_config
 from infra.lake import lifecycle_rules
+from infra.stacks import DataStack
 from reading import imported, listed, of_type, short, text
 
 TABLES = {
@@ -130,15 +132,37 @@ def test_what_must_survive_survives_in_production_and_goes_with_the_laptop(data,
 
 def test_who_may_publish_alarms_is_this_account_over_tls(data, always_on):
     (policy,) = of_type(data, "AWS::SNS::TopicPolicy").values()
-    only_tls, publishers, *_ = policy["PolicyDocument"]["Statement"]
+    only_tls, publishers, events = policy["PolicyDocument"]["Statement"]
     assert (only_tls["Effect"], only_tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     assert publishers["Principal"]["Service"] == [
-        "budgets.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com", "events.amazonaws.com",
+        "budgets.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com",
     ]  # fmt: skip
     assert publishers["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    # "You can't use Condition blocks in Amazon SNS topic policies for EventBridge": it would be denied
+    assert (events["Principal"], events.get("Condition")) == ({"Service": "events.amazonaws.com"}, None)
     assert not of_type(data, "AWS::SNS::Subscription")
     (email,) = of_type(always_on["data"], "AWS::SNS::Subscription").values()
     assert (email["Protocol"], email["Endpoint"]) == ("email", "ops@example.com")
+
+
+HELD = {
+    "LakeBucketB1D32E10", "TablesPredictions2A11ED16", "TablesOutcomes3BBB356F", "TablesRouting5D615919", "TablesRunsB40D77DF",
+    "RegistryImages57582A22", "RegistrySigningKey3C9D303C", "RegistryModelPackages6C332CB5",
+}  # fmt: skip
+
+
+def test_what_holds_data_keeps_its_logical_id_or_an_update_would_put_an_empty_one_in_its_place(data):
+    assert HELD <= data["Resources"].keys()
+
+
+def test_what_the_service_may_import_stays_exported_whatever_it_imports(data, tmp_path):
+    """A data stack is deployed before the service that takes less of it, and CloudFormation refuses to end a used export."""
+    app = App(outdir=str(tmp_path), analytics_reporting=False)
+    config = read_config(ROOT, "prod")
+    DataStack(app, "flights-prod-data", config=config)
+    app.synth()
+    alone = template(tmp_path, "flights-prod-data")
+    assert alone["Outputs"].keys() == data["Outputs"].keys()
 
 
 # ---- what can be replaced
@@ -278,6 +302,22 @@ def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
         assert alarm["TreatMissingData"] == "notBreaching"
 
 
+def test_errors_alarm_whichever_functions_were_called(service):
+    """A sum written with + is missing as long as one of its metrics is, and nobody calls `hours` without office hours."""
+    (alarm,) = [each for each in of_type(service, "AWS::CloudWatch::Alarm").values() if "FunctionErrors" in each["AlarmName"]]
+    (sum_,) = [each["Expression"] for each in alarm["Metrics"] if "Expression" in each]
+    assert sum_ == "SUM([m0, m1, m2, m3, m4])"
+    watched = [each["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for each in alarm["Metrics"] if "MetricStat" in each]
+    assert [text(name) for name in watched] == [
+        "<RealtimeApiPredict>", "<RealtimeApiOutcomes>", "<MoneyGuard>", "<MoneyReap>", "<OfficeHours>",
+    ]  # fmt: skip
+
+
+def test_what_could_not_be_delivered_waits_as_long_as_a_queue_can_keep_it(service):
+    (queue,) = of_type(service, "AWS::SQS::Queue").values()
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
 def test_metrics_that_are_watched_are_metrics_that_are_written(service):
     written = {
         metric
@@ -365,6 +405,7 @@ def test_endpoints_go_with_the_stack_before_the_role_they_use_and_after_the_flow
     ((id, custom),) = [(id, found) for id, found in resources(service) if found["Type"] == "Custom::Endpoints"]
     assert text(custom["Properties"]["ServiceToken"]) == "<EndpointsRemoveEndpoints>"
     assert "EndpointsRole" in {short(name) for name in listed(custom["DependsOn"])}
+    assert int(custom["Properties"]["ServiceTimeout"]) < 3600  # which is how long CloudFormation waits for a function that died
     (release,) = [found for name, found in resources(service) if short(name) == "ReleasesRelease"]
     assert id in release["DependsOn"]
 
