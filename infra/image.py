@@ -6,11 +6,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("model_code", "domain")
 NOT_SOURCE = (".pyc", ".so", ".o")  # made from sources, and not the same on every machine
+# By tag: which digest it has today is for the one who deploys to look up and to pin (docs/decisions.md).
+BASE_IMAGE = "docker.io/library/python:3.13-slim"
 
 
-def image_tag(root: Path = ROOT) -> str:
-    """12 hex digits that stand for the sources of the image and for the packages it is built with."""
-    digest = hashlib.sha256()
+def image_tag(root: Path = ROOT, *, base: str = BASE_IMAGE) -> str:
+    """12 hex digits that stand for the sources of the image, the packages it is built with and the base it stands on."""
+    digest = hashlib.sha256(f"{base}\0".encode())
     lock = root / "uv.lock"
     for file in [*source_files(root, SOURCES), *([lock] if lock.exists() else [])]:
         digest.update(f"{file.relative_to(root).as_posix()}\0".encode())

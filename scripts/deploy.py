@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from domain.config import LOCAL, Config, ConfigError, read_config, stages  # noqa: E402
-from infra.image import image_tag  # noqa: E402
+from infra.image import BASE_IMAGE, image_tag  # noqa: E402
 from scripts import image  # noqa: E402
 
 
@@ -26,7 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("stage")
     parser.add_argument("--project", type=Path, default=ROOT, help="the folder of fairway.toml")
-    parser.add_argument("--base", default=image.BASE_IMAGE, help="the image's base; pin it by digest for production")
+    parser.add_argument("--base", default=BASE_IMAGE, help="the image's base; pin it by digest for production")
     arguments = parser.parse_args()
     try:
         config = stage_of(arguments.project, arguments.stage)
@@ -34,7 +34,7 @@ def main() -> int:
 
         session = boto3.Session(region_name=config.target.region)
         refuse_other_account(config, session.client("sts").get_caller_identity()["Account"])
-        deploy(config, project=arguments.project, tag=image_tag(), base=arguments.base, ecr=session.client("ecr"))
+        deploy(config, project=arguments.project, tag=image_tag(base=arguments.base), base=arguments.base, ecr=session.client("ecr"))
     except (ConfigError, DeployRefused, image.NoEngine) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -60,7 +60,7 @@ def refuse_other_account(config: Config, account: str) -> None:
 
 def deploy(config: Config, *, project: Path, tag: str, base: str, ecr, run=subprocess.run, find=image.engine_here) -> None:
     def cdk(stack: str) -> None:
-        context = ["-c", f"stage={config.stage}", "-c", f"project={project}", "-c", f"image_tag={tag}"]
+        context = ["-c", f"stage={config.stage}", "-c", f"project={project.resolve()}", "-c", f"image_tag={tag}"]
         run([*cdk_command(), "deploy", f"{config.prefix}-{stack}", "--require-approval", "never", *context], cwd=ROOT, check=True)
 
     cdk("data")

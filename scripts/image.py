@@ -9,10 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from infra.image import image_tag  # noqa: E402
+from infra.image import BASE_IMAGE, image_tag  # noqa: E402
 
-# By tag: which digest it has today is for the one who deploys to look up and to pin (docs/decisions.md).
-BASE_IMAGE = "docker.io/library/python:3.13-slim"
 PLATFORM = "linux/amd64"  # of the instances that SageMaker runs it on
 ENGINES = ("docker", "podman")
 
@@ -26,7 +24,7 @@ def main() -> int:
     parser.add_argument("--base", default=BASE_IMAGE, help="the base image; pin it by digest for production")
     parser.add_argument("--target", default="sagemaker", choices=("sagemaker", "standalone"))
     arguments = parser.parse_args()
-    name = f"fairway:{image_tag()}"
+    name = f"fairway:{image_tag(base=arguments.base)}"
     try:
         engine = engine_here()
         build(engine, name, base=arguments.base, target=arguments.target)

@@ -112,4 +112,5 @@ def test_the_image_tag_changes_with_the_sources_and_only_with_them(tmp_path):
     (tmp_path / "domain" / "gate.py").write_text("pass  # changed")
     changed = image_tag(tmp_path)
     (tmp_path / "uv.lock").write_text("version = 1")
-    assert len({before, changed, image_tag(tmp_path)}) == 3
+    patched = image_tag(tmp_path, base="python@sha256:" + "ab" * 32)  # or no fix of the base would ever be deployed
+    assert len({before, changed, image_tag(tmp_path), patched}) == 4

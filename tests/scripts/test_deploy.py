@@ -70,6 +70,14 @@ def test_data_then_image_then_service(ecr):
     assert run.given[1] == password and not any(password in command for command in run.ran)
 
 
+def test_a_project_elsewhere_is_found_from_the_folder_that_the_cdk_runs_in(ecr, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = Commands()
+    ecr.put_image(repositoryName="flights-dev", imageManifest=MANIFEST, imageTag=TAG)
+    script.deploy(read_config(ROOT, "dev"), project=Path("."), tag=TAG, base="", ecr=ecr, run=run, find=None)
+    assert all(f"-c project={tmp_path} " in command for command in run.ran)
+
+
 def test_an_image_that_is_there_is_not_built_again(ecr, capsys):
     ecr.put_image(repositoryName="flights-dev", imageManifest=MANIFEST, imageTag=TAG)
     ran = [" ".join(command.split()[:2]) for command in deployed(ecr).ran]

@@ -1,0 +1,103 @@
+"""What CI may do, and whose code it runs: a workflow holds more rights than anybody who works here."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from domain.config import stages
+
+ROOT = Path(__file__).parents[2]
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+def steps(workflow: Path) -> list[dict]:
+    jobs = yaml.safe_load(workflow.read_text())["jobs"].values()
+    return [step for job in jobs for step in job["steps"]]
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.stem)
+def test_an_action_is_named_by_its_commit_which_nobody_can_move(workflow):
+    used = re.findall(r"uses: (.*)", workflow.read_text())
+    assert used and all(re.fullmatch(r"[\w.-]+/[\w.-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action) for action in used)
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.stem)
+def test_what_somebody_typed_is_never_part_of_a_command(workflow):
+    assert [step["run"] for step in steps(workflow) if "${{" in step.get("run", "")] == []
+
+
+@pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.stem)
+def test_what_is_checked_out_holds_no_token(workflow):
+    (checkout,) = [step for step in steps(workflow) if step.get("uses", "").startswith("actions/checkout@")]
+    assert checkout["with"]["persist-credentials"] is False
+
+
+def test_each_workflow_has_the_permissions_it_needs_and_says_so():
+    assert {file.stem: yaml.safe_load(file.read_text())["permissions"] for file in WORKFLOWS} == {
+        "ci": {"contents": "read"},
+        "cost": {"contents": "read", "pull-requests": "write"},
+        "deploy": {"contents": "read", "id-token": "write"},
+    }
+
+
+def test_the_stages_that_can_be_deployed_are_those_of_the_project():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/deploy.yml").read_text())
+    (inputs,) = [trigger["workflow_dispatch"]["inputs"] for key, trigger in workflow.items() if key in ("on", True)]
+    assert inputs["stage"]["options"] == stages(ROOT)
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+
+
+# ---- the role that a deployment assumes
+
+
+class Template(yaml.SafeLoader):
+    """CloudFormation's YAML: !Sub and its kin give what they are given."""
+
+
+Template.add_multi_constructor("!", lambda loader, tag, node: value_of(loader, node))
+
+
+def value_of(loader, node):
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    return loader.construct_sequence(node, deep=True)
+
+
+@pytest.fixture
+def role() -> dict:
+    template = yaml.load((ROOT / ".github/deploy-role.yaml").read_text(), Template)
+    return template["Resources"]["DeployRole"]["Properties"]
+
+
+def test_only_this_repository_s_environment_of_the_stage_may_deploy_it(role):
+    (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
+    assert (trust["Action"], trust["Condition"]) == ("sts:AssumeRoleWithWebIdentity", {"StringEquals": {
+        "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+        "token.actions.githubusercontent.com:sub": "repo:${Repository}:environment:${Stage}",
+    }})  # fmt: skip
+
+
+def test_a_deployment_may_become_the_cdk_s_own_roles_and_push_the_stage_s_image(role):
+    (policy,) = role["Policies"]
+    become, log_in, push = policy["PolicyDocument"]["Statement"]
+    here = "${AWS::AccountId}-${AWS::Region}"
+    assert (become["Action"], [arn.rpartition(":role/")[2] for arn in become["Resource"]]) == ("sts:AssumeRole", [
+        f"cdk-${{Qualifier}}-{name}-role-{here}" for name in ("deploy", "file-publishing", "lookup")
+    ])  # fmt: skip
+    assert (log_in["Action"], log_in["Resource"]) == ("ecr:GetAuthorizationToken", "*")
+    assert push["Resource"].endswith(":repository/${Project}-${Stage}")
+    assert {"ecr:DescribeImages", "ecr:PutImage", "ecr:UploadLayerPart"} <= set(push["Action"])
+    assert not any("*" in action or "Delete" in action for action in push["Action"])
+
+
+def test_what_the_deploy_script_asks_of_the_registry_the_role_may(role):
+    asked = set(re.findall(r"\becr\.([a-z]+_[a-z_]+)\(", (ROOT / "scripts/deploy.py").read_text()))
+    allowed = {action for statement in role["Policies"][0]["PolicyDocument"]["Statement"] for action in listed(statement["Action"])}
+    assert asked == {"describe_images", "get_authorization_token"}
+    assert {"ecr:" + "".join(word.title() for word in call.split("_")) for call in asked} <= allowed
+
+
+def listed(value) -> list:
+    return value if isinstance(value, list) else [value]
