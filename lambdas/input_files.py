@@ -59,7 +59,10 @@ def header_problem(line: bytes, is_whole: bool, contract: Contract) -> str:
         return "its header is not UTF-8 text"
     if not is_whole:
         return f"has no line end within {HEAD_BYTES:,} bytes; a CSV file starts with its header"
-    columns = next(csv.reader(io.StringIO(text)), [])
+    try:
+        columns = next(csv.reader(io.StringIO(text)), [])
+    except csv.Error:  # a CR within it
+        return "its header is not CSV; end lines in LF or CRLF"
     twice = sorted({name for name in columns if columns.count(name) > 1})
     missing = [name for name in contract.header(with_target=False) if name not in columns]
     unknown = [name for name in columns if name not in contract.by_name]

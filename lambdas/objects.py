@@ -3,9 +3,10 @@
 import contextlib
 import json
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from lambdas import clients
+from lambdas.connections import Unreachable
 
 
 def read_json(bucket: str, key: str):
@@ -29,9 +30,15 @@ def read_range(bucket: str, key: str, span: str) -> bytes:
     return clients.s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={span}")["Body"].read()
 
 
+@contextlib.contextmanager
 def stream(bucket: str, key: str):
-    """The object's bytes as they come; a context that ends the connection."""
-    return contextlib.closing(clients.s3().get_object(Bucket=bucket, Key=key)["Body"])
+    """The object's bytes as they come; a context that ends the connection. Unreachable where that broke: the object may be
+    fine, and whoever called tries again."""
+    with contextlib.closing(clients.s3().get_object(Bucket=bucket, Key=key)["Body"]) as body:
+        try:
+            yield body
+        except (HTTPClientError, IncompleteReadError) as error:
+            raise Unreachable(f"s3://{bucket}/{key}: {type(error).__name__} {error}") from error
 
 
 def listing(bucket: str, prefix: str):

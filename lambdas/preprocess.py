@@ -1,6 +1,8 @@
 """Batch, first state: list the input, refuse what cannot be scored before it costs, plan one shard for each file."""
 
+import itertools
 import os
+from collections import defaultdict
 from datetime import UTC, datetime
 
 from domain import config, contract, lake
@@ -47,18 +49,19 @@ def preprocess(
     """
     bucket, prefix = place
     files = checked_files(bucket, prefix, listing, read)
-    settings = known() or first_settings(run, as_of, store, champion())
+    uri = lake.uri(bucket, prefix)
+    settings = continued(known(), uri) or first_settings(run, as_of, store, uri, champion())
     if settings["release"]:
         verify(settings)
     write_settings(run, settings, write)
     done = scored_shards(run, listing)
-    folder = prefix[: prefix.rfind("/") + 1]
+    folder = folder_of(prefix)
     left = [key for key in files if shard_of(key, folder) not in done]
     manifest = lake.batch_prefix(run, "settings") + "shards.manifest"
     if left:
         write(manifest, manifest_of(bucket, folder, left))
-    about = {name: settings.get(name) for name in ("as_of", "release", "store")} | {"input": lake.uri(bucket, prefix)}
-    record(run, {**about, "shards": len(files)})
+    about = {name: settings.get(name) for name in ("as_of", "release", "store")}
+    record(run, {**about, "input": uri, "shards": len(files)})
     return {
         **{name: settings[name] for name in ("run", "as_of", "release", "model_uri")},
         "settings_uri": lake.uri(LAKE, lake.batch_prefix(run, "settings")),
@@ -87,16 +90,35 @@ def moment_of(text: str) -> str:
 def checked_files(bucket: str, prefix: str, listing, read) -> list[str]:
     """The keys to score, in order. Raises InputRefused naming each file that cannot be."""
     uri = lake.uri(bucket, prefix)
-    found = [(key, size) for key, size in listing(bucket, prefix) if not key.endswith("/")]
+    found = list(itertools.islice(files_at(prefix, listing(bucket, prefix)), MOST_FILES + 1))
     if not found:
         raise InputRefused(f"{uri}: no file is there; give a file, or a folder that ends in /")
     if len(found) > MOST_FILES:
-        raise InputRefused(f"{uri}: {len(found)} files; at most {MOST_FILES} make a batch, join them")
+        raise InputRefused(f"{uri}: more than {MOST_FILES} files, the most that make a batch; join them, or score folder by folder")
     problems = [f"{key}: {problem}" for key, size in found if (problem := problem_of(bucket, key, size, read))]
+    problems += confused([key for key, _ in found], folder_of(prefix))
     if problems:
         more = f"; and {len(problems) - MOST_NAMED} more" if len(problems) > MOST_NAMED else ""
         raise InputRefused("; ".join(problems[:MOST_NAMED]) + more)
     return [key for key, _ in found]
+
+
+def files_at(prefix: str, listed):
+    """(key, size) of the files of a folder; of a file only itself, and not what its name is the beginning of."""
+    is_folder = prefix == "" or prefix.endswith("/")
+    return ((key, size) for key, size in listed if not key.endswith("/") and (is_folder or key == prefix))
+
+
+def folder_of(prefix: str) -> str:
+    return prefix[: prefix.rfind("/") + 1]
+
+
+def confused(keys: list[str], folder: str) -> list[str]:
+    """Files whose results would overwrite each other's: a/b.csv and a~b.csv."""
+    by_shard = defaultdict(list)
+    for key in keys:
+        by_shard[shard_of(key, folder)].append(key)
+    return [f"{' and '.join(same)}: their results would have one name, {shard}; rename one" for shard, same in by_shard.items() if len(same) > 1]
 
 
 def problem_of(bucket: str, key: str, size: int, read) -> str:
@@ -108,10 +130,17 @@ def shard_of(key: str, folder: str) -> str:
     return key.removeprefix(folder).replace("/", "~")
 
 
-def first_settings(run: str, as_of: str, store: bool, champion: dict | None) -> dict:
+def continued(settings: dict | None, uri: str) -> dict | None:
+    """The settings of a run that is started again: its shards are those of the input that it began with."""
+    if settings and settings.get("input", uri) != uri:
+        raise InputRefused(f"{uri}: run {settings['run']} began with {settings['input']}; start a new run for another input")
+    return settings
+
+
+def first_settings(run: str, as_of: str, store: bool, uri: str, champion: dict | None) -> dict:
     if not isinstance(store, bool):
         raise InputRefused(f"store {store!r} is neither true nor false: whether predictions go into the table too")
-    return {"run": run, "as_of": as_of, "store": store, "code_version": CODE_VERSION, **release_and_model(champion)}
+    return {"run": run, "as_of": as_of, "input": uri, "store": store, "code_version": CODE_VERSION, **release_and_model(champion)}
 
 
 def release_and_model(champion: dict | None) -> dict:

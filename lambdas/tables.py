@@ -5,7 +5,7 @@ import time
 
 from domain.records import from_item, to_attribute, to_item
 from lambdas import clients
-from lambdas.services import ServiceError
+from lambdas.services import BUSY, ServiceError
 
 ITEMS_PER_WRITE = 25  # the most that BatchWriteItem takes
 LONGEST_PAUSE_S = 5.0
@@ -78,8 +78,13 @@ def put_all(table: str, records: list[dict], *, tries: int = 6, sleep=time.sleep
 
 
 def write_batch(table: str, requests: list) -> list:
-    """What DynamoDB left unwritten."""
-    reply = clients.dynamodb().call("BatchWriteItem", RequestItems={table: requests})
+    """What DynamoDB left unwritten: where it was too busy for any of them it fails the call instead of handing all back."""
+    try:
+        reply = clients.dynamodb().call("BatchWriteItem", RequestItems={table: requests})
+    except ServiceError as error:
+        if error.code in BUSY:
+            return requests
+        raise
     return reply.get("UnprocessedItems", {}).get(table, [])
 
 
@@ -87,10 +92,11 @@ def send_all(send, items: list, *, tries: int, sleep) -> None:
     """Call `send` with what is left, which it returns, until nothing is; between tries it waits, ever longer."""
     left = items
     for attempt in range(tries):
+        if attempt:
+            sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.05 * 2 ** (attempt - 1))))
         left = send(left)
         if not left:
             return
-        sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.05 * 2**attempt)))
     raise TableBusy(f"DynamoDB left {len(left)} of {len(items)} items after {tries} tries; try again, it is safe")
 
 

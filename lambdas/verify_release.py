@@ -29,11 +29,11 @@ def verify_release(package: dict, *, verify, manifest_of) -> dict:
 
 def manifest_of(model_uri: str) -> bytes:
     """Read while it streams, and nothing of it is written or loaded."""
-    with objects.stream(*lake.split_uri(model_uri)) as body:
-        try:
+    try:
+        with objects.stream(*lake.split_uri(model_uri)) as body:
             return manifest_in(body)
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise SignatureRefused(f"{model_uri} is not a model.tar.gz: {error}") from error
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise SignatureRefused(f"{model_uri} is not a model.tar.gz: {error}") from error
 
 
 def manifest_in(stream) -> bytes:

@@ -14,7 +14,7 @@ import zlib
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 from domain.records import row_id
-from lambdas import clients, tables
+from lambdas import objects, tables
 from lambdas.settings import CONFIG
 
 PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
@@ -88,9 +88,8 @@ def decoded(line: bytes, names: list) -> list:
 
 def read_lines(bucket: str, key: str):
     """Line by line while it arrives: a file need not fit into memory."""
-    body = clients.s3().get_object(Bucket=bucket, Key=key)["Body"]
     try:
-        with gzip.GzipFile(fileobj=body) as lines:
+        with objects.stream(bucket, key) as body, gzip.GzipFile(fileobj=body) as lines:
             yield from lines
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise ResultsUnreadable(f"s3://{bucket}/{key}: {error}") from error

@@ -50,6 +50,7 @@ def test_a_file_that_may_be_scored_has_no_problem(name, body):
         ("rows.csv", HEADER + b",color\n", "has the column 'color' that the contract 'flights' does not know"),
         ("rows.csv", HEADER + b",hour\n", "names 'hour' more than once"),
         ("rows.csv", b"\xff\xfe\n", "its header is not UTF-8 text"),
+        ("rows.csv", HEADER + b"\r1,2,3\r", "its header is not CSV; end lines in LF or CRLF"),
         ("rows.csv", b"x" * (HEAD_BYTES + 1), "has no line end within 65,536 bytes; a CSV file starts with its header"),
         ("rows.csv.gz", HEADER, "is not gzip, as its name says"),
         ("rows.csv.gz", b"\x1f\x8b" + b"x" * 50, "is damaged: its gzip cannot be read; send it again"),

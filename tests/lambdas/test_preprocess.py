@@ -1,8 +1,10 @@
+import itertools
+
 import pytest
 
 from domain import config, contract
 from domain.signature import SignatureRefused
-from lambdas.preprocess import InputRefused, handler
+from lambdas.preprocess import InputRefused, checked_files, handler
 from tests.lambdas import stage
 from tests.lambdas.conftest import SHA256
 from tests.lambdas.test_input_files import HEADER, PARQUET
@@ -42,6 +44,7 @@ def test_every_file_becomes_a_shard_for_the_champion(aws):
         "artefact_sha256": SHA256,
         "signature": released["signature"],
         "code_version": "image-1",
+        "input": f"{URI}/batch/incoming/",
         "store": True,
     }
     assert config.from_dict(aws.document(f"batch/{RUN}/settings/config.json")) == stage.CONFIG
@@ -72,6 +75,46 @@ def test_one_file_is_a_batch_too(aws, place):
     aws.upload("batch/incoming/b.csv", CSV)
     handler({**EVENT, "input": place}, None)
     assert aws.document(f"batch/{RUN}/settings/shards.manifest") == [{"prefix": f"{URI}/batch/incoming/"}, "a.csv"]
+
+
+@pytest.mark.parametrize("beside", ["a.csv.gz", "a.csv/more.csv"])
+def test_a_file_does_not_bring_those_along_whose_names_go_on(aws, beside):
+    aws.upload("batch/incoming/a.csv", CSV)
+    aws.upload(f"batch/incoming/{beside}", CSV)
+    assert handler({**EVENT, "input": "batch/incoming/a.csv"}, None)["shards"] == 1
+
+
+def test_a_folder_without_its_slash_is_no_file(aws):
+    aws.upload("batch/incoming/a.csv", CSV)
+    with pytest.raises(InputRefused, match="batch/incoming: no file is there; give a file, or a folder that ends in /"):
+        handler({**EVENT, "input": "batch/incoming"}, None)
+
+
+def test_no_more_files_are_listed_than_make_a_batch():
+    listed = itertools.count()
+    endless = ((f"batch/incoming/{number}.csv", 1) for number in listed)
+    with pytest.raises(InputRefused, match="more than 2000 files, the most that make a batch"):
+        checked_files(stage.LAKE, "batch/incoming/", lambda bucket, prefix: endless, pytest.fail)
+    assert next(listed) <= 2002
+
+
+def test_files_whose_results_would_have_one_name_are_refused(aws):
+    for name in ("a/b.csv", "a~b.csv", "c.csv"):
+        aws.upload(f"batch/incoming/{name}", CSV)
+    with pytest.raises(InputRefused) as refused:
+        handler(EVENT, None)
+    both = "batch/incoming/a/b.csv and batch/incoming/a~b.csv"
+    assert str(refused.value) == f"{both}: their results would have one name, a~b.csv; rename one"
+
+
+def test_a_run_started_again_with_another_input_is_refused(aws):
+    aws.upload("batch/incoming/a.csv", CSV)
+    aws.upload("batch/other/b.csv", CSV)
+    handler(EVENT, None)
+    with pytest.raises(InputRefused) as refused:
+        handler({**EVENT, "input": "batch/other/"}, None)
+    began = f"run {RUN} began with {URI}/batch/incoming/; start a new run for another input"
+    assert str(refused.value) == f"{URI}/batch/other/: {began}"
 
 
 def test_a_run_started_again_keeps_its_release_and_scores_only_what_is_not_scored(aws):

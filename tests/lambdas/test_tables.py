@@ -3,7 +3,8 @@ import itertools
 import pytest
 
 from domain.records import run_key
-from lambdas import tables
+from lambdas import clients, tables
+from lambdas.services import ServiceError
 from lambdas.tables import TableBusy, send_all
 from tests.lambdas import stage
 
@@ -21,16 +22,43 @@ def test_what_dynamodb_hands_back_is_sent_again_ever_later():
 
 
 def test_a_table_that_stays_busy_is_said_to_be():
-    tried = itertools.count()
+    tried, slept = itertools.count(), []
 
     def send(items):
         next(tried)
         return items[:1]
 
     with pytest.raises(TableBusy) as busy:
-        send_all(send, [1, 2], tries=5, sleep=lambda seconds: None)
+        send_all(send, [1, 2], tries=5, sleep=slept.append)
     assert str(busy.value) == "DynamoDB left 1 of 2 items after 5 tries; try again, it is safe"
-    assert next(tried) == 5
+    assert (next(tried), len(slept)) == (5, 4)  # nobody waits for a try that will not be
+
+
+class Throttled:
+    """DynamoDB while it takes none of a call's items: it fails the call then, with one code or another."""
+
+    def __init__(self, *codes):
+        self.codes, self.taken = list(codes), []
+
+    def call(self, operation, RequestItems):  # noqa: N803
+        if self.codes:
+            raise ServiceError(f"dynamodb {operation}", self.codes.pop(0), "", status=400)
+        self.taken += RequestItems["t"]
+        return {}
+
+
+def test_items_none_of_which_was_taken_are_sent_again_too(monkeypatch):
+    dynamodb = Throttled("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded")
+    monkeypatch.setattr(clients, "dynamodb", lambda: dynamodb)
+    tables.put_all("t", [{"id": "a"}, {"id": "b"}], sleep=lambda seconds: None)
+    assert [item["PutRequest"]["Item"]["id"]["S"] for item in dynamodb.taken] == ["a", "b"]
+
+
+def test_a_write_that_no_waiting_helps_is_not_tried_again(monkeypatch):
+    dynamodb = Throttled("ValidationException")
+    monkeypatch.setattr(clients, "dynamodb", lambda: dynamodb)
+    with pytest.raises(ServiceError, match="ValidationException"):
+        tables.put_all("t", [{"id": "a"}], sleep=pytest.fail)
 
 
 def test_any_number_of_records_is_put(aws):
