@@ -5,6 +5,7 @@ after it was killed, and finds it done afterwards.
 """
 
 import hashlib
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from fairway.errors import Failed, Interrupted, Refused
 COUNTS = ("read", "quarantined", "scored", "written", "seconds")
 
 
-def batch(folder: Path, stage_name: str, source: str, *, as_of: str | None, progress) -> Done:
+def batch(folder: Path, stage_name: str, source: str, *, as_of: str | None, store: bool = True, progress) -> Done:
+    """With `store` each prediction is in the table too, where it is found by its row; without it they are Parquet only."""
     if as_of is not None and parse_timestamp(as_of) is None:
         raise Refused(
             "window", f"--as-of {as_of!r} is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z"
@@ -28,16 +30,19 @@ def batch(folder: Path, stage_name: str, source: str, *, as_of: str | None, prog
     if source.startswith("s3://"):
         content, uri = listed(stage, source), source
     else:
+        progress(f"Reading {Path(source).name}")
         content, uri = fingerprint(Path(source), stage), None
-    run = run_of(stage, content, as_of)
+    run = run_of(stage, content, as_of, store)
     record = records.run(stage, "batch", run) or {}
-    if record.get("status") != "SUCCEEDED":
-        arn = going(stage, run, progress) or started(
-            stage, run, uri or uploaded(stage, run, Path(source), progress), as_of, record, progress
-        )
-        watch(stage, run, arn, source, progress)
+    already = record.get("status") == "SUCCEEDED"
+    if not already:
+        arn = going(stage, run, progress)
+        if arn is None:
+            place = uri or uploaded(stage, run, Path(source), progress)
+            arn = started(stage, run, {"input": place, "store": store}, as_of, record, progress)
+        watch(stage, run, arn, again(source, as_of, store), progress)
         record = records.run(stage, "batch", run) or {}
-    return summary(run, record)
+    return summary(run, record, predictions=predictions_of(stage, run), store=store, already=already)
 
 
 def fingerprint(file: Path, stage: Stage) -> str:
@@ -59,10 +64,10 @@ def listed(stage: Stage, uri: str) -> str:
     except ValueError as error:
         raise Refused("uri", str(error)) from None
     if bucket != stage.addresses["lake"]:
-        raise Refused(
-            "uri",
-            f"{uri} is not in the lake; copy it there first: aws s3 cp --recursive {uri} s3://{stage.addresses['lake']}/batch/incoming/",
-        )
+        lakes = f"s3://{stage.addresses['lake']}/batch/incoming/"
+        here = f" --endpoint-url {stage.endpoint}" if stage.is_local else ""
+        copy = f"aws s3 cp --recursive {uri} {lakes}{here}"
+        raise Refused("uri", f"{uri} is not in the lake; copy it there first: {copy}; or give a file of this machine")
     pages = stage.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     found = [f"{one['Key']}:{one['ETag']}" for page in pages for one in page.get("Contents", []) if one["Size"]]
     if not found:
@@ -70,10 +75,21 @@ def listed(stage: Stage, uri: str) -> str:
     return "\n".join(found)
 
 
-def run_of(stage: Stage, content: str, as_of: str | None) -> str:
+def run_of(stage: Stage, content: str, as_of: str | None, store: bool) -> str:
     champion = rules.champion(records.routing(stage))
-    release = champion["release"] if champion else "none"
-    return "batch-" + hashlib.sha256("\n".join([content, release, as_of or ""]).encode()).hexdigest()[:16]
+    told = [content, champion["release"] if champion else "none", as_of or "", *([] if store else ["not stored"])]
+    return "batch-" + hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+
+def predictions_of(stage: Stage, run: str) -> str:
+    """Where the run's predictions lie as Parquet."""
+    return lake.uri(stage.addresses["lake"], lake.batch_prefix(run, "predictions"))
+
+
+def again(source: str, as_of: str | None, store: bool) -> str:
+    """The command that asks for the very same run."""
+    options = [*(["--as-of", as_of] if as_of else []), *([] if store else ["--no-store"])]
+    return shlex.join(["fairway", "batch", source, *options])
 
 
 def uploaded(stage: Stage, run: str, file: Path, progress) -> str:
@@ -93,28 +109,28 @@ def going(stage: Stage, run: str, progress) -> str | None:
     return None
 
 
-def started(stage: Stage, run: str, uri: str, as_of: str | None, record: dict, progress) -> str:
+def started(stage: Stage, run: str, asked: dict, as_of: str | None, record: dict, progress) -> str:
     """A new execution of the run; what an earlier one has scored stays scored, as of the same moment."""
     moment = (
         iso(parse_timestamp(as_of)) if as_of else record.get("as_of") or iso(datetime.now(UTC).replace(microsecond=0))
     )
     progress(f"Resuming {run}" if record else f"Starting {run}")
-    values = {"run": run, "input": uri, "as_of": moment}
+    values = {"run": run, **asked, "as_of": moment}
     return executions.start(
         stage.client("stepfunctions"), stage.addresses["batch"], name=executions.unique(run), values=values
     )
 
 
-def watch(stage: Stage, run: str, arn: str, source: str, progress) -> None:
+def watch(stage: Stage, run: str, arn: str, command: str, progress) -> None:
     try:
         executions.follow(stage, arn, progress=progress)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped watching; {run} goes on in stage {stage.config.stage!r}; `fairway batch {source}` attaches to it"
+            f"stopped watching; {run} goes on in stage {stage.config.stage!r}; `{command}` attaches to it"
         ) from None
 
 
-def summary(run: str, record: dict) -> Done:
+def summary(run: str, record: dict, *, predictions: str, store: bool, already: bool) -> Done:
     if not all(key in record for key in COUNTS):
         raise Failed("no_counts", f"{run} ended without counts; its record: {record}")
     values = {
@@ -122,9 +138,19 @@ def summary(run: str, record: dict) -> Done:
         **{key: record[key] for key in COUNTS},
         "release": record.get("release"),
         "reasons": record.get("reasons", {}),
+        "store": store,
+        "predictions": predictions,
     }
-    line = (
+    written = f"written {record['written']:,}" if store else "not stored in the table"
+    told = [
         f"{run}: read {record['read']:,} = scored {record['scored']:,} + quarantined {record['quarantined']:,}; "
-        f"written {record['written']:,} in {record['seconds']:.1f} s"
+        f"{written}, in {record['seconds']:.1f} s",
+        f"predictions: {predictions} (Parquet)",
+        *(["this was done before, and nothing was scored again; another --as-of is another run"] if already else []),
+    ]
+    following = (
+        "`fairway outcomes FILE` tells later what really happened"
+        if store
+        else "outcomes join stored predictions only; `fairway batch` with --store puts them into the table too"
     )
-    return Done(values, [line], "`fairway outcomes FILE` tells later what really happened")
+    return Done(values, told, following)

@@ -1,12 +1,18 @@
 """A batch run: named for its content, so that it can be attached to, resumed, and found done."""
 
 import json
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests.fairway.conftest import given, writes
 from tests.fairway.test_load import table
 
+FAIRWAY = Path(sys.executable).with_name("fairway")
 DONE = {
     "status": "SUCCEEDED",
     "read": 3,
@@ -48,6 +54,8 @@ def test_a_file_is_uploaded_scored_and_counted(flow, tmp_path):
         "seconds": 1.5,
         "release": None,
         "reasons": {"maximum": 1},
+        "store": True,
+        "predictions": f"s3://lake/batch/{scored['run']}/predictions/",
     }
     assert flow.keys("batch/") == [f"batch/{scored['run']}/input/may.csv"]
     item = flow.aws("dynamodb").get_item(
@@ -73,6 +81,58 @@ def test_another_file_or_another_release_is_another_run(flow, tmp_path):
     flow.put("routing", item="routing", version=1, routes=[route], previous=[], changed_at="", reason="")
     runs.append(flow.values("batch", file)["run"])
     assert len(set(runs)) == 3
+
+
+def test_the_same_command_again_says_that_nothing_was_scored_again(flow, tmp_path):
+    file = table(tmp_path / "may.csv", {})
+    _, first, _ = flow.run("batch", file)
+    _, again, _ = flow.run("batch", file)
+    assert again == first + "this was done before, and nothing was scored again; another --as-of is another run\n"
+
+
+def test_predictions_that_are_not_stored_are_a_run_of_their_own_and_the_summary_says_where_they_lie(flow, tmp_path):
+    file = table(tmp_path / "may.csv", {})
+    stored, parquet = flow.values("batch", file), flow.values("batch", file, "--no-store")
+    assert flow.values("batch", file, "--store") == stored
+    assert (asked_of(flow, stored["run"])["store"], asked_of(flow, parquet["run"])["store"]) == (True, False)
+    assert parquet == {
+        **stored, "run": parquet["run"], "store": False, "predictions": f"s3://lake/batch/{parquet['run']}/predictions/"
+    }  # fmt: skip
+    assert parquet["run"] != stored["run"]
+    _, out, err = flow.run("batch", file, "--no-store")
+    assert out.splitlines()[0].endswith("scored 2 + quarantined 1; not stored in the table, in 1.5 s")
+    assert out.splitlines()[1] == f"predictions: {parquet['predictions']} (Parquet)"
+    assert "outcomes join stored predictions only" in err.splitlines()[-1]
+
+
+def asked_of(place, run: str) -> dict:
+    """What the run's execution was started with."""
+    states = place.aws("stepfunctions")
+    asked = [json.loads(states.describe_execution(executionArn=one["executionArn"])["input"]) for one in executions(place)]
+    (found,) = [one for one in asked if one["run"] == run]
+    return found
+
+
+def test_ctrl_c_tells_the_command_that_attaches_to_the_very_run(place, tmp_path):
+    place.machine(
+        "batch",
+        Score={"Type": "Wait", "Seconds": 3},
+        Close=writes("runs", kind="batch", run=given("run"), **DONE),
+    )
+    file = table(tmp_path / "fünf mai.csv", {})
+    words = ["batch", file, "--as-of", "2013-05-01", "--no-store", "--project", place.folder]
+    with subprocess.Popen([FAIRWAY, *words], stderr=subprocess.PIPE, text=True) as command:
+        while not command.stderr.readline().startswith("Score"):
+            assert command.poll() is None
+        command.send_signal(signal.SIGINT)
+        (told,) = command.stderr.read().splitlines()
+    assert command.returncode == 130
+    attach = shlex.split(told.split("`")[1])
+    assert attach[:2] == ["fairway", "batch"] and told.endswith("` attaches to it")
+    again = subprocess.run([FAIRWAY, *attach[1:]], capture_output=True, text=True)
+    assert again.returncode == 0
+    assert "Attaching to batch-" in again.stderr
+    assert len(executions(place)) == 1
 
 
 def test_a_run_that_was_killed_is_resumed_as_of_the_same_moment(flow, tmp_path):
@@ -102,7 +162,11 @@ def test_files_that_are_in_the_lake_already_are_scored_where_they_are(flow):
     [
         ("nowhere.csv", "nowhere.csv: not found"),
         ("s3://lake/none/", "s3://lake/none/ holds no file"),
-        ("s3://elsewhere/rows.csv", "is not in the lake; copy it there first"),
+        (
+            "s3://elsewhere/rows.csv",
+            "is not in the lake; copy it there first: aws s3 cp --recursive s3://elsewhere/rows.csv s3://lake/batch/incoming/ "
+            "--endpoint-url http://127.0.0.1:",
+        ),
         ("s3:/lake", "files of this kind are not read"),
         ("s3://", "'s3://' is not an S3 URI"),
     ],
