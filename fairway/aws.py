@@ -1,7 +1,7 @@
 """The way to a stage: its AWS clients, and the address book that its deployment left in SSM."""
 
 import json
-import urllib.request
+from urllib.request import ProxyHandler, build_opener
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,11 +101,17 @@ def remember_state_folder(folder: Path, state: Path) -> None:
         pointer.write_text(f"{state}\n")
 
 
+def ask_local(endpoint: str, page: str):
+    """A page of the local AWS's own, past any proxy that the environment names."""
+    with build_opener(ProxyHandler({})).open(f"{endpoint}/_fairway/{page}", timeout=10) as reply:
+        return json.load(reply)
+
+
 def local_endpoint(folder: Path) -> str:
     """Address of the project's local AWS, which must answer: a killed one leaves its server.json behind."""
     try:
         endpoint = json.loads((state_folder(folder) / "server.json").read_text())["endpoint"]
-        urllib.request.urlopen(f"{endpoint}/_fairway/health", timeout=10).close()
+        ask_local(endpoint, "health")
     except (OSError, ValueError, KeyError):
         raise Refused(
             "not_running", "the local AWS of this project is not running; start it with `fairway up`"

@@ -11,10 +11,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from fairway.cost_commands import register
-from fairway.done import show
+from fairway import cost_commands
+from fairway.command import HERE, Json, Project, Stage, run
 from fairway.errors import Failed, FairwayError, Interrupted, Refused, explained
-from fairway.progress import Progress
 
 app = typer.Typer(
     name="fairway",
@@ -25,20 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
-Project = Annotated[Path, typer.Option(help="The folder that holds fairway.toml.", metavar="DIR")]
-Stage = Annotated[
-    str, typer.Option(help="local is AWS on this machine; others are the stages of fairway.toml.", metavar="NAME")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
 AsOf = Annotated[Optional[str], typer.Option(help="The moment it is: ISO 8601, e.g. 2013-04-01.", metavar="T")]
-HERE = Path(".")
-
-
-def run(command, *, json: bool) -> None:
-    """Do it with progress on standard error, then show how it ended."""
-    with Progress() as progress:
-        done = command(progress)
-    show(done, as_json=json)
 
 
 @app.command(epilog="Example: fairway init --data flights.csv --target late --out flights")
@@ -65,7 +51,7 @@ def check(project: Project = HERE, json: Json = False):
     """Validate fairway.toml and the contract; list every problem at once."""
     from fairway.check import check
 
-    run(lambda progress: check(project), json=json)
+    run(lambda progress: check(project), json=json, project=project)
 
 
 @app.command(epilog="Example: fairway up --port 4566 --enforce-iam")
@@ -83,7 +69,11 @@ def up(
     """Start AWS on this machine, or find it running, and deploy the project on it."""
     from fairway.up import up
 
-    run(lambda progress: up(project, port=port, state=state, enforce_iam=enforce_iam, progress=progress), json=json)
+    run(
+        lambda progress: up(project, port=port, state=state, enforce_iam=enforce_iam, progress=progress),
+        json=json,
+        project=project,
+    )
 
 
 @app.command(epilog="Example: fairway down")
@@ -91,7 +81,7 @@ def down(project: Project = HERE, json: Json = False):
     """Stop AWS on this machine. What it holds stays for the next `fairway up`."""
     from fairway.up import down
 
-    run(lambda progress: down(project, progress=progress), json=json)
+    run(lambda progress: down(project, progress=progress), json=json, project=project)
 
 
 @app.command(epilog="Example: fairway load data/2013-01.csv data/2013-02.csv.gz")
@@ -106,7 +96,7 @@ def load(
     """Rows into the lake. All files are read and checked first; a file that is loaded already changes nothing."""
     from fairway.load import load
 
-    run(lambda progress: load(project, stage, files, progress=progress), json=json)
+    run(lambda progress: load(project, stage, files, progress=progress), json=json, project=project, stage=stage)
 
 
 @app.command(
@@ -118,7 +108,7 @@ def train(
     stage: Stage = "local",
     as_of: AsOf = None,
     window: Annotated[
-        Optional[int], typer.Option(help="Days to look back, instead of data.window_days.", metavar="D")
+        Optional[int], typer.Option(help="Days to look back, instead of data.window_days.", metavar="D", min=1)
     ] = None,
     wait: Annotated[
         bool, typer.Option(help="Where approval is automatic: follow an approved release until it is champion.")
@@ -129,7 +119,10 @@ def train(
     from fairway.train import train
 
     run(
-        lambda progress: train(project, stage, as_of=as_of, window_days=window, wait=wait, progress=progress), json=json
+        lambda progress: train(project, stage, as_of=as_of, window_days=window, wait=wait, progress=progress),
+        json=json,
+        project=project,
+        stage=stage,
     )
 
 
@@ -174,6 +167,8 @@ def import_(
     run(
         lambda progress: import_model(project, stage, file, options=options, as_of=as_of, wait=wait, progress=progress),
         json=json,
+        project=project,
+        stage=stage,
     )
 
 
@@ -191,7 +186,7 @@ def predict(
     """Signed requests to the API: a list of {id, entity_id, prediction, probability, release, role, source, reason}."""
     from fairway.predict import predict
 
-    run(lambda progress: predict(project, stage, text=json, file=file), json=True)
+    run(lambda progress: predict(project, stage, text=json, file=file), json=True, project=project, stage=stage)
 
 
 @app.command(epilog="Example: fairway batch data/2013-04.csv   or: fairway batch s3://LAKE/batch/incoming/")
@@ -202,12 +197,20 @@ def batch(
     project: Project = HERE,
     stage: Stage = "local",
     as_of: AsOf = None,
+    store: Annotated[
+        bool, typer.Option(help="Each prediction into the table too, to be looked up; else as Parquet only, for less.")
+    ] = True,
     json: Json = False,
 ):
     """One batch run to its end. The same command again attaches to it, resumes it, or finds it done."""
     from fairway.batch import batch
 
-    run(lambda progress: batch(project, stage, source, as_of=as_of, progress=progress), json=json)
+    run(
+        lambda progress: batch(project, stage, source, as_of=as_of, store=store, progress=progress),
+        json=json,
+        project=project,
+        stage=stage,
+    )
 
 
 @app.command(epilog="Example: fairway outcomes arrivals.csv")
@@ -222,7 +225,7 @@ def outcomes(
     """What really happened, joined to the predictions."""
     from fairway.outcomes import outcomes
 
-    run(lambda progress: outcomes(project, stage, file, progress=progress), json=json)
+    run(lambda progress: outcomes(project, stage, file, progress=progress), json=json, project=project, stage=stage)
 
 
 @app.command(epilog="Example: fairway status --stage prod --json")
@@ -230,7 +233,7 @@ def status(project: Project = HERE, stage: Stage = "local", json: Json = False):
     """Who answers now."""
     from fairway.status import status
 
-    run(lambda progress: status(project, stage), json=json)
+    run(lambda progress: status(project, stage), json=json, project=project, stage=stage)
 
 
 @app.command(epilog="Example: fairway releases")
@@ -238,7 +241,7 @@ def releases(project: Project = HERE, stage: Stage = "local", json: Json = False
     """Every release, its state, its quality and why."""
     from fairway.releases import releases
 
-    run(lambda progress: releases(project, stage), json=json)
+    run(lambda progress: releases(project, stage), json=json, project=project, stage=stage)
 
 
 @app.command(epilog="Example: fairway promote r-20130401-1a2b3c4d")
@@ -251,7 +254,7 @@ def promote(
     """Let a release answer everybody: approved if it waits for that, deployed and tried if it is not up."""
     from fairway.releases import promote
 
-    run(lambda progress: promote(project, stage, release, progress=progress), json=json)
+    run(lambda progress: promote(project, stage, release, progress=progress), json=json, project=project, stage=stage)
 
 
 @app.command(epilog="Example: fairway rollback")
@@ -259,7 +262,7 @@ def rollback(project: Project = HERE, stage: Stage = "local", json: Json = False
     """Let the champion before this one answer again."""
     from fairway.releases import rollback
 
-    run(lambda progress: rollback(project, stage, progress=progress), json=json)
+    run(lambda progress: rollback(project, stage, progress=progress), json=json, project=project, stage=stage)
 
 
 @app.command(epilog="Example: fairway report --out report.html")
@@ -277,7 +280,7 @@ def report(
     run(lambda progress: report(project, stage, out=out, progress=progress), json=json)
 
 
-register(app, run)  # cost, prices refresh, resume
+app.add_typer(cost_commands.app)  # cost, prices refresh, resume
 
 
 def main(arguments: list[str] | None = None) -> int:

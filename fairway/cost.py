@@ -120,11 +120,11 @@ def before(compare: str, folder: Path, month: Month, prices: Prices, today: str)
         return projected(templates, month_of(replace(config, usage=month.config.usage)), prices, today)
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-        if {"lines", "monthly_usd", "unpriced"} <= found.keys():
-            return found
-    except (ValueError, AttributeError):
-        pass
-    raise Refused("compare", f"{file}: not a projection; `fairway cost --json > {file.name}` writes one")
+    except ValueError:  # nor is it JSON
+        found = None
+    if not isinstance(found, dict) or not {"lines", "monthly_usd", "unpriced"} <= found.keys():
+        raise Refused("compare", f"{file}: not a projection; `fairway cost --json > {file.name}` writes one")
+    return found
 
 
 def measured(month: Month, release: dict | None) -> hosting.Measured:

@@ -1,6 +1,7 @@
 """How a command ends: values for a script, lines for a person, and what to do next."""
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 
@@ -14,11 +15,14 @@ class Done:
     next: str
 
 
-def show(done: Done, *, as_json: bool) -> None:
+def show(done: Done, *, as_json: bool, following: str) -> None:
     """The answer on standard output; what to do next on standard error, so that a pipe carries only the answer."""
-    print(json.dumps(done.values, ensure_ascii=False) if as_json else "\n".join(done.lines))
-    sys.stdout.flush()
-    print(f"next: {done.next}", file=sys.stderr)
+    try:
+        print(json.dumps(done.values, ensure_ascii=False) if as_json else "\n".join(done.lines))
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads it has had enough: `fairway releases | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    print(f"next: {following}", file=sys.stderr)
 
 
 def table(rows: list[tuple], heads: tuple) -> list[str]:

@@ -1,6 +1,8 @@
 """What stops a command, told in one line: what was asked wrongly, what failed, what goes on without us."""
 
+import errno
 import sys
+import tempfile
 
 from domain.config import ConfigError
 from domain.contract import ContractError
@@ -37,6 +39,7 @@ class Interrupted(FairwayError):
         super().__init__("interrupted", message)
 
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 ASKED_WRONGLY = {ConfigError: "config", ContractError: "contract", RoutingError: "routing", WindowError: "window"}
 
 
@@ -49,6 +52,9 @@ def explained(error: Exception) -> FairwayError | None:
             return Refused(code, str(error))
     if isinstance(error, OSError) and error.filename:
         return Refused("file", f"{error.filename}: {error.strerror}")
+    if isinstance(error, OSError) and error.errno in NO_ROOM:
+        where = f"where the project and {tempfile.gettempdir()} lie"
+        return Failed("no_room", f"{error.strerror}; make room {where}, then try again")
     if (
         "botocore" in sys.modules
     ):  # else no call to AWS was made, and importing it only for this would cost half a second

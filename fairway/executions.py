@@ -52,11 +52,13 @@ def poll_s(stage) -> float:
 def follow(stage, arn: str, *, progress, until=lambda: False) -> None:
     """Tell each state as it is entered; return when the execution has succeeded or `until` holds, else raise Failed."""
     states = stage.client("stepfunctions")
-    history = History(states, arn)
+    history, since = History(states, arn), time.monotonic()
     while True:
         execution = states.describe_execution(executionArn=arn)
         for name in history.new():
             progress(in_words(name))
+            since = time.monotonic()
+        progress.detail(f"for {time.monotonic() - since:.0f} s")
         if execution["status"] == "SUCCEEDED" or until():
             return
         if execution["status"] != "RUNNING":

@@ -1,6 +1,7 @@
 """`fairway init`: a table in, a fairway.toml and a contract out, with what was assumed said in words."""
 
 import re
+import shlex
 from pathlib import Path
 
 from fairway.done import Done
@@ -112,5 +113,5 @@ def told(plan, name: str, table, files: list[Path], out: Path) -> Done:
         f"project {name}, {plan.task}: {len(plan.columns)} columns from {table.rows:,} rows",
         *[f"  - {note}" for note in plan.notes],
     ]
-    where = "" if out == Path(".") else f" --project {out}"
+    where = "" if out == Path(".") else f" --project {shlex.quote(str(out))}"
     return Done(values, lines, f"read contract.toml once, then `fairway up{where}` and `fairway load FILE{where}`")

@@ -32,7 +32,7 @@ class File:
 
 def load(folder: Path, stage_name: str, paths: list[Path], *, progress) -> Done:
     stage = connect(folder, stage_name)
-    files = list({file.load: file for file in (identified(path, stage.contract) for path in paths)}.values())
+    files = list({file.load: file for file in (identified(path, stage.contract, progress) for path in paths)}.values())
     known = {file.load: records.run(stage, "load", file.load) for file in files}
     new = [file for file in files if not known[file.load]]
     with TemporaryDirectory(prefix="fairway-load-") as scratch:
@@ -44,7 +44,8 @@ def load(folder: Path, stage_name: str, paths: list[Path], *, progress) -> Done:
     return summary([(file, known[file.load]) for file in files], new=len(new))
 
 
-def identified(path: Path, contract: Contract) -> File:
+def identified(path: Path, contract: Contract, progress) -> File:
+    progress(f"Reading {path.name}")
     try:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()

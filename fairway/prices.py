@@ -102,13 +102,13 @@ def download(address: str) -> bytes | None:
 def price_list(content: bytes, where: str) -> dict:
     try:
         document = json.loads(content)
-        if {"offerCode", "publicationDate", "version", "products", "terms"} <= document.keys():
-            return document
-    except (ValueError, AttributeError):
-        pass
-    raise Refused(
-        "prices", f"{where}: not a price list of AWS; it must hold offerCode, version, publicationDate, products, terms"
-    )
+    except ValueError:  # nor is it JSON
+        document = None
+    if not isinstance(document, dict) or not {"offerCode", "publicationDate", "version", "products", "terms"} <= document.keys():
+        raise Refused(
+            "prices", f"{where}: not a price list of AWS; it must hold offerCode, version, publicationDate, products, terms"
+        )
+    return document
 
 
 def told(file: Path, report: dict) -> list[str]:

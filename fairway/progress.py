@@ -3,7 +3,8 @@
 import sys
 import time
 
-PLAIN_EVERY_S = 5.0
+PLAIN_EVERY_S = 5.0  # at first; where a step takes long, ever more rarely
+PLAIN_RAREST_S = 60.0
 
 
 class Progress:
@@ -14,7 +15,7 @@ class Progress:
 
     def __init__(self, stream=None):
         self.stream = stream or sys.stderr
-        self.step, self.began, self.told = None, 0.0, 0.0
+        self.step, self.began, self.told, self.pause = None, 0.0, 0.0, PLAIN_EVERY_S
         self.live = self.console = None
 
     def __enter__(self):
@@ -29,7 +30,7 @@ class Progress:
 
     def __call__(self, step: str) -> None:
         self.end("[green]✓[/]")
-        self.step, self.began, self.told = step, time.monotonic(), time.monotonic()
+        self.step, self.began, self.told, self.pause = step, time.monotonic(), time.monotonic(), PLAIN_EVERY_S
         if self.console is None:
             print(step, file=self.stream, flush=True)
         else:
@@ -39,8 +40,8 @@ class Progress:
     def detail(self, text: str) -> None:
         if self.live:
             self.live.update(f"{escaped(self.step)} [dim]{escaped(text)}[/]")
-        elif time.monotonic() - self.told >= PLAIN_EVERY_S:
-            self.told = time.monotonic()
+        elif time.monotonic() - self.told >= self.pause:
+            self.told, self.pause = time.monotonic(), min(2 * self.pause, PLAIN_RAREST_S)
             print(f"  {text}", file=self.stream, flush=True)
 
     def end(self, mark: str) -> None:

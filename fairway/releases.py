@@ -35,11 +35,15 @@ def releases(folder: Path, stage_name: str) -> Done:
         for one in values["releases"]
     ]
     lines = table(rows, ("release", "state", "role", metric, "why")) if rows else ["no release yet"]
-    return Done(
-        values,
-        lines,
-        "`fairway promote RELEASE` lets one of them answer" if rows else "`fairway train` makes the first release",
-    )
+    return Done(values, lines, next_step(values["releases"]))
+
+
+def next_step(found: list[dict]) -> str:
+    if not found:
+        return "`fairway train` makes the first release"
+    if any(one["role"] != "champion" and one["state"] != "rejected" for one in found):
+        return "`fairway promote RELEASE` lets another one answer"
+    return "`fairway load FILE...` and `fairway train` may lead to a better one"
 
 
 def promote(folder: Path, stage_name: str, release: str, *, progress) -> Done:

@@ -21,7 +21,7 @@ from domain.gate import at_least_as_good
 from fairway import cost, records
 from fairway.aws import Stage, connect
 from fairway.done import Done
-from fairway.errors import FairwayError
+from fairway.errors import FairwayError, Refused
 from fairway.report_page import page
 from fairway.synth import synthesise
 
@@ -30,8 +30,8 @@ LOOKED_AT = 1000  # stored answers that one page of a scan reads: enough for a s
 
 
 def report(folder: Path, stage_name: str, *, out: Path | None = None, synth=synthesise, progress) -> Done:
-    file = out or folder / DEFAULT
-    found = gathered(connect(folder, stage_name), synth=synth, progress=progress)
+    stage, file = connect(folder, stage_name), writable(out or folder / DEFAULT)
+    found = gathered(stage, synth=synth, progress=progress)
     file.write_text(page(found), encoding="utf-8")
     champion = found["champion"]["release"] if found["champion"] else None
     worth = found["money"].get("worth")
@@ -45,6 +45,14 @@ def report(folder: Path, stage_name: str, *, out: Path | None = None, synth=synt
         "unknown": found["money"].get("unknown"),
     }
     return Done(values, [f"{file}: {champion or 'no release yet; the fallback answers'}"], f"open {file} in a browser; it prints too")
+
+
+def writable(file: Path) -> Path:
+    """Refused before anything is gathered, which takes seconds."""
+    if file.is_dir() or not file.parent.is_dir():
+        what = "is a folder" if file.is_dir() else f"there is no folder {file.parent}"
+        raise Refused("file", f"--out {file}: {what}; name a file in a folder that is there")
+    return file
 
 
 def gathered(stage: Stage, *, synth, progress) -> dict:

@@ -1,12 +1,10 @@
 """`fairway status`: who answers now."""
 
-import json
-import urllib.request
 from pathlib import Path
 
 from domain import routing as rules
 from fairway import records
-from fairway.aws import Stage, connect
+from fairway.aws import Stage, ask_local, connect
 from fairway.done import Done, table
 
 
@@ -42,8 +40,7 @@ def declared(stage: Stage) -> list[dict]:
     """{stack, logical_id, type} of what the templates declare and the local AWS only records; on AWS nothing is."""
     if not stage.is_local:
         return []
-    with urllib.request.urlopen(f"{stage.endpoint}/_fairway/declared", timeout=10) as reply:
-        return json.load(reply)
+    return ask_local(stage.endpoint, "declared")
 
 
 def lines(values: dict) -> list[str]:

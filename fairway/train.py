@@ -29,6 +29,9 @@ def request(stage: Stage, *, as_of: str | None, window_days: int | None, progres
     if not loads:
         raise Refused("no_rows", "nothing is loaded yet; `fairway load FILE...` puts rows into the lake")
     data = stage.config.data
+    if window_days is not None and window_days <= data.evaluate_days:
+        some = f"data.evaluate_days = {data.evaluate_days}, which are kept to judge by"
+        raise Refused("window", f"--window {window_days} leaves no day to learn from: give more than {some}")
     window = training_window(
         as_of=as_of or after_the_newest_row(loads),
         window_days=data.window_days if window_days is None else window_days,
@@ -63,7 +66,8 @@ def run_to_the_end(stage: Stage, asked: dict, *, progress) -> str:
     try:
         executions.follow(stage, arn, progress=progress)
     except KeyboardInterrupt:
-        attach = f"`fairway train --as-of {asked['as_of']}`"
+        window = f" --window {asked['window_days']}" if "window_days" in asked else ""
+        attach = f"`fairway train --as-of {asked['as_of']}{window}`"
         raise Interrupted(
             f"stopped watching; {run} goes on in stage {stage.config.stage!r}; {attach} attaches to it"
         ) from None

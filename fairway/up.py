@@ -13,17 +13,19 @@ def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, progre
     from local.cdk import DeployFailed
     from local.deploy import deploy
     from local.start import start
-    from local.state import LocalError
+    from local.state import LocalError, turn
 
     config = read_config(folder)
     contract_of(folder, config)
     state = state.absolute() if state else state_folder(folder)
     try:
-        progress("Starting the local AWS")
-        server = start(folder, port, state, enforce_iam)
-        remember_state_folder(folder, state)
-        progress(f"Deploying {config.project.name} on {server['endpoint']}")
-        deployed = deploy(folder, endpoint=server["endpoint"], stage=LOCAL, progress=progress.detail)
+        with turn(state, waiting=lambda: progress("Waiting for another `fairway up` here to end")):
+            progress("Starting the local AWS")
+            server = start(folder, port, state, enforce_iam)
+            remember_state_folder(folder, state)
+            keep_out_of_git(folder)
+            progress(f"Deploying {config.project.name} on {server['endpoint']}")
+            deployed = deploy(folder, endpoint=server["endpoint"], stage=LOCAL, progress=progress.detail)
     except LocalError as error:
         raise Refused("local", str(error)) from None
     except DeployFailed as error:
@@ -50,6 +52,13 @@ def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, progre
     )
 
 
+def keep_out_of_git(folder: Path) -> None:
+    """What the local AWS holds, rows and all, is no part of anybody's repository."""
+    ignored = folder / ".fairway" / ".gitignore"
+    ignored.parent.mkdir(exist_ok=True)
+    ignored.write_text("*\n")
+
+
 def goes_on(state: Path) -> str:
     from local.start import running
 
@@ -70,8 +79,5 @@ def down(folder: Path, *, progress) -> Done:
     except LocalError as error:
         raise Refused("local", str(error)) from None
     said = "the local AWS is stopped" if stopped else "the local AWS was not running"
-    return Done(
-        {"stopped": stopped, "state": str(state)},
-        [f"{said}; what it holds is kept in {state}"],
-        "`fairway up` starts it again",
-    )
+    kept = f"what it holds is kept in {state}" if state.exists() else f"it holds nothing yet: there is no {state}"
+    return Done({"stopped": stopped, "state": str(state)}, [f"{said}; {kept}"], "`fairway up` starts it")

@@ -12,7 +12,8 @@ from fairway.errors import Refused
 FEW = 20  # rows; with fewer, a pattern means little
 SHORTEST_SPAN_DAYS = 2
 WHOLE_SPAN_BELOW_ROWS = 20_000
-ID_NAME = re.compile(r"(?i:^(id|key|uuid|guid)$|[_\-. ](id|key|uuid|guid|no|number)$|^id[_\-. ])|[a-z](Id|ID)$")
+ID_NAME = re.compile(r"(?i:^(id|key|uuid|guid)$|[_\-. ](id|key|uuid|guid|no|nr|num|number)$|^id[_\-. ])|[a-z](Id|ID)$")
+CODE = re.compile(r"(?=.*\d)[\w.:/-]{1,64}")  # one word with a digit in it
 TIME_NAME = re.compile(r"(?i)time|date|moment|when|created|_at$|_on$|timestamp|^ts$")
 NOT_EVENT = re.compile(r"(?i)birth|dob|updated|modified|expir|valid|until|(^|[_ ])end")
 
@@ -52,12 +53,23 @@ def is_feature(plan: Draft, name: str) -> bool:
 
 
 def key_of(table: Survey, plan: Draft) -> str | None:
-    """The first column that is named like an id and never the same twice."""
-    for name, facts in table.columns.items():
-        named = name != plan.target["column"] and ID_NAME.search(name)
-        writable = plan.columns[name]["type"] in ("string", "integer") and not table.nulls(facts)
-        if named and writable and facts.all_differ:
+    """The first column that is never the same twice and is named like an id, or else reads like one."""
+    unique = [
+        name
+        for name, facts in table.columns.items()
+        if name != plan.target["column"]
+        and plan.columns[name]["type"] in ("string", "integer")
+        and facts.all_differ
+        and not table.nulls(facts)
+    ]
+    for name in unique:
+        if ID_NAME.search(name):
             plan.notes.append(f"{name!r} is named like an id and differs in every row: it is the key")
+            return name
+    for name in unique:
+        example = table.columns[name].example
+        if plan.columns[name]["type"] == "string" and table.rows >= FEW and CODE.fullmatch(str(example)):
+            plan.notes.append(f"{name!r} differs in every row and reads like an id, such as {example!r}: it is the key")
             return name
     plan.notes.append("no column is an id that differs in every row: the row's own hash is the key")
     return None

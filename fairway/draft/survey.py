@@ -95,9 +95,10 @@ def survey(file: Path, *, target: str, progress) -> Survey:
 
 
 def no_target(file: Path, target: str, names: list[str]) -> Refused:
-    return Refused(
-        "target", f"{file}: has no column {target!r}, which --target names; its columns: {', '.join(map(repr, names))}"
-    )
+    separator = next((one for one in (";", "\t", "|") if len(names) == 1 and target in names[0].split(one)), None)
+    hint = f". They seem to be separated by {separator!r}; write the file with commas" if separator else ""
+    found = ", ".join(map(repr, names))
+    return Refused("target", f"{file}: has no column {target!r}, which --target names; its columns: {found}{hint}")
 
 
 def as_table(file: Path, block: pa.RecordBatch | list) -> dict[str, list]:

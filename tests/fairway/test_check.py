@@ -68,5 +68,5 @@ def test_a_folder_without_a_project_says_how_to_draft_one(capsys, tmp_path):
     code, said = check(capsys, tmp_path)
     assert (code, said) == (
         2,
-        f"{tmp_path / 'fairway.toml'}: not found; `fairway init --data FILE --target COLUMN` drafts one",
+        f"{tmp_path / 'fairway.toml'}: not found; `fairway init --project {tmp_path} --data FILE --target COLUMN` drafts one",
     )

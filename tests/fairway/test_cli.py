@@ -1,14 +1,17 @@
 """The command line itself: exit codes, one line for each failure, and help that costs nothing."""
 
+import errno
 import json
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from fairway.cli import main
+from fairway.command import as_typed
 
 FAIRWAY = Path(sys.executable).with_name("fairway")
 COMMANDS = (
@@ -94,7 +97,7 @@ def test_a_stage_that_is_not_deployed_says_how_to_deploy_it(place):
     code, out, _ = place.run("status", "--json")
     failure = json.loads(out)
     assert (code, failure["error"]) == (2, "not_deployed")
-    assert "`fairway up`" in failure["message"] and "/fairway/flights/local" in failure["message"]
+    assert f"`fairway up --project {place.folder}`" in failure["message"] and "/fairway/flights/local" in failure["message"]
 
 
 def test_a_local_aws_that_was_killed_counts_as_not_running(place):
@@ -128,9 +131,66 @@ def test_up_names_a_port_in_use_and_a_folder_that_is_no_state(capsys, project, t
     assert code == 2 and "holds 'letter.txt' but no version.json" in err
 
 
+@pytest.mark.parametrize(("state", "said"), [("{file}", "is a file; name a folder"), ("/proc/none", "cannot be written")])
+def test_up_names_a_state_that_can_be_none(capsys, project, tmp_path, state, said):
+    (tmp_path / "file").touch()
+    state = state.format(file=tmp_path / "file")
+    code, _, err = run(capsys, "up", "--project", project, "--state", state)
+    assert code == 2 and state in err and said in err
+
+
 def test_down_without_a_local_aws_is_fine(capsys, project):
     code, out, err = run(capsys, "down", "--project", project)
-    assert code == 0 and "was not running" in out and err.splitlines()[-1] == "next: `fairway up` starts it again"
+    state = project / ".fairway/local"
+    assert (code, out) == (0, f"the local AWS was not running; it holds nothing yet: there is no {state}\n")
+    assert err.splitlines()[-1] == f"next: `fairway up --project {project}` starts it"
+
+
+@pytest.mark.parametrize(
+    ("told", "typed"),
+    [
+        ("run `fairway up`", "run `fairway up --project 'my shop'`"),
+        ("`fairway batch 'a b.csv' --no-store` goes on", "`fairway batch --project 'my shop' --stage prod 'a b.csv' --no-store` goes on"),
+        ("`fairway resume --stage dev` and more", "`fairway resume --project 'my shop' --stage dev` and more"),
+        ("`fairway prices refresh`", "`fairway prices refresh --project 'my shop' --stage prod`"),
+        ("`fairway load --help` and `cdk synth`", "`fairway load --help` and `cdk synth`"),
+    ],
+)
+def test_a_command_in_a_message_is_the_one_to_type_here(told, typed):
+    assert as_typed(told, Path("my shop"), "prod") == typed
+    assert as_typed(told, Path("."), "local") == told
+
+
+def test_what_comes_next_is_for_the_same_project_and_stage(capsys, project):
+    _, _, err = run(capsys, "check", "--project", project)
+    assert err == f"next: `fairway up --project {project}` starts AWS on this machine with the project deployed\n"
+    _, _, err = run(capsys, "check", "--project", project / "none")
+    assert f"`fairway init --project {project / 'none'} --data FILE" in err
+
+
+def test_whoever_reads_only_the_beginning_of_an_answer_sees_no_fault(project):
+    words = [FAIRWAY, "check", "--project", project]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as command:
+        command.stdout.close()
+        assert command.stderr.read().startswith("next: ")
+    assert command.returncode == 0
+
+
+def test_a_full_disk_says_where_room_is_needed(capsys, project, monkeypatch):
+    def full(folder):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("fairway.check.check", full)
+    code, _, err = run(capsys, "check", "--project", project)
+    assert (code, err) == (1, f"error: No space left on device; make room where the project and {tempfile.gettempdir()} lie, then try again\n")
+
+
+def test_a_proxy_of_the_environment_does_not_stand_before_the_local_aws(place, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    assert place.values("status")["champion"] is None
 
 
 def test_the_installed_command_is_this_one(project):

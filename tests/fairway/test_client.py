@@ -124,4 +124,4 @@ def test_an_api_that_is_not_there_is_named(place):
     code, out, _ = place.run("predict", "--json", '{"n": 1}')
     failure = json.loads(out)
     assert (code, failure["error"]) == (1, "no_reply")
-    assert "http://127.0.0.1:9/predictions" in failure["message"] and "`fairway up`" in failure["message"]
+    assert "http://127.0.0.1:9/predictions" in failure["message"] and "`fairway up --project " in failure["message"]

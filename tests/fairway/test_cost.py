@@ -8,16 +8,14 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-import typer
 
 from domain.config import ConfigError, read_config, stages
 from domain.cost.prices import read_prices
 from domain.cost.projection import project
 from domain.cost.template import read_templates
 from domain.cost.usage import month_of
-from fairway.cli import run
+from fairway.cli import main
 from fairway.cost import cost
-from fairway.cost_commands import register
 from fairway.errors import Failed, Refused
 from fairway.prices import PRICE_LISTS, download, refresh
 from fairway.progress import Progress
@@ -306,10 +304,7 @@ def test_a_download_that_breaks_off_says_what_to_do():
 
 def command(capsys, *words) -> tuple[int, str]:
     """Exit code and standard output of one command."""
-    app = typer.Typer()
-    register(app, run)
-    code = app([*map(str, words)], standalone_mode=False)
-    return code or 0, capsys.readouterr().out
+    return main([*map(str, words)]), capsys.readouterr().out
 
 
 def test_the_commands_take_what_they_say(ask, templates, capsys):

@@ -319,3 +319,31 @@ def test_what_is_there_already_is_never_written_over(capsys, tmp_path):
     assert main(["init", "--data", str(data), "--target", "y", "--out", str(tmp_path)]) == 2
     assert f"{tmp_path / 'contract.toml'} is there already" in capsys.readouterr().err
     assert (tmp_path / "contract.toml").read_text() == "mine" and not (tmp_path / "fairway.toml").exists()
+
+
+def test_a_column_of_codes_that_never_repeat_is_the_key_whatever_it_is_called(tmp_path, capsys):
+    rows = [[f"K{number:05}", f"remark {number}", number % 7, "yes" if number % 3 else "no"] for number in range(200)]
+    data = write_csv(tmp_path / "kunden.csv", ["Kunde", "Notiz", "n", "bleibt"], rows)
+    said = notes(capsys, data, "bleibt", tmp_path / "out")
+    assert "'Kunde' differs in every row and reads like an id, such as 'K00000': it is the key" in said
+    assert "the row's own hash is the key" not in said
+    assert tomllib.loads((tmp_path / "out/contract.toml").read_text())["key"] == ["Kunde"]
+
+
+def test_text_that_never_repeats_is_no_key(tmp_path, capsys):
+    rows = [[f"remark {number}", number % 7, "yes" if number % 3 else "no"] for number in range(200)]
+    data = write_csv(tmp_path / "kunden.csv", ["Notiz", "n", "bleibt"], rows)
+    assert "the row's own hash is the key" in notes(capsys, data, "bleibt", tmp_path / "out")
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_table_with_another_separator_is_recognised(tmp_path, capsys, separator):
+    (tmp_path / "data.csv").write_text(separator.join("xy") + "\n" + separator.join("12") + "\n")
+    assert main(["init", "--data", str(tmp_path / "data.csv"), "--target", "y", "--out", str(tmp_path / "out")]) == 2
+    assert f"They seem to be separated by {separator!r}; write the file with commas" in capsys.readouterr().err
+
+
+def test_what_comes_next_can_be_typed_for_a_folder_with_a_space(tmp_path, capsys):
+    data = write_csv(tmp_path / "data.csv", ["x", "y"], [[number, number % 2] for number in range(40)])
+    assert main(["init", "--data", str(data), "--target", "y", "--out", str(tmp_path / "my shop")]) == 0
+    assert f"`fairway up --project '{tmp_path}/my shop'`" in capsys.readouterr().err

@@ -67,7 +67,7 @@ def test_before_the_first_release_status_says_that_the_fallback_answers(place):
     status = place.values("status")
     assert (status["champion"], status["releases"]) == (None, [])
     _, out, err = place.run("status")
-    assert "champion: none; the fallback answers (nothing released yet)" in out and "`fairway train`" in err
+    assert "champion: none; the fallback answers (nothing released yet)" in out and "`fairway train --project " in err
 
 
 def test_releases_lists_each_with_its_quality_and_why(released):
@@ -115,7 +115,7 @@ def test_a_deployment_that_fails_leaves_the_champion_and_exits_1(released):
 @pytest.mark.parametrize(
     ("release", "said"),
     [
-        ("r-0", "release 'r-0' is not there; `fairway releases` lists those that are"),
+        ("r-0", "release 'r-0' is not there; `fairway releases --project "),
         ("r-20130501-cccccccc", "was rejected and is not released: why"),
         ("r-20130401-aaaaaaaa", "is the champion already; nothing to do"),
     ],

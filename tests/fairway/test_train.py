@@ -152,7 +152,7 @@ def test_rows_that_another_contract_let_in_are_pointed_out(loaded):
     ("words", "said"),
     [
         (["--as-of", "yesterday"], "as_of 'yesterday' is not a moment; write ISO 8601"),
-        (["--window", "28"], "evaluate_days 28 must be from 1 to window_days 28 less one"),
+        (["--window", "28"], "--window 28 leaves no day to learn from: give more than data.evaluate_days = 28"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_run_is_started(loaded, words, said):
@@ -162,7 +162,7 @@ def test_what_cannot_be_is_refused_before_a_run_is_started(loaded, words, said):
 
 def test_without_rows_there_is_nothing_to_train_on(place):
     code, _, err = place.run("train")
-    assert (code, err) == (2, "error: nothing is loaded yet; `fairway load FILE...` puts rows into the lake\n")
+    assert (code, err) == (2, f"error: nothing is loaded yet; `fairway load --project {place.folder} FILE...` puts rows into the lake\n")
 
 
 def test_ctrl_c_says_what_goes_on_and_the_same_command_attaches_to_it(loaded):
@@ -172,7 +172,7 @@ def test_ctrl_c_says_what_goes_on_and_the_same_command_attaches_to_it(loaded):
         RememberRelease=writes("routing", **RELEASE),
         RecordRun=judged("rejected"),
     )
-    words = [FAIRWAY, "train", "--project", loaded.folder]
+    words = [FAIRWAY, "train", "--project", loaded.folder, "--window", "60"]
     with subprocess.Popen(
         words, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
     ) as command:
@@ -182,9 +182,7 @@ def test_ctrl_c_says_what_goes_on_and_the_same_command_attaches_to_it(loaded):
         rest = command.stderr.read()
     run = told[0].split()[1]
     assert (command.returncode, told[1]) == (130, "Select window\n")
-    assert (
-        rest
-        == f"error: stopped watching; {run} goes on in stage 'local'; `fairway train --as-of 2013-04-01T03:59:01Z` attaches to it\n"
-    )
-    code, _, err = loaded.run("train", "--as-of", "2013-04-01T03:59:01Z")
+    again = f"fairway train --project {loaded.folder} --as-of 2013-04-01T03:59:01Z --window 60"
+    assert rest == f"error: stopped watching; {run} goes on in stage 'local'; `{again}` attaches to it\n"
+    code, _, err = loaded.run("train", "--as-of", "2013-04-01T03:59:01Z", "--window", "60")
     assert (code, err.splitlines()[0]) == (0, f"Attaching to {run}, which is going on")
