@@ -1,14 +1,16 @@
 """The CDK command line: the pinned one from node_modules, on the Node that PyPI ships, with local credentials."""
 
+import contextlib
 import importlib.util
 import os
 import re
 import signal
 import subprocess
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from local.state import ROOT_KEY
+from local.state import PROXIES, ROOT_KEY
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = f"aws://{ROOT_KEY[0]}/us-east-1"
@@ -28,7 +30,8 @@ def command(*arguments: str) -> list[str]:
 def environment(endpoint: str) -> dict[str, str]:
     """This process's environment, without anything that could lead to a real account or to the network."""
     kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("AWS_", "CDK_")) and name != "PYTHONDONTWRITEBYTECODE"}  # aws_cdk: 1 s to import, not 4
+            if not name.startswith(("AWS_", "CDK_")) and name.lower() not in PROXIES
+            and name != "PYTHONDONTWRITEBYTECODE"}  # aws_cdk: 1 s to import, not 4
     node = Path(command()[0]).parent
     return {**kept, "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}", "AWS_ENDPOINT_URL": endpoint,
             "AWS_ACCESS_KEY_ID": ROOT_KEY[0], "AWS_SECRET_ACCESS_KEY": ROOT_KEY[1], "AWS_REGION": "us-east-1",
@@ -48,12 +51,12 @@ class Cdk:
 
     def finish(self, progress: Callable[[str], None] = lambda line: None) -> None:
         """Wait for the end, telling what was done on the way; raises DeployFailed."""
-        lines, told_last = [], None
+        last, told_last = deque(maxlen=TOLD_ON_FAILURE), None
         try:
             with open(self.log, "a") as log:
                 for line in self.process.stdout:
                     log.write(line)
-                    lines.append(line.rstrip())
+                    last.extend([line.rstrip()] if line.strip() else [])
                     event = RESOURCE_EVENT.match(line)
                     told = event and f"{event['stack']}: {event['done']} of {event['all']} resources"
                     if told and told != told_last:
@@ -63,13 +66,10 @@ class Cdk:
         finally:
             self.end()
         if code:
-            words = "\n".join([line for line in lines if line.strip()][-TOLD_ON_FAILURE:])
-            raise DeployFailed(f"cdk {self.arguments[0]} failed (all of it in {self.log}):\n{words}")
+            raise DeployFailed(f"cdk {self.arguments[0]} failed (all of it in {self.log}):\n" + "\n".join(last))
 
     def end(self) -> None:
         """End what still runs of it, above all the Node process behind the CDK app."""
-        try:
+        with contextlib.suppress(ProcessLookupError):  # it ended whole by itself
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()

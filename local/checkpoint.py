@@ -34,9 +34,11 @@ def latest(folder: Path) -> Path | None:
     """The newest generation that is intact; None in a new folder. Half-written ones are removed."""
     for partial in folder.glob("*.tmp"):
         shutil.rmtree(partial)
-    generations = sorted(folder.glob("[0-9]*[0-9]"), reverse=True)
-    for generation in generations:
+    generations = sorted(folder.glob("[0-9]*[0-9]"))
+    for number, generation in reversed(list(enumerate(generations))):
         if is_intact(generation):
+            for damaged in generations[number + 1:]:  # else the next generation would link what is broken in it
+                shutil.rmtree(damaged)
             return generation
         LOG.error("checkpoint %s is damaged; trying the one before", generation)
     if generations:

@@ -3,18 +3,17 @@
 import json
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import boto3
+from botocore.config import Config
 
 from domain.config import read_config
 from infra.image import image_tag
 from local.build import build, tree_hash
 from local.cdk import ENVIRONMENT, ROOT, Cdk
-from local.state import ROOT_KEY, LocalError
+from local.state import ROOT_KEY, LocalError, ask
 
 INPUTS = ("app.py", "cdk.json", "infra", "lambdas", "domain", "uv.lock", "package-lock.json")
 
@@ -90,9 +89,8 @@ def fingerprint(project_dir: Path, *, contract: str, stage: str, tag: str) -> st
 def state_folder(endpoint: str) -> Path:
     """The folder of the local AWS at this address."""
     try:
-        with urllib.request.urlopen(f"{endpoint}/_fairway/health", timeout=10) as reply:
-            return Path(json.load(reply)["state"])
-    except (urllib.error.URLError, ValueError, KeyError):
+        return Path(ask(f"{endpoint}/_fairway/health", timeout_s=10)["state"])
+    except (OSError, ValueError, KeyError):
         raise LocalError(f"no local AWS answers at {endpoint}; start it with `fairway up`") from None
 
 
@@ -106,7 +104,7 @@ def repository_and_tag(image_uri: str) -> tuple[str, str]:
 
 def client(service: str, endpoint: str):
     return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=ROOT_KEY[0],
-                        aws_secret_access_key=ROOT_KEY[1])
+                        aws_secret_access_key=ROOT_KEY[1], config=Config(proxies={"http": None}))
 
 
 def parameter(parameters, name: str) -> str | None:

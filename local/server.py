@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from local import checkpoint, guard
-from local.state import LocalError, claim, listen, locked, write_json
+from local.state import PROXIES, LocalError, claim, listen, locked, write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -36,7 +36,8 @@ def prepare(folder: Path, *, port: int, enforce_iam: bool) -> None:
     shutil.rmtree(folder / "tmp", ignore_errors=True)
     for name in ("tmp", "s3", "services", "checkpoints", "images", "sagemaker"):
         (folder / name).mkdir(exist_ok=True)
-    for name in [name for name in os.environ if name.startswith(("AWS_", "MINISTACK_", "LAMBDA_", "LOCALSTACK_", "SFN_"))]:
+    foreign = ("AWS_", "MINISTACK_", "LAMBDA_", "LOCALSTACK_", "SFN_")
+    for name in [name for name in os.environ if name.startswith(foreign) or name.lower() in PROXIES]:
         del os.environ[name]  # above all real credentials: nothing here may reach a real account
     os.environ.update({
         "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "USE_SSL": "0",

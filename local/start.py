@@ -1,17 +1,15 @@
 """Starting, finding and stopping the local AWS in the background. Imports neither MiniStack nor the AWS SDK."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
+from contextlib import suppress
 from pathlib import Path
 
 from local import guard
-from local.state import LocalError, check_version, is_locked, listen, read_json
+from local.state import LocalError, ask, check_version, is_locked, listen, read_json
 
 ROOT = Path(__file__).resolve().parent.parent
 START_TIMEOUT_S = 60
@@ -26,10 +24,10 @@ def start(project_dir: Path, port: int, state_dir: Path, enforce_iam: bool) -> d
     place that a relative state folder is relative to.
     """
     state_dir = (Path(project_dir) / state_dir).absolute()
+    check_version(state_dir)
     found = running(state_dir)
     if found:
         return matching(found, port=port, enforce_iam=enforce_iam)
-    check_version(state_dir)
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if port:
         listen(state_dir, port).close()  # a port in use is said at once, not after a start
@@ -68,24 +66,33 @@ def stop(state_dir: Path) -> bool:
         return False
     if described is None:
         raise LocalError(f"the local AWS of {state_dir} is still starting or stopping; try again in a few seconds")
-    os.kill(described["pid"], signal.SIGTERM)
-    deadline = time.monotonic() + STOP_TIMEOUT_S
-    while is_alive(described["pid"]):
-        if time.monotonic() > deadline:
-            os.kill(described["pid"], signal.SIGKILL)
-            deadline = float("inf")
-        time.sleep(POLL_S)
+    end(described["pid"])
     guard.kill_marked(described["mark"])
     (state_dir / "server.json").unlink(missing_ok=True)
     return True
 
 
+def end(process: int) -> None:
+    """SIGTERM and, for one that does not heed it, SIGKILL; returns when it is gone. Somebody else may end it at the same time."""
+    for number, patience_s in ((signal.SIGTERM, STOP_TIMEOUT_S), (signal.SIGKILL, float("inf"))):
+        with suppress(ProcessLookupError):
+            os.kill(process, number)
+        deadline = time.monotonic() + patience_s
+        while is_alive(process):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(POLL_S)
+        else:
+            return
+
+
 def is_alive(process: int) -> bool:
-    try:
-        if os.waitpid(process, os.WNOHANG)[0] == process:  # our own child: collect it
+    """A zombie is not: in a container without an init nobody ever collects it."""
+    with suppress(ChildProcessError):  # it is no child of ours, as a rule
+        if os.waitpid(process, os.WNOHANG)[0] == process:
             return False
-    except ChildProcessError:
-        pass
+    with suppress(OSError):  # there is no /proc on macOS, where launchd collects
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -106,9 +113,8 @@ def running(state_dir: Path) -> dict | None:
 def answers(described: dict) -> bool:
     """Whether the very process that wrote server.json answers at its address."""
     try:
-        with urllib.request.urlopen(f"{described['endpoint']}/_fairway/health", timeout=5) as reply:
-            return json.load(reply)["pid"] == described["pid"]
-    except (urllib.error.URLError, OSError, ValueError, KeyError):
+        return ask(f"{described['endpoint']}/_fairway/health", timeout_s=5)["pid"] == described["pid"]
+    except (OSError, ValueError, KeyError):
         return False
 
 

@@ -4,13 +4,16 @@ import fcntl
 import json
 import os
 import socket
+from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
 
 MINISTACK = "1.5.33"
 FORMAT = 1  # raise when what we keep in the folder changes shape
 ROOT_KEY = ("000000000000", "local")  # the root user's access key id (the account) and secret
-MAY_PRECEDE_VERSION = {"lock", "server.log", "port.json"}  # written before the folder is claimed
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")  # of the environment, in either case: none leads to loopback
+MAY_PRECEDE_VERSION = {"lock", "up.lock", "server.log", "port.json"}  # written before the folder is claimed
 
 
 class LocalError(Exception):
@@ -57,6 +60,24 @@ def locked(folder: Path):
         yield
 
 
+@contextmanager
+def turn(folder: Path, *, waiting: Callable[[], None]):
+    """One `up` at a time: a second one waits for the first, and then finds everything done. `waiting` tells that it does."""
+    check_version(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = open(folder / "up.lock", "w")
+    except OSError as error:
+        raise LocalError(f"state folder {folder} cannot be written ({error.strerror}); name another with --state") from None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def is_locked(folder: Path) -> bool:
     if not (folder / "lock").exists():
         return False
@@ -85,6 +106,12 @@ def listen(folder: Path, port: int) -> socket.socket:
         write_json(folder / "port.json", {"port": bound.getsockname()[1]})
         return bound
     raise LocalError("no free port on 127.0.0.1")
+
+
+def ask(url: str, *, timeout_s: float):
+    """A JSON page of a local AWS, past any proxy that the environment names."""
+    with build_opener(ProxyHandler({})).open(url, timeout=timeout_s) as reply:
+        return json.load(reply)
 
 
 def read_json(path: Path) -> dict | None:

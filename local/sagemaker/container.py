@@ -1,6 +1,7 @@
 """A container as a process: spawned under a keeper, its output read line by line, stopped as SageMaker stops one."""
 import contextlib
 import functools
+import logging
 import os
 import signal
 import subprocess
@@ -13,7 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 KEEPER = str(Path(__file__).with_name("keeper.py"))
+log = logging.getLogger("sagemaker")
 TAIL_LINES = 20
+LINE_BYTES = 2**20
 
 
 @dataclass
@@ -78,10 +81,13 @@ def start(command: list[str], *, folder: Path, work: Path, environment: dict[str
 
 
 def read_lines(container: Container, on_line) -> None:
-    for raw in container.process.stdout:
+    for raw in iter(lambda: container.process.stdout.readline(LINE_BYTES), b""):  # one without an end fills no memory
         line = raw.decode(errors="replace").rstrip("\r\n")
         container.tail.append(line)
-        on_line(line)
+        try:
+            on_line(line)
+        except Exception:                    # unread, the pipe would fill and the command wait for ever
+            log.exception("a line of process %s", container.process.pid)
 
 
 def base_environment(folder: Path, home: Path, mode: str) -> dict[str, str]:

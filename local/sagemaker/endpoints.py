@@ -105,6 +105,9 @@ def start_variant(engine: Engine, name: str, variant: dict, *, instances: int | 
     try:
         for _ in range(1 if serverless else instances or variant["InitialInstanceCount"]):
             started.servers.append(serve(engine, name, started, variant))
+    except SageMakerError:
+        stop_fleet(engine, {started.name: started})
+        raise
     except JobFailed as failure:
         stop_fleet(engine, {started.name: started})
         raise JobFailed(f"The primary container for production variant {started.name} did not pass the ping health "

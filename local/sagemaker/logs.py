@@ -20,12 +20,14 @@ class LogStream:
         self._lines: list[tuple[int, str]] = []
         self._ready, self._closed = threading.Event(), threading.Event()
         self._lock = threading.Lock()
-        self._exists = False
+        self._exists = self._given_up = False
         self._thread = threading.Thread(target=self._send_on, daemon=True, name=f"sagemaker-logs-{stream}")
         self._thread.start()
 
     def write(self, line: str) -> None:
         with self._lock:
+            if self._given_up:
+                return
             self._lines.append((int(time.time() * 1000), line[:LINE_LIMIT] or " "))
         self._ready.set()
 
@@ -43,6 +45,8 @@ class LogStream:
             self._send()
         except (ClientError, BotoCoreError, OSError) as error:
             log.warning("logs of %s %s are not delivered: %s", self.group, self.stream, error)
+            with self._lock:                 # nobody will send what is written from now on, so nobody may keep it
+                self._given_up, self._lines = True, []
 
     def _send(self) -> None:
         self._ready.clear()

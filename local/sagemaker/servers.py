@@ -37,26 +37,35 @@ class Server:
 
 def start_server(engine: Engine, model: dict, *, label: str, group: str, stream: str, environment: dict | None = None,
                  health_timeout_s: float = HEALTH_TIMEOUT_S, cancelled=lambda: False) -> Server:
-    """A server that has answered /ping; JobFailed when it does not."""
-    definition, role = image_and_data(engine, container_of(model)), model["ExecutionRoleArn"]
+    """A server that has answered /ping; JobFailed when it does not, and then nothing of it is left."""
     work = engine.workspace("servers", label)
+    try:
+        server = launch(engine, model, work, label, group, stream, environment or {})
+    except BaseException:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    try:
+        wait_healthy(server, health_timeout_s, cancelled)
+    except BaseException:
+        stop_server(engine, server)
+        raise
+    return server
+
+
+def launch(engine: Engine, model: dict, work: Path, label: str, group: str, stream: str, environment: dict) -> Server:
+    """The server's process, with its model at /opt/ml/model."""
+    definition, role = image_and_data(engine, container_of(model)), model["ExecutionRoleArn"]
     folder = work / "ml"
     (folder / "model").mkdir(parents=True)
-    fetch_model(engine, definition, role, label, folder / "model")
     image, port = engine.image(definition["Image"]), free_port()
+    fetch_model(engine, definition, role, label, folder / "model")
     aws = {} if model.get("EnableNetworkIsolation") else engine.aws_environment(role, session_name(label))
     logs = LogStream(engine.client("logs", role, session_name(label)), group, stream)
     container = start(image.command("serve"), folder=folder, work=image.folder, on_line=logs.write, environment={
         **aws, **image.environment(), "SAGEMAKER_BIND_TO_PORT": str(port), "BIND_HOST": "127.0.0.1",
-        **definition.get("Environment", {}), **(environment or {})})
+        **definition.get("Environment", {}), **environment})
     engine.remember(container)
-    server = Server(container, port, logs, work)
-    try:
-        wait_healthy(server, health_timeout_s, cancelled)
-    except JobFailed:
-        stop_server(engine, server)
-        raise
-    return server
+    return Server(container, port, logs, work)
 
 
 def fetch_model(engine: Engine, definition: dict, role: str, label: str, into: Path) -> None:

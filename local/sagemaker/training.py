@@ -162,7 +162,10 @@ class Metrics:
     def read(self, line: str) -> None:
         for name, pattern in self.patterns:
             for found in pattern.finditer(line):
-                value = float(found[1])
+                try:
+                    value = float(found[1])
+                except ValueError:           # a word where a number was expected is no metric, as on SageMaker
+                    continue
                 self.last[name] = {"MetricName": name, "Value": value, "Timestamp": time.time()}
                 self.engine.cloud.metric(METRICS_NAMESPACE, name, value, "None", {"TrainingJobName": self.job})
 

@@ -10,6 +10,7 @@ from local.sagemaker import api, container, endpoints, runtime
 from local.sagemaker.engine import Cloud, Engine, sweep
 from local.sagemaker.errors import SageMakerError
 from local.sagemaker.images import find_image
+from local.sagemaker.logs import LogStream
 
 from .conftest import IMAGE, IMAGES, ROOT, wait_until
 from .test_sagemaker_processing import finish as finish_processing
@@ -49,6 +50,38 @@ def test_a_container_finds_its_folder_and_only_the_environment_that_it_is_given(
                               on_line=lines.append)
     assert started.wait(10) == 7
     assert lines == ["word", "[] yes"]
+
+
+def test_output_is_read_on_whatever_its_reader_makes_of_it(tmp_path):
+    """Unread, the pipe would fill and the container wait for ever."""
+    (tmp_path / "ml").mkdir()
+    lines = []
+
+    def fails_at_first(line: str) -> None:
+        lines.append(line)
+        if len(lines) == 1:
+            raise ValueError(line)
+
+    program = "import sys; print('odd'); print('x' * 3_000_000); print('last')"
+    started = container.start([sys.executable, "-c", program], folder=tmp_path / "ml", work=tmp_path, environment={},
+                              on_line=fails_at_first)
+    assert started.wait(20) == 0
+    assert (lines[0], lines[-1], max(map(len, lines))) == ("odd", "last", container.LINE_BYTES)
+
+
+def test_logs_that_cannot_be_delivered_are_not_kept():
+    class Refuses:
+        class exceptions:
+            ResourceAlreadyExistsException = KeyError
+
+        def create_log_group(self, **_):
+            raise OSError("no network")
+
+    stream = LogStream(Refuses(), "group", "stream")
+    stream.write("first")
+    wait_until(lambda: not stream._thread.is_alive())
+    stream.write("second")
+    assert stream._lines == []
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path):

@@ -60,6 +60,16 @@ def test_half_a_generation_is_removed_and_a_damaged_one_passed_over(tmp_path):
         checkpoint.latest(tmp_path)
 
 
+def test_nothing_is_built_upon_a_damaged_generation(tmp_path):
+    """A file that did not change is linked: into every generation to come, had the damaged one stayed."""
+    write(tmp_path, s3="1", sqs="a")
+    damaged = write(tmp_path, s3="2", sqs="b")
+    (damaged / "sqs.json").write_text("x")
+    checkpoint.latest(tmp_path)
+    newest = write(tmp_path, s3="3", sqs="b")
+    assert (checkpoint.latest(tmp_path), contents(newest)) == (newest, {"s3": "3", "sqs": "b"})
+
+
 def test_a_child_writes_one_instant_of_this_process_and_this_process_goes_on(tmp_path):
     state = {"n": 1}
 

@@ -7,16 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from local import guard, start
 from local.ministack import missing_hooks
-from local.state import FORMAT, MINISTACK, LocalError
+from local.state import FORMAT, MINISTACK, LocalError, turn
 
 from .conftest import Aws, eventually
 
@@ -79,6 +81,45 @@ def test_a_port_in_use_is_refused_and_nothing_is_left(folder):
         with pytest.raises(LocalError, match=f"port {port} on 127.0.0.1 cannot be used .* choose another with --port"):
             start.start(folder.parent, port, folder, False)
     assert start.running(folder) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_zombie_that_nobody_collects_counts_as_gone():
+    """As the server does in a container without an init: a stop would wait for it for ever."""
+    program = "import os, time; child = os.fork(); child or os._exit(0); print(child, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as parent:
+        child = int(parent.stdout.readline())
+        os.kill(child, 0)  # its number is still there
+        eventually(lambda: not start.is_alive(child))
+        assert start.is_alive(parent.pid)
+        parent.kill()
+
+
+def test_what_somebody_else_has_ended_meanwhile_is_ended():
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    start.end(process.pid)
+    assert not start.is_alive(process.pid)
+
+
+def test_a_second_up_waits_for_the_first_and_says_so(folder):
+    order, inside, waited = [], threading.Event(), threading.Event()
+
+    def first():
+        with turn(folder, waiting=pytest.fail):
+            inside.set()
+            assert waited.wait(10)
+            order.append("first")
+
+    def second():
+        inside.wait(10)
+        with turn(folder, waiting=waited.set):
+            order.append("second")
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(first), pool.submit(second)]:
+            done.result()
+    assert order == ["first", "second"]
 
 
 def test_a_folder_of_another_version_is_refused_with_what_to_do(folder):
