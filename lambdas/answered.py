@@ -2,9 +2,11 @@
 
 import base64
 import json
+import re
 import zlib
 from datetime import datetime
 
+from domain.contract import parse_timestamp
 from domain.records import prediction_id
 from lambdas import tables
 from lambdas.connections import Unreachable
@@ -14,6 +16,7 @@ from lambdas.services import ServiceError
 GIVEN = ("id", "entity_id", "prediction", "probability", "release", "role", "source", "reason", "made_at", "event_time")
 OPTIONAL = ("weight", "probabilities")
 LONGEST_ID = 100
+ID = re.compile(r"[0-9a-f]{32}")
 REMEMBERED_S = 24 * 3600  # how long a repeated request is recognised
 
 
@@ -90,6 +93,6 @@ def page_key(token: str, entity: str) -> dict:
         last, made_at = json.loads(base64.urlsafe_b64decode(token))
     except (ValueError, TypeError):
         last = made_at = None
-    if not (last and made_at and isinstance(last, str) and isinstance(made_at, str)):
+    if not (isinstance(last, str) and ID.fullmatch(last) and isinstance(made_at, str) and parse_timestamp(made_at)):
         raise BadRequest(f"next = {shortened(token)!r} is not one that was given out; leave it away to start anew")
     return {"id": {"S": last}, "entity_id": {"S": entity}, "made_at": {"S": made_at}}

@@ -45,7 +45,7 @@ def refuse_losses(run: str, counts: dict, *, due: int, shards: int, planned: int
     if planned is not None and shards != planned:
         raise CountsDoNotAddUp(f"{run}: {shards} of {planned} shards have a summary; start the run again, it resumes")
     if read != scored + quarantined:
-        raise CountsDoNotAddUp(f"{run}: read {read:,} rows, but scored {scored:,} and quarantined {quarantined:,}")
+        raise CountsDoNotAddUp(f"{run}: read {read:,} rows, but scored {scored:,} and quarantined {quarantined:,}; score the input as a new run")
     if due != written:
         raise CountsDoNotAddUp(f"{run}: scored {scored:,} rows, but wrote {written:,}; start the run again, it resumes")
 

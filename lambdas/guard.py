@@ -4,6 +4,7 @@ AWS's own billing data is hours late. This is the projection of the stage's depl
 is an estimate, and as good as the price table. Nothing is done that fairway.toml does not ask for.
 """
 
+import dataclasses
 import functools
 import os
 from calendar import monthrange
@@ -14,7 +15,7 @@ from domain.contract import iso, parse_timestamp
 from domain.cost.prices import read_prices
 from domain.cost.projection import project
 from domain.cost.template import Resource
-from domain.cost.usage import HOURS_PER_MONTH, SECONDS_PER_HOUR, month_of, with_usage
+from domain.cost.usage import HOURS_PER_MONTH, SECONDS_PER_HOUR, month_of
 from lambdas import clients, metrics, tables
 from lambdas.deployed import deployed
 from lambdas.routes import read_routing, write_routing
@@ -68,7 +69,9 @@ def estimate(templates: list[Resource], counted: dict, *, now: datetime) -> dict
     """{spent_usd, forecast_usd}: the month's bill at its pace so far, and the share of it that has passed."""
     hours = (now - month_start(now)).total_seconds() / SECONDS_PER_HOUR
     passed = hours / (24 * monthrange(now.year, now.month)[1])
-    config = with_usage(CONFIG, at_this_pace(counted, hours), "measured")
+    # Not held to the limits of [usage], which are there for slips of the hand: what was counted is so.
+    usage = dataclasses.replace(CONFIG.usage, **at_this_pace(counted, hours))
+    config = dataclasses.replace(CONFIG, usage=usage)
     monthly_usd = project(templates, month_of(config), PRICES, today=now.date().isoformat())["monthly_usd"]
     return {"spent_usd": monthly_usd * passed, "forecast_usd": monthly_usd}
 
@@ -86,7 +89,7 @@ def at_this_pace(counted: dict, hours: float) -> dict:
         "batch_runs": counted["batch_runs"] * months,
     }
     if counted["batch_rows"]:
-        found["rows_per_batch"] = round(counted["batch_rows"] / counted["batch_runs"])
+        found["rows_per_batch"] = max(1, round(counted["batch_rows"] / counted["batch_runs"]))
     if requests:
         found |= {
             "rows_per_request": max(1.0, predictions / requests),

@@ -9,6 +9,8 @@ import os
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from botocore.exceptions import ClientError
+
 from domain.contract import iso, parse_timestamp
 from domain.cost.prices import find, read_prices
 from domain.cost.schedule import HOURS_PER_MONTH
@@ -39,6 +41,10 @@ class Found(NamedTuple):
     used: bool = False
 
 
+class NotEnded(Exception):
+    """Something that nobody needs goes on; the message names it and says why. All the others were ended."""
+
+
 def handler(event, context):
     now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge says for which hour it calls
     used = in_use(read_routing(ROUTING), now)
@@ -54,9 +60,15 @@ def handler(event, context):
 def reap(things: list[Found], *, now: datetime, runs: set[str], end, tell) -> dict:
     """{ended: names, saves_usd_per_month}. Announced before it is ended, so that nothing ever goes without a trace."""
     forgotten = [thing for thing in things if now - thing.created >= YOUNG and not known(thing, runs)]
+    problems = []
     for thing in forgotten:
         tell(thing, monthly_usd(thing))
-        end(thing)
+        try:
+            end(thing)
+        except Exception as error:  # whatever it is, it must not keep the others running and billed
+            problems.append(f"{thing.kind} {thing.name}: {error}")
+    if problems:
+        raise NotEnded("; ".join(problems))
     return {"ended": [thing.name for thing in forgotten], "saves_usd_per_month": sum(monthly_usd(thing) for thing in forgotten)}
 
 
@@ -97,12 +109,21 @@ def endpoints(used) -> list[Found]:
     for name, _ in ours("list_endpoints", "Endpoints", "Endpoint"):
         endpoint = clients.sagemaker().describe_endpoint(EndpointName=name)
         if endpoint["EndpointStatus"] not in (*BUSY, DELETING):
-            config = clients.sagemaker().describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
-            variant = config["ProductionVariants"][0]
+            variant = variant_of(endpoint["EndpointConfigName"])
             machine = f"Host:{variant['InstanceType']}" if "InstanceType" in variant else ""
             count = variant.get("InitialInstanceCount", 1)
             found.append(Found("endpoint", name, endpoint["CreationTime"], machine, count, used=used(name)))
     return found
+
+
+def variant_of(config: str) -> dict:
+    """What the endpoint runs on. An endpoint outlives its configuration: then nobody knows what it costs, and it still does."""
+    try:
+        return clients.sagemaker().describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
+    except ClientError as error:
+        if "Could not find" in error.response["Error"]["Message"]:
+            return {}
+        raise
 
 
 def training_jobs() -> list[Found]:

@@ -52,6 +52,7 @@ def in_time(future, rows: list[dict], *, ends: float, deadline_ms: int, endpoint
     try:
         return future.result(timeout=max(0.0, ends - time.monotonic()))
     except (TimeoutError, TimedOut):
+        future.cancel()  # not begun, as all threads wait for others: nobody wants its answer any more
         failed = ModelFailed(f"deadline of {deadline_ms} ms passed")
     except (ServiceError, Unreachable, ModelFailed) as error:
         failed = ModelFailed(reason_of(error))

@@ -53,7 +53,7 @@ def test_seconds_are_counted_from_the_first_start():
     [
         (9, {"read": 10, "scored": 10, "quarantined": 0}, 1, "batch-1: scored 10 rows, but wrote 9; start the run again, it resumes"),
         (11, {"read": 10, "scored": 10, "quarantined": 0}, 1, "batch-1: scored 10 rows, but wrote 11; start the run again, it resumes"),
-        (9, {"read": 10, "scored": 9, "quarantined": 0}, 1, "batch-1: read 10 rows, but scored 9 and quarantined 0"),
+        (9, {"read": 10, "scored": 9, "quarantined": 0}, 1, "batch-1: read 10 rows, but scored 9 and quarantined 0; score the input as a new run"),
         (9, {"read": 10, "scored": 9, "quarantined": 1}, 2, "batch-1: 1 of 2 shards have a summary; start the run again, it resumes"),
     ],
 )

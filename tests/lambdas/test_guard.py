@@ -66,6 +66,13 @@ def test_a_quiet_month_still_costs_what_is_fixed():
     assert estimate([API, BOARD], silent, now=NOW)["spent_usd"] == pytest.approx(1.5)
 
 
+def test_no_pace_is_too_fast_to_be_reckoned_with():
+    """A month at the pace of a busy second hour has more runs than anybody would write into [usage]."""
+    counted = {"requests": 1e9, "predictions": 2e11, "outcomes": 0.0, "latency_ms": 40_000.0, "model_ms": 8.0,
+               "training_runs": 30, "batch_runs": 60, "batch_rows": 20}  # fmt: skip
+    assert estimate([API, BOARD], counted, now=NOW.replace(day=1, hour=2))["forecast_usd"] > 100
+
+
 def test_nothing_is_done_that_the_settings_do_not_ask_for():
     reply, did = guarded(1_000_000.0)
     assert (reply["actions"], did) == ([], [])

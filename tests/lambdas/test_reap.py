@@ -7,7 +7,7 @@ import pytest
 from moto.sagemaker.models import sagemaker_backends
 
 from domain.contract import iso
-from lambdas.reap import Found, handler, monthly_usd, reap
+from lambdas.reap import Found, NotEnded, handler, monthly_usd, reap
 from tests.lambdas import stage
 
 NOW = datetime(2013, 4, 1, 12, tzinfo=UTC)
@@ -50,6 +50,20 @@ def test_nothing_is_ended_that_could_not_be_announced():
     with pytest.raises(RuntimeError):
         reap([Found("notebook", "mine", AN_HOUR_AGO)], now=NOW, runs=set(), end=ended.append, tell=refuse)
     assert ended == []
+
+
+def test_what_cannot_be_ended_keeps_no_other_going():
+    ended = []
+
+    def end(thing):
+        if thing.name == "stuck":
+            raise RuntimeError("AccessDenied")
+        ended.append(thing.name)
+
+    things = [Found("notebook", name, AN_HOUR_AGO) for name in ("a", "stuck", "b")]
+    with pytest.raises(NotEnded, match="^notebook stuck: AccessDenied$"):
+        reap(things, now=NOW, runs=set(), end=end, tell=lambda thing, usd: None)
+    assert ended == ["a", "b"]
 
 
 def refuse(thing, usd):
@@ -109,6 +123,12 @@ def test_only_the_endpoint_of_ours_that_nothing_knows_goes_and_the_saving_is_ann
     assert said.endswith("and nothing knows it; ended, which saves $83.95 a month")
     assert handler(grown, None) == {"ended": [], "saves_usd_per_month": 0}
     assert announcements() == []
+
+
+def test_an_endpoint_whose_configuration_was_deleted_goes_too(aws, grown):
+    host(aws, "forgotten")
+    aws.sagemaker.delete_endpoint_config(EndpointConfigName="forgotten")
+    assert handler(grown, None) == {"ended": ["forgotten"], "saves_usd_per_month": 0}
 
 
 def test_once_the_model_is_stopped_its_endpoint_is_kept_for_a_rollback_and_no_longer(aws, grown):

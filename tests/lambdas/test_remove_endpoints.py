@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from lambdas.hosting import Hosted
-from lambdas.remove_endpoints import PAUSE_S, TRIES, handler, outcome_of
+from lambdas.remove_endpoints import PAUSE_S, handler, outcome_of
 from tests.lambdas.test_retire import host, hosted
 
 EVENT = {
@@ -17,6 +17,13 @@ EVENT = {
     "PhysicalResourceId": "endpoints-flights-local-",
 }
 ANSWER = {name: EVENT[name] for name in ("StackId", "RequestId", "LogicalResourceId", "PhysicalResourceId")}
+
+
+class Context:
+    """Lambda's own, of a function that has just begun."""
+
+    def get_remaining_time_in_millis(self):
+        return 300_000
 
 
 @pytest.fixture
@@ -43,7 +50,7 @@ def test_with_the_stack_go_its_endpoints_and_nobody_elses(aws, cloudformation):
     url, answers = cloudformation
     for name in ("flights-local-r-1", "flights-local-r-2", "flights-prod-r-1"):
         host(aws, name)
-    handler({**EVENT, "ResponseURL": url}, None)
+    handler({**EVENT, "ResponseURL": url}, Context())
     assert answers == [{**ANSWER, "Status": "SUCCESS", "Reason": "removed 6"}]
     assert hosted(aws) == {"endpoints": ["flights-prod-r-1"], "configs": ["flights-prod-r-1"], "models": ["flights-prod-r-1"]}
 
@@ -53,7 +60,7 @@ def test_nothing_else_touches_them(aws, cloudformation, kind):
     url, answers = cloudformation
     host(aws, "flights-local-r-1")
     first = {name: value for name, value in EVENT.items() if name != "PhysicalResourceId"}
-    handler({**first, "RequestType": kind, "ResponseURL": url}, None)
+    handler({**first, "RequestType": kind, "ResponseURL": url}, Context())
     assert answers == [{**ANSWER, "Status": "SUCCESS", "Reason": "removed 0"}]
     assert hosted(aws)["endpoints"] == ["flights-local-r-1"]
 
@@ -62,7 +69,7 @@ def test_a_failure_is_an_answer_too():
     def things():
         raise RuntimeError("no network")
 
-    answer = outcome_of(EVENT, things=things, remove=pytest.fail, sleep=pytest.fail)
+    answer = outcome_of(EVENT, things=things, remove=pytest.fail, sleep=pytest.fail, left_s=pytest.fail)
     assert answer == {**ANSWER, "Status": "FAILED", "Reason": "RuntimeError: no network"}
 
 
@@ -72,12 +79,24 @@ def endpoint(status: str) -> Hosted:
 
 def test_an_endpoint_that_is_still_being_made_is_waited_for():
     states, removed, slept = iter(["Creating", "Creating", "InService"]), [], []
-    answer = outcome_of(EVENT, things=lambda: [endpoint(next(states))], remove=removed.append, sleep=slept.append)
+    answer = outcome_of(
+        EVENT, things=lambda: [endpoint(next(states))], remove=removed.append, sleep=slept.append, left_s=lambda: 300
+    )
     assert (answer["Status"], removed, slept) == ("SUCCESS", [endpoint("InService")], [PAUSE_S, PAUSE_S])
 
 
-def test_an_endpoint_that_is_never_done_fails_the_removal():
-    slept = []
-    answer = outcome_of(EVENT, things=lambda: [endpoint("Creating")], remove=pytest.fail, sleep=slept.append)
-    reason = "EndpointsBusy: flights-local-r-1: still busy after 240 s; delete the stack again"
-    assert (answer["Status"], answer["Reason"], len(slept)) == ("FAILED", reason, TRIES)
+@pytest.mark.parametrize("a_look_s", [0, 7, 40])
+def test_an_endpoint_that_is_never_done_fails_the_removal_while_there_is_time_to_say_so(a_look_s):
+    left = [300.0]
+
+    def things():
+        left[0] -= a_look_s
+        return [endpoint("Creating")]
+
+    def sleep(seconds):
+        left[0] -= seconds
+
+    answer = outcome_of(EVENT, things=things, remove=pytest.fail, sleep=sleep, left_s=lambda: left[0])
+    reason = "EndpointsBusy: flights-local-r-1: still being made or changed; delete the stack again in some minutes"
+    assert (answer["Status"], answer["Reason"]) == ("FAILED", reason)
+    assert 20 <= left[0] < 120

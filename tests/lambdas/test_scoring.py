@@ -1,7 +1,9 @@
+import threading
 import time
 
 import pytest
 
+from lambdas import scoring
 from lambdas.connections import Unreachable
 from lambdas.scoring import ModelFailed, ask_all, reason_of, scores_of
 from tests.lambdas import stage
@@ -32,6 +34,18 @@ def test_endpoints_are_asked_at_once_and_the_late_one_delays_no_other(model):
     assert [reply.scores for reply in (replies[0], replies[2])] == [[0.5], [0.5]]
     assert reasons(replies[1:2]) == ["deadline of 700 ms passed"]
     assert time.monotonic() - started < 1.2
+
+
+def test_a_call_that_was_not_begun_in_time_is_never_made(model):
+    model.says([0.5])
+    go = threading.Event()
+    for _ in range(8):
+        scoring.WAITING.submit(go.wait, 10)
+    replies = ask_all([("e", ROWS)], contract=stage.CONTRACT, deadline_ms=50)
+    go.set()
+    for done in [scoring.WAITING.submit(time.sleep, 0.05) for _ in range(8)]:
+        done.result(10)
+    assert (reasons(replies), model.calls) == (["deadline of 50 ms passed"], [])
 
 
 def test_an_endpoint_that_cannot_be_reached_is_a_reason():

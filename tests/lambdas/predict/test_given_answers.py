@@ -1,5 +1,8 @@
 """GET: answers that were given, by their id and by entity."""
 
+import base64
+import json
+
 import pytest
 
 from lambdas.predict import handler
@@ -56,7 +59,17 @@ def test_a_question_without_an_entity_or_with_a_wrong_limit_is_a_bad_request(aws
     assert (status, reply["error"]) == (400, "bad_request")
 
 
-@pytest.mark.parametrize("token", ["", "x", "bnVsbA==", "W10=", "WyIiLCAiIl0=", "WzEsIDJd", "ü"])
+def token(*values) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+
+
+MADE_UP = [
+    token(1, 2), token("", ""), token("a" * 32, "yesterday"), token("a" * 32, "2013-04-01" * 500), token("x" * 3000, "2013-04-01"),
+    token("request#1", "2013-04-01T00:00:00Z"), token("\ud800", "\ud800"), token("a" * 32, None), token("a" * 32),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("token", ["", "x", "bnVsbA==", "W10=", "ü", *MADE_UP])
 def test_a_page_that_was_never_given_out_is_a_bad_request(aws, token):
     status, reply = call(handler, MANY, query={"entity_id": "a", "next": token})
     assert (status, reply["error"]) == (400, "bad_request")
