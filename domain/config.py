@@ -61,7 +61,7 @@ class Training:
     spot: bool = setting(True, "train on Spot capacity, with checkpoints")
     volume_gb: int = setting(10, "disk of each training and evaluation job", least=1, most=1000)
     max_runtime_minutes: int = setting(60, "a training job is stopped after this", least=1, most=1440)
-    seed: int = setting(7, "seed of everything random in training", least=0)
+    seed: int = setting(7, "seed of everything random in training", least=0, most=2**32 - 1)
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Budget:
     require_positive_value: bool = setting(False, "release nothing that costs more than it brings by [business]")
     stop_training_percent: float = setting(0.0, "refuse new training runs when this much is spent; 0: never", least=0.0, most=1000.0)
     stop_challengers_percent: float = setting(0.0, "let only the champion answer when this much is spent; 0: never", least=0.0, most=1000.0)
-    stop_model_percent: float = setting(0.0, "let the fallback answer everybody when this much is spent; 0: never", least=0.0, most=1000.0)
+    stop_model_percent: float = setting(0.0, "let the fallback answer everybody, and train nothing, when this much is spent; 0: never", least=0.0, most=1000.0)
 
 
 @dataclass(frozen=True)

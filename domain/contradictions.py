@@ -15,6 +15,7 @@ def contradictions(config) -> list[str]:
         *hours_problems(config.serving),
         *ageing_problems(config.data),
         *worth_problems(config),
+        *budget_problems(config.budget),
     ]
 
 
@@ -26,10 +27,13 @@ def window_problems(data) -> list[str]:
 
 
 def parameters_problems(training) -> list[str]:
-    return [
-        f"training.parameters.{name}: not one of training.candidates {training.candidates}"
-        for name in training.parameters
-        if name not in training.candidates
+    given = training.parameters
+    strangers = [name for name in given if name not in training.candidates]
+    found = [f"training.parameters.{name}: not one of training.candidates {training.candidates}" for name in strangers]
+    return found + [
+        f"training.parameters.{name} = {values!r}: must be a table, e.g. parameters.{name}.max_iter = 200"
+        for name, values in given.items()
+        if name not in strangers and not isinstance(values, dict)
     ]
 
 
@@ -41,6 +45,14 @@ def worth_problems(config) -> list[str]:
     if not any(dataclasses.astuple(config.business)):
         return ["budget.require_positive_value: every value of [business] is 0, so nothing could ever pay; say what decisions are worth"]
     return []
+
+
+def budget_problems(budget) -> list[str]:
+    stops = ("stop_training_percent", "stop_challengers_percent", "stop_model_percent")
+    asked = next((stop for stop in stops if getattr(budget, stop)), None)
+    if budget.monthly_usd or not asked:
+        return []
+    return [f"budget.{asked} = {getattr(budget, asked)}: of a budget of 0 nothing is a share, so it would never stop; set budget.monthly_usd"]
 
 
 def hours_problems(serving) -> list[str]:

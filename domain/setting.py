@@ -4,6 +4,7 @@ A section is a dataclass whose fields are made by `setting`; nothing here knows 
 """
 
 import dataclasses
+import math
 import re
 
 
@@ -34,7 +35,7 @@ def section_problems(path: str, section, table) -> list[str]:
 def value_problems(path: str, spec, value) -> list[str]:
     limits = spec.metadata
     if not has_type(value, spec.type):
-        return [f"{path} = {value!r}: must be {KINDS[spec.type]}"]
+        return [f"{path} = {shortened(value)}: must be {KINDS[spec.type]}"]
     if spec.type is list:
         wrong = [item for item in value if item not in limits["choices"]]
         if wrong or not value or len(set(value)) < len(value):
@@ -50,10 +51,35 @@ def value_problems(path: str, spec, value) -> list[str]:
     return []
 
 
-KINDS = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a table"}
+PLAIN = "a table of text, numbers, true and false, lists and tables of these"
+KINDS = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: PLAIN}
 
 
 def has_type(value, kind) -> bool:
     if kind is float:
-        return type(value) in (int, float) and value == value and abs(value) != float("inf")
-    return type(value) is kind
+        return is_number(value)
+    return type(value) is kind and (kind is not dict or is_plain(value))
+
+
+def is_number(value) -> bool:
+    try:
+        return type(value) in (int, float) and math.isfinite(value)
+    except OverflowError:  # a whole number beyond float64
+        return False
+
+
+def is_plain(value) -> bool:
+    """What JSON can hold, as a job and a function are given their settings: no dates, no times, no nan."""
+    if isinstance(value, dict):
+        return all(map(is_plain, value.values()))
+    if isinstance(value, list):
+        return all(map(is_plain, value))
+    return isinstance(value, (str, bool)) or is_number(value)
+
+
+def shortened(value) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= 200 else f"{text[:200]}..."

@@ -57,7 +57,9 @@ def alone(champion: dict) -> dict:
 def refusal(done: dict | None, *, now: str) -> str | None:
     """Why no training run may begin now; None where it may."""
     done = done or NOTHING
-    if done["month"] != calendar_month(now) or STOP_TRAINING not in done["actions"] or STOP_TRAINING in done.get("undone", []):
+    standing = set(done["actions"]) - set(done.get("undone", []))
+    # What is trained while the model is stopped would be released, and answer again as if nothing had been stopped.
+    if done["month"] != calendar_month(now) or standing.isdisjoint((STOP_TRAINING, STOP_MODEL)):
         return None
     return (
         f"no training until {calendar_month(now)} is over: ${done['spent_usd']:,.2f} of the budget of ${done['budget_usd']:,.2f} was spent "

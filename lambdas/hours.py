@@ -30,6 +30,10 @@ class Up(NamedTuple):
     since: datetime
 
 
+class NotTended(Exception):
+    """An endpoint could not be made or removed; the message names it and says why. The others were."""
+
+
 def handler(event, context):
     now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge says for which moment it calls
     woken = tables.get(ROUTING, {"item": {"S": hours.WOKEN}}) or {}
@@ -50,21 +54,32 @@ def tend(endpoints: list[str], *, now: datetime, woken_at: datetime | None, find
     """{made, removed}: names. An endpoint that is on its way up or down is left to the next look."""
     found = {name: find(name) for name in endpoints}
     counts = hours.sleeps(CONFIG.serving) and any(found.values()) and asked()
-    done = {"made": [], "removed": []}
+    effects, problems = {"made": make, "removed": remove, "followed": follow}, []
+    done = {what: [] for what in effects}
     for name, up in found.items():
         since = up.since if up else None
         wanted = hours.is_wanted(CONFIG.serving, now, up_since=since, asked=counts, woken_at=woken_at)
-        if wanted and up is None:
-            make(name)
-            done["made"].append(name)
-        elif up and (up.status == "Failed" or (up.status == "InService" and not wanted)):
-            remove(name)
-            done["removed"].append(name)
-        elif up and up.status == "InService" and now - up.since < YOUNG:
-            follow(name)
-    if any(done.values()):
-        tell(done)
-    return done
+        if what := due(up, wanted, now):
+            try:
+                effects[what](name)
+                done[what].append(name)
+            except Exception as error:  # whatever it is, the other endpoints are not to miss their hours for it
+                problems.append(f"{name} not {what}: {error}")
+    told = {what: done[what] for what in ("made", "removed")}
+    if any(told.values()):
+        tell(told)
+    if problems:
+        raise NotTended("; ".join(problems))
+    return told
+
+
+def due(up: Up | None, wanted: bool, now: datetime) -> str | None:
+    """What is to be done with an endpoint: made, removed, or followed, which is to say its machines the requests."""
+    if up is None:
+        return "made" if wanted else None
+    if up.status == "Failed" or (up.status == "InService" and not wanted):
+        return "removed"
+    return "followed" if up.status == "InService" and now - up.since < YOUNG else None
 
 
 # ---- the effects

@@ -28,9 +28,10 @@ def handler(request: Request):
         store_outcome(outcome, received_at=iso(datetime.now(UTC)), find=find_prediction, put=put_outcome)
         for outcome in outcomes_of(request.json())
     ]
-    joined = [record for record in stored if "prediction_id" in record]
-    print(measured(stored, joined))
-    return {"accepted": len(stored), "joined": len(joined), "unmatched": len(stored) - len(joined)}
+    joined = [record for record, _ in stored if "prediction_id" in record]
+    unmatched = len(stored) - len(joined)
+    print(measured(len(stored), unmatched, news=[record for record, is_news in stored if is_news]))
+    return {"accepted": len(stored), "joined": len(joined), "unmatched": unmatched}
 
 
 def outcomes_of(document) -> list[dict]:
@@ -85,11 +86,10 @@ def check_event_time(text) -> tuple[str | None, list[str]]:
     return iso(moment), []
 
 
-def store_outcome(outcome: dict, *, received_at: str, find, put) -> dict:
-    """The record that is stored; it has a prediction_id if it was joined."""
+def store_outcome(outcome: dict, *, received_at: str, find, put) -> tuple[dict, bool]:
+    """The record, with a prediction_id if it was joined, and whether it is news: a repeated one is left as it was."""
     record = joined(outcome, find(outcome)) | {"received_at": received_at}
-    put(record)
-    return record
+    return record, put(record)
 
 
 def joined(outcome: dict, prediction: dict | None) -> dict:
@@ -127,12 +127,13 @@ def find_prediction(outcome: dict) -> dict | None:
     return next(newest_first, None)
 
 
-def put_outcome(record: dict) -> None:
-    tables.put_if(OUTCOMES, record, condition=IS_NEWS, given={":outcome": record["outcome"]})
+def put_outcome(record: dict) -> bool:
+    return tables.put_if(OUTCOMES, record, condition=IS_NEWS, given={":outcome": record["outcome"]})
 
 
-def measured(stored: list[dict], joined: list[dict]) -> str:
-    counts = {"Outcomes": len(stored), "Unmatched": len(stored) - len(joined)}
-    if any("value_usd" in record for record in joined):
-        counts["ValueUsd"] = sum(record["value_usd"] for record in joined)
+def measured(accepted: int, unmatched: int, *, news: list[dict]) -> str:
+    """What came in, and what that is worth: once, however often it comes."""
+    counts, values = {"Outcomes": accepted, "Unmatched": unmatched}, [record["value_usd"] for record in news if "value_usd" in record]
+    if values:
+        counts["ValueUsd"] = sum(values)
     return metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured=counts)

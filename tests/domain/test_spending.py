@@ -68,3 +68,10 @@ def test_training_is_refused_for_the_rest_of_the_month_unless_it_was_resumed():
     assert refusal(done, now=NEXT_MONTH) is None
     assert refusal({**done, "undone": [STOP_TRAINING]}, now=LATER) is None
     assert refusal(None, now=NOW) is None
+
+
+def test_nothing_is_trained_that_would_answer_while_the_model_is_stopped():
+    done = after(NOTHING, [STOP_MODEL], spent_usd=150.0, budget_usd=100.0, now=NOW)
+    assert refusal(done, now=LATER).startswith("no training until 2026-11 is over: $150.00 of the budget of $100.00")
+    assert refusal({**done, "undone": [STOP_MODEL]}, now=LATER) is None
+    assert refusal(after(NOTHING, [STOP_CHALLENGERS], spent_usd=100.0, budget_usd=100.0, now=NOW), now=LATER) is None

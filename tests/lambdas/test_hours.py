@@ -5,7 +5,7 @@ import pytest
 
 from domain.config import Serving
 from lambdas import hours as module
-from lambdas.hours import Up, find, handler, make, remove, tend
+from lambdas.hours import NotTended, Up, find, handler, make, remove, tend
 from tests.lambdas import stage
 
 OPEN, CLOSED = datetime(2026, 1, 14, 12, tzinfo=UTC), datetime(2026, 1, 14, 22, tzinfo=UTC)
@@ -72,6 +72,22 @@ def test_a_request_wakes_it_where_settings_say_so(settings):
     settings(**OFFICE, outside="wake")
     assert tended(CLOSED, {R1: None}, woken_at=CLOSED) == [("made", R1), "told"]
     assert tended(CLOSED, {R1: Up("InService", LONG_AGO)}, asked=True) == []
+
+
+def test_an_endpoint_that_cannot_be_made_keeps_no_other_from_its_hours(settings):
+    did = []
+
+    def make(name):
+        if name == "broken":
+            raise RuntimeError("Could not find endpoint configuration")
+        did.append(name)
+
+    with pytest.raises(NotTended, match="^broken not made: Could not find endpoint configuration$"):
+        tend(
+            ["broken", R1], now=OPEN, woken_at=None, find=lambda name: None, asked=pytest.fail, make=make, follow=pytest.fail,
+            remove=pytest.fail, tell=did.append,
+        )  # fmt: skip
+    assert did == [R1, {"made": [R1], "removed": []}]
 
 
 # ---- on SageMaker

@@ -163,4 +163,7 @@ def test_one_line_measures_what_came_in_and_what_it_was_worth(aws, capsys):
     call(handler, POST, [{"prediction_id": "p-1", "outcome": True}, {"entity_id": "nobody", "outcome": True}])
     measured = json.loads(capsys.readouterr().out)
     assert {name: measured[name] for name in ("Outcomes", "Unmatched", "ValueUsd")} == {"Outcomes": 2, "Unmatched": 1, "ValueUsd": 40.0}
+    call(handler, POST, {"prediction_id": "p-1", "outcome": True})  # as whoever heard no answer does
+    again = json.loads(capsys.readouterr().out)
+    assert (again["Outcomes"], "ValueUsd" in again) == (1, False)
     assert [metric["Unit"] for metric in measured["_aws"]["CloudWatchMetrics"][0]["Metrics"]] == ["Count", "Count", "None"]
