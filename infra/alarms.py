@@ -61,9 +61,8 @@ class Alarms(Construct):
         arns = [flow.state_machine_arn for flow in flows]
         self.tell("FlowFailed", "aws.states", ["Step Functions Execution Status Change"],
                   {"stateMachineArn": arns, "status": ["FAILED", "TIMED_OUT", "ABORTED"]})  # fmt: skip
-        self.tell("CostAnomaly", "aws.ce", ["Anomaly Detected"], None)  # of monitors that the account has
 
-    def tell(self, id: str, source: str, detail_type: list[str], detail: dict | None) -> None:
+    def tell(self, id: str, source: str, detail_type: list[str], detail: dict) -> None:
         target = targets.SnsTopic(self.topic, dead_letter_queue=self.undelivered)
         pattern = events.EventPattern(source=[source], detail_type=detail_type, detail=detail)
         events.Rule(self, id, event_pattern=pattern, targets=[target])
@@ -87,14 +86,14 @@ class Alarms(Construct):
         )
 
     def errors_of(self, functions: list[Function]) -> cloudwatch.MathExpression:
-        """Of whichever were called: m0 + m1 would be missing, and never alarm, as long as one of them was not."""
+        """Of whichever were called: a function that was not has no metric, and a sum of it would be none, and never alarm."""
         errors = {
             f"m{number}": function.metric_errors(period=FIVE_MINUTES, label=function.node.id)
             for number, function in enumerate(functions)
         }
         return cloudwatch.MathExpression(
             label="errors of functions",
-            expression=f"SUM([{', '.join(errors)}])",
+            expression=f"SUM([{', '.join(f'FILL({name}, 0)' for name in errors)}])",
             using_metrics=errors,
             period=FIVE_MINUTES,
         )

@@ -8,11 +8,11 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from domain.hours import sleeps
+from domain.hours import WOKEN, sleeps
 from infra.endpoints import VARIANT, Endpoints
 from infra.function import Function
 from infra.permissions import Many, arn
-from infra.tables import Tables
+from infra.tables import Tables, only_items
 
 
 class OfficeHours(Construct):
@@ -71,6 +71,5 @@ class OfficeHours(Construct):
     def wakes(self, config, tables: Tables, predict: Function) -> None:
         predict.add_environment("HOURS_FUNCTION", self.hours.function_name)
         if config.serving.outside == "wake":
-            predict.allow("dynamodb:PutItem", on=tables.routing.table_arn,
-                          conditions={"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["hours"]}})  # fmt: skip
+            predict.allow("dynamodb:PutItem", on=tables.routing.table_arn, conditions=only_items(WOKEN))
             predict.allow("lambda:InvokeFunction", on=self.hours.function_arn)

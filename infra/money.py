@@ -11,10 +11,12 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from domain.records import ROUTING
+from domain.spending import GUARD
 from infra.endpoints import LISTS, Endpoints
 from infra.function import Function
 from infra.permissions import Many, arn, own_stacks
-from infra.tables import Tables
+from infra.tables import Tables, only_items
 
 
 class Money(Construct):
@@ -69,7 +71,7 @@ class Money(Construct):
 
     def function_that_guards_the_budget(self, alarms: sns.ITopic) -> Function:
         function = self.function("Guard", {"ALARMS": alarms.topic_arn})
-        function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn)
+        function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn, conditions=only_items(ROUTING, GUARD))
         function.allow("sns:Publish", on=alarms.topic_arn)
         function.allow("cloudwatch:GetMetricData", on=Many(["*"], "Metrics have no resources that a policy could name"))
         function.allow("cloudformation:GetTemplate", on=own_stacks(self.config))

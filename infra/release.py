@@ -10,7 +10,7 @@ from infra.function import Function
 from infra.lake import Lake
 from infra.registry import Registry
 from infra.release_flow import ReleaseFlow
-from infra.tables import ONLY_RELEASES, Tables
+from infra.tables import ONLY_RELEASES, WHO_ANSWERS, Tables
 
 
 class Releases(Construct):
@@ -68,7 +68,9 @@ class Releases(Construct):
     def function_that_promotes(self) -> Function:
         routing = self.tables.routing
         function = self.function("Promote", 30, {"ROUTING_TABLE": routing.table_name})
-        function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=routing.table_arn)
+        function.allow("dynamodb:GetItem", on=routing.table_arn)
+        function.allow("dynamodb:PutItem", on=routing.table_arn, conditions=WHO_ANSWERS)
+        function.allow("dynamodb:UpdateItem", on=routing.table_arn, conditions=ONLY_RELEASES)
         return function
 
     def function_that_retires(self) -> Function:

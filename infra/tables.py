@@ -4,13 +4,20 @@ from aws_cdk import CfnTag, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
-from domain.records import RELEASE
+from domain.records import RELEASE, ROUTING
 
 TEXT = dynamodb.AttributeType.STRING
 
 
-# For a policy on the routing table: what releases are like, but not who answers.
+# For a policy on the routing table, which holds the releases, who answers (ROUTING), and a few notes.
 ONLY_RELEASES = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{RELEASE}*"]}}
+
+
+def only_items(*keys: str) -> dict:
+    return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(keys)}}
+
+
+WHO_ANSWERS = only_items(ROUTING)
 
 
 def key(name: str) -> dynamodb.Attribute:

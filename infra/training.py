@@ -33,7 +33,7 @@ class Training(Construct):
         )
         self.select_window = self.function_that_selects_the_window(code)
         self.judge = self.function_that_judges(code)
-        self.flow = Flow(self, "Train", config=config, states=self.states(), timeout_s=24 * HOUR_S)
+        self.flow = Flow(self, "Train", config=config, states=self.states(), timeout_s=self.longest_s() + 24 * HOUR_S)
         self.flow.allow_invoke(self.select_window, self.judge)
         self.jobs.allow_run(self.flow, "TrainingJob", "ProcessingJob")
         self.flow.allow("sagemaker:CreateModelPackage", on=registry.model_packages.attr_model_package_group_arn)
@@ -63,6 +63,14 @@ class Training(Construct):
             "Failed": fail(),
         }
 
+    def longest_s(self) -> int:
+        """Of a training job, the wait for Spot capacity included, and of the evaluation after it."""
+        return self.longest_training_s() + self.config.training.max_runtime_minutes * MINUTE_S
+
+    def longest_training_s(self) -> int:
+        training = self.config.training
+        return (2 if training.spot else 1) * training.max_runtime_minutes * MINUTE_S
+
     def train_each_candidate(self, **fields) -> dict:
         return {
             "Type": "Map",
@@ -79,8 +87,7 @@ class Training(Construct):
     def train_candidate(self) -> dict:
         """One training job, on Spot capacity if so set. Its failure is caught by the Map around it."""
         training = self.config.training
-        runtime_s = training.max_runtime_minutes * MINUTE_S
-        waiting_s = 2 * runtime_s if training.spot else runtime_s
+        waiting_s = self.longest_training_s()
         arguments = {
             "TrainingJobName": jsonata("$states.input.job"),
             "RoleArn": self.jobs.role.role_arn,
@@ -99,7 +106,7 @@ class Training(Construct):
             },
             "EnableManagedSpotTraining": training.spot,
             "StoppingCondition": {
-                "MaxRuntimeInSeconds": runtime_s,
+                "MaxRuntimeInSeconds": training.max_runtime_minutes * MINUTE_S,
                 **({"MaxWaitTimeInSeconds": waiting_s} if training.spot else {}),
             },
             "EnableNetworkIsolation": True,

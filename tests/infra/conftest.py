@@ -13,6 +13,7 @@ sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 import infra  # noqa: E402, F401 - before aws_cdk, which needs the Node that it names
 
 TAG = "0123456789ab"
+LONGEST_PROJECT, LONGEST_STAGE = "p" * 24, "s" * 12
 
 
 def synthesise(out: Path, *, validated: bool = False, **context) -> Path:
@@ -61,20 +62,36 @@ def local(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def always_on(tmp_path_factory) -> dict:
     """A project whose endpoints are instances in office hours, which trains on demand and without Spot, and has to pay."""
-    project = tmp_path_factory.mktemp("project")
-    shutil.copytree(ROOT / "flights", project / "flights", ignore=shutil.ignore_patterns("*.py"))
-    text = (ROOT / "fairway.toml").read_text()
     changes = {
         'mode = "serverless"': 'mode = "instance"\ninstances = 2\noffice_hours = "mon-fri 07:00-19:00 Europe/Berlin"\noutside = "wake"',
         "[budget]": "[budget]\nrequire_positive_value = true",
         "spot = true": "spot = false",
         '[stages.dev]': '[stages.test]\nmonitoring.email = "ops@example.com"\ntraining.schedule = "off"\nbatch.schedule = "off"\n\n[stages.dev]',
     }  # fmt: skip
+    project = project_with(tmp_path_factory.mktemp("project"), changes)
+    assembly = synthesise(tmp_path_factory.mktemp("always_on"), validated=True, project=project, stage="test", nag="true")
+    return {name: template(assembly, f"flights-test-{name}") for name in ("data", "service")}
+
+
+@pytest.fixture(scope="session")
+def longest(tmp_path_factory) -> dict:
+    """The service of a project and a stage with the longest names there can be, which trains for as long as it may."""
+    changes = {
+        'name = "flights"': f'name = "{LONGEST_PROJECT}"',
+        "spot = true": "spot = true\nmax_runtime_minutes = 1440",
+        "[stages.dev]": f"[stages.{LONGEST_STAGE}]\n\n[stages.dev]",
+    }
+    project = project_with(tmp_path_factory.mktemp("project"), changes)
+    assembly = synthesise(tmp_path_factory.mktemp("longest"), validated=True, project=project, stage=LONGEST_STAGE)
+    return template(assembly, f"{LONGEST_PROJECT}-{LONGEST_STAGE}-service")
+
+
+def project_with(folder: Path, changes: dict[str, str]) -> str:
+    """The reference project, with some lines of its settings changed."""
+    shutil.copytree(ROOT / "flights", folder / "flights", ignore=shutil.ignore_patterns("*.py"))
+    text = (ROOT / "fairway.toml").read_text()
     for old, new in changes.items():
         assert old in text
         text = text.replace(old, new)
-    (project / "fairway.toml").write_text(text)
-    assembly = synthesise(
-        tmp_path_factory.mktemp("always_on"), validated=True, project=str(project), stage="test", nag="true"
-    )
-    return {name: template(assembly, f"flights-test-{name}") for name in ("data", "service")}
+    (folder / "fairway.toml").write_text(text)
+    return str(folder)

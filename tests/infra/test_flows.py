@@ -49,6 +49,11 @@ VARIABLES = {
         "approval_status": "Approved", "metadata": {"release": "r-20130401-1fbd9a70", "run": RUN},
     },
 }  # fmt: skip
+PACKAGE = {
+    "ModelApprovalStatus": "Approved",
+    "CustomerMetadataProperties": {"release": VARIABLES["release"], "run": RUN},
+    "InferenceSpecification": {"Containers": [{"Image": VARIABLES["image"], "ModelDataUrl": PLAN["model_uri"]}]},
+}
 INPUTS = {
     "TrainCandidate": CANDIDATE,
     "WriteFile": {"bucket": "lake", "key": "batch/b1/results/0.jsonl.gz"},
@@ -137,6 +142,14 @@ def test_every_task_has_a_limit_a_patient_retry_and_a_catch(service, always_on):
         assert last["ErrorEquals"] == ["States.ALL"], name
 
 
+def test_a_flow_outlasts_its_tasks_or_it_would_end_without_a_record_of_why(service, longest):
+    for template in (service, longest):
+        for name, machine in flows(template).items():
+            asked = sum(task["TimeoutSeconds"] for _, task, _ in asl.tasks(machine))
+            waited = sum(state["Seconds"] for state in machine["States"].values() if isinstance(state.get("Seconds"), int))
+            assert machine["TimeoutSeconds"] >= asked + waited, name
+
+
 def test_a_retry_waits_for_the_errors_of_the_service_that_is_called(service):
     for name, task, _ in every_task(service):
         caller = re.match(r"arn:aws:states:::(?:aws-sdk:)?(\w+):", task["Resource"])[1]
@@ -208,6 +221,16 @@ def assert_limits(value, shape, path: str) -> None:
         pattern = shape.metadata.get("pattern", "")
         known = not re.search(r"\\[pu]", pattern)
         assert not (pattern and known) or re.fullmatch(pattern, value), f"{path}: {value} against {pattern}"
+
+
+def test_the_longest_names_are_not_too_long_for_a_job_or_an_endpoint(longest):
+    """Others are cut by whoever makes them: a training job by select_window, roles and queues by CloudFormation."""
+    found = {name: arguments(name, task) for name, task, _ in every_task(longest)}
+    jobs = [asked["ProcessingJobName"] for asked in found.values() if "ProcessingJobName" in asked]
+    assert [len(name) for name in jobs] == [62, 59]  # evaluate, score
+    package = asl.evaluate(flows(longest)["release"]["States"]["DescribePackage"]["Assign"], {}, input=INPUTS["DescribePackage"],
+                           result=PACKAGE)  # fmt: skip
+    assert len(package["endpoint"]) <= 63
 
 
 def test_a_training_job_is_interruptible_isolated_and_bounded(service, always_on):

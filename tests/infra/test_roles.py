@@ -85,7 +85,10 @@ ROLES = {
     "ReleasesSmokeTestRole": FUNCTION | {
         f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/runs/*", f"sagemaker:InvokeEndpoint sagemaker:endpoint/{HOSTED}",
     },
-    "ReleasesPromoteRole": FUNCTION | {f"dynamodb:{action} {ROUTING}" for action in ("GetItem", "PutItem", "UpdateItem")},
+    "ReleasesPromoteRole": FUNCTION | {
+        f"dynamodb:GetItem {ROUTING}", f"dynamodb:PutItem {ROUTING} if dynamodb:LeadingKeys in ['routing']",
+        f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}",
+    },
     "ReleasesRetireRole": FUNCTION | REMOVAL | {f"dynamodb:GetItem {ROUTING}", f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}"},
     "ReleasesReleaseRole": FLOW | (REMOVAL - {"sagemaker:ListEndpointConfigs *", "sagemaker:ListModels *"}) | {
         "sagemaker:DescribeModelPackage sagemaker:model-package/flights-prod/*",
@@ -119,7 +122,8 @@ ROLES = {
     },
 }  # fmt: skip
 ROLES["MoneyGuardRole"] = FUNCTION | {
-    f"dynamodb:GetItem {ROUTING}", f"dynamodb:PutItem {ROUTING}", f"dynamodb:Query {RUNS}", "sns:Publish <AlarmsTopic>",
+    f"dynamodb:GetItem {ROUTING}", f"dynamodb:PutItem {ROUTING} if dynamodb:LeadingKeys in ['routing', 'guard']",
+    f"dynamodb:Query {RUNS}", "sns:Publish <AlarmsTopic>",
     "cloudwatch:GetMetricData *",
     *(f"cloudformation:GetTemplate cloudformation:stack/flights-prod-{stack}/*" for stack in ("data", "service")),
 }  # fmt: skip
