@@ -1,5 +1,6 @@
 """`fairway up` and `fairway down`: AWS on this machine, with the project deployed on it."""
 
+import sys
 from pathlib import Path
 
 from domain.config import LOCAL, read_config
@@ -10,6 +11,7 @@ from fairway.errors import Failed, Interrupted, Refused
 
 def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, progress) -> Done:
     """Idempotent: what runs is found, what is deployed is brought up to date."""
+    refuse_windows()
     from local.cdk import DeployFailed
     from local.deploy import deploy
     from local.start import start
@@ -52,6 +54,12 @@ def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, progre
     )
 
 
+def refuse_windows() -> None:
+    """It is made of Unix processes, locks and signals; all other commands run anywhere."""
+    if sys.platform == "win32":
+        raise Refused("local", "the local AWS runs on Linux and macOS; on Windows use the Windows Subsystem for Linux, or --stage")
+
+
 def keep_out_of_git(folder: Path) -> None:
     """What the local AWS holds, rows and all, is no part of anybody's repository."""
     ignored = folder / ".fairway" / ".gitignore"
@@ -68,6 +76,7 @@ def goes_on(state: Path) -> str:
 
 
 def down(folder: Path, *, progress) -> Done:
+    refuse_windows()
     from local.start import stop
     from local.state import LocalError
 

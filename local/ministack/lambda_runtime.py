@@ -5,8 +5,10 @@ site-packages and reports every failure as `Runtime.HandlerError`. Here a Python
 bootstrap runs awslambdaric: real error types (Step Functions' Retry and Catch match on them), real context, real logs.
 """
 
+import contextlib
 import json
 import os
+import queue
 import select
 import threading
 from pathlib import Path
@@ -178,8 +180,9 @@ class Output:
                     self.put(line.decode(errors="replace"))
 
     def put(self, line: str) -> None:
-        if self.lines.full():
-            self.lines.get_nowait()  # the oldest goes
+        with contextlib.suppress(queue.Empty):  # taken by whoever answers, in just this moment
+            if self.lines.full():
+                self.lines.get_nowait()  # the oldest goes
         self.lines.put_nowait(line)
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fairway.aws import connect
+from fairway.batch import started
 from tests.fairway.conftest import given, writes
 from tests.fairway.test_load import table
 
@@ -103,6 +105,15 @@ def test_predictions_that_are_not_stored_are_a_run_of_their_own_and_the_summary_
     assert out.splitlines()[0].endswith("scored 2 + quarantined 1; not stored in the table, in 1.5 s")
     assert out.splitlines()[1] == f"predictions: {parquet['predictions']} (Parquet)"
     assert "outcomes join stored predictions only" in err.splitlines()[-1]
+
+
+def test_two_commands_at_once_start_one_execution(place, tmp_path):
+    place.machine("batch", Score={"Type": "Wait", "Seconds": 3}, Close=writes("runs", kind="batch", run=given("run"), **DONE))
+    stage, said = connect(place.folder, "local"), []
+    moments = ("2013-05-01", "2013-05-02")  # a second apart, which neither knows of the other
+    arns = {started(stage, "batch-1", {"input": "s3://lake/x", "store": True}, moment, {}, said.append) for moment in moments}
+    assert len(arns) == len(executions(place)) == 1
+    assert said == ["Starting batch-1", "Starting batch-1", "Attaching to batch-1, which is going on"]
 
 
 def asked_of(place, run: str) -> dict:

@@ -2,16 +2,20 @@
 
 import errno
 import json
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from fairway.cli import main
 from fairway.command import as_typed
+from fairway.up import keep_out_of_git
+from local.state import turn
 
 FAIRWAY = Path(sys.executable).with_name("fairway")
 COMMANDS = (
@@ -137,6 +141,31 @@ def test_up_names_a_state_that_can_be_none(capsys, project, tmp_path, state, sai
     state = state.format(file=tmp_path / "file")
     code, _, err = run(capsys, "up", "--project", project, "--state", state)
     assert code == 2 and state in err and said in err
+
+
+def test_a_second_up_waits_for_the_first_and_can_be_stopped(project):
+    with turn(project / ".fairway/local", waiting=pytest.fail):
+        with subprocess.Popen([FAIRWAY, "up", "--project", project], stderr=subprocess.PIPE, text=True) as command:
+            assert command.stderr.readline() == "Waiting for another `fairway up` here to end\n"
+            command.send_signal(signal.SIGINT)
+            (said,) = command.stderr.read().splitlines()
+    assert command.returncode == 130
+    assert said.startswith("error: stopped while starting; nothing goes on running")
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_where_the_local_aws_cannot_run_that_is_said(capsys, project, monkeypatch, command):
+    monkeypatch.setattr("fairway.up.sys", SimpleNamespace(platform="win32"))
+    code, _, err = run(capsys, command, "--project", project)
+    assert code == 2 and "runs on Linux and macOS; on Windows use the Windows Subsystem for Linux" in err
+
+
+def test_what_the_local_aws_holds_is_kept_out_of_git(project):
+    keep_out_of_git(project)
+    subprocess.run(["git", "init", "--quiet", project], check=True)
+    (project / ".fairway/rows.csv").touch()
+    seen = subprocess.run(["git", "status", "--short", "--untracked-files=all"], cwd=project, capture_output=True, text=True)
+    assert ".fairway" not in seen.stdout and "fairway.toml" in seen.stdout
 
 
 def test_down_without_a_local_aws_is_fine(capsys, project):

@@ -126,6 +126,15 @@ def test_promote_refuses_what_cannot_or_must_not_answer(released, release, said)
     assert released.values("status")["champion"] == "r-20130401-aaaaaaaa"
 
 
+def test_releases_names_a_step_that_is_possible(released):
+    _, _, err = released.run("releases")
+    assert "lets another one answer" in err
+    for release in ("r-20130301-bbbbbbbb", "r-20130601-dddddddd"):
+        released.aws("dynamodb").delete_item(TableName="flights-local-routing", Key={"item": {"S": f"release#{release}"}})
+    _, _, err = released.run("releases")  # of the champion and a rejected one
+    assert "may lead to a better one" in err and "promote" not in err
+
+
 def test_there_must_be_a_champion_to_roll_back_to(place):
     place.enter(endpoint_prefix="flights-local-")
     code, _, err = place.run("rollback")

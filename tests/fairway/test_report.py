@@ -182,3 +182,10 @@ def test_any_values_can_be_drawn(values):
         charts.bars(rows, lines=[(0.0, "<l>")], title="<t>"),
     ):
         assert "nan" not in picture and "<a>" not in picture and "<l>" not in picture and "<t>" not in picture
+
+
+@pytest.mark.parametrize(("out", "said"), [("none/report.html", "there is no folder"), ("", "is a folder")])
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_gathered(place, out, said):
+    code, _, err = place.run("report", "--out", place.folder / out)
+    assert code == 2 and said in err
+    assert len(err.splitlines()) == 1

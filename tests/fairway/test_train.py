@@ -88,6 +88,19 @@ def test_each_state_is_told_on_standard_error_and_the_verdict_on_standard_output
     assert told[-1].startswith("next: ")
 
 
+def test_a_state_that_takes_long_says_for_how_long(loaded, monkeypatch):
+    monkeypatch.setattr("fairway.progress.PLAIN_EVERY_S", 1.0)
+    loaded.machine(
+        "train",
+        SelectWindow={"Type": "Wait", "Seconds": 2},
+        RememberRelease=writes("routing", **RELEASE),
+        RecordRun=judged("rejected"),
+    )
+    _, _, err = loaded.run("train")
+    told = err.splitlines()
+    assert told[told.index("Select window") + 1] == "  for 1 s"
+
+
 def test_an_approved_release_is_followed_until_it_is_champion(loaded):
     route = {
         "release": "r-20130401-aaaaaaaa",

@@ -282,3 +282,12 @@ def test_the_end_of_a_keeper_ends_the_server_it_keeps(sagemaker, role, runtime):
     process = ask(runtime, "kept")["process"]
     os.kill(int(open(f"/proc/{process}/stat").read().rpartition(")")[2].split()[1]), signal.SIGKILL)
     wait_until(lambda: not alive(process), what="the end of the server")
+
+
+def test_of_a_server_whose_model_cannot_be_fetched_no_folder_is_left(gateway, sagemaker, role):
+    sagemaker.create_model(ModelName="lost", ExecutionRoleArn=role, PrimaryContainer={
+        "Image": IMAGE, "ModelDataUrl": "s3://lab/models/lost.tar.gz"})
+    failed = make_endpoint(sagemaker, "lost", instance("lost"))
+    assert failed["EndpointStatus"] == "Failed" and "lost.tar.gz" in failed["FailureReason"]
+    [servers] = (gateway.state / "sagemaker").glob("*/servers/lost")
+    assert list(servers.iterdir()) == []

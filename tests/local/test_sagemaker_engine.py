@@ -11,6 +11,7 @@ from local.sagemaker.engine import Cloud, Engine, sweep
 from local.sagemaker.errors import SageMakerError
 from local.sagemaker.images import find_image
 from local.sagemaker.logs import LogStream
+from local.sagemaker.training import Metrics
 
 from .conftest import IMAGE, IMAGES, ROOT, wait_until
 from .test_sagemaker_processing import finish as finish_processing
@@ -82,6 +83,30 @@ def test_logs_that_cannot_be_delivered_are_not_kept():
     wait_until(lambda: not stream._thread.is_alive())
     stream.write("second")
     assert stream._lines == []
+
+
+def test_a_metric_that_is_no_number_is_none():
+    definition = {"Name": "accuracy", "Regex": "accuracy=([0-9.]+)"}
+    metrics = Metrics(None, {"TrainingJobName": "job", "AlgorithmSpecification": {"MetricDefinitions": [definition]}})
+    metrics.read("accuracy=1.2.3")
+    assert metrics.final == []
+
+
+def test_of_a_fleet_that_cannot_be_whole_no_server_is_left(monkeypatch):
+    stopped, servers = [], iter(["first"])
+
+    def serve(*_):
+        server = next(servers, None)
+        if server is None:
+            raise SageMakerError("ValidationException", "Requested image not found")
+        return server
+
+    monkeypatch.setattr(endpoints, "serve", serve)
+    monkeypatch.setattr(endpoints, "stop_server", lambda engine, server: stopped.append(server))
+    monkeypatch.setattr(endpoints.resources, "need", lambda *_: {})
+    with pytest.raises(SageMakerError, match="image not found"):
+        endpoints.start_variant(None, "e", {"VariantName": "all", "ModelName": "m", "InitialInstanceCount": 2})
+    assert stopped == ["first"]
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path):

@@ -1,9 +1,12 @@
 """Lambdas as on AWS: only what the zip ships, real error types, real logs, limits, and the role of their own."""
 
 import json
+import queue
 
 import pytest
 from botocore.exceptions import ClientError
+
+from local.ministack.lambda_runtime import Output
 
 from .conftest import ACCOUNT, REGION, allow, eventually, zipped
 
@@ -71,6 +74,16 @@ def test_every_line_of_a_call_is_in_its_log_before_the_answer(aws):
         aws.invoke(function, call)
         found = aws.client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}", filterPattern=f"of {call}")["events"]
         assert [event["message"] for event in found] == [f"line {n} of {call}" for n in range(200)]
+
+
+def test_output_is_read_on_when_the_full_queue_was_emptied_in_just_this_moment():
+    class Emptied(queue.Queue):
+        def full(self):
+            return True
+
+    lines = Emptied()
+    Output(0, lines).put("line")
+    assert lines.get_nowait() == "line"
 
 
 def test_a_function_may_do_only_what_its_role_allows(aws, table):
