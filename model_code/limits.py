@@ -19,6 +19,12 @@ def limit(column: Column) -> tuple:
     if column.type == "timestamp" or (kind == "category" and column.type != "string"):
         # JSON has these in another type than the model, so any value is for the contract to convert
         return (column.nullable, False, math.inf, -math.inf, ())
-    minimum = -math.inf if column.minimum is None else column.minimum
-    maximum = math.inf if column.maximum is None else column.maximum
+    minimum = -math.inf if column.minimum is None else -at_most(-column.minimum)
+    maximum = math.inf if column.maximum is None else at_most(column.maximum)
     return (column.nullable, column.type == "integer", minimum, maximum, column.categories)
+
+
+def at_most(limit: float) -> float:
+    """The largest float64 that is not above the limit: a whole number may lie between two of them."""
+    nearest = float(limit)
+    return math.nextafter(nearest, -math.inf) if nearest > limit else nearest

@@ -6,8 +6,10 @@ namespace fairway {
 
 enum class Header { none, first_line, if_it_names_columns };
 
+constexpr size_t LONGEST_CELL = 131072;  // characters, as in Python's csv
+
 // What domain/contract.py takes as the text of an integer; any other number is in doubt where one is wanted.
-inline bool is_whole_text(std::string_view text) {
+inline bool is_integer_text(std::string_view text) {
   size_t at = !text.empty() && (text[0] == '-' || text[0] == '+'), digits = 0;
   for (; at < text.size() && is_digit(text[at]); at++) digits++;
   if (digits == 0 || digits > 17) return false;
@@ -20,6 +22,7 @@ class CsvReader {
   CsvReader(const Names& names, Rows& rows, std::string_view body)
       : names_(names), rows_(rows), at_(body.data()), end_(at_ + body.size()) {
     if (!is_utf8(at_, body.size())) throw BodyError("the body is not CSV: it is not UTF-8");
+    if (body.substr(0, 3) == "\xEF\xBB\xBF") at_ += 3;  // the mark that some programs begin a file with
   }
 
   void read(Header header) {
@@ -91,7 +94,7 @@ class CsvReader {
       double number;
       const char* p = text.data();
       if (parse_number(p, p + text.size(), Grammar::csv, number) == Parsed::number && p == text.data() + text.size()) {
-        if (number == std::floor(number) && !is_whole_text(text)) rows_.doubt_integer(column);
+        if (number == std::floor(number) && !is_integer_text(text)) rows_.doubt_integer(column);
         return rows_.number(column, number);
       }
     }
@@ -111,6 +114,7 @@ class CsvReader {
   // One cell, and the comma or line end behind it.
   std::string_view cell() {
     std::string_view text = at_ < end_ && *at_ == '"' ? quoted() : bare();
+    if (text.size() > LONGEST_CELL && characters(text) > LONGEST_CELL) throw BodyError("the body is not CSV: a cell of more than 131,072 characters");
     line_ended_ = at_ == end_ || *at_ != ',';
     if (at_ < end_ && *at_ != ',' && *at_ != '\n' && *at_ != '\r') throw BodyError("the body is not CSV: text after a closing quote");
     if (!line_ended_) at_++;

@@ -10,7 +10,8 @@ namespace fairway {
 
 constexpr size_t FEW_ROWS = 8;           // what a small body is taken by: its columns then lie side by side in the nearest cache
 constexpr size_t SMALL_BODY = 16 * 1024;  // bytes
-constexpr size_t MOST_KEPT = 64;
+constexpr size_t MOST_KEPT = 64;             // desks
+constexpr size_t LARGEST_KEPT = 8 << 20;     // bytes of a desk's answers: what one huge body needed is given back
 
 // The room for one call; threads that call at once have one each.
 struct Desk {
@@ -19,11 +20,15 @@ struct Desk {
   std::vector<double> scores;
   std::string reply;
   Desk(const Scorer& scorer, size_t rows) : block(scorer.plan(), rows), work(scorer, rows) {}
+
+  size_t answer_bytes() const {
+    return scores.capacity() * sizeof(double) + reply.capacity() + block.refusals.capacity() * sizeof(Refusal);
+  }
 };
 
 class Desks {
  public:
-  Desks(const Scorer& scorer, size_t rows) : scorer_(scorer), rows_(rows) {}
+  Desks(const Scorer& scorer, size_t rows) : scorer_(scorer), rows_(rows) { free_.reserve(MOST_KEPT); }
 
   std::unique_ptr<Desk> take() {
     std::lock_guard<std::mutex> lock(mutex_);
@@ -34,7 +39,7 @@ class Desks {
   }
   void give(std::unique_ptr<Desk> desk) {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (free_.size() < MOST_KEPT) free_.push_back(std::move(desk));
+    if (free_.size() < MOST_KEPT && desk->answer_bytes() <= LARGEST_KEPT) free_.push_back(std::move(desk));
   }
 
  private:

@@ -199,6 +199,7 @@ class JsonReader {
           if (end_ - at_ > 8 && !std::memcmp(at_, "-Infinity", 9)) fail("-Infinity is not JSON: send null for a missing value");
           broken("a value");
         }
+        if (parsed == Parsed::too_large) rows_.doubt();  // Python reads no integer of more than 4,300 digits
         return;
       }
       default:

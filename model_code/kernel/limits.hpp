@@ -29,7 +29,7 @@ inline bool is_within(const Limit& limit, const int32_t* codes, size_t rows) {
 }
 
 inline bool is_within(const std::vector<Limit>& limits, const Plan& plan, Block& block) {
-  if (block.odd_text || !block.refusals.empty()) return false;
+  if (block.odd || !block.refusals.empty()) return false;
   for (size_t c = 0; c < limits.size(); c++) {
     if (limits[c].whole && block.odd_integers[c]) return false;
     bool number = plan.columns[c].kind == Kind::number;

@@ -28,7 +28,10 @@ PyObject* scored(Kernel* self, bool large, Read read) {
   PyObject* scores = PyByteArray_FromStringAndSize(reinterpret_cast<const char*>(desk->scores.data()),
                                                    Py_ssize_t(desk->scores.size() * sizeof(double)));
   engine.desks(large).give(std::move(desk));
-  return refusals && scores ? Py_BuildValue("NN", scores, refusals) : nullptr;
+  if (refusals && scores) return Py_BuildValue("NN", scores, refusals);
+  Py_XDECREF(refusals);
+  Py_XDECREF(scores);
+  return nullptr;
 }
 
 PyObject* score_json(Kernel* self, PyObject* body) {
@@ -85,9 +88,11 @@ bool read_limit(PyObject* given, const Column& column, Limit& out) {
   if (texts == Py_None) return true;
   PyObject* listed = PySequence_Fast(texts, "the allowed texts of a column must be a sequence or None");
   for (Py_ssize_t i = 0; listed && i < PySequence_Fast_GET_SIZE(listed); i++) {
-    const char* text = PyUnicode_AsUTF8(PySequence_Fast_GET_ITEM(listed, i));
+    Py_ssize_t size;
+    const char* text = PyUnicode_AsUTF8AndSize(PySequence_Fast_GET_ITEM(listed, i), &size);
     if (!text) Py_CLEAR(listed);
-    for (size_t level = 0; text && level < column.levels.size(); level++) out.allowed[level] |= column.levels[level] == text;
+    for (size_t level = 0; text && level < column.levels.size(); level++)
+      out.allowed[level] |= column.levels[level] == std::string_view(text, size_t(size));
   }
   Py_XDECREF(listed);
   return listed != nullptr;

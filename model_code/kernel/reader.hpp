@@ -55,7 +55,7 @@ class Rows {
   Rows(const Names& names, Block& block, Call score) : names_(names), block_(block), score_(score) {
     block_.rows = block_.first = 0;
     block_.refusals.clear();
-    block_.odd_text = false;
+    block_.odd = false;
     std::fill(block_.odd_integers.begin(), block_.odd_integers.end(), uint8_t(0));
   }
 
@@ -86,8 +86,11 @@ class Rows {
     block_.code(column)[row_] = code;
     // the only thing about a value that its code does not tell
     if (code == names_.plan.columns[column].unknown() && !(value.size() <= LONGEST_TEXT && is_utf8(value.data(), value.size())))
-      block_.odd_text = true;
+      doubt();
   }
+
+  // Something that no value tells of: another way of reading may refuse the body for it.
+  void doubt() { block_.odd = true; }
 
   // A number that is whole, though its text is not that of an integer.
   void doubt_integer(size_t column) { block_.odd_integers[column] = true; }

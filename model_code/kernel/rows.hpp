@@ -25,9 +25,9 @@ struct Block {
   std::vector<double> numbers;     // [column][capacity], only number columns are used
   std::vector<int32_t> codes;      // [column][capacity], the others
   std::vector<Refusal> refusals;   // of the whole body
-  // What `limits.hpp` cannot see in the values: an unknown category is too long, or no text; by column, a whole number is
-  // not written as an integer.
-  bool odd_text = false;
+  // What `limits.hpp` cannot see in the values: an unknown category is too long or no text, or a number that no column reads
+  // is beyond float64; by column, a whole number is not written as an integer.
+  bool odd = false;
   std::vector<uint8_t> odd_integers;
   std::vector<uint64_t> seen;      // by column, the last row that had it, counted over all bodies
   uint64_t rows_seen = 0;

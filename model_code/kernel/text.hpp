@@ -1,5 +1,6 @@
 // Numbers from and to text, UTF-8, and names found by their bytes.
 #pragma once
+#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <cstring>
@@ -124,6 +125,10 @@ inline bool is_utf8(const char* data, size_t size) {
       if ((*p++ & 0xC0) != 0x80) return false;
   }
   return true;
+}
+
+inline size_t characters(std::string_view text) {
+  return size_t(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 // What a message repeats of a value: up to 60 characters.

@@ -38,7 +38,7 @@ inline bool reply_within(const Engine& engine, Desk& desk, Form form, std::strin
   } catch (const OutsideLimits&) {
     return false;
   }
-  return desk.block.refusals.empty() && write_scores(desk.reply, plan, desk.scores, engine.listed, form);
+  return !desk.block.odd && desk.block.refusals.empty() && write_scores(desk.reply, plan, desk.scores, engine.listed, form);
 }
 
 }  // namespace fairway

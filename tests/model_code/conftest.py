@@ -8,7 +8,7 @@ import pytest
 
 from model_code.__main__ import main
 from tests.model_code.folders import training_folder
-from tests.model_code.projects import PROJECTS
+from tests.model_code.projects import PROJECTS, quotes_project
 
 
 @pytest.fixture
@@ -43,12 +43,18 @@ def rents(tmp_path_factory):
     return trained("regression", tmp_path_factory)
 
 
+@pytest.fixture(scope="session")
+def quotes(tmp_path_factory):
+    return trained("quotes", tmp_path_factory)
+
+
+EVERY = {**PROJECTS, "quotes": quotes_project}
 TRAINED = {}
 
 
 def trained(task, tmp_path_factory):
     if task not in TRAINED:
-        contract, rows = PROJECTS[task]()
+        contract, rows = EVERY[task]()
         models = {}
         with pytest.MonkeyPatch.context() as patch:
             for candidate in ("prior", "logistic_regression", "gradient_boosting"):

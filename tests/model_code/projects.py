@@ -1,5 +1,5 @@
-"""Three small tables that are no flights: odd column names, with and without a key and an event time, one for each
-task.
+"""Small tables that are no flights: odd column names, with and without a key and an event time, one for each task; and
+one whose names and categories hold everything that a CSV has to quote.
 """
 
 import random
@@ -99,6 +99,41 @@ def rents_row(number):
         "lift": lift,
         "floor": number % 6 - 1,
         "rent": rent,
+    }
+
+
+QUOTED = ("a,b", 'say "x"', "", "é", "two\r\nlines", "a", "7")
+
+
+def quotes_project():
+    contract = Contract(
+        "quotes",
+        "binary",
+        (
+            Column("the, key", "string", role="key"),
+            Column("size", "float", nullable=True, minimum=-5, maximum=10**30),
+            Column('say "x"', "string", nullable=True, categories=QUOTED),
+            Column("a,b", "integer", nullable=True, minimum=-2),
+            Column("two\nlines", "boolean", nullable=True),
+            Column("ü", "string", nullable=True),
+            Column("late", "boolean", role="target"),
+        ),
+        prior=0.5,
+    )
+    return contract, [quotes_row(number) for number in range(300)]
+
+
+def quotes_row(number):
+    random.seed(number)
+    size, text = round(random.uniform(-5, 5), 2), random.choice(QUOTED)
+    return {
+        "the, key": f"k{number}",
+        "size": size if number % 11 else None,
+        'say "x"': text,
+        "a,b": random.randrange(-2, 9),
+        "two\nlines": random.choice([True, False, None]),
+        "ü": random.choice(["x", "ß", "a,b", None]),
+        "late": size + QUOTED.index(text) + random.gauss(0, 1) > 3,
     }
 
 

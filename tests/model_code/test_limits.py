@@ -2,15 +2,22 @@
 
 import itertools
 import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domain.contract import Column, Contract
 from model_code.answering import CSV, FORMS, JSON, LINES, PARSE, WRITE, RequestRefused, answer, respond
 from model_code.artefact import open_artefact
 from model_code.limits import limits_of
 
+ROOT = Path(__file__).resolve().parents[2]
 ODD = [
     None, True, False, 0, -0.0, 1, 2, 30, 4, 9.99, 10, -1, 3.0, 3.5, 1e-320, 1e308, 10**400, 2**53, 2**53 + 1,
     1e-7, "", "A", "B", "C", "D", "30", "Sorte 7 ß", "never seen", "yes", "2024-01-02T03:04:05Z", "2024-01-02",
@@ -77,18 +84,147 @@ def test_both_ways_give_one_answer_to_a_csv_with_any_header(artefact, project, d
     both_ways_agree(artefact, "\n".join(map(",".join, lines)))
 
 
-def both_ways_agree(artefact, text):
+PIECES = [
+    "", ",", ",", ",", '"', '""', '"a,b"', '"say ""x"""', "\r", "\n", "\r\n", "\ufeff", "size", '"two\nlines"', "ü", "late", "1",
+    "-1", "2.0", "5.5", "1e30", "true", "no", "a", "é", "7", " ", "\x00", "\x0b", "\x1c", "\x85", "\u2028", '"two\r\nlines"',
+    "x" * 1025,
+]  # fmt: skip
+LINE_ENDS = ["\n", "\r", "\r\n", "\n\n", "\r\r"]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from(PIECES), max_size=14))
+def test_both_ways_give_one_answer_to_any_pieces_of_a_csv(quoted, pieces):
+    both_ways_agree(quoted, "".join(pieces))
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_both_ways_give_one_answer_to_a_csv_of_quoted_names_and_texts(quoted, quotes, data):
+    every, features = ([column.name for column in some] for some in (quotes.contract.columns, quotes.contract.features))
+    names, has_header = data.draw(st.tuples(st.permutations(every), st.just(True)) | st.just((features, False)))
+    rows = data.draw(st.lists(st.sampled_from(quotes.rows[:60]), max_size=3))
+    lines = [names] * has_header + [[as_cell(row.get(name)) for name in names] for row in rows]
+    texts = [",".join(map(as_quoted, line)) for line in lines]
+    if texts and data.draw(st.booleans()):
+        texts[-1] += data.draw(st.sampled_from(PIECES))
+    end = data.draw(st.sampled_from(LINE_ENDS))
+    both_ways_agree(quoted, data.draw(st.sampled_from(["", "\ufeff"])) + end.join(texts) + data.draw(st.sampled_from(["", end])))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_both_ways_give_one_answer_wherever_a_json_line_has_its_spaces(quoted, quotes, data):
+    spaces = st.sampled_from([*[" "] * 20, "", "\t", "\r", " \r", "\n", "\x0b"])
+    ends = st.sampled_from(["\n", "\r", "\r\n", "\n\n", "\n \n", "\x0b\n", ""])
+    text = ""
+    for row in data.draw(st.lists(st.sampled_from(quotes.rows[:60]), max_size=3)):
+        parts = json.dumps(row).split(" ")
+        text += "".join(part + data.draw(spaces) for part in parts) + data.draw(ends)
+    both_ways_agree(quoted, text, LINES)
+
+
+@pytest.fixture(scope="module")
+def quoted(quotes):
+    return open_artefact(quotes.models["gradient_boosting"])
+
+
+LONG = 2**17  # characters that Python's csv takes in a cell
+
+
+@pytest.mark.parametrize("key", ["x" * LONG, "x" * (LONG + 1), "é" * LONG, "é" * (LONG + 1)])
+def test_both_ways_refuse_a_csv_for_a_cell_that_is_too_long_also_where_nobody_reads_it(quoted, key):
+    both_ways_agree(quoted, f'"the, key",size\n{key},1\n')
+    both_ways_agree(quoted, "0" * len(key) + "1,a,1,true,x\n")
+
+
+@pytest.mark.parametrize("key", ["9" * 4300, "9" * 4301, "-" + "9" * 4301, "9" * 4301 + ".5", "9" * 4301 + "e1", "1e999"])
+def test_both_ways_give_one_answer_to_a_number_that_nobody_reads(quoted, key):
+    row = '{"size": 1, "the, key": %s}' % key
+    both_ways_agree(quoted, row, LINES)
+    both_ways_agree(quoted, '{"instances": [%s]}' % row, JSON)
+    both_ways_agree(quoted, '{"instances": [{"size": 1}], "more": %s}' % key, JSON)
+
+
+@pytest.mark.parametrize("size", [1e30, 9.999999999999999e29, -5, -5.000000000000001, 10**30, 10**30 + 1])
+def test_both_ways_hold_a_number_to_a_limit_between_two_floats(quoted, size):
+    """The contract's 10**30 is no float64, and the nearest is above it."""
+    both_ways_agree(quoted, json.dumps({"size": size}), LINES)
+    both_ways_agree(quoted, f"{size!r},a,1,true,x\n")
+
+
+def test_limits_are_rounded_inwards_to_what_a_float_can_be():
+    columns = (Column("x", "float", minimum=2**53 + 1, maximum=2**54 + 3), Column("y", "integer", minimum=-(2**53) - 1))
+    limits = limits_of(Contract("t", "binary", columns, prior=0.5))
+    assert [limit[2:4] for limit in limits] == [(2.0**53 + 2, 2.0**54), (-(2.0**53), float("inf"))]
+
+
+def test_a_csv_may_begin_with_the_mark_that_spreadsheets_write(quoted, quotes):
+    text = 'size,"say ""x"""\n1.5,a\n'
+    assert respond(quoted, b"\xef\xbb\xbf" + text.encode(), CSV, CSV) == respond(quoted, text.encode(), CSV, CSV)
+    assert len(PARSE[CSV](quotes.contract, b"\xef\xbb\xbf" + text.encode())) == 1
+
+
+def test_a_category_is_allowed_by_the_whole_of_its_text(quoted):
+    kernel = quoted.scorer._engine
+    limits = limits_of(quoted.contract)
+    body = json.dumps({"instances": [{'say "x"': "a"}]}).encode()
+    assert kernel.reply_within(body, FORMS[JSON]) is not None
+    try:
+        kernel.hold_to([*limits[:1], (*limits[1][:4], ("a\0b",)), *limits[2:]], False)
+        assert kernel.reply_within(body, FORMS[JSON]) is None
+    finally:
+        kernel.hold_to(limits, False)
+
+
+def test_threads_that_reply_at_once_do_not_disturb_each_other(quoted, quotes):
+    reply = quoted.scorer.reply_within
+    bodies = [json.dumps({"instances": quotes.rows[start : start + count]}).encode() for start in range(8) for count in (1, 290)]
+    wanted = [reply(body, FORMS[JSON]) for body in bodies]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda body: reply(body, FORMS[JSON]), bodies * 20)) == wanted * 20
+
+
+ONE_HUGE_BODY = """
+import sys
+from pathlib import Path
+from model_code.artefact import open_artefact
+
+def resident_mb():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 2**20
+
+reply_within, body = open_artefact(Path(sys.argv[1])).scorer.reply_within, b"{}\\n" * 1_000_000
+before = resident_mb()
+assert reply_within(body, 1)[1] == 1_000_000
+print(resident_mb() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory is looked up as Linux tells it")
+def test_a_body_of_many_rows_leaves_no_memory_behind(quotes):
+    command = [sys.executable, "-c", ONE_HUGE_BODY, quotes.models["gradient_boosting"]]
+    at_once = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}  # what is freed goes back to the system at once
+    run = subprocess.run(command, cwd=ROOT, env=at_once, capture_output=True, text=True, check=True)
+    assert float(run.stdout) < 8
+
+
+def both_ways_agree(artefact, text, kind=CSV):
     body = text.encode()
-    assert told(lambda: respond(artefact, body, CSV, CSV).body) == told(lambda: the_long_way(artefact, body, CSV)), text
+    short, long = (told(way, artefact, body, kind) for way in (lambda *of: respond(*of, of[-1]).body, the_long_way))
+    assert short == long, text[:200]
 
 
 def as_cell(value):
     return "" if value is None else str(value)
 
 
-def told(work):
+def as_quoted(text):
+    return f'"{text}"'.replace('"', '""')[1:-1] if set(text) & set(',"\r\n') else text
+
+
+def told(way, artefact, body, kind):
     try:
-        return read(work(), CSV)
+        return read(way(artefact, body, kind), kind)
     except RequestRefused as refusal:
         return str(refusal)
 
