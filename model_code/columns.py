@@ -22,6 +22,7 @@ from domain.contract import (
 )
 
 TIMESTAMP = pa.timestamp("us", "UTC")
+FIRST, LAST = (pa.scalar(moment.replace(tzinfo=UTC), TIMESTAMP) for moment in (datetime.min, datetime.max))  # of Python's
 ARROW_TYPES = {
     "string": pa.string(),
     "integer": pa.int64(),
@@ -122,7 +123,9 @@ def is_plainly_right(column: Column, array: pa.Array) -> bool:
     """Texts the longest of which is short enough, or numbers whose least and greatest keep the limits: one or two values
     are looked at instead of all.
     """
-    if array.type != ARROW_TYPES[column.type] or column.categories is not None or (array.null_count and not column.nullable):
+    if array.type != ARROW_TYPES[column.type] or column.categories is not None:
+        return False
+    if array.null_count and not column.nullable:
         return False
     if column.type == "string":
         return (pc.max(pc.binary_length(array)).as_py() or 0) <= LONGEST_TEXT  # no text has more characters than bytes
@@ -131,7 +134,8 @@ def is_plainly_right(column: Column, array: pa.Array) -> bool:
     values = (array.drop_null() if array.null_count else array).to_numpy()
     if not len(values):
         return True
-    least, greatest = values.min(), values.max()  # not Arrow's: numpy's take a sixth; NaN keeps no limit
+    # numpy's, which take a sixth of Arrow's, and as Python's own, which compare exactly; NaN keeps no limit
+    least, greatest = values.min().item(), values.max().item()
     widest = LARGEST_INTEGER if column.type == "integer" else sys.float_info.max
     low = -widest if column.minimum is None else max(column.minimum, -widest)
     high = widest if column.maximum is None else min(column.maximum, widest)
@@ -197,19 +201,12 @@ def read_boolean(array: pa.Array):
     return (array, everything(array)) if pa.types.is_boolean(array.type) else nothing(array, pa.bool_())
 
 
-FIRST, LAST = (
-    datetime(1, 1, 1, tzinfo=UTC),
-    datetime(9999, 12, 31, tzinfo=UTC),
-)  # what the domain's own datetime surely holds
-
-
 def read_timestamp(array: pa.Array):
     if pa.types.is_string(array.type):
         return text_to_timestamp(array)
     if not pa.types.is_timestamp(array.type):
         return nothing(array, TIMESTAMP)
-    first, last = pa.scalar(FIRST, TIMESTAMP), pa.scalar(LAST, TIMESTAMP)
-    fits = pc.fill_null(pc.and_(pc.greater_equal(array, first), pc.less_equal(array, last)), True)
+    fits = pc.fill_null(pc.and_(pc.greater_equal(array, FIRST), pc.less_equal(array, LAST)), True)
     return only(array, fits), fits
 
 

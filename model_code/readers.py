@@ -9,15 +9,18 @@ from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
+from model_code.columns import FIRST, LAST, TIMESTAMP
 from model_code.refusals import FileRefused
 
 BLOCK_BYTES = 4 << 20
 BLOCK_ROWS = 65_536
+SMALLEST_GROUP = BLOCK_ROWS // 4
 KINDS = ".csv, .csv.gz, .jsonl, .json (one object per line), .jsonl.gz, .json.gz and .parquet"
 
 
@@ -205,21 +208,29 @@ def refuse_first_bad_line(lines: list[bytes], first: int) -> None:
 
 
 def open_parquet(file: Path, coded: Container[str]):
-    names = pq.read_schema(file).names
-    codes = [name for name in names if name in coded]
-    # what is read ahead would be kept to the end
-    parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=codes)
-    for field in parquet.schema_arrow:
+    about = pq.read_metadata(file)
+    schema = about.schema.to_arrow_schema()
+    for field in schema:
         if not is_readable(field.type):
             raise Malformed(f"column {field.name!r} is {field.type}; give text, numbers, true/false or timestamps")
+    codes = [field.name for field in schema if field.name in coded and is_any_text(values_of(field.type))]
+    # what is read ahead would be kept to the end
+    parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=[] if has_small_groups(about) else codes, metadata=about)
     blocks = parquet.iter_batches(batch_size=BLOCK_ROWS)
-    return names, False, (readable_batch(batch, coded) for batch in blocks)
+    return schema.names, False, (readable_batch(batch, coded) for batch in blocks)
+
+
+def has_small_groups(about: pq.FileMetaData) -> bool:
+    """Each row group has dictionaries of its own, so a block of them ends with it: small groups would be small blocks."""
+    return about.num_row_groups > 1 and about.num_rows < SMALLEST_GROUP * about.num_row_groups
 
 
 def is_readable(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return any(test(kind) for test in READABLE)
+    return any(test(values_of(kind)) for test in READABLE)
+
+
+def values_of(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
 def is_any_text(kind: pa.DataType) -> bool:
@@ -239,20 +250,22 @@ READABLE = (
 
 
 def readable_batch(batch: pa.RecordBatch, coded: Container[str]) -> pa.RecordBatch:
-    columns = [
-        column if name in coded and is_few_texts(column) else readable(column)
-        for name, column in zip(batch.schema.names, batch.columns, strict=True)
-    ]
+    columns = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        columns.append(column if name in coded and is_few_texts(column) else readable(column))
+        refuse_impossible(name, columns[-1])
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def is_few_texts(column: pa.Array) -> bool:
     """A dictionary in which each text is there for several rows: else it would cost more than it saves."""
     kind = column.type
-    return pa.types.is_dictionary(kind) and pa.types.is_string(kind.value_type) and 2 * len(column.dictionary) <= len(column)
+    if not pa.types.is_dictionary(kind) or not pa.types.is_string(kind.value_type):
+        return False
+    return 2 * len(column.dictionary) <= len(column)
 
 
-SETTLED = {pa.string(), pa.int64(), pa.uint64(), pa.float64(), pa.bool_(), pa.timestamp("us", "UTC"), pa.null()}
+SETTLED = {pa.string(), pa.int64(), pa.uint64(), pa.float64(), pa.bool_(), TIMESTAMP, pa.null()}
 
 
 def readable(column: pa.Array) -> pa.Array:
@@ -269,10 +282,27 @@ def readable(column: pa.Array) -> pa.Array:
     if pa.types.is_integer(kind) and kind != pa.uint64():
         return pc.cast(column, pa.int64())
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return pc.cast(column, pa.timestamp("us", "UTC" if getattr(kind, "tz", None) else None), safe=False).cast(
-            pa.timestamp("us", "UTC")
-        )
+        # nanoseconds may lose their last digits; nothing else may lose anything
+        is_finer = getattr(kind, "unit", None) == "ns"
+        return pc.cast(column, pa.timestamp("us", getattr(kind, "tz", None)), safe=not is_finer).cast(TIMESTAMP)
     return column
+
+
+def refuse_impossible(name: str, column: pa.Array) -> None:
+    """Arrow takes a Parquet file at its word. Such a value could be neither judged nor shown, so it is not a row's fault."""
+    texts = column.dictionary if pa.types.is_dictionary(column.type) else column
+    if pa.types.is_string(texts.type) and not is_ascii(texts):
+        texts.validate(full=True)
+    if column.type == TIMESTAMP and column.null_count < len(column):
+        found = pc.min_max(column)
+        if found["min"].value < FIRST.value or found["max"].value > LAST.value:
+            raise Malformed(f"column {name!r} holds a moment outside the years 1 to 9999; leave it empty, or give it as text")
+
+
+def is_ascii(texts: pa.StringArray) -> bool:
+    """Sure of the whole buffer that the texts are a part of: a fraction of what it costs to look at each."""
+    text = texts.buffers()[2]
+    return text is None or not text.size or np.frombuffer(text, np.uint8).max() < 0x80
 
 
 OPENERS = {

@@ -68,7 +68,7 @@ CELLS = st.sampled_from([*TEXTS, *NUMBERS, *MOMENTS, *BOOLEANS]) | st.text(
 )
 WHOLE = st.integers(-20, 20) | st.sampled_from([2**53, 2**53 + 1, -(2**53) - 1, 2**63, 10**400])
 REAL = st.floats(-20, 20) | st.sampled_from(
-    [float("nan"), float("inf"), -0.0, 5e-324, 1e308, 2.0**53, 2.0**53 + 2, 3.0, 0.1]
+    [float("nan"), float("inf"), -0.0, 5e-324, 1e308, 2.0**53, 2.0**53 + 2, 3.0, 0.1, 1e30, -1e30]
 )
 JSON_VALUES = CELLS | WHOLE | REAL | st.booleans() | st.none() | st.just([1]) | st.just({"a": 1}) | st.just("\ud800")
 NAMES = st.sampled_from(
@@ -177,14 +177,17 @@ MOMENT = st.datetimes(datetime(1800, 1, 1), datetime(2200, 1, 1))
 ARROW = [
     (pa.string(), CELLS),
     (pa.large_string(), CELLS),
+    (pa.string_view(), CELLS),
     (pa.dictionary(pa.int32(), pa.string()), CELLS),
+    (pa.dictionary(pa.int8(), pa.large_string()), CELLS),
+    (pa.dictionary(pa.int8(), pa.int64()), st.integers(-20, 20)),
     (pa.int8(), st.integers(-20, 20)),
     (pa.int64(), st.integers(-20, 20) | st.sampled_from([2**53, 2**53 + 1, -(2**63)])),
     (pa.uint64(), st.integers(0, 20) | st.sampled_from([2**53 + 1, 2**64 - 1])),
     (pa.float32(), st.floats(-20, 20, width=32) | st.just(float("nan"))),
     (pa.float64(), REAL),
     (pa.bool_(), st.booleans()),
-    (pa.timestamp("us", "UTC"), MOMENT.map(lambda moment: moment.replace(tzinfo=UTC))),
+    (pa.timestamp("us", "UTC"), st.datetimes().map(lambda moment: moment.replace(tzinfo=UTC))),
     (pa.timestamp("ns"), MOMENT),
     (pa.timestamp("s", "Europe/Berlin"), MOMENT.map(lambda moment: moment.replace(tzinfo=UTC, microsecond=0))),
     (pa.null(), st.none()),
@@ -208,6 +211,9 @@ def test_typed_columns_get_the_verdict_of_the_row_check(data, tmp_path_factory):
         for row in pa.table(arrays).to_pylist()
     ]
     assert_same_verdicts(contract, rows, checked, with_target=with_target)
+    (block,) = read_blocks(file, contract, with_target=with_target, coded=True)
+    coded = check_block(contract, block.rows, with_target=with_target)
+    assert found(contract, coded) == found(contract, checked)
 
 
 @PROPERTY
@@ -236,6 +242,49 @@ def test_only_text_features_of_few_texts_stay_dictionaries(tmp_path):
     assert {batch.schema.field(name).type for batch in plain for name in texts} == {pa.string()}
     assert {batch.schema.field("remark").type for batch in batches} == {pa.string()}
     assert pa.Table.from_batches(batches).to_pylist() == rows
+
+
+BETWEEN_FLOATS = [{"maximum": 10**30}, {"minimum": 2**53 + 1}, {"minimum": 10**400}, {"maximum": -(10**30)}]
+
+
+@pytest.mark.parametrize("limits", BETWEEN_FLOATS)
+def test_a_limit_between_two_floats_holds_for_a_table_as_for_a_row(limits):
+    contract = Contract("t", "binary", (Column("x", "float", **limits), Column("y", "boolean", role="target")), prior=0.5)
+    for value in (1e30, -1e30, 2.0**53, 5.0):
+        checked = check_block(contract, pa.RecordBatch.from_pydict({"x": [value]}), with_target=False)
+        assert found(contract, checked) == expected(contract, [{"x": value}], with_target=False)
+
+
+def test_a_null_or_a_fault_within_a_dictionary_counts_only_for_the_rows_that_have_it():
+    codes = pa.array([0, 1, None, 3, 0, 3], pa.int8())
+    kinds = pa.DictionaryArray.from_arrays(codes, pa.array(["a", None, "z", "b"]))
+    rows = pa.RecordBatch.from_pydict({"no": range(6), "größe (cm)": [1.0] * 6, "kind": kinds})
+    checked = check_block(SHOP, rows, with_target=False)
+    assert (checked.row_numbers.tolist(), checked.reasons) == ([1, 2, 3, 4, 5, 6], {})
+    assert checked.accepted["kind"].to_pylist() == ["a", None, None, "b", "a", "b"]
+    strict = replace(SHOP, columns=tuple(replace(column, nullable=False) for column in SHOP.columns if column.name != "seen"))
+    checked = check_block(strict, rows.slice(1), with_target=False)
+    assert (checked.row_numbers.tolist(), checked.reasons) == ([3, 4, 5], {"null": 2})
+
+
+def test_small_row_groups_are_no_small_blocks(tmp_path):
+    """A run stores a limited number of chunks, and none is larger than its block."""
+    rows = pa.Table.from_pylist([ROWS[n % 2] for n in range(20_000)])
+    for size, blocks in ((1_000, [20_000]), (10_000, [20_000]), (20_000, [20_000])):
+        pq.write_table(rows, tmp_path / "t.parquet", row_group_size=size)
+        found = [len(block.rows) for block in read_blocks(tmp_path / "t.parquet", SHOP, with_target=True, coded=True)]
+        assert found == blocks
+
+
+def test_row_groups_with_dictionaries_of_their_own_are_read_as_one_file(tmp_path):
+    rows = [{**ROWS[0], "no": n, "kind": f"kind {n // 9000}"} for n in range(60_000)]
+    shop = replace(SHOP, columns=tuple(replace(column, categories=None) for column in SHOP.columns))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet", row_group_size=25_000)
+    blocks = list(read_blocks(tmp_path / "t.parquet", shop, with_target=True, coded=True))
+    assert [block.first_row for block in blocks] == [1, 25_001, 50_001]
+    assert all(pa.types.is_dictionary(block.rows["kind"].type) for block in blocks)
+    checked = [check_block(shop, block.rows, with_target=True, first_row=block.first_row) for block in blocks]
+    assert [row for one in checked for row in one.accepted.to_pylist()] == rows
 
 
 def as_row_value(contract, name, value):
@@ -379,8 +428,17 @@ def test_rows_to_learn_from_must_have_what_is_ignored(tmp_path):
 
 PARQUET = io.BytesIO()
 pq.write_table(pa.table({"no": list(range(1000))}), PARQUET)
-NESTED = io.BytesIO()
-pq.write_table(pa.table({"no": [[1]], "größe (cm)": [1.0], "seen": [None], "kind": ["a"], "returned": [True]}), NESTED)
+
+
+def parquet_of(**columns):
+    """A file of the shop with other columns in the place of its own."""
+    file, row = io.BytesIO(), {"no": [1], "größe (cm)": [1.0], "seen": [None], "kind": ["a"], "returned": [True]}
+    pq.write_table(pa.table({**row, **columns}), file)
+    return file.getvalue()
+
+
+NOT_UTF8 = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff"]).buffers())
+FAR = {unit: pa.array([2**62], pa.int64()).cast(pa.timestamp(unit)) for unit in ("ms", "us")}
 
 
 @pytest.mark.parametrize(
@@ -411,17 +469,25 @@ pq.write_table(pa.table({"no": [[1]], "größe (cm)": [1.0], "seen": [None], "ki
         ("t.parquet", PARQUET.getvalue()[:-30], "is not a whole Parquet file"),
         ("t.parquet", b"no,a\n", "is not a whole Parquet file"),
         ("t.parquet", PARQUET.getvalue(), "has no column"),
-        ("t.parquet", NESTED.getvalue(), "column 'no' is list<element: int64>"),
+        ("t.parquet", parquet_of(no=[[1]]), "column 'no' is list<element: int64>"),
+        ("t.parquet", parquet_of(kind=[{"a": "x"}]), "column 'kind' is struct<a: string>; give text"),
+        ("t.parquet", parquet_of(kind=[b"a"]), "column 'kind' is binary; give text"),
+        ("t.parquet", parquet_of(kind=NOT_UTF8), "is not UTF-8 text"),
+        ("t.parquet", parquet_of(no=NOT_UTF8), "is not UTF-8 text"),
+        ("t.parquet", parquet_of(seen=FAR["us"]), "column 'seen' holds a moment outside the years 1 to 9999; leave it empty"),
+        ("t.parquet", parquet_of(no=FAR["us"]), "column 'no' holds a moment outside the years 1 to 9999; leave it empty"),
+        ("t.parquet", parquet_of(seen=FAR["ms"]), "cannot be read: Casting from timestamp[ms] to timestamp[us]"),
     ],
 )
 def test_a_bad_file_is_refused_whole_and_says_why(tmp_path, name, content, reason):
     file = write(tmp_path, name, content)
     if reason is None:
         file.write_bytes(content)
-    with pytest.raises(FileRefused) as refusal:
-        list(read_table(file, SHOP, with_target=True))
-    assert str(refusal.value).startswith(f"{file}: ")
-    assert (reason or "cannot be read: Not a gzipped file") in str(refusal.value)
+    for coded in (False, True):
+        with pytest.raises(FileRefused) as refusal:
+            list(read_blocks(file, SHOP, with_target=True, coded=coded))
+        assert str(refusal.value).startswith(f"{file}: ")
+        assert (reason or "cannot be read: Not a gzipped file") in str(refusal.value)
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
