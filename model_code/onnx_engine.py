@@ -16,7 +16,6 @@ import numpy as np
 
 from model_code.plan.engines import RowEngine
 from model_code.plan.format import Column
-from model_code.scorer import ONNX_FILE, SIGNATURE_FILE
 
 BOOLEANS = np.array([0.0, 1.0, np.nan, np.nan])  # by code: no, yes, missing, unknown
 
@@ -50,8 +49,8 @@ class TensorEngine(RowEngine):
         return as_scores(self.classes, self.run(feeds(self.signature, columns, values))), []
 
 
-def open_engine(folder: Path, ignored=()) -> TensorEngine:
-    signature, session = json.loads((folder / SIGNATURE_FILE).read_text()), open_session(folder / ONNX_FILE)
+def open_engine(model: Path, signature_file: Path, ignored=()) -> TensorEngine:
+    signature, session = json.loads(signature_file.read_text()), open_session(model)
     return TensorEngine(signature, lambda given: session.run([signature["output"]], given)[0], ignored)
 
 

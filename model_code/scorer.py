@@ -20,14 +20,14 @@ def load_scorer(folder, *, columns=None, ignored=(), engine=None):
     `columns`, or a file `columns.json` in the folder, [{"name", "kind"}] in the order the pipeline was fitted, is needed only
     where there is no plan. `ignored` names what rows may carry without its being read. `engine` forces one of ENGINES.
     """
+    # each engine is imported where it is chosen: a server on the kernel starts without numpy and scikit-learn
     folder, ignored = Path(folder), tuple(ignored)
     if (folder / ONNX_FILE).exists():
         from model_code.onnx_engine import open_engine
 
-        return Scorer(open_engine(folder, ignored))
+        return Scorer(open_engine(folder / ONNX_FILE, folder / SIGNATURE_FILE, ignored))
     has_plan = (folder / PLAN_FILE).exists()
     if engine == "scikit-learn" or (engine is None and not has_plan):
-        # imported only here: a server on the kernel starts without numpy and scikit-learn
         from model_code.plan.engines import PipelineEngine
 
         columns = json.loads((folder / COLUMNS_FILE).read_text()) if columns is None else columns

@@ -49,9 +49,7 @@ class Service:
             reply = handler(request.body)
         except RequestRefused as error:
             return error_reply(error.status, error.code, str(error))
-        except (
-            Exception
-        ) as error:  # the edge: whatever the model does, a client gets an answer and the log the kind of it
+        except Exception as error:  # the edge: whatever the model does, a client gets an answer and the log its kind
             log(event="failed", error=type(error).__name__)
             return error_reply(500, "internal_error", "the model failed on this request")
         return reply._replace(more=ATTRIBUTES % request.attributes) if request.attributes else reply
@@ -71,6 +69,7 @@ class Service:
     def infer(self, body: bytes) -> Reply:
         document, rows, refused = open_inference.infer(self.artefact, self.name, body)
         return as_json(document)._replace(rows=rows, refused=refused)
+
 
 def as_json(document: dict) -> Reply:
     return Reply(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
