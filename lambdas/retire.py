@@ -1,5 +1,6 @@
 """Release, long after Promote: what no routing needs any more is removed, so that nobody pays for it."""
 
+import logging
 import os
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +12,7 @@ from lambdas.hosting import BUSY, DELETING, Hosted, hosted, remove
 from lambdas.routes import read_routing
 from lambdas.settings import CONFIG
 
+LOG = logging.getLogger("fairway")
 ROUTING = os.environ["ROUTING_TABLE"]
 PREFIX = os.environ["ENDPOINT_PREFIX"]
 DEPLOYING = timedelta(hours=2)  # a release that was not promoted by then never will be
@@ -38,12 +40,24 @@ def retire(things: list[Hosted], *, now: datetime, routing: dict, release, remov
         and thing.status != DELETING
         and not being_deployed(thing, release(release_of(thing.name)), now)
     ]
-    for thing in unused:
-        remove(thing)
-    removed = list(dict.fromkeys(thing.name for thing in unused))
-    for name in removed:
+    names = list(dict.fromkeys(thing.name for thing in unused))
+    for name in names:  # before: whoever is killed halfway finds the rest again, but not the names of what is gone
         mark(release_of(name))
-    return {"removed": removed}
+    remove_each(unused, remove)
+    return {"removed": names}
+
+
+def remove_each(things: list[Hosted], remove) -> None:
+    """What cannot be removed must not keep the others up and billed; its error is raised after, as the flow knows it."""
+    failed = None
+    for thing in things:
+        try:
+            remove(thing)
+        except Exception as error:
+            LOG.warning("%s %s not removed: %s", thing.kind, thing.name, error)
+            failed = failed or error
+    if failed:
+        raise failed
 
 
 def release_of(name: str) -> str:

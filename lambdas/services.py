@@ -19,6 +19,7 @@ BUSY = {
     "TooManyRequestsException", "TransactionInProgressException", "LimitExceededException",
 }  # fmt: skip
 LONGEST_PAUSE_S = 5.0
+LONGEST_CALL_S = 6.0  # after it no other try begins: a customer who waits hears of it before the function's time is up
 
 
 class ServiceError(Exception):
@@ -38,18 +39,27 @@ class Service:
     """One service of one region, by the function's own credentials. Threads may share it."""
 
     def __init__(
-        self, name: str, connections: Connections, credentials: sigv4.Credentials, *, region: str, tries: int, sleep=time.sleep
+        self,
+        name: str,
+        connections: Connections,
+        credentials: sigv4.Credentials,
+        *,
+        region: str,
+        tries: int,
+        longest_s: float = LONGEST_CALL_S,
+        sleep=time.sleep,
     ):
         self.name, self.connections, self.credentials, self.region = name, connections, credentials, region
-        self.tries, self.sleep = tries, sleep
+        self.tries, self.longest_s, self.sleep = tries, longest_s, sleep
 
     def send(self, call: str, path: str, headers: dict[str, str], body: bytes):
         """What `read` makes of the reply; tried again, ever later, where waiting may help. Every try is signed anew."""
+        ends = time.monotonic() + self.longest_s
         for attempt in range(1, self.tries):
             try:
                 return self.read(call, self.exchange(path, headers, body))
             except (ServiceError, Unreachable) as error:
-                if isinstance(error, ServiceError) and not error.passes:
+                if time.monotonic() >= ends or (isinstance(error, ServiceError) and not error.passes):
                     raise
             self.sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.05 * 2**attempt)))
         return self.read(call, self.exchange(path, headers, body))

@@ -71,6 +71,34 @@ def test_an_endpoint_that_is_going_already_takes_the_rest_along():
     assert retired(found) == (found[1:], ["r-3"])
 
 
+def test_what_cannot_be_removed_keeps_nothing_else_up(caplog):
+    removed, marked = [], []
+
+    def remove(thing):
+        if (thing.kind, thing.name) == ("endpoint", "flights-local-r-1"):
+            raise RuntimeError("AccessDenied")
+        removed.append(thing)
+
+    routing = {"routes": [route("r-3")], "previous": [], "changed_at": ""}
+    found = things("r-1") + things("r-2")
+    with pytest.raises(RuntimeError, match="AccessDenied"):
+        retire(found, now=NOW, routing=routing, release=lambda name: {}, remove=remove, mark=marked.append)
+    assert (removed, marked) == (found[1:], ["r-1", "r-2"])
+    assert "endpoint flights-local-r-1 not removed: AccessDenied" in caplog.text
+
+
+def test_whoever_is_killed_while_removing_has_marked_what_is_gone():
+    marked = []
+
+    def remove(thing):
+        raise KeyboardInterrupt
+
+    routing = {"routes": [], "previous": [], "changed_at": ""}
+    with pytest.raises(KeyboardInterrupt):
+        retire(things("r-1"), now=NOW, routing=routing, release=lambda name: {}, remove=remove, mark=marked.append)
+    assert marked == ["r-1"]
+
+
 def test_what_a_killed_retirement_left_behind_goes_with_the_next():
     left = things("r-1")[1:]
     assert retired(left) == (left, ["r-1"])

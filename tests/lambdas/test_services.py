@@ -27,9 +27,10 @@ def slept() -> list:
     return []
 
 
-def service(kind, server, slept, *, tries=4, read_s=5.0):
+def service(kind, server, slept, *, tries=4, read_s=5.0, **more):
     connections = Connections(server.url, connect_s=1, read_s=read_s)
-    return kind("dynamodb", connections, Credentials("key", "secret", "token"), region="us-east-1", tries=tries, sleep=slept.append)
+    known = Credentials("key", "secret", "token")
+    return kind("dynamodb", connections, known, region="us-east-1", tries=tries, sleep=slept.append, **more)
 
 
 @pytest.fixture
@@ -122,6 +123,16 @@ def test_nobody_waits_longer_than_said(server, slept):
     with pytest.raises(TimedOut):
         hasty.post("InvokeEndpoint", "/a", b"")
     assert time.monotonic() - started < 0.8
+
+
+def test_a_service_that_hangs_is_not_tried_again_and_again(server, slept):
+    patient = service(DynamoDB, server, slept, tries=10, read_s=0.2, longest_s=0.5)
+    server.replies = [Reply(after_s=1.0)] * 10
+    started = time.monotonic()
+    with pytest.raises(TimedOut):
+        patient.call("GetItem")
+    assert time.monotonic() - started < 1.0
+    assert len(slept) < 4
 
 
 def test_who_is_not_there_is_unreachable(server, slept):
