@@ -1,13 +1,13 @@
 """The Release flow, state by state: from an approved model package to the champion, or back to where it began."""
 
-from infra.endpoints import LISTS, VARIANT, Endpoints
+from infra import hosting_states
+from infra.endpoints import LISTS, Endpoints
 from infra.flow import REASON, Flow, again, call, caught, choice, fail, invoke, jsonata
 from infra.function import Function
 from infra.permissions import Many
 from infra.tables import ONLY_RELEASES, Tables
 
 MINUTE_S, HOUR_S = 60, 3600
-MOST_LOOKS = 70  # at a new endpoint: every second at first, then every 30 s, together about half an hour
 STUCK_AFTER_MS = 2 * HOUR_S * 1000  # whoever marked the release as deploying is not at it any more
 
 
@@ -39,7 +39,12 @@ class ReleaseFlow(Flow):
         self.allow_hosting()
 
     def states(self, kept_s: int) -> dict:
-        return {**self.what_is_asked(), **self.what_is_made(), **self.what_is_tried(kept_s), **self.what_is_undone()}
+        return {
+            **self.what_is_asked(),
+            **hosting_states.made(self.endpoints, next="SmokeTest"),
+            **self.what_is_tried(kept_s),
+            **self.what_is_undone(),
+        }
 
     def what_is_asked(self) -> dict:
         """May this release be deployed, by us and now?"""
@@ -53,16 +58,6 @@ class ReleaseFlow(Flow):
             },
             "MarkDeploying": self.mark_deploying(Next="VerifyRelease"),
             "VerifyRelease": self.verify(Next="FindEndpoint"),
-        }
-
-    def what_is_made(self) -> dict:
-        """An endpoint in service, unless there is one."""
-        return {
-            "FindEndpoint": self.find_endpoint(Next="IsThereAlready"),
-            "IsThereAlready": choice(("$status != 'none'", "IsInService"), otherwise="CreateModel"),
-            **self.creation(),
-            **self.patience(),
-            **(self.scaling() if self.endpoints.always_on else {}),
         }
 
     def what_is_tried(self, kept_s: int) -> dict:
@@ -84,7 +79,7 @@ class ReleaseFlow(Flow):
         """Where the flow ends when a state before Promote failed: without what was made, and with the reason on record."""
         return {
             "Undo": choice(("$made_here", "DeleteEndpoint"), otherwise="RecordFailure"),
-            **self.removal(),
+            **hosting_states.removed(next="RecordFailure"),
             "RecordFailure": self.record_failure(Next="Failed"),
             "Failed": fail(),
             "DoneByAnother": {"Type": "Succeed"},
@@ -162,78 +157,6 @@ class ReleaseFlow(Flow):
         }
         return call("dynamodb:updateItem", arguments, catch=catch, **fields)
 
-    def find_endpoint(self, **fields) -> dict:
-        """Is it up already, of an attempt that was cut short or as a champion that is kept for a rollback?"""
-        status = "$states.result.Endpoints[EndpointName = $endpoint].EndpointStatus"
-        return call(
-            "aws-sdk:sagemaker:listEndpoints",
-            {"NameContains": jsonata("$endpoint")},
-            Assign={"status": jsonata(f"$exists({status}) ? {status} : 'none'")},
-            **fields,
-        )
-
-    def creation(self) -> dict:
-        """Model and endpoint config may be left of an attempt that was cut short; if not, CreateEndpoint says so."""
-        name = jsonata("$endpoint")
-        model = self.endpoints.model(name=name, image=jsonata("$image"), artefact=jsonata("$artefact"),
-                                     artefact_sha256=jsonata("$artefact_sha256"))
-        config = self.endpoints.endpoint_config(name=name)
-        endpoint = {"EndpointName": name, "EndpointConfigName": name, "Tags": model["Tags"]}
-        made_here = {"made_here": True}
-
-        def perhaps_there(next: str) -> tuple:
-            assign = {**made_here, "why": jsonata("$why & $states.errorOutput.Cause & ' '")}
-            there = {"ErrorEquals": ["SageMaker.AmazonSageMakerException"], "Assign": assign, "Next": next}
-            return there, caught("Undo")
-
-        error = {"Error": jsonata("$states.errorOutput.Error"), "Cause": jsonata("$why & $states.errorOutput.Cause")}
-        undo = ({"ErrorEquals": ["States.ALL"], "Assign": {"error": error}, "Next": "Undo"},)
-        return {
-            "CreateModel": call("sagemaker:createModel", model, Assign=made_here, Next="CreateEndpointConfig",
-                                catch=perhaps_there("CreateEndpointConfig")),
-            "CreateEndpointConfig": call("sagemaker:createEndpointConfig", config, Next="CreateEndpoint",
-                                         catch=perhaps_there("CreateEndpoint")),
-            "CreateEndpoint": call("sagemaker:createEndpoint", endpoint, Next="WaitForEndpoint", catch=undo),
-        }  # fmt: skip
-
-    def patience(self) -> dict:
-        """Look, wait a little longer each time, look again, until the endpoint is up, has failed or takes too long."""
-        served = "FollowTheRequests" if self.endpoints.always_on else "SmokeTest"
-        failure = {"Error": "EndpointFailed", "Cause": jsonata("$endpoint & ' is ' & $status & '. ' & $why")}
-        return {
-            "WaitForEndpoint": {
-                "Type": "Wait",
-                "Seconds": jsonata("$min([1 + $looks, 30])"),
-                "Assign": {"looks": jsonata("$looks + 1")},
-                "Next": "DescribeEndpoint",
-            },
-            "DescribeEndpoint": self.describe_endpoint(Next="IsInService"),
-            "IsInService": choice(
-                ("$status = 'InService'", served),
-                (f"$status != 'Failed' and $looks < {MOST_LOOKS}", "WaitForEndpoint"),
-                otherwise="Undo",
-                Assign={"error": failure},
-            ),
-        }
-
-    def describe_endpoint(self, **fields) -> dict:
-        assign = {
-            "status": jsonata("$states.result.EndpointStatus"),
-            "why": jsonata("$exists($states.result.FailureReason) ? $states.result.FailureReason : ''"),
-        }
-        name = {"EndpointName": jsonata("$endpoint")}
-        return call("aws-sdk:sagemaker:describeEndpoint", name, Assign=assign, catch=(caught("Undo"),), **fields)
-
-    def scaling(self) -> dict:
-        target, policy = self.endpoints.scaling(endpoint=jsonata(f"'endpoint/' & $endpoint & '/variant/{VARIANT}'"))
-        undo = (caught("Undo"),)
-        return {
-            "FollowTheRequests": call(
-                "aws-sdk:applicationautoscaling:registerScalableTarget", target, Next="SetThePace", catch=undo
-            ),
-            "SetThePace": call("aws-sdk:applicationautoscaling:putScalingPolicy", policy, Next="SmokeTest", catch=undo),
-        }
-
     def smoke(self, **fields) -> dict:
         """A serverless endpoint may need some minutes to load its model, so it is asked again."""
         asked = {"endpoint": jsonata("$endpoint"), "run": jsonata("$run"), "release": jsonata("$release")}
@@ -245,20 +168,6 @@ class ReleaseFlow(Flow):
         asked = {"release": jsonata("$release"), "endpoint": jsonata("$endpoint"), "reason": jsonata("$reason")}
         patient = (again(["RoutingChanged"], seconds=1, times=6),)
         return invoke(self.promote, asked, retry=patient, catch=(caught("Undo"),), **fields)
-
-    def removal(self) -> dict:
-        """What this execution made, and only that. What is not there need not be removed."""
-
-        def delete(what: str, next: str) -> dict:
-            name = {f"{what}Name": jsonata("$endpoint")}
-            gone = ({"ErrorEquals": ["States.ALL"], "Next": next},)
-            return {f"Delete{what}": call(f"aws-sdk:sagemaker:delete{what}", name, catch=gone, Next=next)}
-
-        return {
-            **delete("Endpoint", "DeleteEndpointConfig"),
-            **delete("EndpointConfig", "DeleteModel"),
-            **delete("Model", "RecordFailure"),
-        }
 
     def allow_hosting(self) -> None:
         every = self.endpoints.every
