@@ -20,6 +20,7 @@ METRICS = {
 }
 SMALLER_IS_BETTER = frozenset({"log_loss", "brier", "mae", "rmse"})
 CANDIDATES = ("prior", "logistic_regression", "gradient_boosting")
+LONGEST_DAYS = 36_500  # that anything is kept or looked back
 LOCAL = "local"  # the stage that `fairway up` deploys on this machine; always there, never in fairway.toml
 
 
@@ -44,12 +45,12 @@ class Project:
 
 @dataclass(frozen=True)
 class Data:
-    window_days: int = setting(90, "how far back a training run looks, evaluation included", least=1)
-    evaluate_days: int = setting(28, "the newest part of the window, kept apart to evaluate on", least=1)
-    hot_days: int = setting(90, "data older than this, and than window_days, is kept where it costs a fifth; 0: never", least=0)
-    archive_days: int = setting(0, "rows older than this go where reading them takes hours; 0: never", least=0)
-    delete_days: int = setting(0, "rows, captured requests and batches older than this are deleted; 0: never", least=0)
-    old_version_days: int = setting(90, "what was overwritten or deleted can be restored for so long", least=1)
+    window_days: int = setting(90, "how far back a training run looks, evaluation included", least=1, most=LONGEST_DAYS)
+    evaluate_days: int = setting(28, "the newest part of the window, kept apart to evaluate on", least=1, most=LONGEST_DAYS)
+    hot_days: int = setting(90, "data older than this, and than window_days, is kept where it costs a fifth; 0: never", least=0, most=LONGEST_DAYS)
+    archive_days: int = setting(0, "rows older than this go where reading them takes hours; 0: never", least=0, most=LONGEST_DAYS)
+    delete_days: int = setting(0, "rows, captured requests and batches older than this are deleted; 0: never", least=0, most=LONGEST_DAYS)
+    old_version_days: int = setting(90, "what was overwritten or deleted can be restored for so long", least=1, most=LONGEST_DAYS)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Serving:
     instances: int = setting(1, "how many machines an instance endpoint starts with", least=1, most=100)
     deadline_ms: int = setting(1500, "after this the fallback answers", least=10, most=25000)
     threshold: float = setting(0.5, "a binary prediction is true from this probability on", least=0.0, most=1.0)
-    keep_predictions_days: int = setting(400, "a stored prediction expires after this", least=1)
+    keep_predictions_days: int = setting(400, "a stored prediction expires after this", least=1, most=LONGEST_DAYS)
     office_hours: str = setting("", 'when endpoints are up, e.g. "mon-fri 07:00-19:00 Europe/Berlin"; empty: always')
     idle_hours: int = setting(0, "an endpoint that nobody asked for so long is deleted; 0: never", least=0, most=720)
     outside: str = setting(

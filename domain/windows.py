@@ -1,5 +1,6 @@
-"""Spans of event time: which days a run learns from, and which later days it is judged on."""
+"""Spans of event time: which days a run learns from, and which later days it is judged on; and how a run is called."""
 
+import re
 from datetime import datetime, timedelta
 
 from domain.contract import iso, parse_timestamp
@@ -7,6 +8,10 @@ from domain.contract import iso, parse_timestamp
 
 class WindowError(ValueError):
     """A moment or a span that cannot be; the message says what is allowed."""
+
+
+class RunRefused(ValueError):
+    """A run cannot have this name."""
 
 
 def training_window(*, as_of: str, window_days: int, evaluate_days: int) -> dict:
@@ -37,6 +42,13 @@ def is_within(part: dict, after: datetime, before: datetime) -> bool:
 def run_name(kind: str, as_of: str, started: str) -> str:
     """Sorts by when it was started: train-20130401-20261122T074500Z."""
     return f"{kind}-{compact(as_of)[:8]}-{compact(started)[:15]}Z"
+
+
+def checked_run(run: str) -> str:
+    """The name, which is a part of keys in the lake, of items and of jobs. Raises RunRefused."""
+    if not isinstance(run, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", run):
+        raise RunRefused(f"run {run!r}: a run's name has 1 to 80 letters, digits, dots, dashes and underscores")
+    return run
 
 
 def compact(moment: str) -> str:

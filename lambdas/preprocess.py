@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from domain import config, contract, lake
 from domain.contract import iso, parse_timestamp
 from domain.records import run_key
+from domain.windows import checked_run
 from lambdas import objects, signatures, tables
 from lambdas.input_files import file_problem
 from lambdas.routes import champion_model
@@ -25,7 +26,7 @@ class InputRefused(Exception):
 
 
 def handler(event, context):
-    run = event["run"]
+    run = checked_run(event["run"])
     return preprocess(
         run,
         place=place_of(event["input"]),

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from domain import config, contract, lake, spending
 from domain.contract import iso
 from domain.records import run_key
-from domain.windows import overlapping, training_window
+from domain.windows import checked_run, overlapping, training_window
 from lambdas import objects, signatures, tables
 from lambdas.routes import champion_model
 from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
@@ -23,10 +23,6 @@ LONGEST_JOB_NAME = 63
 
 class NoRows(Exception):
     """A window without a row: there is nothing to learn from, or nothing to judge on."""
-
-
-class RunRefused(Exception):
-    """A run cannot have this name."""
 
 
 class BudgetSpent(Exception):
@@ -83,12 +79,6 @@ def select_window(event: dict, *, parts: list[dict], champion: dict | None, veri
         "candidates": [candidate(name, run, window, artefacts_uri) for name in names],
         "champion": champion and {name: champion[name] for name in ("release", "model_uri")},
     }
-
-
-def checked_run(run: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", run):
-        raise RunRefused(f"run {run!r}: a run's name has 1 to 80 letters, digits, dots, dashes and underscores")
-    return run
 
 
 def rows_between(parts: list[dict], start: str, end: str, purpose: str) -> list[dict]:

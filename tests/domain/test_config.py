@@ -58,6 +58,8 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
         ("[data]\nwindow_days = 90.0", "data.window_days = 90.0: must be a whole number"),
         ("[data]\nwindow_days = true", "data.window_days = True: must be a whole number"),
         ("[data]\nwindow_days = 0", "data.window_days = 0: must be at least 1"),
+        ("[data]\nwindow_days = 36501", "data.window_days = 36501: must be at most 36500"),
+        (f"[serving]\nkeep_predictions_days = 1{'0' * 40}", f"serving.keep_predictions_days = 1{'0' * 40}: must be at most 36500"),
         ("[data]\nwindow_days = 28", "data.evaluate_days = 28: must be less than data.window_days = 28, or nothing is left to train on"),
         ("[benchmarks]\np99_ms = nan", "benchmarks.p99_ms = nan: must be a number"),
         ("[benchmarks]\nmetric = 'r2'", "benchmarks.metric = 'r2': a binary task has roc_auc, average_precision, log_loss, brier"),

@@ -4,6 +4,7 @@ import pytest
 
 from domain import config, contract
 from domain.signature import SignatureRefused
+from domain.windows import RunRefused
 from lambdas.preprocess import InputRefused, checked_files, handler
 from tests.lambdas import stage
 from tests.lambdas.conftest import SHA256
@@ -176,6 +177,13 @@ def test_an_input_that_is_not_there_is_refused(aws, event, message):
     with pytest.raises(InputRefused) as refused:
         handler({**EVENT, **event}, None)
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("run", ["", "a/b", "..", "x" * 81, "run 1", None])
+def test_a_run_whose_name_would_be_no_part_of_a_key_is_refused(aws, run):
+    aws.upload("batch/incoming/a.csv", CSV)
+    with pytest.raises(RunRefused, match="a run's name has 1 to 80 letters, digits, dots, dashes and underscores"):
+        handler({**EVENT, "run": run}, None)
 
 
 @pytest.mark.parametrize("changed", [{"artefact_sha256": "0" * 64}, {"signature": None}])

@@ -6,8 +6,8 @@ import pytest
 from domain import config, contract
 from domain.contract import iso
 from domain.signature import SignatureRefused
-from domain.windows import WindowError
-from lambdas.select_window import BudgetSpent, NoRows, RunRefused, handler, job_name
+from domain.windows import RunRefused, WindowError
+from lambdas.select_window import BudgetSpent, NoRows, handler, job_name
 from tests.lambdas import stage
 from tests.lambdas.conftest import SHA256
 
