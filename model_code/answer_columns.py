@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 
 from domain.answers import fallback_answer
 from domain.contract import Contract
+from domain.records import LARGEST_NUMBER
 
 Columns = dict[str, pa.Array | pa.Scalar]  # a scalar is the same in all rows
 
@@ -20,8 +21,17 @@ def answer_fields(contract: Contract) -> list[pa.Field]:
     return fields
 
 
+def has_answer(scores: np.ndarray) -> np.ndarray:
+    """Which rows of (rows, classes) scores are an answer that can be stored: one that is NaN or too large is none, as
+    `lambdas/scoring.py` has it for requests.
+    """
+    if scores.size and -LARGEST_NUMBER < scores.min() and scores.max() < LARGEST_NUMBER:  # not so if there is a NaN
+        return np.ones(len(scores), dtype=bool)
+    return (np.abs(scores) < LARGEST_NUMBER).all(axis=1)
+
+
 def answer_columns(contract: Contract, scores: np.ndarray, *, classes: list, threshold: float) -> Columns:
-    """`answer_from_score` of each row of (rows, classes) scores; of a row with NaN nothing is said."""
+    """`answer_from_score` of each row of (rows, classes) scores; of a row without an answer nothing is said."""
     last = pa.array(scores[:, -1])
     if contract.task == "regression":
         return {"prediction": last, "probability": pa.scalar(None, pa.float64())}

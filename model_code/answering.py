@@ -92,15 +92,6 @@ def plain_lists(contract: Contract, scores: list[list[float]]) -> list:
     return [row[-1] if math.isfinite(row[-1]) else None for row in scores]
 
 
-def plain_scores(contract: Contract, scores) -> list:
-    """The same of a whole (rows, classes) array of numpy."""
-    import numpy as np  # not at the top: only batches come here, and a server starts without it
-
-    finite = np.isfinite(scores).all(axis=1).tolist()
-    values = scores.tolist() if contract.task == "multiclass" else scores[:, -1].tolist()
-    return values if all(finite) else [value if fine else None for value, fine in zip(values, finite, strict=True)]
-
-
 # ---- reading
 
 

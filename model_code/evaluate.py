@@ -14,6 +14,7 @@ import pyarrow as pa
 from domain.config import Config
 from domain.contract import Contract
 from model_code import metrics, paths
+from model_code.answer_columns import has_answer
 from model_code.answering import prove_golden, respond
 from model_code.artefact import GOLDEN, Artefact, open_artefact, unpack
 from model_code.features import unfed
@@ -127,9 +128,9 @@ def measured(artefact: Artefact, contract: Contract, config: Config, table: pa.T
 
 
 def answered(artefact: Artefact, contract: Contract, table: pa.Table) -> tuple[np.ndarray, int]:
-    """The scores as people would get them, and how many rows got the prior because the model has no finite answer."""
+    """The scores as people would get them, and how many rows got the prior because the model has no answer."""
     scores = artefact.scorer.score_batch(model_batch(artefact.contract, table), refusals=[])
-    missing = ~np.isfinite(scores).all(axis=1)
+    missing = ~has_answer(scores)
     scores = scores if contract.task == "multiclass" else scores[:, -1]
     prior = metrics.prior_scores(contract, len(table), artefact.manifest["classes"])
     scores[missing] = prior[missing]

@@ -27,8 +27,8 @@ from model_code.scoring import Job, flat, open_job
 from model_code.settings import JobRefused, read_settings
 from model_code.tables import QUARANTINE, Block, Checked, read_blocks
 
-# Rows share what is dictionary-coded; least and greatest are kept of what is asked for. Without Arrow's own schema in it, the
-# file says that all texts are texts.
+# Columns by name; of the quarantine's only the row number is among them. Rows share what is dictionary-coded; least and greatest
+# are kept of what is asked for. Without Arrow's own schema in it, the file says that all texts are texts.
 REPEATED = ["made_at", "run", "release", "role", "source", "reason"]
 RANGES = ["row_number", "event_time", "probability"]
 PARQUET = {

@@ -8,13 +8,12 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from domain.contract import Contract
 from domain.records import shard_id
-from model_code.answer_columns import Columns, answer_columns, answer_fields, prior_columns
+from model_code.answer_columns import Columns, answer_columns, answer_fields, has_answer, prior_columns
 from model_code.answering import NO_ANSWER, prove_golden
 from model_code.artefact import Artefact, open_artefact
 from model_code.features import unfed
@@ -70,9 +69,9 @@ class Job:
             **who(release=self.release, role="champion", source="model"),
             **answer_columns(self.contract, scores, classes=classes, threshold=self.threshold),
         }
-        if np.isfinite(scores.sum()):
+        fine = has_answer(scores)
+        if fine.all():
             return answers
-        fine = np.isfinite(scores).all(axis=1)
         instead = {**fallback(NO_ANSWER), **prior}
         return {name: pc.if_else(pa.array(fine), answers[name], instead[name]) for name in answers}
 

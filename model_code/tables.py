@@ -37,9 +37,9 @@ class Block(NamedTuple):
 class Checked:
     """A checked block.
 
-    `accepted`: the good rows in the contract's columns and Arrow types, or dictionaries of those. `row_numbers`: their places in the file, from
-    1. `quarantined`: row_number, the row as it was read and its problems [{column, value, rule, allowed}], both JSON
-    text. `reasons`: how many rows broke each rule.
+    `accepted`: the good rows in the contract's columns and Arrow types, or dictionaries of those. `row_numbers`: their
+    places in the file, from 1. `quarantined`: row_number, the row as it was read and its problems [{column, value,
+    rule, allowed}], both JSON text. `reasons`: how many rows broke each rule.
     """
 
     accepted: pa.RecordBatch

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from domain.answers import answer_from_score, fallback_answer
 from domain.contract import Column, Contract
-from model_code.answer_columns import answer_columns, answer_fields, prior_columns
+from model_code.answer_columns import answer_columns, answer_fields, has_answer, prior_columns
 
 
 def contract_of(task, target, prior):
@@ -41,6 +41,15 @@ def test_a_column_of_answers_is_the_answers_of_its_rows(case, data, rows):
     plain = scores.tolist() if contract.task == "multiclass" else scores[:, -1].tolist()
     assert rows_of(columns, rows) == [answer_from_score(contract, score, classes=classes) for score in plain]
     assert [one.type for one in columns.values()] == [field.type for field in answer_fields(contract)]
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 1e126, -1e308])
+def test_a_row_with_a_number_that_no_table_holds_has_no_answer_and_spoils_no_other(wrong):
+    scores = np.array([[0.25, 0.75], [wrong, 0.5], [0.5, wrong], [9e125, -9e125]])
+    assert has_answer(scores).tolist() == [True, False, False, True]
+    assert has_answer(np.array([[wrong]])).tolist() == [False]
+    assert has_answer(np.array([[0.25], [1.0]])).tolist() == [True, True]
+    assert has_answer(np.zeros((0, 3))).tolist() == []
 
 
 @pytest.mark.parametrize("case", CASES)

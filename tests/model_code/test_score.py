@@ -8,16 +8,22 @@ import shutil
 import signal
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from domain.answers import answer_from_score, fallback_answer
 from domain.contract import check_row, entity_id, iso, parse_timestamp
-from domain.records import batch_prediction_id, row_id
+from domain.records import batch_prediction_id, row_id, to_item
 from model_code.answering import answer, respond
 from model_code.artefact import open_artefact
+from model_code.score import ShardWriter
+from model_code.scoring import Job
+from model_code.tables import Block
 from tests.model_code.folders import AS_OF, SCORE_RUN, scoring_folder, write_rows
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -175,6 +181,48 @@ def test_a_row_that_the_model_cannot_answer_is_answered_by_the_prior(rents, run_
     assert bad["reason"] == "the model has no finite answer to this row"
     served = json.loads(respond(open_artefact(model), json.dumps({"instances": rows}).encode()).body)["predictions"]
     assert served == [pytest.approx(good["prediction"]), {"error": bad["reason"]}]
+
+
+def test_an_answer_too_large_for_the_table_is_none_and_spoils_no_other(rents, run_verb, tmp_path):
+    """One of them would fail the whole file of results where they are written."""
+    rows = [rents.rows[0], {**rents.rows[1], "m²": 1e130}, rents.rows[2]]
+    base = scoring_folder(tmp_path, rents.contract, rents.models["logistic_regression"])
+    write_lines(base / "processing/input/rows/part.jsonl", rents.contract, rows)
+    assert run_verb("score", base) == 0
+    found = results(base, "part.jsonl")
+    assert [line["source"] for line in found] == ["model", "fallback", "model"]
+    assert all(to_item(line) for line in found)
+
+
+class Unsure:
+    """A model without an answer to every second row."""
+
+    def __init__(self, width):
+        self.width = width
+
+    def score_batch(self, batch, *, refusals):
+        scores = np.full((batch.num_rows, self.width), 1 / self.width)
+        scores[1::2] = np.nan
+        return scores
+
+
+@pytest.mark.parametrize("kept", [5, 1, 0])
+def test_a_column_that_is_never_empty_is_not_so_in_any_row_of_any_task(project, tmp_path, kept):
+    """Not without a moment, not without an answer, and not where all rows are in quarantine; Arrow would say so."""
+    columns = (replace(one, nullable=one.nullable or one.role == "event_time") for one in project.contract.columns)
+    contract = replace(project.contract, columns=tuple(columns))
+    moment = {contract.event_time.name: None} if contract.event_time else {}
+    rows = [{**row, **moment} for row in project.rows[:kept]] + [{}]
+    classes = {"multiclass": [1, 2, 3], "binary": [0, 1]}.get(project.task, [])
+    artefact = SimpleNamespace(contract=contract, scorer=Unsure(len(classes) or 1), manifest={"classes": classes})
+    job = Job(contract, artefact, 0.5, 2, "run", AS_OF, "r-1", True, tmp_path)
+    checked, predictions = job.score("part", Block(rows, 1, False))
+    predictions.validate(full=True)
+    assert (len(predictions), len(checked.quarantined)) == (kept, 1)
+    never = [field.name for field in predictions.schema if not field.nullable]
+    assert never == ["row_number", "id", "entity_id", "made_at", "run", "source", "prediction"]
+    assert [predictions[name].null_count for name in never] == [0] * 7
+    ShardWriter(job, tmp_path / "output", "part").write(checked, predictions)
 
 
 def test_a_shard_without_a_summary_is_done_again_whole_and_the_same(parcels, run_verb, tmp_path):
