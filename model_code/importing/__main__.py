@@ -118,18 +118,27 @@ def sampled_rows(contract: Contract, parts: list[Path]) -> pa.Table:
 
 
 def handed_back(work: Path) -> tuple[dict, np.ndarray]:
-    report = json.loads((work / request.REPORT).read_text())
+    report = json.loads(own_file(work, request.REPORT).read_text())
     if "refused" in report:
         raise ImportRefused(report["refused"])
-    return report, np.load(work / request.ANSWERS, allow_pickle=False)
+    return report, np.load(own_file(work, request.ANSWERS), allow_pickle=False)
+
+
+def own_file(work: Path, *names: str) -> Path:
+    """The first of the files that the closed-off process wrote; not a link, by which it would have us read what it cannot."""
+    for file in (work / name for name in names):
+        if file.is_file() and not file.is_symlink():
+            return file
+    raise ImportRefused(f"the process that converts the model handed back no {' or '.join(names)}")
 
 
 def take_model(work: Path, model: Path, contract: Contract, *, encoding: str) -> dict:
     """Takes only what it knows from the closed-off process; the manifest's part about it."""
     model.mkdir()
     (model / CONTRACT).write_bytes(as_json(contract_rules.as_dict(contract)))
-    name = next(name for name in HANDED_BACK if (work / name).is_file())
-    shutil.copyfile(work / name, model / name)
+    file = own_file(work, *HANDED_BACK)
+    name = file.name
+    shutil.copyfile(file, model / name)
     if name == ONNX_FILE:
         mapped = signature(contract, *of_session(open_session(model / name)), encoding=encoding)
         (model / SIGNATURE_FILE).write_bytes(as_json(mapped))

@@ -13,8 +13,10 @@ from sklearn.linear_model import LinearRegression
 from sklearn.preprocessing import FunctionTransformer
 
 from model_code.importing import sandbox
+from model_code.importing.__main__ import handed_back, take_model
 from model_code.importing.formats import ImportRefused
 from model_code.importing.scan import is_harmless, names_in
+from tests.model_code.projects import PROJECTS
 
 
 class Runs:
@@ -127,6 +129,19 @@ def test_the_process_that_opens_a_model_has_no_network_no_credentials_and_one_fo
         found[name] for name in ("no network", "reads no credentials", "writes nowhere else", "writes here", "limits")
     ] == [True] * 5
     assert not any("AWS" in name for name in found["environment"])
+
+
+def test_what_the_closed_off_process_hands_back_is_a_file_of_its_own_and_no_link_to_ours(tmp_path):
+    (tmp_path / "secret").write_text("{}")
+    with pytest.raises(ImportRefused, match=r"handed back no report\.json$"):
+        handed_back(tmp_path)
+    (tmp_path / "report.json").symlink_to(tmp_path / "secret")
+    with pytest.raises(ImportRefused, match=r"handed back no report\.json$"):
+        handed_back(tmp_path)
+    (tmp_path / "model.onnx").symlink_to(tmp_path / "secret")
+    with pytest.raises(ImportRefused, match=r"handed back no model\.onnx or plan\.bin or model\.joblib$"):
+        take_model(tmp_path, tmp_path / "model", PROJECTS["binary"]()[0], encoding="ordinal")
+    assert not (tmp_path / "model" / "model.onnx").exists()
 
 
 def with_path(folder: Path, environment):
