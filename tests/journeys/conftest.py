@@ -1,10 +1,14 @@
 """A whole project on its own local AWS with IAM enforced, driven by the public commands and the HTTP API only."""
 
+import csv
 import json
 import os
 import shutil
 import subprocess
 import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +57,35 @@ class Journey:
     def address(self, stage: str = "local") -> dict:
         name = f"/fairway/{self.project.name}/{stage}"
         return json.loads(self.aws("ssm").get_parameter(Name=name)["Parameter"]["Value"])
+
+
+@contextmanager
+def drafted(table: Path, *, target: str, name: str) -> Iterator[Journey]:
+    """A project drafted from a table, in the folder of that name beside it; afterwards nothing of it is left running."""
+    journey = Journey(table.parent / name, table.parent)
+    words = ["init", "--data", table, "--target", target, "--out", journey.project, "--json"]
+    done = subprocess.run([str(word) for word in (FAIRWAY, *words)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    try:
+        yield journey
+    finally:
+        journey.run("down")
+        assert processes_below(journey.project) == []
+
+
+def write_csv(file: Path, header: list[str], rows: Iterable[list]) -> Path:
+    with file.open("w", newline="", encoding="utf-8") as lines:
+        csv.writer(lines).writerows([header, *rows])
+    return file
+
+
+def eventually(look: Callable, *, within_s: float = 30, pause_s: float = 0.5):
+    """What `look` finds, once that is true; what it found last is told when it is not in time."""
+    deadline = time.monotonic() + within_s
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"still {found!r} after {within_s} s"
+        time.sleep(pause_s)
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -1,44 +1,39 @@
 """From somebody's table to predictions: `fairway init` drafts the project, and the same commands run it."""
 
-import csv
+import io
 import json
 import random
-import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 
+import pyarrow.parquet as pq
 import pytest
 
+from domain.lake import split_uri
 from model_code.artefact import MANIFEST, pack, unpack
-from tests.journeys.conftest import Journey, processes_below
+from tests.journeys.conftest import Journey, drafted, eventually, write_csv
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """A project drafted from a table with odd column names, a text target, and neither key nor event time."""
-    folder, data = tmp_path_factory.mktemp("any") / "shop", tmp_path_factory.mktemp("any-data")
-    table = write_table(data / "Customers & Churn.csv", rows=3000)
-    journey = Journey(folder, data)
-    drafted = journey.run("init", "--data", str(table), "--target", "Left us?", "--out", str(folder), "--json")
-    assert drafted.returncode == 0, drafted.stdout + drafted.stderr
-    journey.fairway("up", "--enforce-iam")
-    try:
+    table = write_table(tmp_path_factory.mktemp("any") / "Customers & Churn.csv", rows=3000)
+    with drafted(table, target="Left us?", name="shop") as journey:
+        journey.fairway("up", "--enforce-iam")
         yield journey, table
-    finally:
-        journey.run("down")
-        assert processes_below(folder) == []
 
 
 def write_table(file, rows: int):
+    return write_csv(file, ["Größe (cm)", "1st.order", "select", "plan", "empty", "Left us?"], customers(rows))
+
+
+def customers(count: int) -> Iterator[list]:
     draw = random.Random(5)
-    with file.open("w", newline="", encoding="utf-8") as lines:
-        out = csv.writer(lines)
-        out.writerow(["Größe (cm)", "1st.order", "select", "plan", "empty", "Left us?"])
-        for _ in range(rows):
-            size, plan = draw.gauss(170, 10), draw.choice(["free", "pro", "été", "日本"])
-            orders = draw.randint(0, 40)
-            leaves = draw.random() < 1 / (1 + 2.718 ** ((orders - 15) / 4 + (plan == "pro")))
-            out.writerow([f"{size:.1f}", orders, draw.choice(["", "x", "y"]), plan, "", "Yes" if leaves else "No"])
-    return file
+    for _ in range(count):
+        size, plan = draw.gauss(170, 10), draw.choice(["free", "pro", "été", "日本"])
+        orders = draw.randint(0, 40)
+        leaves = draw.random() < 1 / (1 + 2.718 ** ((orders - 15) / 4 + (plan == "pro")))
+        yield [f"{size:.1f}", orders, draw.choice(["", "x", "y"]), plan, "", "Yes" if leaves else "No"]
 
 
 def test_the_draft_is_valid_and_takes_its_own_table_whole(shop):
@@ -62,6 +57,32 @@ def test_a_batch_of_the_table_is_scored(shop):
     journey, table = shop
     batch = journey.fairway("batch", table)
     assert (batch["read"], batch["scored"], batch["written"], batch["quarantined"]) == (3000, 3000, 3000, 0)
+
+
+def test_a_batch_that_is_not_stored_is_where_the_summary_says_and_nowhere_else(shop):
+    """The same probabilities as the run that was stored, from the same release, and not a row more in the table."""
+    journey, table = shop
+    stored, before = journey.fairway("batch", table), count_of(journey, "predictions")
+    batch = journey.fairway("batch", table, "--no-store")
+    assert batch["run"] != stored["run"]
+    assert (batch["read"], batch["scored"], batch["written"], batch["quarantined"]) == (3000, 3000, 0, 0)
+    assert count_of(journey, "predictions") == before
+    one, other = (probabilities(journey, each["predictions"]) for each in (stored, batch))
+    assert one == other and len(one) == 3000
+
+
+def count_of(journey, table: str) -> int:
+    pages = journey.aws("dynamodb").get_paginator("scan").paginate(TableName=journey.address()[table], Select="COUNT")
+    return sum(page["Count"] for page in pages)
+
+
+def probabilities(journey, uri: str) -> list[float]:
+    """Of the Parquet files below the URI, in order."""
+    bucket, prefix = split_uri(uri)
+    s3 = journey.aws("s3")
+    keys = [found["Key"] for found in s3.list_objects_v2(Bucket=bucket, Prefix=prefix)["Contents"]]
+    files = [io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in keys]
+    return sorted(value for file in files for value in pq.read_table(file)["probability"].to_pylist())
 
 
 def test_nothing_is_scored_with_a_release_that_somebody_changed(shop, tmp_path):
@@ -125,12 +146,11 @@ def changed_manifest(journey, model_uri: str, folder):
 
 
 def end_of(journey, execution: str) -> dict:
-    for _ in range(300):
+    def ended() -> dict | None:
         found = journey.aws("stepfunctions").describe_execution(executionArn=execution)
-        if found["status"] != "RUNNING":
-            return found
-        time.sleep(0.2)
-    raise AssertionError(f"{execution} still runs after a minute")
+        return None if found["status"] == "RUNNING" else found
+
+    return eventually(ended, within_s=60)
 
 
 def row(*, orders: int, plan: str) -> dict:

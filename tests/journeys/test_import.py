@@ -1,10 +1,9 @@
 """Models made elsewhere, from a file to predictions: the same gate, release, requests and batches as a trained one."""
 
-import csv
 import json
 import math
 import random
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import joblib
@@ -14,35 +13,25 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.journeys.conftest import ROOT, Journey, processes_below
+from tests.journeys.conftest import Journey, drafted, eventually, write_csv
 from tests.model_code.importing.graphs import logistic
 
 
 @pytest.fixture(scope="module")
 def gym(tmp_path_factory):
     """A project drafted from a table of members who leave or stay, loaded."""
-    folder, data = tmp_path_factory.mktemp("import") / "gym", tmp_path_factory.mktemp("import-data")
-    journey = Journey(folder, data)
-    write_table(data / "members.csv", rows=3000)
-    drafted = journey.run("init", "--data", data / "members.csv", "--target", "left", "--out", folder, "--json")
-    assert drafted.returncode == 0, drafted.stdout + drafted.stderr
-    journey.fairway("up", "--enforce-iam")
-    journey.fairway("load", data / "members.csv")
-    try:
+    table = write_csv(tmp_path_factory.mktemp("import") / "members.csv", ["age", "visits", "left"], members(3000))
+    with drafted(table, target="left", name="gym") as journey:
+        journey.fairway("up", "--enforce-iam")
+        journey.fairway("load", table)
         yield journey
-    finally:
-        journey.run("down")
-        assert processes_below(folder) == []
 
 
-def write_table(file: Path, rows: int) -> None:
+def members(count: int) -> Iterator[list]:
     draw = random.Random(11)
-    with file.open("w", newline="") as lines:
-        out = csv.writer(lines)
-        out.writerow(["age", "visits", "left"])
-        for _ in range(rows):
-            age, visits = draw.uniform(18, 80), draw.uniform(0, 40)
-            out.writerow([f"{age:.2f}", f"{visits:.2f}", "yes" if draw.random() < leaves(age, visits) else "no"])
+    for _ in range(count):
+        age, visits = draw.uniform(18, 80), draw.uniform(0, 40)
+        yield [f"{age:.2f}", f"{visits:.2f}", "yes" if draw.random() < leaves(age, visits) else "no"]
 
 
 def leaves(age: float, visits: float) -> float:
@@ -114,9 +103,9 @@ def known_answers(journey: Journey) -> Path:
 
 def asked_until(journey: Journey, release: str) -> dict:
     """A function that was warm remembers the routing for seconds."""
-    for _ in range(15):
-        answer = journey.predict({"age": 30.0, "visits": 10.0})[0]
-        if answer["release"] == release:
-            return answer
-        time.sleep(1)
-    raise AssertionError(f"{release} does not answer: {answer}")
+
+    def asked() -> dict | None:
+        (answer,) = journey.predict({"age": 30.0, "visits": 10.0})
+        return answer if answer["release"] == release else None
+
+    return eventually(asked)

@@ -1,45 +1,34 @@
 """Money on the local AWS with IAM enforced: a spent budget, office hours, and an endpoint that everybody forgot."""
 
-import csv
 import json
 import random
 import re
-import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.journeys.conftest import Journey, processes_below
+from tests.journeys.conftest import Journey, drafted, eventually, write_csv
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    folder, data = tmp_path_factory.mktemp("money") / "till", tmp_path_factory.mktemp("money-data")
-    journey = Journey(folder, data)
-    drafted = journey.run("init", "--data", str(write_table(data / "visits.csv")), "--target", "buys", "--out", str(folder), "--json")
-    assert drafted.returncode == 0, drafted.stdout + drafted.stderr
-    set_in(journey, "business", false_negative_usd=-1.0)  # the fallback says yes to all, which costs nothing yet
-    set_in(journey, "budget", monthly_usd=0.01, stop_training_percent=100, require_positive_value=True)
-    journey.fairway("up", "--enforce-iam")
-    journey.fairway("load", data / "visits.csv")
-    try:
+    table = write_csv(tmp_path_factory.mktemp("money") / "visits.csv", ["pages", "minutes", "buys"], visits(2000))
+    with drafted(table, target="buys", name="till") as journey:
+        set_in(journey, "business", false_negative_usd=-1.0)  # the fallback says yes to all, which costs nothing yet
+        set_in(journey, "budget", monthly_usd=0.01, stop_training_percent=100, require_positive_value=True)
+        journey.fairway("up", "--enforce-iam")
+        journey.fairway("load", table)
         yield journey
-    finally:
-        journey.run("down")
-        assert processes_below(folder) == []
 
 
-def write_table(file):
+def visits(count: int) -> Iterator[list]:
     draw = random.Random(5)
-    with file.open("w", newline="") as lines:
-        out = csv.writer(lines)
-        out.writerow(["pages", "minutes", "buys"])
-        for _ in range(2000):
-            pages = draw.randint(0, 40)
-            out.writerow([pages, f"{draw.gauss(10, 3):.1f}", "yes" if draw.random() < 1 / (1 + 2.718 ** ((15 - pages) / 4)) else "no"])
-    return file
+    for _ in range(count):
+        pages = draw.randint(0, 40)
+        yield [pages, f"{draw.gauss(10, 3):.1f}", "yes" if draw.random() < 1 / (1 + 2.718 ** ((15 - pages) / 4)) else "no"]
 
 
 def set_in(journey: Journey, section: str, **values) -> None:
@@ -139,17 +128,11 @@ def test_outside_office_hours_the_fallback_says_so_and_asking_wakes_it_where_tha
     set_in(shop, "serving", outside="wake")
     shop.fairway("up", "--enforce-iam")
     assert ask(shop)["reason"] == "asleep, waking"
-    patience = time.monotonic() + 60
-    while (answer := ask(shop))["source"] != "model":
-        assert time.monotonic() < patience, answer
-        time.sleep(1)
+    eventually(lambda: ask(shop)["source"] == "model", within_s=60)
     assert endpoints(shop) == [endpoint]
     assert call(shop, "hours", time=later(minutes=50)) == {"made": [], "removed": []}  # somebody asked within the hour
     assert call(shop, "hours", time=later(hours=3)) == {"made": [], "removed": [endpoint]}
-    patience = time.monotonic() + 30
-    while endpoints(shop):
-        assert time.monotonic() < patience
-        time.sleep(0.5)
+    eventually(lambda: endpoints(shop) == [])
 
 
 def test_a_forgotten_endpoint_is_gone_within_the_hour_and_the_saving_is_told(shop):
@@ -166,7 +149,4 @@ def test_a_forgotten_endpoint_is_gone_within_the_hour_and_the_saving_is_told(sho
     assert reaped == {"ended": ["a-try"], "saves_usd_per_month": pytest.approx(83.95)}
     (said,) = [message for message in read() if "a-try" in message and "nothing knows" in message]
     assert re.fullmatch(r"endpoint a-try was made .*Z and nothing knows it; ended, which saves \$83.95 a month", said)
-    patience = time.monotonic() + 30
-    while endpoints(shop) != known:
-        assert time.monotonic() < patience
-        time.sleep(0.5)
+    eventually(lambda: endpoints(shop) == known)
