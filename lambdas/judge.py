@@ -63,9 +63,9 @@ def judge(run: str, *, read, write, remember, bill, sign) -> dict:
 
 
 def verdict_on(evaluation: dict, bill) -> dict:
+    cost = bill() if CONFIG.budget.require_positive_value else None
     try:
-        required = CONFIG.budget.require_positive_value
-        return gate.judge(CONFIG.benchmarks, evaluation, worth=worth_of(evaluation["candidates"], bill()) if required else None)
+        return gate.judge(CONFIG.benchmarks, evaluation, worth=worth_of(evaluation["candidates"], cost) if cost else None)
     except (KeyError, TypeError) as error:
         raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from domain.config import of_stage
@@ -193,6 +195,16 @@ def test_a_run_without_an_evaluation_cannot_be_judged(aws):
     with pytest.raises(EvaluationMissing) as missing:
         handler({"run": RUN}, None)
     assert str(missing.value) == f"s3://{stage.LAKE}/runs/{RUN}/evaluation.json is not there; see the Evaluate job's log"
+
+
+def test_a_bill_that_cannot_be_reckoned_is_not_blamed_on_the_evaluation(monkeypatch):
+    def bill():
+        raise KeyError("AWS::New::Thing")
+
+    budget = replace(stage.CONFIG.budget, require_positive_value=True)
+    monkeypatch.setattr(module, "CONFIG", replace(stage.CONFIG, budget=budget))
+    with pytest.raises(KeyError, match="AWS::New::Thing"):
+        module.verdict_on(EVALUATION, bill)
 
 
 @pytest.mark.parametrize("missing", ["candidates", "baseline", "champion", "rows"])
