@@ -190,6 +190,13 @@ def quarantine(block: pa.RecordBatch | list, bad: list[int], faults: dict, first
 
 def as_json(value) -> str:
     try:
+        return plain_json(value)
+    except RecursionError:  # what Python could just read, it cannot always write again
+        return json.dumps("(nested too deeply to be shown)")
+
+
+def plain_json(value) -> str:
+    try:
         return json.dumps(value, default=str, allow_nan=False)
     except ValueError:  # NaN and infinities, which JSON does not have
         return json.dumps(without_nan(value), default=str)

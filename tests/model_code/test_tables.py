@@ -411,6 +411,19 @@ def test_rows_to_score_may_leave_away_what_is_ignored(tmp_path, shelf):
         assert checked.accepted.to_pylist() == [{**row, "shelf": None}]
 
 
+def test_a_row_of_any_depth_is_quarantined_or_refuses_its_file(tmp_path):
+    for depth in range(700, 1000, 3):
+        for value in ("[" * depth + "]" * depth, '[NaN, {"a": ' * (depth // 2) + "1" + "}]" * (depth // 2)):
+            file = write(tmp_path, "t.jsonl", LINES.replace('"kind": "a"', f'"kind": {value}'))
+            try:
+                (checked,) = read_table(file, SHOP, with_target=True)
+            except FileRefused:
+                continue
+            (bad,) = checked.quarantined.to_pylist()
+            assert (bad["row_number"], checked.reasons) == (1, {"type": 1})
+            assert json.loads(bad["row"]) and json.loads(bad["problems"])
+
+
 def test_what_is_ignored_is_still_judged_where_it_is_given(tmp_path):
     file = write(tmp_path, "t.csv", "no,größe (cm),seen,kind,shelf\n1,2.5,,a,x\n2,2.5,,a,-1\n3,2.5,,a,7\n")
     (checked,) = read_table(file, NOTED, with_target=False)
