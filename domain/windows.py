@@ -1,6 +1,7 @@
 """Spans of event time: which days a run learns from, and which later days it is judged on; and how a run is called."""
 
 import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from domain.contract import iso, parse_timestamp
@@ -28,7 +29,7 @@ def training_window(*, as_of: str, window_days: int, evaluate_days: int) -> dict
     return {"train_start": iso(starts[0]), "evaluate_start": iso(starts[1]), "as_of": iso(end)}
 
 
-def overlapping(parts: list[dict], start: str, end: str) -> list[dict]:
+def overlapping(parts: Iterable[dict], start: str, end: str) -> list[dict]:
     """The parts with rows in [start, end); a part of a table without event time belongs to every window."""
     after, before = parse_timestamp(start), parse_timestamp(end)
     return [part for part in parts if part["first"] is None or is_within(part, after, before)]

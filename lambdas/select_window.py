@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from domain import config, contract, lake, spending
@@ -48,7 +49,7 @@ def refuse_when_spent(done: dict | None, *, now: str) -> None:
         raise BudgetSpent(refused)
 
 
-def select_window(event: dict, *, parts: list[dict], champion: dict | None, verify, write, record) -> dict:
+def select_window(event: dict, *, parts: Iterable[dict], champion: dict | None, verify, write, record) -> dict:
     """What the next states of the run need; its settings and manifests are written for its jobs to read."""
     run = checked_run(event["run"])
     if champion:
@@ -60,8 +61,10 @@ def select_window(event: dict, *, parts: list[dict], champion: dict | None, veri
     )
     imported = event.get("imported", False)  # its one candidate is there already: nothing is learnt, all else is the same
     names = () if imported else CONFIG.training.candidates
-    train = [] if imported else rows_between(parts, window["train_start"], window["evaluate_start"], "train on")
-    evaluate = rows_between(parts, window["evaluate_start"], window["as_of"], "evaluate on")
+    there = {"rows": 0, "first": None, "last": None}
+    within = overlapping(tallied(parts, there), window["train_start"], window["as_of"])
+    train = [] if imported else rows_between(within, window["train_start"], window["evaluate_start"], "train on", there)
+    evaluate = rows_between(within, window["evaluate_start"], window["as_of"], "evaluate on", there)
     artefacts_uri = lake.uri(LAKE, lake.artefacts_prefix(run))
     write_settings(run, {**window, "artefacts_uri": artefacts_uri}, champion, write)
     write(lake.run_key(run, "train.manifest"), manifest(train))
@@ -81,19 +84,28 @@ def select_window(event: dict, *, parts: list[dict], champion: dict | None, veri
     }
 
 
-def rows_between(parts: list[dict], start: str, end: str, purpose: str) -> list[dict]:
+def tallied(parts: Iterable[dict], there: dict) -> Iterator[dict]:
+    """The parts, counted as they pass: years of loads need not fit into memory, what lies in the window does."""
+    for part in parts:
+        there["rows"] += part["rows"]
+        if part["first"] is not None:
+            there["first"] = min(there["first"] or part["first"], part["first"])
+            there["last"] = max(there["last"] or part["last"], part["last"])
+        yield part
+
+
+def rows_between(parts: list[dict], start: str, end: str, purpose: str, there: dict) -> list[dict]:
     """The parts with rows in the window, which may hold rows beside it too; the jobs take only those within."""
     found = sorted(overlapping(parts, start, end), key=lambda part: part["key"])
     if not count(found):
-        raise NoRows(f"no rows to {purpose} from {start} to {end}; {what_there_is(parts)}")
+        raise NoRows(f"no rows to {purpose} from {start} to {end}; {what_there_is(there)}")
     return found
 
 
-def what_there_is(parts: list[dict]) -> str:
-    if not count(parts):
+def what_there_is(there: dict) -> str:
+    if not there["rows"]:
         return "the lake is empty: `fairway load FILE` brings rows in"
-    first, last = min(part["first"] for part in parts), max(part["last"] for part in parts)
-    return f"the lake has {count(parts):,} rows from {first} to {last}: load more, or choose another --as-of"
+    return f"the lake has {there['rows']:,} rows from {there['first']} to {there['last']}: load more, or choose another --as-of"
 
 
 def count(parts: list[dict]) -> int:
@@ -140,7 +152,7 @@ def job_name(run: str, candidate: str) -> str:
 # ---- the effects
 
 
-def read_parts() -> list[dict]:
+def read_parts() -> Iterator[dict]:
     """The parts of every load; a file in the lake that no load names was never loaded."""
     loads = tables.query_all(
         RUNS,
@@ -149,7 +161,7 @@ def read_parts() -> list[dict]:
         ExpressionAttributeValues={":kind": {"S": "load"}},
         ConsistentRead=True,
     )
-    return [part for load in loads for part in json.loads(load["parts"])]
+    return (part for load in loads for part in json.loads(load["parts"]))
 
 
 def record_run(run: str, more: dict) -> None:

@@ -1,5 +1,6 @@
 import json
-from datetime import UTC, datetime
+import weakref
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -7,7 +8,7 @@ from domain import config, contract
 from domain.contract import iso
 from domain.signature import SignatureRefused
 from domain.windows import RunRefused, WindowError
-from lambdas.select_window import BudgetSpent, NoRows, handler, job_name
+from lambdas.select_window import BudgetSpent, NoRows, handler, job_name, select_window
 from tests.lambdas import stage
 from tests.lambdas.conftest import SHA256
 
@@ -161,6 +162,29 @@ def test_a_window_without_rows_says_which_and_what_there_is(aws, parts, message)
         handler({"run": RUN, "as_of": AS_OF}, None)
     assert str(refused.value) == message
     assert aws.item(stage.RUNS, kind="train", run=RUN) is None
+
+
+def test_years_of_loads_are_gone_through_once_and_only_the_window_is_held():
+    held = weakref.WeakSet()
+    most = 0
+
+    class Part(dict):
+        __hash__ = object.__hash__
+
+    def loads():
+        nonlocal most
+        for day in range(4000):
+            at = iso(datetime(2005, 1, 1, tzinfo=UTC) + timedelta(days=day))
+            part = Part(key=f"rows/{day}.parquet", rows=10, first=at, last=at)
+            held.add(part)
+            most = max(most, len(held))
+            yield part
+
+    event = {"run": RUN, "as_of": AS_OF, "window_days": 90, "evaluate_days": 28}
+    ignore = {"verify": pytest.fail, "write": lambda key, document: None, "record": lambda run, values: None}
+    reply = select_window(event, parts=loads(), champion=None, **ignore)
+    assert (reply["train_rows"], reply["evaluate_rows"]) == (620, 280)
+    assert most < 100
 
 
 @pytest.mark.parametrize("wrong", [{"as_of": "soon"}, {"window_days": 28}, {"window_days": 10**9}, {"as_of": "0001-01-02"}])
