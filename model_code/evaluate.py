@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,12 @@ from domain.config import Config
 from domain.contract import Contract
 from model_code import metrics, paths
 from model_code.answer_columns import has_answer
-from model_code.answering import prove_golden, respond
+from model_code.answering import prove_golden, responder
 from model_code.artefact import GOLDEN, Artefact, open_artefact, unpack
 from model_code.features import unfed
 from model_code.identity import row_values
 from model_code.matrices import model_batch, target
+from model_code.reply import JSON, Reply
 from model_code.settings import JobRefused, read_settings
 from model_code.window import read_window
 
@@ -147,22 +149,21 @@ def latency(artefact: Artefact, table: pa.Table) -> dict:
 
     Of several rounds the quickest counts, as in `timeit`: what makes another slower is the machine's other work.
     """
-    bodies = one_row_bodies(artefact.contract, table)
-    for body in bodies[:WARM_UP]:
-        respond(artefact, body)
+    bodies, respond = one_row_bodies(artefact.contract, table), responder(artefact, JSON, accept="")
+    timed_round(respond, bodies[:WARM_UP])
     until = time.perf_counter() + TIMED_SECONDS
-    rounds = [timed_round(artefact, bodies)]
+    rounds = [timed_round(respond, bodies)]
     while len(rounds) < TIMED_ROUNDS and time.perf_counter() < until:
-        rounds.append(timed_round(artefact, bodies))
+        rounds.append(timed_round(respond, bodies))
     p50, p99 = min((np.percentile(seconds, [50, 99]) * 1000 for seconds in rounds), key=lambda found: found[1])
     return {"p50_ms": float(p50), "p99_ms": float(p99), "timed_requests": len(rounds) * len(bodies)}
 
 
-def timed_round(artefact: Artefact, bodies: list[bytes]) -> list[float]:
+def timed_round(respond: Callable[[bytes], Reply], bodies: list[bytes]) -> list[float]:
     seconds = []
     for body in bodies:
         start = time.perf_counter()
-        respond(artefact, body)
+        respond(body)
         seconds.append(time.perf_counter() - start)
     return seconds
 
