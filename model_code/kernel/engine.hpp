@@ -8,10 +8,10 @@
 
 namespace fairway {
 
-constexpr size_t FEW_ROWS = 8;           // what a small body is taken by: its columns then lie side by side in the nearest cache
+constexpr size_t FEW_ROWS = 8;            // what a small body is taken by: its columns then lie side by side in the nearest cache
 constexpr size_t SMALL_BODY = 16 * 1024;  // bytes
-constexpr size_t MOST_KEPT = 64;             // desks
-constexpr size_t LARGEST_KEPT = 8 << 20;     // bytes of a desk's answers: what one huge body needed is given back
+constexpr size_t MOST_KEPT = 64;          // desks
+constexpr size_t LARGEST_KEPT = 8 << 20;  // bytes of a desk's answers: what one huge body needed is given back
 
 // The room for one call; threads that call at once have one each.
 struct Desk {

@@ -20,7 +20,7 @@
 namespace fairway {
 
 constexpr size_t GROUP = 32;                     // trees whose masks lie side by side
-constexpr size_t FEW = 4;                        // rows for which masks are fetched ahead: more rows hide the waiting themselves
+constexpr size_t FEW = 4;                        // fewer rows have their masks fetched ahead; more hide the waiting themselves
 constexpr size_t MOST_MASKS = size_t(1) << 24;   // 64 MB; beyond that the trees are walked
 
 // 32 masks of 32 bits as four vectors; the compiler splits them where registers are smaller.

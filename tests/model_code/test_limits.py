@@ -84,6 +84,15 @@ def test_both_ways_give_one_answer_to_a_csv_with_any_header(artefact, project, d
     both_ways_agree(artefact, "\n".join(map(",".join, lines)))
 
 
+@pytest.mark.parametrize(
+    ("kind", "body"), [(JSON, '{"instances": []}'), (LINES, ""), (LINES, " \r\n\n"), (CSV, ""), (CSV, "\r\r\n"), (CSV, "HEADER\r")]
+)
+def test_a_body_of_no_rows_is_answered_by_none(artefact, kind, body):
+    header = ",".join(column.name for column in artefact.contract.columns)
+    both_ways_agree(artefact, body.replace("HEADER", header), kind)
+    assert artefact.scorer.reply_within(body.replace("HEADER", header).encode(), FORMS[kind])[1] == 0
+
+
 PIECES = [
     "", ",", ",", ",", '"', '""', '"a,b"', '"say ""x"""', "\r", "\n", "\r\n", "\ufeff", "size", '"two\nlines"', "ü", "late", "1",
     "-1", "2.0", "5.5", "1e30", "true", "no", "a", "é", "7", " ", "\x00", "\x0b", "\x1c", "\x85", "\u2028", '"two\r\nlines"',
