@@ -128,7 +128,7 @@ def approval(benchmarks: Benchmarks, chosen: str, evaluation: dict) -> str:
     )
     return (
         f"{chosen} keeps every benchmark: {metric} {measured['metrics'][metric]:.4f} on {evaluation['rows']:,} later rows, {against}; "
-        f"p99 {measured['p99_ms']:.2f} ms, {measured['size_mb']:.2f} MB"
+        f"p99 {measured['p99_ms']:.3g} ms, {measured['size_mb']:.3g} MB"
     )
 
 
