@@ -178,7 +178,7 @@ def test_a_csv_line_that_does_not_fit_is_refused_and_spoils_no_other(engines, li
         assert np.isnan(scores[1]).all()
 
 
-@pytest.mark.parametrize("body", [b'"open', b'"a"b,1', b"\xff,1"])
+@pytest.mark.parametrize("body", [b'"open', b'"a"b,1', b"\xff,1", b"x" * 131_073, b'"' + "é".encode() * 131_073 + b'"'])
 def test_what_is_not_csv_is_refused_as_a_whole(engines, body):
     for engine in engines:
         with pytest.raises(BodyRefused, match="not CSV"):
@@ -228,6 +228,8 @@ def test_any_bytes_at_all_have_the_same_outcome_in_both_engines(engines, body):
 
 
 @settings(max_examples=300, deadline=None)
-@given(body=st.text('1,2.e-+"\r\ntfxUA', max_size=40).map(str.encode), header=st.booleans())
+@given(body=st.text('1,2.e-+"\r\ntfxUA\ufeff', max_size=40).map(str.encode), header=st.booleans())
+@example("\ufeffdelay\r1\r".encode(), True)
+@example("é".encode() * 131_072, False)
 def test_any_text_at_all_has_the_same_outcome_as_csv_in_both_engines(engines, body, header):
     assert outcome(engines[0].csv, body, header) == outcome(engines[1].csv, body, header)
