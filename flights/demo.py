@@ -99,7 +99,11 @@ def run(demo: Demo) -> dict:
 def prepare(demo: Demo) -> None:
     months = [demo.month(f"2013-{month:02d}") for month in range(1, 13)]
     if not all(file.exists() for file in months):
-        subprocess.run([sys.executable, ROOT / "flights/prepare.py", demo.data], check=True, stdout=subprocess.DEVNULL)
+        words = [sys.executable, str(ROOT / "flights/prepare.py"), str(demo.data)]
+        done = subprocess.run(words, capture_output=True, text=True)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+            raise DemoFailed(f"flights/prepare.py {demo.data}: {last}; `make setup` installs what it needs")
 
 
 def sample(file: Path, count: int) -> list[dict]:

@@ -60,7 +60,9 @@ def main(folder: str) -> None:
     rows = table()
     for month, part in rows.groupby("month"):
         file = target / f"flights-2013-{month:02d}.csv"
-        part.to_csv(file, index=False)
+        unfinished = file.with_suffix(".part")
+        part.to_csv(unfinished, index=False)
+        unfinished.rename(file)  # whole or not at all: who finds the file takes it for whole
         print(f"{file}: {len(part):,} rows")
 
 

@@ -4,6 +4,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
+from domain.config import LONGEST_DAYS
 from fairway.draft.column import column_of
 from fairway.draft.survey import Facts, Survey, span_days
 from fairway.draft.target import target_of
@@ -97,7 +98,7 @@ def event_time_of(table: Survey, plan: Draft) -> tuple[str | None, dict]:
 def window_of(span: float, rows: int) -> dict:
     if span >= 90 and rows >= WHOLE_SPAN_BELOW_ROWS:
         return {"window_days": 90, "evaluate_days": 28}
-    window_days = math.floor(span) + 2
+    window_days = min(math.floor(span) + 2, LONGEST_DAYS)
     return {"window_days": window_days, "evaluate_days": max(1, round(window_days * 0.3))}
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from domain.config import read_config
+from domain.config import LONGEST_DAYS, read_config
 from domain.contract_file import read_contract
 from fairway.cli import main
 from fairway.draft import toml
@@ -46,12 +46,15 @@ def write_csv(file: Path, names: list[str], rows: list[list]) -> Path:
     return file
 
 
-def drafted(data: Path, target: str, out: Path) -> dict:
-    """What init wrote: it exists, `check` passes, and the contract takes every row whose target is known."""
+def drafted(data: Path, target: str, out: Path, *, rows: int | None = None) -> dict:
+    """What init wrote: it exists, `check` passes, and the contract takes every row whose target is known, all `rows` of them."""
     assert main(["init", "--data", str(data), "--target", target, "--out", str(out)]) == 0
     assert main(["check", "--project", str(out)]) == 0
     contract = read_contract(out / "contract.toml", read_config(out).project.task)
-    for block in read_table(data, contract, with_target=True):
+    blocks = list(read_table(data, contract, with_target=True))
+    read = sum(len(block.accepted) + len(block.quarantined) for block in blocks)
+    assert read == rows if rows is not None else read > 0
+    for block in blocks:
         problems = [problem for row in block.quarantined["problems"].to_pylist() for problem in json.loads(row)]
         assert [p for p in problems if (p["column"], p["rule"]) != (target, "null")] == []
     return tomllib.loads((out / "contract.toml").read_text())
@@ -114,7 +117,7 @@ def tables(draw):
 def test_any_table_of_text_is_taken_whole_by_the_contract_drafted_from_it(table):
     names, rows = table
     with tempfile.TemporaryDirectory() as folder:
-        drafted(write_csv(Path(folder) / "table.csv", names, rows), names[0], Path(folder) / "out")
+        drafted(write_csv(Path(folder) / "table.csv", names, rows), names[0], Path(folder) / "out", rows=len(rows))
 
 
 values = st.one_of(st.none(), st.booleans(), st.integers(-(2**70), 2**70), st.floats(), texts)
@@ -136,7 +139,7 @@ def test_any_table_of_typed_values_is_taken_whole(data, kind, count):
                 for row in rows
             )
         )
-        drafted(file, "late", Path(folder) / "out")
+        drafted(file, "late", Path(folder) / "out", rows=count)
 
 
 INFINITE = (float("inf"), float("-inf"))
@@ -347,3 +350,10 @@ def test_what_comes_next_can_be_typed_for_a_folder_with_a_space(tmp_path, capsys
     data = write_csv(tmp_path / "data.csv", ["x", "y"], [[number, number % 2] for number in range(40)])
     assert main(["init", "--data", str(data), "--target", "y", "--out", str(tmp_path / "my shop")]) == 0
     assert f"`fairway up --project '{tmp_path}/my shop'`" in capsys.readouterr().err
+
+
+def test_a_table_of_more_than_a_century_looks_back_as_far_as_settings_allow(tmp_path):
+    rows = [[f"{1900 + number}-01-01", number % 7, "yes" if number % 3 else "no"] for number in range(125)]
+    data = write_csv(tmp_path / "data.csv", ["date", "n", "y"], rows)
+    drafted(data, "y", tmp_path / "out", rows=125)
+    assert read_config(tmp_path / "out").data.window_days == LONGEST_DAYS
