@@ -108,12 +108,14 @@ def ask_local(endpoint: str, page: str):
 
 
 def local_endpoint(folder: Path) -> str:
-    """Address of the project's local AWS, which must answer: a killed one leaves its server.json behind."""
+    """Address of the project's local AWS. It must answer, since a killed one leaves its server.json behind, and serve this
+    very state: where it was, another project's may answer by now."""
+    state = state_folder(folder)
     try:
-        endpoint = json.loads((state_folder(folder) / "server.json").read_text())["endpoint"]
-        ask_local(endpoint, "health")
+        endpoint = json.loads((state / "server.json").read_text())["endpoint"]
+        runs = state.samefile(ask_local(endpoint, "health")["state"])
     except (OSError, ValueError, KeyError):
-        raise Refused(
-            "not_running", "the local AWS of this project is not running; start it with `fairway up`"
-        ) from None
+        runs = False
+    if not runs:
+        raise Refused("not_running", "the local AWS of this project is not running; start it with `fairway up`")
     return endpoint

@@ -186,7 +186,12 @@ def predict(
     """Signed requests to the API: a list of {id, entity_id, prediction, probability, release, role, source, reason}."""
     from fairway.predict import predict
 
-    run(lambda progress: predict(project, stage, text=json, file=file), json=True, project=project, stage=stage)
+    run(
+        lambda progress: predict(project, stage, text=json, file=file, progress=progress),
+        json=True,
+        project=project,
+        stage=stage,
+    )
 
 
 @app.command(epilog="Example: fairway batch data/2013-04.csv   or: fairway batch s3://LAKE/batch/incoming/")

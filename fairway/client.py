@@ -73,7 +73,7 @@ class Fairway:
         for pause in (*(PAUSES_S if repeat else ()), None):
             try:
                 reply = self.send(method, path, data, headers or {})
-            except FairwayError:
+            except Failed:  # where there are no credentials to sign with, there will be none in a moment
                 if pause is None:
                     raise
             else:

@@ -9,15 +9,17 @@ from fairway.errors import Refused
 from fairway.rows import chunks, parsed_rows, read_rows
 
 
-def predict(folder: Path, stage_name: str, *, text: str | None, file: Path | None) -> Done:
+def predict(folder: Path, stage_name: str, *, text: str | None, file: Path | None, progress) -> Done:
     if (text is None) == (file is None):
         raise Refused("usage", "give either --json ROWS or --file FILE; `fairway predict --help` shows an example")
     given = parsed_rows(text, "--json") if text is not None else None
     stage = connect(folder, stage_name)
     api = Fairway(connected=stage)
     answers = []
+    progress("Asking for predictions")
     for rows in chunks(given or read_rows(file, stage.contract), MOST_ROWS):
         answers += api.predict(rows)
+        progress.detail(f"{len(answers):,} answered")
     if not answers:
         raise Refused("file", f"{file}: holds no rows")
     return Done(answers, [], "`fairway outcomes FILE` tells what really happened; `fairway status` who answers")

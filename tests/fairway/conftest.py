@@ -13,6 +13,7 @@ import boto3
 import pytest
 
 from domain import records
+from fairway.aws import remember_state_folder
 from fairway.cli import main
 from local.start import start, stop
 
@@ -96,7 +97,7 @@ def local_aws(tmp_path_factory):
     state = tmp_path_factory.mktemp("aws") / "state"
     server = start(state.parent, 0, state, False)
     try:
-        yield server
+        yield {**server, "state": state}
     finally:
         stop(state)
 
@@ -113,9 +114,7 @@ def project(tmp_path) -> Path:
 @pytest.fixture
 def place(project, local_aws, capsys) -> Place:
     """The reference project, freshly and emptily deployed."""
-    folder = project / ".fairway/local"
-    folder.mkdir(parents=True)
-    (folder / "server.json").write_text(json.dumps(local_aws))
+    remember_state_folder(project, local_aws["state"])
     place = Place(project, local_aws["endpoint"], capsys)
     lay_out(place)
     return place

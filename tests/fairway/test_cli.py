@@ -12,6 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fairway.aws import remember_state_folder
 from fairway.cli import main
 from fairway.command import as_typed
 from fairway.up import keep_out_of_git
@@ -104,8 +105,13 @@ def test_a_stage_that_is_not_deployed_says_how_to_deploy_it(place):
     assert f"`fairway up --project {place.folder}`" in failure["message"] and "/fairway/flights/local" in failure["message"]
 
 
-def test_a_local_aws_that_was_killed_counts_as_not_running(place):
-    (place.folder / ".fairway/local/server.json").write_text(json.dumps({"endpoint": "http://127.0.0.1:9"}))
+@pytest.mark.parametrize("port", ["nobody's", "another project's"])
+def test_a_local_aws_that_was_killed_counts_as_not_running_whoever_has_its_port_now(place, port):
+    own = place.folder / ".fairway/local"
+    remember_state_folder(place.folder, own)
+    own.mkdir()
+    endpoint = "http://127.0.0.1:9" if port == "nobody's" else place.endpoint
+    (own / "server.json").write_text(json.dumps({"endpoint": endpoint}))
     code, out, _ = place.run("status", "--json")
     assert (code, json.loads(out)["error"]) == (2, "not_running")
 

@@ -82,6 +82,24 @@ def test_a_breach_of_the_contract_names_every_problem_and_is_not_tried_again(api
     assert len(seen) == 1
 
 
+def test_without_credentials_nothing_is_tried_again(api, monkeypatch):
+    client, seen = api(echo)
+    monkeypatch.setattr("fairway.client.time.sleep", lambda pause: pytest.fail(f"waited {pause} s"))
+    monkeypatch.setattr(client.stage.session, "get_credentials", lambda: None)
+    with pytest.raises(Refused, match="no AWS credentials to sign with"):
+        client.predict({"n": 1})
+    assert seen == []
+
+
+def test_a_long_file_says_how_far_it_is(place, api, tmp_path, monkeypatch):
+    monkeypatch.setattr("fairway.progress.PLAIN_EVERY_S", 0.0)
+    api(lambda request: (200, {"predictions": [{"id": "1"} for _ in request["body"]]}))
+    (tmp_path / "rows.csv").write_text("hour\n" + "1\n" * 250)
+    code, _, err = place.run("predict", "--file", tmp_path / "rows.csv")
+    assert code == 0
+    assert err.splitlines()[:4] == ["Asking for predictions", "  100 answered", "  200 answered", "  250 answered"]
+
+
 def test_who_may_not_ask_is_told_so(api):
     client, _ = api(lambda _: (403, {"message": "Forbidden"}))
     with pytest.raises(Failed, match="answered 403: Forbidden"):
