@@ -28,3 +28,7 @@ class FileRefused(Exception):
     def __init__(self, file, reason: str):
         self.file, self.reason = str(file), reason
         super().__init__(f"{file}: {reason}")
+
+
+class Malformed(ValueError):
+    """What a reader of files found wrong, worded for people already."""

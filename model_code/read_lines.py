@@ -1,0 +1,44 @@
+"""JSON Lines files: lists of decoded lines, one object a line."""
+
+import gzip
+import json
+from pathlib import Path
+
+from model_code.refusals import Malformed
+
+BLOCK_BYTES = 4 << 20
+
+
+def open_lines(file: Path, _):
+    stream = gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb")
+    return None, False, line_blocks(stream)
+
+
+def line_blocks(stream):
+    first = 1
+    with stream:
+        while lines := stream.readlines(BLOCK_BYTES):
+            if first == 1:
+                lines[0] = first_line(lines[0])
+            try:
+                yield [json.loads(line.decode()) for line in lines if not line.isspace()]
+            except (ValueError, RecursionError):
+                refuse_first_bad_line(lines, first)
+            first += len(lines)
+
+
+def first_line(line: bytes) -> bytes:
+    line = line.removeprefix(b"\xef\xbb\xbf")
+    if line.lstrip().startswith(b"["):
+        raise Malformed("is one JSON array; write one object per line (JSON Lines)")
+    return line
+
+
+def refuse_first_bad_line(lines: list[bytes], first: int) -> None:
+    for number, line in enumerate(lines, first):
+        try:
+            line.isspace() or json.loads(line.decode())
+        except UnicodeDecodeError:
+            raise Malformed(f"is not UTF-8 text (line {number}); convert it, e.g. iconv -f LATIN1 -t UTF-8") from None
+        except (ValueError, RecursionError) as error:
+            raise Malformed(f"line {number} is not JSON, broken or cut off: {error}") from None
