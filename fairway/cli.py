@@ -89,6 +89,9 @@ def load(
     files: Annotated[
         list[Path], typer.Argument(help="CSV (also .gz), JSON Lines or Parquet files.", metavar="FILE...")
     ],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Count them instead of what files of the same names held before.")
+    ] = False,
     project: Project = HERE,
     stage: Stage = "local",
     json: Json = False,
@@ -96,7 +99,12 @@ def load(
     """Rows into the lake. All files are read and checked first; a file that is loaded already changes nothing."""
     from fairway.load import load
 
-    run(lambda progress: load(project, stage, files, progress=progress), json=json, project=project, stage=stage)
+    run(
+        lambda progress: load(project, stage, files, replace=replace, progress=progress),
+        json=json,
+        project=project,
+        stage=stage,
+    )
 
 
 @app.command(

@@ -4,6 +4,7 @@ A load is its parts in the lake and then one record in the runs table. Only part
 so a load that is killed leaves nothing behind but parts that the next try writes again under the same names.
 """
 
+import dataclasses
 import hashlib
 import json
 from collections import Counter
@@ -30,7 +31,8 @@ class File:
     load: str  # its id: the same bytes under the same contract are the same load
 
 
-def load(folder: Path, stage_name: str, paths: list[Path], *, progress) -> Done:
+def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = False, progress) -> Done:
+    """With `replace` a file counts instead of all that was loaded from files of its name: it corrects them."""
     stage = connect(folder, stage_name)
     files = list({file.load: file for file in (identified(path, stage.contract, progress) for path in paths)}.values())
     known = {file.load: records.run(stage, "load", file.load) for file in files}
@@ -41,7 +43,11 @@ def load(folder: Path, stage_name: str, paths: list[Path], *, progress) -> Done:
             progress(f"Uploading {file.path.name}")
             upload(stage, written[file.load].files, progress=progress)
             known[file.load] = enter(stage, file, written[file.load])
-    return summary([(file, known[file.load]) for file in files], new=len(new))
+    namesakes = of_the_same_names(stage, files)
+    if replace:
+        forget(stage, namesakes)
+    told = summary([(file, known[file.load]) for file in files], new=len(new))
+    return with_namesakes(told, namesakes, replaced=replace)
 
 
 def identified(path: Path, contract: Contract, progress) -> File:
@@ -78,6 +84,28 @@ def upload(stage: Stage, files: dict[str, Path], *, progress) -> None:
     with ThreadPoolExecutor(UPLOADS) as pool:
         for number, _ in enumerate(pool.map(put, files), 1):
             progress.detail(f"{number} of {len(files)} parts")
+
+
+def of_the_same_names(stage: Stage, files: list[File]) -> list[dict]:
+    """The other loads of files of these names: an earlier state of one perhaps, or another table altogether."""
+    names, own = {file.path.name for file in files}, {file.load for file in files}
+    return [one for one in records.runs(stage, "load") if one["file"] in names and one["run"] not in own]
+
+
+def forget(stage: Stage, loads: list[dict]) -> None:
+    """They count no longer. Their parts stay in the lake: a training run that began before may still read them."""
+    for one in loads:
+        stage.client("dynamodb").delete_item(TableName=stage.addresses["runs"], Key=items.run_key("load", one["run"]))
+
+
+def with_namesakes(done: Done, loads: list[dict], *, replaced: bool) -> Done:
+    """Rows that count twice, or no longer, are said so: a corrected file is another file."""
+    values = {**done.values, "replaced": [one["run"] for one in loads] if replaced else []}
+    if not loads:
+        return dataclasses.replace(done, values=values)
+    some = f"{loads[0]['file']} was loaded before with other content: {', '.join(one['run'] for one in loads)}"
+    then = "which counts no longer" if replaced else "which counts too; where this file corrects it, load it with --replace"
+    return dataclasses.replace(done, values=values, lines=[*done.lines, f"{some}, {then}"])
 
 
 def enter(stage: Stage, file: File, written) -> dict:

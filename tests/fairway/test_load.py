@@ -38,6 +38,7 @@ def test_good_rows_go_to_their_month_and_bad_rows_to_quarantine_with_their_reaso
         "quarantined": 2,
         "reasons": {"category": 1, "maximum": 1, "null": 1},
         "files": [{"file": str(file), "load": loaded["files"][0]["load"], "accepted": 2, "quarantined": 2}],
+        "replaced": [],
     }
     load = loaded["files"][0]["load"]
     assert place.keys("rows/") == [
@@ -165,3 +166,30 @@ def test_under_another_contract_the_same_file_takes_the_place_of_its_earlier_loa
     )
     loads = place.aws("dynamodb").scan(TableName="flights-local-runs")["Items"]
     assert [load["replaces"]["L"] for load in loads] == [[{"S": first["files"][0]["load"]}]]
+
+
+def test_a_corrected_file_counts_beside_the_first_until_it_is_said_to_replace_it(place, tmp_path):
+    first = place.values("load", table(tmp_path / "flights.csv", {}, {"hour": "25"}))
+    corrected = table(tmp_path / "flights.csv", {}, {"hour": "23"})
+    _, out, _ = place.run("load", corrected)
+    load = first["files"][0]["load"]
+    assert out.splitlines()[-1] == (
+        f"flights.csv was loaded before with other content: {load}, which counts too; where this file corrects it, load it with --replace"
+    )
+    assert len(counting(place)) == 2
+    _, out, _ = place.run("load", corrected, "--replace")
+    assert out.splitlines()[-1] == f"flights.csv was loaded before with other content: {load}, which counts no longer"
+    assert counting(place) == [place.values("load", corrected, "--replace")["files"][0]["load"]]
+
+
+def test_files_of_one_command_do_not_replace_each_other(place, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    one, other = table(tmp_path / "a/flights.csv", {}), table(tmp_path / "b/flights.csv", {}, {})
+    assert place.values("load", one, other, "--replace")["replaced"] == []
+    assert len(counting(place)) == 2
+
+
+def counting(place) -> list[str]:
+    items = place.aws("dynamodb").scan(TableName="flights-local-runs")["Items"]
+    return [item["run"]["S"] for item in items if item["kind"]["S"] == "load"]
