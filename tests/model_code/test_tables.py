@@ -170,6 +170,21 @@ def test_csv_cells_get_the_verdict_of_the_row_check_after_from_text(data, tmp_pa
     assert_same_verdicts(contract, as_rows, checked, with_target=with_target)
 
 
+@pytest.mark.parametrize("kind", ["string", "integer", "float", "boolean", "timestamp"])
+def test_cells_that_come_again_and_again_get_the_verdict_of_the_row_check_each_time(kind, tmp_path):
+    limits = {"minimum": -5, "maximum": 7} if kind in ("integer", "float") else {}
+    target = Column("y", "boolean", role="target", nullable=True)
+    contract = Contract("t", "binary", (Column("a", kind, nullable=kind != "float", **limits), target), prior=0.5)
+    cells = ["", *TEXTS, *NUMBERS, *MOMENTS, *BOOLEANS]
+    rows = [[cells[n % len(cells)], ""] for n in range(4000)]
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_ALL).writerows([["a", "y"], *rows])
+    (tmp_path / "rows.csv").write_bytes(text.getvalue().encode())
+    (checked,) = read_table(tmp_path / "rows.csv", contract, with_target=True)
+    as_rows = [{c.name: from_text(c, cell) for c, cell in zip(contract.columns, row, strict=True)} for row in rows]
+    assert_same_verdicts(contract, as_rows, checked, with_target=True)
+
+
 MOMENT = st.datetimes(datetime(1800, 1, 1), datetime(2200, 1, 1))
 ARROW = [
     (pa.string(), CELLS),
