@@ -1,5 +1,6 @@
 // numpy's own exp. It is chosen by the processor (with AVX-512 it is not the C library's) and scikit-learn's softmax uses it, so
 // its inner loop is called here too. Declared rather than included: this much of a ufunc is part of numpy's fixed binary interface.
+// A ufunc may list several loops for the same types: numpy takes the first (the processor's own), so that one is taken here.
 #pragma once
 #include <Python.h>
 
@@ -38,7 +39,7 @@ struct NumpyExp {
     PyObject* object = numpy ? PyObject_GetAttrString(numpy, "exp") : nullptr;
     if (object) {
       auto ufunc = reinterpret_cast<Ufunc*>(object);
-      for (int i = 0; i < ufunc->ntypes && ufunc->nargs == 2; i++)
+      for (int i = 0; i < ufunc->ntypes && ufunc->nargs == 2 && !found.loop; i++)
         if (ufunc->types[2 * i] == FLOAT64 && ufunc->types[2 * i + 1] == FLOAT64) found = {ufunc->functions[i], ufunc->data ? ufunc->data[i] : nullptr};
     }
     PyErr_Clear();

@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -97,6 +100,15 @@ def test_hostile_rows_have_the_same_answers_from_kernel_numpy_and_scikit_learn(b
     kept = [i for i in range(len(rows)) if i not in refused]
     if name not in LINEAR:
         np.testing.assert_array_equal(wanted[0][kept], expected(FITTED[name], matrix_of([rows[i] for i in kept])))
+
+
+def test_a_processor_without_avx_512_has_them_too():
+    """numpy then takes the C library's exp, and so must the kernel."""
+    case = "test_hostile_rows_have_the_same_answers_from_kernel_numpy_and_scikit_learn[histogram, three classes]"
+    lesser = {**os.environ, "NPY_DISABLE_CPU_FEATURES": "X86_V4,AVX512_ICL,AVX512_SPR"}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", f"{__file__}::{case}"]
+    ran = subprocess.run(command, env=lesser, capture_output=True, text=True)
+    assert ran.returncode == 0 and "1 passed" in ran.stdout, ran.stdout
 
 
 @pytest.mark.parametrize("name", CASES)
