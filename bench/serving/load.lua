@@ -15,7 +15,8 @@ end
 
 function done(summary, latency, requests)
   local errors = summary.errors
+  local lost = errors.connect + errors.read + errors.write + errors.timeout
   io.write(string.format('\n@@{"requests": %d, "seconds": %.6f, "p50_ms": %.4f, "p99_ms": %.4f, "failed": %d}\n',
-    summary.requests, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
-    errors.status + errors.connect + errors.read + errors.write + errors.timeout))
+    summary.requests + lost, summary.duration / 1e6, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3,
+    errors.status + lost))
 end
