@@ -67,12 +67,8 @@ class Batch(Construct):
 
     def score(self, **fields) -> dict:
         """One processing job; its instances share the files. Before the first release the fallback answers."""
-        folders = ("predictions", "quarantine", "results")
-        outputs = [
-            output(folder, jsonata(f"$plan.output_uri & '{folder}/'"), upload="Continuous") for folder in folders
-        ]
-        # A summary says that its shard is done, so it goes up when all else is there.
-        outputs.append(output("summary", jsonata("$plan.output_uri & 'summary/'"), upload="EndOfJob"))
+        folders = ("predictions", "quarantine", "results", "summary")  # what is whole goes up at once, so that no stop loses it
+        outputs = [output(folder, jsonata(f"$plan.output_uri & '{folder}/'"), upload="Continuous") for folder in folders]
         return self.jobs.processing(
             verb="score",
             inputs=inputs(

@@ -33,7 +33,8 @@ def close_batch(run: str, *, written: int, now: datetime, summaries: list[dict],
     """{run, read, quarantined, scored, written, seconds}; recorded with how many rows broke which rule."""
     counts = {name: sum(summary[name] for summary in summaries) for name in ("read", "quarantined", "scored")}
     due = 0 if known.get("store") is False else counts["scored"]  # a run may ask for Parquet only
-    refuse_losses(run, {**counts, "written": written}, due=due, shards=len(summaries), planned=known.get("shards"))
+    whole = sum(summary["last"] for summary in summaries)
+    refuse_losses(run, {**counts, "written": written}, due=due, shards=whole, planned=known.get("shards"))
     reasons = sum((Counter(summary.get("reasons", {})) for summary in summaries), Counter())
     result = {**counts, "written": written, "seconds": seconds_since(known.get("started_at"), now)}
     record({**result, "status": "SUCCEEDED", "reasons": dict(reasons), "finished_at": iso(now)})
@@ -43,7 +44,7 @@ def close_batch(run: str, *, written: int, now: datetime, summaries: list[dict],
 def refuse_losses(run: str, counts: dict, *, due: int, shards: int, planned: int | None) -> None:
     read, scored, quarantined, written = (counts[name] for name in ("read", "scored", "quarantined", "written"))
     if planned is not None and shards != planned:
-        raise CountsDoNotAddUp(f"{run}: {shards} of {planned} shards have a summary; start the run again, it resumes")
+        raise CountsDoNotAddUp(f"{run}: {shards} of {planned} shards are scored to their end; start the run again, it resumes")
     if read != scored + quarantined:
         raise CountsDoNotAddUp(f"{run}: read {read:,} rows, but scored {scored:,} and quarantined {quarantined:,}; score the input as a new run")
     if due != written:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from domain import config, contract, lake
 from domain.contract import iso, parse_timestamp
 from domain.records import run_key
+from domain.segments import flat, next_row
 from domain.windows import checked_run
 from lambdas import objects, signatures, tables
 from lambdas.input_files import file_problem
@@ -34,7 +35,7 @@ def handler(event, context):
         store=event.get("store", True),
         listing=objects.listing,
         read=objects.read_range,
-        known=lambda: objects.read_json(LAKE, lake.batch_prefix(run, "settings") + "run.json"),
+        known=lambda key: objects.read_json(LAKE, key),
         champion=lambda: champion_model(ROUTING),
         verify=signatures.verify,
         write=lambda key, document: objects.write_json(LAKE, key, document),
@@ -50,27 +51,30 @@ def preprocess(
     """
     bucket, prefix = place
     files = checked_files(bucket, prefix, listing, read)
-    uri = lake.uri(bucket, prefix)
-    settings = continued(known(), uri) or first_settings(run, as_of, store, uri, champion())
+    uri, folder = lake.uri(bucket, prefix), folder_of(prefix)
+    settings = continued(known(settings_key(run, "run.json")), uri) or first_settings(run, as_of, store, uri, champion())
     if settings["release"]:
         verify(settings)
-    write_settings(run, settings, write)
-    done = scored_shards(run, listing)
-    folder = folder_of(prefix)
-    left = [key for key in files if shard_of(key, folder) not in done]
-    manifest = lake.batch_prefix(run, "settings") + "shards.manifest"
+    progress = progress_of(run, listing, known)
+    left = [key for key in files if progress.get(shard_of(key, folder), 1) is not None]
+    begun = {shard: row for shard, row in progress.items() if row is not None and row > 1}
+    write_settings(run, settings, begun, write)
     if left:
-        write(manifest, manifest_of(bucket, folder, left))
+        write(settings_key(run, "shards.manifest"), manifest_of(bucket, folder, left))
     about = {name: settings.get(name) for name in ("as_of", "release", "store")}
     record(run, {**about, "input": uri, "shards": len(files)})
     return {
         **{name: settings[name] for name in ("run", "as_of", "release", "model_uri")},
         "settings_uri": lake.uri(LAKE, lake.batch_prefix(run, "settings")),
-        "shards_manifest": lake.uri(LAKE, manifest) if left else None,
+        "shards_manifest": lake.uri(LAKE, settings_key(run, "shards.manifest")) if left else None,
         "shards": len(left),
         "instances": max(1, min(CONFIG.batch.instances, len(left))),
         "output_uri": lake.uri(LAKE, f"{lake.BATCH}{run}/"),
     }
+
+
+def settings_key(run: str, name: str) -> str:
+    return lake.batch_prefix(run, "settings") + name
 
 
 def place_of(text: str) -> tuple[str, str]:
@@ -128,7 +132,7 @@ def problem_of(bucket: str, key: str, size: int, read) -> str:
 
 def shard_of(key: str, folder: str) -> str:
     """A shard is called by its file's place in the input; as a file name, as the Score job writes it."""
-    return key.removeprefix(folder).replace("/", "~")
+    return flat(key.removeprefix(folder))
 
 
 def continued(settings: dict | None, uri: str) -> dict | None:
@@ -148,10 +152,19 @@ def release_and_model(champion: dict | None) -> dict:
     return champion or dict.fromkeys(("release", "model_uri", "artefact_sha256", "signature"))
 
 
-def scored_shards(run: str, listing) -> set[str]:
-    """A shard's summary is the last thing that its job writes."""
-    folder = lake.batch_prefix(run, "summary")
-    return {key.removeprefix(folder).removesuffix(".json") for key, _ in listing(LAKE, folder)}
+def progress_of(run: str, listing, known) -> dict[str, int | None]:
+    """{shard: its first row that is not scored, None where all are} of those that an earlier job has begun. A job's files go
+    up while it runs and in any order, so a segment counts once all that its summary names is there, and whole.
+    """
+    place = f"{lake.BATCH}{run}/"
+    sizes = {key.removeprefix(place): size for key, size in listing(LAKE, place)}
+    segments = defaultdict(list)
+    for name in sizes:
+        if name.startswith("summary/"):
+            summary = known(place + name)
+            if all(sizes.get(file) == size for file, size in summary["files"].items()):
+                segments[flat(summary["shard"])].append(summary)
+    return {shard: next_row(found) for shard, found in segments.items()}
 
 
 def manifest_of(bucket: str, folder: str, keys: list[str]) -> list:
@@ -159,11 +172,11 @@ def manifest_of(bucket: str, folder: str, keys: list[str]) -> list:
     return [{"prefix": lake.uri(bucket, folder)}, *(key.removeprefix(folder) for key in keys)]
 
 
-def write_settings(run: str, settings: dict, write) -> None:
-    folder = lake.batch_prefix(run, "settings")
-    write(folder + "contract.json", contract.as_dict(CONTRACT))
-    write(folder + "config.json", config.as_dict(CONFIG))
-    write(folder + "run.json", settings)
+def write_settings(run: str, settings: dict, progress: dict[str, int], write) -> None:
+    write(settings_key(run, "contract.json"), contract.as_dict(CONTRACT))
+    write(settings_key(run, "config.json"), config.as_dict(CONFIG))
+    write(settings_key(run, "run.json"), settings)
+    write(settings_key(run, "progress.json"), progress)
 
 
 def record_run(run: str, more: dict) -> None:

@@ -1,17 +1,20 @@
-"""score: shards of rows -> predictions and quarantine (Parquet), results for DynamoDB (JSON lines) and a summary for
-each shard.
+"""score: shards of rows -> predictions and quarantine (Parquet), results for DynamoDB (JSON lines) and a summary, for each
+segment of a shard.
 
 One thread reads and writes, the others check and score, block by block, so that memory stays bounded and the order is
-the file's; nearly all of the work is done outside of the interpreter, so threads use every core. A shard's summary is
-written last: a shard without one was not finished and is done again whole.
+the file's; nearly all of the work is done outside of the interpreter, so threads use every core. A segment's files appear
+when it is whole, its summary last. SIGTERM ends the segments under way where they are, and a job that is started again goes
+on behind the last segment that is there.
 """
 
+import glob
 import json
 import os
 import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections import Counter, deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,12 +23,16 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from domain.segments import flat, next_row, segment_name
 from model_code import paths
 from model_code.artefact import unpack
 from model_code.readers import FileRefused
-from model_code.scoring import Job, flat, open_job
-from model_code.settings import JobRefused, read_settings
+from model_code.scoring import Job, open_job
+from model_code.settings import JobRefused, read_progress, read_settings
 from model_code.tables import QUARANTINE, Block, Checked, read_blocks
+
+SEGMENT_BLOCKS = 16  # a million rows of Parquet, 64 MB of CSV: about a second of work
+STOPPED = 143  # as the shell says of a process that SIGTERM ended
 
 # Columns by name; of the quarantine's only the row number is among them. Rows share what is dictionary-coded; least and greatest
 # are kept of what is asked for. Without Arrow's own schema in it, the file says that all texts are texts.
@@ -42,15 +49,19 @@ PARQUET = {
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # once the few blocks under way are done
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     settings = read_settings(paths.processing_input("contract"))
+    progress = read_progress(paths.processing_input("contract"))
     shards = find_shards(paths.processing_input("rows"))
     shutil.rmtree(paths.unfinished(), ignore_errors=True)
     with tempfile.TemporaryDirectory() as scratch:
         model = model_folder(Path(scratch))
         job = open_job(settings, model, paths.unfinished())
         with ThreadPoolExecutor(cores()) as pool:
-            refused = score_shards(job, shards, paths.processing_outputs(), pool)
+            refused = score_shards(job, shards, paths.processing_outputs(), pool, progress=progress, stopping=stopping)
+    if stopping.is_set():
+        sys.exit(STOPPED)
     if refused:
         raise JobRefused(f"{len(refused)} of {len(shards)} shards are refused: " + "; ".join(map(str, refused)))
 
@@ -76,57 +87,92 @@ def cores() -> int:
 
 # ---- shards
 
+MORE, END = "more", "end"  # of a shard, where a segment of it is whole
 
-def score_shards(job: Job, shards: dict[str, Path], output: Path, pool) -> list[FileRefused]:
-    """Scores every shard that has no summary yet; the shards that could not be read."""
-    todo = {shard: file for shard, file in shards.items() if not summary_file(output, shard).exists()}
-    writers, refused = {}, []
-    for shard, found in in_order(job, pool, blocks(job, todo)):
+
+def score_shards(
+    job: Job, shards: dict[str, Path], output: Path, pool, *, progress: dict[str, int], stopping: threading.Event
+) -> list[FileRefused]:
+    """Scores what is in no segment yet, until `stopping`; the shards that could not be read. `progress` tells of shards that
+    an earlier job began elsewhere: {flat name: first row that is not scored}.
+    """
+    begin = {shard: row for shard in shards if (row := first_row(output, shard, progress)) is not None}
+    segments, refused = {}, []
+    for place, found in in_order(job, pool, blocks(job, {shard: (shards[shard], row) for shard, row in begin.items()}, stopping)):
+        segment = segments.pop(place, None) or Segment(job, output, *place)
         if isinstance(found, FileRefused):
             refused.append(found)
-            writers.pop(shard, ShardWriter(job, output, shard)).discard()
-        elif found is None:
-            writers.pop(shard).close()
+            segment.discard()
+        elif found in (MORE, END):
+            segment.close(last=found == END)
         else:
-            writers.setdefault(shard, ShardWriter(job, output, shard)).write(*found)
+            segment.write(*found)
+            segments[place] = segment
     return refused
 
 
-def blocks(job: Job, shards: dict[str, Path]) -> Iterator[tuple[str, Block | FileRefused | None]]:
-    """(shard, block), then (shard, None) at its end or (shard, why) when the file turns out to be unusable."""
-    for shard, file in shards.items():
+def first_row(output: Path, shard: str, progress: dict[str, int]) -> int | None:
+    """The first row to score; None where all are."""
+    files = (output / "summary").glob(f"{glob.escape(flat(shard))}-*.json")
+    found = (json.loads(file.read_bytes()) for file in files)
+    return next_row((one for one in found if one["shard"] == shard), start=progress.get(flat(shard), 1))
+
+
+def blocks(job: Job, shards: dict[str, tuple[Path, int]], stopping: threading.Event) -> Iterator[tuple]:
+    """((shard, first row of a segment), block) from the row that each shard begins with; then, with the same place, MORE where
+    the segment ends and END where the shard does, or why the file turns out to be unusable.
+    """
+    for shard, (file, begin) in shards.items():
+        place, taken = (shard, begin), 0
         try:
             for block in read_blocks(file, job.contract, with_target=False, coded=True):
-                yield shard, block
-            yield shard, None
+                if stopping.is_set():
+                    break
+                if not (block := behind(block, begin)):
+                    continue
+                yield place, block
+                taken, begin = taken + 1, block.first_row + len(block.rows)
+                if taken % SEGMENT_BLOCKS == 0:
+                    yield place, MORE
+                    place = (shard, begin)
+            if not stopping.is_set():
+                yield place, END
+            elif taken % SEGMENT_BLOCKS:
+                yield place, MORE
         except FileRefused as error:
-            yield shard, error
+            yield place, error
+        if stopping.is_set():
+            return
+
+
+def behind(block: Block, begin: int) -> Block | None:
+    """The rows of a block from the row `begin` on."""
+    done = begin - block.first_row
+    if done <= 0:
+        return block
+    return block._replace(rows=block.rows[done:], first_row=begin) if done < len(block.rows) else None
 
 
 def in_order(job: Job, pool: ThreadPoolExecutor, tasks: Iterator[tuple]) -> Iterator[tuple]:
-    """(shard, what became of each task), in the order of the tasks; a few blocks are under way at once."""
+    """(place, what became of each task), in the order of the tasks; a few blocks are under way at once."""
     ahead, most = deque(), 2 * cores()
-    for shard, task in tasks:
-        ahead.append((shard, pool.submit(job.score, shard, task) if isinstance(task, Block) else task))
+    for place, task in tasks:
+        ahead.append((place, pool.submit(job.score, *place, task) if isinstance(task, Block) else task))
         if len(ahead) > most:
             yield finished(*ahead.popleft())
     while ahead:
         yield finished(*ahead.popleft())
 
 
-def finished(shard: str, task) -> tuple:
-    return shard, task.result() if isinstance(task, Future) else task
+def finished(place: tuple[str, int], task) -> tuple:
+    return place, task.result() if isinstance(task, Future) else task
 
 
-def summary_file(output: Path, shard: str) -> Path:
-    return output / "summary" / f"{flat(shard)}.json"
+class Segment:
+    """Collects a segment's blocks in files, and counts; nothing of it is among the outputs before it is whole."""
 
-
-class ShardWriter:
-    """Collects one shard's blocks in files, and counts; nothing of a shard is among the outputs before it is whole."""
-
-    def __init__(self, job: Job, output: Path, shard: str):
-        self.job, self.output, self.shard = job, output, shard
+    def __init__(self, job: Job, output: Path, shard: str, first_row: int):
+        self.job, self.output, self.shard, self.first_row = job, output, shard, first_row
         self.counts, self.reasons, self.writers = Counter(), Counter(), {}
 
     def write(self, checked: Checked, predictions: pa.RecordBatch) -> None:
@@ -140,29 +186,44 @@ class ShardWriter:
 
     def append(self, folder: str, schema: pa.Schema, batch: pa.RecordBatch) -> None:
         if folder not in self.writers:
-            file = self.job.folder(self.shard) / folder / f"{flat(self.shard)}.parquet"
+            file = self.folder / folder / f"{self.name}.parquet"
             file.parent.mkdir(parents=True, exist_ok=True)
             self.writers[folder] = pq.ParquetWriter(file, schema, **PARQUET)
         self.writers[folder].write_batch(batch)
 
-    def close(self) -> None:
+    def close(self, *, last: bool) -> None:
         """Everything goes to its place, the summary last."""
         for writer in self.writers.values():
             writer.close()
-        folder = self.job.folder(self.shard)
+        files = sorted(file for file in self.folder.rglob("*") if file.is_file())
+        sizes = {file.relative_to(self.folder).as_posix(): file.stat().st_size for file in files}
+        for file in files:
+            move(file, self.output / file.relative_to(self.folder))
+        summary = self.summary(sizes, last=last)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "summary.json").write_text(json.dumps(summary))
+        move(self.folder / "summary.json", self.output / "summary" / f"{self.name}.json")
+        shutil.rmtree(self.folder)
+        del summary["files"]
+        print(json.dumps({"event": "segment", **summary}), flush=True)
+
+    def summary(self, files: dict[str, int], *, last: bool) -> dict:
         counts = {name: self.counts[name] for name in ("read", "scored", "quarantined", "chunks")}
-        summary = {"shard": self.shard, "release": self.job.release, **counts, "reasons": dict(self.reasons)}
-        for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-            move(file, self.output / file.relative_to(folder))
-        (folder / "summary.json").write_text(json.dumps(summary))
-        move(folder / "summary.json", summary_file(self.output, self.shard))
-        shutil.rmtree(folder)
-        print(json.dumps({"event": "shard", **summary}), flush=True)
+        rows = {"first_row": self.first_row, "next_row": self.first_row + counts["read"], "last": last}
+        return {"shard": self.shard, "release": self.job.release, **rows, **counts, "reasons": dict(self.reasons), "files": files}
 
     def discard(self) -> None:
         for writer in self.writers.values():
             writer.close()
-        shutil.rmtree(self.job.folder(self.shard), ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def name(self) -> str:
+        return segment_name(self.shard, self.first_row)
+
+    @property
+    def folder(self) -> Path:
+        return self.job.folder(self.shard, self.first_row)
 
 
 def move(file: Path, target: Path) -> None:

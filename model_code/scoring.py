@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from domain.contract import Contract
 from domain.records import shard_id
+from domain.segments import segment_name
 from model_code.answer_columns import Columns, answer_columns, answer_fields, has_answer, prior_columns
 from model_code.answering import NO_ANSWER, prove_golden
 from model_code.artefact import Artefact, open_artefact
@@ -42,8 +43,10 @@ class Job:
     stores: bool  # its predictions go into the table too, and not only into Parquet
     unfinished: Path
 
-    def score(self, shard: str, block: Block) -> tuple[Checked, pa.RecordBatch]:
-        """The checked rows and their predictions, in order; the results are written beside."""
+    def score(self, shard: str, segment: int, block: Block) -> tuple[Checked, pa.RecordBatch]:
+        """The checked rows and their predictions, in order; the results are written to the folder of the segment, which is
+        called by its first row.
+        """
         rows = checked(self.contract, block, with_target=False)
         columns = {
             "row_number": pa.array(rows.row_numbers),
@@ -55,7 +58,7 @@ class Job:
             **self.answers(rows.accepted),
         }
         if self.stores:
-            self.write_results(shard, columns)
+            self.write_results(shard, self.folder(shard, segment), columns)
         return rows, batch_of(columns, self.predictions_schema)
 
     def answers(self, accepted: pa.RecordBatch) -> Columns:
@@ -75,9 +78,9 @@ class Job:
         instead = {**fallback(NO_ANSWER), **prior}
         return {name: pc.if_else(pa.array(fine), answers[name], instead[name]) for name in answers}
 
-    def write_results(self, shard: str, columns: Columns) -> None:
+    def write_results(self, shard: str, folder: Path, columns: Columns) -> None:
         """In each file a first line that says what all rows share and what each has of its own, then a line for each
-        row. A file is named by its first row, so that a shard done again writes the same files.
+        row. A file is named by its first row, so that rows that are scored again are written to the same files.
         """
         shared = {name: value.as_py() for name, value in columns.items() if isinstance(value, pa.Scalar)}
         if isinstance(shared.get("probabilities"), list):
@@ -86,16 +89,15 @@ class Job:
         about = {"all_rows": shared, "each_row": own, "shard_id": shard_id(self.run, shard)}
         first_line = json.dumps(about, ensure_ascii=False).encode() + b"\n"
         lines, row_numbers = json_lines([columns[name] for name in own]), columns["row_number"]
-        folder = self.folder(shard) / "results"
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "results").mkdir(parents=True, exist_ok=True)
         for start in range(0, len(lines), self.rows_per_chunk):
             end = min(start + self.rows_per_chunk, len(lines))
-            file = folder / f"{flat(shard)}-{row_numbers[start].as_py():012d}.jsonl.gz"
+            file = folder / "results" / f"{segment_name(shard, row_numbers[start].as_py())}.jsonl.gz"
             file.write_bytes(gzipped(first_line, text_between(lines, start, end)))
 
-    def folder(self, shard: str) -> Path:
-        """Where a shard's files lie until it is whole."""
-        return self.unfinished / flat(shard)
+    def folder(self, shard: str, segment: int) -> Path:
+        """Where a segment's files lie until it is whole."""
+        return self.unfinished / segment_name(shard, segment)
 
     def chunks(self, rows: int) -> int:
         return -(-rows // self.rows_per_chunk) if self.stores else 0
@@ -144,11 +146,6 @@ def in_full(values: pa.Array | pa.Scalar, kind: pa.DataType, rows: int) -> pa.Ar
 def gzipped(*parts) -> bytes:
     packer = zlib.compressobj(**GZIP)
     return b"".join([*map(packer.compress, parts), packer.flush()])
-
-
-def flat(shard: str) -> str:
-    """A shard's name, its place under the input, as one file name."""
-    return shard.replace("/", "~")
 
 
 def open_job(settings: Settings, model: Path | None, unfinished: Path) -> Job:

@@ -28,6 +28,12 @@ def read_settings(folder: Path) -> Settings:
     )
 
 
+def read_progress(folder: Path) -> dict[str, int]:
+    """Of each shard that an earlier job has begun, by its flat name, the first row that is not scored."""
+    file = folder / "progress.json"
+    return read_json(file) if file.exists() else {}
+
+
 def read_json(file: Path):
     try:
         return json.loads(file.read_text(encoding="utf-8"))

@@ -292,7 +292,7 @@ def test_score_shares_the_files_and_needs_no_model_before_the_first_release(serv
     assert job["ProcessingInputs"][1]["S3Input"]["S3DataDistributionType"] == "ShardedByS3Key"
     assert job["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 2
     assert {out["OutputName"]: out["S3Output"]["S3UploadMode"] for out in job["ProcessingOutputConfig"]["Outputs"]} == {
-        "predictions": "Continuous", "quarantine": "Continuous", "results": "Continuous", "summary": "EndOfJob",
+        "predictions": "Continuous", "quarantine": "Continuous", "results": "Continuous", "summary": "Continuous",
     }  # fmt: skip
 
 

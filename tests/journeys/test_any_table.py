@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,7 +12,7 @@ import pytest
 
 from domain.lake import split_uri
 from model_code.artefact import MANIFEST, pack, unpack
-from tests.journeys.conftest import Journey, drafted, eventually, write_csv
+from tests.journeys.conftest import FAIRWAY, Journey, drafted, eventually, write_csv
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,42 @@ def test_a_batch_that_is_not_stored_is_where_the_summary_says_and_nowhere_else(s
     assert count_of(journey, "predictions") == before
     one, other = (probabilities(journey, each["predictions"]) for each in (stored, batch))
     assert one == other and len(one) == 3000
+
+
+def test_a_batch_job_that_is_stopped_keeps_what_it_has_scored_and_the_same_command_goes_on_behind_it(shop, tmp_path):
+    journey, table = shop
+    many = repeated(table, tmp_path / "many.csv", times=600)
+    words = [FAIRWAY, "batch", many, "--no-store", "--json", "--project", journey.project]
+    batch = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    begun = (journey.project / ".fairway/local").rglob
+    eventually(lambda: list(begun("unfinished/many.csv-*/predictions")) or batch.poll(), within_s=120, pause_s=0.05)
+    sagemaker = journey.aws("sagemaker")
+    (job,) = sagemaker.list_processing_jobs(StatusEquals="InProgress")["ProcessingJobSummaries"]
+    sagemaker.stop_processing_job(ProcessingJobName=job["ProcessingJobName"])
+    said, _ = batch.communicate(timeout=60)
+    assert (batch.returncode, set(json.loads(said))) == (1, {"error", "message"})
+    kept = segments_of(journey, many.name)
+
+    done = journey.fairway("batch", many, "--no-store")
+
+    assert (done["read"], done["scored"], done["quarantined"]) == (1_800_000, 1_800_000, 0)
+    assert kept.items() < segments_of(journey, many.name).items()
+
+
+def repeated(table, file, *, times: int):
+    header, _, rows = table.read_bytes().partition(b"\n")
+    with file.open("wb") as out:
+        out.write(header + b"\n")
+        for _ in range(times):
+            out.write(rows)
+    return file
+
+
+def segments_of(journey, shard: str) -> dict:
+    """{key of a segment's summary: when it came} of the runs that score the file."""
+    pages = journey.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=journey.address()["lake"], Prefix="batch/")
+    found = (one for page in pages for one in page.get("Contents", []))
+    return {one["Key"]: one["LastModified"] for one in found if f"/summary/{shard}-" in one["Key"]}
 
 
 def count_of(journey, table: str) -> int:

@@ -118,25 +118,53 @@ def test_a_run_started_again_with_another_input_is_refused(aws):
     assert str(refused.value) == f"{URI}/batch/other/: {began}"
 
 
+def scored(aws, shard: str, first_row: int, next_row: int, *, last: bool = False) -> None:
+    """A segment as the Score job leaves it."""
+    name = f"{shard.replace('/', '~')}-{first_row:012d}"
+    files = {f"predictions/{name}.parquet": b"predictions", f"results/{name}.jsonl.gz": b"results"}
+    for file, content in files.items():
+        aws.upload(f"batch/{RUN}/{file}", content)
+    sizes = {file: len(content) for file, content in files.items()}
+    summary = {"shard": shard, "first_row": first_row, "next_row": next_row, "last": last, "files": sizes}
+    aws.upload(f"batch/{RUN}/summary/{name}.json", summary)
+
+
 def test_a_run_started_again_keeps_its_release_and_scores_only_what_is_not_scored(aws):
     aws.route()
     aws.released()
-    aws.upload("batch/incoming/sub/a.csv", CSV)
-    aws.upload("batch/incoming/b.csv", CSV)
+    for file in ("sub/a.csv", "b.csv", "c.csv"):
+        aws.upload(f"batch/incoming/{file}", CSV)
     first = handler(EVENT, None)
-    aws.upload(f"batch/{RUN}/summary/sub~a.csv.json", {})
+    assert aws.document(f"batch/{RUN}/settings/progress.json") == {}
+    scored(aws, "sub/a.csv", 1, 1001)
+    scored(aws, "sub/a.csv", 1001, 1501, last=True)
+    scored(aws, "c.csv", 1, 1001)
     aws.route(release="r-2")
 
     again = handler({**EVENT, "as_of": "2013-04-02"}, None)
 
-    assert again == {**first, "shards": 1}
-    assert aws.document(f"batch/{RUN}/settings/shards.manifest")[1:] == ["b.csv"]
-    assert aws.item(stage.RUNS, kind="batch", run=RUN)["shards"] == 2
+    assert again == {**first, "shards": 2}
+    assert aws.document(f"batch/{RUN}/settings/shards.manifest")[1:] == ["b.csv", "c.csv"]
+    assert aws.document(f"batch/{RUN}/settings/progress.json") == {"c.csv": 1001}
+    assert aws.item(stage.RUNS, kind="batch", run=RUN)["shards"] == 3
+
+
+@pytest.mark.parametrize("there", [None, b"resul"])
+def test_a_segment_that_did_not_come_whole_is_scored_again_and_so_is_what_is_behind_it(aws, there):
+    """A job's files go up in any order, and whoever stopped it may have stopped that too."""
+    aws.upload("batch/incoming/a.csv", CSV)
+    scored(aws, "a.csv", 1, 1001)
+    scored(aws, "a.csv", 1001, 2001)
+    scored(aws, "a.csv", 2001, 2401, last=True)
+    file = f"batch/{RUN}/results/a.csv-000000001001.jsonl.gz"
+    aws.s3.delete_object(Bucket=stage.LAKE, Key=file) if there is None else aws.upload(file, there)
+    assert handler(EVENT, None)["shards"] == 1
+    assert aws.document(f"batch/{RUN}/settings/progress.json") == {"a.csv": 1001}
 
 
 def test_a_run_that_is_scored_whole_has_no_shards_left(aws):
     aws.upload("batch/incoming/a.csv", CSV)
-    aws.upload(f"batch/{RUN}/summary/a.csv.json", {})
+    scored(aws, "a.csv", 1, 2, last=True)
     reply = handler(EVENT, None)
     assert (reply["shards_manifest"], reply["shards"], reply["instances"]) == (None, 0, 1)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -21,10 +22,11 @@ from domain.contract import check_row, entity_id, iso, parse_timestamp
 from domain.records import batch_prediction_id, row_id, to_item
 from model_code.answering import answer, respond
 from model_code.artefact import open_artefact
-from model_code.score import ShardWriter
+from model_code.read_csv import BLOCK_BYTES
+from model_code.score import SEGMENT_BLOCKS, Segment
 from model_code.scoring import Job
 from model_code.tables import Block
-from tests.model_code.folders import AS_OF, SCORE_RUN, scoring_folder, write_rows
+from tests.model_code.folders import AS_OF, SCORE_RUN, scoring_folder, write_json, write_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGE_PYTHON = ROOT / ".venv-image" / "bin" / "python"
@@ -51,8 +53,24 @@ def records(text):
 
 
 def summaries(base):
-    files = (base / "processing/output/summary").iterdir()
-    return {summary["shard"]: summary for summary in (json.loads(file.read_bytes()) for file in files)}
+    """{shard: [the summaries of its segments, in order]}"""
+    found = {}
+    for file in sorted((base / "processing/output/summary").iterdir()):
+        summary = json.loads(file.read_bytes())
+        found.setdefault(summary["shard"], []).append(summary)
+    return found
+
+
+def only_summary(base, shard):
+    """Of a shard that is one segment."""
+    (summary,) = summaries(base)[shard]
+    assert (summary["first_row"], summary["last"]) == (1, True)
+    return summary
+
+
+def predictions(base, shard):
+    files = sorted((base / "processing/output/predictions").glob(f"{shard}-*.parquet"))
+    return pa.concat_tables([pq.read_table(file) for file in files])
 
 
 def write_csv(file, contract, rows):
@@ -94,7 +112,7 @@ def test_each_row_is_answered_in_order_as_the_rules_say(project, run_verb, tmp_p
     expected = expected_results(project.contract, artefact, project.rows[:330], "part.jsonl")
     found = results(base, "part.jsonl")
     assert found == [pytest.approx(one) if project.task == "regression" else one for one in expected]
-    table = pq.read_table(base / "processing/output/predictions/part.jsonl.parquet")
+    table = predictions(base, "part.jsonl")
     assert table["row_number"].to_pylist() == list(range(1, 331))
     for name in ("id", "entity_id", "event_time", "prediction", "probability", "source"):
         assert table[name].to_pylist() == [line[name] for line in found]
@@ -102,10 +120,13 @@ def test_each_row_is_answered_in_order_as_the_rules_say(project, run_verb, tmp_p
         assert [dict(pairs) for pairs in table["probabilities"].to_pylist()] == [
             line["probabilities"] for line in found
         ]
-    assert summaries(base) == {"part.jsonl": {
-        "shard": "part.jsonl", "release": SCORE_RUN["release"],
+    written = outputs(base)
+    assert summaries(base) == {"part.jsonl": [{
+        "shard": "part.jsonl", "release": SCORE_RUN["release"], "first_row": 1, "next_row": 331, "last": True,
         "read": 330, "scored": 330, "quarantined": 0, "chunks": 4, "reasons": {},
-    }}  # fmt: skip
+        "files": {name: len(content) for name, content in written.items() if not name.startswith("summary/")},
+    }]}  # fmt: skip
+    assert sorted(written)[0] == "predictions/part.jsonl-000000000001.parquet"
 
 
 def test_every_kind_of_file_gets_the_same_answers(parcels, run_verb, tmp_path):
@@ -135,10 +156,10 @@ def test_bad_rows_are_quarantined_and_the_others_keep_their_identity(parcels, ru
     assert run_verb("score", base) == 0
     artefact = open_artefact(parcels.models["gradient_boosting"])
     assert results(base, "part.csv") == expected_results(parcels.contract, artefact, rows, "part.csv")
-    quarantine = pq.read_table(base / "processing/output/quarantine/part.csv.parquet").to_pylist()
+    quarantine = pq.read_table(base / "processing/output/quarantine/part.csv-000000000001.parquet").to_pylist()
     assert [row["row_number"] for row in quarantine] == [4, 121, 201]
     assert [json.loads(row["problems"])[0]["rule"] for row in quarantine] == ["minimum", "category", "type"]
-    summary = summaries(base)["part.csv"]
+    summary = only_summary(base, "part.csv")
     assert summary["reasons"] == {"minimum": 1, "category": 1, "type": 1}
     assert summary["read"] == summary["scored"] + summary["quarantined"] == 250
 
@@ -165,7 +186,7 @@ def test_without_a_model_the_prior_answers_and_says_so(project, run_verb, tmp_pa
     lines = results(base, "part.jsonl")
     assert len(lines) == 120
     assert all({name: line[name] for name in shared} == shared for line in lines)
-    assert summaries(base)["part.jsonl"]["release"] is None
+    assert only_summary(base, "part.jsonl")["release"] is None
 
 
 def test_a_row_that_the_model_cannot_answer_is_answered_by_the_prior(rents, run_verb, tmp_path):
@@ -216,27 +237,27 @@ def test_a_column_that_is_never_empty_is_not_so_in_any_row_of_any_task(project, 
     classes = {"multiclass": [1, 2, 3], "binary": [0, 1]}.get(project.task, [])
     artefact = SimpleNamespace(contract=contract, scorer=Unsure(len(classes) or 1), manifest={"classes": classes})
     job = Job(contract, artefact, 0.5, 2, "run", AS_OF, "r-1", True, tmp_path)
-    checked, predictions = job.score("part", Block(rows, 1, False))
-    predictions.validate(full=True)
-    assert (len(predictions), len(checked.quarantined)) == (kept, 1)
-    never = [field.name for field in predictions.schema if not field.nullable]
+    checked, made = job.score("part", 1, Block(rows, 1, False))
+    made.validate(full=True)
+    assert (len(made), len(checked.quarantined)) == (kept, 1)
+    never = [field.name for field in made.schema if not field.nullable]
     assert never == ["row_number", "id", "entity_id", "made_at", "run", "source", "prediction"]
-    assert [predictions[name].null_count for name in never] == [0] * 7
-    ShardWriter(job, tmp_path / "output", "part").write(checked, predictions)
+    assert [made[name].null_count for name in never] == [0] * 7
+    Segment(job, tmp_path / "output", "part", 1).write(checked, made)
 
 
-def test_a_shard_without_a_summary_is_done_again_whole_and_the_same(parcels, run_verb, tmp_path):
+def test_a_segment_without_a_summary_is_done_again_and_the_same(parcels, run_verb, tmp_path):
     base = scoring_folder(tmp_path, parcels.contract, parcels.models["gradient_boosting"])
     for shard in ("a.csv", "b.csv"):
         write_csv(base / f"processing/input/rows/{shard}", parcels.contract, parcels.rows[:250])
     assert run_verb("score", base) == 0
     whole = outputs(base)
-    done = base / "processing/output/summary/b.csv.json"
+    done = base / "processing/output/summary/b.csv-000000000001.json"
     before = done.stat().st_mtime_ns
-    (base / "processing/output/summary/a.csv.json").unlink()
-    (base / "processing/output/predictions/a.csv.parquet").write_bytes(b"half")
-    (base / "processing/unfinished/a.csv/results").mkdir(parents=True)
-    (base / "processing/unfinished/a.csv/results/a.csv-000000000999.jsonl.gz").write_bytes(b"of a killed job")
+    (base / "processing/output/summary/a.csv-000000000001.json").unlink()
+    (base / "processing/output/predictions/a.csv-000000000001.parquet").write_bytes(b"half")
+    (base / "processing/unfinished/a.csv-000000000001/results").mkdir(parents=True)
+    (base / "processing/unfinished/a.csv-000000000001/results/a.csv-000000000999.jsonl.gz").write_bytes(b"of a killed job")
     assert run_verb("score", base) == 0
     assert outputs(base) == whole
     assert done.stat().st_mtime_ns == before
@@ -282,24 +303,72 @@ def test_many_blocks_at_once_give_what_one_gives(returns, run_verb, tmp_path):
     assert len({line["id"] for line in found}) == len(rows)
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
-def test_a_killed_job_leaves_no_summary_and_no_process_and_is_done_again_whole(returns, run_verb, tmp_path, end):
+@pytest.fixture
+def long_shard(returns, tmp_path):
+    """(folder, its rows): one CSV of some dozen blocks and three segments."""
     base = scoring_folder(tmp_path, returns.contract, returns.models["gradient_boosting"])
-    rows = [{**row, "note": "x" * 900} for row in returns.rows] * 8
+    rows = [{**row, "note": "x" * 900} for row in returns.rows] * 110
     write_csv(base / "processing/input/rows/part.csv", returns.contract, rows)
-    job = subprocess.Popen(
-        [IMAGE_PYTHON, "-m", "model_code", "score"],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(base)},
-        stdout=subprocess.DEVNULL,
-    )
-    wait_until(lambda: list((base / "processing").glob("unfinished/part.csv/results/*")))
-    job.send_signal(end)
+    assert (base / "processing/input/rows/part.csv").stat().st_size > 2 * SEGMENT_BLOCKS * BLOCK_BYTES
+    return base, rows
+
+
+def started(base):
+    environment = {"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(base)}
+    return subprocess.Popen([IMAGE_PYTHON, "-m", "model_code", "score"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+
+
+def scored_once(base, rows):
+    """Every row has one answer, in order, whichever job gave it."""
+    assert sum(summary["scored"] for summary in summaries(base)["part.csv"]) == len(rows)
+    assert predictions(base, "part.csv")["row_number"].to_pylist() == list(range(1, len(rows) + 1))
+    ids = [line["id"] for line in results(base, "part.csv")]
+    assert len(ids) == len(set(ids)) == len(rows)
+
+
+def test_a_job_that_is_told_to_stop_keeps_what_it_has_scored_and_the_next_goes_on_behind_it(long_shard, run_verb):
+    base, rows = long_shard
+    job = started(base)
+    wait_until(lambda: list((base / "processing").glob("unfinished/part.csv-000000000001/results/*")))
+    job.send_signal(signal.SIGTERM)
+    assert job.wait(10) == 143
+    (kept,) = summaries(base)["part.csv"]
+    assert (kept["first_row"], kept["last"]) == (1, False)
+    assert 0 < kept["scored"] == kept["next_row"] - 1 == len(results(base, "part.csv")) < len(rows)
+    before = outputs(base)
+
+    assert run_verb("score", base) == 0
+    assert summaries(base)["part.csv"][1]["first_row"] == kept["next_row"]
+    assert before.items() <= outputs(base).items()
+    scored_once(base, rows)
+
+
+def test_a_killed_job_loses_only_the_segment_under_way(long_shard, run_verb):
+    base, rows = long_shard
+    job = started(base)
+    wait_until(lambda: list((base / "processing/output/summary").glob("*")))
+    job.kill()
     job.wait(10)
     wait_until(lambda: not processes_of(base))
-    assert outputs(base) == {}
+    before = outputs(base)
     assert run_verb("score", base) == 0
-    assert summaries(base)["part.csv"]["scored"] == len(results(base, "part.csv")) == len(rows)
+    assert before.items() <= outputs(base).items()
+    assert all(summary["read"] for summary in summaries(base)["part.csv"])
+    scored_once(base, rows)
+
+
+def test_a_job_goes_on_where_one_elsewhere_was_stopped(parcels, run_verb, tmp_path):
+    """The next job has a disk of its own: what was scored is in the lake, and it is told up to where."""
+    whole = scoring_folder(tmp_path / "whole", parcels.contract, parcels.models["gradient_boosting"])
+    write_csv(whole / "processing/input/rows/part.csv", parcels.contract, parcels.rows[:250])
+    assert run_verb("score", whole) == 0
+    base = scoring_folder(tmp_path / "next", parcels.contract, parcels.models["gradient_boosting"])
+    write_csv(base / "processing/input/rows/part.csv", parcels.contract, parcels.rows[:250])
+    write_json(base / "processing/input/contract/progress.json", {"part.csv": 201})
+    assert run_verb("score", base) == 0
+    assert results(base, "part.csv") == results(whole, "part.csv")[200:]
+    (summary,) = summaries(base)["part.csv"]
+    assert (summary["first_row"], summary["next_row"], summary["read"], summary["last"]) == (201, 251, 50, True)
 
 
 def wait_until(condition):
@@ -338,16 +407,16 @@ def test_a_shard_of_nothing_but_bad_rows_and_one_of_nothing_but_the_prior_are_wh
     assert run_verb("score", base) == 0
     assert [line["probabilities"] for line in results(base, "good.jsonl")] == [{"1": 0.5, "2": 0.3, "3": 0.2}] * 3
     assert results(base, "bad.jsonl") == []
-    assert pq.read_table(base / "processing/output/predictions/bad.jsonl.parquet").num_rows == 0
-    assert summaries(base)["bad.jsonl"]["chunks"] == 0
+    assert predictions(base, "bad.jsonl").num_rows == 0
+    assert only_summary(base, "bad.jsonl")["chunks"] == 0
 
 
 def test_a_run_that_stores_nothing_writes_the_same_predictions_and_no_results(parcels, run_verb, tmp_path):
-    predictions = []
+    tables = []
     for stores in (True, False):
         base = scoring_folder(tmp_path / str(stores), parcels.contract, parcels.models["gradient_boosting"], store=stores)
         write_csv(base / "processing/input/rows/part.csv", parcels.contract, parcels.rows[:250])
         assert run_verb("score", base) == 0
-        assert (summaries(base)["part.csv"]["chunks"], len(results(base, "part.csv"))) == ((3, 250) if stores else (0, 0))
-        predictions.append(pq.read_table(base / "processing/output/predictions/part.csv.parquet"))
-    assert predictions[0].equals(predictions[1])
+        assert (only_summary(base, "part.csv")["chunks"], len(results(base, "part.csv"))) == ((3, 250) if stores else (0, 0))
+        tables.append(predictions(base, "part.csv"))
+    assert tables[0].equals(tables[1])
