@@ -15,37 +15,23 @@ import signal
 import sys
 import tempfile
 import threading
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import takewhile
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from domain.segments import flat, next_row, segment_name
+from domain.segments import flat, next_row
 from model_code import paths
 from model_code.artefact import unpack
 from model_code.readers import FileRefused
 from model_code.scoring import Job, open_job
+from model_code.segment import Segment
 from model_code.settings import JobRefused, read_progress, read_settings
-from model_code.tables import QUARANTINE, Block, Checked, read_blocks
+from model_code.tables import Block, read_blocks
 
 SEGMENT_BLOCKS = 16  # a million rows of Parquet, 64 MB of CSV: about a second of work
 STOPPED = 143  # as the shell says of a process that SIGTERM ended
-
-# Columns by name; of the quarantine's only the row number is among them. Rows share what is dictionary-coded; least and greatest
-# are kept of what is asked for. Without Arrow's own schema in it, the file says that all texts are texts.
-REPEATED = ["made_at", "run", "release", "role", "source", "reason"]
-RANGES = ["row_number", "event_time", "probability"]
-PARQUET = {
-    "compression": "zstd",
-    "use_dictionary": REPEATED,
-    "column_encoding": {"row_number": "DELTA_BINARY_PACKED", "probability": "BYTE_STREAM_SPLIT"},
-    "write_statistics": RANGES,
-    "write_batch_size": 32_768,
-    "store_schema": False,
-}
 
 
 def main() -> None:
@@ -96,9 +82,10 @@ def score_shards(
     """Scores what is in no segment yet, until `stopping`; the shards that could not be read. `progress` tells of shards that
     an earlier job began elsewhere: {flat name: first row that is not scored}.
     """
-    begin = {shard: row for shard in shards if (row := first_row(output, shard, progress)) is not None}
+    begins = ((shard, file, first_row(output, shard, progress)) for shard, file in shards.items())
+    todo = {shard: (file, row) for shard, file, row in begins if row is not None}
     segments, refused = {}, []
-    for place, found in in_order(job, pool, blocks(job, {shard: (shards[shard], row) for shard, row in begin.items()}, stopping)):
+    for place, found in in_order(job, pool, blocks(job, todo, stopping)):
         segment = segments.pop(place, None) or Segment(job, output, *place)
         if isinstance(found, FileRefused):
             refused.append(found)
@@ -123,26 +110,25 @@ def blocks(job: Job, shards: dict[str, tuple[Path, int]], stopping: threading.Ev
     the segment ends and END where the shard does, or why the file turns out to be unusable.
     """
     for shard, (file, begin) in shards.items():
-        place, taken = (shard, begin), 0
+        place = (shard, begin)
         try:
-            for block in read_blocks(file, job.contract, with_target=False, coded=True):
-                if stopping.is_set():
-                    break
-                if not (block := behind(block, begin)):
-                    continue
+            for taken, block in enumerate(rest_of(file, job, begin, stopping), 1):
                 yield place, block
-                taken, begin = taken + 1, block.first_row + len(block.rows)
                 if taken % SEGMENT_BLOCKS == 0:
                     yield place, MORE
-                    place = (shard, begin)
-            if not stopping.is_set():
-                yield place, END
-            elif taken % SEGMENT_BLOCKS:
-                yield place, MORE
+                    place = (shard, block.first_row + len(block.rows))
+            yield place, MORE if stopping.is_set() else END
         except FileRefused as error:
             yield place, error
         if stopping.is_set():
             return
+
+
+def rest_of(file: Path, job: Job, begin: int, stopping: threading.Event) -> Iterator[Block]:
+    """The file's rows from the row `begin` on, until `stopping`."""
+    found = read_blocks(file, job.contract, with_target=False, coded=True)
+    going_on = takewhile(lambda _: not stopping.is_set(), found)
+    return filter(None, (behind(block, begin) for block in going_on))
 
 
 def behind(block: Block, begin: int) -> Block | None:
@@ -166,66 +152,3 @@ def in_order(job: Job, pool: ThreadPoolExecutor, tasks: Iterator[tuple]) -> Iter
 
 def finished(place: tuple[str, int], task) -> tuple:
     return place, task.result() if isinstance(task, Future) else task
-
-
-class Segment:
-    """Collects a segment's blocks in files, and counts; nothing of it is among the outputs before it is whole."""
-
-    def __init__(self, job: Job, output: Path, shard: str, first_row: int):
-        self.job, self.output, self.shard, self.first_row = job, output, shard, first_row
-        self.counts, self.reasons, self.writers = Counter(), Counter(), {}
-
-    def write(self, checked: Checked, predictions: pa.RecordBatch) -> None:
-        self.append("predictions", self.job.predictions_schema, predictions)
-        if len(checked.quarantined):
-            self.append("quarantine", QUARANTINE, checked.quarantined)
-        scored, quarantined = len(checked.accepted), len(checked.quarantined)
-        chunks = self.job.chunks(scored)
-        self.counts.update(read=scored + quarantined, scored=scored, quarantined=quarantined, chunks=chunks)
-        self.reasons += checked.reasons
-
-    def append(self, folder: str, schema: pa.Schema, batch: pa.RecordBatch) -> None:
-        if folder not in self.writers:
-            file = self.folder / folder / f"{self.name}.parquet"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            self.writers[folder] = pq.ParquetWriter(file, schema, **PARQUET)
-        self.writers[folder].write_batch(batch)
-
-    def close(self, *, last: bool) -> None:
-        """Everything goes to its place, the summary last."""
-        for writer in self.writers.values():
-            writer.close()
-        files = sorted(file for file in self.folder.rglob("*") if file.is_file())
-        sizes = {file.relative_to(self.folder).as_posix(): file.stat().st_size for file in files}
-        for file in files:
-            move(file, self.output / file.relative_to(self.folder))
-        summary = self.summary(sizes, last=last)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "summary.json").write_text(json.dumps(summary))
-        move(self.folder / "summary.json", self.output / "summary" / f"{self.name}.json")
-        shutil.rmtree(self.folder)
-        del summary["files"]
-        print(json.dumps({"event": "segment", **summary}), flush=True)
-
-    def summary(self, files: dict[str, int], *, last: bool) -> dict:
-        counts = {name: self.counts[name] for name in ("read", "scored", "quarantined", "chunks")}
-        rows = {"first_row": self.first_row, "next_row": self.first_row + counts["read"], "last": last}
-        return {"shard": self.shard, "release": self.job.release, **rows, **counts, "reasons": dict(self.reasons), "files": files}
-
-    def discard(self) -> None:
-        for writer in self.writers.values():
-            writer.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-    @property
-    def name(self) -> str:
-        return segment_name(self.shard, self.first_row)
-
-    @property
-    def folder(self) -> Path:
-        return self.job.folder(self.shard, self.first_row)
-
-
-def move(file: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.move(file, target)

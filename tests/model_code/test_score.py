@@ -23,8 +23,9 @@ from domain.records import batch_prediction_id, row_id, to_item
 from model_code.answering import answer, respond
 from model_code.artefact import open_artefact
 from model_code.read_csv import BLOCK_BYTES
-from model_code.score import SEGMENT_BLOCKS, Segment
+from model_code.score import SEGMENT_BLOCKS
 from model_code.scoring import Job
+from model_code.segment import Segment
 from model_code.tables import Block
 from tests.model_code.folders import AS_OF, SCORE_RUN, scoring_folder, write_json, write_rows
 
