@@ -57,4 +57,4 @@ def seconds_since(started_at: str | None, now: datetime) -> float:
 
 
 def read_summaries(run: str) -> list[dict]:
-    return [objects.read_json(LAKE, key) for key, _ in objects.listing(LAKE, lake.batch_prefix(run, "summary"))]
+    return objects.read_each(LAKE, (key for key, _ in objects.listing(LAKE, lake.batch_prefix(run, "summary"))))

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
@@ -17,6 +19,12 @@ def read_json(bucket: str, key: str):
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
             return None
         raise
+
+
+def read_each(bucket: str, keys: Iterable[str]) -> list:
+    """The documents of many keys, in their order, as many at a time as botocore has connections for."""
+    with ThreadPoolExecutor(10) as pool:
+        return list(pool.map(lambda key: read_json(bucket, key), keys))
 
 
 def write_json(bucket: str, key: str, document) -> None:

@@ -35,7 +35,7 @@ def handler(event, context):
         store=event.get("store", True),
         listing=objects.listing,
         read=objects.read_range,
-        known=lambda key: objects.read_json(LAKE, key),
+        read_each=lambda keys: objects.read_each(LAKE, keys),
         champion=lambda: champion_model(ROUTING),
         verify=signatures.verify,
         write=lambda key, document: objects.write_json(LAKE, key, document),
@@ -44,7 +44,7 @@ def handler(event, context):
 
 
 def preprocess(
-    run: str, *, place: tuple, as_of: str, store: bool, listing, read, known, champion, verify, write, record
+    run: str, *, place: tuple, as_of: str, store: bool, listing, read, read_each, champion, verify, write, record
 ) -> dict:
     """What the Score job needs. A run that is started again keeps its release and scores what is not scored yet. Without
     `store` the predictions are Parquet only: writing each into the table costs more than scoring it.
@@ -52,10 +52,11 @@ def preprocess(
     bucket, prefix = place
     files = checked_files(bucket, prefix, listing, read)
     uri, folder = lake.uri(bucket, prefix), folder_of(prefix)
-    settings = continued(known(settings_key(run, "run.json")), uri) or first_settings(run, as_of, store, uri, champion())
+    (known,) = read_each([settings_key(run, "run.json")])
+    settings = continued(known, uri) or first_settings(run, as_of, store, uri, champion())
     if settings["release"]:
         verify(settings)
-    progress = progress_of(run, listing, known)
+    progress = progress_of(run, listing, read_each)
     left = [key for key in files if progress.get(shard_of(key, folder), 1) is not None]
     begun = {shard: row for shard, row in progress.items() if row is not None and row > 1}
     write_settings(run, settings, begun, write)
@@ -152,18 +153,16 @@ def release_and_model(champion: dict | None) -> dict:
     return champion or dict.fromkeys(("release", "model_uri", "artefact_sha256", "signature"))
 
 
-def progress_of(run: str, listing, known) -> dict[str, int | None]:
+def progress_of(run: str, listing, read_each) -> dict[str, int | None]:
     """{shard: its first row that is not scored, None where all are} of those that an earlier job has begun. A job's files go
     up while it runs and in any order, so a segment counts once all that its summary names is there, and whole.
     """
     place = f"{lake.BATCH}{run}/"
     sizes = {key.removeprefix(place): size for key, size in listing(LAKE, place)}
     segments = defaultdict(list)
-    for name in sizes:
-        if name.startswith("summary/"):
-            summary = known(place + name)
-            if all(sizes.get(file) == size for file, size in summary["files"].items()):
-                segments[flat(summary["shard"])].append(summary)
+    for summary in read_each(place + name for name in sizes if name.startswith("summary/")):
+        if all(sizes.get(file) == size for file, size in summary["files"].items()):
+            segments[flat(summary["shard"])].append(summary)
     return {shard: next_row(found) for shard, found in segments.items()}
 
 

@@ -7,6 +7,7 @@ from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseS
 
 from lambdas import clients, objects, verify_release, write_results
 from lambdas.connections import Unreachable
+from tests.lambdas import stage
 from tests.lambdas.test_write_results import lines
 
 BROKEN = [
@@ -67,3 +68,10 @@ def test_an_artefact_that_comes_to_half_is_tried_again_and_not_called_forged(bro
     broken(archive.getvalue()[:20])
     with pytest.raises(Unreachable):
         verify_release.manifest_of("s3://lake/model.tar.gz")
+
+
+def test_many_documents_come_in_the_order_they_were_asked_for_and_none_for_what_is_not_there(aws):
+    for number in range(30):
+        aws.upload(f"documents/{number}.json", {"number": number})
+    keys = [f"documents/{number}.json" for number in (29, *range(29), 30)]
+    assert objects.read_each(stage.LAKE, keys) == [{"number": 29}, *({"number": number} for number in range(29)), None]
