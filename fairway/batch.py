@@ -133,6 +133,8 @@ def watch(stage: Stage, run: str, arn: str, command: str, progress) -> None:
         raise Interrupted(
             f"stopped watching; {run} goes on in stage {stage.config.stage!r}; `{command}` attaches to it"
         ) from None
+    except Failed as error:
+        raise Failed(error.error, f"{error.message}; `{command}` goes on with what is not scored yet") from None
 
 
 def summary(run: str, record: dict, *, predictions: str, store: bool, already: bool) -> Done:

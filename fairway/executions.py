@@ -113,4 +113,7 @@ def reason(cause: str | None) -> str:
     for key in ("errorMessage", "FailureReason", "Cause", "message"):
         if values.get(key):
             return reason(str(values[key]))
+    for kind in ("ProcessingJob", "TrainingJob"):  # of one that was stopped SageMaker gives no reason
+        if f"{kind}Status" in values:
+            return f"the job {values[f'{kind}Name']} ended as {values[f'{kind}Status']}"
     return cause

@@ -27,10 +27,14 @@ TRANSIENT = {
 # What our own handlers let through when AWS is briefly unwell; all of them may be called twice.
 UNWELL = ["ServiceError", "Unreachable", "TimedOut", "ClientError", "EndpointConnectionError", "ReadTimeoutError"]
 
-# Why a flow failed, in words. A function and a SageMaker job give theirs within a JSON text.
+# Why a flow failed, in words. A function and a SageMaker job give theirs within a JSON text; a job that was stopped gives none.
 REASON = """(
     $found := $substring($error.Cause, 0, 1) = '{' ? $parse($error.Cause) : {};
-    $words := $exists($found.errorMessage) ? $found.errorMessage : $found.FailureReason;
+    $job := $exists($found.ProcessingJobName) ? $found.ProcessingJobName : $found.TrainingJobName;
+    $ended := $exists($found.ProcessingJobStatus) ? $found.ProcessingJobStatus : $found.TrainingJobStatus;
+    $words := $exists($found.errorMessage) ? $found.errorMessage
+      : $exists($found.FailureReason) ? $found.FailureReason
+      : $exists($job) ? 'the job ' & $job & ' ended as ' & $ended;
     $substring($error.Error & ': ' & ($exists($words) ? $words : $error.Cause), 0, 2000)
   )"""
 

@@ -195,5 +195,17 @@ def test_a_moment_that_is_none_is_refused(flow, tmp_path):
 
 def test_a_failed_batch_exits_1_with_the_reason(place, tmp_path):
     place.machine("batch", Failed={"Type": "Fail", "Error": "CountsDoNotAddUp", "Cause": "scored 3, wrote 2"})
+    file = table(tmp_path / "may.csv", {})
+    code, out, _ = place.run("batch", file, "--json")
+    assert code == 1
+    reason, _, next_step = json.loads(out)["message"].partition("; ")
+    assert reason.endswith("CountsDoNotAddUp: scored 3, wrote 2")
+    assert next_step.startswith("`fairway batch ") and next_step.endswith(f"{file}` goes on with what is not scored yet")
+
+
+def test_a_batch_whose_job_was_stopped_says_so_in_words(place, tmp_path):
+    job = {"ProcessingJobName": "flights-score-1", "ProcessingJobStatus": "Stopped", "RoleArn": "arn:aws:iam::1:role/r"}
+    place.machine("batch", Failed={"Type": "Fail", "Error": "States.TaskFailed", "Cause": json.dumps(job)})
     code, out, _ = place.run("batch", table(tmp_path / "may.csv", {}), "--json")
-    assert code == 1 and json.loads(out)["message"].endswith("CountsDoNotAddUp: scored 3, wrote 2")
+    assert code == 1
+    assert "States.TaskFailed: the job flights-score-1 ended as Stopped; `fairway batch " in json.loads(out)["message"]

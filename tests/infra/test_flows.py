@@ -369,6 +369,10 @@ def test_what_was_written_is_added_up(service, results, written):
     ({"Error": "States.TaskFailed", "Cause": '{"TrainingJobName": "a", "FailureReason": "ClientError: 2"}'}, "States.TaskFailed: ClientError: 2"),
     ({"Error": "States.TaskFailed", "Cause": '{"TrainingJobStatus": "Stopped"}'}, 'States.TaskFailed: {"TrainingJobStatus": "Stopped"}'),
     ({"Error": "States.Timeout", "Cause": ""}, "States.Timeout: "),
+    ({"Error": "States.TaskFailed", "Cause": '{"ProcessingJobName": "score-1", "ProcessingJobStatus": "Stopped"}'},
+     "States.TaskFailed: the job score-1 ended as Stopped"),
+    ({"Error": "States.TaskFailed", "Cause": '{"TrainingJobName": "train-1", "TrainingJobStatus": "Stopped"}'},
+     "States.TaskFailed: the job train-1 ended as Stopped"),
 ])  # fmt: skip
 def test_why_a_run_failed_is_recorded_in_words(service, error, reason):
     for flow in ("train", "batch", "release"):
