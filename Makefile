@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine (Python 3.11 or newer and make): `make demo` and `make test`.
-.PHONY: help demo test setup bench-serving bench-batch down clean image deploy test-container bench-cold-start
+.PHONY: help demo test setup bench-serving bench-batch down clean image deploy test-container test-frameworks bench-cold-start
 
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -15,6 +15,7 @@ help:
 	@echo "make image    build the container image with docker or podman, and say how large its layers are"
 	@echo "make deploy   STAGE=dev: data stack, image, service stack, on AWS"
 	@echo "make test-container   build the image from Debian's packages and try every verb in it (root, podman)"
+	@echo "make test-frameworks   import models of PyTorch and TensorFlow for real, in environments of their own (gigabytes)"
 	@echo "make bench-batch     files in, predictions out, against pandas and predict_proba, ten minutes (BENCH=--quick: one)"
 	@echo "make bench-cold-start   what a cold start of predict costs, against boto3"
 	@echo "make down     stop the local AWS that the demo left running"
@@ -38,6 +39,26 @@ deploy: setup
 # Apart from `make test`: it builds a container from Debian's packages, as root, in some minutes.
 test-container: setup
 	@image=$$(tests/container/build.sh) && FAIRWAY_IMAGE=$$image $(PYTHON) -m pytest tests/container
+
+# Apart from `make test` for their size. A framework that is missing fails: a file whose every test is skipped ends with 5.
+# PyTorch's builds for Linux bring CUDA along unless another index is given:
+#   PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make test-frameworks
+FRAMEWORKS := torch tensorflow
+VERSION_torch := 2.13.0
+VERSION_tensorflow := 2.21.0
+test-frameworks: $(FRAMEWORKS:%=.venv-%/.ready)
+	@for framework in $(FRAMEWORKS); do \
+		.venv-$$framework/bin/python -m pytest tests/model_code/importing/test_$$framework.py || exit 1; done
+
+# By pip, for which another index's 2.13.0+cpu comes before PyPI's 2.13.0. Without a compiler (CC, CXX): the kernel in this
+# folder is the one that .venv has built.
+$(FRAMEWORKS:%=.venv-%/.ready): .venv-%/.ready: pyproject.toml Makefile
+	@echo "setup: $* $(VERSION_$*) (.venv-$*)"
+	@python3 -m venv .venv-$*
+	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@CC=false CXX=false .venv-$*/bin/python -m pip install -qq --disable-pip-version-check \
+		$*==$(VERSION_$*) --editable ".[$*]" --group image --group test
+	@touch $@
 
 bench-cold-start: setup
 	@$(PYTHON) bench/cold_start.py

@@ -12,9 +12,12 @@ ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
+def jobs(workflow: Path) -> dict[str, dict]:
+    return yaml.safe_load(workflow.read_text())["jobs"]
+
+
 def steps(workflow: Path) -> list[dict]:
-    jobs = yaml.safe_load(workflow.read_text())["jobs"].values()
-    return [step for job in jobs for step in job["steps"]]
+    return [step for job in jobs(workflow).values() for step in job["steps"]]
 
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.stem)
@@ -30,8 +33,9 @@ def test_what_somebody_typed_is_never_part_of_a_command(workflow):
 
 @pytest.mark.parametrize("workflow", WORKFLOWS, ids=lambda file: file.stem)
 def test_what_is_checked_out_holds_no_token(workflow):
-    (checkout,) = [step for step in steps(workflow) if step.get("uses", "").startswith("actions/checkout@")]
-    assert checkout["with"]["persist-credentials"] is False
+    checkouts = [step["with"] for step in steps(workflow) if step.get("uses", "").startswith("actions/checkout@")]
+    assert len(checkouts) == len(jobs(workflow))
+    assert {options["persist-credentials"] for options in checkouts} == {False}
 
 
 def test_each_workflow_has_the_permissions_it_needs_and_says_so():
