@@ -27,7 +27,7 @@ demo: setup
 test: setup
 	@$(PYTHON) -m pytest -n auto --dist loadfile
 
-# Needs docker or podman. BASE pins the base image: make image BASE=python:3.13-slim@sha256:...
+# Needs docker or podman. The base image is built from by its digest: the one that BASE has, or that its tag has now.
 image: setup
 	@$(PYTHON) scripts/image.py $(if $(BASE),--base $(BASE))
 

@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("model_code", "domain")
 NOT_SOURCE = (".pyc", ".so", ".o")  # made from sources, and not the same on every machine
-# By tag: which digest it has today is for the one who deploys to look up and to pin (docs/decisions.md).
+# By tag, for which scripts/image.py takes the digest that it has when something is built.
 BASE_IMAGE = "docker.io/library/python:3.13-slim"
 
 

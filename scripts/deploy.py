@@ -26,7 +26,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("stage")
     parser.add_argument("--project", type=Path, default=ROOT, help="the folder of fairway.toml")
-    parser.add_argument("--base", default=BASE_IMAGE, help="the image's base; pin it by digest for production")
+    parser.add_argument("--base", default=BASE_IMAGE, help="the image's base, NAME:TAG@sha256:...; NAME:TAG stands for the digest it has now")
     arguments = parser.parse_args()
     try:
         config = stage_of(arguments.project, arguments.stage)
@@ -34,8 +34,8 @@ def main() -> int:
 
         session = boto3.Session(region_name=config.target.region)
         refuse_other_account(config, session.client("sts").get_caller_identity()["Account"])
-        deploy(config, project=arguments.project, tag=image_tag(base=arguments.base), base=arguments.base, ecr=session.client("ecr"))
-    except (ConfigError, DeployRefused, image.NoEngine) as error:
+        deploy(config, project=arguments.project, base=arguments.base, ecr=session.client("ecr"))
+    except (ConfigError, DeployRefused, image.NoEngine, image.NoDigest) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except subprocess.CalledProcessError as error:
@@ -58,7 +58,11 @@ def refuse_other_account(config: Config, account: str) -> None:
         raise DeployRefused(f"{wanted}, the credentials here are of {account}; use others")
 
 
-def deploy(config: Config, *, project: Path, tag: str, base: str, ecr, run=subprocess.run, find=image.engine_here) -> None:
+def deploy(config: Config, *, project: Path, base: str, ecr, run=subprocess.run, find=image.engine_here) -> None:
+    base = image.pinned(base, find=find, run=run)
+    print(f"the image's base is {base}")
+    tag = image_tag(base=base)
+
     def cdk(stack: str) -> None:
         context = ["-c", f"stage={config.stage}", "-c", f"project={project.resolve()}", "-c", f"image_tag={tag}"]
         run([*cdk_command(), "deploy", f"{config.prefix}-{stack}", "--require-approval", "never", *context], cwd=ROOT, check=True)

@@ -1,6 +1,7 @@
 """What is run for a deployment, in which order, and what is refused before anything is."""
 
 import base64
+import json
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,13 @@ import pytest
 from moto import mock_aws
 
 from domain.config import read_config
+from infra.image import image_tag
 from scripts import deploy as script
 from scripts import image
 
 ROOT = Path(__file__).parents[2]
-TAG = "0123456789ab"
+BASE = "docker.io/library/python:3.13-slim@sha256:" + "ab" * 32
+TAG = image_tag(base=BASE)
 MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}'
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 
@@ -22,14 +25,15 @@ REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 class Commands:
     """Writes down what would be run, without the paths of this machine, and answers for docker."""
 
-    def __init__(self):
-        self.ran, self.given = [], []
+    def __init__(self, platforms: str = ""):
+        self.ran, self.given, self.platforms = [], [], platforms
 
     def __call__(self, command, *, input=None, **options):
         words = [str(word) for word in command]
         self.ran.append(" ".join(words[words.index("--no-notices") + 1 :] if "--no-notices" in words else words))
         self.given.append(input)
         said = "50MB\tCOPY /opt/venv /opt/venv\n0B\tENV LANG=C.UTF-8\n" if "history" in words else "50000000\n"
+        said = self.platforms if "manifest" in words else said
         return subprocess.CompletedProcess(words, 0, stdout=said)
 
 
@@ -46,7 +50,7 @@ def ecr(monkeypatch):
 def deployed(ecr) -> Commands:
     run = Commands()
     script.deploy(
-        read_config(ROOT, "dev"), project=ROOT, tag=TAG, base="python:pinned", ecr=ecr, run=run, find=lambda: "podman"
+        read_config(ROOT, "dev"), project=ROOT, base=BASE, ecr=ecr, run=run, find=lambda: "podman"
     )
     return run
 
@@ -58,8 +62,8 @@ def test_data_then_image_then_service(ecr):
     assert run.ran == [
         f"deploy flights-dev-data {context}",
         f"podman login --username AWS --password-stdin {REGISTRY}",
-        "podman build --file model_code/Dockerfile --target sagemaker --platform linux/amd64 "
-        f"--build-arg BASE_IMAGE=python:pinned --tag {name} .",
+        "podman build --format docker --file model_code/Dockerfile --target sagemaker --platform linux/amd64 "
+        f"--build-arg BASE_IMAGE={BASE} --tag {name} .",
         f"podman history --no-trunc --format {{{{.Size}}}}\t{{{{.CreatedBy}}}} {name}",
         f"podman image inspect --format {{{{.Size}}}} {name}",
         f"podman push {name}",
@@ -74,7 +78,7 @@ def test_a_project_elsewhere_is_found_from_the_folder_that_the_cdk_runs_in(ecr, 
     monkeypatch.chdir(tmp_path)
     run = Commands()
     ecr.put_image(repositoryName="flights-dev", imageManifest=MANIFEST, imageTag=TAG)
-    script.deploy(read_config(ROOT, "dev"), project=Path("."), tag=TAG, base="", ecr=ecr, run=run, find=None)
+    script.deploy(read_config(ROOT, "dev"), project=Path("."), base=BASE, ecr=ecr, run=run, find=None)
     assert all(f"-c project={tmp_path} " in command for command in run.ran)
 
 
@@ -101,14 +105,18 @@ def test_another_account_than_the_stage_s_is_refused():
         script.refuse_other_account(config, "222222222222")
 
 
-def test_a_machine_that_builds_no_containers_says_so():
-    assert image.engine_here(lambda name: name == "podman") == "podman"
-    with pytest.raises(image.NoEngine, match="neither docker nor podman"):
-        image.engine_here(lambda name: None)
+def test_what_the_base_s_tag_names_now_is_what_is_deployed(ecr):
+    """It is looked up once, before the image's tag is made of it."""
+    platforms = [{"digest": BASE.partition("@")[2], "platform": {"os": "linux", "architecture": "amd64"}}]
+    run = Commands(json.dumps({"manifests": platforms}))
+    name = BASE.partition("@")[0]
+    script.deploy(read_config(ROOT, "dev"), project=ROOT, base=name, ecr=ecr, run=run, find=lambda: "podman")
+    assert run.ran[0] == f"podman manifest inspect {name}"
+    assert run.ran[1:] == deployed(ecr).ran
 
 
-def test_layers_are_told_with_their_size():
-    assert image.layers("docker", "fairway:1", run=Commands()) == [
-        "      50MB  COPY /opt/venv /opt/venv",
-        "      50MB  fairway:1, all of it",
-    ]
+def test_a_base_whose_digest_is_none_is_refused_before_anything_is_deployed(ecr):
+    run = Commands()
+    with pytest.raises(image.NoDigest, match="base 'python@sha256:abc': a digest is sha256: and 64 hex digits"):
+        script.deploy(read_config(ROOT, "dev"), project=ROOT, base="python@sha256:abc", ecr=ecr, run=run, find=None)
+    assert run.ran == []

@@ -1,8 +1,13 @@
-"""The image is its sources and nothing of the machine that builds it."""
+"""The image is its sources on a base named by its digest, and nothing of the machine that builds it."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
+
+import pytest
+
+from scripts import image
 
 ROOT = Path(__file__).parents[2]
 
@@ -16,3 +21,104 @@ def test_what_the_building_machine_compiled_for_itself_is_not_in_the_image(tmp_p
     assert built.endswith("-m model_code.kernel.build")
     subprocess.run(tidied, shell=True, cwd=tmp_path, check=True)
     assert sorted(file.name for file in tmp_path.rglob("*") if file.is_file()) == ["module.cpp", "serve.py"]
+
+
+def test_a_machine_that_builds_no_containers_says_so():
+    assert image.engine_here(lambda name: name == "podman") == "podman"
+    with pytest.raises(image.NoEngine, match="neither docker nor podman"):
+        image.engine_here(lambda name: None)
+
+
+class Engine:
+    """Says what it is told to say, and writes down what it was asked; None is a command that fails."""
+
+    def __init__(self, said: str | None = ""):
+        self.said, self.asked = said, []
+
+    def __call__(self, command, **options):
+        self.asked.append(" ".join(command))
+        if self.said is None:
+            raise subprocess.CalledProcessError(125, command)
+        return subprocess.CompletedProcess(command, 0, stdout=self.said)
+
+
+# ---- the base
+
+NAME = "docker.io/library/python:3.13-slim"
+INDEX = {
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.oci.image.index.v1+json",
+    "manifests": [
+        {"digest": f"sha256:{'1' * 64}", "platform": {"architecture": "arm64", "os": "linux", "variant": "v8"}},
+        {"digest": f"sha256:{'2' * 64}", "platform": {"architecture": "unknown", "os": "unknown"}},
+        {"digest": f"sha256:{'3' * 64}", "platform": {"architecture": "amd64", "os": "linux"}},
+        {"digest": f"sha256:{'4' * 64}"},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("engine", "asked"),
+    [("docker", f"docker buildx imagetools inspect --raw {NAME}"), ("podman", f"podman manifest inspect {NAME}")],
+)
+def test_a_tag_is_built_from_by_the_digest_that_it_has_now_for_the_machines_that_run_it(engine, asked):
+    run = Engine(json.dumps(INDEX))
+    assert image.pinned(NAME, find=lambda: engine, run=run) == f"{NAME}@sha256:{'3' * 64}"
+    assert run.asked == [asked]
+
+
+def test_a_digest_that_was_given_is_taken_without_asking_anybody():
+    given = f"mirror.example:5000/python@sha256:{'a' * 64}"
+    assert image.pinned(given, find=pytest.fail, run=pytest.fail) == given
+
+
+@pytest.mark.parametrize("given", [f"{NAME}@sha256:abc", f"{NAME}@latest", f"{NAME}@sha256:{'A' * 64}", f"@sha256:{'a' * 64}"])
+def test_what_is_no_digest_is_refused(given):
+    with pytest.raises(image.NoDigest, match=f"^base '{given}': a digest is sha256: and 64 hex digits, as in {NAME}@sha256:"):
+        image.pinned(given, find=pytest.fail, run=pytest.fail)
+
+
+@pytest.mark.parametrize("said", ['{"manifests": []}', json.dumps({**INDEX, "manifests": INDEX["manifests"][:2]}), '{"layers": []}'])
+def test_an_image_that_is_not_there_for_those_machines_is_refused(said):
+    with pytest.raises(image.NoDigest, match=f"^{NAME} is no list of platforms with linux/amd64 in it; give its digest, BASE={NAME}@"):
+        image.pinned(NAME, find=lambda: "docker", run=Engine(said))
+
+
+def test_a_registry_that_does_not_answer_leaves_nothing_to_build_on():
+    with pytest.raises(image.NoDigest, match=f"^podman does not say which digest {NAME} has; give it, BASE={NAME}@sha256:"):
+        image.pinned(NAME, find=lambda: "podman", run=Engine(None))
+
+
+def test_nothing_is_built_on_a_base_that_nobody_named():
+    """A default in the Dockerfile would be a tag, and a plain `docker build` would take whatever it names that day."""
+    assert "\nARG BASE_IMAGE\n" in (ROOT / "model_code/Dockerfile").read_text()
+
+
+# ---- building
+
+
+@pytest.mark.parametrize(
+    ("engine", "how"),
+    [("docker", "buildx build --provenance=false --output type=docker"), ("podman", "build --format docker")],
+)
+def test_the_image_is_of_the_kind_that_sagemaker_takes(engine, how):
+    run = Engine()
+    image.build(engine, "fairway:1", base=f"{NAME}@sha256:abc", run=run)
+    assert run.asked == [
+        f"{engine} {how} --file model_code/Dockerfile --target sagemaker --platform linux/amd64 "
+        f"--build-arg BASE_IMAGE={NAME}@sha256:abc --tag fairway:1 ."
+    ]
+
+
+@pytest.mark.parametrize(
+    "made", ["COPY /opt/venv /opt/venv", f"/bin/sh -c #(nop) COPY dir:{'8b' * 32} in /opt/venv "], ids=["docker", "podman"]
+)
+def test_layers_are_told_with_their_size(made):
+    class Told(Engine):
+        def __call__(self, command, **options):
+            self.said = f"50MB\t{made}\n0B\tENV LANG=C.UTF-8\n" if "history" in command else "51000000\n"
+            return super().__call__(command, **options)
+
+    first, whole = image.layers("docker", "fairway:1", run=Told())
+    assert re.fullmatch(r"      50MB  COPY (/opt/venv )?/opt/venv", first)
+    assert whole == "      51MB  fairway:1, all of it"
