@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the image on a Debian machine without a registry, and names it: the base is made of Debian's own packages, in the shape
+# Builds both targets of the image on a Debian machine without a registry, and names them (without their tags): the base is made of Debian's own packages, in the shape
 # of the official slim Python image. `make test-container` runs this and then tests/container. It needs root and
 #   apt-get install --no-install-recommends buildah podman runc mmdebstrap fuse-overlayfs
 set -euo pipefail
@@ -15,7 +15,7 @@ if [ "$(id -u)" != 0 ]; then echo "make test-container: containers are built as 
 
 work=$PWD/build/container
 base=localhost/fairway-python:bookworm
-image=localhost/fairway:test
+image=localhost/fairway
 mkdir -p "$work"
 # Its own storage, and settings that run where cgroups are mounted as in another container.
 cat > "$work/storage.conf" <<CONF
@@ -46,12 +46,13 @@ if ! buildah inspect --type image "$base" > /dev/null 2>&1; then
   rm "$work/base.tar"
 fi
 
-echo "building the image" >&2
-# The mounts are for a machine whose network has its own certificate authority.
-buildah bud --quiet --layers --format docker --isolation chroot --network host --pull-never \
-  -v /etc/ssl/certs:/etc/ssl/certs:ro -v /etc/resolv.conf:/etc/resolv.conf:ro \
-  --build-arg BASE_IMAGE="$base" --file model_code/Dockerfile --target standalone --tag "$image" . > "$work/build.log" 2>&1 \
-  || { tail -20 "$work/build.log" >&2; echo "the build failed; all of it is in $work/build.log" >&2; exit 1; }
-podman history --format '{{.Size}}  {{.CreatedBy}}' "$image" | grep -v '^0 B' | cut -c1-120 >&2
-podman image inspect --format "{{.Size}} bytes  $image, all of it" "$image" >&2
+for target in sagemaker standalone; do
+  echo "building the image for $target" >&2
+  # The mounts are for a machine whose network has its own certificate authority.
+  buildah bud --quiet --layers --format docker --isolation chroot --network host --pull-never \
+    -v /etc/ssl/certs:/etc/ssl/certs:ro -v /etc/resolv.conf:/etc/resolv.conf:ro \
+    --build-arg BASE_IMAGE="$base" --file model_code/Dockerfile --target "$target" --tag "$image:$target" . > "$work/$target.log" 2>&1 \
+    || { tail -20 "$work/$target.log" >&2; echo "the build failed; all of it is in $work/$target.log" >&2; exit 1; }
+done
+.venv/bin/python -c 'import sys; from scripts.image import layers; print(*layers("podman", sys.argv[1]), sep="\n")' "$image:sagemaker" >&2
 echo "$image"

@@ -1,9 +1,10 @@
-"""The image that tests/container/build.sh built. Without it these tests are skipped: `make test-container` runs both."""
+"""The images that tests/container/build.sh built. Without them these tests are skipped: `make test-container` runs both."""
 
 import os
 import subprocess
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.model_code.projects import returns_project
 
 IMAGE = os.environ.get("FAIRWAY_IMAGE")
 WORK = Path(__file__).parents[2] / "build" / "container"
-USER = 10001
+NOBODY = 10001
 LOCKED = ["--read-only", "--network", "none", "--cap-drop", "all", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"]
 
 
@@ -22,11 +23,25 @@ def podman(*arguments: str, check: bool = True) -> subprocess.CompletedProcess:
     return done
 
 
-@pytest.fixture(scope="session")
-def image() -> str:
+class Image(NamedTuple):
+    """What a target builds, whom it starts as, and the rights that it needs to become nobody."""
+
+    name: str
+    user: int
+    rights: tuple[str, ...] = ()
+
+
+TARGETS = (
+    Image(f"{IMAGE}:standalone", NOBODY),
+    Image(f"{IMAGE}:sagemaker", 0, ("--cap-add", "setuid,setgid")),
+)
+
+
+@pytest.fixture(scope="session", params=TARGETS, ids=("standalone", "sagemaker"))
+def image(request) -> Image:
     if not IMAGE:
         pytest.skip("FAIRWAY_IMAGE names no image; `make test-container` builds one, as root and with podman")
-    return IMAGE
+    return request.param
 
 
 @pytest.fixture(scope="session")
@@ -40,35 +55,50 @@ def run(image):
     """run(verb, folder): the verb on the folder as /opt/ml, with nothing else to write to, no network and no rights."""
 
     def run(verb: str, folder: Path, *options: str, check: bool = True):
-        hand_over(folder)
-        return podman("run", "--rm", *LOCKED, "-v", f"{folder}:/opt/ml", *options, image, verb, check=check)
+        hand_over(folder, image.user)
+        return podman("run", "--rm", *LOCKED, "-v", f"{folder}:/opt/ml", *options, image.name, verb, check=check)
 
     return run
 
 
 @pytest.fixture
-def served(image):
-    """served(model folder, *options): the name of a container that serves it, once it is healthy."""
+def started(image):
+    """started(*options and command): the name of a container that runs until the test ends."""
     names = []
 
-    def serve(model: Path, *options: str) -> str:
-        hand_over(model)
+    def start(*words: str) -> str:
         names.append(f"fairway-test-{os.getpid()}-{len(names)}")
-        podman("run", "--detach", "--name", names[-1], *LOCKED, "-v", f"{model}:/opt/ml/model:ro", *options, image, "serve")
-        for _ in range(60):
-            if podman("healthcheck", "run", names[-1], check=False).returncode == 0:
-                return names[-1]
-            time.sleep(0.5)
-        pytest.fail(podman("logs", names[-1], check=False).stdout)
+        podman("run", "--detach", "--name", names[-1], *LOCKED, *image.rights, *words)
+        return names[-1]
 
-    yield serve
+    yield start
     for name in names:
         podman("rm", "--force", "--time", "5", name, check=False)
 
 
-def hand_over(folder: Path) -> None:
-    """To the image's user, who is nobody on this machine."""
+@pytest.fixture
+def served(image, started):
+    """served(model folder, *options): the name of a container that serves it, once it is healthy."""
+
+    def serve(model: Path, *options: str) -> str:
+        hand_over(model, image.user)
+        name = started("-v", f"{model}:/opt/ml/model:ro", *options, image.name, "serve")
+        for _ in range(60):
+            if is_healthy(name):
+                return name
+            time.sleep(0.5)
+        pytest.fail(podman("logs", name, check=False).stdout)
+
+    return serve
+
+
+def is_healthy(container: str) -> bool:
+    return podman("healthcheck", "run", container, check=False).returncode == 0
+
+
+def hand_over(folder: Path, user: int) -> None:
+    """To the user that the image starts as, who may be nobody on this machine."""
     for path in [folder, *folder.rglob("*")]:
-        os.chown(path, USER, USER)
+        os.chown(path, user, user)
     for parent in list(folder.parents)[:-2]:
         parent.chmod(parent.stat().st_mode | 0o011)

@@ -1,4 +1,6 @@
-"""The container as it ships: every verb on a read-only root file system, without network, rights, compiler or installer."""
+"""The container as it ships, for SageMaker and for anywhere else: every verb on a read-only root file system, without network,
+rights, compiler or installer.
+"""
 
 import json
 
@@ -6,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from model_code.artefact import open_artefact
-from tests.container.conftest import LOCKED, podman
+from tests.container.conftest import LOCKED, NOBODY, is_healthy, podman
 from tests.model_code.folders import evaluation_folder, scoring_folder, training_folder, write_json
 from tests.model_code.importing.graphs import sums
 from tests.model_code.importing.imports import Importer
@@ -15,6 +17,14 @@ ASK = """
 import json, sys, urllib.request
 request = urllib.request.Request("http://127.0.0.1:8080/invocations", sys.argv[1].encode(), {"content-type": "application/json"})
 print(urllib.request.urlopen(request, timeout=10).read().decode())
+"""
+
+# Whom the server, process 1, and its group run as: real, effective, saved, for files.
+WHO = """
+from pathlib import Path
+for line in Path("/proc/1/status").read_text().splitlines():
+    if line.startswith(("Uid:", "Gid:")):
+        print(line.partition(":")[2])
 """
 
 
@@ -38,6 +48,12 @@ def test_it_serves_the_golden_rows_by_its_own_kernel_and_is_healthy(trained, ser
     assert json.loads(reply)["predictions"] == pytest.approx(golden["predictions"], rel=1e-9)
     ready = next(json.loads(line) for line in podman("logs", name).stdout.splitlines() if '"ready"' in line)
     assert ready["engine"] == "kernel"
+    assert set(podman("exec", name, "python", "-c", WHO).stdout.split()) == {str(NOBODY)}
+
+
+def test_a_container_that_does_not_serve_is_not_healthy(image, started):
+    name = started("--entrypoint", "python", image.name, "-c", "import time; time.sleep(60)")
+    assert not is_healthy(name)
 
 
 def test_it_serves_a_model_that_came_as_tensors(returns, served, tmp_path):
@@ -53,7 +69,7 @@ def test_it_serves_a_model_that_came_as_tensors(returns, served, tmp_path):
 
 def test_it_does_not_serve_another_artefact_than_the_signed_one(image, trained):
     other = ["--env", f"ARTEFACT_SHA256={'0' * 64}"]
-    done = podman("run", "--rm", *LOCKED, "-v", f"{trained}:/opt/ml/model:ro", *other, image, check=False)
+    done = podman("run", "--rm", *LOCKED, "-v", f"{trained}:/opt/ml/model:ro", *other, image.name, check=False)
     assert done.returncode == 1
     assert "manifest.json is not the one that was signed" in done.stderr
 
@@ -95,14 +111,17 @@ try:
     found.append("a root file system to write to")
 except OSError:
     pass
+for folder, _, names in os.walk("/"):
+    there = (os.path.join(folder, name) for name in names if not folder.startswith(("/proc", "/sys")))
+    found += [path for path in there if os.lstat(path).st_mode & 0o6000]
 print(os.getuid(), found)
 """
 
 
 def test_there_is_nothing_to_build_install_or_change_anything_with(image):
-    looked = podman("run", "--rm", *LOCKED, "--entrypoint", "python", image, "-c", LOOK)
-    assert looked.stdout.strip() == "10001 []"
+    looked = podman("run", "--rm", *LOCKED, "--entrypoint", "python", image.name, "-c", LOOK)
+    assert looked.stdout.strip() == f"{image.user} []"
 
 
 def test_it_is_no_larger_than_it_was_when_this_was_written(image):
-    assert int(podman("image", "inspect", "--format", "{{.Size}}", image).stdout) < 650e6
+    assert int(podman("image", "inspect", "--format", "{{.Size}}", image.name).stdout) < 650e6
