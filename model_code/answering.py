@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import re
 from collections.abc import Callable
 
 from domain.contract import Contract, from_text
@@ -14,6 +15,7 @@ from model_code.features import check_features
 from model_code.reply import JSON, Reply
 
 CSV, LINES = "text/csv", "application/jsonlines"
+ALSO_LINES = ("application/jsonl", "application/x-jsonlines", "application/x-ndjson", "application/ndjson")
 SAME_WITHIN = 1e-9  # unless the golden rows say otherwise: a model in float32 is no surer than that
 NO_ANSWER = "the model has no finite answer to this row"
 
@@ -58,17 +60,30 @@ def kinds_of(content_type: str, accept: str) -> tuple[str, str]:
 
 def kind_of(header: str) -> str:
     kind = header.partition(";")[0].strip().lower()
-    return {"application/x-jsonlines": LINES, "application/jsonl": LINES}.get(kind, kind)
+    return LINES if kind in ALSO_LINES else kind
 
 
 def wanted_kind(accept: str, given: str) -> str:
-    kinds = [kind_of(part) for part in accept.split(",") if part.strip()]
-    if not kinds or "*/*" in kinds:
-        return given
-    known = [kind for kind in kinds if kind in WRITE]
-    if not known:
+    """What weighs most, then what is named first, then what was given (RFC 9110, 12.5.1)."""
+    ranges = [(kind_of(part), weight_of(part)) for part in accept.split(",") if part.strip()] or [("*/*", 1.0)]
+    best = max([given, *WRITE], key=lambda kind: liking(kind, ranges))
+    if liking(best, ranges)[0] == 0:
         raise RequestRefused(406, "unsupported_accept", f"{accept!r} is not written; accept {', '.join(WRITE)}")
-    return known[0]
+    return best
+
+
+def weight_of(part: str) -> float:
+    found = re.search(r";\s*q=(0(?:\.\d*)?|1(?:\.0*)?)\s*(?:;|$)", part, re.IGNORECASE)
+    return float(found[1]) if found else 1.0
+
+
+def liking(kind: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
+    """(weight, place) of the range that says most about the kind."""
+    for wanted in (kind, kind.partition("/")[0] + "/*", "*/*"):
+        for place, (name, weight) in enumerate(ranges):
+            if name == wanted:
+                return weight, -place
+    return 0.0, 0
 
 
 def answer(contract: Contract, scorer, instances: list) -> tuple[list, int]:

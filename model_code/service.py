@@ -5,6 +5,7 @@ Knows requests and answers, not connections: `connection.py` brings the ones and
 
 import json
 from functools import lru_cache
+from urllib.parse import unquote_to_bytes
 
 from model_code import open_inference
 from model_code.answering import RequestRefused, responder
@@ -52,18 +53,19 @@ class Service:
         except Exception as error:  # the edge: whatever the model does, a client gets an answer and the log its kind
             log(event="failed", error=type(error).__name__)
             return error_reply(500, "internal_error", "the model failed on this request")
-        return reply._replace(more=ATTRIBUTES % request.attributes) if request.attributes else reply
+        return reply._replace(more=reply.more + ATTRIBUTES % request.attributes) if request.attributes else reply
 
     def find_handler(self, path: bytes, method: bytes, content_type: bytes | None, accept: bytes | None):
         """What answers the body of such a request."""
-        path = path.partition(b"?")[0]
+        path = path_of(path)
         if path not in self.routes:
             known = ", ".join(map(shown, self.routes))
             raise RequestRefused(404, "not_found", f"{shown(path)} is not here; paths: {known}")
         allowed, handler = self.routes[path]
-        if method != allowed:
+        if method != allowed and (method, allowed) != (b"HEAD", b"GET"):
             message = f"{shown(method)} {shown(path)}: use {shown(allowed)}"
-            raise RequestRefused(405, "method_not_allowed", message)
+            refusal = error_reply(405, "method_not_allowed", message)
+            return lambda body: refusal._replace(more=b"allow: %b\r\n" % allowed)
         return responder(self.artefact, text(content_type), text(accept)) if path == INVOCATIONS else handler
 
     def infer(self, body: bytes) -> Reply:
@@ -73,6 +75,13 @@ class Service:
 
 def as_json(document: dict) -> Reply:
     return Reply(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def path_of(target: bytes) -> bytes:
+    """A proxy may send the whole address, and a client escapes the name of a model."""
+    if target.startswith((b"http://", b"https://")):
+        target = b"/" + target.partition(b"://")[2].partition(b"/")[2]
+    return unquote_to_bytes(target.partition(b"?")[0])
 
 
 def text(header: bytes | None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from model_code.answering import JSON, LINES, RequestRefused, respond
+from model_code.answering import CSV, JSON, LINES, RequestRefused, respond
 from model_code.artefact import open_artefact
 from tests.model_code.serving import IMAGE_PYTHON, ROOT, ROW, SECRET, ask, finish, half_sent, instances, serving
 
@@ -167,10 +167,21 @@ def test_a_multiclass_answer_has_a_probability_for_each_class(parcels):
 def test_an_accept_header_may_list_and_weigh(parcels):
     artefact = open_artefact(parcels.models["prior"])
     body = instances({"weight": 1.0, "from": "A"})
-    assert respond(artefact, body, accept="text/html, application/jsonlines;q=0.5").content_type == LINES
-    assert respond(artefact, body, accept="text/html, */*").content_type == JSON
-    with pytest.raises(RequestRefused):
-        respond(artefact, body, accept="text/html")
+    for accept, kind in {
+        "": JSON,
+        "text/html, application/jsonlines;q=0.5": LINES,
+        "text/html, */*": JSON,
+        "text/csv, application/jsonlines": CSV,
+        "application/jsonlines;q=0.1, Text/CSV ; q=0.25": CSV,
+        "text/*": CSV,
+        "application/json;q=0, application/*": LINES,
+        "application/json; charset=utf-8; q=0.5, */*;q=0.1": JSON,
+        "text/csv;q=2": CSV,
+    }.items():
+        assert respond(artefact, body, accept=accept).content_type == kind, accept
+    for accept in ("text/html", "application/json;q=0", "*/*;q=0.0"):
+        with pytest.raises(RequestRefused):
+            respond(artefact, body, accept=accept)
 
 
 def test_nothing_heavy_is_imported_to_serve(returns):

@@ -48,6 +48,17 @@ def test_what_is_refused_is_refused_each_time_and_spoils_nothing(service, asked,
         assert service.answer(request(path=b"/invocations?any=1")).status == 200
 
 
+def test_a_refused_method_is_told_the_one_that_is_allowed_and_a_head_is_as_good_as_a_get(service):
+    assert [service.answer(request(path=path)).more for path in (b"/ping", b"/v2")] == [b"allow: GET\r\n"] * 2
+    assert service.answer(request(method=b"GET")).more == b"allow: POST\r\n"
+    assert service.answer(request(method=b"HEAD", path=b"/ping")).status == 200
+
+
+@pytest.mark.parametrize("target", [b"/v2/models/parcel%73", b"http://host:8080/v2/models/parcels?x=1", b"https://h/v2/models/parcels"])
+def test_a_target_may_be_escaped_or_a_whole_address(service, target):
+    assert json.loads(service.answer(request(path=target, method=b"GET")).body)["name"] == "parcels"
+
+
 def test_a_callers_attributes_come_back_with_the_answer(service):
     assert service.answer(request(attributes=b"trace=1")).more == b"x-amzn-sagemaker-custom-attributes: trace=1\r\n"
     assert service.answer(request()).more == b""
