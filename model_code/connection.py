@@ -34,28 +34,31 @@ class Request:
     """What the parser found: the headers that anyone here reads, and why it is refused where it is."""
 
     __slots__ = (
-        "accept", "admitted", "attributes", "body", "content_type", "expect", "head_bytes", "host", "keep_alive",
-        "length", "method", "path", "refusal", "since", "transfer_encoding",
+        "accept", "admitted", "attributes", "body", "connection", "content_type", "encoding", "expect", "head_bytes",
+        "held", "host", "keep_alive", "length", "method", "path", "refusal", "since", "transfer_encoding", "whole_at",
     )  # fmt: skip
 
     def __init__(self, since: float):
-        self.since = since  # loop time of its first byte
+        self.since = self.whole_at = since  # when its first byte came, and its last
         self.path = self.method = self.body = b""
         self.content_type = self.accept = self.attributes = self.host = self.length = self.expect = None
-        self.transfer_encoding = self.refusal = None
+        self.transfer_encoding = self.encoding = self.connection = self.refusal = None
         self.keep_alive = self.admitted = False
-        self.head_bytes = 0
+        self.head_bytes = self.held = 0
 
 
 READ_HEADERS = {
     b"content-type": "content_type",
     b"accept": "accept",
     b"host": "host",
+    b"connection": "connection",
     b"content-length": "length",
     b"transfer-encoding": "transfer_encoding",
+    b"content-encoding": "encoding",
     b"expect": "expect",
     b"x-amzn-sagemaker-custom-attributes": "attributes",
 }
+LISTS = ("accept", "connection")  # may be given in several lines
 
 
 class Connection(asyncio.Protocol):
@@ -92,6 +95,8 @@ class Connection(asyncio.Protocol):
             self.refuse(400, "bad_request", "this is not HTTP/1.1 as RFC 9112 has it")
         if self.unread > LARGEST_HEAD:
             self.refuse_head()
+        if self.waiting and not self.busy:
+            self.answer_waiting()
 
     def eof_received(self) -> bool:
         self.half_closed = True
@@ -99,9 +104,12 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.blocked_since = self.server.now()
+        self.transport.pause_reading()  # who does not take the answers is not asked for more
 
     def resume_writing(self) -> None:
         self.blocked_since = None
+        if not self.busy:
+            self.transport.resume_reading()
 
     def check(self, now: float) -> None:
         """Called about every second: ends what lasts too long."""
@@ -135,7 +143,7 @@ class Connection(asyncio.Protocol):
         if slot is None or request.method:  # after the method is known these are trailers
             return
         given = getattr(request, slot)
-        if given is not None and slot != "accept":
+        if given is not None and slot not in LISTS:
             return self.refuse(400, "bad_request", f"{slot} is given twice")
         setattr(request, slot, value if given is None else given + b", " + value)
 
@@ -144,6 +152,8 @@ class Connection(asyncio.Protocol):
             return
         request, self.unread = self.request, 0
         request.method, request.keep_alive = self.parser.get_method(), self.parser.should_keep_alive()
+        if request.connection is not None and self.parser.get_http_version() == "1.0":
+            request.keep_alive = False  # it would wait to be told that the connection stays, which HTTP/1.1 never says
         if request.host is None and self.parser.get_http_version() == "1.1":
             self.refuse(400, "bad_request", "HTTP/1.1 wants a Host header")
         elif self.parser.should_upgrade():
@@ -152,6 +162,8 @@ class Connection(asyncio.Protocol):
             self.refuse(501, "not_implemented", "the only transfer encoding is chunked")
         elif request.length is not None and int(request.length) > LARGEST_BODY:
             self.refuse_size(int(request.length))
+        elif request.encoding is not None and request.encoding.lower() != b"identity":
+            self.refuse(415, "unsupported_content_encoding", "a compressed body is not read; send it as it is")
         elif request.expect is not None and request.expect.lower() != b"100-continue":
             self.refuse(417, "expectation_failed", "the only expectation is 100-continue")
         else:
@@ -161,12 +173,14 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, part: bytes) -> None:
         self.unread, request = 0, self.request
-        if self.deaf:
+        if self.deaf or not request.admitted:  # what nobody will read is not kept
             return
         if not request.body:
             request.body = part
         elif len(request.body) + len(part) > LARGEST_BODY:
             self.refuse_size(len(request.body) + len(part))
+        elif not self.server.hold(request, len(part)):
+            self.refuse(429, "too_many_requests", "as many large requests are under way as memory holds; try again shortly")
         elif isinstance(request.body, bytes):
             request.body = bytearray(request.body + part)
         else:
@@ -176,8 +190,9 @@ class Connection(asyncio.Protocol):
         if self.deaf:
             return
         request, self.request, self.unread = self.request, None, 0
+        request.whole_at = self.server.now()
         self.waiting.append(request)
-        if not self.busy:
+        if not self.busy and not self.server.draining:  # else what came with it is parsed first, to know who is the last
             self.answer_waiting()
 
     # ---- answering
@@ -197,21 +212,27 @@ class Connection(asyncio.Protocol):
         self.busy = False
         if self.transport.is_closing():
             return self.server.release(request)
-        self.transport.resume_reading()
+        if self.blocked_since is None:
+            self.transport.resume_reading()
         self.send(request, reply)
+        self.last_used = self.server.now()
         self.answer_waiting()
 
     def send(self, request: Request, reply: Reply) -> None:
-        last = self.server.draining or self.half_closed or not request.keep_alive
+        last = not request.keep_alive or ((self.server.draining or self.half_closed) and not self.has_more())
         ends = b"%d\r\n%b%b\r\n" % (len(reply.body), reply.more, CLOSE if last else b"")
         head = head_of(reply.status, reply.content_type) + ends
         self.transport.write(head if request.method == b"HEAD" else head + reply.body)
         self.server.release(request)
-        self.last_used = self.server.now()
+        self.last_used = request.whole_at
         if self.deaf:
             self.linger()
         elif last:
             self.transport.close()
+
+    def has_more(self) -> bool:
+        """Whether the client has sent, or begun, a request behind the one that is answered."""
+        return bool(self.waiting) or (self.request is not None and not self.half_closed)
 
     def refuse(self, status: int, code: str, message: str) -> None:
         """Answers, after those before it, and reads no further: what follows may be anything."""
@@ -219,6 +240,7 @@ class Connection(asyncio.Protocol):
             return
         request, self.request, self.deaf = self.request or Request(self.server.now()), None, True
         request.refusal, request.keep_alive = self.server.refusal(status, code, message), False
+        request.whole_at = self.server.now()
         self.waiting.append(request)
         if not self.busy:
             self.answer_waiting()

@@ -6,7 +6,7 @@ JSON = "application/json"
 
 
 class Reply(NamedTuple):
-    """`rows` and `refused` (rows) are for the log; `more` are further headers, each line ended by CRLF."""
+    """`rows`, `refused` (rows) and the `error`'s code are for the log; `more` are further headers, each ended by CRLF."""
 
     body: bytes
     content_type: str = JSON
@@ -14,3 +14,4 @@ class Reply(NamedTuple):
     refused: int = 0
     status: int = 200
     more: bytes = b""
+    error: str = ""

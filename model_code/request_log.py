@@ -1,4 +1,4 @@
-"""One JSON line for each request that failed, and every few seconds one for all that did not: how long each stage took.
+"""One JSON line for each request that failed or was slow, and every few seconds one for all others: how long each stage took.
 
 A line for each request would cost as much as its reply. Never what was in a request.
 """
@@ -8,6 +8,7 @@ import sys
 
 SUMMARY_SECONDS = 10
 SAMPLED = 8  # each so many requests one is timed
+SLOW_SECONDS = 1  # from a request's first byte to its answer: who takes longer has a line of its own
 
 
 def log(**fields) -> None:
@@ -29,7 +30,7 @@ class Stage:
         wanted, seen = share * sum(self.counts), 0
         for power, count in enumerate(self.counts):
             seen += count
-            if seen >= wanted:
+            if seen >= wanted > 0:
                 return 2**power / 1000
         return 0.0
 
@@ -44,7 +45,7 @@ class RequestLog:
 
     def clear(self) -> None:
         self.requests = self.rows = self.refused_rows = self.turned_away = 0
-        self.read, self.score = Stage(), Stage()
+        self.read, self.wait, self.score = Stage(), Stage(), Stage()
 
     def answered(self, request, reply, started: float, ended: float) -> None:
         if reply.status == 200:
@@ -52,15 +53,16 @@ class RequestLog:
             self.rows += reply.rows
             self.refused_rows += reply.refused
             if self.requests % SAMPLED == 1:
-                self.read.add(started - request.since)
+                self.read.add(request.whole_at - request.since)
+                self.wait.add(started - request.whole_at)
                 self.score.add(ended - started)
+            if ended - request.since > SLOW_SECONDS:
+                self.write(event="slow", rows=reply.rows, **where_time_went(request, started, ended))
         elif reply.status == 429:  # never so many lines as when there is least time for them
             self.turned_away += 1
         else:
-            path = request.path.decode("latin-1")[:100]
-            error = json.loads(reply.body)["error"]
-            milliseconds = round(1000 * (ended - request.since), 3)
-            self.write(event="refused", status=reply.status, error=error, path=path, ms=milliseconds)
+            more = where_time_went(request, started, ended)
+            self.write(event="refused", status=reply.status, error=reply.error, **more)
 
     def summarise(self, now: float) -> None:
         if self.since is None:
@@ -78,7 +80,16 @@ class RequestLog:
                 rows=self.rows,
                 refused_rows=self.refused_rows,
                 turned_away=self.turned_away,
-                read_ms=self.read.summary(),  # from a request's first byte to its last
-                score_ms=self.score.summary(),  # from there to its answer
+                read_ms=self.read.summary(),
+                wait_ms=self.wait.summary(),
+                score_ms=self.score.summary(),
             )
         self.clear()
+
+
+def where_time_went(request, started: float, ended: float) -> dict:
+    """`read`: from the first byte to the last; `wait`: for those before it and for a thread; `score`: until the answer is there."""
+    spans = {"ms": ended - request.since, "read_ms": request.whole_at - request.since}
+    spans |= {"wait_ms": started - request.whole_at, "score_ms": ended - started}
+    path = request.path.decode("latin-1")[:100]
+    return {"path": path, "bytes": len(request.body), **{name: round(1000 * span, 3) for name, span in spans.items()}}

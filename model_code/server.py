@@ -8,19 +8,22 @@ import asyncio
 import json
 import os
 import signal
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from model_code.connection import Connection, Request
 from model_code.reply import Reply
+from model_code.workers import BACKLOG
 
 INLINE_BODY = 64 * 1024
 LARGE_AT_ONCE = 2  # threads for the larger ones; further ones wait
+MOST_HELD = 96 * 1024 * 1024  # of bodies that are not whole or wait: sixteen of the largest
 CHECK_SECONDS = 0.5
 
 
 def error_reply(status: int, code: str, message: str) -> Reply:
     body = json.dumps({"error": code, "message": message}).encode()
-    return Reply(body, status=status, more=b"retry-after: 1\r\n" if status in (429, 503) else b"")
+    return Reply(body, status=status, more=b"retry-after: 1\r\n" if status in (429, 503) else b"", error=code)
 
 
 class Server:
@@ -30,9 +33,9 @@ class Server:
 
     def __init__(self, service, log, *, most_at_once: int, deadline_s: float):
         self.service, self.log, self.most_at_once, self.deadline_s = service, log, most_at_once, deadline_s
-        self.connections, self.under_way, self.draining = set(), 0, False
+        self.connections, self.under_way, self.held, self.draining = set(), 0, 0, False
         self.pool = ThreadPoolExecutor(LARGE_AT_ONCE, thread_name_prefix="large")
-        self.now = None
+        self.now = time.monotonic  # not uvloop's own, which knows milliseconds only
 
     # ---- one request
 
@@ -48,15 +51,24 @@ class Server:
         request.admitted = True
         return None
 
+    def hold(self, request: Request, size: int) -> bool:
+        """Whether that much more of a body fits."""
+        if self.held + size > MOST_HELD:
+            return False
+        self.held += size
+        request.held += size
+        return True
+
     def release(self, request: Request | None) -> None:
         if request is not None and request.admitted:
             self.under_way -= 1
+            self.held -= request.held
             request.admitted = False
 
     def answer(self, request: Request):
         """A Reply, or the future of one."""
         if request.refusal is not None:
-            self.log.answered(request, request.refusal, self.now(), self.now())
+            self.log.answered(request, request.refusal, request.whole_at, self.now())
             return request.refusal
         if len(request.body) > INLINE_BODY:
             return self.loop.run_in_executor(self.pool, self.answer_large, request)
@@ -81,11 +93,11 @@ class Server:
     async def run(self, sock, *, drain_seconds: float, parent: int | None = None) -> None:
         """Until SIGTERM, or until `parent` is no longer the parent of this process."""
         self.loop = asyncio.get_running_loop()
-        self.now, stop = self.loop.time, asyncio.Event()
+        stop = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, stop.set)
         queue = sock.dup()
-        listener = await self.loop.create_server(self.connect, sock=sock)
+        listener = await self.loop.create_server(self.connect, sock=sock, backlog=BACKLOG)
         checking = self.loop.create_task(self.check_often(parent, stop))
         await stop.wait()
         self.draining = True

@@ -14,6 +14,8 @@ from collections.abc import Callable
 
 from model_code.request_log import log
 
+BACKLOG = 1024  # connections that wait to be accepted; a client beyond them tries again after a second
+
 
 def listening_sockets(host: str, port: int, count: int) -> list[socket.socket]:
     found = []
@@ -23,7 +25,7 @@ def listening_sockets(host: str, port: int, count: int) -> list[socket.socket]:
         if count > 1:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         sock.bind((host, port))
-        sock.listen(1024)
+        sock.listen(BACKLOG)
         sock.setblocking(False)
         found.append(sock)
     return found

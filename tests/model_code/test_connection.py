@@ -13,7 +13,13 @@ class Transport:
     """Takes what is written; as asyncio's, once closed it takes no more."""
 
     def __init__(self):
-        self.sent, self.state = b"", "open"
+        self.sent, self.state, self.reading = b"", "open", True
+
+    def pause_reading(self):
+        self.reading = False
+
+    def resume_reading(self):
+        self.reading = True
 
     def write(self, data):
         assert self.state == "open"
@@ -106,6 +112,52 @@ def test_who_does_not_read_its_replies_is_cut_off():
     busy.resume_writing()
     at(server, READ_SECONDS - 1)
     assert busy.transport.state == "open"
+
+
+def test_who_does_not_take_its_replies_is_not_asked_for_more_requests():
+    server, slow = connected()
+    slow.pause_writing()
+    assert not slow.transport.reading
+    slow.resume_writing()
+    assert slow.transport.reading
+
+
+def test_what_came_together_while_stopping_is_answered_whole_and_the_last_reply_says_so():
+    server, kept = connected(most_at_once=3)
+    server.draining = True
+    kept.data_received(REQUEST * 2 + REQUEST[:-1])
+    assert (server.log.statuses, b"connection: close" in kept.transport.sent, kept.transport.state) == ([200, 200], False, "open")
+    kept.data_received(REQUEST[-1:])
+    assert (server.log.statuses, kept.transport.sent.count(b"connection: close"), kept.transport.state) == ([200] * 3, 1, "closed")
+
+
+def test_an_old_client_that_would_keep_its_connection_is_told_that_it_ends():
+    _, old = connected()
+    old.data_received(REQUEST.replace(b"HTTP/1.1\r\n", b"HTTP/1.0\r\nConnection: keep-alive\r\n"))
+    assert b"\r\nconnection: close\r\n" in old.transport.sent and old.transport.state == "closed"
+
+
+def test_of_a_request_that_is_turned_away_no_body_is_kept():
+    server, first = connected(most_at_once=1)
+    first.data_received(REQUEST[:-1])
+    second = connect(server)
+    second.data_received(REQUEST[:-1])
+    assert (second.request.refusal.status, second.request.body) == (429, b"")
+
+
+def test_bodies_are_taken_as_long_as_memory_holds_them(monkeypatch):
+    monkeypatch.setattr("model_code.server.MOST_HELD", 7)
+    server, first = connected()
+    second = connect(server)
+    for connection in (first, second):
+        connection.data_received(REQUEST.replace(b"Length: 2", b"Length: 20")[:-2] + b"1234")
+    first.data_received(b"5678")
+    second.data_received(b"5678")
+    assert second.transport.sent.startswith(b"HTTP/1.1 429 Too Many Requests\r\n") and b"retry-after: 1\r\n" in second.transport.sent
+    assert server.held == 4
+    first.data_received(b"9" * 3)
+    first.data_received(b"9" * 9)
+    assert (server.log.statuses, server.held, server.under_way) == ([429, 429], 0, 0)
 
 
 def test_one_too_many_under_way_is_told_to_come_back_and_places_are_given_back():

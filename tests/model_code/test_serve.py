@@ -122,9 +122,10 @@ def test_sigterm_lets_a_request_finish_and_the_log_holds_no_row(returns):
     ready, refused, answered = events
     assert (ready["engine"], ready["workers"]) == ("kernel", 1)
     assert (refused["status"], refused["error"], refused["path"]) == (400, "bad_request", "/invocations")
+    assert refused["ms"] == pytest.approx(refused["read_ms"] + refused["wait_ms"] + refused["score_ms"], abs=0.01)
     assert (answered["requests"], answered["rows"], answered["refused_rows"]) == (2, 2, 0)
-    assert answered["read_ms"].keys() == answered["score_ms"].keys() == {"p50", "p99"}
-    assert answered["score_ms"]["p99"] > 0
+    assert answered["read_ms"].keys() == answered["wait_ms"].keys() == answered["score_ms"].keys() == {"p50", "p99"}
+    assert 0.001 < answered["score_ms"]["p99"] < 1000  # microseconds are told apart
     assert SECRET not in process.log and "181.5" not in process.log
 
 

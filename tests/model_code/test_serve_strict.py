@@ -3,6 +3,7 @@
 import json
 import random
 import re
+import signal
 import socket
 import time
 
@@ -77,6 +78,7 @@ CHUNKED = b"%x\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (5, BODY[:5], len(BODY) - 5, BO
         (request(LENGTH, b"Connection: upgrade", b"Upgrade: websocket"), 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(64), 400),
         (request(LENGTH, b"Expect: a-miracle"), 417),
+        (request(LENGTH, b"Content-Encoding: gzip"), 415),
         (request(b"Content-Length: 99999999999"), 413),
         (request(LENGTH, b"X: " + b"a" * 20_000), 431),
         (request(*[b"X-%d: a" % i for i in range(3000)], LENGTH), 431),
@@ -116,8 +118,9 @@ def test_a_client_that_asks_first_is_told_to_go_on(server):
 
 
 def test_who_asks_for_the_head_gets_no_body_and_old_clients_are_answered_once(server):
-    found, _ = talk(server.port, b"HEAD /ping HTTP/1.1\r\nHost: x\r\n\r\nGET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert statuses(found) == [405, 200] and b"{" not in found
+    asked = b"HEAD /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\nHEAD /invocations HTTP/1.1\r\nHost: x\r\n\r\n"
+    found, _ = talk(server.port, asked)
+    assert statuses(found) == [200, 405] and b"content-length: 13\r\n" in found and b"{" not in found
     found, ended = talk(server.port, b"GET /ping HTTP/1.0\r\n\r\n")
     assert (statuses(found), ended) == ([200], "ended")
 
@@ -131,6 +134,18 @@ def test_who_has_said_all_and_closed_that_half_still_gets_the_answer(server):
         while data := connection.recv(65536):
             found += data
     assert statuses(found) == [200] and len(json.loads(found.split(b"\r\n\r\n")[1])["predictions"]) == 2000
+
+
+def test_a_burst_of_connections_waits_while_the_server_is_busy(returns):
+    """Beyond the listening queue Linux lets a client try again only after a second."""
+    with serving(returns.models["prior"].parent) as process:
+        process.send_signal(signal.SIGSTOP)
+        burst = [socket.create_connection(("127.0.0.1", process.port), timeout=1) for _ in range(300)]
+        process.send_signal(signal.SIGCONT)
+        burst[-1].sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert statuses(burst[-1].recv(1000)) == [200]
+        for connection in burst:
+            connection.close()
 
 
 def test_any_bytes_at_all_are_answered_or_refused_and_the_server_lives(server):
