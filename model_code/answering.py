@@ -21,10 +21,10 @@ NO_ANSWER = "the model has no finite answer to this row"
 
 
 class RequestRefused(Exception):
-    """A request as a whole cannot be answered: `status` and `code` as HTTP has them."""
+    """A request as a whole cannot be answered: `status`, `code` and `more` headers as HTTP has them."""
 
-    def __init__(self, status: int, code: str, message: str):
-        self.status, self.code = status, code
+    def __init__(self, status: int, code: str, message: str, *, more: bytes = b""):
+        self.status, self.code, self.more = status, code, more
         super().__init__(message)
 
 

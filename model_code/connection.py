@@ -35,14 +35,15 @@ class Request:
 
     __slots__ = (
         "accept", "admitted", "attributes", "body", "connection", "content_type", "encoding", "expect", "head_bytes",
-        "held", "host", "keep_alive", "length", "method", "path", "refusal", "since", "transfer_encoding", "whole_at",
+        "held", "host", "json_bytes", "keep_alive", "length", "method", "path", "refusal", "since", "transfer_encoding",
+        "whole_at",
     )  # fmt: skip
 
     def __init__(self, since: float):
         self.since = self.whole_at = since  # when its first byte came, and its last
         self.path = self.method = self.body = b""
         self.content_type = self.accept = self.attributes = self.host = self.length = self.expect = None
-        self.transfer_encoding = self.encoding = self.connection = self.refusal = None
+        self.transfer_encoding = self.encoding = self.connection = self.json_bytes = self.refusal = None
         self.keep_alive = self.admitted = False
         self.head_bytes = self.held = 0
 
@@ -57,6 +58,7 @@ READ_HEADERS = {
     b"content-encoding": "encoding",
     b"expect": "expect",
     b"x-amzn-sagemaker-custom-attributes": "attributes",
+    b"inference-header-content-length": "json_bytes",
 }
 LISTS = ("accept", "connection")  # may be given in several lines
 

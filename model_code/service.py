@@ -4,7 +4,7 @@ Knows requests and answers, not connections: `connection.py` brings the ones and
 """
 
 import json
-from functools import lru_cache
+from functools import lru_cache, partial
 from urllib.parse import unquote_to_bytes
 
 from model_code import open_inference
@@ -13,7 +13,6 @@ from model_code.artefact import Artefact
 from model_code.connection import LARGEST_BODY
 from model_code.reply import Reply
 from model_code.request_log import log
-from model_code.server import error_reply
 
 ATTRIBUTES = b"x-amzn-sagemaker-custom-attributes: %b\r\n"  # they go back to the caller as they came
 READY = Reply(b"", "text/plain")
@@ -31,7 +30,6 @@ class Service:
     def __init__(self, artefact: Artefact, *, name: str):
         self.artefact, self.name = artefact, name
         self.handler_of = lru_cache(maxsize=128)(self.find_handler)  # clients send the same few headers all the time
-        model = f"/v2/models/{name}"
         self.routes = {
             INVOCATIONS: (b"POST", None),  # by its headers
             b"/ping": (b"GET", lambda body: READY),
@@ -39,42 +37,57 @@ class Service:
             b"/v2": (b"GET", lambda body: as_json(open_inference.about_server())),
             b"/v2/health/live": (b"GET", lambda body: as_json({"live": True})),
             b"/v2/health/ready": (b"GET", lambda body: as_json({"ready": True})),
-            model.encode(): (b"GET", lambda body: as_json(open_inference.about_model(artefact, name))),
-            f"{model}/ready".encode(): (b"GET", lambda body: as_json({"name": name, "ready": True})),
-            f"{model}/infer".encode(): (b"POST", self.infer),
         }
+        for model in (f"/v2/models/{name}", f"/v2/models/{name}/versions/{artefact.sha256}"):
+            self.routes |= {
+                model.encode(): (b"GET", lambda body: as_json(open_inference.about_model(artefact, name))),
+                f"{model}/ready".encode(): (b"GET", lambda body: as_json({"name": name, "ready": True})),
+                f"{model}/infer".encode(): (b"POST", self.infer),
+            }
 
     def answer(self, request) -> Reply:
         try:
-            handler = self.handler_of(request.path, request.method, request.content_type, request.accept)
+            handler = self.handler_of(request.path, request.method, request.content_type, request.accept, request.json_bytes)
             reply = handler(request.body)
         except RequestRefused as error:
-            return error_reply(error.status, error.code, str(error))
+            return refusal(request.path, error)
         except Exception as error:  # the edge: whatever the model does, a client gets an answer and the log its kind
             log(event="failed", error=type(error).__name__)
-            return error_reply(500, "internal_error", "the model failed on this request")
+            return refusal(request.path, RequestRefused(500, "internal_error", "the model failed on this request"))
         return reply._replace(more=reply.more + ATTRIBUTES % request.attributes) if request.attributes else reply
 
-    def find_handler(self, path: bytes, method: bytes, content_type: bytes | None, accept: bytes | None):
+    def find_handler(self, path: bytes, method: bytes, content_type: bytes | None, accept: bytes | None, json_bytes: bytes | None):
         """What answers the body of such a request."""
         path = path_of(path)
         if path not in self.routes:
-            known = ", ".join(map(shown, self.routes))
+            known = ", ".join(shown(path) for path in self.routes if b"/versions/" not in path)
             raise RequestRefused(404, "not_found", f"{shown(path)} is not here; paths: {known}")
         allowed, handler = self.routes[path]
         if method != allowed and (method, allowed) != (b"HEAD", b"GET"):
             message = f"{shown(method)} {shown(path)}: use {shown(allowed)}"
-            refusal = error_reply(405, "method_not_allowed", message)
-            return lambda body: refusal._replace(more=b"allow: %b\r\n" % allowed)
-        return responder(self.artefact, text(content_type), text(accept)) if path == INVOCATIONS else handler
+            raise RequestRefused(405, "method_not_allowed", message, more=b"allow: %b\r\n" % allowed)
+        if path == INVOCATIONS:
+            return responder(self.artefact, text(content_type), text(accept))
+        return partial(handler, json_bytes=json_bytes) if handler == self.infer else handler
 
-    def infer(self, body: bytes) -> Reply:
-        document, rows, refused = open_inference.infer(self.artefact, self.name, body)
-        return as_json(document)._replace(rows=rows, refused=refused)
+    def infer(self, body: bytes, json_bytes: bytes | None) -> Reply:
+        if json_bytes is not None and not (json_bytes.isdigit() and int(json_bytes) <= len(body)):
+            message = f"Inference-Header-Content-Length is {shown(json_bytes)}, of a body of {len(body)} bytes"
+            raise RequestRefused(400, "bad_request", message)
+        return open_inference.infer(self.artefact, self.name, body, json_bytes and int(json_bytes))
+
+
+def refusal(path: bytes, error: RequestRefused) -> Reply:
+    """The Open Inference Protocol has its description where all others have the code."""
+    if path_of(path).startswith(b"/v2"):
+        document = {"error": str(error)}
+    else:
+        document = {"error": error.code, "message": str(error)}
+    return as_json(document)._replace(status=error.status, more=error.more, error=error.code)
 
 
 def as_json(document: dict) -> Reply:
-    return Reply(json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
+    return Reply(json.dumps(document, separators=(",", ":")).encode())  # ASCII: what was sent may be no UTF-8
 
 
 def path_of(target: bytes) -> bytes:

@@ -10,7 +10,7 @@ from model_code.service import Service
 
 
 def request(**given):
-    asked = {"path": b"/invocations", "method": b"POST", "content_type": None, "accept": None, "attributes": None}
+    asked = {"path": b"/invocations", "method": b"POST", "content_type": None, "accept": None, "attributes": None, "json_bytes": None}
     return SimpleNamespace(**{**asked, "body": b'{"instances": [{"weight": 9.0, "from": "C"}]}', **given})
 
 
@@ -68,7 +68,7 @@ def test_a_model_that_fails_is_named_in_the_log_and_not_to_the_client(parcels, c
     def fail(body, form):
         raise ZeroDivisionError("9.0 of C")
 
-    broken = SimpleNamespace(contract=parcels.contract, scorer=SimpleNamespace(reply_within=fail))
+    broken = SimpleNamespace(contract=parcels.contract, sha256="0", scorer=SimpleNamespace(reply_within=fail))
     reply = Service(broken, name="parcels").answer(request())
     assert (reply.status, json.loads(reply.body)["error"]) == (500, "internal_error")
     assert "9.0" not in reply.body.decode()
