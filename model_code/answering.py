@@ -7,7 +7,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from domain.contract import Contract, from_text
 from model_code.artefact import Artefact, ArtefactRefused
@@ -17,6 +17,7 @@ from model_code.reply import JSON, Reply
 CSV, LINES = "text/csv", "application/jsonlines"
 ALSO_LINES = ("application/jsonl", "application/x-jsonlines", "application/x-ndjson", "application/ndjson")
 SAME_WITHIN = 1e-9  # unless the golden rows say otherwise: a model in float32 is no surer than that
+MOST_REASONS = 6 * 1024 * 1024  # as long as the longest request
 NO_ANSWER = "the model has no finite answer to this row"
 
 
@@ -88,14 +89,26 @@ def liking(kind: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
 
 def answer(contract: Contract, scorer, instances: list) -> tuple[list, int]:
     """The score of each row in its place, or {"error": why}; and how many could not be scored."""
-    checked = [check_features(contract, row) for row in instances]
-    good = [values for values, problems in checked if not problems]
+    checked = list(checked_rows(contract, instances))
+    good = [values for values, reason in checked if not reason]
     scores = iter(plain_lists(contract, scorer.score_lists(good)) if good else ())
     answers = [
-        {"error": "; ".join(problems) or NO_ANSWER} if problems or (score := next(scores)) is None else score
-        for _, problems in checked
+        {"error": reason or NO_ANSWER} if reason or (score := next(scores)) is None else score for _, reason in checked
     ]
     return answers, sum(isinstance(one, dict) for one in answers)
+
+
+def checked_rows(contract: Contract, instances: list) -> Iterator[tuple[dict, str]]:
+    """Each row's values, and why it cannot be scored: two bytes of a row may ask for hundreds of reasons."""
+    room = MOST_REASONS
+    for row in instances:
+        values, problems = check_features(contract, row)
+        reason = "; ".join(problems)
+        room -= len(reason)
+        if room < 0:
+            message = f"why rows cannot be scored would take more than {MOST_REASONS:,} characters; send fewer rows at once. One of them: {reason:.200}"
+            raise RequestRefused(413, "too_many_faults", message)
+        yield values, reason
 
 
 def plain_lists(contract: Contract, scores: list[list[float]]) -> list:

@@ -96,6 +96,12 @@ def test_six_megabytes_are_answered(server):
     assert (status, len(json.loads(answer)["predictions"])) == (200, len(rows))
 
 
+def test_rows_that_ask_for_more_reasons_than_fit_into_an_answer_are_refused_as_a_whole(server):
+    status, _, body = ask(server.port, body=b'{"instances": [' + b"{}," * 200_000 + b"{}]}")
+    assert (status, json.loads(body)["error"]) == (413, "too_many_faults")
+    assert "shelf = None: null, must have a value" in json.loads(body)["message"] and len(body) < 500
+
+
 def test_one_request_too_many_at_once_is_told_to_come_back(server):
     body = instances(ROW)
     waiting = [half_sent(server.port, body) for _ in range(2)]
