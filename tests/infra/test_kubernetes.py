@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "infra" / "kubernetes"
@@ -12,45 +13,16 @@ SCHEMAS = json.loads((Path(__file__).parent / "kubernetes_schemas.json").read_te
 KINDS = {
     "Deployment": "io.k8s.api.apps.v1.Deployment",
     "Service": "io.k8s.api.core.v1.Service",
+    "PodDisruptionBudget": "io.k8s.api.policy.v1.PodDisruptionBudget",
+    "NetworkPolicy": "io.k8s.api.networking.v1.NetworkPolicy",
     "InferenceService": "V1beta1InferenceService",
 }
-TYPES = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "integer": int,
-    "number": (int, float),
-    "boolean": bool,
-    "null": type(None),
-}
 
 
-def problems(schema, value, at=""):
-    """What is wrong with a value: as much of JSON Schema as Kubernetes' own schemas use."""
-    if schema is True:
-        return []
-    if "$ref" in schema:
-        return problems(SCHEMAS[schema["$ref"].rpartition("/")[2]], value, at)
-    if "oneOf" in schema:
-        return min((problems(one, value, at) for one in schema["oneOf"]), key=len)
-    kinds = schema.get("type", [])
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    if kinds and not any(is_of(kind, value) for kind in kinds):
-        return [f"{at} is {value!r}, not {' or '.join(kinds)}"]
-    found = [f"{at} is {value!r}"] if "enum" in schema and value not in schema["enum"] else []
-    if isinstance(value, dict):
-        found += [f"{at}.{name} is missing" for name in schema.get("required", []) if name not in value]
-        for name, part in value.items():
-            of = schema.get("properties", {}).get(name, schema.get("additionalProperties", True))
-            found += [f"{at}.{name} is no key here"] if of is False else problems(of, part, f"{at}.{name}")
-    if isinstance(value, list):
-        for place, part in enumerate(value):
-            found += problems(schema.get("items", True), part, f"{at}[{place}]")
-    return found
-
-
-def is_of(kind, value):
-    return isinstance(value, TYPES[kind]) and (isinstance(value, bool) <= (kind == "boolean"))
+def problems(kind, document):
+    """What is wrong with a document, each fault with where it is."""
+    validator = Draft202012Validator({"$ref": f"#/$defs/{KINDS[kind]}", "$defs": SCHEMAS})
+    return sorted(f"{error.json_path}: {error.message}" for error in validator.iter_errors(document))
 
 
 def documents():
@@ -68,7 +40,11 @@ def pods():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_manifest_keeps_its_schema(kind):
-    assert problems({"$ref": KINDS[kind]}, of_kind(kind)) == []
+    assert problems(kind, of_kind(kind)) == []
+
+
+def test_no_manifest_is_left_out():
+    assert {each["kind"] for each in documents()} == set(KINDS)
 
 
 def test_the_schemas_would_find_a_mistake():
@@ -77,10 +53,11 @@ def test_the_schemas_would_find_a_mistake():
     container["readinesProbe"] = container.pop("readinessProbe")
     container["ports"][0]["containerPort"] = "8080"
     del deployment["spec"]["selector"]
-    assert problems({"$ref": KINDS["Deployment"]}, deployment) == [
-        ".spec.selector is missing",
-        ".spec.template.spec.containers[0].ports[0].containerPort is '8080', not integer",
-        ".spec.template.spec.containers[0].readinesProbe is no key here",
+    container_at = "$.spec.template.spec.containers[0]"
+    assert problems("Deployment", deployment) == [
+        f"{container_at}.ports[0].containerPort: '8080' is not of type 'integer'",
+        f"{container_at}: Additional properties are not allowed ('readinesProbe' was unexpected)",
+        "$.spec: 'selector' is a required property",
     ]
 
 
@@ -94,6 +71,7 @@ def test_a_pod_runs_as_nobody_and_can_change_nothing(pod):
         "capabilities": {"drop": ["ALL"]},
     }
     assert "@sha256:" in container["image"] and container["args"] == ["serve"]
+    assert "ARTEFACT_SHA256" in [variable["name"] for variable in container["env"]]
     assert container["readinessProbe"]["httpGet"]["path"] == "/v2/health/ready"
     assert container["livenessProbe"]["httpGet"]["path"] == "/v2/health/live"
 
@@ -108,4 +86,16 @@ def test_a_deployment_has_the_time_to_drain_and_its_service_finds_it():
     assert pod["spec"]["terminationGracePeriodSeconds"] > DRAIN_SECONDS + pause
     assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
     assert service["spec"]["ports"][0]["targetPort"] in [port["name"] for port in container["ports"]]
-    assert deployment["spec"]["selector"]["matchLabels"] == pod["metadata"]["labels"]
+    labels = pod["metadata"]["labels"]
+    (spread,) = pod["spec"]["topologySpreadConstraints"]
+    assert deployment["spec"]["selector"]["matchLabels"] == spread["labelSelector"]["matchLabels"] == labels
+
+
+def test_pods_are_disturbed_one_at_a_time_and_are_asked_at_their_port_only():
+    pod = of_kind("Deployment")["spec"]["template"]
+    budget, policy = of_kind("PodDisruptionBudget")["spec"], of_kind("NetworkPolicy")["spec"]
+    assert budget["selector"]["matchLabels"] == policy["podSelector"]["matchLabels"] == pod["metadata"]["labels"]
+    assert budget["maxUnavailable"] < of_kind("Deployment")["spec"]["replicas"]
+    (allowed,) = policy["ingress"]
+    assert [port["port"] for port in allowed["ports"]] == [port["name"] for port in pod["spec"]["containers"][0]["ports"]]
+    assert policy["policyTypes"] == ["Ingress", "Egress"] and "egress" not in policy  # it asks nobody
