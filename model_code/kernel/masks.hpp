@@ -43,7 +43,7 @@ class MaskTrees {
   // nullopt where these trees need a walk: too many leaves, a NaN threshold, or too large tables.
   static std::optional<MaskTrees> build(const FeatureSet& set, const Trees& trees);
 
-  // The sums over the baseline of all trees, (rows, outputs) by row.
+  // The sums over the baseline of all trees by the divisor, (rows, outputs) by row.
   void score(const Features& features, size_t rows, double* out) const;
 
  private:
@@ -59,6 +59,7 @@ class MaskTrees {
   std::vector<double> leaves_;       // [slot][32]
   std::vector<size_t> group_output_, group_trees_;
   std::vector<double> baseline_;
+  double divisor_ = 1;
   size_t rows_ = 0;
 
   std::vector<Split> number_leaves(const Trees& trees);
@@ -117,6 +118,7 @@ inline std::optional<MaskTrees> MaskTrees::build(const FeatureSet& set, const Tr
   if (trees.leaf_width != 1 || trees.roots.empty()) return std::nullopt;
   MaskTrees out;
   out.baseline_ = trees.baseline;
+  out.divisor_ = trees.divisor;
   auto splits = out.number_leaves(trees);
   bool any_split = std::any_of(trees.feature.begin(), trees.feature.end(), [](int32_t feature) { return feature >= 0; });
   if (splits.empty() && any_split) return std::nullopt;
@@ -267,7 +269,7 @@ inline void MaskTrees::score_block(const Features& features, size_t from, size_t
     std::fill_n(sums.begin(), rows, baseline_[k]);
     for (size_t g = k * groups; g < (k + 1) * groups; g++)
       sum_group_of(&masks_[g * rows_], found.data(), sources_.size(), &leaves_[g * GROUP * 32], group_trees_[g], rows, sums.data());
-    for (size_t i = 0; i < rows; i++) out[i * outputs + k] = sums[i];
+    for (size_t i = 0; i < rows; i++) out[i * outputs + k] = sums[i] / divisor_;
   }
 }
 

@@ -126,6 +126,8 @@ def _estimators():
         "forest": (make_pipeline(one_hot(), RandomForestClassifier(**trees)), 0),
         "forest with missing": (make_pipeline(passed_on(), RandomForestClassifier(**trees)), 1),
         "forest regression": (make_pipeline(targeted(), RandomForestRegressor(**trees)), 2),
+        "small forest regression": (make_pipeline(targeted(), RandomForestRegressor(max_depth=5, **trees)), 2),
+        "small extra trees regression": (make_pipeline(one_hot(), ExtraTreesRegressor(max_leaf_nodes=32, **trees)), 2),
         "extra trees": (make_pipeline(one_hot(drop="if_binary"), ExtraTreesClassifier(**trees)), 1),
         "extra trees regression": (make_pipeline(one_hot(), ExtraTreesRegressor(**trees)), 2),
         "boosting": (make_pipeline(one_hot(), GradientBoostingClassifier(**trees)), 0),
