@@ -62,13 +62,14 @@ struct Engine {
   Desks& desks(bool large) { return large ? many : few; }
 };
 
-// One refusal a row: the reader's before the model's, then by column; ascending rows.
-inline void keep_first(std::vector<Refusal>& refusals) {
-  std::stable_sort(refusals.begin(), refusals.end(), [](const Refusal& a, const Refusal& b) {
+// One refusal a row from the place `from` on: the reader's before the model's, then by column; ascending rows.
+inline void keep_first(std::vector<Refusal>& refusals, size_t from) {
+  auto begin = refusals.begin() + std::ptrdiff_t(from);
+  std::stable_sort(begin, refusals.end(), [](const Refusal& a, const Refusal& b) {
     return a.row != b.row ? a.row < b.row : a.order < b.order;
   });
   auto same = [](const Refusal& a, const Refusal& b) { return a.row == b.row; };
-  refusals.erase(std::unique(refusals.begin(), refusals.end(), same), refusals.end());
+  refusals.erase(std::unique(begin, refusals.end(), same), refusals.end());
 }
 
 // read(score) fills the desk's block and calls score() whenever it is full, and at the end: the scores of all rows, NaN for refused.
@@ -76,14 +77,15 @@ template <class Read>
 void score_all(const Scorer& scorer, Desk& desk, Read read) {
   const size_t width = scorer.plan().width();
   desk.scores.clear();
+  size_t kept = 0;  // refusals of the blocks before: a model may refuse one row many times over
   auto score = [&] {
     size_t used = desk.scores.size();
     desk.scores.resize(used + desk.block.rows * width);
     scorer.score(desk.block, desk.work, &desk.scores[used]);
+    keep_first(desk.block.refusals, kept);
+    kept = desk.block.refusals.size();
   };
   read(score);
-  if (desk.block.refusals.empty()) return;
-  keep_first(desk.block.refusals);
   for (const auto& refusal : desk.block.refusals) std::fill_n(&desk.scores[refusal.row * width], width, NAN);
 }
 

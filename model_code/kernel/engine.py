@@ -68,7 +68,7 @@ def rows_as_json(rows):
 def _labels(classes):
     try:
         return [json.loads(label) for label in classes]
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError: a whole number of more digits than Python reads, too
         raise PlanCorrupt(f"a class label is not JSON: {error}") from error
 
 

@@ -21,7 +21,7 @@ namespace fairway {
 
 constexpr size_t GROUP = 32;                     // trees whose masks lie side by side
 constexpr size_t FEW = 4;                        // fewer rows have their masks fetched ahead; more hide the waiting themselves
-constexpr size_t MOST_MASKS = size_t(1) << 24;   // 64 MB; beyond that the trees are walked
+constexpr size_t MOST_WORDS = size_t(1) << 24;   // 64 MB for one model's tables; beyond that its trees are walked
 
 // 32 masks of 32 bits as four vectors; the compiler splits them where registers are smaller.
 typedef uint32_t Mask8 __attribute__((vector_size(32)));
@@ -40,8 +40,10 @@ struct Source {
 
 class MaskTrees {
  public:
-  // nullopt where these trees need a walk: too many leaves, a NaN threshold, or too large tables.
-  static std::optional<MaskTrees> build(const FeatureSet& set, const Trees& trees);
+  // nullopt where these trees need a walk: too many leaves, a NaN threshold, or tables of more than `most` words of 32 bits.
+  static std::optional<MaskTrees> build(const FeatureSet& set, const Trees& trees, size_t most);
+
+  size_t words() const { return masks_.size() * GROUP + leaves_.size() * 2; }
 
   // The sums over the baseline of all trees by the divisor, (rows, outputs) by row.
   void score(const Features& features, size_t rows, double* out) const;
@@ -65,6 +67,9 @@ class MaskTrees {
   std::vector<Split> number_leaves(const Trees& trees);
   void add_number(const Trees& trees, const std::vector<Split>& splits);
   void add_coding(const FeatureSet& set, const Trees& trees, size_t index, const std::vector<std::vector<Split>>& by_feature);
+  static bool is_tested(const Coding& coding, const std::vector<std::vector<Split>>& by_feature) {
+    return std::any_of(coding.made.begin(), coding.made.end(), [&](uint32_t feature) { return !by_feature[feature].empty(); });
+  }
   void clear(size_t row, const Split& split) {
     auto& masks = masks_[split.slot / GROUP * rows_ + row];
     masks.part[split.slot % GROUP / 8][split.slot % 8] &= ~split.clear;
@@ -114,8 +119,10 @@ inline std::vector<MaskTrees::Split> MaskTrees::number_leaves(const Trees& trees
   return splits;
 }
 
-inline std::optional<MaskTrees> MaskTrees::build(const FeatureSet& set, const Trees& trees) {
+inline std::optional<MaskTrees> MaskTrees::build(const FeatureSet& set, const Trees& trees, size_t most) {
   if (trees.leaf_width != 1 || trees.roots.empty()) return std::nullopt;
+  const size_t outputs = trees.outputs(), groups = outputs * ((trees.roots.size() / outputs + GROUP - 1) / GROUP);
+  if (groups * GROUP * 64 > most) return std::nullopt;
   MaskTrees out;
   out.baseline_ = trees.baseline;
   out.divisor_ = trees.divisor;
@@ -129,17 +136,16 @@ inline std::optional<MaskTrees> MaskTrees::build(const FeatureSet& set, const Tr
   size_t rows = 0;
   for (const auto& coding : set.codings) {
     for (auto feature : coding.made) coded[feature] = 1;
-    rows += coding.codes();
+    if (is_tested(coding, by_feature)) rows += coding.codes();
   }
   for (size_t feature = 0; feature < set.width; feature++) {
-    if (coded[feature]) continue;
+    if (coded[feature] || by_feature[feature].empty()) continue;
     rows += by_feature[feature].size() + 2;
     for (const auto& split : by_feature[feature])
       if (std::isnan(trees.threshold[split.node]) || trees.category_set[split.node] >= 0) return std::nullopt;
   }
-  size_t groups = out.group_output_.size();
-  if (rows * groups * GROUP > MOST_MASKS) return std::nullopt;
-  out.rows_ = rows;  // an upper bound until all sources are known
+  if ((rows + 64) * groups * GROUP > most) return std::nullopt;
+  out.rows_ = rows;
   Masks all;
   for (auto& part : all.part) part = ~Mask8{};
   out.masks_.assign(rows * groups, all);
@@ -155,8 +161,7 @@ inline std::optional<MaskTrees> MaskTrees::build(const FeatureSet& set, const Tr
     out.add_number(trees, by_feature[feature]);
   }
   for (size_t index = 0; index < set.codings.size(); index++) {
-    const auto& made = set.codings[index].made;
-    if (std::none_of(made.begin(), made.end(), [&](uint32_t feature) { return !by_feature[feature].empty(); })) continue;
+    if (!is_tested(set.codings[index], by_feature)) continue;
     out.sources_.push_back({true, index, 0, 0, 0, 0});
     next(set.codings[index].codes());
     out.add_coding(set, trees, index, by_feature);
@@ -268,7 +273,7 @@ inline void MaskTrees::score_block(const Features& features, size_t from, size_t
   for (size_t k = 0; k < outputs; k++) {
     std::fill_n(sums.begin(), rows, baseline_[k]);
     for (size_t g = k * groups; g < (k + 1) * groups; g++)
-      sum_group_of(&masks_[g * rows_], found.data(), sources_.size(), &leaves_[g * GROUP * 32], group_trees_[g], rows, sums.data());
+      sum_group_of(masks_.data() + g * rows_, found.data(), sources_.size(), &leaves_[g * GROUP * 32], group_trees_[g], rows, sums.data());
     for (size_t i = 0; i < rows; i++) out[i * outputs + k] = sums[i] / divisor_;
   }
 }

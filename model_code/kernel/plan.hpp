@@ -23,6 +23,10 @@ inline void need(bool holds, const char* message) {
   if (!holds) throw PlanError(message);
 }
 
+constexpr size_t MOST_FEATURES = size_t(1) << 16;  // of one feature set
+constexpr size_t MOST_SILENT = 4096;               // features of all sets that are zero for every row: no bytes describe them
+constexpr size_t MOST_LINKS = 8;                   // of one member
+
 enum class Kind : uint8_t { number, boolean, category };
 enum class Op : uint8_t { replace, indicate, subtract, divide, multiply, add, clip, float32, finite, present };
 enum class LinkOp : uint8_t { expit, expit_double, softmax_by_rows, softmax_by_columns, exp, second, calibrate };
@@ -60,6 +64,7 @@ struct FeatureSet {
   uint32_t width;
   std::vector<NumberFeature> numbers;
   std::vector<Coding> codings;
+  size_t made = 0;  // how many of the features a number or a coding makes; the others are zero
 };
 
 struct Trees {
@@ -239,8 +244,8 @@ inline FeatureSet read_features(PlanReader& in, const std::vector<Column>& colum
     for (auto feature : own) need(made.insert(feature).second, "a feature is made twice");
     coding.made.assign(own.begin(), own.end());
   }
-  // a width is memory per row; more features than the plan's own bytes describe are never compiled
-  need(set.width <= (1u << 16), "more features than a plan may have");
+  need(set.width <= MOST_FEATURES, "more features than a plan may have");
+  set.made = made.size();
   return set;
 }
 
@@ -346,6 +351,13 @@ inline size_t outputs_after(const Link& link, size_t outputs) {
   }
 }
 
+// A width is memory for every row, and four bytes name any: so hardly more is taken than the plan describes feature by feature.
+inline void check_widths(const std::vector<FeatureSet>& sets) {
+  size_t silent = 0;
+  for (const auto& set : sets) silent += set.width - set.made;
+  need(silent <= MOST_SILENT, "more features than the plan describes");
+}
+
 // The body of a plan file, whose hash the caller has checked.
 inline Plan read_plan(const char* data, size_t size) {
   PlanReader in(data, size);
@@ -358,12 +370,14 @@ inline Plan read_plan(const char* data, size_t size) {
   std::set<std::string> names;
   for (const auto& column : plan.columns) need(names.insert(column.name).second, "a column is named twice");
   plan.feature_sets = in.many([&] { return read_features(in, plan.columns); });
+  check_widths(plan.feature_sets);
   plan.members = in.many([&] {
     Member member;
     member.features = in.value<uint32_t>();
     need(member.features < plan.feature_sets.size(), "a model on a feature set that is not there");
     member.model = read_model(in, plan.feature_sets[member.features].width);
     member.links = in.many([&] { return read_link(in); });
+    need(member.links.size() <= MOST_LINKS, "more links than a model may have");
     size_t outputs = member.model.outputs;
     for (const auto& link : member.links) outputs = outputs_after(link, outputs);
     need(outputs == plan.width(), "a model gives another number of outputs than the plan");

@@ -118,24 +118,31 @@ inline bool all_float32(const FeatureSet& set) {
   });
 }
 
+constexpr size_t MOST_WORDS_OF_ALL = 4 * MOST_WORDS;  // of all models' tables together, however many a plan has
+constexpr size_t LARGEST_BLOCK = size_t(64) << 20;   // bytes
+
 class Scorer {
  public:
   explicit Scorer(Plan plan) : plan_(std::move(plan)) {
     if (needs_numpy_exp()) exp_ = NumpyExp::find();
+    size_t words = MOST_WORDS_OF_ALL;
     for (const auto& member : plan_.members) {
       engines_.emplace_back();
       if (member.model.kind != ModelKind::trees) continue;
       const FeatureSet& set = plan_.feature_sets[member.features];
       auto& engine = engines_.back();
-      engine.masks = MaskTrees::build(set, member.model.trees);
-      if (!engine.masks && all_float32(set))
+      engine.masks = MaskTrees::build(set, member.model.trees, std::min(words, MOST_WORDS));
+      if (engine.masks)
+        words -= engine.masks->words();
+      else if ( all_float32(set))
         engine.narrow = std::make_unique<WalkedTrees<float>>(member.model.trees);
-      else if (!engine.masks)
+      else
         engine.wide = std::make_unique<WalkedTrees<double>>(member.model.trees);
       if (!engine.masks) block_rows_ = std::clamp<size_t>((size_t(1) << 18) / (set.width + 1), BLOCK, 4096);
     }
     widest_ = plan_.width();
     for (const auto& member : plan_.members) widest_ = std::max({widest_, member.model.outputs, size_t(2)});
+    block_rows_ = std::min(block_rows_, std::max(BLOCK, LARGEST_BLOCK / row_bytes()));
   }
   Scorer(const Scorer&) = delete;
 
@@ -182,6 +189,16 @@ class Scorer {
   std::vector<TreeEngine> engines_;
   NumpyExp exp_;
   size_t widest_ = 2, block_rows_ = BLOCK;
+
+  // What a block takes for each of its rows.
+  size_t row_bytes() const {
+    size_t numbers = plan_.columns.size() + widest_, codes = plan_.columns.size();
+    for (const auto& set : plan_.feature_sets) {
+      numbers += set.width;
+      codes += set.codings.size();
+    }
+    return numbers * sizeof(double) + codes * sizeof(int32_t);
+  }
 
   // numpy costs a server memory and start-up time: only plans that need its exp load it
   bool needs_numpy_exp() const {

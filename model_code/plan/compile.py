@@ -7,7 +7,17 @@ import pyarrow as pa
 
 from model_code.plan.estimators import members
 from model_code.plan.execute import answers
-from model_code.plan.format import Coding, Column, FeatureSet, Member, NumberFeature, Plan, encode
+from model_code.plan.format import (
+    MOST_FEATURES,
+    MOST_SILENT,
+    Coding,
+    Column,
+    FeatureSet,
+    Member,
+    NumberFeature,
+    Plan,
+    encode,
+)
 from model_code.plan.read import decode
 from model_code.plan.signals import sources
 from model_code.refusals import PlanRefused
@@ -64,6 +74,7 @@ def _plan(pipeline, columns, order, missing):
         if key not in [k for k, _ in feature_sets]:
             feature_sets.append((key, features))
         made.append(Member([k for k, _ in feature_sets].index(key), model, links))
+    _check_widths([features for _, features in feature_sets])
     classes = tuple(
         label.item() if isinstance(label, np.generic) else label for label in getattr(pipeline, "classes_", ())
     )
@@ -74,6 +85,15 @@ def _plan(pipeline, columns, order, missing):
         feature_sets=tuple(features for _, features in feature_sets),
         members=tuple(made),
     )
+
+
+def _check_widths(feature_sets):
+    """What a reader would take for corrupt (see read.py)."""
+    widest, silent = max(features.width for features in feature_sets), sum(features.silent for features in feature_sets)
+    if widest > MOST_FEATURES:
+        raise PlanRefused(f"{widest:,} features: a plan takes up to {MOST_FEATURES:,}; set max_categories or min_frequency")
+    if silent > MOST_SILENT:
+        raise PlanRefused(f"{silent:,} features that are zero for every row: a plan takes up to {MOST_SILENT:,}; leave them out")
 
 
 def _key(features):

@@ -23,6 +23,9 @@ STEPS = ("replace", "indicate", "subtract", "divide", "multiply", "add", "clip",
 # What turns a model's raw outputs into its answer, in order.
 LINKS = ("expit", "expit_double", "softmax_by_rows", "softmax_by_columns", "exp", "second", "calibrate")
 CALIBRATORS = ("sigmoid", "isotonic")
+MOST_FEATURES = 1 << 16  # of one feature set
+MOST_SILENT = 4096  # features of all sets that are zero for every row: no bytes describe them
+MOST_LINKS = 8  # of one member
 CATEGORY_WORDS = 8  # a set of categories is 256 bits, as in scikit-learn's histogram trees
 
 
@@ -66,6 +69,11 @@ class FeatureSet:
     width: int
     numbers: tuple = ()
     codings: tuple = ()
+
+    @property
+    def silent(self):
+        """How many features neither a number nor a coding makes: they are zero for every row."""
+        return self.width - len(self.numbers) - sum(len(np.unique(coding.features)) for coding in self.codings)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,9 @@ from model_code.plan.format import (
     CATEGORY_WORDS,
     KINDS,
     LINKS,
+    MOST_FEATURES,
+    MOST_LINKS,
+    MOST_SILENT,
     STEPS,
     TASKS,
     TREE_ARRAYS,
@@ -89,18 +92,24 @@ class _Reader:
 
 def _plan(reader):
     task = reader.one_of(TASKS)
-    try:
-        classes = tuple(json.loads(text) for text in reader.many(reader.string))
-    except json.JSONDecodeError as error:
-        raise PlanCorrupt(f"a class label is not JSON: {error}") from error
+    classes = tuple(map(_label, reader.many(reader.string)))
     columns = reader.many(_column, reader)
     _need(len({column.name for column in columns}) == len(columns), "a column is named twice")
     feature_sets = reader.many(_features, reader, columns)
+    # a width is memory for every row, and four bytes name any: so hardly more is taken than is described feature by feature
+    _need(sum(features.silent for features in feature_sets) <= MOST_SILENT, "more features than the plan describes")
     plan = Plan(task, classes, columns, feature_sets, ())
     _need((task == "classification") == bool(classes), f"{task} with {len(classes)} classes")
     members = reader.many(_member, reader, feature_sets, plan.width)
     _need(bool(members), "no model in the plan")
     return Plan(task, classes, columns, feature_sets, members)
+
+
+def _label(text):
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:  # ValueError: a whole number of more digits than Python reads, too
+        raise PlanCorrupt(f"a class label is not JSON: {error}") from error
 
 
 def _column(reader):
@@ -117,8 +126,7 @@ def _features(reader, columns):
     made = [np.array([number.feature for number in numbers], "u4")] + [np.unique(coding.features) for coding in codings]
     made = np.concatenate(made)
     _need(len(made) == len(np.unique(made)) and (made < width).all(), "a feature is made twice or is beyond the width")
-    # a width is memory per row; more features than this are never compiled
-    _need(width <= 1 << 16, f"{width} features are more than a plan may have")
+    _need(width <= MOST_FEATURES, f"{width} features are more than a plan may have")
     return FeatureSet(width, numbers, codings)
 
 
@@ -159,6 +167,7 @@ def _member(reader, feature_sets, width):
     kind = reader.one_of(("constant", "linear", "trees"))
     model, outputs = {"constant": _constant, "linear": _linear, "trees": _trees}[kind](reader, features)
     links = reader.many(_link, reader)
+    _need(len(links) <= MOST_LINKS, f"{len(links)} links are more than a model may have")
     for link in links:
         outputs = _outputs_after(link, outputs)
     _need(outputs == width, f"a model gives {outputs} outputs, the plan {width}")

@@ -159,6 +159,15 @@ def test_a_text_that_reaches_the_model_is_refused():
         compile_plan(pipeline, COLUMNS)
 
 
+def test_features_beyond_what_a_plan_takes_are_refused_at_training_and_not_taken_for_corrupt():
+    matrix, target, *_ = table()
+    never = OneHotEncoder(categories=[np.arange(2_051.0)], handle_unknown="ignore")
+    twice = ColumnTransformer([("once", never, [5]), ("again", never, [5])])
+    pipeline = make_pipeline(twice, RandomForestClassifier(2, random_state=0)).fit(matrix, target)
+    with pytest.raises(PlanRefused, match="4,098 features that are zero for every row"):
+        compile_plan(pipeline, COLUMNS)
+
+
 def test_the_same_pipeline_compiles_to_the_same_bytes():
     pipeline = FITTED["isotonic, three classes"]
     assert compile_plan(pipeline, COLUMNS) == compile_plan(pipeline, COLUMNS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model_code import kernel
 from model_code.plan import PlanCorrupt, compile_plan, decode
-from model_code.plan.format import encode
+from model_code.plan.format import MOST_FEATURES, MOST_SILENT, Column, Constant, FeatureSet, Link, Member, Plan, encode
 from model_code.plan_header import HEADER, VERSION, with_header
 from tests.model_code.pipelines import COLUMNS, FITTED, NAMES
 
@@ -70,6 +70,36 @@ def test_a_plan_cut_off_anywhere_is_refused_though_its_hash_is_right(plans, load
     for end in sorted({*range(min(200, len(body))), *np.linspace(0, len(body) - 1, 100).astype(int).tolist()}):
         with pytest.raises(PlanCorrupt):
             load(with_header(body[:end]))
+
+
+def plan_of(*feature_sets, links=(), classes=()):
+    member = Member(0, Constant(np.zeros(len(classes) or 1)), links)
+    task = "classification" if classes else "regression"
+    return encode(Plan(task, classes, (Column("delay", "number"),), feature_sets, (member,)))
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_a_few_bytes_that_ask_for_gigabytes_are_refused(load):
+    """A width is memory for every row, and a set of 65,536 features that nothing makes takes twelve bytes."""
+    load(plan_of(FeatureSet(MOST_SILENT - 1), FeatureSet(1)))
+    for sets in ([FeatureSet(MOST_FEATURES + 1)], [FeatureSet(MOST_SILENT + 1)], [FeatureSet(MOST_SILENT), FeatureSet(1)]):
+        with pytest.raises(PlanCorrupt, match="more features|features are more"):
+            load(plan_of(*sets))
+
+
+@pytest.mark.parametrize("load", LOADERS)
+def test_a_few_bytes_that_ask_for_hours_are_refused(load):
+    with pytest.raises(PlanCorrupt, match="links"):
+        load(plan_of(FeatureSet(0), links=(Link("softmax_by_rows"),) * 9, classes=(0, 1)))
+
+
+@pytest.mark.parametrize("load", LOADERS)
+@pytest.mark.parametrize("label", [b"[" * 100_000, b"9" * 5_000, b"two", b'"'])
+def test_a_class_that_is_not_json_is_refused_however_it_is_not(plans, load, label):
+    body = plans["prior"][HEADER.size :]
+    first = struct.pack("<I", 1) + b"0"
+    with pytest.raises(PlanCorrupt, match="class label"):
+        load(with_header(body.replace(first, struct.pack("<I", len(label)) + label, 1)))
 
 
 def verdict(load, data):
