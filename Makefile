@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine (Python 3.11 or newer and make): `make demo` and `make test`.
-.PHONY: help demo test setup bench-serving bench-batch down clean image deploy test-container test-frameworks bench-cold-start
+.PHONY: help demo test setup test-frameworks test-container fuzz bench-serving bench-batch bench-cold-start image deploy down clean
 
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -11,15 +11,16 @@ help:
 	@echo "make demo     set up, run the whole loop on this machine, say what happened and where to look"
 	@echo "make test     set up and run every test, as CI does"
 	@echo "make setup    only set up: the locked Python environments, Node and the CDK"
-	@echo "make bench-serving   serve against what people use instead, ten minutes (BENCH=--quick: one)"
-	@echo "make image    build the container image with docker or podman, and say how large its layers are"
-	@echo "make deploy   STAGE=dev: data stack, image, service stack, on AWS"
-	@echo "make test-container   build the image from Debian's packages and try every verb in it (root, podman)"
-	@echo "make test-frameworks   import models of PyTorch and TensorFlow for real, in environments of their own (gigabytes)"
-	@echo "make bench-batch     files in, predictions out, against pandas and predict_proba, ten minutes (BENCH=--quick: one)"
-	@echo "make bench-cold-start   what a cold start of predict costs, against boto3"
 	@echo "make down     stop the local AWS that the demo left running"
 	@echo "make clean    remove what the demo made (.fairway); the environments stay"
+	@echo "make image    build the container image with docker or podman, and say how large its layers are"
+	@echo "make deploy   STAGE=dev: data stack, image, service stack, on AWS"
+	@echo "make test-frameworks    import models of PyTorch and TensorFlow for real, in environments of their own (gigabytes)"
+	@echo "make test-container     build the image from Debian's packages and try every verb in it (root, podman)"
+	@echo "make fuzz               look for bytes that break the kernel (clang; SECONDS_EACH=60)"
+	@echo "make bench-serving      serve against what people use instead, ten minutes (BENCH=--quick: one)"
+	@echo "make bench-batch        files in, predictions out, against pandas and predict_proba, ten minutes (BENCH=--quick: one)"
+	@echo "make bench-cold-start   what a cold start of predict costs, against boto3"
 
 demo: setup
 	@$(PYTHON) flights/demo.py
@@ -59,6 +60,9 @@ $(FRAMEWORKS:%=.venv-%/.ready): .venv-%/.ready: pyproject.toml Makefile
 	@CC=false CXX=false .venv-$*/bin/python -m pip install -qq --disable-pip-version-check \
 		$*==$(VERSION_$*) --editable ".[$*]" --group image --group test
 	@touch $@
+# Apart from `make test`: it needs clang, and goes on for as long as it is let.
+fuzz: setup
+	@$(PYTHON) -m tests.fuzz --seconds $(or $(SECONDS_EACH),60)
 
 bench-cold-start: setup
 	@$(PYTHON) bench/cold_start.py

@@ -43,6 +43,7 @@ def test_each_workflow_has_the_permissions_it_needs_and_says_so():
         "ci": {"contents": "read"},
         "cost": {"contents": "read", "pull-requests": "write"},
         "deploy": {"contents": "read", "id-token": "write"},
+        "fuzz": {"contents": "read"},
     }
 
 
