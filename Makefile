@@ -17,7 +17,7 @@ help:
 	@echo "make deploy   STAGE=dev: data stack, image, service stack, on AWS"
 	@echo "make test-frameworks    import models of PyTorch and TensorFlow for real, in environments of their own (gigabytes)"
 	@echo "make test-container     build the image from Debian's packages and try every verb in it (root, podman)"
-	@echo "make fuzz               look for bytes that break the kernel (clang; SECONDS_EACH=60)"
+	@echo "make fuzz               look for bytes that break the kernel (clang; FUZZ_SECONDS=60)"
 	@echo "make bench-serving      serve against what people use instead, ten minutes (BENCH=--quick: one)"
 	@echo "make bench-batch        files in, predictions out, against pandas and predict_proba, ten minutes (BENCH=--quick: one)"
 	@echo "make bench-cold-start   what a cold start of predict costs, against boto3"
@@ -60,9 +60,10 @@ $(FRAMEWORKS:%=.venv-%/.ready): .venv-%/.ready: pyproject.toml Makefile
 	@CC=false CXX=false .venv-$*/bin/python -m pip install -qq --disable-pip-version-check \
 		$*==$(VERSION_$*) --editable ".[$*]" --group image --group test
 	@touch $@
+
 # Apart from `make test`: it needs clang, and goes on for as long as it is let.
 fuzz: setup
-	@$(PYTHON) -m tests.fuzz --seconds $(or $(SECONDS_EACH),60)
+	@$(PYTHON) -m tests.fuzz --seconds $(or $(FUZZ_SECONDS),60)
 
 bench-cold-start: setup
 	@$(PYTHON) bench/cold_start.py

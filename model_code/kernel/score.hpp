@@ -134,7 +134,7 @@ class Scorer {
       engine.masks = MaskTrees::build(set, member.model.trees, std::min(words, MOST_WORDS));
       if (engine.masks)
         words -= engine.masks->words();
-      else if ( all_float32(set))
+      else if (all_float32(set))
         engine.narrow = std::make_unique<WalkedTrees<float>>(member.model.trees);
       else
         engine.wide = std::make_unique<WalkedTrees<double>>(member.model.trees);
