@@ -77,7 +77,7 @@ def compare(works: dict, rows: int) -> int:
     keys, wanted = theirs["flight_id"].cast(pa.string()), theirs["probability"]
     for name in ("fairway", "fairway, Parquet only", "fairway, CSV"):
         works[name]()
-        ours = pq.read_table(jobs.predictions_of(FOLDER))
+        ours = jobs.predictions_of(FOLDER)
         if not ours["entity_id"].equals(keys) or not ours["probability"].equals(wanted) or len(ours) != rows:
             raise AnswersDiffer(f"{name} and {FOLDER / 'peer.parquet'}: keys, their order or probabilities")
     return rows

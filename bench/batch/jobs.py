@@ -5,6 +5,9 @@ import shutil
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from bench.batch import measure
 from bench.batch.flights import ROOT, contract
 from domain import config as config_rules
@@ -38,9 +41,10 @@ def settings() -> dict:
     return config_rules.as_dict(config_rules.read_config(ROOT, "local"))
 
 
-def predictions_of(folder: Path) -> Path:
-    (file,) = (folder / "job/processing/output/predictions").iterdir()
-    return file
+def predictions_of(folder: Path) -> pa.Table:
+    """In the order of the rows: a segment is called by its first row."""
+    files = sorted((folder / "job/processing/output/predictions").iterdir())
+    return pa.concat_tables([pq.read_table(file) for file in files])
 
 
 def results_of(folder: Path) -> list[Path]:

@@ -85,9 +85,9 @@ def test_it_evaluates_and_scores(run, returns, trained, tmp_path):
     sent = [{name: value for name, value in row.items() if name != contract.target.name} for row in rows[:50]]
     (score / "processing/input/rows/part.jsonl").write_text("".join(json.dumps(row) + "\n" for row in sent))
     run("score", score)
-    summary = json.loads((score / "processing/output/summary/part.jsonl.json").read_text())
+    summary = json.loads((score / "processing/output/summary/part.jsonl-000000000001.json").read_text())
     assert (summary["read"], summary["scored"], summary["quarantined"]) == (50, 50, 0)
-    assert len(pq.read_table(score / "processing/output/predictions/part.jsonl.parquet")) == 50
+    assert len(pq.read_table(score / "processing/output/predictions/part.jsonl-000000000001.parquet")) == 50
 
 
 def test_a_failing_job_says_why_where_sagemaker_looks(run, returns, tmp_path):

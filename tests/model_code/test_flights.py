@@ -90,6 +90,6 @@ def test_january_makes_a_release_that_beats_the_prior(january, tmp_path, monkeyp
         "scored": 27_004,
         "quarantined": 0,
     }
-    answered = pq.read_table(score / "processing/output/predictions/flights-2013-01.csv.parquet")
+    answered = pq.read_table(score / "processing/output/predictions/flights-2013-01.csv-000000000001.parquet")
     assert answered["entity_id"].to_pylist()[0] == "UA1545-EWR-20130101"
     assert set(answered["source"].to_pylist()) == {"model"}
