@@ -47,7 +47,7 @@ def import_model(
     released = wait and values["verdict"] == "approved" and stage.config.release.approve == "auto"
     if released:
         wait_until_champion(stage, values["release"], progress=progress)
-    told = [told_of(made), *lines(values, champion=released)]
+    told = [*told_of(made), *lines(values, champion=released)]
     return Done(values, told, next_step(values, stage, champion=released))
 
 
@@ -115,15 +115,25 @@ def newest_part(stage: Stage, asked: dict, scratch: Path) -> list[Path]:
     return [file]
 
 
-def told_of(made: dict) -> str:
-    compared, by = (
-        made["compared"],
-        {"plan": "a plan", "onnx": "ONNX Runtime", "sklearn": "scikit-learn"}[made["format"]],
-    )
-    return (
-        f"{made['file']} ({made['file_format']}) is served by {by}: {compared['rows']:,} rows answered as its own "
-        f"framework does, within {compared['largest_difference']:.1g}"
-    )
+def told_of(made: dict) -> list[str]:
+    """What serves the model, and with whose answers its own agree: an ONNX file is no conversion of ours to be proved."""
+    by = {"plan": "a plan", "onnx": "ONNX Runtime", "sklearn": "scikit-learn"}[made["format"]]
+    compared, given, was_onnx = made["compared"], made["compared_with_given"], made["file_format"] == "onnx"
+    served = f"{made['file']} ({made['file_format']}) is served by {by}"
+    told = [
+        f"{served}, which answers {compared['rows']:,} rows of the lake"
+        if was_onnx
+        else f"{served}: {compared['rows']:,} rows answered as its own framework does, {within(compared)}"
+    ]
+    if given:
+        told.append(f"{given['rows']:,} answers of --answers are given again, {within(given)}")
+    elif was_onnx:
+        told.append("what it answered before it became ONNX is not known here; --answers FILE compares it")
+    return told
+
+
+def within(compared: dict) -> str:
+    return f"within {compared['largest_difference']:.1g}"
 
 
 # ---- the run

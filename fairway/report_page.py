@@ -78,12 +78,17 @@ def who_answers(found: dict) -> str:
     heads = ("benchmark", "agreed", "measured", "the prior", f"champion before ({before['release']})" if before else "champion before", "")
     told += table(rows, heads, numbers=(2, 3, 4))
     told += note(
-        f"All on the same {judged['rows']:,} rows from {plain(window['evaluate_start'])} to {plain(window['as_of'])}, which no candidate had learnt from "
-        f"(they learnt from {plain(window['train_start'])} on)."
+        f"All on the same {judged['rows']:,} rows from {plain(window['evaluate_start'])} to {plain(window['as_of'])}{learnt(champion, window)}"
     )
     if not before:
         told += unknown("There was no champion to compare it with when it was judged.")
     return told + figure(quality_chart(judged, champion), f"{judged['metric']}, {better(judged)}; whiskers are 95 % ranges.")
+
+
+def learnt(champion: dict, window: dict) -> str:
+    if champion["run"].startswith("import-"):
+        return ". The model was made elsewhere: whether it had learnt from these rows, its maker knows."
+    return f", which no candidate had learnt from (they learnt from {plain(window['train_start'])} on)."
 
 
 def quality_chart(judged: dict, champion: dict) -> str:

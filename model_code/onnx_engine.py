@@ -59,7 +59,8 @@ def open_session(file: Path):
         import onnxruntime
     except ImportError:
         raise OnnxRuntimeMissing(
-            f"{file} needs onnxruntime, which the image has and this machine has not: pip install 'fairway[onnx]'"
+            f"{file} needs onnxruntime, which the image has and this environment has not; `uv sync --frozen --inexact --extra "
+            "onnx` in the folder of Fairway brings it"
         ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0

@@ -21,10 +21,10 @@ from model_code.answering import golden_answers
 from model_code.artefact import COLUMNS_FILE, CONTRACT, GOLDEN, MODEL_FILE, PLAN_FILE, as_json, pack, seal, sha256
 from model_code.features import model_columns
 from model_code.importing import request, sandbox
-from model_code.importing.formats import STATE_DICT, TORCH_PICKLE, Format, ImportRefused, format_of
+from model_code.importing.formats import STATE_DICT, TORCH_EXPORT, TORCH_PICKLE, Format, ImportRefused, format_of
 from model_code.importing.proof import BOUND, prove, prove_given
 from model_code.importing.request import Conversion
-from model_code.importing.scan import refuse_what_is_not_known
+from model_code.importing.scan import refuse_what_is_no_program, refuse_what_is_not_known
 from model_code.importing.signature import ENCODINGS, of_session, signature
 from model_code.onnx_engine import open_session
 from model_code.scorer import ONNX_FILE, SIGNATURE_FILE, load_scorer
@@ -94,7 +94,10 @@ def private_copy(file: Path, found: Format, work: Path) -> Path:
 def refuse_untrusted(copy: Path, found: Format, *, trust: bool) -> None:
     if not found.runs_code:
         return
-    refuse_what_is_not_known(copy, zipped=found in (TORCH_PICKLE, STATE_DICT))
+    if found == TORCH_EXPORT:
+        refuse_what_is_no_program(copy)
+    else:
+        refuse_what_is_not_known(copy, zipped=found in (TORCH_PICKLE, STATE_DICT))
     if not trust:
         raise ImportRefused(
             f"{copy.name} is a {found.name} file: opening one can run whatever its maker wrote into it. All that it "

@@ -6,12 +6,13 @@ That is a plan, ONNX, or scikit-learn's own file where no plan will do; the mode
 import importlib
 import json
 import sys
+import traceback
 from pathlib import Path
 
 import numpy as np
 
 from model_code.importing import request, sandbox
-from model_code.importing.formats import ImportRefused
+from model_code.importing.formats import ImportRefused, in_a_line
 
 # framework -> the module with convert(conversion) -> (scores as (rows, classes), {package: version})
 CONVERTERS = {
@@ -32,6 +33,10 @@ def main(file: Path) -> None:
         report = {"refused": str(error)}
     except ModuleNotFoundError as error:
         report = {"refused": missing(error.name or str(error), conversion.format.framework)}
+    except Exception as error:  # a stranger's file in a large library: whatever it raises, the user hears which file it was
+        traceback.print_exc()
+        file, kind = conversion.file.name, conversion.format.name
+        report = {"refused": f"{file} cannot be opened and converted as {kind}: {in_a_line(error)}"}
     else:
         np.save(conversion.folder / request.ANSWERS, np.asarray(scores, np.float64), allow_pickle=False)
         report = {"versions": versions}
@@ -40,7 +45,10 @@ def main(file: Path) -> None:
 
 def missing(package: str, framework: str) -> str:
     extra = "skops" if framework == "scikit-learn" else framework
-    return f"{package} is needed to open the model and is not installed; `pip install 'fairway[{extra}]'` brings it"
+    return (
+        f"{package} is needed to open the model and is not installed; `uv sync --frozen --inexact --extra {extra}` in the "
+        "folder of Fairway brings it"
+    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,11 @@ class ImportRefused(Exception):
     """A model cannot be taken as it is; the message names what is wrong with it and what to do."""
 
 
+def in_a_line(error: BaseException) -> str:
+    """What a library raised: its kind, and its text where it has one."""
+    return ": ".join(filter(None, [type(error).__name__, " ".join(str(error).split())[:600]]))
+
+
 class Format(NamedTuple):
     """`framework` converts it; opening one that `runs_code` can run whatever its maker wrote into it."""
 
@@ -21,7 +26,7 @@ JOBLIB = Format("joblib", "scikit-learn", runs_code=True)
 PICKLE = Format("pickle", "scikit-learn", runs_code=True)
 SKOPS = Format("skops", "scikit-learn")
 ONNX = Format("onnx", "onnx")
-TORCH_EXPORT = Format("torch.export", "torch")
+TORCH_EXPORT = Format("torch.export", "torch", runs_code=True)  # sizes and guards are Python that is evaluated
 TORCH_SCRIPT = Format("TorchScript", "torch")
 TORCH_PICKLE = Format("torch pickle", "torch", runs_code=True)
 STATE_DICT = Format("state dict", "torch", runs_code=True)  # its --module is code anyway

@@ -3,6 +3,7 @@
 import re
 import warnings
 from importlib.metadata import version
+from zipfile import is_zipfile
 
 import joblib
 from sklearn.exceptions import InconsistentVersionWarning
@@ -54,6 +55,10 @@ def skops(conversion: Conversion):
     """skops makes only types that are named to it; those are held to the same list as the names in a pickle."""
     from skops import io
 
+    if not is_zipfile(conversion.file):
+        raise ImportRefused(
+            f"{conversion.file.name} is no file of skops: it is no zip archive; if it was cut off on its way, bring it again"
+        )
     types = io.get_untrusted_types(file=conversion.file)
     outside = [name for name in types if not is_harmless(*name.rpartition(".")[::2])]
     if outside:

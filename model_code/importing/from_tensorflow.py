@@ -4,6 +4,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from zipfile import is_zipfile
 
 import tensorflow as tf
 
@@ -44,12 +45,16 @@ def to_onnx(source: list[str], target: Path) -> None:
 
 def open_keras(conversion: Conversion):
     """In safe mode: a Lambda layer is code, and refused."""
+    name = conversion.file.name
+    if not is_zipfile(conversion.file):
+        raise ImportRefused(
+            f"{name} is no file of Keras 3: it is no zip archive; if it was cut off on its way, bring it again, and if Keras 2 "
+            "wrote it, save it with Keras 3"
+        )
     try:
         model = tf.keras.models.load_model(conversion.file, compile=False, safe_mode=True)
     except (ValueError, TypeError) as error:
-        raise ImportRefused(
-            f"Keras does not open {conversion.file.name}: {str(error).strip().splitlines()[0]}"
-        ) from error
+        raise ImportRefused(f"Keras does not open {name}: {reason(error)}; use Keras's own layers, or export to ONNX") from error
     folder = conversion.folder / "saved_model"
     model.export(folder, format="tf_saved_model", verbose=False)
     inputs, outputs, _, source = saved_model(folder)
@@ -66,6 +71,12 @@ def open_keras(conversion: Conversion):
     return inputs, outputs, run, source
 
 
+def reason(error: Exception) -> str:
+    """The first sentence of what Keras found, which it may tell last."""
+    told = str(error).strip().rpartition("Exception encountered: ")[2]
+    return told.splitlines()[0].partition(". ")[0]
+
+
 def open_saved_model(conversion: Conversion):
     return saved_model(conversion.file)
 
@@ -74,7 +85,8 @@ def saved_model(folder: Path):
     try:
         model = tf.saved_model.load(str(folder))
     except (OSError, ValueError, RuntimeError) as error:
-        raise ImportRefused(f"TensorFlow does not open the SavedModel: {str(error).strip().splitlines()[0]}") from error
+        told = str(error).strip().splitlines()[0].replace(f"{folder}/", "")
+        raise ImportRefused(f"TensorFlow does not open the SavedModel: {told}") from error
     if SERVING not in model.signatures:
         listed = ", ".join(model.signatures) or "none"
         raise ImportRefused(

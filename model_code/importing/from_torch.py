@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from model_code.importing.formats import STATE_DICT, TORCH_EXPORT, TORCH_SCRIPT, ImportRefused
+from model_code.importing.formats import STATE_DICT, TORCH_EXPORT, TORCH_SCRIPT, ImportRefused, in_a_line
 from model_code.importing.request import Conversion
 from model_code.importing.scan import names_in
 from model_code.importing.signature import Tensor, signature, width
@@ -38,13 +38,18 @@ def answers(module, conversion: Conversion, features):
     except (RuntimeError, AssertionError) as error:
         wide = {encoding: width(conversion.contract, encoding) for encoding in ("ordinal", "one-hot")}
         raise ImportRefused(
-            f"the model does not take {tuple(features.shape)} numbers, float32: {str(error).strip().splitlines()[0]}; "
+            f"the model does not take {tuple(features.shape)} numbers, float32: {last_line(error)}; "
             f"the contract's features are {wide['ordinal']} columns, with --encoding one-hot {wide['one-hot']}, of any "
             "number of rows"
         ) from error
     if not isinstance(found, torch.Tensor):
-        raise ImportRefused(f"the model answers a {type(found).__name__}; it must be one tensor")
+        raise ImportRefused(f"the model's answer is of type {type(found).__name__}; it must be one tensor")
     return found.numpy()
+
+
+def last_line(error: Exception) -> str:
+    """TorchScript tells its own trace first."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
 def export(module, conversion: Conversion) -> None:
@@ -71,8 +76,8 @@ def opened(conversion: Conversion) -> torch.nn.Module:
         return with_weights(conversion, found)
     if not isinstance(found, torch.nn.Module):
         raise ImportRefused(
-            f"{conversion.file.name} holds a {type(found).__name__} and no module; for weights, name their class with "
-            "--module FILE.py:CLASS"
+            f"{conversion.file.name} holds no module but {type(found).__name__}; if these are weights, name the class they "
+            "belong to with --module FILE.py:CLASS"
         )
     return found.eval()
 
@@ -93,17 +98,32 @@ def layer(module: str, name: str) -> type:
 
 def with_weights(conversion: Conversion, weights) -> torch.nn.Module:
     """The class of --module, made without arguments, with these weights."""
-    file, _, name = conversion.module.rpartition(":")
+    found = class_of(conversion.module)
+    try:
+        made = found()
+    except Exception as error:  # it is the user's own code
+        raise ImportRefused(f"--module {conversion.module}: {found.__name__}() fails: {in_a_line(error)}") from error
+    try:
+        made.load_state_dict(weights)
+    except (TypeError, RuntimeError) as error:
+        raise ImportRefused(f"--module {conversion.module} does not take these weights: {in_a_line(error)}") from error
+    return made.eval()
+
+
+def class_of(place: str) -> type[torch.nn.Module]:
+    """The class that FILE.py:CLASS names."""
+    file, _, name = place.rpartition(":")
+    if not file:
+        raise ImportRefused(f"--module {place} names no class; write FILE.py:CLASS")
     spec = importlib.util.spec_from_file_location("imported_module", file)
     if not Path(file).is_file() or spec is None:
-        raise ImportRefused(f"--module {conversion.module}: {file or 'no file'} is not there; write FILE.py:CLASS")
+        raise ImportRefused(f"--module {place}: {file} is not there or no Python file; write FILE.py:CLASS")
     code = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(code)
     try:
-        made = getattr(code, name)()
-        made.load_state_dict(weights)
-    except AttributeError:
-        raise ImportRefused(f"--module {conversion.module}: {file} defines no {name}") from None
-    except (TypeError, RuntimeError) as error:
-        raise ImportRefused(f"--module {conversion.module} does not take these weights: {error}") from error
-    return made.eval()
+        spec.loader.exec_module(code)
+    except Exception as error:  # it is the user's own code
+        raise ImportRefused(f"--module {place}: {file} cannot be imported: {in_a_line(error)}") from error
+    found = getattr(code, name, None)
+    if not (isinstance(found, type) and issubclass(found, torch.nn.Module)):
+        raise ImportRefused(f"--module {place}: {file} defines no torch.nn.Module {name}")
+    return found

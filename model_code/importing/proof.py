@@ -22,7 +22,7 @@ def prove(contract: Contract, scorer, rows, original: np.ndarray) -> dict:
     if not answered.any():
         raise ImportRefused(f"the model has no finite answer to any of {len(original)} rows of the lake")
     refuse_no_probabilities(contract, original[answered])
-    largest = largest_difference(contract, found, original, answered)
+    largest = largest_difference(contract, found, original, answered, of="its own framework")
     return {"rows": len(original), "bound": BOUND, "largest_difference": float(f"{largest:.3g}")}
 
 
@@ -31,10 +31,7 @@ def prove_given(contract: Contract, scorer, given: list[dict]) -> dict:
     the positive class or the value, or with `answer:CLASS` for each class.
     """
     names = [f"answer:{label}" for label in scorer.classes] if contract.task == "multiclass" else ["answer"]
-    try:
-        original = np.array([[float(row[name]) for name in names] for row in given]).reshape(-1, len(names))
-    except (KeyError, TypeError, ValueError) as error:
-        raise ImportRefused(f"--answers: each row needs a number in {', '.join(names)}: {error!r}") from error
+    original = np.array([[given_number(row, name, place) for name in names] for place, row in enumerate(given)])
     instances = [{name: value for name, value in row.items() if name not in names} for row in given]
     found, _ = answer(contract, scorer, instances)
     errors = [f"row {row}: {one['error']}" for row, one in enumerate(found) if isinstance(one, dict)]
@@ -42,9 +39,18 @@ def prove_given(contract: Contract, scorer, given: list[dict]) -> dict:
         raise ImportRefused(f"--answers: {len(errors)} of {len(given)} rows cannot be answered; {errors[:1]}")
     pair = as_pairs if contract.task == "binary" else np.asarray
     largest = largest_difference(
-        contract, pair([cells(one) for one in found]), pair(original), np.full(len(given), True)
+        contract, pair([cells(one) for one in found]), pair(original), np.full(len(given), True), of="--answers"
     )
     return {"rows": len(given), "bound": BOUND, "largest_difference": float(f"{largest:.3g}")}
+
+
+def given_number(row: dict, name: str, place: int) -> float:
+    try:
+        return float(row[name])
+    except KeyError:
+        raise ImportRefused(f"--answers: row {place} has no {name!r}; its columns are {', '.join(row)}") from None
+    except (TypeError, ValueError):
+        raise ImportRefused(f"--answers: row {place} has {name} = {row[name]!r}, which is no number") from None
 
 
 def as_pairs(probabilities) -> np.ndarray:
@@ -81,8 +87,12 @@ def refuse_no_probabilities(contract: Contract, scores: np.ndarray) -> None:
         )
 
 
-def largest_difference(contract: Contract, found: np.ndarray, original: np.ndarray, answered: np.ndarray) -> float:
-    """Refused by the first row that differs too much, or has another label, or an answer that the original has not."""
+def largest_difference(
+    contract: Contract, found: np.ndarray, original: np.ndarray, answered: np.ndarray, *, of: str
+) -> float:
+    """Refused by the first row that differs too much, or has another label, or an answer that the original has not. `of`
+    says whose answers the original ones are.
+    """
     scale = np.maximum(1, np.abs(original)) if contract.task == "regression" else 1.0
     difference = np.where(answered[:, None], np.abs(found - original) / scale, 0.0)
     worst = np.where(np.isnan(difference), np.inf, difference).max(axis=1)
@@ -93,8 +103,8 @@ def largest_difference(contract: Contract, found: np.ndarray, original: np.ndarr
         row = int(np.flatnonzero(wrong)[0])
         raise ImportRefused(
             f"the converted model is another one: {int(wrong.sum())} of {len(wrong)} rows differ by up to "
-            f"{worst.max():.3g}, at most {BOUND} is allowed; row {row} is answered {found[row].tolist()}, by its own "
-            f"framework {original[row].tolist()}"
+            f"{worst.max():.3g}, at most {BOUND} is allowed; row {row} is answered {found[row].tolist()}, by {of} "
+            f"{original[row].tolist()}"
         )
     return worst.max()
 

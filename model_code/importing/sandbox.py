@@ -107,6 +107,7 @@ def environment(folder: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "TF_CPP_MIN_LOG_LEVEL": "2",
         "CUDA_VISIBLE_DEVICES": "",
+        "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",  # torch.export falls back to a pickle that may run anything
     }
 
 

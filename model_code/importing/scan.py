@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from joblib.compressor import BinaryZlibFile
 
-from model_code.importing.formats import ImportRefused
+from model_code.importing.formats import ImportRefused, in_a_line
 
 NUMPY_TYPES = {name for name in np.sctypeDict if isinstance(name, str)} | {"ndarray", "dtype", "bool_"}
 NUMPY_FUNCTIONS = {"abs", "absolute", "cbrt", "exp", "expm1", "log", "log10", "log1p", "log2", "sqrt", "square"}
@@ -55,7 +55,11 @@ def refuse_what_is_not_known(file: Path, *, zipped: bool = False) -> None:
     """Refuses by name whatever the pickle in the file, or in a zip archive as PyTorch writes it, names and is not known
     to be harmless.
     """
-    outside = sorted(name for name in names_in(file, zipped=zipped) if not is_harmless(*name))
+    refuse_names(file, names_in(file, zipped=zipped))
+
+
+def refuse_names(file: Path, names: set[tuple[str, str]]) -> None:
+    outside = sorted(name for name in names if not is_harmless(*name))
     if outside:
         listed = ", ".join(f"{module}.{name}" for module, name in outside)
         raise ImportRefused(
@@ -91,15 +95,50 @@ def names_in(file: Path, *, zipped: bool = False) -> set[tuple[str, str]]:
     except ImportRefused:
         raise
     except Exception as error:  # whatever the bytes make of the machine: they are no pickle that one could judge
-        raise ImportRefused(f"{file.name} is no pickle that can be scanned: {type(error).__name__}: {error}") from error
+        kind = "file of PyTorch" if zipped else "pickle"
+        raise ImportRefused(
+            f"{file.name} is no {kind} that can be scanned: {in_a_line(error)}; if it was cut off on its way, bring it again"
+        ) from error
     return found
 
 
-def zipped_pickles(file: Path) -> Iterator:
+def zipped_pickles(file) -> Iterator:
     with zipfile.ZipFile(file) as archive:
         for member in archive.namelist():
             if member.endswith(".pkl"):
                 yield archive.open(member)
+
+
+# ---- programs of torch.export: archives of numbers and of JSON, in which torch.save's archives may lie
+
+OF_EXPORT = re.compile(
+    r"[^/]+/(archive_format|archive_version|byteorder|version|\.data/\w+|models/[\w.-]+\.json|extra/[\w./-]+"
+    r"|data/weights/(weight_\d+|[\w.-]+\.json)|data/constants/(tensor_\d+|[\w.-]+\.json)|data/sample_inputs/[\w.-]+\.pt)"
+)
+
+
+def refuse_what_is_no_program(file: Path) -> None:
+    """Compiled code and pickled objects are refused by their name in the archive, and what its pickles name is held to
+    the list.
+    """
+    found: set[tuple[str, str]] = set()
+    try:
+        with zipfile.ZipFile(file) as archive:
+            odd = sorted(name for name in archive.namelist() if not OF_EXPORT.fullmatch(name))
+            for name in archive.namelist():
+                with archive.open(name) as member:
+                    if zipfile.is_zipfile(member):
+                        found |= names_in(member, zipped=True)
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise ImportRefused(
+            f"{file.name} is no file of torch.export: {in_a_line(error)}; if it was cut off on its way, bring it again"
+        ) from error
+    if odd:
+        raise ImportRefused(
+            f"{file.name} holds {', '.join(odd)}, which is no part of a program's graph and numbers and could run anything; "
+            "export the model with this PyTorch or a newer one, as torch.export.save does, or as ONNX"
+        )
+    refuse_names(file, found)
 
 
 OPENED_BY = {

@@ -73,6 +73,15 @@ def words(page: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", without_style))
 
 
+def test_of_a_model_made_elsewhere_it_does_not_say_what_it_learnt_from(busy, written):
+    assert "which no candidate had learnt from (they learnt from " in words(written()[1])
+    busy.put("routing", item=f"release#{RELEASE}", release=RELEASE, state="champion", run="import-1", candidate="logistic_regression")
+    busy.aws("s3").put_object(Bucket="lake", Key="runs/import-1/evaluation.json", Body=json.dumps(EVALUATION))
+    said = words(written()[1])
+    assert "The model was made elsewhere: whether it had learnt from these rows, its maker knows." in said
+    assert "which no candidate had learnt from" not in said
+
+
 def test_it_answers_what_a_product_manager_asks(busy, written):
     values, page = written()
     said = words(page)

@@ -7,6 +7,7 @@ import pytest
 
 from model_code.answering import prove_golden
 from model_code.artefact import open_artefact, unpack
+from model_code.importing.formats import ImportRefused
 from tests.model_code.importing.graphs import logistic, sums
 
 pytest.importorskip("onnxruntime")
@@ -97,9 +98,15 @@ def test_what_is_no_onnx_is_refused(loans, tmp_path):
     assert "ONNX Runtime does not open m.onnx" in loans.refusal(tmp_path / "m.onnx")
 
 
+def test_a_model_that_takes_nothing_is_refused(loans):
+    from model_code.importing.signature import signature
+
+    with pytest.raises(ImportRefused, match="^the model has 0 inputs and 0 outputs; it needs at least one of each$"):
+        signature(loans.contract, [], [], encoding="ordinal")
+
+
 def test_a_conversion_that_went_wrong_is_refused(loans, tmp_path):
     """The proof is the same for all: here against answers of another model."""
-    from model_code.importing.formats import ImportRefused
     from model_code.importing.proof import prove
     from model_code.tables import check_block
 
@@ -119,8 +126,11 @@ def test_answers_that_were_brought_along_must_be_given_again(loans, tmp_path):
     compared = loans.answer(file, answers=known)["compared_with_given"]
     assert (compared["rows"], compared["bound"], compared["largest_difference"] < 1e-6) == (2, 1e-5, True)
     wrong = [known[0], {**ROWS[1], "answer": sigmoid(-1.0) + 2e-5}]
-    assert "1 of 2 rows differ by up to 2e-05" in loans.refusal(file, answers=wrong)
-    assert "each row needs a number in answer: KeyError('answer')" in loans.refusal(file, answers=ROWS)
+    refused = loans.refusal(file, answers=wrong)
+    assert "1 of 2 rows differ by up to 2e-05" in refused and ", by --answers [" in refused
+    assert loans.refusal(file, answers=ROWS) == "--answers: row 0 has no 'answer'; its columns are income, owner, region"
+    unread = [known[0], {**ROWS[1], "answer": "soon"}]
+    assert loans.refusal(file, answers=unread) == "--answers: row 1 has answer = 'soon', which is no number"
     beyond = [{**ROWS[0], "region": "east", "answer": 0.5}]
     assert "1 of 1 rows cannot be answered; [\"row 0: region = 'east'" in loans.refusal(file, answers=beyond)
 

@@ -1,9 +1,11 @@
 """A stranger's file is told what it would do, and is opened where it can do nothing."""
 
+import io
 import json
 import os
 import pickle
 import socket
+import zipfile
 from pathlib import Path
 
 import joblib
@@ -14,6 +16,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from model_code.importing import sandbox
 from model_code.importing.__main__ import handed_back, take_model
+from model_code.importing.convert import missing
 from model_code.importing.formats import ImportRefused
 from model_code.importing.scan import is_harmless, names_in
 from tests.model_code.projects import PROJECTS
@@ -87,7 +90,66 @@ def test_a_broken_file_is_refused(rents, tmp_path, broken):
     assert "m.pkl is no pickle that can be scanned" in rents.refusal(tmp_path / "m.pkl", trust=True)
 
 
+# ---- programs of torch.export, which are told without PyTorch
+
+
+def program(file: Path, **members: bytes) -> Path:
+    """An archive as torch.export.save makes it; `inputs` are what torch.save made of the example, `more` is another file."""
+    inputs = io.BytesIO()
+    with zipfile.ZipFile(inputs, "w") as archive:
+        archive.writestr("archive/data.pkl", members.get("inputs", pickle.dumps(())))
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("archive_format", ".data/version", "models/model.json", "data/weights/weight_0"):
+            archive.writestr(f"m/{name}", b"[]")
+        archive.writestr("m/data/sample_inputs/model.pt", inputs.getvalue())
+        for name, content in members.get("more", {}).items():
+            archive.writestr(name, content)
+    return file
+
+
+def test_a_program_is_code_and_needs_trust(rents, tmp_path):
+    """PyTorch evaluates the sizes and guards in its JSON as Python."""
+    assert "m.pt2 is a torch.export file: opening one can run whatever" in rents.refusal(program(tmp_path / "m.pt2"))
+
+
+@pytest.mark.parametrize("trust", [False, True])
+def test_a_pickle_within_a_program_is_held_to_the_list(rents, tmp_path, trust):
+    file = program(tmp_path / "m.pt2", inputs=pickle.dumps(Runs("true")))
+    assert "m.pt2 names posix.system, which is not known to be harmless" in rents.refusal(file, trust=trust)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "m/data/constants/opaque_obj_0",
+        "m/data/constants/custom_obj_0",
+        "m/data/aotinductor/model/model.so",
+        "m/data/constants/opaque_obj_/../tensor_0",
+        "m/models/model.py",
+        "elsewhere.pkl",
+    ],
+)
+def test_what_is_no_graph_and_no_numbers_is_refused_by_its_place_in_the_program(rents, tmp_path, name):
+    file = program(tmp_path / "m.pt2", more={name: pickle.dumps(Runs("true"))})
+    assert rents.refusal(file, trust=True).startswith(f"m.pt2 holds {name}, which is no part of a program's graph and numbers")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off"])
+def test_a_program_that_was_cut_off_is_refused(rents, tmp_path, content):
+    (tmp_path / "m.pt2").write_bytes(content)
+    assert rents.refusal(tmp_path / "m.pt2", trust=True).startswith("m.pt2 is no file of torch.export: BadZipFile: ")
+
+
 # ---- the closed-off process
+
+
+def test_a_framework_that_is_not_installed_is_named_with_what_brings_it():
+    assert missing("torch", "torch") == (
+        "torch is needed to open the model and is not installed; `uv sync --frozen --inexact --extra torch` in the folder of "
+        "Fairway brings it"
+    )
+    assert "--extra skops`" in missing("skops", "scikit-learn")
+
 
 PROBE = """
 import json, os, pathlib, resource, socket, sys

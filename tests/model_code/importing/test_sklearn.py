@@ -108,6 +108,18 @@ def test_skops_needs_no_trust(rents, parcels, tmp_path):
     assert (said["format"], prove_golden(artefact) > 10) == ("plan", True)
 
 
+def test_a_file_that_was_cut_off_is_refused_by_its_name(rents, tmp_path):
+    skops = pytest.importorskip("skops.io")
+    skops.dump(fitted_rents(), tmp_path / "m.skops")
+    whole = (tmp_path / "m.skops").read_bytes()
+    for part in (whole[: len(whole) // 2], b""):
+        (tmp_path / "m.skops").write_bytes(part)
+        assert rents.refusal(tmp_path / "m.skops").startswith("m.skops is no file of skops: it is no zip archive; if it was cut off")
+    dump(fitted_rents(), tmp_path / "m.pkl")
+    (tmp_path / "m.pkl").write_bytes((tmp_path / "m.pkl").read_bytes()[:300])
+    assert "m.pkl is no pickle that can be scanned: " in rents.refusal(tmp_path / "m.pkl", trust=True)
+
+
 class Odd(LinearRegression):
     """An estimator that only this test knows."""
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from model_code.answering import prove_golden
+from model_code.importing import sandbox
 
 tf = pytest.importorskip("tensorflow")
 for package in ("tf2onnx", "onnxruntime"):
@@ -75,7 +76,49 @@ def test_a_frozen_graph(loans, net, tmp_path):
 def test_a_lambda_layer_is_code_and_refused(loans, tmp_path):
     layers = [tf.keras.Input((3,)), tf.keras.layers.Lambda(lambda rows: rows[:, :1])]
     tf.keras.Sequential(layers).save(tmp_path / "code.keras")
-    assert "Keras does not open code.keras" in loans.refusal(tmp_path / "code.keras")
+    refusal = loans.refusal(tmp_path / "code.keras")
+    assert refusal.startswith("Keras does not open code.keras: Requested the deserialization of a `Lambda` layer")
+    assert refusal.endswith("; use Keras's own layers, or export to ONNX")
+
+
+@tf.keras.utils.register_keras_serializable("mine")
+class Own(tf.keras.layers.Layer):
+    """A layer that only this test knows."""
+
+    def call(self, rows):
+        return rows[:, :1]
+
+
+def test_a_layer_of_ones_own_is_named(loans, tmp_path):
+    tf.keras.Sequential([tf.keras.Input((3,)), Own()]).save(tmp_path / "own.keras")
+    assert loans.refusal(tmp_path / "own.keras") == (
+        "Keras does not open own.keras: Could not locate class 'Own'; use Keras's own layers, or export to ONNX"
+    )
+
+
+def test_what_was_cut_off_is_refused_by_its_name(loans, net, tmp_path):
+    net.save(tmp_path / "net.keras")
+    (tmp_path / "net.keras").write_bytes((tmp_path / "net.keras").read_bytes()[:2000])
+    assert loans.refusal(tmp_path / "net.keras").startswith("net.keras is no file of Keras 3: it is no zip archive; if it was cut off")
+    net.export(tmp_path / "net", verbose=False)
+    (tmp_path / "net/saved_model.pb").write_bytes(b"nothing of the kind")
+    assert "TensorFlow does not open the SavedModel: Cannot parse file b'saved_model.pb'" in loans.refusal(tmp_path / "net")
+    (tmp_path / "empty.pb").write_bytes(b"")
+    assert loans.refusal(tmp_path / "empty.pb") == "the model has 0 inputs and 0 outputs; it needs at least one of each"
+
+
+def test_a_graph_that_writes_files_fails_where_it_is_opened(loans, tmp_path):
+    class Writes(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 3), tf.float32, name="features")])
+        def answer(self, features):
+            tf.io.write_file(str(tmp_path / "touched"), "x")
+            return {"probability": tf.sigmoid(features[:, :1])}
+
+    model = Writes()
+    tf.saved_model.save(model, str(tmp_path / "writes"), signatures={"serving_default": model.answer})
+    if sandbox.can_close_off():
+        assert "saved_model cannot be opened and converted as SavedModel: " in loans.refusal(tmp_path / "writes")
+        assert not (tmp_path / "touched").exists()
 
 
 def test_what_does_not_fit_is_refused_by_name(loans, tmp_path):

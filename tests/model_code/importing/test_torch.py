@@ -1,5 +1,9 @@
 """PyTorch models in every form that they are saved in, each trained a little and tried for real."""
 
+import io
+import os
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -52,12 +56,31 @@ def check(loans, net, file, **options):
 def test_an_exported_program(loans, net, tmp_path):
     rows = torch.export.Dim("rows")
     torch.export.save(torch.export.export(net, (MATRIX,), dynamic_shapes=({0: rows},)), tmp_path / "net.pt2")
-    check(loans, net, tmp_path / "net.pt2")
+    assert "--trust" in loans.refusal(tmp_path / "net.pt2")
+    check(loans, net, tmp_path / "net.pt2", trust=True)
+
+
+class Runs:
+    """Runs a command when it is unpickled."""
+
+    def __reduce__(self):
+        return os.system, ("true",)
+
+
+def test_a_program_that_would_run_something_is_refused_before_pytorch_opens_it(loans, net, tmp_path):
+    """By itself PyTorch would: what its safe unpickler refuses in the example's inputs, it gives to the unsafe one."""
+    torch.export.save(torch.export.export(net, (MATRIX,)), tmp_path / "net.pt2")
+    evil = io.BytesIO()
+    torch.save(((Runs(),), {}), evil)
+    with zipfile.ZipFile(tmp_path / "net.pt2") as old, zipfile.ZipFile(tmp_path / "evil.pt2", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, evil.getvalue() if "sample_inputs" in name else old.read(name))
+    assert "evil.pt2 names posix.system" in loans.refusal(tmp_path / "evil.pt2", trust=True)
 
 
 def test_a_program_exported_for_so_many_rows_is_refused(loans, net, tmp_path):
     torch.export.save(torch.export.export(net, (MATRIX,)), tmp_path / "net.pt2")
-    refusal = loans.refusal(tmp_path / "net.pt2")
+    refusal = loans.refusal(tmp_path / "net.pt2", trust=True)
     assert "size()[0] == 2" in refusal and "any number of rows" in refusal
 
 
@@ -77,11 +100,28 @@ def test_a_state_dict_with_its_module(loans, net, tmp_path):
     names = {"0.weight": "hidden.weight", "0.bias": "hidden.bias", "2.weight": "last.weight", "2.bias": "last.bias"}
     torch.save({names[name]: value for name, value in net.state_dict().items()}, tmp_path / "net.pth")
     check(loans, net, tmp_path / "net.pth", trust=True, module=f"{tmp_path}/net.py:Net")
-    assert "defines no Other" in loans.refusal(tmp_path / "net.pth", trust=True, module=f"{tmp_path}/net.py:Other")
+    assert "defines no torch.nn.Module Other" in loans.refusal(tmp_path / "net.pth", trust=True, module=f"{tmp_path}/net.py:Other")
     torch.save(net.state_dict(), tmp_path / "other.pth")
     wrong = loans.refusal(tmp_path / "other.pth", trust=True, module=f"{tmp_path}/net.py:Net")
     assert "does not take these weights" in wrong and "hidden.weight" in wrong
-    assert "name their class with --module" in loans.refusal(tmp_path / "net.pth", trust=True)
+    assert "name the class they belong to with --module" in loans.refusal(tmp_path / "net.pth", trust=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "named", "said"),
+    [
+        ("import nothing_of_the_kind", ":Net", "net.py cannot be imported: ModuleNotFoundError: No module named 'nothing_of_the_kind'"),
+        ("class Net(:", ":Net", "net.py cannot be imported: SyntaxError: invalid syntax"),
+        (NET.replace("__init__(self)", "__init__(self, wide)"), ":Net", "Net() fails: TypeError: "),
+        ("def Net(): 1", ":Net", "net.py defines no torch.nn.Module Net"),
+        ("", "", "net.py names no class; write FILE.py:CLASS"),
+    ],
+)
+def test_a_module_that_does_not_work_is_refused_with_its_own_words(loans, net, tmp_path, code, named, said):
+    (tmp_path / "net.py").write_text(code)
+    torch.save(net.state_dict(), tmp_path / "net.pth")
+    refusal = loans.refusal(tmp_path / "net.pth", trust=True, module=f"{tmp_path}/net.py{named}")
+    assert refusal.startswith(f"--module {tmp_path}/net.py{named}") and said in refusal
 
 
 class Mine(torch.nn.Module):
@@ -96,4 +136,6 @@ def test_a_module_of_a_class_of_its_own_is_refused_by_name(loans, tmp_path):
 
 def test_a_model_of_another_width_is_refused(loans, tmp_path):
     torch.jit.script(torch.nn.Sequential(torch.nn.Linear(9, 1), torch.nn.Sigmoid())).save(str(tmp_path / "w.pt"))
-    assert "the contract's features are 3 columns, with --encoding one-hot 5" in loans.refusal(tmp_path / "w.pt")
+    refusal = loans.refusal(tmp_path / "w.pt")
+    assert "RuntimeError: mat1 and mat2 shapes cannot be multiplied (400x3 and 9x1)" in refusal
+    assert "the contract's features are 3 columns, with --encoding one-hot 5" in refusal
