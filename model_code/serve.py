@@ -4,6 +4,7 @@ It listens only after the golden rows were answered as in training. The way of a
 `server.py` decides whether and where it is worked on, `service.py` answers it.
 """
 
+import math
 import os
 import socket
 import time
@@ -14,6 +15,7 @@ from model_code.artefact import Artefact, open_artefact
 from model_code.request_log import RequestLog, log
 from model_code.server import Server
 from model_code.service import Service
+from model_code.settings import JobRefused
 from model_code.workers import listening_sockets, run_workers
 
 MOST_AT_ONCE = 64  # POSTs under way in one worker; one more gets 429
@@ -27,9 +29,8 @@ def main() -> None:
     artefact = open_artefact(paths.model(), expected=os.environ.get("ARTEFACT_SHA256"))
     golden = prove_golden(artefact)
     run = runner(Service(artefact, name=os.environ.get("MODEL_NAME") or artefact.contract.name))
-    sockets = listening_sockets(
-        os.environ.get("BIND_HOST", "0.0.0.0"), int(os.environ.get("SAGEMAKER_BIND_TO_PORT", "8080")), workers()
-    )
+    port = int(number("SAGEMAKER_BIND_TO_PORT", 8080, least=1, most=65_535))
+    sockets = listening_sockets(os.environ.get("BIND_HOST", "0.0.0.0"), port, workers())
     give_up_root()
     ready(artefact, golden_rows=golden, workers=len(sockets), ms=round((time.perf_counter() - started) * 1000, 3))
     run_workers(sockets, run)
@@ -41,7 +42,18 @@ def ready(artefact: Artefact, **more) -> None:
 
 def workers() -> int:
     """As SageMaker names the setting; one, where nothing is said."""
-    return min(max(1, int(os.environ.get("SAGEMAKER_MODEL_SERVER_WORKERS") or 1)), MOST_WORKERS)
+    return min(int(number("SAGEMAKER_MODEL_SERVER_WORKERS", 1, least=1, most=1000)), MOST_WORKERS)
+
+
+def number(name: str, default: float, *, least: float, most: float) -> float:
+    given = os.environ.get(name) or str(default)
+    try:
+        value = float(given)
+    except ValueError:
+        value = math.nan
+    if not least <= value <= most:
+        raise JobRefused(f"{name} = {given!r}: must be a number from {least:,} to {most:,}")
+    return value
 
 
 def runner(service):
@@ -51,8 +63,8 @@ def runner(service):
     server = Server(
         service,
         RequestLog(),
-        most_at_once=int(os.environ.get("MAX_CONCURRENT_REQUESTS", MOST_AT_ONCE)),
-        deadline_s=float(os.environ.get("REQUEST_DEADLINE_SECONDS", DEADLINE_SECONDS)),
+        most_at_once=int(number("MAX_CONCURRENT_REQUESTS", MOST_AT_ONCE, least=1, most=10_000)),
+        deadline_s=number("REQUEST_DEADLINE_SECONDS", DEADLINE_SECONDS, least=0.001, most=3600),
     )
     parent = os.getpid()
 

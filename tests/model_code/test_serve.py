@@ -158,6 +158,22 @@ def test_an_artefact_that_is_not_the_signed_one_is_never_served(returns, copy_of
     assert "manifest.json is not the one that was signed" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MAX_CONCURRENT_REQUESTS", "0"),
+        ("MAX_CONCURRENT_REQUESTS", "many"),
+        ("REQUEST_DEADLINE_SECONDS", "nan"),
+        ("SAGEMAKER_BIND_TO_PORT", "65536"),
+        ("SAGEMAKER_MODEL_SERVER_WORKERS", "-1"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_refused_by_name_and_value(returns, run_verb, monkeypatch, capsys, name, value):
+    monkeypatch.setenv(name, value)
+    assert run_verb("serve", returns.models["prior"].parent) == 1
+    assert f"{name} = '{value}': must be a number from" in capsys.readouterr().err
+
+
 def test_a_multiclass_answer_has_a_probability_for_each_class(parcels):
     artefact = open_artefact(parcels.models["gradient_boosting"])
     reply = respond(artefact, instances({"weight": 9.0, "from": "C"}, {"weight": -1, "from": "C"}))
