@@ -20,7 +20,7 @@ help:
 	@echo "make fuzz               look for bytes that break the kernel (clang; FUZZ_SECONDS=60)"
 	@echo "make bench-serving      serve against what people use instead, ten minutes (BENCH=--quick: one)"
 	@echo "make bench-batch        files in, predictions out, against pandas and predict_proba, ten minutes (BENCH=--quick: one)"
-	@echo "make bench-cold-start   what a cold start of predict costs, against boto3"
+	@echo "make bench-cold-start   what a cold start of predict costs, against boto3, and the init time of every function"
 
 demo: setup
 	@$(PYTHON) flights/demo.py

@@ -1,9 +1,12 @@
 """One Lambda: lambdas/<verb>.py on Python 3.13, with a role and a log group of its own."""
 
 import atexit
+import functools
 import json
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -20,15 +23,34 @@ from infra.permissions import Many, accept, allow
 
 def function_code(*, config, contract, image_tag: str) -> lambda_.Code:
     """The zip that all functions of a stage share: lambdas/, domain/ and settings.json. They need boto3 and no more."""
-    folder = Path(tempfile.mkdtemp(prefix="fairway-functions-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = temporary_folder()
+    shutil.copytree(compiled_sources(), folder, dirs_exist_ok=True)
+    values = {"config": settings.as_dict(config), "contract": contracts.as_dict(contract), "code_version": image_tag}
+    (folder / "settings.json").write_text(json.dumps(values, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+    return lambda_.Code.from_asset(str(folder))
+
+
+@functools.cache
+def compiled_sources() -> Path:
+    """The sources with their bytecode, for the Python that runs this: where the function runs on another, that is not looked at.
+
+    Compiled by a process of its own, since what else is in memory shows in the bytes, and by no path or clock of this machine, so
+    that the same sources make the same zip.
+    """
+    folder = temporary_folder()
     for file in source_files(ROOT, ("lambdas", "domain")):
         target = folder / file.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
-    values = {"config": settings.as_dict(config), "contract": contracts.as_dict(contract), "code_version": image_tag}
-    (folder / "settings.json").write_text(json.dumps(values, sort_keys=True, ensure_ascii=False), encoding="utf-8")
-    return lambda_.Code.from_asset(str(folder))
+    options = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/var/task"]
+    subprocess.run([sys.executable, "-I", "-m", "compileall", *options, str(folder)], check=True)
+    return folder
+
+
+def temporary_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="fairway-functions-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 class Function(lambda_.Function):

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
@@ -85,19 +86,28 @@ def test_a_template_that_cloudformation_would_refuse_fails_synthesis(tmp_path, m
         synthesise(tmp_path, validated=True, stage="local")
 
 
-def test_the_functions_ship_their_sources_and_settings_and_nothing_else(local):
+def test_the_functions_ship_their_sources_with_bytecode_and_settings_and_nothing_else(local):
     (asset,) = local.glob("asset.*")
     shipped = {str(file.relative_to(asset)) for file in asset.rglob("*") if file.is_file()}
-    assert shipped == {
-        "settings.json", *(str(file.relative_to(ROOT)) for file in source_files(ROOT, ("lambdas", "domain"))),
-    }  # fmt: skip
-    assert not [name for name in shipped if "__pycache__" in name]
+    sources = [file.relative_to(ROOT) for file in source_files(ROOT, ("lambdas", "domain"))]
+    bytecode = [cache_from_source(file) for file in sources if file.suffix == ".py"]
+    assert shipped == {"settings.json", *map(str, sources), *bytecode}
     settings = json.loads((asset / "settings.json").read_text())
     assert (settings["config"]["stage"], settings["contract"]["name"], settings["code_version"]) == (
         "local",
         "flights",
         "0123456789ab",
     )
+
+
+def test_the_bytecode_is_the_same_whatever_machine_and_moment_makes_it():
+    def contents(folder):
+        return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*.pyc")}
+
+    first = contents(function.compiled_sources())
+    function.compiled_sources.cache_clear()
+    assert first and contents(function.compiled_sources()) == first
+    assert not [name for name, code in first.items() if str(ROOT).encode() in code or b"fairway-functions-" in code]
 
 
 def test_the_image_tag_changes_with_the_sources_and_only_with_them(tmp_path):

@@ -3,10 +3,12 @@
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +18,7 @@ ROOT = Path(__file__).parents[2]
 LAMBDA_PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
 PACKAGE = "aws-sam-cli==1.170.0"  # its wheel holds the emulator; none of its Python is run
 FOLDER = ROOT / "build" / "lambda-rie"
+INIT = re.compile(r"INIT REPORT\(durationMs: ([\d.]+)\)")
 ARCHITECTURES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -46,10 +49,23 @@ def fetch() -> None:
         raise NoEmulator(f"{PACKAGE} could not be fetched: {fetched.stderr.strip()[-300:]}")
 
 
+def synthesised(out: Path) -> tuple[Path, dict[str, dict]]:
+    """What `cdk synth` makes of the local stage: the folder that becomes the functions' zip, and {handler: its environment}."""
+    flags = json.loads((ROOT / "cdk.json").read_text())["context"]
+    context = {"CDK_CONTEXT_JSON": json.dumps({**flags, "stage": "local"}), "CDK_OUTDIR": str(out), "CDK_VALIDATION": "false"}
+    subprocess.run([sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **context}, check=True)
+    template = json.loads((out / "flights-local-service.template.json").read_text())
+    found = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::Lambda::Function"]
+    (zip_root,) = out.glob("asset.*")
+    return zip_root, {each["Handler"]: each["Environment"]["Variables"] for each in found}
+
+
 class Emulator:
     """A function as it runs on AWS, with nothing of this machine but the zip and what the runtime offers."""
 
-    def __init__(self, task_root: Path, handler: str, environment: dict[str, str], *, timeout_s: int = 30):
+    def __init__(
+        self, task_root: Path, handler: str, environment: dict[str, str], *, timeout_s: int = 30, log: Path = Path(os.devnull)
+    ):
         port, api_port = free_ports(2)
         self.url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
         addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}", "--runtime-api-address", f"127.0.0.1:{api_port}"]
@@ -64,14 +80,16 @@ class Emulator:
             "AWS_REGION": "us-east-1",
             "AWS_DEFAULT_REGION": "us-east-1",
         }
-        self.process = subprocess.Popen(
-            [binary(), *addresses, LAMBDA_PYTHON, "-m", "awslambdaric", handler],
-            cwd=task_root,
-            env={**own, **environment},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        self.port, self.log = port, log
+        with log.open("wb") as stream:
+            self.process = subprocess.Popen(
+                [binary(), *addresses, LAMBDA_PYTHON, "-m", "awslambdaric", handler],
+                cwd=task_root,
+                env={**own, **environment},
+                stdout=stream,
+                stderr=stream,
+                start_new_session=True,
+            )
         wait_for(port)
 
     def invoke(self, event):
@@ -83,6 +101,17 @@ class Emulator:
             return json.loads(body)
         except ValueError:
             return body.decode()
+
+    def init_ms(self) -> float:
+        """How long its init takes, as the emulator reports it: its first event begins it. Nobody waits for the answer."""
+        path = self.url.partition(str(self.port))[2]
+        with socket.create_connection(("127.0.0.1", self.port)) as asking:
+            asking.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+            for _ in range(3000):
+                if found := INIT.search(self.log.read_text(errors="replace")):
+                    return float(found[1])
+                time.sleep(0.01)
+        raise TimeoutError(f"no init after 30 s; the log ends {self.log.read_text()[-500:]}")
 
     def __enter__(self):
         return self

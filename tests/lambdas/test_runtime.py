@@ -3,8 +3,6 @@
 import gzip
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -20,25 +18,18 @@ FAILS = {"errorType", "errorMessage", "stackTrace", "requestId"}
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory):
-    """What `cdk synth` makes of the local stage: its templates and the folder that becomes the functions' zip."""
-    out = tmp_path_factory.mktemp("assembly")
-    flags = json.loads((emulator.ROOT / "cdk.json").read_text())["context"]
-    context = {"CDK_CONTEXT_JSON": json.dumps({**flags, "stage": "local"}), "CDK_OUTDIR": str(out), "CDK_VALIDATION": "false"}
-    subprocess.run([sys.executable, "app.py"], cwd=emulator.ROOT, env={**os.environ, **context}, check=True)
-    return out
+    return emulator.synthesised(tmp_path_factory.mktemp("assembly"))
 
 
 @pytest.fixture(scope="session")
 def functions(assembly) -> dict[str, dict]:
     """{handler: the environment that the template gives it}, the names of things as in this stage."""
-    template = json.loads((assembly / "flights-local-service.template.json").read_text())
     return {
-        each["Properties"]["Handler"]: {
+        handler: {
             name: value if isinstance(value, str) else os.environ.get(name, "named-at-deploy")
-            for name, value in each["Properties"]["Environment"]["Variables"].items()
+            for name, value in variables.items()
         }
-        for each in template["Resources"].values()
-        if each["Type"] == "AWS::Lambda::Function"
+        for handler, variables in assembly[1].items()
     }
 
 
@@ -49,7 +40,7 @@ def run(assembly, functions):
         emulator.binary()
     except emulator.NoEmulator as error:
         pytest.skip(str(error))
-    (zip_root,) = assembly.glob("asset.*")
+    zip_root, _ = assembly
     aws = {name: os.environ[name] for name in AWS} | {"AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL_DYNAMODB"]}
 
     def run(verb: str, *events, timeout_s: int = 30) -> list:
@@ -102,6 +93,11 @@ def test_a_function_that_fails_says_so_in_lambda_s_own_envelope(aws, run, verb):
     assert set(reply) == FAILS
     assert reply["errorType"] in errors
     assert reply["errorMessage"] and reply["stackTrace"]
+
+
+def test_the_emulator_says_how_long_an_init_took(assembly, functions, run, tmp_path):
+    with Emulator(assembly[0], "lambdas.predict.handler", functions["lambdas.predict.handler"], log=tmp_path / "log") as function:
+        assert 5 < function.init_ms() < 10_000
 
 
 def test_predict_answers_through_its_own_calls_and_finds_the_answer_again(aws, model, run):
