@@ -8,6 +8,7 @@ import sys
 
 SUMMARY_SECONDS = 10
 SAMPLED = 8  # each so many requests one is timed
+MOST_LINES = 100  # of single requests between two summaries; further ones are only counted
 SLOW_SECONDS = 1  # from a request's first byte to its answer: who takes longer has a line of its own
 
 
@@ -44,7 +45,7 @@ class RequestLog:
         self.clear()
 
     def clear(self) -> None:
-        self.requests = self.rows = self.refused_rows = self.turned_away = 0
+        self.requests = self.rows = self.refused_rows = self.turned_away = self.refused = self.slow = 0
         self.read, self.wait, self.score = Stage(), Stage(), Stage()
 
     def answered(self, request, reply, started: float, ended: float) -> None:
@@ -57,12 +58,17 @@ class RequestLog:
                 self.wait.add(started - request.whole_at)
                 self.score.add(ended - started)
             if ended - request.since > SLOW_SECONDS:
-                self.write(event="slow", rows=reply.rows, **where_time_went(request, started, ended))
+                self.slow += 1
+                self.line(request, started, ended, event="slow", rows=reply.rows)
         elif reply.status == 429:  # never so many lines as when there is least time for them
             self.turned_away += 1
         else:
-            more = where_time_went(request, started, ended)
-            self.write(event="refused", status=reply.status, error=reply.error, **more)
+            self.refused += 1
+            self.line(request, started, ended, event="refused", status=reply.status, error=reply.error)
+
+    def line(self, request, started: float, ended: float, **about) -> None:
+        if self.slow + self.refused <= MOST_LINES:
+            self.write(**about, **where_time_went(request, started, ended))
 
     def summarise(self, now: float) -> None:
         if self.since is None:
@@ -73,13 +79,15 @@ class RequestLog:
 
     def close(self) -> None:
         """Writes what is not written yet."""
-        if self.requests or self.turned_away:
+        if self.requests or self.turned_away or self.refused:
             self.write(
                 event="answered",
                 requests=self.requests,
                 rows=self.rows,
                 refused_rows=self.refused_rows,
                 turned_away=self.turned_away,
+                refused=self.refused,
+                slow=self.slow,
                 read_ms=self.read.summary(),
                 wait_ms=self.wait.summary(),
                 score_ms=self.score.summary(),

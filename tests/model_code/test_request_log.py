@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from model_code.reply import Reply
-from model_code.request_log import RequestLog, Stage
+from model_code.request_log import MOST_LINES, RequestLog, Stage
 
 
 def asked(*, since=0.0, whole_at=0.0, body=b"12"):
@@ -29,6 +29,8 @@ def test_each_stage_of_what_was_answered_is_told_apart(log):
             "rows": 3,
             "refused_rows": 1,
             "turned_away": 0,
+            "refused": 0,
+            "slow": 0,
             "read_ms": {"p50": 524.288, "p99": 524.288},
             "wait_ms": {"p50": 65.536, "p99": 65.536},
             "score_ms": {"p50": 0.128, "p99": 0.128},
@@ -50,7 +52,16 @@ def test_a_failure_has_a_line_and_whoever_is_turned_away_is_counted(log):
     refused, summary = log.lines
     spans = {"ms": 1500.0, "read_ms": 1000.0, "wait_ms": 0.0, "score_ms": 500.0}
     assert refused == {"event": "refused", "status": 400, "error": "bad_request", "path": "/invocations", "bytes": 2, **spans}
-    assert (summary["requests"], summary["turned_away"]) == (0, 1)
+    assert (summary["requests"], summary["turned_away"], summary["refused"]) == (0, 1, 1)
+
+
+def test_a_flood_of_failures_is_counted_and_not_written(log):
+    for _ in range(MOST_LINES + 50):
+        log.answered(asked(), Reply(b"{}", status=404, error="not_found"), 0.0, 0.0)
+    log.close()
+    assert len(log.lines) == MOST_LINES + 1 and log.lines[-1]["refused"] == MOST_LINES + 50
+    log.answered(asked(), Reply(b"{}", status=404, error="not_found"), 0.0, 0.0)
+    assert log.lines[-1]["event"] == "refused"
 
 
 def test_a_percentile_is_the_power_of_two_above_it():
