@@ -19,7 +19,8 @@ from model_code.plan.format import (
     encode,
 )
 from model_code.plan.read import decode
-from model_code.plan.signals import sources
+from model_code.plan.guards import guarded
+from model_code.plan.signals import Levels, sources
 from model_code.refusals import PlanRefused
 
 CHECKED_ROWS = 256
@@ -61,14 +62,15 @@ def missing_value(pipeline):
 
 
 def _plan(pipeline, columns, order, missing):
-    levels = {index: {} for index, column in enumerate(columns) if column["kind"] == "category"}
+    levels = Levels(columns)
     known = -1
     # the encoders' categories become the levels, and then the walk is done again with them
     while known < (known := sum(map(len, levels.values()))):
         inputs = sources(columns, levels, missing)
+        levels.guards.clear()
         parts = members(pipeline, [inputs[index] for index in order], levels)
     feature_sets, made = [], []
-    for taken, model, links in parts:
+    for taken, model, links in (guarded(*part, levels.guards) for part in parts):
         features = _lowered(taken)
         key = _key(features)
         if key not in [k for k, _ in feature_sets]:
@@ -165,7 +167,10 @@ def _check(plan, pipeline, order, missing):
     if not scored.size:
         raise PlanRefused("scikit-learn refuses every row with a missing or unknown value in it: add an imputer")
     matrix = pipeline_matrix(plan.columns, columns, missing)[scored][:, order]
-    expected = pipeline_answers(pipeline, matrix)
+    try:
+        expected = pipeline_answers(pipeline, matrix)
+    except ValueError as error:
+        raise PlanRefused(f"scikit-learn refuses a row that the plan answers: {error}") from error
     found = found[scored]
     same = (
         (found == expected) if plan.exact else np.isclose(found, expected, rtol=LINEAR_TOLERANCE, atol=LINEAR_TOLERANCE)

@@ -14,6 +14,7 @@ from scipy.sparse import issparse
 from model_code.refusals import PlanRefused
 
 MOST_CATEGORIES = 4096  # a table is categories x features wide while it is compiled
+CHECKS = ("finite", "present")
 UNKNOWN = "\x00 a category that no encoder knows"
 
 
@@ -26,10 +27,30 @@ class Signal:
     table: tuple | np.ndarray | None = None
     keys: tuple | None = None
     refused: frozenset = frozenset()
+    sparse: bool = False  # whether it reaches the model in a sparse matrix
 
     @property
     def is_number(self):
         return self.table is None
+
+    @property
+    def refuses(self):
+        # a number that is used as a category must be finite
+        return bool(self.refused) or self.keys is not None or any(step[0] in CHECKS for step in self.steps)
+
+
+class Levels(dict):
+    """Column -> the texts that its encoders know, learned on the walk; and `guards`, signals whose refusals must not be lost.
+
+    What a transformer refuses is refused though its feature be dropped later, or reach a model that reads none.
+    """
+
+    def __init__(self, columns):
+        super().__init__((index, {}) for index, column in enumerate(columns) if column["kind"] == "category")
+        self.guards = []
+
+    def guard(self, signals):
+        self.guards += [signal for signal in signals if signal.refuses]
 
 
 def sources(columns, levels, missing):
@@ -67,7 +88,7 @@ def _columns(transformer, signals, levels):
         chosen = [signals[index] for index in transformer._transformer_to_input_indices[name]]
         # scikit-learn does not fit a transformer that is given no column
         out += through(fitted, chosen, levels) if chosen else []
-    return out
+    return [replace(signal, sparse=transformer.sparse_output_) for signal in out]
 
 
 def _identity(transformer, signals, levels):
@@ -79,7 +100,7 @@ def _identity(transformer, signals, levels):
 def _scaler(transformer, signals, levels):
     steps = (("subtract", transformer.mean_),) if transformer.with_mean else ()
     steps += (("divide", transformer.scale_),) if transformer.with_std else ()
-    return _scaled(transformer, signals, [[(op, by[j], 0.0) for op, by in steps] for j in range(len(signals))])
+    return _scaled(transformer, signals, levels, [[(op, by[j], 0.0) for op, by in steps] for j in range(len(signals))])
 
 
 def _min_max(transformer, signals, levels):
@@ -89,17 +110,19 @@ def _min_max(transformer, signals, levels):
         [("multiply", k, 0.0), ("add", m, 0.0), *clip]
         for k, m in zip(transformer.scale_, transformer.min_, strict=True)
     ]
-    return _scaled(transformer, signals, steps)
+    return _scaled(transformer, signals, levels, steps)
 
 
-def _scaled(transformer, signals, steps):
+def _scaled(transformer, signals, levels, steps):
     """Scalers let a NaN through and refuse an infinity."""
     probed = _probe(transformer, signals)
     finite = ("finite", 0.0, 0.0)
-    return [
+    out = [
         replace(signal, steps=(*signal.steps, finite, *map(_floats, steps[j]))) if signal.is_number else probed(j, j)
         for j, signal in enumerate(signals)
     ]
+    levels.guard(out)
+    return out
 
 
 def _floats(step):
@@ -117,6 +140,8 @@ def _imputer(transformer, signals, levels):
     kept = [j for j in range(len(signals)) if transformer.keep_empty_features or not _is_nan(statistics[j])]
     flagged = list(transformer.indicator_.features_) if transformer.add_indicator else []
     probed = _probe(transformer, signals)
+    checks = (("finite", 0.0, 0.0),) if _is_nan(marker) else (("present", 0.0, 0.0), ("finite", 0.0, 0.0))
+    levels.guard(replace(s, steps=(*s.steps, *checks)) if s.is_number else probed(j, None) for j, s in enumerate(signals))
     out = []
     for place, (j, op) in enumerate([(j, "replace") for j in kept] + [(j, "indicate") for j in flagged]):
         signal = signals[j]
@@ -125,7 +150,6 @@ def _imputer(transformer, signals, levels):
             continue
         fill = _number(statistics[j], "SimpleImputer.statistics_") if op == "replace" else 0.0
         step = (op, _number(marker, "SimpleImputer(missing_values)"), fill)
-        checks = (("finite", 0.0, 0.0),) if _is_nan(marker) else (("present", 0.0, 0.0), ("finite", 0.0, 0.0))
         out.append(replace(signal, steps=(*signal.steps, *checks, step)))
     return out
 
@@ -156,6 +180,7 @@ def _encoder(width_of):
         probed, out = _probe(transformer, signals, [c[0] for c in transformer.categories_]), []
         for j in range(len(signals)):
             out += [probed(j, len(out) + k) for k in range(width_of(transformer, j))]
+            levels.guard([probed(j, None)])
         return out
 
     return encode
@@ -183,7 +208,7 @@ def coded(signal, categories, name):
         raise PlanRefused(f"{name} has text categories for a number column: declare the column a category")
     known = {float(c) for c in categories if c is not None and not _is_nan(c)}
     # the imputer's fill is among the encoder's categories; checks stay, they are the encoder's too
-    fills = [step for step in signal.steps if step[0] not in ("finite", "present")]
+    fills = [step for step in signal.steps if step[0] not in CHECKS]
     if len(fills) > 1 or any(op != "replace" or not np.isnan(a) for op, a, _ in fills):
         raise PlanRefused(
             f"{name} after {'/'.join(op for op, *_ in fills)} on a number column: a plan takes at most an imputer before it"
@@ -195,7 +220,7 @@ def coded(signal, categories, name):
 
 
 def _probe(transformer, signals, accepted=None):
-    """-> probed(j, place): signal j after the fitted transformer, found in its output column `place`.
+    """-> probed(j, place): signal j after the fitted transformer, found in its output column `place`; zeros where that is None.
 
     Columns do not mix, so while one is asked about, the others hold any value that the transformer accepts.
     """
@@ -208,7 +233,9 @@ def _probe(transformer, signals, accepted=None):
                 transformer, [accepted[:j] + [value] + accepted[j + 1 :] for value in signals[j].table]
             )
         table, refused = answers[j]
-        return replace(signals[j], table=table[:, place], refused=refused | signals[j].refused)
+        # nothing is answered where every value is refused, as on the first walk, when no level is known yet
+        found = np.zeros(len(table)) if place is None or not table.shape[1] else table[:, place]
+        return replace(signals[j], table=found, refused=refused | signals[j].refused)
 
     return probed
 
@@ -223,10 +250,6 @@ def _answers(transformer, rows):
         singly = [_answer(transformer, [row]) for row in rows]
     refused = frozenset(index for index, answer in enumerate(singly) if answer is None)
     width = max((answer.shape[1] for answer in singly if answer is not None), default=0)
-    if not width:
-        raise PlanRefused(
-            f"{type(transformer).__name__} refuses every value of a column: fit it on the columns it will be given"
-        )
     blank = np.full((1, width), np.nan)
     return np.concatenate([blank if answer is None else answer for answer in singly]), refused
 

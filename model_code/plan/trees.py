@@ -24,8 +24,9 @@ def _plain(trees, estimator, signals, *, baseline, divisor):
     parts = [_nodes(tree.tree_) for tree in trees]
     values = [tree.tree_.value[:, 0, :] for tree in trees]
     outputs = values[0].shape[1] if hasattr(estimator, "classes_") else 1
-    # a forest takes its first tree's word for whether it can treat a NaN
-    present = () if trees[0]._support_missing_values(np.zeros((1, 1))) else (("present", 0.0, 0.0),)
+    # a forest takes its first tree's word for whether it can treat a NaN: none can in a sparse matrix
+    sparse = any(signal.sparse for signal in signals)
+    present = () if trees[0]._support_missing_values(np.zeros((1, 1))) and not sparse else (("present", 0.0, 0.0),)
     baseline = np.zeros(outputs)
     return _float32(signals, present), _joined(parts, values, baseline, divisor, outputs), ()
 

@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from model_code.plan import PlanRefused, compile_plan, decode
 from model_code.plan.execute import answers
@@ -111,6 +113,47 @@ def test_an_unknown_category_is_refused_where_the_encoder_refuses_it():
     np.testing.assert_array_equal(scores[[0, 2]], expected(pipeline, matrix_of([{"carrier": "UA"}, {}])))
 
 
+def test_an_encoder_that_refuses_what_is_missing_and_unknown_is_compiled_where_nothing_was_missing():
+    matrix, target, *_ = table()
+    matrix[:, 3] = np.where(matrix[:, 3] == None, "UA", matrix[:, 3])  # noqa: E711
+    for encoder in (OneHotEncoder(), OrdinalEncoder(min_frequency=3)):
+        pipeline = make_pipeline(ColumnTransformer([("c", encoder, [3])]), DecisionTreeClassifier(random_state=0)).fit(matrix, target)
+        scores, refused = scored(pipeline, [{"carrier": "UA"}, {}, {"carrier": "??"}])
+        assert refused == [1, 2]
+        np.testing.assert_array_equal(scores[:1], expected(pipeline, matrix_of([{"carrier": "UA"}])))
+
+
+STRICT = {
+    "a prior reads no feature": ColumnTransformer([("c", OneHotEncoder(), [3]), ("n", OrdinalEncoder(), [2])]),
+    "its only category is dropped": ColumnTransformer([("c", OneHotEncoder(drop="first"), [3]), ("n", StandardScaler(), [0])]),
+    "the feature is dropped behind it": make_pipeline(
+        ColumnTransformer([("c", OrdinalEncoder(), [3]), ("n", "passthrough", [0])]), ColumnTransformer([("n", "passthrough", [1])])
+    ),
+}
+
+
+@pytest.mark.parametrize("why", STRICT)
+@pytest.mark.parametrize("estimator", [DummyClassifier(), DecisionTreeClassifier(max_depth=2), LogisticRegression()], ids=["prior", "tree", "linear"])
+def test_what_a_transformer_refuses_is_refused_though_no_feature_of_it_be_left(why, estimator):
+    matrix, target, *_ = table()
+    matrix[:, :3], matrix[:, 3] = np.nan_to_num(matrix[:, :3].astype(float), nan=7.0), "UA"
+    pipeline = make_pipeline(STRICT[why], estimator).fit(matrix, target)
+    rows = [{"carrier": "UA", "month": 7.0, "distance": 1.5}, {"carrier": "??", "month": 7.0, "distance": 1.5}]
+    scores, refused = scored(pipeline, rows)
+    assert (refused, is_refused(pipeline, rows[1])) == ([1], True)
+    np.testing.assert_allclose(scores[:1], expected(pipeline, matrix_of(rows[:1])), rtol=1e-9)
+
+
+@pytest.mark.parametrize("estimator", [RandomForestClassifier(3, random_state=0), DecisionTreeClassifier(random_state=0)])
+def test_trees_fitted_on_a_sparse_matrix_take_no_missing_number(estimator):
+    matrix, target, *_ = table()
+    matrix[:, 0] = np.nan_to_num(matrix[:, 0].astype(float))
+    chosen = ColumnTransformer([("n", "passthrough", [0]), ("c", OneHotEncoder(handle_unknown="ignore"), [3, 4])], sparse_threshold=1.0)
+    pipeline = make_pipeline(chosen, estimator).fit(matrix, target)
+    assert scored(pipeline, [{"distance": 3.0}, {}])[1] == [1]
+    assert is_refused(pipeline, {})
+
+
 def test_a_hundred_native_category_trees_compile_in_well_under_a_second():
     matrix, target, *_ = table(rows=3000)
     pipeline = make_pipeline(passed_on(), histogram(max_iter=100, max_leaf_nodes=31, categorical_features=[3, 4])).fit(
@@ -144,6 +187,14 @@ def test_what_no_plan_can_express_is_refused_by_name(named):
     with pytest.raises(PlanRefused) as refusal:
         compile_plan(REFUSED[named].fit(matrix, target), COLUMNS)
     assert named in str(refusal.value) and "a plan takes" in str(refusal.value)
+
+
+def test_a_plan_that_would_answer_what_scikit_learn_refuses_is_refused_and_does_not_end_the_training():
+    matrix, target, *_ = table()
+    matrix[:, NUMBERS] = np.nan_to_num(matrix[:, NUMBERS].astype(float))
+    pipeline = numbers_only(FunctionTransformer(validate=True), histogram()).fit(matrix, target)
+    with pytest.raises(PlanRefused, match="scikit-learn refuses a row that the plan answers: Input X contains NaN"):
+        compile_plan(pipeline, COLUMNS)
 
 
 def test_a_column_of_the_contract_that_the_pipeline_was_not_fitted_on_is_refused():

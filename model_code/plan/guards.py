@@ -1,0 +1,41 @@
+"""What transformers refuse of a row whose feature no model takes: features of its own that are zero for every row that is not refused."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from model_code.plan.format import Linear
+from model_code.plan.signals import CHECKS
+
+# Zero whatever the number, and a float32, so that trees which take nothing else are still walked in half the memory.
+ZERO = (("replace", np.nan, 0.0), ("multiply", 0.0, 0.0), ("float32", 0.0, 0.0))
+
+
+def guarded(taken, model, links, guards):
+    """A member of the plan with a feature more for every guard that those it takes do not hold already."""
+    added = []
+    for guard in guards:
+        if not any(_holds(signal, last, guard) for signal, last in (*taken, *added)):
+            added.append((replace(guard, table=None if guard.is_number else np.zeros(len(guard.table))), ZERO if guard.is_number else ()))
+    if added and isinstance(model, Linear):
+        model = Linear(np.hstack([model.coef, np.zeros((len(model.coef), len(added)))]), model.intercept)
+    return [*taken, *added], model, links
+
+
+def _holds(signal, last, guard):
+    """Whether a row that the guard refuses is refused by a feature that is made anyway."""
+    if signal.column != guard.column:
+        return False
+    if not guard.is_number:
+        return signal.keys == guard.keys and not signal.is_number and guard.refused <= signal.refused
+    if signal.keys is not None:
+        # a number that is used as a category is refused where it is not finite
+        return all(step[0] in ("finite", "replace") for step in guard.steps)
+    checked = _up_to_the_last_check(guard.steps)
+    return [repr(step) for step in (*signal.steps, *last)][: len(checked)] == checked
+
+
+def _up_to_the_last_check(steps):
+    """As texts, so that a NaN equals a NaN; what comes behind the last check refuses nothing."""
+    last = max(place for place, step in enumerate(steps) if step[0] in CHECKS)
+    return [repr(step) for step in steps[: last + 1]]
