@@ -3,10 +3,9 @@
 import warnings
 
 import numpy as np
-import pyarrow as pa
 
+from model_code.plan.check import check
 from model_code.plan.estimators import members
-from model_code.plan.execute import answers
 from model_code.plan.format import (
     MOST_FEATURES,
     MOST_SILENT,
@@ -23,10 +22,6 @@ from model_code.plan.guards import guarded
 from model_code.plan.signals import Levels, sources
 from model_code.refusals import PlanRefused
 
-CHECKED_ROWS = 256
-# What is promised where scikit-learn leaves a sum to BLAS, whose order changes with the machine and the number of rows.
-LINEAR_TOLERANCE = 1e-9
-
 
 def compile_plan(pipeline, columns):
     """(fitted pipeline, ordered [{"name", "kind"}]) -> bytes of a plan file.
@@ -40,7 +35,7 @@ def compile_plan(pipeline, columns):
         warnings.simplefilter("ignore")
         plan = _plan(pipeline, columns, order, missing)
         data = encode(plan)
-        _check(decode(data), pipeline, order, missing)
+        check(data, decode(data), pipeline, order, missing)
     return data
 
 
@@ -77,9 +72,7 @@ def _plan(pipeline, columns, order, missing):
             feature_sets.append((key, features))
         made.append(Member([k for k, _ in feature_sets].index(key), model, links))
     _check_widths([features for _, features in feature_sets])
-    classes = tuple(
-        label.item() if isinstance(label, np.generic) else label for label in getattr(pipeline, "classes_", ())
-    )
+    classes = tuple(map(_label, getattr(pipeline, "classes_", ())))
     return Plan(
         task="classification" if classes else "regression",
         classes=classes,
@@ -87,6 +80,13 @@ def _plan(pipeline, columns, order, missing):
         feature_sets=tuple(features for _, features in feature_sets),
         members=tuple(made),
     )
+
+
+def _label(label):
+    plain = label.item() if isinstance(label, np.generic) else label
+    if not isinstance(plain, str | int | float):
+        raise PlanRefused(f"the class {plain!r}: a plan takes text, numbers and truths")
+    return plain
 
 
 def _check_widths(feature_sets):
@@ -154,89 +154,3 @@ def _coding(column, keys, features):
         values=tables.T[code, place],
         allowed=~refused,
     )
-
-
-# -- the check ----------------------------------------------------------------------------------------------------------------
-
-
-def _check(plan, pipeline, order, missing):
-    """Rows that no test thought of: every level, missing and unknown values, numbers at and beside the thresholds."""
-    columns = _checked_columns(plan)
-    found, refusals = answers(plan, columns)
-    scored = np.setdiff1d(np.arange(CHECKED_ROWS), [refusal.row for refusal in refusals])
-    if not scored.size:
-        raise PlanRefused("scikit-learn refuses every row with a missing or unknown value in it: add an imputer")
-    matrix = pipeline_matrix(plan.columns, columns, missing)[scored][:, order]
-    try:
-        expected = pipeline_answers(pipeline, matrix)
-    except ValueError as error:
-        raise PlanRefused(f"scikit-learn refuses a row that the plan answers: {error}") from error
-    found = found[scored]
-    same = (
-        (found == expected) if plan.exact else np.isclose(found, expected, rtol=LINEAR_TOLERANCE, atol=LINEAR_TOLERANCE)
-    )
-    if not same.all():
-        row = int(np.flatnonzero(~same.all(axis=1))[0])
-        raise PlanRefused(
-            f"the plan answers {found[row].tolist()}, scikit-learn {expected[row].tolist()} for {matrix[row].tolist()}"
-        )
-
-
-def pipeline_answers(pipeline, matrix):
-    """scikit-learn's own answer, (n, k), to rows in the order of the columns that the pipeline was fitted on."""
-    if hasattr(pipeline, "feature_names_in_"):
-        matrix = _frame(list(pipeline.feature_names_in_), matrix)
-    if hasattr(pipeline, "classes_"):
-        return np.asarray(pipeline.predict_proba(matrix), np.float64)
-    return np.asarray(pipeline.predict(matrix), np.float64).reshape(-1, 1)
-
-
-def _frame(names, matrix):
-    """A pipeline that was fitted on a data frame finds its columns by name; without pandas, Arrow is frame enough."""
-    columns = {name: matrix[:, j].tolist() for j, name in enumerate(names)}
-    try:
-        import pandas as pd
-    except ImportError:
-        return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
-    return pd.DataFrame(columns)
-
-
-def pipeline_matrix(columns, values, missing=None):
-    """Numbers as float64, codes as the texts they stand for: the (n, columns) matrix that the pipeline takes."""
-    if all(column.kind != "category" for column in columns):
-        return np.column_stack([_floats(column, value) for column, value in zip(columns, values, strict=True)])
-    out = np.empty((len(values[0]), len(columns)), dtype=object)
-    for j, (column, value) in enumerate(zip(columns, values, strict=True)):
-        texts = np.array([*column.levels, missing, "\x00 unknown"], dtype=object)
-        out[:, j] = texts[value] if column.kind == "category" else _floats(column, value)
-    return out
-
-
-def _floats(column, value):
-    return np.array([0.0, 1.0, np.nan, np.nan])[value] if column.kind == "boolean" else value
-
-
-def _checked_columns(plan):
-    random = np.random.default_rng(0)
-    thresholds = np.concatenate([[0.0]] + [m.model.threshold for m in plan.members if hasattr(m.model, "threshold")])
-    return [
-        _numbers(random, thresholds) if column.kind == "number" else _codes(random, column) for column in plan.columns
-    ]
-
-
-def _codes(random, column):
-    known, missing = column.codes - 2, column.codes - 2
-    unknown = missing if column.kind == "boolean" else missing + 1
-    rare = random.choice([missing, unknown], CHECKED_ROWS)
-    return np.where(
-        random.random(CHECKED_ROWS) < (0.06 if known else 1.0), rare, random.integers(0, max(known, 1), CHECKED_ROWS)
-    )
-
-
-def _numbers(random, thresholds):
-    spread = random.standard_normal(CHECKED_ROWS) * 10.0 ** random.integers(-2, 5, CHECKED_ROWS)
-    near = np.nextafter(random.choice(thresholds, CHECKED_ROWS), random.choice([-np.inf, 0.0, np.inf], CHECKED_ROWS))
-    whole = random.integers(-5, 100, CHECKED_ROWS).astype(np.float64)
-    picked = np.choose(random.integers(0, 3, CHECKED_ROWS), [spread, near, whole])
-    picked[random.random(CHECKED_ROWS) < 0.05] = np.nan
-    return picked

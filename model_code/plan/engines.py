@@ -4,7 +4,8 @@ import joblib
 import numpy as np
 import pyarrow.compute as pc
 
-from model_code.plan.compile import fitted_order, missing_value, pipeline_answers, pipeline_matrix
+from model_code.plan.check import pipeline_answers, pipeline_matrix
+from model_code.plan.compile import fitted_order, missing_value
 from model_code.plan.execute import answers
 from model_code.plan.format import Column
 from model_code.plan.read import decode
@@ -101,8 +102,8 @@ class PipelineEngine(RowEngine):
             return self._one_by_one(matrix)
 
     def _predict(self, matrix):
-        width = len(self.classes) or 1
-        return pipeline_answers(self.pipeline, matrix) if len(matrix) else np.zeros((0, width))
+        width, kinds = len(self.classes) or 1, [self.columns[place].kind for place in self.order]
+        return pipeline_answers(self.pipeline, matrix, kinds) if len(matrix) else np.zeros((0, width))
 
     def _one_by_one(self, matrix):
         scores, refusals = np.full((len(matrix), len(self.classes) or 1), np.nan), []

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer
-from sklearn.dummy import DummyClassifier
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeCV
@@ -16,7 +16,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, RobustScaler, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from model_code.plan import PlanRefused, compile_plan, decode
+from model_code import kernel
+from model_code.plan import PlanRefused, compile_plan, decode, execute
 from model_code.plan.execute import answers
 from model_code.plan.rows import from_rows
 from tests.model_code.pipelines import (
@@ -187,6 +188,28 @@ def test_what_no_plan_can_express_is_refused_by_name(named):
     with pytest.raises(PlanRefused) as refusal:
         compile_plan(REFUSED[named].fit(matrix, target), COLUMNS)
     assert named in str(refusal.value) and "a plan takes" in str(refusal.value)
+
+
+@pytest.mark.skipif(not kernel.BUILT, reason="the kernel is not built")
+def test_a_plan_that_the_kernel_would_answer_otherwise_than_numpy_is_refused(monkeypatch):
+    """The kernel serves it, so numpy's word is not enough: it once added a forest up and did not divide."""
+    monkeypatch.setitem(execute.LINK, "expit", lambda raw, _: np.column_stack([raw, raw]))
+    with pytest.raises(PlanRefused, match="the kernel answers .*, numpy .* on the same plan"):
+        compile_plan(FITTED["histogram"], COLUMNS)
+
+
+def test_a_prediction_that_is_no_number_is_no_reason_to_refuse_a_plan():
+    matrix, *_, score = table()
+    pipeline = numbers_only(SimpleImputer(), DummyRegressor()).fit(matrix, score)
+    pipeline[-1].constant_[:] = np.nan  # as of losses that overflow
+    assert np.isnan(scored(pipeline, [{}])[0]).all()
+
+
+def test_classes_that_json_cannot_write_are_refused_by_name():
+    matrix, target, *_ = table()
+    days = np.array(["2026-01-01", "2026-01-02"], "datetime64[D]")[target]
+    with pytest.raises(PlanRefused, match="class .*2026.* a plan takes text, numbers and truths"):
+        compile_plan(numbers_only(SimpleImputer(), DecisionTreeClassifier(max_depth=1)).fit(matrix, days), COLUMNS)
 
 
 def test_a_plan_that_would_answer_what_scikit_learn_refuses_is_refused_and_does_not_end_the_training():

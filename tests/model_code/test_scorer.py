@@ -9,12 +9,17 @@ import joblib
 import numpy as np
 import pyarrow as pa
 import pytest
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.tree import DecisionTreeClassifier
 
 from model_code import kernel
 from model_code.plan import compile_plan
 from model_code.refusals import RowRefused
 from model_code.scorer import ENGINES, load_scorer
-from tests.model_code.pipelines import COLUMNS, FITTED, expected, hostile_rows, matrix_of
+from tests.model_code.drawn import framed
+from tests.model_code.pipelines import COLUMNS, FITTED, expected, hostile_rows, matrix_of, table
 from tests.model_code.test_kernel import batch_of
 
 ENGINES_HERE = [
@@ -99,6 +104,16 @@ def test_a_row_that_scikit_learn_refuses_spoils_no_other(artefact):
     scores = scorer.score_rows([ROW, ROW | {"distance": 1e300}, ROW], refusals=refusals)
     np.testing.assert_array_equal(scores[0], scores[2])
     assert [refusal.row for refusal in refusals] == [1] and np.isnan(scores[1]).all()
+
+
+def test_a_pipeline_fitted_on_a_data_frame_takes_a_text_that_is_missing_in_every_row(tmp_path):
+    """pandas would make a column of numbers of it, which an encoder of texts does not take."""
+    matrix, target, *_ = table()
+    pipeline = make_pipeline(ColumnTransformer([("c", OneHotEncoder(), ["carrier"])]), DecisionTreeClassifier(random_state=0))
+    joblib.dump(pipeline.fit(framed(matrix), target), tmp_path / "model.joblib")
+    (tmp_path / "columns.json").write_text(json.dumps(COLUMNS))
+    wanted = pipeline.predict_proba(framed(matrix_of([{}, {"carrier": "UA"}])))
+    np.testing.assert_array_equal(load_scorer(tmp_path).score_rows([{}]), wanted[:1])
 
 
 @pytest.mark.skipif(not kernel.BUILT, reason="the kernel is not built")
