@@ -158,7 +158,7 @@ def import_(
         typer.Option(help="What it answered where it was made: features and a column `answer`.", metavar="FILE"),
     ] = None,
     trust: Annotated[
-        bool, typer.Option("--trust", help="You trust whoever made the file. Pickles are refused without it.")
+        bool, typer.Option("--trust", help="You trust whoever made the file. Pickles and .pt2 are refused without it.")
     ] = False,
     project: Project = HERE,
     stage: Stage = "local",
