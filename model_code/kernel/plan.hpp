@@ -228,9 +228,9 @@ inline FeatureSet read_features(PlanReader& in, const std::vector<Column>& colum
     number.feature = in.value<uint32_t>();
     number.column = in.value<uint32_t>();
     number.steps = in.many([&] {
-      auto op = in.one_of(Op::present);
-      auto a = in.value<double>();
-      return Step{op, a, in.value<double>()};
+      Step step{in.one_of(Op::present), in.value<double>(), in.value<double>()};
+      need(step.op != Op::clip || step.a <= step.b, "a clip between ends that do not ascend");
+      return step;
     });
     need(number.column < columns.size() && columns[number.column].kind == Kind::number, "a number feature of another column");
     return number;

@@ -39,12 +39,18 @@ def features(plan, feature_set, columns, rows, found):
         x[:, number.feature] = _number(columns[number.column], number, name, found)
     for coding in feature_set.codings:
         codes = _codes(plan, coding, columns[coding.column], found)
-        table = np.zeros((len(coding.allowed), feature_set.width))
-        per_code = np.repeat(np.arange(len(coding.allowed)), np.diff(coding.starts))
-        table[per_code, coding.features] = coding.values
-        made = np.unique(coding.features)
-        x[:, made] = table[:, made][codes]
+        _spread(coding, codes, x)
     return x
+
+
+def _spread(coding, codes, x):
+    """Each row's values in their features; as pairs, since a table of all codes and features may be huge."""
+    starts = coding.starts.astype(np.int64)
+    counts = np.diff(starts)[codes]
+    row = np.repeat(np.arange(len(codes)), counts)
+    # the pairs of a row lie side by side from the start of its code
+    pair = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(starts[codes], counts)
+    x[row, coding.features[pair]] = coding.values[pair]
 
 
 def _number(values, number, name, found):

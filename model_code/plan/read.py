@@ -140,7 +140,9 @@ def _number(reader, columns):
 
 
 def _step(reader):
-    return reader.one_of(STEPS), reader.f64(), reader.f64()
+    name, a, b = reader.one_of(STEPS), reader.f64(), reader.f64()
+    _need(name != "clip" or a <= b, f"a clip between {a} and {b}")
+    return name, a, b
 
 
 def _coding(reader, columns, width):

@@ -84,9 +84,9 @@ def shaped(numbers, shape):
 
 
 def framed(matrix):
-    """Numbers and booleans as float64; texts as pandas has them, NaN where there is none."""
-    kinds = {j: float for j in (*NUMBERS, *BOOLEANS)}
-    return pd.DataFrame({name: matrix[:, j].astype(kinds.get(j, object)) for j, name in enumerate(NAMES)})
+    """Numbers and booleans as float64, texts as objects; NaN where there is none, as pandas reads files."""
+    columns = {name: pd.Series(matrix[:, j], dtype=object if j in CATEGORIES else float) for j, name in enumerate(NAMES)}
+    return pd.DataFrame({name: column.where(column.notna(), np.nan) for name, column in columns.items()})
 
 
 # -- transformers
@@ -301,6 +301,6 @@ def fit(pipeline, wish, matrix, target):
         warnings.simplefilter("ignore")
         try:
             return pipeline.fit(framed(matrix) if wish.framed else matrix, target)
-        except ValueError:
-            # not every parameter goes with every table: nothing is fitted, so there is nothing to agree on
+        except (ValueError, TypeError):
+            # not every parameter goes with every table, or with a sparse matrix: nothing is fitted, so there is nothing to agree on
             assume(False)

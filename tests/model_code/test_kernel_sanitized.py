@@ -25,6 +25,7 @@ PLANS = [
     "histogram, native categories",
     "histogram, large native trees",
     "forest",
+    "small forest regression",
     "isotonic, three classes",
     "mean",
 ]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from model_code import kernel
 from model_code.plan import PlanCorrupt, compile_plan, decode
-from model_code.plan.format import MOST_FEATURES, MOST_SILENT, Column, Constant, FeatureSet, Link, Member, Plan, encode
+from model_code.plan.format import MOST_FEATURES, MOST_SILENT, Column, Constant, FeatureSet, Link, Member, NumberFeature, Plan, encode
 from model_code.plan_header import HEADER, VERSION, with_header
 from tests.model_code.pipelines import COLUMNS, FITTED, NAMES
 
@@ -85,6 +85,15 @@ def test_a_few_bytes_that_ask_for_gigabytes_are_refused(load):
     for sets in ([FeatureSet(MOST_FEATURES + 1)], [FeatureSet(MOST_SILENT + 1)], [FeatureSet(MOST_SILENT), FeatureSet(1)]):
         with pytest.raises(PlanCorrupt, match="more features|features are more"):
             load(plan_of(*sets))
+
+
+@pytest.mark.parametrize("load", LOADERS)
+@pytest.mark.parametrize("ends", [(1.0, 0.0), (np.nan, 1.0), (0.0, np.nan)])
+def test_a_clip_whose_ends_do_not_ascend_is_refused(load, ends):
+    """Executors may differ on what it means, and no scaler has it."""
+    step = ("clip", *ends)
+    with pytest.raises(PlanCorrupt, match="a clip between"):
+        load(plan_of(FeatureSet(1, (NumberFeature(0, 0, (step,)),))))
 
 
 @pytest.mark.parametrize("load", LOADERS)
