@@ -127,7 +127,7 @@ def asked_of(place, run: str) -> dict:
 def test_ctrl_c_tells_the_command_that_attaches_to_the_very_run(place, tmp_path):
     place.machine(
         "batch",
-        Score={"Type": "Wait", "Seconds": 3},
+        Score={"Type": "Wait", "Seconds": 8},
         Close=writes("runs", kind="batch", run=given("run"), **DONE),
     )
     file = table(tmp_path / "fünf mai.csv", {})
