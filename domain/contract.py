@@ -39,7 +39,12 @@ class Problem(NamedTuple):
 
     @property
     def message(self) -> str:
-        return f"{self.column} = {self.value!r}: {self.rule}, {self.allowed}"
+        return f"{cut(self.column)} = {cut(repr(self.value))}: {self.rule}, {self.allowed}"
+
+
+def cut(text: str, most: int = 200) -> str:
+    """What a message repeats of what was found: a megabyte is not told twice."""
+    return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters in all)"
 
 
 @dataclass(frozen=True)

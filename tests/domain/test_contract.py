@@ -105,6 +105,14 @@ def test_nothing_is_allowed_only_where_it_may_be(nothing):
     assert check_value(Column("c", "float"), nothing) == (None, [Problem("c", None, "null", "must have a value")])
 
 
+def test_a_message_repeats_only_the_beginning_of_what_is_very_long():
+    _, (problem,) = check_row(CONTRACT, {**ROW, "hour": "x" * 1_000_000}, with_target=False)
+    assert problem.message == f"hour = '{'x' * 199}... (1,000,002 characters in all): type, must be a whole number within +-9007199254740992"
+    assert problem.value == "x" * 1_000_000
+    _, (problem,) = check_row(CONTRACT, {**ROW, "y" * 300: 1}, with_target=False)
+    assert problem.message.startswith(f"{'y' * 200}... (300 characters in all) = 1: unknown_column, ")
+
+
 def test_a_long_list_of_categories_is_shortened_in_a_message():
     column = Column("c", "integer", categories=tuple(range(200)))
     assert check_value(column, 200)[1][0].allowed == "must be one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ... (200 in all)"
