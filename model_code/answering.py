@@ -18,6 +18,7 @@ CSV, LINES = "text/csv", "application/jsonlines"
 ALSO_LINES = ("application/jsonl", "application/x-jsonlines", "application/x-ndjson", "application/ndjson")
 SAME_WITHIN = 1e-9  # unless the golden rows say otherwise: a model in float32 is no surer than that
 MOST_REASONS = 6 * 1024 * 1024  # as long as the longest request
+MOST_ANSWERS = 1 << 22  # numbers in one reply, some 80 MB: a row of two bytes may ask for one of each class
 NO_ANSWER = "the model has no finite answer to this row"
 
 
@@ -89,6 +90,10 @@ def liking(kind: str, ranges: list[tuple[str, float]]) -> tuple[float, int]:
 
 def answer(contract: Contract, scorer, instances: list) -> tuple[list, int]:
     """The score of each row in its place, or {"error": why}; and how many could not be scored."""
+    width = len(scorer.classes) if contract.task == "multiclass" else 1
+    if len(instances) * width > MOST_ANSWERS:
+        message = f"{len(instances) * width:,} numbers are asked for; at most {MOST_ANSWERS:,} are answered at once, send fewer rows"
+        raise RequestRefused(413, "too_many_answers", message)
     checked = list(checked_rows(contract, instances))
     good = [values for values, reason in checked if not reason]
     scores = iter(plain_lists(contract, scorer.score_lists(good)) if good else ())

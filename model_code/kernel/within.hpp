@@ -8,8 +8,10 @@
 
 namespace fairway {
 
-// Thrown at the first value that is not within its limit.
+// Thrown at the first value that is not within its limit, and where the answer would be larger than any that is given.
 struct OutsideLimits {};
+
+constexpr size_t MOST_ANSWERS = size_t(1) << 22;  // numbers in one reply: MOST_ANSWERS of model_code/answering.py
 
 inline void read_body(Form form, const Names& names, Rows& rows, std::string_view body) {
   if (form == Form::csv)
@@ -24,10 +26,11 @@ inline void read_body(Form form, const Names& names, Rows& rows, std::string_vie
 inline bool reply_within(const Engine& engine, Desk& desk, Form form, std::string_view body) {
   const Plan& plan = engine.scorer.plan();
   if (engine.limits.empty()) return false;
+  const size_t most = MOST_ANSWERS * (engine.listed ? 1 : plan.width());
   try {
     score_all(engine.scorer, desk, [&](Call score) {
       auto checked = [&] {
-        if (!is_within(engine.limits, plan, desk.block)) throw OutsideLimits();
+        if (!is_within(engine.limits, plan, desk.block) || desk.scores.size() > most) throw OutsideLimits();
         score();
       };
       Rows rows(engine.names, desk.block, checked);

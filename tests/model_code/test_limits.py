@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.contract import Column, Contract
-from model_code.answering import CSV, FORMS, JSON, LINES, PARSE, WRITE, RequestRefused, answer, respond
+from model_code.answering import CSV, FORMS, JSON, LINES, MOST_ANSWERS, PARSE, WRITE, RequestRefused, answer, respond
 from model_code.artefact import open_artefact
 from model_code.limits import limits_of
 
@@ -215,6 +215,21 @@ def test_a_body_of_many_rows_leaves_no_memory_behind(quotes):
     at_once = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}  # what is freed goes back to the system at once
     run = subprocess.run(command, cwd=ROOT, env=at_once, capture_output=True, text=True, check=True)
     assert float(run.stdout) < 8
+
+
+def test_more_answers_than_a_reply_may_have_are_refused_and_not_made(quotes):
+    artefact = open_artefact(quotes.models["gradient_boosting"])
+    assert artefact.scorer.reply_within(b"{}\n" * (MOST_ANSWERS + 1000), FORMS[LINES]) is None
+    with pytest.raises(RequestRefused) as refused:
+        answer(artefact.contract, artefact.scorer, [{}] * (MOST_ANSWERS + 1))
+    assert (refused.value.status, refused.value.code) == (413, "too_many_answers")
+    assert str(refused.value) == "4,194,305 numbers are asked for; at most 4,194,304 are answered at once, send fewer rows"
+
+
+def test_the_classes_of_a_row_count_as_its_answers(parcels):
+    artefact = open_artefact(parcels.models["gradient_boosting"])
+    with pytest.raises(RequestRefused, match="4,194,306 numbers are asked for"):
+        answer(artefact.contract, artefact.scorer, [{}] * (MOST_ANSWERS // 3 + 1))
 
 
 def both_ways_agree(artefact, text, kind=CSV):
