@@ -64,7 +64,7 @@ class Client(asyncio.Protocol):
             return
         self.held, self.asked = b"", False
         self.run.answered(head.startswith(b"HTTP/1.1 200"), time.perf_counter() - self.sent_at)
-        if closes(head):
+        if closes(head) or self.run.over:
             self.transport.close()
         else:
             self.send()

@@ -14,7 +14,8 @@ done
 if [ "$(id -u)" != 0 ]; then echo "make test-container: containers are built as root here; run it with sudo" >&2; exit 2; fi
 
 work=$PWD/build/container
-base=localhost/fairway-python:bookworm
+suite=trixie # its Python is 3.13, as the official image's
+base=localhost/fairway-python:$suite
 image=localhost/fairway
 mkdir -p "$work"
 # Its own storage, and settings that run where cgroups are mounted as in another container.
@@ -39,7 +40,7 @@ if ! buildah inspect --type image "$base" > /dev/null 2>&1; then
   packages=python3,python3-venv,python3-pip,python3-dev,ca-certificates
   # As in the official image: `python`, and a pip that may install.
   mmdebstrap --quiet --variant=minbase --include="$packages" \
-    --customize-hook='ln -s python3 "$1/usr/bin/python"; rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED' bookworm "$work/base.tar"
+    --customize-hook='ln -s python3 "$1/usr/bin/python"; rm -f "$1"/usr/lib/python3*/EXTERNALLY-MANAGED' "$suite" "$work/base.tar"
   container=$(buildah from scratch)
   buildah add --quiet "$container" "$work/base.tar" / > /dev/null
   buildah commit --quiet --rm "$container" "$base" > /dev/null
