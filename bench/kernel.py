@@ -86,7 +86,8 @@ def measured(pipeline, matrix, *, rounds):
         {name: pa.array(matrix[:, j].tolist(), from_pandas=True) for j, name in enumerate(names)}
     )
     row = {
-        name: None if isinstance(value, float) and np.isnan(value) else value for name, value in zip(names, matrix[0], strict=True)
+        name: None if isinstance(value, float) and np.isnan(value) else value
+        for name, value in zip(names, matrix[0], strict=True)
     }
     body = json.dumps({"instances": [row]}).encode()
     np.testing.assert_allclose(scorer.score_batch(batch), pipeline.predict_proba(matrix), rtol=1e-9)

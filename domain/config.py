@@ -38,7 +38,9 @@ INSTANCE = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
 
 @dataclass(frozen=True)
 class Project:
-    name: str = setting(doc="names every resource: {name}-{stage}-...", pattern=r"(?=.{2,24}$)[a-z][a-z0-9]*(-[a-z0-9]+)*")
+    name: str = setting(
+        doc="names every resource: {name}-{stage}-...", pattern=r"(?=.{2,24}$)[a-z][a-z0-9]*(-[a-z0-9]+)*"
+    )
     contract: str = setting(doc="the contract's file, relative to fairway.toml")
     task: str = setting(doc="what is predicted", choices=TASKS)
 
@@ -46,16 +48,31 @@ class Project:
 @dataclass(frozen=True)
 class Data:
     window_days: int = setting(90, "how far back a training run looks, evaluation included", least=1, most=LONGEST_DAYS)
-    evaluate_days: int = setting(28, "the newest part of the window, kept apart to evaluate on", least=1, most=LONGEST_DAYS)
-    hot_days: int = setting(90, "data older than this, and than window_days, is kept where it costs a fifth; 0: never", least=0, most=LONGEST_DAYS)
-    archive_days: int = setting(0, "rows older than this go where reading them takes hours; 0: never", least=0, most=LONGEST_DAYS)
-    delete_days: int = setting(0, "rows, captured requests and batches older than this are deleted; 0: never", least=0, most=LONGEST_DAYS)
-    old_version_days: int = setting(90, "what was overwritten or deleted can be restored for so long", least=1, most=LONGEST_DAYS)
+    evaluate_days: int = setting(
+        28, "the newest part of the window, kept apart to evaluate on", least=1, most=LONGEST_DAYS
+    )
+    hot_days: int = setting(
+        90,
+        "data older than this, and than window_days, is kept where it costs a fifth; 0: never",
+        least=0,
+        most=LONGEST_DAYS,
+    )
+    archive_days: int = setting(
+        0, "rows older than this go where reading them takes hours; 0: never", least=0, most=LONGEST_DAYS
+    )
+    delete_days: int = setting(
+        0, "rows, captured requests and batches older than this are deleted; 0: never", least=0, most=LONGEST_DAYS
+    )
+    old_version_days: int = setting(
+        90, "what was overwritten or deleted can be restored for so long", least=1, most=LONGEST_DAYS
+    )
 
 
 @dataclass(frozen=True)
 class Training:
-    schedule: str = setting("rate(7 days)", "when to retrain: a rate(...) or cron(...) expression, or off", pattern=SCHEDULE)
+    schedule: str = setting(
+        "rate(7 days)", "when to retrain: a rate(...) or cron(...) expression, or off", pattern=SCHEDULE
+    )
     candidates: list = setting(list(CANDIDATES), "the recipes that compete", choices=CANDIDATES)
     parameters: dict = setting({}, "hyperparameters by candidate, e.g. parameters.gradient_boosting.max_iter = 200")
     instance: str = setting("ml.m5.xlarge", "machine of each training job", pattern=INSTANCE)
@@ -77,7 +94,9 @@ class Benchmarks:
 
 @dataclass(frozen=True)
 class Serving:
-    mode: str = setting("serverless", "serverless (pay per request) or instance (always on)", choices=("serverless", "instance"))
+    mode: str = setting(
+        "serverless", "serverless (pay per request) or instance (always on)", choices=("serverless", "instance")
+    )
     memory_mb: int = setting(2048, "memory of a serverless endpoint", choices=(1024, 2048, 3072, 4096, 5120, 6144))
     max_concurrency: int = setting(20, "concurrent requests of a serverless endpoint", least=1, most=200)
     instance: str = setting("ml.m5.large", "machine of an instance endpoint", pattern=INSTANCE)
@@ -88,15 +107,21 @@ class Serving:
     office_hours: str = setting("", 'when endpoints are up, e.g. "mon-fri 07:00-19:00 Europe/Berlin"; empty: always')
     idle_hours: int = setting(0, "an endpoint that nobody asked for so long is deleted; 0: never", least=0, most=720)
     outside: str = setting(
-        "fallback", "who answers while there is no endpoint: fallback, or wake: the fallback until it is up again", choices=("fallback", "wake")
+        "fallback",
+        "who answers while there is no endpoint: fallback, or wake: the fallback until it is up again",
+        choices=("fallback", "wake"),
     )
     wake_minutes: int = setting(15, "how long before the office hours an endpoint is made", least=0, most=120)
 
 
 @dataclass(frozen=True)
 class Release:
-    approve: str = setting("auto", "auto: a run that passes is released; manual: a person approves it", choices=("auto", "manual"))
-    keep_previous_minutes: int = setting(60, "how long the previous champion's endpoint stays up for a rollback", least=0, most=525600)
+    approve: str = setting(
+        "auto", "auto: a run that passes is released; manual: a person approves it", choices=("auto", "manual")
+    )
+    keep_previous_minutes: int = setting(
+        60, "how long the previous champion's endpoint stays up for a rollback", least=0, most=525600
+    )
 
 
 @dataclass(frozen=True)
@@ -112,7 +137,9 @@ class Batch:
 @dataclass(frozen=True)
 class Monitoring:
     log_days: int = setting(30, "how long logs are kept", choices=(1, 3, 5, 7, 14, 30, 60, 90, 120, 180, 365, 400, 731))
-    fallback_percent: float = setting(5.0, "alarm when more answers than this come from the fallback", least=0.0, most=100.0)
+    fallback_percent: float = setting(
+        5.0, "alarm when more answers than this come from the fallback", least=0.0, most=100.0
+    )
     email: str = setting("", "who hears of alarms; empty: nobody yet", pattern=r"|[^@\s]+@[^@\s]+")
 
 
@@ -130,9 +157,18 @@ class Budget:
     alert_percent: float = setting(75.0, "warn when this much of it is spent", least=1.0, most=100.0)
     anomaly_usd: float = setting(10.0, "tell of spending that is so much above what it usually is; 0: never", least=0.0)
     require_positive_value: bool = setting(False, "release nothing that costs more than it brings by [business]")
-    stop_training_percent: float = setting(0.0, "refuse new training runs when this much is spent; 0: never", least=0.0, most=1000.0)
-    stop_challengers_percent: float = setting(0.0, "let only the champion answer when this much is spent; 0: never", least=0.0, most=1000.0)
-    stop_model_percent: float = setting(0.0, "let the fallback answer everybody, and train nothing, when this much is spent; 0: never", least=0.0, most=1000.0)
+    stop_training_percent: float = setting(
+        0.0, "refuse new training runs when this much is spent; 0: never", least=0.0, most=1000.0
+    )
+    stop_challengers_percent: float = setting(
+        0.0, "let only the champion answer when this much is spent; 0: never", least=0.0, most=1000.0
+    )
+    stop_model_percent: float = setting(
+        0.0,
+        "let the fallback answer everybody, and train nothing, when this much is spent; 0: never",
+        least=0.0,
+        most=1000.0,
+    )
 
 
 @dataclass(frozen=True)
@@ -140,15 +176,23 @@ class Usage:
     """What `fairway cost` reckons with; a setting left out is that of the size (domain/cost/sizes.toml)."""
 
     size: str = setting("small", "how busy the stage is", choices=("small", "medium", "large"))
-    requests_per_second: float = setting(None, "requests per second in the hours that `hours` does not name", least=0.0, most=100_000.0)
+    requests_per_second: float = setting(
+        None, "requests per second in the hours that `hours` does not name", least=0.0, most=100_000.0
+    )
     hours: dict = setting({}, 'requests per second of named hours of the week, e.g. {"mon-fri 07-19" = 5.0}; UTC')
     rows_per_request: float = setting(None, "rows in one request", least=1.0, most=100.0)
     request_kb: float = setting(None, "size of one request, in kilobytes", least=0.001, most=6144.0)
     reply_kb: float = setting(None, "size of one reply, in kilobytes", least=0.001, most=6144.0)
-    predict_ms: float = setting(None, "how long one request takes in predict, the endpoint included, in milliseconds", least=1.0, most=30_000.0)
-    scoring_ms: float = setting(None, "how long the endpoint computes for one request, in milliseconds", least=0.01, most=60_000.0)
+    predict_ms: float = setting(
+        None, "how long one request takes in predict, the endpoint included, in milliseconds", least=1.0, most=30_000.0
+    )
+    scoring_ms: float = setting(
+        None, "how long the endpoint computes for one request, in milliseconds", least=0.01, most=60_000.0
+    )
     memory_mb: float = setting(None, "memory that serving the model takes, in megabytes", least=1.0, most=1_000_000.0)
-    outcomes_percent: float = setting(None, "how many predictions hear later what really happened", least=0.0, most=100.0)
+    outcomes_percent: float = setting(
+        None, "how many predictions hear later what really happened", least=0.0, most=100.0
+    )
     prediction_bytes: int = setting(None, "size of one stored prediction, in bytes", least=1, most=400_000)
     log_kb: float = setting(None, "what one run of a function logs, in kilobytes", least=0.0, most=256.0)
     rows_loaded: int = setting(None, "rows loaded into the lake a month", least=0, most=10**11)
@@ -158,12 +202,18 @@ class Usage:
     training_minutes: float = setting(None, "billed minutes of training one candidate", least=0.1, most=1440.0)
     evaluation_minutes: float = setting(None, "billed minutes of evaluating a run's candidates", least=0.1, most=1440.0)
     artefact_mb: float = setting(None, "size of one candidate's artefact, in megabytes", least=0.001, most=100_000.0)
-    spot_saving_percent: float = setting(None, "what Spot is counted to save; AWS guarantees nothing", least=0.0, most=90.0)
+    spot_saving_percent: float = setting(
+        None, "what Spot is counted to save; AWS guarantees nothing", least=0.0, most=90.0
+    )
     batch_runs: float = setting(None, "batch runs a month; left out: as scheduled", least=0.0, most=3000.0)
     rows_per_batch: int = setting(None, "rows scored by one batch run", least=0, most=10**10)
     batch_rows_per_second: float = setting(None, "rows one machine scores in a second", least=1.0, most=10_000_000.0)
-    start_minutes: float = setting(None, "billed minutes that each machine of a job needs to start and stop", least=0.0, most=60.0)
-    written_rows_per_second: float = setting(None, "rows one write_results function stores in a second", least=1.0, most=100_000.0)
+    start_minutes: float = setting(
+        None, "billed minutes that each machine of a job needs to start and stop", least=0.0, most=60.0
+    )
+    written_rows_per_second: float = setting(
+        None, "rows one write_results function stores in a second", least=1.0, most=100_000.0
+    )
     function_ms: float = setting(None, "how long any other function runs, in milliseconds", least=1.0, most=900_000.0)
     metrics: int = setting(None, "custom metrics the functions write", least=0, most=100_000)
     image_gb: float = setting(None, "size of the container image, in gigabytes", least=0.001, most=10.0)
@@ -245,7 +295,9 @@ def of_stage(document: dict, stage: str) -> Config:
         metric = METRICS[sections["project"].task][0]
         sections["benchmarks"] = dataclasses.replace(sections["benchmarks"], metric=metric)
     own = Target.__dataclass_fields__
-    target = Target(keep_data=False) if stage == LOCAL else Target(**{key: override[key] for key in own if key in override})
+    target = (
+        Target(keep_data=False) if stage == LOCAL else Target(**{key: override[key] for key in own if key in override})
+    )
     return Config(stage=stage, target=target, **sections)
 
 
@@ -269,7 +321,9 @@ def stage_problems(table) -> list[str]:
     found = []
     for stage, override in table.items():
         if stage == LOCAL or not re.fullmatch(r"[a-z][a-z0-9]{1,11}", stage):
-            found.append(f"stages.{stage}: not a stage name; use 2 to 12 lower-case letters and digits, and not {LOCAL!r}")
+            found.append(
+                f"stages.{stage}: not a stage name; use 2 to 12 lower-case letters and digits, and not {LOCAL!r}"
+            )
         elif not isinstance(override, dict):
             found.append(f"stages.{stage}: found {override!r}; it must be a table")
         else:
@@ -300,7 +354,11 @@ def cross_problems(document: dict) -> list[str]:
 
 def metric_problems(config: Config) -> list[str]:
     metric, known = config.benchmarks.metric, METRICS[config.project.task]
-    return [] if metric in known else [f"benchmarks.metric = {metric!r}: a {config.project.task} task has {', '.join(known)}"]
+    return (
+        []
+        if metric in known
+        else [f"benchmarks.metric = {metric!r}: a {config.project.task} task has {', '.join(known)}"]
+    )
 
 
 def as_dict(config: Config) -> dict:

@@ -76,7 +76,9 @@ class Contract:
 
     def __post_init__(self):
         object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
-        object.__setattr__(self, "to_score", tuple(as_scored(column) for column in self.columns if column.role != "target"))
+        object.__setattr__(
+            self, "to_score", tuple(as_scored(column) for column in self.columns if column.role != "target")
+        )
 
     def of_role(self, role: str) -> list[Column]:
         return [column for column in self.columns if column.role == role]
@@ -100,7 +102,9 @@ class Contract:
 
     def header(self, *, with_target: bool) -> list[str]:
         """The columns that a file must have, also those that may be empty in every row."""
-        return [column.name for column in self.held_to(with_target=with_target) if with_target or column.role != "ignored"]
+        return [
+            column.name for column in self.held_to(with_target=with_target) if with_target or column.role != "ignored"
+        ]
 
     @property
     def hash(self) -> str:
@@ -324,7 +328,9 @@ def as_dict(contract: Contract) -> dict:
 
 def column_as_dict(column: Column) -> dict:
     # `0 in (None, "", False)` is true, and a minimum of 0 must stay: identity, not equality.
-    values = {key: value for key, value in asdict(column).items() if value is not None and value is not False and value != ""}
+    values = {
+        key: value for key, value in asdict(column).items() if value is not None and value is not False and value != ""
+    }
     if column.role != "ignored":
         values.pop("role")
     return {**values, "categories": list(column.categories)} if column.categories is not None else values

@@ -61,7 +61,11 @@ def problems_of(document: dict, task: str) -> list[str]:
 def name_problems(document: dict) -> list[str]:
     """Columns are named by text."""
     named = [("target.column", document["target"].get("column")), *(("key", name) for name in document.get("key", []))]
-    return [f"{path} = {name!r}: must be the name of a column, in quotes" for path, name in named if not isinstance(name, str)]
+    return [
+        f"{path} = {name!r}: must be the name of a column, in quotes"
+        for path, name in named
+        if not isinstance(name, str)
+    ]
 
 
 def column_problems(name: str, spec) -> list[str]:
@@ -77,7 +81,9 @@ def column_problems(name: str, spec) -> list[str]:
     if spec.get("type") not in TYPES:
         found.append(f"{path}.type = {spec.get('type')!r}: must be one of {', '.join(TYPES)}")
     elif spec.get("role", "feature") not in ("feature", "ignored"):
-        found.append(f"{path}.role = {spec['role']!r}: must be feature or ignored; key, event_time and target name columns")
+        found.append(
+            f"{path}.role = {spec['role']!r}: must be feature or ignored; key, event_time and target name columns"
+        )
     else:
         found += limits_that_do_not_fit(path, spec)
     return found
@@ -86,7 +92,11 @@ def column_problems(name: str, spec) -> list[str]:
 def limits_that_do_not_fit(path: str, spec: dict) -> list[str]:
     found = []
     numeric = spec["type"] in ("integer", "float")
-    found += [f"{path}.{key} = {spec[key]}: must be finite" for key in ("minimum", "maximum") if not is_finite(spec.get(key, 0))]
+    found += [
+        f"{path}.{key} = {spec[key]}: must be finite"
+        for key in ("minimum", "maximum")
+        if not is_finite(spec.get(key, 0))
+    ]
     found += [
         f"{path}.{key}: only a number has a {key}, this is a {spec['type']}"
         for key in ("minimum", "maximum")
@@ -98,7 +108,9 @@ def limits_that_do_not_fit(path: str, spec: dict) -> list[str]:
     if categories is not None:
         kind = {"string": str, "integer": int}.get(spec["type"])
         if kind is None or not categories or any(type(item) is not kind for item in categories):
-            found.append(f"{path}.categories: a string or integer column lists its values, each of its type, at least one")
+            found.append(
+                f"{path}.categories: a string or integer column lists its values, each of its type, at least one"
+            )
         elif len(set(categories)) < len(categories):
             found.append(f"{path}.categories: a value is listed twice")
     return found
@@ -131,7 +143,9 @@ TARGET = ("column", "prior", "positive")
 def target_problems(document: dict, task: str) -> list[str]:
     target = document["target"]
     column = Column(target["column"], **column_values(document["columns"][target["column"]]))
-    found = [f"target.{key} is not a key of the target; keys: {', '.join(TARGET)}" for key in target if key not in TARGET]
+    found = [
+        f"target.{key} is not a key of the target; keys: {', '.join(TARGET)}" for key in target if key not in TARGET
+    ]
     wrong = prior_problem(task, target.get("prior"), column)
     found += [f"target.prior = {target.get('prior')!r}: {wrong}"] if wrong else []
     return found + (positive_problems(target, column) if task == "binary" else [])
@@ -143,7 +157,9 @@ def prior_problem(task: str, prior, column: Column) -> str:
         return shares_problem(prior, column)
     _, wrong = to_float(prior)
     if task == "binary":
-        return "a binary task needs the probability of the positive class, 0 to 1" if wrong or not 0 <= prior <= 1 else ""
+        return (
+            "a binary task needs the probability of the positive class, 0 to 1" if wrong or not 0 <= prior <= 1 else ""
+        )
     fits = not wrong and column.type in ("integer", "float")
     return "" if fits else f"a regression needs a number, for a column of numbers; this is a {column.type}"
 

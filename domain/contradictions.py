@@ -41,9 +41,13 @@ def worth_problems(config) -> list[str]:
     if not config.budget.require_positive_value:
         return []
     if config.project.task != "binary":
-        return [f"budget.require_positive_value: only decisions of a binary task have a value; this task is {config.project.task}"]
+        return [
+            f"budget.require_positive_value: only decisions of a binary task have a value; this task is {config.project.task}"
+        ]
     if not any(dataclasses.astuple(config.business)):
-        return ["budget.require_positive_value: every value of [business] is 0, so nothing could ever pay; say what decisions are worth"]
+        return [
+            "budget.require_positive_value: every value of [business] is 0, so nothing could ever pay; say what decisions are worth"
+        ]
     return []
 
 
@@ -52,12 +56,16 @@ def budget_problems(budget) -> list[str]:
     asked = next((stop for stop in stops if getattr(budget, stop)), None)
     if budget.monthly_usd or not asked:
         return []
-    return [f"budget.{asked} = {getattr(budget, asked)}: of a budget of 0 nothing is a share, so it would never stop; set budget.monthly_usd"]
+    return [
+        f"budget.{asked} = {getattr(budget, asked)}: of a budget of 0 nothing is a share, so it would never stop; set budget.monthly_usd"
+    ]
 
 
 def hours_problems(serving) -> list[str]:
     if serving.idle_hours and not serving.office_hours and serving.outside == "fallback":
-        return [f'serving.idle_hours = {serving.idle_hours}: nothing would bring the endpoint back; add serving.office_hours or outside = "wake"']
+        return [
+            f'serving.idle_hours = {serving.idle_hours}: nothing would bring the endpoint back; add serving.office_hours or outside = "wake"'
+        ]
     try:
         if serving.office_hours:
             read_hours(serving.office_hours)
@@ -71,8 +79,16 @@ def ageing_problems(data) -> list[str]:
     moved = max(data.hot_days, data.window_days) if data.hot_days else 0
     found = []
     if data.archive_days and data.archive_days < (least := max(moved + LEAST_COLD_DAYS, data.window_days)):
-        found.append(f"data.archive_days = {data.archive_days}: must be 0 or at least {least}, as what is cold is paid for {LEAST_COLD_DAYS} days")
-    earliest = data.archive_days + LEAST_ARCHIVED_DAYS if data.archive_days else moved + LEAST_COLD_DAYS if moved else data.window_days
+        found.append(
+            f"data.archive_days = {data.archive_days}: must be 0 or at least {least}, as what is cold is paid for {LEAST_COLD_DAYS} days"
+        )
+    earliest = (
+        data.archive_days + LEAST_ARCHIVED_DAYS
+        if data.archive_days
+        else moved + LEAST_COLD_DAYS
+        if moved
+        else data.window_days
+    )
     if data.delete_days and data.delete_days < earliest:
         found.append(
             f"data.delete_days = {data.delete_days}: must be 0 or at least {earliest}, so that no window needs the rows "

@@ -48,7 +48,9 @@ def read_hours(text: str) -> Hours:
 def span_of(text: str) -> Span:
     found = re.fullmatch(SPAN, text)
     if not found:
-        raise HoursError(f"{text!r} is not a span; write days and times like 'mon-fri 07:00-19:00' or 'sat 22:00-02:00'")
+        raise HoursError(
+            f"{text!r} is not a span; write days and times like 'mon-fri 07:00-19:00' or 'sat 22:00-02:00'"
+        )
     first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
     start, end = (minutes_of(text, hour, minute) for hour, minute in (found.group(3, 4), found.group(5, 6)))
     if start == MINUTES_PER_DAY or start == end:
@@ -70,7 +72,9 @@ def zone_of(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, not a name at all, a folder of zones
-        raise HoursError(f"{name!r} is not a time zone; write one like Europe/Berlin, America/New_York or UTC") from None
+        raise HoursError(
+            f"{name!r} is not a time zone; write one like Europe/Berlin, America/New_York or UTC"
+        ) from None
 
 
 def open_spans(hours: Hours, days: list[date]) -> list[tuple[datetime, datetime]]:

@@ -75,7 +75,9 @@ def to_attribute(value) -> dict:
         return {"M": {str(key): to_attribute(inner) for key, inner in value.items()}}
     if isinstance(value, (list, tuple)):
         return {"L": [to_attribute(inner) for inner in value]}
-    raise TypeError(f"{type(value).__name__} {value!r} cannot be stored; use text, numbers, true/false, lists or tables")
+    raise TypeError(
+        f"{type(value).__name__} {value!r} cannot be stored; use text, numbers, true/false, lists or tables"
+    )
 
 
 def to_number(value: float) -> str:

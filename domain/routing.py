@@ -57,7 +57,9 @@ def promote(routing: dict, *, release: str, endpoint: str, at: str, reason: str)
 def rollback(routing: dict, *, at: str, reason: str) -> dict:
     """The champion before this one answers again."""
     if not routing["previous"]:
-        raise RoutingError("there is no earlier champion to roll back to; `fairway releases` lists what can be promoted")
+        raise RoutingError(
+            "there is no earlier champion to roll back to; `fairway releases` lists what can be promoted"
+        )
     back, *older = routing["previous"]
     return changed(routing, [{**back, "role": "champion", "weight": 100, "since": at}], older, at, reason)
 

@@ -52,7 +52,14 @@ def value_problems(path: str, spec, value) -> list[str]:
 
 
 PLAIN = "a table of text, numbers, true and false, lists and tables of these"
-KINDS = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: PLAIN}
+KINDS = {
+    str: "text in quotes",
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+    list: "a list",
+    dict: PLAIN,
+}
 
 
 def has_type(value, kind) -> bool:

@@ -27,5 +27,7 @@ def checked_release(item: dict) -> tuple[str, str, str]:
     if not isinstance(item.get("artefact_sha256"), str) or not SHA256.fullmatch(item["artefact_sha256"]):
         raise SignatureRefused(f"release {release}: artefact_sha256 {item.get('artefact_sha256')!r} is no sha256")
     if not item.get("signature"):
-        raise SignatureRefused(f"release {release} is not signed; train again, a release of before cannot be signed later")
+        raise SignatureRefused(
+            f"release {release} is not signed; train again, a release of before cannot be signed later"
+        )
     return release, item["artefact_sha256"], item["signature"]

@@ -46,7 +46,9 @@ def changed(routing: dict, action: str, *, at: str, reason: str) -> dict | None:
         return rules.changed(routing, [alone(champion)], routing["previous"], at, reason)
     if action == STOP_MODEL and routing["routes"]:
         past = [champion] if champion else []
-        return rules.changed(routing, [], past + routing["previous"], at, reason)  # a rollback lets the champion answer again
+        return rules.changed(
+            routing, [], past + routing["previous"], at, reason
+        )  # a rollback lets the champion answer again
     return None
 
 

@@ -115,7 +115,11 @@ def started(stage: Stage, run: str, asked: dict, as_of: str | None, record: dict
         iso(parse_timestamp(as_of)) if as_of else record.get("as_of") or iso(datetime.now(UTC).replace(microsecond=0))
     )
     progress(f"Resuming {run}" if record else f"Starting {run}")
-    states, machine, values = stage.client("stepfunctions"), stage.addresses["batch"], {"run": run, **asked, "as_of": moment}
+    states, machine, values = (
+        stage.client("stepfunctions"),
+        stage.addresses["batch"],
+        {"run": run, **asked, "as_of": moment},
+    )
     if not record:  # one name for the first try, so that two commands at once start one execution
         try:
             return executions.start(states, machine, name=run, values=values)

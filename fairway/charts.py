@@ -7,7 +7,9 @@ WIDTH, ROW, LEFT, RIGHT, TOP = 720, 30, 190, 90, 26
 
 def dots(rows: list[dict], *, limit: float | None, limit_name: str, title: str) -> str:
     """Values on one scale: rows {name, value, error?, strong?}; `error` is drawn as a whisker each way, `limit` as a line."""
-    ends = [row["value"] + way * (row.get("error") or 0) for row in rows for way in (-1, 1)] + ([limit] if limit is not None else [])
+    ends = [row["value"] + way * (row.get("error") or 0) for row in rows for way in (-1, 1)] + (
+        [limit] if limit is not None else []
+    )
     room = (max(ends) - min(ends)) * 0.08 or abs(max(ends)) * 0.1 or 1.0
     place = scale(min(ends) - room, max(ends) + room)
     parts = line_at(place(limit), limit_name, len(rows), "middle") if limit is not None else []

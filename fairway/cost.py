@@ -71,7 +71,10 @@ def cost(
     if comment:
         write_comment(comment, found, config, compare)
     if hosts or plot:
-        found["hosting"] = {"release": release and release["release"], **hosting.compare(month, measured(month, release), prices)}
+        found["hosting"] = {
+            "release": release and release["release"],
+            **hosting.compare(month, measured(month, release), prices),
+        }
     if plot:
         title = f"Hosting {config.project.name}, stage {stage}: what it costs at what traffic"
         write_plot(plot, found["hosting"], title=title, requests=month.requests)
@@ -88,7 +91,9 @@ def cost(
 
 def write_comment(file: Path, found: dict, config: Config, compare: str | None) -> None:
     if not compare:
-        raise Refused("compare", f"--comment {file}: says what a change costs, so say with --compare REF what it changes")
+        raise Refused(
+            "compare", f"--comment {file}: says what a change costs, so say with --compare REF what it changes"
+        )
     file.write_text(cost_comment.comment(found, config, compare), encoding="utf-8")
 
 
@@ -138,7 +143,9 @@ def measured(month: Month, release: dict | None) -> hosting.Measured:
     )
 
 
-def of_the_stage(config: Config, folder: Path, stage: str, days: int, progress) -> tuple[Config, dict | None, dict | None]:
+def of_the_stage(
+    config: Config, folder: Path, stage: str, days: int, progress
+) -> tuple[Config, dict | None, dict | None]:
     """What the deployed stage measured: its usage, for a binary task its right and wrong decisions, and its champion."""
     from fairway.measured_usage import decisions, measured_usage
 
@@ -167,7 +174,8 @@ def refuse_above_budget(config: Config, found: dict) -> None:
     budget = config.budget.monthly_usd
     if found["monthly_usd"] > budget:
         raise Failed(
-            "budget", f"${found['monthly_usd']:,.2f} a month is above budget.monthly_usd = {budget:g} of stage {config.stage!r}"
+            "budget",
+            f"${found['monthly_usd']:,.2f} a month is above budget.monthly_usd = {budget:g} of stage {config.stage!r}",
         )
     if found["unpriced"]:
         names = ", ".join(sorted({each["resource"] for each in found["unpriced"]}))

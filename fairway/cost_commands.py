@@ -14,18 +14,24 @@ prices = typer.Typer(help="The price table that `fairway cost` reckons with.", r
 app.add_typer(prices, name="prices")
 
 
-@app.command(epilog="Example: fairway cost --stage prod --usage busy.toml --hosting   or: fairway cost --compare main --json")
+@app.command(
+    epilog="Example: fairway cost --stage prod --usage busy.toml --hosting   or: fairway cost --compare main --json"
+)
 def cost(
     project: Project = HERE,
     stage: Stage = "local",
     usage: Annotated[File, typer.Option(help="A usage profile to lay over [usage].", metavar="FILE")] = None,
     measured: Annotated[
-        int | None, typer.Option(help="Take the usage of the last so many days from the stage itself.", metavar="DAYS", min=1)
+        int | None,
+        typer.Option(help="Take the usage of the last so many days from the stage itself.", metavar="DAYS", min=1),
     ] = None,
     compare: Annotated[
-        str | None, typer.Option(help="What changed since a git reference, or a file that --json wrote.", metavar="REF|FILE")
+        str | None,
+        typer.Option(help="What changed since a git reference, or a file that --json wrote.", metavar="REF|FILE"),
     ] = None,
-    comment: Annotated[File, typer.Option(help="Write --compare as Markdown, for a pull request.", metavar="FILE")] = None,
+    comment: Annotated[
+        File, typer.Option(help="Write --compare as Markdown, for a pull request.", metavar="FILE")
+    ] = None,
     hosting: Annotated[
         bool, typer.Option("--hosting", help="Also: what to host the model on, and from which traffic on.")
     ] = False,
@@ -44,9 +50,17 @@ def cost(
     from fairway.cost import cost
 
     asked = {
-        "usage": usage, "measured_days": measured, "compare": compare, "comment": comment, "hosts": hosting, "plot": plot,
-        "decisions": decisions, "export": export, "within_budget": within_budget, "templates": templates,
-    }  # fmt: skip
+        "usage": usage,
+        "measured_days": measured,
+        "compare": compare,
+        "comment": comment,
+        "hosts": hosting,
+        "plot": plot,
+        "decisions": decisions,
+        "export": export,
+        "within_budget": within_budget,
+        "templates": templates,
+    }
     run(lambda progress: cost(project, stage, **asked, progress=progress), json=json, project=project, stage=stage)
 
 

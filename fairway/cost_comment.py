@@ -18,7 +18,9 @@ def comment(found: dict, config: Config, compared_with: str) -> str:
     if found["monthly_usd"] > found["budget_usd"]:
         parts.append(f"**Above the budget by {usd(found['monthly_usd'] - found['budget_usd'])}.**")
     if found["oldest_price"]:
-        parts.append(f"List prices, the oldest of {found['oldest_price']}; `fairway cost --compare {compared_with}` shows the rest.")
+        parts.append(
+            f"List prices, the oldest of {found['oldest_price']}; `fairway cost --compare {compared_with}` shows the rest."
+        )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -30,11 +32,15 @@ def changes(found: list[dict]) -> str:
         for each in found[:SHOWN]
     ]
     more = [f"\nand {len(found) - SHOWN} smaller changes"] if len(found) > SHOWN else []
-    return "\n".join(["| resource | what | before | after | change |", "| --- | --- | ---: | ---: | ---: |", *rows, *more])
+    return "\n".join(
+        ["| resource | what | before | after | change |", "| --- | --- | ---: | ---: | ---: |", *rows, *more]
+    )
 
 
 def unpriced(found: list[dict]) -> str:
-    return "\n".join(["Not in the total:", *(f"- {each['resource']}: {each['why']}" for each in found)]) if found else ""
+    return (
+        "\n".join(["Not in the total:", *(f"- {each['resource']}: {each['why']}" for each in found)]) if found else ""
+    )
 
 
 def usd(amount: float) -> str:

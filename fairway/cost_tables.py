@@ -70,20 +70,31 @@ def unpriced(found: list[dict]) -> list[str]:
 
 def changes(found: dict) -> list[str]:
     rows = [
-        (each["resource"], each["what"], f"{each['before_usd']:,.2f}", f"{each['after_usd']:,.2f}", f"{each['change_usd']:+,.2f}")
+        (
+            each["resource"],
+            each["what"],
+            f"{each['before_usd']:,.2f}",
+            f"{each['after_usd']:,.2f}",
+            f"{each['change_usd']:+,.2f}",
+        )
         for each in found["changes"]
     ]
-    total = (
-        f"changes the bill by {found['change_usd']:+,.2f} USD a month: {found['before_usd']:,.2f} -> {found['after_usd']:,.2f}"
-    )
+    total = f"changes the bill by {found['change_usd']:+,.2f} USD a month: {found['before_usd']:,.2f} -> {found['after_usd']:,.2f}"
     return [total, *(table(rows, ("resource", "what", "before", "after", "change")) if rows else [])]
 
 
 def hosts(found: dict) -> list[str]:
-    rows = [(each["option"], f"{each['monthly_usd']:,.2f}", "; ".join(each["refused"]) or "yes") for each in found["options"]]
+    rows = [
+        (each["option"], f"{each['monthly_usd']:,.2f}", "; ".join(each["refused"]) or "yes")
+        for each in found["options"]
+    ]
     crossings = [
         f"{each['below']} is cheaper than {each['above']} "
-        + (f"up to {each['requests']:,.0f} requests a month" if each["requests"] else "at any traffic, in the shape of this week's")
+        + (
+            f"up to {each['requests']:,.0f} requests a month"
+            if each["requests"]
+            else "at any traffic, in the shape of this week's"
+        )
         for each in found["break_even"]
     ]
     return [

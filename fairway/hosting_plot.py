@@ -19,7 +19,9 @@ def write_plot(file: Path, found: dict, *, title: str, requests: float) -> None:
     if file.suffix.lower() not in SUFFIXES:
         raise Refused("plot", f"{file}: must end in {' or '.join(SUFFIXES)}")
     if not found["curve"]:
-        raise Refused("plot", "there is nothing to draw: without requests no option has a cost; say [usage] requests_per_second")
+        raise Refused(
+            "plot", "there is nothing to draw: without requests no option has a cost; say [usage] requests_per_second"
+        )
     picture = svg(found, title=title, requests=requests)
     file.write_text(picture if file.suffix.lower() == ".svg" else page(picture, title), encoding="utf-8")
 
@@ -27,7 +29,7 @@ def write_plot(file: Path, found: dict, *, title: str, requests: float) -> None:
 def page(picture: str, title: str) -> str:
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<style>body{{margin:2rem;background:#fff}}svg{{max-width:100%;height:auto}}</style></head><body>\n{picture}</body></html>\n'
+        f"<style>body{{margin:2rem;background:#fff}}svg{{max-width:100%;height:auto}}</style></head><body>\n{picture}</body></html>\n"
     )
 
 
@@ -40,7 +42,9 @@ def svg(found: dict, *, title: str, requests: float) -> str:
     ends = spread([y(max(curve[-1][name], LEAST_USD)) for name in names])
     for name, colour, end in zip(names, COLOURS, ends, strict=False):
         points = " ".join(f"{x(point['requests']):.1f},{y(max(point[name], LEAST_USD)):.1f}" for point in curve)
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5" stroke-linejoin="round"/>')
+        parts.append(
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5" stroke-linejoin="round"/>'
+        )
         parts.append(text(WIDTH - RIGHT + 8, end + 4, name, fill=colour, weight=600))
     for crossing in found["break_even"]:
         parts += crossed(crossing, curve, x, y)
@@ -71,10 +75,14 @@ def scale(span: tuple[int, int], start: float, end: float):
 def grid(x, y) -> list[str]:
     parts = []
     for value in x.ticks:
-        parts.append(f'<line x1="{x(value):.1f}" x2="{x(value):.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="#e6e6e6"/>')
+        parts.append(
+            f'<line x1="{x(value):.1f}" x2="{x(value):.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="#e6e6e6"/>'
+        )
         parts.append(text(x(value), HEIGHT - BOTTOM + 20, short(value), anchor="middle", fill="#555"))
     for value in y.ticks:
-        parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="#e6e6e6"/>')
+        parts.append(
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="#e6e6e6"/>'
+        )
         least = "≤ " if value <= LEAST_USD else ""
         parts.append(text(LEFT - 8, y(value) + 4, f"{least}${short(value)}", anchor="end", fill="#555"))
     parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 18, "requests a month", anchor="middle", fill="#555"))
@@ -94,7 +102,10 @@ def here(x, requests: float) -> list[str]:
 def crossed(crossing: dict, curve: list[dict], x, y) -> list[str]:
     if crossing["requests"] is None or not x.ticks[0] <= crossing["requests"] <= x.ticks[-1]:
         return []
-    at, height = x(crossing["requests"]), y(between(curve, crossing["below"], crossing["requests"]))  # by use, so a straight line
+    at, height = (
+        x(crossing["requests"]),
+        y(between(curve, crossing["below"], crossing["requests"])),
+    )  # by use, so a straight line
     label = text(at - 9, height - 9, short(crossing["requests"]), anchor="end", fill="#333", weight=600)
     return [f'<circle cx="{at:.1f}" cy="{height:.1f}" r="5" fill="#fff" stroke="#333" stroke-width="2"/>', label]
 
@@ -106,7 +117,9 @@ def between(curve: list[dict], name: str, requests: float) -> float:
     if low is high:
         return max(high[name], LEAST_USD)
     share = math.log10(requests / low["requests"]) / math.log10(high["requests"] / low["requests"])
-    return 10 ** sum(math.log10(max(point[name], LEAST_USD)) * part for point, part in ((low, 1 - share), (high, share)))
+    return 10 ** sum(
+        math.log10(max(point[name], LEAST_USD)) * part for point, part in ((low, 1 - share), (high, share))
+    )
 
 
 def spread(places: list[float]) -> list[float]:
@@ -125,6 +138,8 @@ def short(value: float) -> str:
     return f"{value:.3g}"
 
 
-def text(x: float, y: float, words: str, *, anchor="start", fill="#222", size: int | None = None, weight: int | None = None) -> str:
+def text(
+    x: float, y: float, words: str, *, anchor="start", fill="#222", size: int | None = None, weight: int | None = None
+) -> str:
     more = "".join(f' font-{name}="{value}"' for name, value in (("size", size), ("weight", weight)) if value)
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{fill}"{more}>{escape(words)}</text>'

@@ -104,7 +104,11 @@ def with_namesakes(done: Done, loads: list[dict], *, replaced: bool) -> Done:
     if not loads:
         return dataclasses.replace(done, values=values)
     some = f"{loads[0]['file']} was loaded before with other content: {', '.join(one['run'] for one in loads)}"
-    then = "which counts no longer" if replaced else "which counts too; where this file corrects it, load it with --replace"
+    then = (
+        "which counts no longer"
+        if replaced
+        else "which counts too; where this file corrects it, load it with --replace"
+    )
     return dataclasses.replace(done, values=values, lines=[*done.lines, f"{some}, {then}"])
 
 

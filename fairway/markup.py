@@ -59,7 +59,9 @@ def count(value: float | None) -> str | None:
 def table(rows: list[tuple], heads: tuple, *, numbers: tuple[int, ...] = ()) -> Markup:
     """`numbers` are the columns that are set to the right."""
     head = "".join(cell("th", place, value, numbers) for place, value in enumerate(heads))
-    body = "".join(f"<tr>{''.join(cell('td', place, value, numbers) for place, value in enumerate(row))}</tr>\n" for row in rows)
+    body = "".join(
+        f"<tr>{''.join(cell('td', place, value, numbers) for place, value in enumerate(row))}</tr>\n" for row in rows
+    )
     return Markup(f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n')
 
 

@@ -12,8 +12,13 @@ from fairway.records import runs
 
 NAMESPACE = "Fairway"  # lambdas/metrics.py writes there
 HOUR_S = 3600
-METRICS = {"requests": ("Requests", "Sum"), "predictions": ("Predictions", "Sum"), "outcomes": ("Outcomes", "Sum"),
-           "latency_ms": ("Latency", "Average"), "model_ms": ("ModelLatency", "Average")}  # fmt: skip
+METRICS = {
+    "requests": ("Requests", "Sum"),
+    "predictions": ("Predictions", "Sum"),
+    "outcomes": ("Outcomes", "Sum"),
+    "latency_ms": ("Latency", "Average"),
+    "model_ms": ("ModelLatency", "Average"),
+}
 MOST_OUTCOMES = 100_000  # looked at; enough for an error of a third of a percent
 
 
@@ -23,7 +28,8 @@ def measured_usage(stage: Stage, *, days: int, now: datetime) -> dict:
     requests = sum(hourly["requests"].values())
     if not requests:
         raise Refused(
-            "not_measured", f"stage {stage.config.stage!r} answered no request in {days} days; use [usage] or --usage FILE"
+            "not_measured",
+            f"stage {stage.config.stage!r} answered no request in {days} days; use [usage] or --usage FILE",
         )
     predictions = sum(hourly["predictions"].values())
     found = {
@@ -41,7 +47,10 @@ def measured_usage(stage: Stage, *, days: int, now: datetime) -> dict:
 
 def hourly_metrics(stage: Stage, start: datetime, end: datetime) -> dict[str, dict[datetime, float]]:
     """{metric: {start of the hour: value}}."""
-    dimensions = [{"Name": "project", "Value": stage.config.project.name}, {"Name": "stage", "Value": stage.config.stage}]
+    dimensions = [
+        {"Name": "project", "Value": stage.config.project.name},
+        {"Name": "stage", "Value": stage.config.stage},
+    ]
     queries = [
         {
             "Id": id,
@@ -105,7 +114,11 @@ def recent(stage: Stage, kind: str, began: str, since: datetime) -> list[dict]:
 def item_bytes(stage: Stage, table: str) -> int | None:
     """Mean size of an item; AWS counts a table anew every six hours, so a young one has none yet."""
     found = stage.client("dynamodb").describe_table(TableName=stage.addresses[table])["Table"]
-    return round(found["TableSizeBytes"] / found["ItemCount"]) if found.get("ItemCount") and found.get("TableSizeBytes") else None
+    return (
+        round(found["TableSizeBytes"] / found["ItemCount"])
+        if found.get("ItemCount") and found.get("TableSizeBytes")
+        else None
+    )
 
 
 def decisions(stage: Stage) -> dict[str, int]:

@@ -49,9 +49,13 @@ def rebuilt(rows: list[dict], documents: list[dict], region: str, accept: bool) 
         new_rows, report = refreshed(rows, documents, region, accept=accept)
     except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
         what = f"{type(error).__name__} {error}"
-        raise Refused("prices", f"a price list is not as AWS publishes them ({what}); the table stays as it is") from None
+        raise Refused(
+            "prices", f"a price list is not as AWS publishes them ({what}); the table stays as it is"
+        ) from None
     if not (report["updated"] or report["unchanged"] or report["refused"]):
-        raise Failed("prices", f"none of the table's prices of {region} is in the price lists; the table stays as it is")
+        raise Failed(
+            "prices", f"none of the table's prices of {region} is in the price lists; the table stays as it is"
+        )
     return new_rows, report
 
 
@@ -104,9 +108,13 @@ def price_list(content: bytes, where: str) -> dict:
         document = json.loads(content)
     except ValueError:  # nor is it JSON
         document = None
-    if not isinstance(document, dict) or not {"offerCode", "publicationDate", "version", "products", "terms"} <= document.keys():
+    if (
+        not isinstance(document, dict)
+        or not {"offerCode", "publicationDate", "version", "products", "terms"} <= document.keys()
+    ):
         raise Refused(
-            "prices", f"{where}: not a price list of AWS; it must hold offerCode, version, publicationDate, products, terms"
+            "prices",
+            f"{where}: not a price list of AWS; it must hold offerCode, version, publicationDate, products, terms",
         )
     return document
 

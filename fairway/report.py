@@ -26,7 +26,9 @@ from fairway.report_page import page
 from fairway.synth import synthesise
 
 DEFAULT = "report.html"
-LOOKED_AT = 1000  # stored answers that one page of a scan reads: enough for a share, and a cent pays for hundreds of reports
+LOOKED_AT = (
+    1000  # stored answers that one page of a scan reads: enough for a share, and a cent pays for hundreds of reports
+)
 
 
 def report(folder: Path, stage_name: str, *, out: Path | None = None, synth=synthesise, progress) -> Done:
@@ -44,7 +46,11 @@ def report(folder: Path, stage_name: str, *, out: Path | None = None, synth=synt
         "worth": worth["sentence"] if worth else None,
         "unknown": found["money"].get("unknown"),
     }
-    return Done(values, [f"{file}: {champion or 'no release yet; the fallback answers'}"], f"open {file} in a browser; it prints too")
+    return Done(
+        values,
+        [f"{file}: {champion or 'no release yet; the fallback answers'}"],
+        f"open {file} in a browser; it prints too",
+    )
 
 
 def writable(file: Path) -> Path:
@@ -134,7 +140,16 @@ def checks(benchmarks: Benchmarks, measured: dict, evaluation: dict) -> list[dic
         value, other = (of.get(key, of.get("metrics", {}).get(key)) for of in (measured, before))
         if value is not None:
             prior = evaluation["baseline"].get(key)
-            rows.append({"what": what, "agreed": f"at most {most:g}", "measured": value, "prior": prior, "before": other, "kept": value <= most})
+            rows.append(
+                {
+                    "what": what,
+                    "agreed": f"at most {most:g}",
+                    "measured": value,
+                    "prior": prior,
+                    "before": other,
+                    "kept": value <= most,
+                }
+            )
     return rows
 
 
@@ -197,7 +212,11 @@ def batch(run: dict) -> dict:
     """`adds_up` is None for a run that has not been counted."""
     counts = {key: run.get(key) for key in ("read", "scored", "quarantined", "written")}
     known = None not in counts.values()
-    adds_up = counts["read"] == counts["scored"] + counts["quarantined"] and counts["scored"] == counts["written"] if known else None
+    adds_up = (
+        counts["read"] == counts["scored"] + counts["quarantined"] and counts["scored"] == counts["written"]
+        if known
+        else None
+    )
     kept = {key: run.get(key) for key in ("run", "release", "status", "seconds", "started_at")}
     return {**kept, **counts, "adds_up": adds_up, "reasons": run.get("reasons", {})}
 

@@ -38,15 +38,32 @@ def page(found: dict) -> str:
 def facts(found: dict) -> str:
     """The page in five lines, for who reads no further."""
     champion, judged, bill = found["champion"], found["judged"], found["money"]
-    quality = ("not known yet", "") if not judged else (f"{judged['metric']} {judged['quality']:.4f}", agreed_text(judged))
-    monthly = ("not known", bill["unknown"]) if "unknown" in bill else (f"${bill['monthly_usd']:,.2f}", f"of ${bill['budget_usd']:,.2f} budget, projected")
+    quality = (
+        ("not known yet", "") if not judged else (f"{judged['metric']} {judged['quality']:.4f}", agreed_text(judged))
+    )
+    monthly = (
+        ("not known", bill["unknown"])
+        if "unknown" in bill
+        else (f"${bill['monthly_usd']:,.2f}", f"of ${bill['budget_usd']:,.2f} budget, projected")
+    )
     rows = (
-        ("answers now", champion["release"] if champion else "the fallback", f"since {plain(champion['since'])}" if champion else found["routing_reason"]),
+        (
+            "answers now",
+            champion["release"] if champion else "the fallback",
+            f"since {plain(champion['since'])}" if champion else found["routing_reason"],
+        ),
         ("quality", *quality),
-        ("if it fails", f"the fallback, after {found['failing']['deadline_ms']:,} ms", fallback_share(found["failing"])),
+        (
+            "if it fails",
+            f"the fallback, after {found['failing']['deadline_ms']:,} ms",
+            fallback_share(found["failing"]),
+        ),
         ("a month", *monthly),
     )
-    said = "".join(f"<div><dt>{escape(what)}</dt><dd>{escape(value)}<small>{escape(more)}</small></dd></div>" for what, value, more in rows)
+    said = "".join(
+        f"<div><dt>{escape(what)}</dt><dd>{escape(value)}<small>{escape(more)}</small></dd></div>"
+        for what, value, more in rows
+    )
     return f'<dl class="facts">{said}</dl>'
 
 
@@ -62,8 +79,12 @@ def who_answers(found: dict) -> str:
     champion, judged = found["champion"], found["judged"]
     if not champion:
         why = paragraph(f"No release answers: the fallback answers everybody. Why: {found['routing_reason']}.")
-        return why + unknown("What a release would be judged on is agreed in fairway.toml, [benchmarks]; nothing has been measured that answers.")
-    told = paragraph(f"{champion['release']} ({champion.get('candidate', 'candidate unknown')}) has answered since {plain(champion['since'])}.")
+        return why + unknown(
+            "What a release would be judged on is agreed in fairway.toml, [benchmarks]; nothing has been measured that answers."
+        )
+    told = paragraph(
+        f"{champion['release']} ({champion.get('candidate', 'candidate unknown')}) has answered since {plain(champion['since'])}."
+    )
     told += paragraph(f"Why it was let answer: {found['routing_reason']}")
     if champion.get("reason") not in (None, found["routing_reason"]):
         told += paragraph(f"How it was judged: {champion['reason']}")
@@ -71,18 +92,34 @@ def who_answers(found: dict) -> str:
         return told + unknown("What its run measured is no longer in the lake.")
     window = judged["window"]
     rows = [
-        (each["what"], each["agreed"] or "nothing", number(each["measured"]), number(each["prior"]), number(each["before"]), kept(each["kept"]))
+        (
+            each["what"],
+            each["agreed"] or "nothing",
+            number(each["measured"]),
+            number(each["prior"]),
+            number(each["before"]),
+            kept(each["kept"]),
+        )
         for each in judged["checks"]
     ]
     before = judged["before"]
-    heads = ("benchmark", "agreed", "measured", "the prior", f"champion before ({before['release']})" if before else "champion before", "")
+    heads = (
+        "benchmark",
+        "agreed",
+        "measured",
+        "the prior",
+        f"champion before ({before['release']})" if before else "champion before",
+        "",
+    )
     told += table(rows, heads, numbers=(2, 3, 4))
     told += note(
         f"All on the same {judged['rows']:,} rows from {plain(window['evaluate_start'])} to {plain(window['as_of'])}{learnt(champion, window)}"
     )
     if not before:
         told += unknown("There was no champion to compare it with when it was judged.")
-    return told + figure(quality_chart(judged, champion), f"{judged['metric']}, {better(judged)}; whiskers are 95 % ranges.")
+    return told + figure(
+        quality_chart(judged, champion), f"{judged['metric']}, {better(judged)}; whiskers are 95 % ranges."
+    )
 
 
 def learnt(champion: dict, window: dict) -> str:
@@ -97,8 +134,20 @@ def quality_chart(judged: dict, champion: dict) -> str:
     rows += [{"name": "champion before", "value": judged["before"]["quality"]}] if judged["before"] else []
     for each in sorted(judged["tried"], key=lambda each: each["quality"], reverse=judged["smaller_is_better"]):
         error = Z_95 * each["standard_error"] if each["standard_error"] else None
-        rows.append({"name": each["candidate"], "value": each["quality"], "error": error, "strong": each["candidate"] == champion["candidate"]})
-    return charts.dots(rows, limit=judged["agreed"], limit_name=agreed_text(judged), title=f"{judged['metric']} of all that were compared")
+        rows.append(
+            {
+                "name": each["candidate"],
+                "value": each["quality"],
+                "error": error,
+                "strong": each["candidate"] == champion["candidate"],
+            }
+        )
+    return charts.dots(
+        rows,
+        limit=judged["agreed"],
+        limit_name=agreed_text(judged),
+        title=f"{judged['metric']} of all that were compared",
+    )
 
 
 def better(judged: dict) -> str:
@@ -132,7 +181,9 @@ def what_if_it_fails(found: dict) -> str:
     answer = failing["answer"]
     said = f"{failing['target']} = {str(answer['prediction']).lower() if isinstance(answer['prediction'], bool) else answer['prediction']}"
     said += f", probability {answer['probability']:g}" if answer["probability"] is not None else ""
-    told = paragraph(f"When no model answers within {failing['deadline_ms']:,} ms, the fallback does: {said}, the contract's prior, the same for everybody.")
+    told = paragraph(
+        f"When no model answers within {failing['deadline_ms']:,} ms, the fallback does: {said}, the contract's prior, the same for everybody."
+    )
     told += paragraph(fallback_share(failing) + f" An alarm sounds above {failing['alarm_percent']:g} %.")
     if not failing["rollback_to"]:
         return told + unknown("There is no earlier champion to roll back to.")
@@ -149,7 +200,13 @@ def fallback_share(failing: dict) -> str:
 
 def every_release(found: dict) -> str:
     rows = [
-        (name(each["release"]), each.get("state"), each.get("candidate"), moment(each.get("created_at")), each.get("reason"))
+        (
+            name(each["release"]),
+            each.get("state"),
+            each.get("candidate"),
+            moment(each.get("created_at")),
+            each.get("reason"),
+        )
         for each in found["releases"]
     ]
     return table(rows, ("release", "state", "candidate", "judged at", "why")) if rows else unknown("No release yet.")
@@ -160,19 +217,30 @@ def what_was_loaded(found: dict) -> str:
     if not loads["files"]:
         return unknown("Nothing has been loaded yet.")
     files = [
-        (name(each.get("file")), count(each["accepted"]), count(each["quarantined"]), *(moment(each.get(when)) for when in WHEN))
+        (
+            name(each.get("file")),
+            count(each["accepted"]),
+            count(each["quarantined"]),
+            *(moment(each.get(when)) for when in WHEN),
+        )
         for each in loads["files"]
     ]
-    told = paragraph(f"{loads['accepted']:,} rows accepted, {loads['quarantined']:,} quarantined, of {len(files)} files.")
+    told = paragraph(
+        f"{loads['accepted']:,} rows accepted, {loads['quarantined']:,} quarantined, of {len(files)} files."
+    )
     told += reasons(loads["reasons"], "No row broke the contract.")
-    return told + table(files, ("file", "accepted", "quarantined", "first event", "last event", "loaded at"), numbers=(1, 2))
+    return told + table(
+        files, ("file", "accepted", "quarantined", "first event", "last event", "loaded at"), numbers=(1, 2)
+    )
 
 
 def reasons(counts: dict, otherwise: str) -> str:
     if not counts:
         return note(otherwise)
     rows = [(rule, f"{count:,}") for rule, count in counts.items()]
-    return table(rows, ("rule broken", "times"), numbers=(1,)) + note("A row may break several rules. None is dropped: all are in the lake's quarantine.")
+    return table(rows, ("rule broken", "times"), numbers=(1,)) + note(
+        "A row may break several rules. None is dropped: all are in the lake's quarantine."
+    )
 
 
 def batches(found: dict) -> str:
@@ -191,7 +259,9 @@ def batches(found: dict) -> str:
         for each in found["batches"]
     ]
     heads = ("run", "status", "scored by", *counted, "adds up", "seconds")
-    return table(rows, heads, numbers=(3, 4, 5, 6, 8)) + note("Adds up: read = scored + quarantined, and scored = written.")
+    return table(rows, heads, numbers=(3, 4, 5, 6, 8)) + note(
+        "Adds up: read = scored + quarantined, and scored = written."
+    )
 
 
 def what_it_costs(found: dict) -> str:
@@ -204,13 +274,28 @@ def what_it_costs(found: dict) -> str:
         f"${budget:,.2f}; ${bill['fixed_usd']:,.2f} of it is fixed. A projection from templates and list prices, not a bill."
     )
     if bill["per_thousand_predictions_usd"] is not None:
-        told += paragraph(f"${bill['per_thousand_predictions_usd']:,.4f} per thousand of {bill['predictions']:,.0f} predictions; a thousand more cost ${bill['next_thousand_predictions_usd']:,.4f}.")
+        told += paragraph(
+            f"${bill['per_thousand_predictions_usd']:,.4f} per thousand of {bill['predictions']:,.0f} predictions; a thousand more cost ${bill['next_thousand_predictions_usd']:,.4f}."
+        )
     rows = [{"name": flow, "value": usd} for flow, usd in bill["by_flow_usd"].items()]
-    rows.append({"name": "together", "value": bill["monthly_usd"], "low": bill["low_usd"], "high": bill["high_usd"], "strong": True})
+    rows.append(
+        {
+            "name": "together",
+            "value": bill["monthly_usd"],
+            "low": bill["low_usd"],
+            "high": bill["high_usd"],
+            "strong": True,
+        }
+    )
     lines = [(alert, f"{bill['alert_percent']:g} %: a warning"), (budget, f"budget ${budget:,.2f}")] if budget else []
-    told += figure(charts.bars(rows, lines=lines, title="cost by flow, US dollars a month"), "US dollars a month by flow; the line across the last bar is the range of the projection.")
+    told += figure(
+        charts.bars(rows, lines=lines, title="cost by flow, US dollars a month"),
+        "US dollars a month by flow; the line across the last bar is the range of the projection.",
+    )
     if bill["unpriced"]:
-        told += paragraph("Not in the total: " + ", ".join(sorted({each["resource"] for each in bill["unpriced"]})) + ".")
+        told += paragraph(
+            "Not in the total: " + ", ".join(sorted({each["resource"] for each in bill["unpriced"]})) + "."
+        )
     return told + note(f"The oldest price is of {bill['oldest_price'] or 'no date'}.") + hosts(found, bill)
 
 
@@ -226,7 +311,9 @@ def hosts(found: dict, bill: dict) -> str:
 def is_it_worth_it(found: dict) -> str:
     worth = found["money"].get("worth")
     if not worth:
-        return unknown("Not known yet: it takes a projected cost, the values of [business], and decisions that a champion's run counted.")
+        return unknown(
+            "Not known yet: it takes a projected cost, the values of [business], and decisions that a champion's run counted."
+        )
     told = paragraph(worth["sentence"])
     if worth["break_even_predictions"] is not None:
         told += paragraph(f"It pays for itself from {worth['break_even_predictions']:,.0f} predictions a month on.")
@@ -237,10 +324,25 @@ def what_it_depends_on(found: dict) -> str:
     by_source = {}
     for column in found["columns"]:
         by_source.setdefault((column["source"], column["owner"]), []).append(column)
-    named = [(source or "source not said", owner or "owner not said", len(columns)) for (source, owner), columns in by_source.items()]
-    told = paragraph(f"{len(found['columns'])} columns: " + "; ".join(f"{many} from {source} ({owner})" for source, owner, many in named) + ".")
+    named = [
+        (source or "source not said", owner or "owner not said", len(columns))
+        for (source, owner), columns in by_source.items()
+    ]
+    told = paragraph(
+        f"{len(found['columns'])} columns: "
+        + "; ".join(f"{many} from {source} ({owner})" for source, owner, many in named)
+        + "."
+    )
     rows = [
-        (name(each["source"] or None), name(each["owner"] or None), name(each["name"]), each["type"], each["role"], "yes" if each["nullable"] else "", each["description"])
+        (
+            name(each["source"] or None),
+            name(each["owner"] or None),
+            name(each["name"]),
+            each["type"],
+            each["role"],
+            "yes" if each["nullable"] else "",
+            each["description"],
+        )
         for columns in by_source.values()
         for each in columns
     ]

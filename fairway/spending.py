@@ -22,7 +22,9 @@ def resume(folder: Path, stage_name: str, *, progress) -> Done:
     dynamodb, table = stage.client("dynamodb"), stage.addresses["routing"]
     item = dynamodb.get_item(TableName=table, Key=KEY, ConsistentRead=True).get("Item")
     standing = [
-        action for action in (from_item(item)["actions"] if item else []) if action not in from_item(item).get("undone", [])
+        action
+        for action in (from_item(item)["actions"] if item else [])
+        if action not in from_item(item).get("undone", [])
     ]
     if not standing:
         raise Refused("nothing_stopped", f"the guard stopped nothing in stage {stage_name!r}")

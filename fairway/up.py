@@ -57,7 +57,9 @@ def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, progre
 def refuse_windows() -> None:
     """It is made of Unix processes, locks and signals; all other commands run anywhere."""
     if sys.platform == "win32":
-        raise Refused("local", "the local AWS runs on Linux and macOS; on Windows use the Windows Subsystem for Linux, or --stage")
+        raise Refused(
+            "local", "the local AWS runs on Linux and macOS; on Windows use the Windows Subsystem for Linux, or --stage"
+        )
 
 
 def keep_out_of_git(folder: Path) -> None:

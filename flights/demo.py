@@ -163,18 +163,24 @@ def account(story: dict) -> list[tuple[str, str]]:
     trained = [("trained", f"{story['train']['verdict']}: {story['train']['reason']}")] if "train" in story else []
     return [
         ("loaded", f"{load['accepted']:,} rows, {load['quarantined']:,} quarantined ({reasons(load)})"),
-        ("at first", f"{before['source']}: {before['reason'] or before['release']}, P(late) {before['probability']:.2f}"),
+        (
+            "at first",
+            f"{before['source']}: {before['reason'] or before['release']}, P(late) {before['probability']:.2f}",
+        ),
         *trained,
         ("champion", story["status"]["champion"]),
-        ("batch", f"read {batch['read']:,} = scored {batch['scored']:,} + quarantined {batch['quarantined']:,}; "
-                  f"written {batch['written']:,}"),
+        (
+            "batch",
+            f"read {batch['read']:,} = scored {batch['scored']:,} + quarantined {batch['quarantined']:,}; "
+            f"written {batch['written']:,}",
+        ),
         ("outcomes", f"{outcomes['joined']} of {outcomes['accepted']} joined to their predictions"),
         ("took", f"{sum(story['seconds'].values()):.0f} s"),
         ("", ""),
         ("API", f"{story['status']['api_url']} (IAM-signed requests; `fairway predict` signs)"),
         ("look", "fairway status · fairway releases · fairway predict --help (all in .venv/bin)"),
         ("stop", "make down; what it holds is kept, and `make demo` or `fairway up` goes on from it"),
-    ]  # fmt: skip
+    ]
 
 
 def reasons(load: dict) -> str:

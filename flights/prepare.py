@@ -17,9 +17,24 @@ LATE_MINUTES = 15
 PLANE = {"year": "plane_year", "manufacturer": "manufacturer", "seats": "seats", "engine": "engine"}
 WEATHER = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib"]
 COLUMNS = [
-    "flight_id", "departure", "carrier", "origin", "dest", "month", "weekday", "hour", "minute", "arrival_hour",
-    "distance", "plane_year", "manufacturer", "seats", "engine", *WEATHER, "late",
-]  # fmt: skip
+    "flight_id",
+    "departure",
+    "carrier",
+    "origin",
+    "dest",
+    "month",
+    "weekday",
+    "hour",
+    "minute",
+    "arrival_hour",
+    "distance",
+    "plane_year",
+    "manufacturer",
+    "seats",
+    "engine",
+    *WEATHER,
+    "late",
+]
 
 
 def source() -> Path:

@@ -19,8 +19,18 @@ FIVE_MINUTES, HOUR = Duration.minutes(5), Duration.hours(1)
 class Alarms(Construct):
     """Failed jobs, flows and endpoints, and metrics beyond their limits -> alarms topic."""
 
-    def __init__(self, scope, id, *, config, topic: sns.ITopic, api: RealtimeApi, flows: list[Flow],
-                 functions: list[Function], undelivered: sqs.IQueue):  # fmt: skip
+    def __init__(
+        self,
+        scope,
+        id,
+        *,
+        config,
+        topic: sns.ITopic,
+        api: RealtimeApi,
+        flows: list[Flow],
+        functions: list[Function],
+        undelivered: sqs.IQueue,
+    ):
         super().__init__(scope, id)
         self.config, self.topic, self.undelivered = config, topic, undelivered
         self.tell_of_events(flows)
@@ -43,7 +53,9 @@ class Alarms(Construct):
 
     def watch_what_breaks(self, api: RealtimeApi, broken: cloudwatch.IMetric) -> None:
         errors = self.api_metric(api, "5xx", "Sum")
-        waiting = self.undelivered.metric_approximate_number_of_messages_visible(period=FIVE_MINUTES, statistic="Maximum")
+        waiting = self.undelivered.metric_approximate_number_of_messages_visible(
+            period=FIVE_MINUTES, statistic="Maximum"
+        )
         self.alarm("ServerErrors", errors, above=0, periods=1, of="requests that ended in 5xx")
         self.alarm("Undelivered", waiting, above=0, periods=1, of="events that nobody took")
         self.alarm("FunctionErrors", broken, above=0, periods=1, of="calls of functions that raised")
@@ -51,16 +63,32 @@ class Alarms(Construct):
     def tell_of_events(self, flows: list[Flow]) -> None:
         """What fails once is told once, with its reason: an alarm would only say that something did."""
         ours = [{"prefix": f"{self.config.prefix}-"}]
-        self.tell("JobFailed", "aws.sagemaker", ["SageMaker Training Job State Change"],
-                  {"TrainingJobName": ours, "TrainingJobStatus": ["Failed", "Stopped"]})  # fmt: skip
-        self.tell("ProcessingFailed", "aws.sagemaker", ["SageMaker Processing Job State Change"],
-                  {"ProcessingJobName": ours, "ProcessingJobStatus": ["Failed", "Stopped"]})  # fmt: skip
+        self.tell(
+            "JobFailed",
+            "aws.sagemaker",
+            ["SageMaker Training Job State Change"],
+            {"TrainingJobName": ours, "TrainingJobStatus": ["Failed", "Stopped"]},
+        )
+        self.tell(
+            "ProcessingFailed",
+            "aws.sagemaker",
+            ["SageMaker Processing Job State Change"],
+            {"ProcessingJobName": ours, "ProcessingJobStatus": ["Failed", "Stopped"]},
+        )
         broken = ["FAILED", "Failed", "OUT_OF_SERVICE", "OutOfService"]  # events and API write them differently
-        self.tell("EndpointFailed", "aws.sagemaker", ["SageMaker Endpoint State Change"],
-                  {"EndpointName": ours, "EndpointStatus": broken})  # fmt: skip
+        self.tell(
+            "EndpointFailed",
+            "aws.sagemaker",
+            ["SageMaker Endpoint State Change"],
+            {"EndpointName": ours, "EndpointStatus": broken},
+        )
         arns = [flow.state_machine_arn for flow in flows]
-        self.tell("FlowFailed", "aws.states", ["Step Functions Execution Status Change"],
-                  {"stateMachineArn": arns, "status": ["FAILED", "TIMED_OUT", "ABORTED"]})  # fmt: skip
+        self.tell(
+            "FlowFailed",
+            "aws.states",
+            ["Step Functions Execution Status Change"],
+            {"stateMachineArn": arns, "status": ["FAILED", "TIMED_OUT", "ABORTED"]},
+        )
 
     def tell(self, id: str, source: str, detail_type: list[str], detail: dict) -> None:
         target = targets.SnsTopic(self.topic, dead_letter_queue=self.undelivered)

@@ -67,8 +67,15 @@ class Batch(Construct):
 
     def score(self, **fields) -> dict:
         """One processing job; its instances share the files. Before the first release the fallback answers."""
-        folders = ("predictions", "quarantine", "results", "summary")  # what is whole goes up at once, so that no stop loses it
-        outputs = [output(folder, jsonata(f"$plan.output_uri & '{folder}/'"), upload="Continuous") for folder in folders]
+        folders = (
+            "predictions",
+            "quarantine",
+            "results",
+            "summary",
+        )  # what is whole goes up at once, so that no stop loses it
+        outputs = [
+            output(folder, jsonata(f"$plan.output_uri & '{folder}/'"), upload="Continuous") for folder in folders
+        ]
         return self.jobs.processing(
             verb="score",
             inputs=inputs(
@@ -174,7 +181,9 @@ class Batch(Construct):
         """Its items run as executions of the flow itself, named here, since a flow cannot refer to itself."""
         name, why = f"{self.config.prefix}-batch", "Each item is an execution of its own"
         items = Many([arn("states", f"execution:{name}:*")], why)
-        labelled = Many([arn("states", f"execution:{name}/{EACH_FILE}:*")], why)  # as AWS names them for this one action
+        labelled = Many(
+            [arn("states", f"execution:{name}/{EACH_FILE}:*")], why
+        )  # as AWS names them for this one action
         self.flow.allow("states:StartExecution", on=arn("states", f"stateMachine:{name}"))
         self.flow.allow("states:DescribeExecution", "states:StopExecution", on=items)
         self.flow.allow("states:RedriveExecution", on=labelled)

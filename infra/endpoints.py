@@ -41,7 +41,9 @@ class Endpoints(Construct):
             resource_type="Custom::Endpoints",
             service_token=self.remove.function_arn,
             properties={"Prefix": self.prefix},
-            service_timeout=Duration.minutes(20),  # not an hour, for a function that is killed; Lambda calls it again twice
+            service_timeout=Duration.minutes(
+                20
+            ),  # not an hour, for a function that is killed; Lambda calls it again twice
         )
         self.removed_with_the_stack.node.add_dependency(self.role)  # which outlives the endpoints that use it
 
@@ -121,13 +123,20 @@ class Endpoints(Construct):
         targets = Many(
             [arn("application-autoscaling", "scalable-target/*")], "Targets are named by AWS; the namespace is ours"
         )
-        flow.allow("application-autoscaling:RegisterScalableTarget", "application-autoscaling:PutScalingPolicy",
-                   on=targets, conditions=ours)  # fmt: skip
+        flow.allow(
+            "application-autoscaling:RegisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+            on=targets,
+            conditions=ours,
+        )
         change = ("DescribeEndpoint", "DescribeEndpointConfig", "UpdateEndpointWeightsAndCapacities")
         flow.allow(*(f"sagemaker:{action}" for action in change), on=self.every("endpoint", "endpoint-config"))
         alarms = Many([arn("cloudwatch", f"alarm:TargetTracking-endpoint/{self.prefix}r-*")], "Named by its release")
         flow.allow("cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms", on=alarms)
         service = "sagemaker.application-autoscaling.amazonaws.com"
         role = f"role/aws-service-role/{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
-        flow.allow("iam:CreateServiceLinkedRole", on=f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:{role}",
-                   conditions={"StringEquals": {"iam:AWSServiceName": service}})  # fmt: skip
+        flow.allow(
+            "iam:CreateServiceLinkedRole",
+            on=f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:{role}",
+            conditions={"StringEquals": {"iam:AWSServiceName": service}},
+        )

@@ -14,16 +14,26 @@ from infra.permissions import Many, accept, allow
 
 # The errors by which a service asks to be called again later. Optimised SageMaker integrations have one name for all.
 TRANSIENT = {
-    "lambda": ["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException",
-               "Lambda.TooManyRequestsException"],
+    "lambda": [
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+    ],
     "sagemaker": ["SageMaker.AmazonSageMakerException", "SageMaker.SageMakerException", "SageMaker.SdkClientException"],
-    "dynamodb": ["DynamoDB.InternalServerErrorException", "DynamoDB.ProvisionedThroughputExceededException",
-                 "DynamoDB.RequestLimitExceededException", "DynamoDB.ThrottlingException",
-                 "DynamoDB.SdkClientException"],
-    "applicationautoscaling": ["ApplicationAutoScaling.ConcurrentUpdateException",
-                               "ApplicationAutoScaling.InternalServiceException",
-                               "ApplicationAutoScaling.SdkClientException"],
-}  # fmt: skip
+    "dynamodb": [
+        "DynamoDB.InternalServerErrorException",
+        "DynamoDB.ProvisionedThroughputExceededException",
+        "DynamoDB.RequestLimitExceededException",
+        "DynamoDB.ThrottlingException",
+        "DynamoDB.SdkClientException",
+    ],
+    "applicationautoscaling": [
+        "ApplicationAutoScaling.ConcurrentUpdateException",
+        "ApplicationAutoScaling.InternalServiceException",
+        "ApplicationAutoScaling.SdkClientException",
+    ],
+}
 # What our own handlers let through when AWS is briefly unwell; all of them may be called twice.
 UNWELL = ["ServiceError", "Unreachable", "TimedOut", "ClientError", "EndpointConnectionError", "ReadTimeoutError"]
 

@@ -52,12 +52,18 @@ def creation(endpoints: Endpoints) -> dict:
     error = {"Error": jsonata("$states.errorOutput.Error"), "Cause": jsonata("$why & $states.errorOutput.Cause")}
     undo = ({"ErrorEquals": ["States.ALL"], "Assign": {"error": error}, "Next": "Undo"},)
     return {
-        "CreateModel": call("sagemaker:createModel", model, Assign=made_here, Next="CreateEndpointConfig",
-                            catch=perhaps_there("CreateEndpointConfig")),
-        "CreateEndpointConfig": call("sagemaker:createEndpointConfig", config, Next="CreateEndpoint",
-                                     catch=perhaps_there("CreateEndpoint")),
+        "CreateModel": call(
+            "sagemaker:createModel",
+            model,
+            Assign=made_here,
+            Next="CreateEndpointConfig",
+            catch=perhaps_there("CreateEndpointConfig"),
+        ),
+        "CreateEndpointConfig": call(
+            "sagemaker:createEndpointConfig", config, Next="CreateEndpoint", catch=perhaps_there("CreateEndpoint")
+        ),
         "CreateEndpoint": call("sagemaker:createEndpoint", endpoint, Next="WaitForEndpoint", catch=undo),
-    }  # fmt: skip
+    }
 
 
 def patience(*, next: str) -> dict:

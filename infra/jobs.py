@@ -45,7 +45,16 @@ class Jobs(Construct):
         allow(self.role, "s3:PutObject", on=lake.objects(*writes))
 
     def processing(
-        self, *, verb: str, inputs: str, outputs: list, instance: str, instances=1, volume_gb: int, runtime_s: int, **fields
+        self,
+        *,
+        verb: str,
+        inputs: str,
+        outputs: list,
+        instance: str,
+        instances=1,
+        volume_gb: int,
+        runtime_s: int,
+        **fields,
     ) -> dict:
         """A task that runs `python -m model_code <verb>` to its end, without a network."""
         cluster = {"InstanceType": instance, "InstanceCount": instances, "VolumeSizeInGB": volume_gb}

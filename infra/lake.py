@@ -12,7 +12,12 @@ from infra.permissions import Many, accept
 
 # Moving is billed by the object and saves by the byte: from this size on it has paid for itself within two months.
 COLD_FROM_BYTES, ARCHIVED_FROM_BYTES = 1024**2, 8 * 1024**2
-KEPT = (lake.ROWS, lake.QUARANTINE, lake.CAPTURED, lake.BATCH)  # moved to colder places, and at last deleted where settings say so
+KEPT = (
+    lake.ROWS,
+    lake.QUARANTINE,
+    lake.CAPTURED,
+    lake.BATCH,
+)  # moved to colder places, and at last deleted where settings say so
 READ_AT_ONCE = (lake.ARTEFACTS,)  # an endpoint may need it any time, so it is never archived or deleted
 SCRATCH_DAYS = 1  # checkpoints: a training job runs for a day at most
 
@@ -38,7 +43,9 @@ class Lake(Construct):
             "AwsSolutions-S1",
             "Only roles of these two stacks reach the bucket; CloudTrail data events tell more, where that is asked",
         )
-        accept(self.bucket, "CloudFormation-Validate::W9003", "The CDK writes sizes as numbers, which CloudFormation takes")
+        accept(
+            self.bucket, "CloudFormation-Validate::W9003", "The CDK writes sizes as numbers, which CloudFormation takes"
+        )
 
     def objects(self, *folders: str) -> Many:
         """Everything below these folders, for a policy."""
@@ -79,7 +86,10 @@ def lifecycle_rules(data: Data) -> list[s3.LifecycleRule]:
         )
         for folder, place, days, size in moves
     ]
-    ends = {folder: data.delete_days for folder in KEPT} | {lake.FEATURES: cold, lake.SCRATCH: SCRATCH_DAYS}  # features can be made again
+    ends = {folder: data.delete_days for folder in KEPT} | {
+        lake.FEATURES: cold,
+        lake.SCRATCH: SCRATCH_DAYS,
+    }  # features can be made again
     rules += [
         s3.LifecycleRule(id=f"{folder.strip('/')}-end", prefix=folder, expiration=Duration.days(days))
         for folder, days in ends.items()

@@ -27,8 +27,18 @@ class Money(Construct):
     Budgets and the anomaly monitor see a tag only once it is activated as a cost allocation tag in the account: `fairway`.
     """
 
-    def __init__(self, scope, id, *, config, code, tables: Tables, endpoints: Endpoints, alarms: sns.ITopic,
-                 undelivered: sqs.IQueue):  # fmt: skip
+    def __init__(
+        self,
+        scope,
+        id,
+        *,
+        config,
+        code,
+        tables: Tables,
+        endpoints: Endpoints,
+        alarms: sns.ITopic,
+        undelivered: sqs.IQueue,
+    ):
         super().__init__(scope, id)
         self.config, self.code, self.tables = config, code, tables
         self.budget(alarms)
@@ -88,8 +98,12 @@ class Money(Construct):
         def every(*kinds: str) -> Many:
             return Many([arn("sagemaker", f"{kind}/*") for kind in kinds], "Whose it is says its tag, not its name")
 
-        function.allow("sagemaker:ListTags", on=every("endpoint", "training-job", "processing-job", "notebook-instance"))
-        function.allow("sagemaker:DescribeEndpointConfig", on=every("endpoint-config"))  # a person may not have tagged it
+        function.allow(
+            "sagemaker:ListTags", on=every("endpoint", "training-job", "processing-job", "notebook-instance")
+        )
+        function.allow(
+            "sagemaker:DescribeEndpointConfig", on=every("endpoint-config")
+        )  # a person may not have tagged it
         function.allow("sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint", on=every("endpoint"), conditions=ours)
         for job, kind in (("TrainingJob", "training-job"), ("ProcessingJob", "processing-job")):
             function.allow(f"sagemaker:Describe{job}", f"sagemaker:Stop{job}", on=every(kind), conditions=ours)
@@ -100,7 +114,11 @@ class Money(Construct):
         """Spending that is unlike what it was before, told at once from budget.anomaly_usd on."""
         tag = {"Tags": {"Key": "user:fairway", "Values": [self.config.prefix]}}
         monitor = ce.CfnAnomalyMonitor(
-            self, "Unusual", monitor_name=self.config.prefix, monitor_type="CUSTOM", monitor_specification=json.dumps(tag)
+            self,
+            "Unusual",
+            monitor_name=self.config.prefix,
+            monitor_type="CUSTOM",
+            monitor_specification=json.dumps(tag),
         )
         least = {
             "Key": "ANOMALY_TOTAL_IMPACT_ABSOLUTE",

@@ -16,9 +16,17 @@ from infra.tables import Tables
 REQUESTS_PER_SECOND, BURST = 200, 400  # a caller gone wild costs at most this much
 LONGEST_REPLY_S = 29  # an HTTP API gives up after 30
 LOGGED = (
-    "requestId", "requestTime", "identity.sourceIp", "identity.userArn", "routeKey", "status", "responseLength",
-    "responseLatency", "integrationLatency", "integrationErrorMessage",
-)  # fmt: skip
+    "requestId",
+    "requestTime",
+    "identity.sourceIp",
+    "identity.userArn",
+    "routeKey",
+    "status",
+    "responseLength",
+    "responseLatency",
+    "integrationLatency",
+    "integrationErrorMessage",
+)
 
 
 class RealtimeApi(Construct):

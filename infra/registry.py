@@ -45,7 +45,9 @@ class Registry(Construct):
 def signing_key(scope, config, removal_policy: RemovalPolicy) -> kms.Key:
     """Signs releases (lambdas/signatures.py). It survives the service stack, as what it signed does. About $1 a month."""
     account = iam.AccountRootPrincipal()
-    manage = [f"kms:{action}*" for action in ("Describe", "Get", "List", "Put", "Update", "Enable", "Disable", "Tag", "Untag")]
+    manage = [
+        f"kms:{action}*" for action in ("Describe", "Get", "List", "Put", "Update", "Enable", "Disable", "Tag", "Untag")
+    ]
     deletion = ["kms:ScheduleKeyDeletion", "kms:CancelKeyDeletion"]
     return kms.Key(
         scope,

@@ -44,9 +44,13 @@ def close_batch(run: str, *, written: int, now: datetime, summaries: list[dict],
 def refuse_losses(run: str, counts: dict, *, due: int, shards: int, planned: int | None) -> None:
     read, scored, quarantined, written = (counts[name] for name in ("read", "scored", "quarantined", "written"))
     if planned is not None and shards != planned:
-        raise CountsDoNotAddUp(f"{run}: {shards} of {planned} shards are scored to their end; start the run again, it resumes")
+        raise CountsDoNotAddUp(
+            f"{run}: {shards} of {planned} shards are scored to their end; start the run again, it resumes"
+        )
     if read != scored + quarantined:
-        raise CountsDoNotAddUp(f"{run}: read {read:,} rows, but scored {scored:,} and quarantined {quarantined:,}; score the input as a new run")
+        raise CountsDoNotAddUp(
+            f"{run}: read {read:,} rows, but scored {scored:,} and quarantined {quarantined:,}; score the input as a new run"
+        )
     if due != written:
         raise CountsDoNotAddUp(f"{run}: scored {scored:,} rows, but wrote {written:,}; start the run again, it resumes")
 

@@ -46,12 +46,16 @@ class Connections:
                     raise
         return self.exchange(self.opened(), path, headers, body)
 
-    def exchange(self, connection: http.client.HTTPConnection, path: str, headers: dict[str, str], body: bytes) -> Reply:
+    def exchange(
+        self, connection: http.client.HTTPConnection, path: str, headers: dict[str, str], body: bytes
+    ) -> Reply:
         """The connection is kept only when all went well."""
         try:
             connection.request("POST", path, body=body, headers=headers)
             response = connection.getresponse()
-            reply = Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+            reply = Reply(
+                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+            )
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise unreachable(error, self.host) from error

@@ -25,8 +25,13 @@ ROUTING = os.environ["ROUTING_TABLE"]
 RUNS = os.environ["RUNS_TABLE"]
 ALARMS = os.environ["ALARMS"]
 TOO_EARLY = timedelta(hours=1)  # of a month, to tell its pace
-MEASURED = {"requests": ("Requests", "Sum"), "predictions": ("Predictions", "Sum"), "outcomes": ("Outcomes", "Sum"),
-            "latency_ms": ("Latency", "Average"), "model_ms": ("ModelLatency", "Average")}  # fmt: skip
+MEASURED = {
+    "requests": ("Requests", "Sum"),
+    "predictions": ("Predictions", "Sum"),
+    "outcomes": ("Outcomes", "Sum"),
+    "latency_ms": ("Latency", "Average"),
+    "model_ms": ("ModelLatency", "Average"),
+}
 
 
 def handler(event, context):
@@ -113,7 +118,11 @@ def month_start(now: datetime) -> datetime:
 def measured(now: datetime) -> dict:
     """What this month counted so far: its requests, and the runs that were begun in it."""
     batches, trainings = (begun(kind, month_start(now)) for kind in ("batch", "train"))
-    runs = {"training_runs": len(trainings), "batch_runs": len(batches), "batch_rows": sum(run.get("read", 0) for run in batches)}
+    runs = {
+        "training_runs": len(trainings),
+        "batch_runs": len(batches),
+        "batch_rows": sum(run.get("read", 0) for run in batches),
+    }
     return {**requests_measured(month_start(now), now), **runs}
 
 
@@ -131,10 +140,15 @@ def requests_measured(start: datetime, end: datetime) -> dict[str, float]:
         for id, (name, stat) in MEASURED.items()
     ]
     found: dict[str, list[float]] = {id: [] for id in MEASURED}
-    for page in cloudwatch().get_paginator("get_metric_data").paginate(MetricDataQueries=queries, StartTime=start, EndTime=end):
+    for page in (
+        cloudwatch().get_paginator("get_metric_data").paginate(MetricDataQueries=queries, StartTime=start, EndTime=end)
+    ):
         for result in page["MetricDataResults"]:
             found[result["Id"]] += result["Values"]
-    return {id: sum(values) / (len(values) or 1) if MEASURED[id][1] == "Average" else sum(values) for id, values in found.items()}
+    return {
+        id: sum(values) / (len(values) or 1) if MEASURED[id][1] == "Average" else sum(values)
+        for id, values in found.items()
+    }
 
 
 def begun(kind: str, since: datetime) -> list[dict]:

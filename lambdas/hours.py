@@ -50,7 +50,9 @@ def handler(event, context):
     )
 
 
-def tend(endpoints: list[str], *, now: datetime, woken_at: datetime | None, find, asked, make, follow, remove, tell) -> dict:
+def tend(
+    endpoints: list[str], *, now: datetime, woken_at: datetime | None, find, asked, make, follow, remove, tell
+) -> dict:
     """{made, removed}: names. An endpoint that is on its way up or down is left to the next look."""
     found = {name: find(name) for name in endpoints}
     counts = hours.sleeps(CONFIG.serving) and any(found.values()) and asked()
@@ -100,7 +102,9 @@ def requests(start: datetime, end: datetime) -> float:
     dimensions = [{"Name": "project", "Value": CONFIG.project.name}, {"Name": "stage", "Value": CONFIG.stage}]
     metric = {"Namespace": metrics.NAMESPACE, "MetricName": "Requests", "Dimensions": dimensions}
     query = {"Id": "requests", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}
-    pages = cloudwatch().get_paginator("get_metric_data").paginate(MetricDataQueries=[query], StartTime=start, EndTime=end)
+    pages = (
+        cloudwatch().get_paginator("get_metric_data").paginate(MetricDataQueries=[query], StartTime=start, EndTime=end)
+    )
     return sum(value for page in pages for result in page["MetricDataResults"] for value in result["Values"])
 
 

@@ -65,7 +65,9 @@ def judge(run: str, *, read, write, remember, bill, sign) -> dict:
 def verdict_on(evaluation: dict, bill) -> dict:
     cost = bill() if CONFIG.budget.require_positive_value else None
     try:
-        return gate.judge(CONFIG.benchmarks, evaluation, worth=worth_of(evaluation["candidates"], cost) if cost else None)
+        return gate.judge(
+            CONFIG.benchmarks, evaluation, worth=worth_of(evaluation["candidates"], cost) if cost else None
+        )
     except (KeyError, TypeError) as error:
         raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
 

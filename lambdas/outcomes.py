@@ -133,7 +133,10 @@ def put_outcome(record: dict) -> bool:
 
 def measured(accepted: int, unmatched: int, *, news: list[dict]) -> str:
     """What came in, and what that is worth: once, however often it comes."""
-    counts, values = {"Outcomes": accepted, "Unmatched": unmatched}, [record["value_usd"] for record in news if "value_usd" in record]
+    counts, values = (
+        {"Outcomes": accepted, "Unmatched": unmatched},
+        [record["value_usd"] for record in news if "value_usd" in record],
+    )
     if values:
         counts["ValueUsd"] = sum(values)
     return metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured=counts)

@@ -41,7 +41,9 @@ def post(request: Request):
         now=now,
         route=ROUTING.current,
         ask=lambda calls: sleeping.with_reasons(
-            ask_all(calls, contract=CONTRACT, deadline_ms=CONFIG.serving.deadline_ms), now=now, wake=lambda: sleeping.wake(now)
+            ask_all(calls, contract=CONTRACT, deadline_ms=CONFIG.serving.deadline_ms),
+            now=now,
+            wake=lambda: sleeping.wake(now),
         ),
         answered=ANSWERED,
     )

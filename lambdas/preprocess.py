@@ -100,7 +100,9 @@ def checked_files(bucket: str, prefix: str, listing, read) -> list[str]:
     if not found:
         raise InputRefused(f"{uri}: no file is there; give a file, or a folder that ends in /")
     if len(found) > MOST_FILES:
-        raise InputRefused(f"{uri}: more than {MOST_FILES} files, the most that make a batch; join them, or score folder by folder")
+        raise InputRefused(
+            f"{uri}: more than {MOST_FILES} files, the most that make a batch; join them, or score folder by folder"
+        )
     problems = [f"{key}: {problem}" for key, size in found if (problem := problem_of(bucket, key, size, read))]
     problems += confused([key for key, _ in found], folder_of(prefix))
     if problems:
@@ -124,7 +126,11 @@ def confused(keys: list[str], folder: str) -> list[str]:
     by_shard = defaultdict(list)
     for key in keys:
         by_shard[shard_of(key, folder)].append(key)
-    return [f"{' and '.join(same)}: their results would have one name, {shard}; rename one" for shard, same in by_shard.items() if len(same) > 1]
+    return [
+        f"{' and '.join(same)}: their results would have one name, {shard}; rename one"
+        for shard, same in by_shard.items()
+        if len(same) > 1
+    ]
 
 
 def problem_of(bucket: str, key: str, size: int, read) -> str:
@@ -139,14 +145,23 @@ def shard_of(key: str, folder: str) -> str:
 def continued(settings: dict | None, uri: str) -> dict | None:
     """The settings of a run that is started again: its shards are those of the input that it began with."""
     if settings and settings.get("input", uri) != uri:
-        raise InputRefused(f"{uri}: run {settings['run']} began with {settings['input']}; start a new run for another input")
+        raise InputRefused(
+            f"{uri}: run {settings['run']} began with {settings['input']}; start a new run for another input"
+        )
     return settings
 
 
 def first_settings(run: str, as_of: str, store: bool, uri: str, champion: dict | None) -> dict:
     if not isinstance(store, bool):
         raise InputRefused(f"store {store!r} is neither true nor false: whether predictions go into the table too")
-    return {"run": run, "as_of": as_of, "input": uri, "store": store, "code_version": CODE_VERSION, **release_and_model(champion)}
+    return {
+        "run": run,
+        "as_of": as_of,
+        "input": uri,
+        "store": store,
+        "code_version": CODE_VERSION,
+        **release_and_model(champion),
+    }
 
 
 def release_and_model(champion: dict | None) -> dict:

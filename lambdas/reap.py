@@ -69,7 +69,10 @@ def reap(things: list[Found], *, now: datetime, runs: set[str], end, tell) -> di
             problems.append(f"{thing.kind} {thing.name}: {error}")
     if problems:
         raise NotEnded("; ".join(problems))
-    return {"ended": [thing.name for thing in forgotten], "saves_usd_per_month": sum(monthly_usd(thing) for thing in forgotten)}
+    return {
+        "ended": [thing.name for thing in forgotten],
+        "saves_usd_per_month": sum(monthly_usd(thing) for thing in forgotten),
+    }
 
 
 def known(thing: Found, runs: set[str]) -> bool:
@@ -141,7 +144,9 @@ def processing_jobs() -> list[Found]:
     for name, _ in ours("list_processing_jobs", "ProcessingJobSummaries", "ProcessingJob", StatusEquals="InProgress"):
         job = clients.sagemaker().describe_processing_job(ProcessingJobName=name)
         cluster = job["ProcessingResources"]["ClusterConfig"]
-        places = " ".join(f"{out['S3Output']['S3Uri']}/" for out in job.get("ProcessingOutputConfig", {}).get("Outputs", []))
+        places = " ".join(
+            f"{out['S3Output']['S3Uri']}/" for out in job.get("ProcessingOutputConfig", {}).get("Outputs", [])
+        )
         machine = f"Processing:{cluster['InstanceType']}"
         found.append(Found("processing job", name, job["CreationTime"], machine, cluster["InstanceCount"], places))
     return found
@@ -150,7 +155,9 @@ def processing_jobs() -> list[Found]:
 def notebooks() -> list[Found]:
     return [
         Found("notebook", name, notebook["LastModifiedTime"], f"Notebk:{notebook['InstanceType']}")
-        for name, notebook in ours("list_notebook_instances", "NotebookInstances", "NotebookInstance", StatusEquals="InService")
+        for name, notebook in ours(
+            "list_notebook_instances", "NotebookInstances", "NotebookInstance", StatusEquals="InService"
+        )
     ]
 
 
@@ -194,7 +201,11 @@ def end(thing: Found) -> None:
 
 def tell(thing: Found, usd: float) -> None:
     said = f"{thing.kind} {thing.name} was made {iso(thing.created)} and nothing knows it; ended, which saves ${usd:,.2f} a month"
-    print(metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured={"Reaped": 1, "ReapedUsd": usd}, said=said))
+    print(
+        metrics.line(
+            project=CONFIG.project.name, stage=CONFIG.stage, measured={"Reaped": 1, "ReapedUsd": usd}, said=said
+        )
+    )
     sns().publish(TopicArn=ALARMS, Subject=f"{CONFIG.prefix}: forgotten {thing.kind}", Message=said)
 
 

@@ -61,7 +61,9 @@ def remove_all(things, remove, sleep, left_s) -> int:
         if not busy:
             return removed
         if left_s() < PAUSE_S + TO_LOOK_AND_ANSWER_S:
-            raise EndpointsBusy(f"{', '.join(busy)}: still being made or changed; delete the stack again in some minutes")
+            raise EndpointsBusy(
+                f"{', '.join(busy)}: still being made or changed; delete the stack again in some minutes"
+            )
         sleep(PAUSE_S)
 
 

@@ -59,7 +59,9 @@ def select_window(event: dict, *, parts: Iterable[dict], champion: dict | None, 
         window_days=event.get("window_days") or CONFIG.data.window_days,
         evaluate_days=event.get("evaluate_days") or CONFIG.data.evaluate_days,
     )
-    imported = event.get("imported", False)  # its one candidate is there already: nothing is learnt, all else is the same
+    imported = event.get(
+        "imported", False
+    )  # its one candidate is there already: nothing is learnt, all else is the same
     names = () if imported else CONFIG.training.candidates
     there = {"rows": 0, "first": None, "last": None}
     within = overlapping(tallied(parts, there), window["train_start"], window["as_of"])

@@ -15,9 +15,14 @@ from lambdas import sigv4
 from lambdas.connections import Connections, Reply, Unreachable
 
 BUSY = {
-    "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "ThrottledException",
-    "TooManyRequestsException", "TransactionInProgressException", "LimitExceededException",
-}  # fmt: skip
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+    "ThrottledException",
+    "TooManyRequestsException",
+    "TransactionInProgressException",
+    "LimitExceededException",
+}
 LONGEST_PAUSE_S = 5.0
 LONGEST_CALL_S = 6.0  # after it no other try begins: a customer who waits hears of it before the function's time is up
 
@@ -105,7 +110,9 @@ class Rest(Service):
 
     def read(self, call: str, reply: Reply) -> bytes:
         if reply.status >= 300:
-            raise service_error(f"{self.name} {call}", reply, parsed(reply.body) or {}, reply.headers.get("x-amzn-errortype"))
+            raise service_error(
+                f"{self.name} {call}", reply, parsed(reply.body) or {}, reply.headers.get("x-amzn-errortype")
+            )
         return reply.body
 
 
@@ -117,7 +124,11 @@ def as_text(value) -> str:
 
 def with_bytes(document: dict) -> dict:
     """Binary attributes as bytes; {"B": text} is one wherever it stands, as an item's own attributes are objects."""
-    return {"B": base64.b64decode(document["B"])} if isinstance(document.get("B"), str) and len(document) == 1 else document
+    return (
+        {"B": base64.b64decode(document["B"])}
+        if isinstance(document.get("B"), str) and len(document) == 1
+        else document
+    )
 
 
 def parsed(body: bytes, **how) -> dict | None:

@@ -22,7 +22,14 @@ class Credentials(NamedTuple):
 
 
 def signed(
-    headers: dict[str, str], body: bytes, *, path: str, credentials: Credentials, service: str, region: str, at: datetime
+    headers: dict[str, str],
+    body: bytes,
+    *,
+    path: str,
+    credentials: Credentials,
+    service: str,
+    region: str,
+    at: datetime,
 ) -> dict[str, str]:
     """The headers, all of them signed, of a POST to the path. Their names are in lower case and `host` is one of them."""
     moment = at.strftime("%Y%m%dT%H%M%SZ")

@@ -29,7 +29,9 @@ def with_reasons(replies: list[Scores], *, now: datetime, wake) -> list[Scores]:
 
 
 def is_missing(reply: Scores) -> bool:
-    return bool(reply.scores) and all(isinstance(score, ModelFailed) and str(score) == MISSING for score in reply.scores)
+    return bool(reply.scores) and all(
+        isinstance(score, ModelFailed) and str(score) == MISSING for score in reply.scores
+    )
 
 
 def wake(now: datetime) -> None:

@@ -73,7 +73,9 @@ def about(line: bytes) -> tuple[dict, list, str]:
         found = json.loads(line)
         return found["all_rows"], found["each_row"], found["shard_id"]
     except (ValueError, TypeError, KeyError):
-        raise ResultsUnreadable("the first line does not say what the rows hold; score the batch as a new run") from None
+        raise ResultsUnreadable(
+            "the first line does not say what the rows hold; score the batch as a new run"
+        ) from None
 
 
 def decoded(line: bytes, names: list) -> list:

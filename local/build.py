@@ -41,8 +41,12 @@ def tree_hash(paths: list[Path], *, relative_to: Path) -> str:
 def files_of(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    return [Path(folder, name)
-            for folder, folders, names in os.walk(path)
-            for name in names
-            if not name.endswith(".pyc") and not name.startswith(".") and "__pycache__" not in Path(folder).parts
-            and not any(part.startswith(".") for part in Path(folder).relative_to(path).parts)]
+    return [
+        Path(folder, name)
+        for folder, folders, names in os.walk(path)
+        for name in names
+        if not name.endswith(".pyc")
+        and not name.startswith(".")
+        and "__pycache__" not in Path(folder).parts
+        and not any(part.startswith(".") for part in Path(folder).relative_to(path).parts)
+    ]

@@ -29,15 +29,28 @@ def command(*arguments: str) -> list[str]:
 
 def environment(endpoint: str) -> dict[str, str]:
     """This process's environment, without anything that could lead to a real account or to the network."""
-    kept = {name: value for name, value in os.environ.items()
-            if not name.startswith(("AWS_", "CDK_")) and name.lower() not in PROXIES
-            and name != "PYTHONDONTWRITEBYTECODE"}  # aws_cdk: 1 s to import, not 4
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("AWS_", "CDK_")) and name.lower() not in PROXIES and name != "PYTHONDONTWRITEBYTECODE"
+    }  # aws_cdk: 1 s to import, not 4
     node = Path(command()[0]).parent
-    return {**kept, "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}", "AWS_ENDPOINT_URL": endpoint,
-            "AWS_ACCESS_KEY_ID": ROOT_KEY[0], "AWS_SECRET_ACCESS_KEY": ROOT_KEY[1], "AWS_REGION": "us-east-1",
-            "AWS_DEFAULT_REGION": "us-east-1", "AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true", "CDK_VALIDATION": "false", "CDK_DISABLE_CLI_TELEMETRY": "true",
-            "CDK_DISABLE_VERSION_CHECK": "true", "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "true"}
+    return {
+        **kept,
+        "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": ROOT_KEY[0],
+        "AWS_SECRET_ACCESS_KEY": ROOT_KEY[1],
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CDK_VALIDATION": "false",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DISABLE_VERSION_CHECK": "true",
+        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "true",
+    }
 
 
 class Cdk:
@@ -45,9 +58,17 @@ class Cdk:
 
     def __init__(self, arguments: list[str], *, endpoint: str, folder: Path, log: Path):
         self.arguments, self.log = arguments, log
-        self.process = subprocess.Popen(command(*arguments), cwd=folder, env=environment(endpoint), stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True, errors="replace",
-                                        start_new_session=True)
+        self.process = subprocess.Popen(
+            command(*arguments),
+            cwd=folder,
+            env=environment(endpoint),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
 
     def finish(self, progress: Callable[[str], None] = lambda line: None) -> None:
         """Wait for the end, telling what was done on the way; raises DeployFailed."""

@@ -37,7 +37,7 @@ def latest(folder: Path) -> Path | None:
     generations = sorted(folder.glob("[0-9]*[0-9]"))
     for number, generation in reversed(list(enumerate(generations))):
         if is_intact(generation):
-            for damaged in generations[number + 1:]:  # else the next generation would link what is broken in it
+            for damaged in generations[number + 1 :]:  # else the next generation would link what is broken in it
                 shutil.rmtree(damaged)
             return generation
         LOG.error("checkpoint %s is damaged; trying the one before", generation)
@@ -50,7 +50,8 @@ def is_intact(generation: Path) -> bool:
     checksums = (read_json(generation / "manifest.json") or {}).get("files")
     try:
         return checksums is not None and all(
-            sha256((generation / name).read_bytes()) == expected for name, expected in checksums.items())
+            sha256((generation / name).read_bytes()) == expected for name, expected in checksums.items()
+        )
     except FileNotFoundError:
         return False
 
@@ -143,7 +144,9 @@ class Checkpoints(threading.Thread):
 def save_in_child(save: Callable[[], Path | None]) -> bool | None:
     """Run `save` in a forked child: whether something had changed; None when it failed."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # fork with threads: the child starts none and takes no locks
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # fork with threads: the child starts none and takes no locks
         child = os.fork()
     if child == 0:
         run_child(save)
@@ -164,7 +167,9 @@ def run_child(save: Callable[[], Path | None]) -> None:
             signal.signal(interrupt, signal.SIG_DFL)
         signal.alarm(GIVE_UP_S)
         die_with_parent()
-        copy.deepcopy = lambda value, memo=None: value  # services copy what they give out; nothing changes here any more
+        copy.deepcopy = lambda value, memo=None: (
+            value
+        )  # services copy what they give out; nothing changes here any more
         code = 0 if save() else UNCHANGED
     except BaseException:
         LOG.exception("checkpoint failed")

@@ -18,8 +18,9 @@ from local.state import ROOT_KEY, LocalError, ask
 INPUTS = ("app.py", "cdk.json", "infra", "lambdas", "domain", "uv.lock", "package-lock.json")
 
 
-def deploy(project_dir: Path, *, endpoint: str, stage: str = "local",
-           progress: Callable[[str], None] = lambda told: None) -> dict:
+def deploy(
+    project_dir: Path, *, endpoint: str, stage: str = "local", progress: Callable[[str], None] = lambda told: None
+) -> dict:
     """Build the image, synthesise, bootstrap once, deploy; returns {changed, seconds, image_tag, address_book}.
 
     What was deployed is remembered in the local AWS itself, so it is as old or as new as the state it speaks of.
@@ -33,9 +34,15 @@ def deploy(project_dir: Path, *, endpoint: str, stage: str = "local",
     remembered, address_book = f"/fairway-local/{project.name}/{stage}", f"/fairway/{project.name}/{stage}"
     changed = parameter(parameters, remembered) != wanted
     if changed:
-        synthesise_and_deploy(project_dir, state_dir, endpoint, stage, tag,
-                              bootstrapped=parameter(parameters, "/cdk-bootstrap/hnb659fds/version") is not None,
-                              progress=progress)
+        synthesise_and_deploy(
+            project_dir,
+            state_dir,
+            endpoint,
+            stage,
+            tag,
+            bootstrapped=parameter(parameters, "/cdk-bootstrap/hnb659fds/version") is not None,
+            progress=progress,
+        )
     written = parameter(parameters, address_book)
     if written is None:
         raise LocalError(f"the app was deployed but wrote no SSM parameter {address_book}")
@@ -45,11 +52,24 @@ def deploy(project_dir: Path, *, endpoint: str, stage: str = "local",
     build(ROOT, state_dir / "images", *repository_and_tag(addresses["image"]))
     if changed:
         parameters.put_parameter(Name=remembered, Value=wanted, Type="String", Overwrite=True)
-    return {"changed": changed, "seconds": round(time.monotonic() - began, 2), "image_tag": tag, "address_book": addresses}
+    return {
+        "changed": changed,
+        "seconds": round(time.monotonic() - began, 2),
+        "image_tag": tag,
+        "address_book": addresses,
+    }
 
 
-def synthesise_and_deploy(project_dir: Path, state_dir: Path, endpoint: str, stage: str, tag: str, *, bootstrapped: bool,
-                          progress: Callable[[str], None]) -> None:
+def synthesise_and_deploy(
+    project_dir: Path,
+    state_dir: Path,
+    endpoint: str,
+    stage: str,
+    tag: str,
+    *,
+    bootstrapped: bool,
+    progress: Callable[[str], None],
+) -> None:
     assembly, log = state_dir / "cdk.out", state_dir / "deploy.log"
     log.unlink(missing_ok=True)
 
@@ -57,8 +77,20 @@ def synthesise_and_deploy(project_dir: Path, state_dir: Path, endpoint: str, sta
         return Cdk(list(arguments), endpoint=endpoint, folder=folder, log=log)
 
     progress("building the templates")
-    synth = cdk("synth", "--quiet", "--output", str(assembly), "--app", f"{sys.executable} app.py",
-                "-c", f"stage={stage}", "-c", f"project={project_dir}", "-c", f"image_tag={tag}")
+    synth = cdk(
+        "synth",
+        "--quiet",
+        "--output",
+        str(assembly),
+        "--app",
+        f"{sys.executable} app.py",
+        "-c",
+        f"stage={stage}",
+        "-c",
+        f"project={project_dir}",
+        "-c",
+        f"image_tag={tag}",
+    )
     # Beside synth, in a folder without a cdk.json: bootstrap would synthesise the app once more.
     bootstrap = None if bootstrapped else cdk("bootstrap", ENVIRONMENT, folder=state_dir)
     try:
@@ -103,8 +135,14 @@ def repository_and_tag(image_uri: str) -> tuple[str, str]:
 
 
 def client(service: str, endpoint: str):
-    return boto3.client(service, endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id=ROOT_KEY[0],
-                        aws_secret_access_key=ROOT_KEY[1], config=Config(proxies={"http": None}))
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=ROOT_KEY[0],
+        aws_secret_access_key=ROOT_KEY[1],
+        config=Config(proxies={"http": None}),
+    )
 
 
 def parameter(parameters, name: str) -> str | None:

@@ -30,6 +30,7 @@ class Gateway:
 
     async def live(self, scope, receive, send) -> None:
         """Start and stop the services; a service that cannot take its saved state refuses the start."""
+
         async def announce(message):
             await send(message)
             if message["type"] == "lifespan.startup.complete":

@@ -18,8 +18,13 @@ ROUNDS = 50  # a child may start another one between the look and the kill
 
 def start(mark: str) -> subprocess.Popen:
     """Start the guard of this process. It is in its own session, so no signal to ours reaches it."""
-    return subprocess.Popen([sys.executable, "-m", "local.guard", mark], stdin=subprocess.PIPE, start_new_session=True,
-                            cwd=Path(__file__).parent.parent, env={"PATH": os.environ.get("PATH", "")})
+    return subprocess.Popen(
+        [sys.executable, "-m", "local.guard", mark],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+        cwd=Path(__file__).parent.parent,
+        env={"PATH": os.environ.get("PATH", "")},
+    )
 
 
 def marked(mark: str) -> list[int]:

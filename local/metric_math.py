@@ -8,12 +8,32 @@ import math
 import operator
 import re
 
-OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-             ast.Pow: operator.pow, ast.USub: operator.neg, ast.UAdd: operator.pos, ast.Gt: operator.gt,
-             ast.GtE: operator.ge, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Eq: operator.eq, ast.NotEq: operator.ne}
-FUNCTIONS = {"ABS": abs, "CEIL": math.ceil, "FLOOR": math.floor, "LOG10": math.log10, "LOG": math.log,
-             "MAX": lambda *values: max(flat(values)), "MIN": lambda *values: min(flat(values)),
-             "SUM": lambda *values: sum(flat(values)), "AVG": lambda *values: sum(flat(values)) / len(flat(values))}
+OPERATORS = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: operator.pow,
+    ast.USub: operator.neg,
+    ast.UAdd: operator.pos,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+FUNCTIONS = {
+    "ABS": abs,
+    "CEIL": math.ceil,
+    "FLOOR": math.floor,
+    "LOG10": math.log10,
+    "LOG": math.log,
+    "MAX": lambda *values: max(flat(values)),
+    "MIN": lambda *values: min(flat(values)),
+    "SUM": lambda *values: sum(flat(values)),
+    "AVG": lambda *values: sum(flat(values)) / len(flat(values)),
+}
 
 
 class MetricMathError(ValueError):
@@ -51,14 +71,25 @@ def check(node: ast.AST, expression: str) -> None:
     elif isinstance(node, ast.operator | ast.unaryop | ast.cmpop):
         if type(node) not in OPERATORS:
             raise refusal(expression, f"{type(node).__name__} is not an operator of metric math")
-    elif not isinstance(node, ast.Name | ast.Constant | ast.BinOp | ast.UnaryOp | ast.Compare | ast.BoolOp | ast.boolop
-                        | ast.List | ast.expr_context):
+    elif not isinstance(
+        node,
+        ast.Name
+        | ast.Constant
+        | ast.BinOp
+        | ast.UnaryOp
+        | ast.Compare
+        | ast.BoolOp
+        | ast.boolop
+        | ast.List
+        | ast.expr_context,
+    ):
         raise refusal(expression, f"{type(node).__name__} is not part of metric math")
 
 
 def refusal(expression: str, reason: str) -> MetricMathError:
-    return MetricMathError(f"metric math {expression!r} cannot be used: {reason} "
-                           f"(functions: FILL, IF, {', '.join(sorted(FUNCTIONS))})")
+    return MetricMathError(
+        f"metric math {expression!r} cannot be used: {reason} (functions: FILL, IF, {', '.join(sorted(FUNCTIONS))})"
+    )
 
 
 def evaluate(expression: str, values: dict[str, float | None]) -> float | None:
@@ -82,7 +113,9 @@ def value_of(node: ast.expr, values: dict):
         case ast.BinOp():
             return OPERATORS[type(node.op)](value_of(node.left, values), value_of(node.right, values))
         case ast.Compare():
-            return float(OPERATORS[type(node.ops[0])](value_of(node.left, values), value_of(node.comparators[0], values)))
+            return float(
+                OPERATORS[type(node.ops[0])](value_of(node.left, values), value_of(node.comparators[0], values))
+            )
         case ast.BoolOp():
             combine = all if isinstance(node.op, ast.And) else any
             return float(combine(value_of(part, values) for part in node.values))

@@ -39,16 +39,28 @@ def prepare(folder: Path, *, port: int, enforce_iam: bool) -> None:
     foreign = ("AWS_", "MINISTACK_", "LAMBDA_", "LOCALSTACK_", "SFN_")
     for name in [name for name in os.environ if name.startswith(foreign) or name.lower() in PROXIES]:
         del os.environ[name]  # above all real credentials: nothing here may reach a real account
-    os.environ.update({
-        "GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0", "USE_SSL": "0",
-        "SERVICES": "", "AUTH": "true" if enforce_iam else "false", "TMPDIR": str(folder / "tmp"),
-        "PERSIST_STATE": "1", "STATE_DIR": str(folder / "services"),
-        "S3_PERSIST": "1", "S3_DATA_DIR": str(folder / "s3"),
-        "DOCKER_HOST": f"unix://{folder}/no-docker",  # what would need Docker fails instead of using it when it is there
-        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}", "AWS_DEFAULT_REGION": "us-east-1",
-        "FAIRWAY_STATE_DIR": str(folder), "FAIRWAY_IMAGES": str(folder / "images"),
-        guard.MARK: secrets.token_hex(8),
-    })
+    os.environ.update(
+        {
+            "GATEWAY_PORT": str(port),
+            "BIND_HOST": "127.0.0.1",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "USE_SSL": "0",
+            "SERVICES": "",
+            "AUTH": "true" if enforce_iam else "false",
+            "TMPDIR": str(folder / "tmp"),
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(folder / "services"),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(folder / "s3"),
+            "DOCKER_HOST": f"unix://{folder}/no-docker",  # what would need Docker fails instead of using it when it is there
+            "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "FAIRWAY_STATE_DIR": str(folder),
+            "FAIRWAY_IMAGES": str(folder / "images"),
+            guard.MARK: secrets.token_hex(8),
+        }
+    )
     for name, environment in (("FAIRWAY_LAMBDA_PYTHON", ".venv-lambda"), ("FAIRWAY_IMAGE_PYTHON", ".venv-image")):
         python = Path(os.environ.setdefault(name, str(ROOT / environment / "bin" / "python")))
         if not python.exists():
@@ -76,9 +88,17 @@ def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
     def ready() -> None:
         checkpoints.start()
         port = int(os.environ["GATEWAY_PORT"])
-        write_json(folder / "server.json", {
-            "pid": os.getpid(), "port": port, "endpoint": f"http://127.0.0.1:{port}", "enforce_iam": enforce_iam,
-            "started": time.time(), "mark": os.environ[guard.MARK]})
+        write_json(
+            folder / "server.json",
+            {
+                "pid": os.getpid(),
+                "port": port,
+                "endpoint": f"http://127.0.0.1:{port}",
+                "enforce_iam": enforce_iam,
+                "started": time.time(),
+                "mark": os.environ[guard.MARK],
+            },
+        )
 
     gateway = Gateway(app.app, ready=ready, activity=checkpoints.activity, state=str(folder))
     try:

@@ -33,10 +33,19 @@ def start(project_dir: Path, port: int, state_dir: Path, enforce_iam: bool) -> d
         listen(state_dir, port).close()  # a port in use is said at once, not after a start
     log = state_dir / "server.log"
     command = [sys.executable, "-m", "local", "serve", "--port", str(port), "--state", str(state_dir)]
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # 0.5 s, not 2
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }  # 0.5 s, not 2
     with open(log, "wb") as output:
-        server = subprocess.Popen([*command, *(["--enforce-iam"] if enforce_iam else [])], cwd=ROOT, env=environment,
-                                  stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True)
+        server = subprocess.Popen(
+            [*command, *(["--enforce-iam"] if enforce_iam else [])],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
     try:
         return wait_until_ready(server, state_dir, log)
     except BaseException:  # Ctrl-C too: a start that did not end leaves nothing behind
@@ -120,11 +129,15 @@ def answers(described: dict) -> bool:
 
 def matching(found: dict, *, port: int, enforce_iam: bool) -> dict:
     if port and port != found["port"]:
-        raise LocalError(f"the local AWS of this state folder already runs on port {found['port']}, not {port}; "
-                         "leave --port out, or run `fairway down` first")
+        raise LocalError(
+            f"the local AWS of this state folder already runs on port {found['port']}, not {port}; "
+            "leave --port out, or run `fairway down` first"
+        )
     if enforce_iam and not found["enforce_iam"]:
-        raise LocalError("the local AWS already runs without IAM enforced; run `fairway down`, then start it again with "
-                         "--enforce-iam")
+        raise LocalError(
+            "the local AWS already runs without IAM enforced; run `fairway down`, then start it again with "
+            "--enforce-iam"
+        )
     return found
 
 

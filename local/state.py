@@ -30,14 +30,18 @@ def check_version(folder: Path) -> None:
     if written is None:
         strangers = sorted({entry.name for entry in folder.iterdir()} - MAY_PRECEDE_VERSION)
         if strangers:
-            raise LocalError(f"--state {folder} holds {strangers[0]!r} but no version.json, so it is not a state folder "
-                             "of a local AWS; name a new or empty folder")
+            raise LocalError(
+                f"--state {folder} holds {strangers[0]!r} but no version.json, so it is not a state folder "
+                "of a local AWS; name a new or empty folder"
+            )
         return
     found, wanted = (written.get("ministack"), written.get("format")), (MINISTACK, FORMAT)
     if found != wanted:
-        raise LocalError(f"state folder {folder} was written with MiniStack {found[0]}, format {found[1]}; this version "
-                         f"reads MiniStack {wanted[0]}, format {wanted[1]}. Use another folder with --state, or remove "
-                         f"this one (rm -r {folder}) and load again")
+        raise LocalError(
+            f"state folder {folder} was written with MiniStack {found[0]}, format {found[1]}; this version "
+            f"reads MiniStack {wanted[0]}, format {wanted[1]}. Use another folder with --state, or remove "
+            f"this one (rm -r {folder}) and load again"
+        )
 
 
 def claim(folder: Path) -> None:
@@ -55,8 +59,10 @@ def locked(folder: Path):
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise LocalError(f"state folder {folder} is in use by another local AWS; "
-                             "stop it (fairway down) or use another folder with --state") from None
+            raise LocalError(
+                f"state folder {folder} is in use by another local AWS; "
+                "stop it (fairway down) or use another folder with --state"
+            ) from None
         yield
 
 
@@ -68,7 +74,9 @@ def turn(folder: Path, *, waiting: Callable[[], None]):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = open(folder / "up.lock", "w")
     except OSError as error:
-        raise LocalError(f"state folder {folder} cannot be written ({error.strerror}); name another with --state") from None
+        raise LocalError(
+            f"state folder {folder} cannot be written ({error.strerror}); name another with --state"
+        ) from None
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -100,8 +108,10 @@ def listen(folder: Path, port: int) -> socket.socket:
         except OSError as error:
             bound.close()
             if port:
-                raise LocalError(f"port {port} on 127.0.0.1 cannot be used ({error.strerror}); "
-                                 "stop what uses it, or choose another with --port (0 takes a free one)") from None
+                raise LocalError(
+                    f"port {port} on 127.0.0.1 cannot be used ({error.strerror}); "
+                    "stop what uses it, or choose another with --port (0 takes a free one)"
+                ) from None
             continue
         write_json(folder / "port.json", {"port": bound.getsockname()[1]})
         return bound

@@ -86,7 +86,9 @@ def open_artefact(folder: Path, *, expected: str | None = None) -> Artefact:
     manifest = verified_manifest(folder)
     found = sha256(folder / MANIFEST)
     if expected is not None and found != expected:
-        raise ArtefactRefused(f"{folder / MANIFEST} is not the one that was signed: its sha256 is {found}, not {expected}")
+        raise ArtefactRefused(
+            f"{folder / MANIFEST} is not the one that was signed: its sha256 is {found}, not {expected}"
+        )
     contract = contract_rules.from_dict(json.loads((folder / CONTRACT).read_bytes()))
     if contract.hash != manifest["contract_hash"]:
         raise ArtefactRefused(

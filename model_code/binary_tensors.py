@@ -8,9 +8,19 @@ import math
 import struct
 
 FORMATS = {
-    "BOOL": "?", "FP16": "e", "FP32": "f", "FP64": "d", "INT8": "b", "INT16": "h", "INT32": "i", "INT64": "q",
-    "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q",
-}  # fmt: skip
+    "BOOL": "?",
+    "FP16": "e",
+    "FP32": "f",
+    "FP64": "d",
+    "INT8": "b",
+    "INT16": "h",
+    "INT32": "i",
+    "INT64": "q",
+    "UINT8": "B",
+    "UINT16": "H",
+    "UINT32": "I",
+    "UINT64": "Q",
+}
 LENGTH = struct.Struct("<I")
 
 
@@ -52,4 +62,6 @@ def written(datatype: str, values: list) -> bytes:
     """The bytes of a tensor of texts or of numbers, where None is NaN."""
     if datatype == "BYTES":
         return b"".join(LENGTH.pack(len(text)) + text for text in map(str.encode, values))
-    return struct.pack(f"<{len(values)}{FORMATS[datatype]}", *(math.nan if value is None else value for value in values))
+    return struct.pack(
+        f"<{len(values)}{FORMATS[datatype]}", *(math.nan if value is None else value for value in values)
+    )

@@ -22,7 +22,9 @@ from domain.contract import (
 )
 
 TIMESTAMP = pa.timestamp("us", "UTC")
-FIRST, LAST = (pa.scalar(moment.replace(tzinfo=UTC), TIMESTAMP) for moment in (datetime.min, datetime.max))  # of Python's
+FIRST, LAST = (
+    pa.scalar(moment.replace(tzinfo=UTC), TIMESTAMP) for moment in (datetime.min, datetime.max)
+)  # of Python's
 ARROW_TYPES = {
     "string": pa.string(),
     "integer": pa.int64(),

@@ -34,10 +34,27 @@ class Request:
     """What the parser found: the headers that anyone here reads, and why it is refused where it is."""
 
     __slots__ = (
-        "accept", "admitted", "attributes", "body", "connection", "content_type", "encoding", "expect", "head_bytes",
-        "held", "host", "json_bytes", "keep_alive", "length", "method", "path", "refusal", "since", "transfer_encoding",
+        "accept",
+        "admitted",
+        "attributes",
+        "body",
+        "connection",
+        "content_type",
+        "encoding",
+        "expect",
+        "head_bytes",
+        "held",
+        "host",
+        "json_bytes",
+        "keep_alive",
+        "length",
+        "method",
+        "path",
+        "refusal",
+        "since",
+        "transfer_encoding",
         "whole_at",
-    )  # fmt: skip
+    )
 
     def __init__(self, since: float):
         self.since = self.whole_at = since  # when its first byte came, and its last
@@ -182,7 +199,9 @@ class Connection(asyncio.Protocol):
         elif len(request.body) + len(part) > LARGEST_BODY:
             self.refuse_size(len(request.body) + len(part))
         elif not self.server.hold(request, len(part)):
-            self.refuse(429, "too_many_requests", "as many large requests are under way as memory holds; try again shortly")
+            self.refuse(
+                429, "too_many_requests", "as many large requests are under way as memory holds; try again shortly"
+            )
         elif isinstance(request.body, bytes):
             request.body = bytearray(request.body + part)
         else:
@@ -194,7 +213,9 @@ class Connection(asyncio.Protocol):
         request, self.request, self.unread = self.request, None, 0
         request.whole_at = self.server.now()
         self.waiting.append(request)
-        if not self.busy and not self.server.draining:  # else what came with it is parsed first, to know who is the last
+        if (
+            not self.busy and not self.server.draining
+        ):  # else what came with it is parsed first, to know who is the last
             self.answer_waiting()
 
     # ---- answering

@@ -141,7 +141,9 @@ def answered(artefact: Artefact, contract: Contract, table: pa.Table) -> tuple[n
 
 def decisions(contract: Contract, config: Config, actual: np.ndarray, scores: np.ndarray) -> dict:
     """Of a binary task only: no other's decisions have a value in the settings."""
-    return {"decisions": metrics.decisions(actual, scores, config.serving.threshold)} if contract.task == "binary" else {}
+    return (
+        {"decisions": metrics.decisions(actual, scores, config.serving.threshold)} if contract.task == "binary" else {}
+    )
 
 
 def latency(artefact: Artefact, table: pa.Table) -> dict:

@@ -26,7 +26,12 @@ def measure(task: str, actual: np.ndarray, scores: np.ndarray, classes: list) ->
 def decisions(actual: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, int]:
     """How often yes (P(positive) from the threshold on) and no were right and wrong; what each is worth is [business]'s."""
     said, true = scores >= threshold, actual == 1
-    counts = {"true_positive": said & true, "false_positive": said & ~true, "true_negative": ~said & ~true, "false_negative": ~said & true}
+    counts = {
+        "true_positive": said & true,
+        "false_positive": said & ~true,
+        "true_negative": ~said & ~true,
+        "false_negative": ~said & true,
+    }
     return {cell: int(rows.sum()) for cell, rows in counts.items()}
 
 

@@ -91,7 +91,9 @@ def fill_in(document, binary: bytes) -> None:
         if size is None:
             continue
         if not is_size(size) or place + size > len(binary):
-            raise refused(f"input {one.get('name')!r} has the binary_data_size {size!r}, of {len(binary) - place} bytes that are left")
+            raise refused(
+                f"input {one.get('name')!r} has the binary_data_size {size!r}, of {len(binary) - place} bytes that are left"
+            )
         one["data"] = read_input(one, binary[place : place + size])
         place += size
     if place < len(binary):
@@ -158,11 +160,15 @@ def rows_of(contract: Contract, document) -> list[dict]:
 def column_values(contract: Contract, name: str, tensor: dict) -> list:
     shape, datatype, data = tensor.get("shape"), tensor.get("datatype"), tensor.get("data")
     if not is_column(shape):
-        raise refused(f"input {name!r} has the shape {shape!r}; allowed: [rows] or [rows, 1], one input for each column")
+        raise refused(
+            f"input {name!r} has the shape {shape!r}; allowed: [rows] or [rows, 1], one input for each column"
+        )
     if name not in contract.by_name:
         raise refused(f"input {name!r} is not in the contract {contract.name!r}")
     if not isinstance(data, list):
-        raise refused(f"input {name!r} has no data: neither in the JSON, nor behind it by the header Inference-Header-Content-Length")
+        raise refused(
+            f"input {name!r} has no data: neither in the JSON, nor behind it by the header Inference-Header-Content-Length"
+        )
     values = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in data]
     if len(values) != shape[0]:
         raise refused(f"input {name!r} has {len(values)} values for the shape {shape}")

@@ -23,7 +23,9 @@ def open_parquet(file: Path, coded: Container[str]):
             raise Malformed(f"column {field.name!r} is {field.type}; give text, numbers, true/false or timestamps")
     codes = [field.name for field in schema if field.name in coded and is_any_text(values_of(field.type))]
     # what is read ahead would be kept to the end
-    parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=[] if has_small_groups(about) else codes, metadata=about)
+    parquet = pq.ParquetFile(
+        file, pre_buffer=False, read_dictionary=[] if has_small_groups(about) else codes, metadata=about
+    )
     blocks = parquet.iter_batches(batch_size=BLOCK_ROWS)
     return schema.names, False, (readable_batch(batch, coded) for batch in blocks)
 
@@ -104,7 +106,9 @@ def refuse_impossible(name: str, column: pa.Array) -> None:
     if column.type == TIMESTAMP and column.null_count < len(column):
         found = pc.min_max(column)
         if found["min"].value < FIRST.value or found["max"].value > LAST.value:
-            raise Malformed(f"column {name!r} holds a moment outside the years 1 to 9999; leave it empty, or give it as text")
+            raise Malformed(
+                f"column {name!r} holds a moment outside the years 1 to 9999; leave it empty, or give it as text"
+            )
 
 
 def is_ascii(texts: pa.StringArray) -> bool:

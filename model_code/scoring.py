@@ -131,7 +131,9 @@ def batch_of(columns: Columns, schema: pa.Schema) -> pa.RecordBatch:
     rows = len(columns["row_number"])
     if not rows:
         return pa.RecordBatch.from_pylist([], schema)  # a map cannot be repeated no time
-    return pa.RecordBatch.from_arrays([in_full(columns[field.name], field.type, rows) for field in schema], schema=schema)
+    return pa.RecordBatch.from_arrays(
+        [in_full(columns[field.name], field.type, rows) for field in schema], schema=schema
+    )
 
 
 def in_full(values: pa.Array | pa.Scalar, kind: pa.DataType, rows: int) -> pa.Array:

@@ -70,7 +70,14 @@ class Segment:
     def summary(self, files: dict[str, int], *, last: bool) -> dict:
         counts = {name: self.counts[name] for name in ("read", "scored", "quarantined", "chunks")}
         rows = {"first_row": self.first_row, "next_row": self.first_row + counts["read"], "last": last}
-        return {"shard": self.shard, "release": self.job.release, **rows, **counts, "reasons": dict(self.reasons), "files": files}
+        return {
+            "shard": self.shard,
+            "release": self.job.release,
+            **rows,
+            **counts,
+            "reasons": dict(self.reasons),
+            "files": files,
+        }
 
     def discard(self) -> None:
         for writer in self.writers.values():

@@ -47,7 +47,9 @@ class Service:
 
     def answer(self, request) -> Reply:
         try:
-            handler = self.handler_of(request.path, request.method, request.content_type, request.accept, request.json_bytes)
+            handler = self.handler_of(
+                request.path, request.method, request.content_type, request.accept, request.json_bytes
+            )
             reply = handler(request.body)
         except RequestRefused as error:
             return refusal(request.path, error)
@@ -56,7 +58,9 @@ class Service:
             return refusal(request.path, RequestRefused(500, "internal_error", "the model failed on this request"))
         return reply._replace(more=reply.more + ATTRIBUTES % request.attributes) if request.attributes else reply
 
-    def find_handler(self, path: bytes, method: bytes, content_type: bytes | None, accept: bytes | None, json_bytes: bytes | None):
+    def find_handler(
+        self, path: bytes, method: bytes, content_type: bytes | None, accept: bytes | None, json_bytes: bytes | None
+    ):
         """What answers the body of such a request."""
         path = path_of(path)
         if path not in self.routes:

@@ -83,9 +83,7 @@ def numbered_blocks(source: Source, contract: Contract, with_target: bool) -> It
 
 
 def checked(contract: Contract, block: Block, *, with_target: bool) -> Checked:
-    return check_block(
-        contract, block.rows, with_target=with_target, is_text=block.is_text, first_row=block.first_row
-    )
+    return check_block(contract, block.rows, with_target=with_target, is_text=block.is_text, first_row=block.first_row)
 
 
 def refuse_other_columns(file: Path, some: set, every: set, contract: Contract, with_target: bool) -> None:

@@ -47,13 +47,19 @@ def main() -> None:
     )
     rows = read_window(paths.channel("rows"), contract, window, "train")
     fitted = fit(candidate, contract, rows.table, parameters=parameters, seed=seed)
-    sha = write(paths.model(), fitted, contract, rows, about={
-        "candidate": candidate,
-        "parameters": parameters,
-        "seed": seed,
-        "data_window": window,
-        "code_version": run.get("code_version", ""),
-    })  # fmt: skip
+    sha = write(
+        paths.model(),
+        fitted,
+        contract,
+        rows,
+        about={
+            "candidate": candidate,
+            "parameters": parameters,
+            "seed": seed,
+            "data_window": window,
+            "code_version": run.get("code_version", ""),
+        },
+    )
     print(f"{candidate}: trained on {len(rows.table):,} rows, {rows.quarantined:,} quarantined; artefact {sha}")
 
 
@@ -134,17 +140,24 @@ def write(folder, fitted: Fitted, contract: Contract, rows: WindowRows, *, about
     golden = {"instances": instances, **golden_answers(contract, load_scorer(folder), instances)}
     (folder / GOLDEN).write_bytes(as_json(golden))
     classes = [label.item() for label in getattr(fitted.estimator, "classes_", [])]
-    return seal(folder, {
-        **about,
-        **model,
-        "task": contract.task,
-        "classes": classes,
-        "contract_hash": contract.hash,
-        "columns": model_columns(contract),
-        "calibration": fitted.calibration,
-        "rows": {"fitted": fitted.fit_rows, "read": len(rows.table), "quarantined": rows.quarantined},
-        "versions": {"python": platform.python_version(), "numpy": version("numpy"), "scikit-learn": version("scikit-learn")},
-    })  # fmt: skip
+    return seal(
+        folder,
+        {
+            **about,
+            **model,
+            "task": contract.task,
+            "classes": classes,
+            "contract_hash": contract.hash,
+            "columns": model_columns(contract),
+            "calibration": fitted.calibration,
+            "rows": {"fitted": fitted.fit_rows, "read": len(rows.table), "quarantined": rows.quarantined},
+            "versions": {
+                "python": platform.python_version(),
+                "numpy": version("numpy"),
+                "scikit-learn": version("scikit-learn"),
+            },
+        },
+    )
 
 
 def golden_rows(contract: Contract, table: pa.Table) -> list[dict]:

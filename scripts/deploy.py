@@ -26,7 +26,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("stage")
     parser.add_argument("--project", type=Path, default=ROOT, help="the folder of fairway.toml")
-    parser.add_argument("--base", default=BASE_IMAGE, help="the image's base, NAME:TAG@sha256:...; NAME:TAG stands for the digest it has now")
+    parser.add_argument(
+        "--base",
+        default=BASE_IMAGE,
+        help="the image's base, NAME:TAG@sha256:...; NAME:TAG stands for the digest it has now",
+    )
     arguments = parser.parse_args()
     try:
         config = stage_of(arguments.project, arguments.stage)
@@ -65,7 +69,11 @@ def deploy(config: Config, *, project: Path, base: str, ecr, run=subprocess.run,
 
     def cdk(stack: str) -> None:
         context = ["-c", f"stage={config.stage}", "-c", f"project={project.resolve()}", "-c", f"image_tag={tag}"]
-        run([*cdk_command(), "deploy", f"{config.prefix}-{stack}", "--require-approval", "never", *context], cwd=ROOT, check=True)
+        run(
+            [*cdk_command(), "deploy", f"{config.prefix}-{stack}", "--require-approval", "never", *context],
+            cwd=ROOT,
+            check=True,
+        )
 
     cdk("data")
     ship(config.prefix, tag, base=base, ecr=ecr, run=run, find=find)

@@ -44,14 +44,24 @@ def main() -> int:
 def consequences(config: Config) -> list[str]:
     goes = f"{config.prefix}-service goes: the API and its URL, endpoints, schedules, alarms, logs"
     if config.target.keep_data:
-        return [goes, f"{config.prefix}-data stays, and goes on costing what its lake and tables hold: keep_data = true"]
-    return [goes, f"{config.prefix}-data goes: every row, prediction, outcome, image and verdict; nothing brings them back"]
+        return [
+            goes,
+            f"{config.prefix}-data stays, and goes on costing what its lake and tables hold: keep_data = true",
+        ]
+    return [
+        goes,
+        f"{config.prefix}-data goes: every row, prediction, outcome, image and verdict; nothing brings them back",
+    ]
 
 
 def destroy(config: Config, *, project: Path, client, run=subprocess.run) -> None:
     def cdk(stack: str) -> None:
         context = ["-c", f"stage={config.stage}", "-c", f"project={project.resolve()}"]
-        run([*cdk_command(), "destroy", f"{config.prefix}-{stack}", "--force", "--exclusively", *context], cwd=ROOT, check=True)
+        run(
+            [*cdk_command(), "destroy", f"{config.prefix}-{stack}", "--force", "--exclusively", *context],
+            cwd=ROOT,
+            check=True,
+        )
 
     cdk("service")
     forget_logs(client("logs"), config.prefix)
@@ -64,7 +74,9 @@ def destroy(config: Config, *, project: Path, client, run=subprocess.run) -> Non
 
 def forget_logs(logs, prefix: str) -> None:
     """Of the stage's endpoints, which SageMaker makes itself and keeps for ever."""
-    pages = logs.get_paginator("describe_log_groups").paginate(logGroupNamePrefix=f"/aws/sagemaker/Endpoints/{prefix}-r-")
+    pages = logs.get_paginator("describe_log_groups").paginate(
+        logGroupNamePrefix=f"/aws/sagemaker/Endpoints/{prefix}-r-"
+    )
     for name in [group["logGroupName"] for page in pages for group in page["logGroups"]]:
         logs.delete_log_group(logGroupName=name)
 
@@ -83,7 +95,9 @@ def empty(s3, bucket: str) -> None:
             objects = [{"Key": each["Key"], "VersionId": each["VersionId"]} for each in found]
             refused = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True}).get("Errors", [])
             if refused:
-                raise DeployRefused(f"{bucket}: {len(refused)} objects not deleted, the first with {refused[0]['Code']}")
+                raise DeployRefused(
+                    f"{bucket}: {len(refused)} objects not deleted, the first with {refused[0]['Code']}"
+                )
 
 
 def forget_verdicts(sagemaker, group: str) -> None:

@@ -34,7 +34,11 @@ class NoDigest(Exception):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--base", default=BASE_IMAGE, help="the base image, NAME:TAG@sha256:...; NAME:TAG stands for the digest it has now")
+    parser.add_argument(
+        "--base",
+        default=BASE_IMAGE,
+        help="the base image, NAME:TAG@sha256:...; NAME:TAG stands for the digest it has now",
+    )
     parser.add_argument("--target", default="sagemaker", choices=("sagemaker", "standalone"))
     arguments = parser.parse_args()
     try:

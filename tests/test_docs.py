@@ -22,7 +22,9 @@ def code_of(page: str) -> list[str]:
 
 
 def test_the_readme_names_every_command():
-    listed = subprocess.run([FAIRWAY, "--help"], capture_output=True, text=True, timeout=60).stdout.split("Commands:")[1]
+    listed = subprocess.run([FAIRWAY, "--help"], capture_output=True, text=True, timeout=60).stdout.split("Commands:")[
+        1
+    ]
     commands = re.findall(r"^  ([a-z]+)  ", listed, re.M)
     assert {"init", "batch", "prices"} <= set(commands) <= set(commands_of_the_readme())
 
@@ -43,7 +45,9 @@ def test_the_make_targets_of_the_readme_exist():
 
 def test_the_settings_page_is_what_the_settings_are():
     written = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
-    made = subprocess.run([sys.executable, ROOT / "docs/settings.py"], capture_output=True, text=True, cwd=ROOT, timeout=60)
+    made = subprocess.run(
+        [sys.executable, ROOT / "docs/settings.py"], capture_output=True, text=True, cwd=ROOT, timeout=60
+    )
     assert made.stdout == written, "run: python docs/settings.py > docs/settings.md"
 
 
@@ -66,7 +70,11 @@ def paths_of(tree: str) -> list[str]:
 
 def test_links_between_the_documents_lead_somewhere():
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-    links = [(page, target) for page in pages for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))]
+    links = [
+        (page, target)
+        for page in pages
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
+    ]
     assert len(links) > 5
     assert [(page.name, target) for page, target in links if not (page.parent / target).exists()] == []
 

@@ -43,7 +43,13 @@ def make(folder: Path) -> None:
     pq.write_table(year.drop_columns("late"), folder / "year.parquet")
     rows = year.slice(0, TRAIN_ROWS)
     fitted = on_frame(train.fit("gradient_boosting", contract(), rows, parameters=PARAMETERS, seed=0), rows.to_pandas())
-    about = {"candidate": "gradient_boosting", "parameters": PARAMETERS, "seed": 0, "data_window": {}, "code_version": "bench"}
+    about = {
+        "candidate": "gradient_boosting",
+        "parameters": PARAMETERS,
+        "seed": 0,
+        "data_window": {},
+        "code_version": "bench",
+    }
     train.write(folder / "model", fitted, contract(), WindowRows(rows, 0, Counter()), about=about)
     joblib.dump(fitted.estimator, folder / "model.joblib")
 

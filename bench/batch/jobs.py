@@ -34,7 +34,9 @@ def score(folder: Path, rows: Path, *, store: bool = True) -> dict:
     pack(folder / "model", given / "model/model.tar.gz")
     (given / f"rows/rows{rows.suffix}").hardlink_to(rows)
     environment = {"SAGEMAKER_BASE_DIR": str(base)}
-    return measure.run([IMAGE_PYTHON, "-m", "model_code", "score"], environment=environment, folder=ROOT, log=folder / "job.log")
+    return measure.run(
+        [IMAGE_PYTHON, "-m", "model_code", "score"], environment=environment, folder=ROOT, log=folder / "job.log"
+    )
 
 
 def settings() -> dict:

@@ -52,7 +52,11 @@ class Peak:
 
 def tree(pid: int) -> list[int]:
     try:
-        children = [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+        children = [
+            int(child)
+            for task in Path(f"/proc/{pid}/task").iterdir()
+            for child in (task / "children").read_text().split()
+        ]
     except OSError:  # it ended meanwhile
         return []
     return [pid, *(one for child in children for one in tree(child))]

@@ -131,5 +131,7 @@ if __name__ == "__main__":
     import uvloop
 
     port, connections, seconds = sys.argv[1:]
-    found = uvloop.run(load(int(port), os.environ["BENCH_PATH"], Path(os.environ["BENCH_BODIES"]), int(connections), float(seconds)))
+    found = uvloop.run(
+        load(int(port), os.environ["BENCH_PATH"], Path(os.environ["BENCH_BODIES"]), int(connections), float(seconds))
+    )
     print("@@" + json.dumps(found))

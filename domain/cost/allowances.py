@@ -13,7 +13,10 @@ ALLOWANCES = Path(__file__).with_name("allowances.csv")
 def allowances() -> list[tuple[str, frozenset[str], float]]:
     """(service, the usage types that share it, quantity a month)."""
     with open(ALLOWANCES, newline="", encoding="utf-8") as lines:
-        return [(row["service"], frozenset(row["usage_types"].split()), float(row["quantity"])) for row in csv.DictReader(lines)]
+        return [
+            (row["service"], frozenset(row["usage_types"].split()), float(row["quantity"]))
+            for row in csv.DictReader(lines)
+        ]
 
 
 def with_allowances(lines: list[dict], region: str) -> list[dict]:

@@ -84,10 +84,20 @@ def function_lines(resource: Resource, usage: Month, prices: Prices) -> list[dic
     ]
     if extra_mb > 0:
         parts.append((f"/tmp beyond {FREE_TMP_MB} MB", "Lambda-Storage-GB-Second", seconds * extra_mb / MB_PER_GB))
-    if properties.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions":  # billed as long as it is kept, used or not
+    if (
+        properties.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions"
+    ):  # billed as long as it is kept, used or not
         kept = memory_mb / MB_PER_GB * HOURS_PER_MONTH * SECONDS_PER_HOUR
         parts.append(("snapshot kept", "Lambda-SnapStart-Cached-GB-S", kept))
     return [
-        line(resource, prices, flow=runs.flow, what=what, price=("AWSLambda", usage_type), quantity=quantity, fixed=runs.fixed)
+        line(
+            resource,
+            prices,
+            flow=runs.flow,
+            what=what,
+            price=("AWSLambda", usage_type),
+            quantity=quantity,
+            fixed=runs.fixed,
+        )
         for what, usage_type, quantity in parts
     ]

@@ -8,7 +8,12 @@ from domain.cost.template import Resource, last_word
 from domain.cost.usage import BYTES_PER_GB, DAYS_PER_MONTH, HOURS_PER_MONTH, SECONDS_PER_HOUR, Month
 
 DYNAMODB = "AmazonDynamoDB"
-WRITES, READS, KEPT, RECOVERY = "WriteRequestUnits", "ReadRequestUnits", "TimedStorage-ByteHrs", "TimedPITRStorage-ByteHrs"
+WRITES, READS, KEPT, RECOVERY = (
+    "WriteRequestUnits",
+    "ReadRequestUnits",
+    "TimedStorage-ByteHrs",
+    "TimedPITRStorage-ByteHrs",
+)
 WRITE_UNIT_BYTES = 1024
 EVENTUAL = 0.5  # an eventually consistent read of up to 4 KB costs half a unit
 OUTCOME_BYTES = 300
@@ -23,7 +28,9 @@ def table_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict] 
         return None
     found = demand(usage, 1 + len(resource.properties.get("GlobalSecondaryIndexes", [])))
     if recoverable(resource):
-        found += [("store", "point-in-time recovery", RECOVERY, gb) for _, _, usage_type, gb in found if usage_type == KEPT]
+        found += [
+            ("store", "point-in-time recovery", RECOVERY, gb) for _, _, usage_type, gb in found if usage_type == KEPT
+        ]
     return [
         line(resource, prices, flow=flow, what=what, price=(DYNAMODB, usage_type), quantity=quantity)
         for flow, what, usage_type, quantity in found

@@ -7,7 +7,13 @@ def difference(before: dict, after: dict) -> dict:
     """{before_usd, after_usd, change_usd, changes: largest first, unpriced: only in `after`}; for a pull request."""
     old, new = by_part(before["lines"]), by_part(after["lines"])
     changes = [
-        {"resource": key[0], "type": key[1], "what": key[2], "before_usd": old.get(key, 0.0), "after_usd": new.get(key, 0.0)}
+        {
+            "resource": key[0],
+            "type": key[1],
+            "what": key[2],
+            "before_usd": old.get(key, 0.0),
+            "after_usd": new.get(key, 0.0),
+        }
         for key in {**old, **new}
     ]
     changes = [{**each, "change_usd": each["after_usd"] - each["before_usd"]} for each in changes]

@@ -45,7 +45,9 @@ class Option:
 def options(prices: Prices) -> list[Option]:
     """Everything that can host and has a price here."""
     found = [Option("serverless", f"serverless {mb} MB", mb) for mb in SERVERLESS_MB if serverless_price(prices, mb)]
-    found += [Option("lambda", f"lambda {mb} MB", mb) for mb in LAMBDA_MB if find(prices, "AWSLambda", "Lambda-GB-Second-ARM")]
+    found += [
+        Option("lambda", f"lambda {mb} MB", mb) for mb in LAMBDA_MB if find(prices, "AWSLambda", "Lambda-GB-Second-ARM")
+    ]
     for name in usable("Host"):
         if find(prices, SAGEMAKER, f"Host:{name}"):
             size = types()[name]
@@ -73,7 +75,10 @@ def serverless_price(prices: Prices, memory_mb: float):
 
 def data_usd(month: Month, prices: Prices) -> float:
     sizes = (("In", month.usage.request_kb), ("Out", month.usage.reply_kb))
-    return sum(cost_usd(find(prices, SAGEMAKER, f"Hst:Data-Bytes-{way}"), month.scored_requests * kb / KB_PER_GB) for way, kb in sizes)
+    return sum(
+        cost_usd(find(prices, SAGEMAKER, f"Hst:Data-Bytes-{way}"), month.scored_requests * kb / KB_PER_GB)
+        for way, kb in sizes
+    )
 
 
 def machines_by_hour(option: Option, month: Month, measured: Measured) -> list[int]:
@@ -119,7 +124,9 @@ def compare(month: Month, measured: Measured, prices: Prices) -> dict:
     return {
         "options": rows,
         "cheapest": allowed[0] if allowed else None,
-        "break_even": [each for a, b in PAIRS if (each := break_even(best.get(a), best.get(b), month, measured, prices))],
+        "break_even": [
+            each for a, b in PAIRS if (each := break_even(best.get(a), best.get(b), month, measured, prices))
+        ],
         "curve": curve(list(best.values()), month, measured, prices),
         "savings_plan": savings_plan(best.get("instance"), month, measured, prices),
     }
@@ -147,7 +154,9 @@ def scaled(month: Month, factor: float) -> Month:
     )
 
 
-def break_even(option: Option | None, other: Option | None, month: Month, measured: Measured, prices: Prices) -> dict | None:
+def break_even(
+    option: Option | None, other: Option | None, month: Month, measured: Measured, prices: Prices
+) -> dict | None:
     """From how many requests a month on `other` is the cheaper one, in this week's shape; `requests` is None where it never is.
 
     Machines come in whole numbers, so the two may cross more than once: this is the first time, looked for in steps of 5 %.
@@ -177,7 +186,8 @@ def curve(options: list[Option], month: Month, measured: Measured, prices: Price
         {
             "requests": requests,
             **{
-                option.name: monthly_usd(option, scaled(month, requests / month.requests), measured, prices) for option in options
+                option.name: monthly_usd(option, scaled(month, requests / month.requests), measured, prices)
+                for option in options
             },
         }
         for requests in (10.0 ** (quarter / 4) for quarter in range(16, 37))  # ten thousand to a billion

@@ -8,7 +8,12 @@ import functools
 from pathlib import Path
 
 TYPES = Path(__file__).with_name("instance_types.csv")
-USES = {"Host": "host an endpoint", "Train": "train", "Processing": "run a processing job", "Tsform": "run a batch transform"}
+USES = {
+    "Host": "host an endpoint",
+    "Train": "train",
+    "Processing": "run a processing job",
+    "Tsform": "run a batch transform",
+}
 BURSTABLE = "ml.t2."  # cannot be scaled automatically
 
 

@@ -46,7 +46,9 @@ def training_machine(state: dict, month: Month) -> tuple[str, float]:
 def processing_machine(state: dict, month: Month, flow: str) -> tuple[str, float]:
     settings = month.config.batch if flow == "batch" else month.config.training
     given = arguments(state).get("ProcessingResources", {})
-    return machine(given.get("ClusterConfig", {}) if isinstance(given, dict) else {}, settings.instance, settings.volume_gb)
+    return machine(
+        given.get("ClusterConfig", {}) if isinstance(given, dict) else {}, settings.instance, settings.volume_gb
+    )
 
 
 def arguments(state: dict) -> dict:
@@ -64,7 +66,9 @@ def machine(given: dict, instance: str, volume_gb: float) -> tuple[str, float]:
     )
 
 
-def machine_lines(resource: Resource, prices: Prices, flow: str, use: str, what: tuple[str, float], hours: float) -> list[dict]:
+def machine_lines(
+    resource: Resource, prices: Prices, flow: str, use: str, what: tuple[str, float], hours: float
+) -> list[dict]:
     instance, volume_gb = what
     check_use(instance, use, resource.name)
     fixed, job = flow != "batch", JOBS[use]

@@ -31,7 +31,14 @@ def firewall_lines(resource: Resource, usage: Month, prices: Prices) -> list[dic
     return [
         line(resource, prices, flow="request", what="firewall", price=("awswaf", "WebACLV2"), quantity=1, fixed=True),
         line(resource, prices, flow="request", what="rules", price=("awswaf", "RuleV2"), quantity=rules, fixed=True),
-        line(resource, prices, flow="request", what="inspected", price=("awswaf", "RequestV2-Tier1"), quantity=usage.requests),
+        line(
+            resource,
+            prices,
+            flow="request",
+            what="inspected",
+            price=("awswaf", "RequestV2-Tier1"),
+            quantity=usage.requests,
+        ),
     ]
 
 

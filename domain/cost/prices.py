@@ -11,9 +11,18 @@ from pathlib import Path
 
 SHIPPED = Path(__file__).with_name("prices.csv")
 COLUMNS = (
-    "service", "usage_type", "operation", "from_quantity", "description", "unit",
-    "usd_per_unit", "region", "source", "source_date", "confidence",
-)  # fmt: skip
+    "service",
+    "usage_type",
+    "operation",
+    "from_quantity",
+    "description",
+    "unit",
+    "usd_per_unit",
+    "region",
+    "source",
+    "source_date",
+    "confidence",
+)
 CONFIDENCES = ("high", "medium", "low")
 EVERYWHERE = "global"
 OLD_AFTER_DAYS = 180  # warn
@@ -48,7 +57,9 @@ class Price:
     tiers: tuple[Tier, ...]
 
 
-Prices = dict[tuple[str, str, str], Price]  # of one region, by (service, usage type without the region's prefix, operation)
+Prices = dict[
+    tuple[str, str, str], Price
+]  # of one region, by (service, usage type without the region's prefix, operation)
 
 
 def read_prices(region: str, file: Path = SHIPPED) -> Prices:

@@ -78,7 +78,9 @@ def project(resources: list[Resource], usage: Month, prices: Prices, *, today: s
         **totals(lines, usage),
         "lines": lines,
         "unpriced": unpriced,
-        "free": [{"resource": resource.name, "type": resource.type, "why": why_free(resource.type)} for resource in free],
+        "free": [
+            {"resource": resource.name, "type": resource.type, "why": why_free(resource.type)} for resource in free
+        ],
         **dates(lines, today),
     }
 
@@ -86,7 +88,9 @@ def project(resources: list[Resource], usage: Month, prices: Prices, *, today: s
 def lines_of(resource: Resource, usage: Month, prices: Prices) -> tuple[list[dict], list[str]]:
     """The priced lines of a resource, and why it has none or what of it has no price."""
     if resource.type not in PRICED:
-        return [], [f"nobody has said what {resource.type} costs; add it to domain/cost/projection.py or domain/cost/free.csv"]
+        return [], [
+            f"nobody has said what {resource.type} costs; add it to domain/cost/projection.py or domain/cost/free.csv"
+        ]
     lines = PRICED[resource.type](resource, usage, prices)
     if lines is None:
         return [], ["nobody has said how much it is used; say so in domain/cost/, beside the others of its type"]
@@ -132,7 +136,9 @@ def dates(lines: list[dict], today: str) -> dict:
     return {
         "oldest_price": oldest,
         "oldest_price_days": age_days(oldest, today) if oldest else None,
-        "old_prices": named(line for line in paid if line["price_date"] and age_days(line["price_date"], today) > OLD_AFTER_DAYS),
+        "old_prices": named(
+            line for line in paid if line["price_date"] and age_days(line["price_date"], today) > OLD_AFTER_DAYS
+        ),
         "undated_prices": named(line for line in paid if not line["price_date"]),
         "stale_usd": total_usd(line for line in paid if is_stale(line["price_date"], today)),
     }

@@ -49,7 +49,9 @@ def refreshed(rows: list[dict], documents: list[dict], region: str, *, accept: b
     new_rows = [row for row in rows if row["region"] != region]
     for key, old in by_price([row for row in rows if row["region"] == region]).items():
         code = DEEP_ARCHIVE if is_deep_archive(old[0]) else old[0]["service"]
-        kind, why, found = compare(old, matching(offered.get(code, []), key), published.get(code, {}).get("publicationDate", ""))
+        kind, why, found = compare(
+            old, matching(offered.get(code, []), key), published.get(code, {}).get("publicationDate", "")
+        )
         if kind == "refused" and accept and found:
             kind = "updated"
         report[kind].append(" ".join(filter(None, (*key, why))))
@@ -66,7 +68,9 @@ def by_price(rows: list[dict]) -> dict[tuple, list[dict]]:
 
 def position(row: dict, rows: list[dict]) -> int:
     """Where its price stood in the table, so that a refresh shows as few changed lines as it can."""
-    return next(number for number, each in enumerate(rows) if (each["region"], key_of(each)) == (row["region"], key_of(row)))
+    return next(
+        number for number, each in enumerate(rows) if (each["region"], key_of(each)) == (row["region"], key_of(row))
+    )
 
 
 def offers(document: dict, region: str) -> list[Offered]:
@@ -97,7 +101,9 @@ def tiers_of(terms: dict) -> tuple[tuple[Decimal, Decimal, str], ...]:
 
 def matching(offered: list[Offered], key: tuple) -> list[Offered]:
     _, usage_type, operation = key
-    return [each for each in offered if each.usage_type == usage_type and (not operation or each.operation == operation)]
+    return [
+        each for each in offered if each.usage_type == usage_type and (not operation or each.operation == operation)
+    ]
 
 
 def compare(old: list[dict], found: list[Offered], published: str) -> tuple[str, str, tuple]:
@@ -115,7 +121,11 @@ def compare(old: list[dict], found: list[Offered], published: str) -> tuple[str,
         return "refused", f"was read on {old[0]['source_date']}, this list is older: {published[:10]}", chosen
     if before == after:
         return "unchanged", "", chosen
-    doubts = [why for start in sorted(before.keys() | after.keys()) if (why := suspicious(rate(before, start), rate(after, start)))]
+    doubts = [
+        why
+        for start in sorted(before.keys() | after.keys())
+        if (why := suspicious(rate(before, start), rate(after, start)))
+    ]
     return ("refused", doubts[0], chosen) if doubts else ("updated", "", chosen)
 
 

@@ -19,7 +19,9 @@ def firings_per_month(expression: str) -> float:
     fields = re.fullmatch(r"cron\((.+)\)", expression)
     parts = fields[1].split() if fields else []
     if len(parts) != 6:
-        raise ValueError(f"schedule {expression!r}: write rate(7 days), cron(minute hour day month weekday year) or off")
+        raise ValueError(
+            f"schedule {expression!r}: write rate(7 days), cron(minute hour day month weekday year) or off"
+        )
     minute, hour, day, month, weekday, _ = parts
     times = len(matching(minute, range(60))) * len(matching(hour, range(24)))
     return times * days_per_year(day, month, weekday) / 12

@@ -38,7 +38,9 @@ class Arrival:
 def arrivals(month: Month) -> list[Arrival]:
     usage = month.usage
     artefacts_gb = month.training_runs * month.candidates * usage.artefact_mb / MB_PER_GB
-    batch_gb = month.batch_rows * (2 * usage.row_bytes + RESULT_BYTES) / BYTES_PER_GB  # the input, the answers, the results
+    batch_gb = (
+        month.batch_rows * (2 * usage.row_bytes + RESULT_BYTES) / BYTES_PER_GB
+    )  # the input, the answers, the results
     return [
         Arrival(lake.ROWS, usage.rows_loaded * usage.row_bytes / BYTES_PER_GB, DAYS_PER_MONTH),  # a load a day
         Arrival(lake.ARTEFACTS, artefacts_gb, month.training_runs * month.candidates),
@@ -55,7 +57,9 @@ def bucket_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]
     gets = puts * (1 + usage.candidates)  # every part is read again by training, evaluation and batch
     for what, usage_type, quantity in (("writes", "Requests-Tier1", puts), ("reads", "Requests-Tier2", gets)):
         found.append(
-            line(resource, prices, flow="store", what=what, price=("AmazonS3", usage_type), quantity=quantity, fixed=True)
+            line(
+                resource, prices, flow="store", what=what, price=("AmazonS3", usage_type), quantity=quantity, fixed=True
+            )
         )
     return found
 
@@ -89,8 +93,16 @@ def stages(arrival: Arrival, rules: list[dict], versioned: bool) -> list[tuple[s
     """(storage class, age in days it enters it, age it leaves it) of a folder's objects, from Standard to their end."""
     own = [rule for rule in rules if arrival.prefix.startswith(prefix_of(rule))]
     size = arrival.gb * BYTES_PER_GB / arrival.objects
-    large_enough = [rule for rule in own if size >= LEAST_TO_MOVE_BYTES and size > float(rule.get("ObjectSizeGreaterThan", 0))]
-    moves = sorted({(move["TransitionInDays"], move["StorageClass"]) for rule in large_enough for move in rule.get("Transitions", [])})
+    large_enough = [
+        rule for rule in own if size >= LEAST_TO_MOVE_BYTES and size > float(rule.get("ObjectSizeGreaterThan", 0))
+    ]
+    moves = sorted(
+        {
+            (move["TransitionInDays"], move["StorageClass"])
+            for rule in large_enough
+            for move in rule.get("Transitions", [])
+        }
+    )
     end = end_of_life(own, versioned)
     starts = [(0.0, "STANDARD"), *((float(days), storage) for days, storage in moves if days < end)]
     ends = [start for start, _ in starts[1:]] + [end]
@@ -128,4 +140,6 @@ def repository_lines(resource: Resource, usage: Month, prices: Prices) -> list[d
 def images_kept(resource: Resource) -> float:
     policy = resource.properties.get("LifecyclePolicy", {}).get("LifecyclePolicyText")
     selections = [rule["selection"] for rule in json.loads(policy)["rules"]] if policy else []
-    return min((each["countNumber"] for each in selections if each["countType"] == "imageCountMoreThan"), default=math.inf)
+    return min(
+        (each["countNumber"] for each in selections if each["countType"] == "imageCountMoreThan"), default=math.inf
+    )

@@ -50,7 +50,11 @@ class Month:
     def scored_requests(self) -> float:
         """Those that find an endpoint; the fallback answers the others."""
         asked = sum(self.rates)
-        return self.requests * sum(rate * share for rate, share in zip(self.rates, self.up, strict=True)) / asked if asked else 0.0
+        return (
+            self.requests * sum(rate * share for rate, share in zip(self.rates, self.up, strict=True)) / asked
+            if asked
+            else 0.0
+        )
 
 
 def month_of(config: Config) -> Month:
@@ -115,7 +119,9 @@ def filled(usage: Usage) -> Usage:
     size = dict(sizes()[usage.size])
     if usage.requests_per_second is not None or usage.hours:
         del size["hours"]
-    return dataclasses.replace(usage, **{key: value for key, value in size.items() if getattr(usage, key) in (None, {})})
+    return dataclasses.replace(
+        usage, **{key: value for key, value in size.items() if getattr(usage, key) in (None, {})}
+    )
 
 
 def usage_problems(usage: Usage) -> list[str]:

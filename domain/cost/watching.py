@@ -40,7 +40,10 @@ def log_source(resource: Resource, month: Month) -> tuple[float, bool]:
     return month.usage.deploys, True
 
 
-EVENTS_PER_RUN, EVENTS_PER_CHUNK = 100.0, 10.0  # what a state machine logs, each event about as long as a function's log
+EVENTS_PER_RUN, EVENTS_PER_CHUNK = (
+    100.0,
+    10.0,
+)  # what a state machine logs, each event about as long as a function's log
 FLOW_EVENTS = {
     "train": lambda month: month.training_runs * EVENTS_PER_RUN,
     "release": lambda month: month.training_runs * EVENTS_PER_RUN,
@@ -53,7 +56,11 @@ def metric_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]
     if verb_of(resource) != "predict":
         return []
     price = (CLOUDWATCH, "CW:MetricMonitorUsage")
-    return [line(resource, prices, flow="watch", what="custom metrics", price=price, quantity=usage.usage.metrics, fixed=True)]
+    return [
+        line(
+            resource, prices, flow="watch", what="custom metrics", price=price, quantity=usage.usage.metrics, fixed=True
+        )
+    ]
 
 
 def metric_filter_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
@@ -101,7 +108,15 @@ def sampled(runs: float, month: Month) -> float:
 
 def topic_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
     return [
-        line(resource, prices, flow="watch", what=what, price=("AmazonSNS", usage_type), quantity=NOTIFICATIONS, fixed=True)
+        line(
+            resource,
+            prices,
+            flow="watch",
+            what=what,
+            price=("AmazonSNS", usage_type),
+            quantity=NOTIFICATIONS,
+            fixed=True,
+        )
         for what, usage_type in (("alarms", "Requests-Tier1"), ("e-mails", "DeliveryAttempts-SMTP"))
     ]
 
@@ -121,7 +136,9 @@ def schedule_lines(resource: Resource, usage: Month, prices: Prices) -> list[dic
     return [line(resource, prices, flow="watch", what=expression, price=price, quantity=runs, fixed=True)]
 
 
-USES_OF_A_RUN = 3  # a run's artefact is signed once, and the signature verified before it is hosted and before it is a champion
+USES_OF_A_RUN = (
+    3  # a run's artefact is signed once, and the signature verified before it is hosted and before it is a champion
+)
 
 
 def key_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:

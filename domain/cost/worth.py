@@ -55,7 +55,9 @@ def beyond_fallback(values: dict[str, float], says_yes: bool) -> dict[str, float
 
 def value_of_one(values: dict[str, float], counts: dict[str, int]) -> tuple[float, float]:
     """(mean, standard error of the mean) of the value of one decision."""
-    wrong = [f"{cell} = {counts.get(cell)!r}" for cell in CELLS if type(counts.get(cell)) is not int or counts[cell] < 0]
+    wrong = [
+        f"{cell} = {counts.get(cell)!r}" for cell in CELLS if type(counts.get(cell)) is not int or counts[cell] < 0
+    ]
     if wrong or not sum(counts.values()):
         raise WorthError(
             f"{', '.join(wrong) or 'no outcomes yet'}: give a whole number of each of {', '.join(CELLS)}, one above 0"

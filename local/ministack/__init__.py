@@ -6,8 +6,20 @@ from types import ModuleType
 
 from local.state import MINISTACK, LocalError
 
-PLUGINS = ("persistence", "lambda_runtime", "cloudwatch", "metrics", "cloudformation", "ecr", "iam", "stepfunctions", "events",
-           "autoscaling", "http_api", "sagemaker")
+PLUGINS = (
+    "persistence",
+    "lambda_runtime",
+    "cloudwatch",
+    "metrics",
+    "cloudformation",
+    "ecr",
+    "iam",
+    "stepfunctions",
+    "events",
+    "autoscaling",
+    "http_api",
+    "sagemaker",
+)
 
 
 def load_plugins() -> ModuleType:
@@ -18,8 +30,10 @@ def load_plugins() -> ModuleType:
     plugins = [importlib.import_module(f"local.ministack.{name}") for name in PLUGINS]
     missing = missing_hooks([hook for plugin in plugins for hook in plugin.HOOKS])
     if missing:
-        raise LocalError(f"this MiniStack lacks what our plugins change: {', '.join(missing)}; run `make setup`, "
-                         "or adapt local/ministack to the new version")
+        raise LocalError(
+            f"this MiniStack lacks what our plugins change: {', '.join(missing)}; run `make setup`, "
+            "or adapt local/ministack to the new version"
+        )
     for plugin in plugins:
         plugin.register()
     return importlib.import_module("ministack.app")

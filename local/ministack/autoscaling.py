@@ -10,10 +10,18 @@ import time
 from functools import cache
 
 NAME = "application-autoscaling"
-HOOKS = ("ministack.app:SERVICE_REGISTRY", "ministack.app:SERVICE_HANDLERS", "ministack.app:_loaded_modules",
-         "ministack.app:_lazy_handler", "ministack.app:_state_map", "ministack.core.router:SERVICE_PATTERNS",
-         "ministack.core.iam_actions:SERVICE_TO_IAM_NAMESPACE", "ministack.core.iam_actions:extract_resource_arn",
-         "ministack.services.stepfunctions:_AWS_SDK_SERVICE_MAP", "ministack.services.stepfunctions:_AWS_SDK_ERROR_PREFIX")
+HOOKS = (
+    "ministack.app:SERVICE_REGISTRY",
+    "ministack.app:SERVICE_HANDLERS",
+    "ministack.app:_loaded_modules",
+    "ministack.app:_lazy_handler",
+    "ministack.app:_state_map",
+    "ministack.core.router:SERVICE_PATTERNS",
+    "ministack.core.iam_actions:SERVICE_TO_IAM_NAMESPACE",
+    "ministack.core.iam_actions:extract_resource_arn",
+    "ministack.services.stepfunctions:_AWS_SDK_SERVICE_MAP",
+    "ministack.services.stepfunctions:_AWS_SDK_ERROR_PREFIX",
+)
 TARGET_PREFIX = "AnyScaleFrontendService"
 JSON = {"Content-Type": "application/x-amz-json-1.1"}  # copied for each reply: MiniStack adds to its headers
 KEYS = ("ServiceNamespace", "ResourceId", "ScalableDimension")
@@ -45,7 +53,10 @@ def register() -> None:
 
     iam_actions.extract_resource_arn = resource_arn
     stepfunctions._AWS_SDK_SERVICE_MAP["applicationautoscaling"] = {
-        "target_prefix": TARGET_PREFIX, "protocol": "json", "service_key": NAME}
+        "target_prefix": TARGET_PREFIX,
+        "protocol": "json",
+        "service_key": NAME,
+    }
     stepfunctions._AWS_SDK_ERROR_PREFIX["applicationautoscaling"] = "ApplicationAutoScaling"
 
 
@@ -73,7 +84,9 @@ def answer(operation: str, request: dict) -> dict:
         raise Refused("UnknownOperationException", f"{operation} is not simulated; only {', '.join(OPERATIONS)}")
     shape = model().operation_model(operation).input_shape
     unknown = sorted(request.keys() - shape.members.keys())
-    problems = ParamValidator().validate(request, shape).generate_report() or ", ".join(f"unknown {name}" for name in unknown)
+    problems = ParamValidator().validate(request, shape).generate_report() or ", ".join(
+        f"unknown {name}" for name in unknown
+    )
     if problems:
         raise Refused("ValidationException", problems)
     return OPERATIONS[operation](request)
@@ -110,7 +123,9 @@ def put_policy(request: dict) -> dict:
 def delete_policy(request: dict) -> dict:
     removed = [arn for arn in chosen(_policies, request) if _policies[arn]["PolicyName"] == request["PolicyName"]]
     if not removed:
-        raise Refused("ObjectNotFoundException", f"No scaling policy {request['PolicyName']} for {request['ResourceId']}")
+        raise Refused(
+            "ObjectNotFoundException", f"No scaling policy {request['PolicyName']} for {request['ResourceId']}"
+        )
     del _policies[removed[0]]
     return {}
 
@@ -118,23 +133,36 @@ def delete_policy(request: dict) -> dict:
 def chosen(kept: dict[str, dict], request: dict) -> list[str]:
     """The ARNs of what is kept for the target that the request names, as far as it names it."""
     ids = request.get("ResourceIds") or ([request["ResourceId"]] if "ResourceId" in request else None)
-    return [arn for arn, each in kept.items()
-            if each["ServiceNamespace"] == request["ServiceNamespace"] and (ids is None or each["ResourceId"] in ids)
-            and request.get("ScalableDimension") in (None, each["ScalableDimension"])]
+    return [
+        arn
+        for arn, each in kept.items()
+        if each["ServiceNamespace"] == request["ServiceNamespace"]
+        and (ids is None or each["ResourceId"] in ids)
+        and request.get("ScalableDimension") in (None, each["ScalableDimension"])
+    ]
 
 
 OPERATIONS = {
-    "RegisterScalableTarget": register_target, "DeregisterScalableTarget": deregister_target,
-    "PutScalingPolicy": put_policy, "DeleteScalingPolicy": delete_policy,
-    "DescribeScalableTargets": lambda request: {"ScalableTargets": [_targets[arn] for arn in chosen(_targets, request)]},
-    "DescribeScalingPolicies": lambda request: {"ScalingPolicies": [_policies[arn] for arn in chosen(_policies, request)]},
+    "RegisterScalableTarget": register_target,
+    "DeregisterScalableTarget": deregister_target,
+    "PutScalingPolicy": put_policy,
+    "DeleteScalingPolicy": delete_policy,
+    "DescribeScalableTargets": lambda request: {
+        "ScalableTargets": [_targets[arn] for arn in chosen(_targets, request)]
+    },
+    "DescribeScalingPolicies": lambda request: {
+        "ScalingPolicies": [_policies[arn] for arn in chosen(_policies, request)]
+    },
 }
 
 
 def declared() -> list[dict]:
     """What is recorded here, as `/_fairway/declared` tells it. No stack owns it."""
-    return [{"stack": "", "logical_id": each["ResourceId"], "type": f"AWS::ApplicationAutoScaling::{kind}"}
-            for kind, kept in (("ScalableTarget", _targets), ("ScalingPolicy", _policies)) for each in list(kept.values())]
+    return [
+        {"stack": "", "logical_id": each["ResourceId"], "type": f"AWS::ApplicationAutoScaling::{kind}"}
+        for kind, kept in (("ScalableTarget", _targets), ("ScalingPolicy", _policies))
+        for each in list(kept.values())
+    ]
 
 
 # MiniStack's contract for a service module.

@@ -8,11 +8,18 @@ import secrets
 from collections.abc import Callable
 
 PROVISIONERS = "ministack.services.cloudformation.provisioners"
-HOOKS = (f"{PROVISIONERS}:_RESOURCE_HANDLERS", "ministack.services.cloudformation:_stacks",
-         "ministack.services.cloudformation:load_persisted_state", "ministack.services.budgets:_create_budget",
-         "ministack.services.budgets:_delete_budget", "ministack.services.cloudwatch:_put_composite_alarm",
-         "ministack.services.cloudwatch:_composite_alarms", "ministack.services.eventbridge:_create_archive",
-         "ministack.services.eventbridge:_delete_archive", "ministack.services.s3:_bucket_tags")
+HOOKS = (
+    f"{PROVISIONERS}:_RESOURCE_HANDLERS",
+    "ministack.services.cloudformation:_stacks",
+    "ministack.services.cloudformation:load_persisted_state",
+    "ministack.services.budgets:_create_budget",
+    "ministack.services.budgets:_delete_budget",
+    "ministack.services.cloudwatch:_put_composite_alarm",
+    "ministack.services.cloudwatch:_composite_alarms",
+    "ministack.services.eventbridge:_create_archive",
+    "ministack.services.eventbridge:_delete_archive",
+    "ministack.services.s3:_bucket_tags",
+)
 
 # Type -> the attribute that Fn::GetAtt may ask for, and its value ({id}: the physical id, {arn}: an ARN made of it).
 RECORDED = {
@@ -30,22 +37,32 @@ RECORDED = {
 # These exist and can be read back, but nothing happens by them: no money is spent here, and no log line is counted.
 INERT = ("AWS::Budgets::Budget", "AWS::Logs::MetricFilter")
 
-AFTER_A_KILL = {"CREATE_IN_PROGRESS": "ROLLBACK_COMPLETE", "ROLLBACK_IN_PROGRESS": "ROLLBACK_COMPLETE",
-                "UPDATE_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
-                "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_COMPLETE", "DELETE_IN_PROGRESS": "DELETE_FAILED"}
+AFTER_A_KILL = {
+    "CREATE_IN_PROGRESS": "ROLLBACK_COMPLETE",
+    "ROLLBACK_IN_PROGRESS": "ROLLBACK_COMPLETE",
+    "UPDATE_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
+    "UPDATE_ROLLBACK_IN_PROGRESS": "UPDATE_ROLLBACK_COMPLETE",
+    "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS": "UPDATE_COMPLETE",
+    "DELETE_IN_PROGRESS": "DELETE_FAILED",
+}
 
 
 def register() -> None:
     from ministack.services import budgets, cloudformation, cloudwatch, eventbridge
     from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers
 
-    handlers.update({kind: handler(recorder(kind), lambda physical_id: None) for kind in RECORDED if kind not in handlers})
+    handlers.update(
+        {kind: handler(recorder(kind), lambda physical_id: None) for kind in RECORDED if kind not in handlers}
+    )
     handlers["AWS::Budgets::Budget"] = handler(
-        create_budget, lambda name: answer(budgets._delete_budget({"AccountId": account(), "BudgetName": name})))
+        create_budget, lambda name: answer(budgets._delete_budget({"AccountId": account(), "BudgetName": name}))
+    )
     handlers["AWS::Events::Archive"] = handler(
-        create_archive, lambda name: answer(eventbridge._delete_archive({"ArchiveName": name})))
+        create_archive, lambda name: answer(eventbridge._delete_archive({"ArchiveName": name}))
+    )
     handlers["AWS::CloudWatch::CompositeAlarm"] = handler(
-        create_composite_alarm, lambda name: cloudwatch._composite_alarms.pop(name, None))
+        create_composite_alarm, lambda name: cloudwatch._composite_alarms.pop(name, None)
+    )
     handlers["AWS::S3::Bucket"] = with_tags(handlers["AWS::S3::Bucket"])
     load = cloudformation.load_persisted_state
 
@@ -58,14 +75,19 @@ def register() -> None:
 
 def handler(create: Callable, delete: Callable) -> dict:
     """A provisioner of `create(logical_id, properties, stack) -> (physical id, attributes)`; an update replaces."""
+
     def update(physical_id, old, new, stack, logical_id=None):
         if new == old:
             return physical_id, {}
         delete(physical_id)
         return create(logical_id or physical_id, new, stack)
 
-    return {"create": create, "update": update, "update_with_logical_id": True,
-            "delete": lambda physical_id, properties: delete(physical_id)}
+    return {
+        "create": create,
+        "update": update,
+        "update_with_logical_id": True,
+        "delete": lambda physical_id, properties: delete(physical_id),
+    }
 
 
 def with_tags(bucket: dict) -> dict:
@@ -78,15 +100,21 @@ def with_tags(bucket: dict) -> dict:
             del s3._bucket_tags[reply[0]]
         return reply
 
-    return {**bucket,
-            "create": lambda logical_id, properties, stack: tag(bucket["create"](logical_id, properties, stack), properties),
-            "update": lambda physical_id, old, new, *rest: tag(bucket["update"](physical_id, old, new, *rest), new)}
+    return {
+        **bucket,
+        "create": lambda logical_id, properties, stack: tag(
+            bucket["create"](logical_id, properties, stack), properties
+        ),
+        "update": lambda physical_id, old, new, *rest: tag(bucket["update"](physical_id, old, new, *rest), new),
+    }
 
 
 def recorder(kind: str) -> Callable:
     def create(logical_id: str, properties: dict, stack: str):
         physical_id = named(stack, logical_id)
-        arn = f"arn:aws:{kind.split('::')[1].lower()}:{region()}:{account()}:{kind.split('::')[2].lower()}/{physical_id}"
+        arn = (
+            f"arn:aws:{kind.split('::')[1].lower()}:{region()}:{account()}:{kind.split('::')[2].lower()}/{physical_id}"
+        )
         return physical_id, {name: form.format(id=physical_id, arn=arn) for name, form in RECORDED[kind].items()}
 
     return create
@@ -98,9 +126,10 @@ def create_budget(logical_id: str, properties: dict, stack: str):
     budget = {"BudgetName": named(stack, logical_id), **properties["Budget"]}
     if "BudgetLimit" in budget:
         budget["BudgetLimit"] = {name: str(value) for name, value in budget["BudgetLimit"].items()}
-    notices = [{**notice, "Notification": {**notice["Notification"],
-                                           "Threshold": float(notice["Notification"]["Threshold"])}}
-               for notice in properties.get("NotificationsWithSubscribers", [])]
+    notices = [
+        {**notice, "Notification": {**notice["Notification"], "Threshold": float(notice["Notification"]["Threshold"])}}
+        for notice in properties.get("NotificationsWithSubscribers", [])
+    ]
     answer(budgets._create_budget({"AccountId": account(), "Budget": budget, "NotificationsWithSubscribers": notices}))
     return budget["BudgetName"], {}
 
@@ -109,8 +138,11 @@ def create_archive(logical_id: str, properties: dict, stack: str):
     from ministack.services import eventbridge
 
     name = properties.get("ArchiveName") or named(stack, logical_id)[-48:]
-    request = {"ArchiveName": name, "EventSourceArn": properties["SourceArn"],
-               "RetentionDays": int(properties.get("RetentionDays", 0))}
+    request = {
+        "ArchiveName": name,
+        "EventSourceArn": properties["SourceArn"],
+        "RetentionDays": int(properties.get("RetentionDays", 0)),
+    }
     pattern = properties.get("EventPattern")
     if pattern:
         request["EventPattern"] = pattern if isinstance(pattern, str) else json.dumps(pattern)
@@ -162,8 +194,10 @@ def declared() -> list[dict]:
     """What live stacks declare and nothing simulates: [{stack, logical_id, type}]."""
     from ministack.services import cloudformation
 
-    return [{"stack": stack["StackName"], "logical_id": logical_id, "type": resource["ResourceType"]}
-            for stack in list(cloudformation._stacks._data.values())
-            if stack.get("StackStatus") != "DELETE_COMPLETE"
-            for logical_id, resource in sorted(stack.get("_resources", {}).items())
-            if resource["ResourceType"] in (*RECORDED, *INERT)]
+    return [
+        {"stack": stack["StackName"], "logical_id": logical_id, "type": resource["ResourceType"]}
+        for stack in list(cloudformation._stacks._data.values())
+        if stack.get("StackStatus") != "DELETE_COMPLETE"
+        for logical_id, resource in sorted(stack.get("_resources", {}).items())
+        if resource["ResourceType"] in (*RECORDED, *INERT)
+    ]

@@ -12,18 +12,37 @@ import time
 from local.metric_math import MetricMathError, evaluate, names_in, parse
 
 CLOUDWATCH = "ministack.services.cloudwatch"
-HOOKS = tuple(f"{CLOUDWATCH}:{name}" for name in (
-    "_alarms", "_metrics", "_evaluate_alarm", "_dispatch_alarm_actions", "_evaluate_parent_alarms", "_record_history",
-    "_put_metric_alarm", "_store_datum", "_calc_stats", "_stat_value", "_dims_key", "_error")) + (
-    "ministack.services.cloudwatch_logs:_append_log_events", "ministack.services.eventbridge:_put_events",
+HOOKS = tuple(
+    f"{CLOUDWATCH}:{name}"
+    for name in (
+        "_alarms",
+        "_metrics",
+        "_evaluate_alarm",
+        "_dispatch_alarm_actions",
+        "_evaluate_parent_alarms",
+        "_record_history",
+        "_put_metric_alarm",
+        "_store_datum",
+        "_calc_stats",
+        "_stat_value",
+        "_dims_key",
+        "_error",
+    )
+) + (
+    "ministack.services.cloudwatch_logs:_append_log_events",
+    "ministack.services.eventbridge:_put_events",
     "ministack.services.cloudformation.provisioners:_cw_metric_alarm_record",
-    "ministack.services.lambda_svc:invoke_async_with_retry", "ministack.core.responses:request_scope")
+    "ministack.services.lambda_svc:invoke_async_with_retry",
+    "ministack.core.responses:request_scope",
+)
 
 EVERY_S = 2.0
-BREACHES = {"GreaterThanThreshold": lambda value, threshold: value > threshold,
-            "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
-            "LessThanThreshold": lambda value, threshold: value < threshold,
-            "LessThanOrEqualToThreshold": lambda value, threshold: value <= threshold}
+BREACHES = {
+    "GreaterThanThreshold": lambda value, threshold: value > threshold,
+    "GreaterThanOrEqualToThreshold": lambda value, threshold: value >= threshold,
+    "LessThanThreshold": lambda value, threshold: value < threshold,
+    "LessThanOrEqualToThreshold": lambda value, threshold: value <= threshold,
+}
 ACTIONS = {"ALARM": "AlarmActions", "OK": "OKActions", "INSUFFICIENT_DATA": "InsufficientDataActions"}
 LOG = logging.getLogger("alarms")
 
@@ -51,7 +70,8 @@ def register() -> None:
     cloudwatch._dispatch_alarm_actions = dispatch_all
     cloudwatch._evaluate_alarm = judge
     cloudwatch._put_metric_alarm = lambda params, data, is_cbor, is_json=False: put_metric_alarm(
-        put_alarm, params, data, is_cbor, is_json)
+        put_alarm, params, data, is_cbor, is_json
+    )
     provisioners._cw_metric_alarm_record = lambda name, properties: declared_alarm(alarm_record, name, properties)
     threading.Thread(target=judge_for_ever, daemon=True, name="alarms").start()
 
@@ -61,15 +81,24 @@ def store_embedded_metrics(line: str) -> None:
     from ministack.services import cloudwatch
 
     try:
-        document = json.loads(line[line.index("{"):])
+        document = json.loads(line[line.index("{") :])
         at = document["_aws"]["Timestamp"] / 1000
         for directive in document["_aws"]["CloudWatchMetrics"]:
             for dimensions in directive.get("Dimensions") or [[]]:
                 named = {name: str(document[name]) for name in dimensions}
                 for metric in directive["Metrics"]:
                     value = document[metric["Name"]]
-                    cloudwatch._store_datum(directive["Namespace"], metric["Name"], named, at, metric.get("Unit", "None"),
-                                            None, value if isinstance(value, list) else [value], None, None)
+                    cloudwatch._store_datum(
+                        directive["Namespace"],
+                        metric["Name"],
+                        named,
+                        at,
+                        metric.get("Unit", "None"),
+                        None,
+                        value if isinstance(value, list) else [value],
+                        None,
+                        None,
+                    )
     except (ValueError, KeyError, TypeError) as error:
         LOG.warning("a log line in the embedded metric format cannot be used (%r): %.300s", error, line)
 
@@ -104,8 +133,10 @@ def judge(alarm: dict) -> None:
     old, new = alarm["StateValue"], state_of(verdicts, alarm)
     if new == old:
         return
-    reason = (f"Threshold Crossed: {sum(verdict is True for verdict in verdicts)} of the last {periods} datapoints "
-              f"{[value for value in values if value is not None]} were breaching the threshold ({alarm['Threshold']}).")
+    reason = (
+        f"Threshold Crossed: {sum(verdict is True for verdict in verdicts)} of the last {periods} datapoints "
+        f"{[value for value in values if value is not None]} were breaching the threshold ({alarm['Threshold']})."
+    )
     alarm.update(StateValue=new, StateReason=reason, StateUpdatedTimestamp=int(now))
     cloudwatch._record_history(alarm["AlarmName"], old, new, reason)
     cloudwatch._dispatch_alarm_actions(alarm, old, new, reason)
@@ -154,8 +185,11 @@ def statistic_of(metric: dict, statistic: str, period_s: float, unit: str | None
     dimensions = cloudwatch._dims_key({each["Name"]: each["Value"] for each in metric.get("Dimensions") or []})
     points = cloudwatch._metrics.get((metric["Namespace"], metric["MetricName"], dimensions)) or []
     end = now - period_s * periods_ago
-    window = [point for point in points if end - period_s < point["Timestamp"] <= end + (periods_ago == 0)
-              and (not unit or point["Unit"] == unit)]
+    window = [
+        point
+        for point in points
+        if end - period_s < point["Timestamp"] <= end + (periods_ago == 0) and (not unit or point["Unit"] == unit)
+    ]
     return cloudwatch._stat_value(cloudwatch._calc_stats(window), statistic, window) if window else None
 
 
@@ -163,9 +197,19 @@ def announce(alarm: dict, old: str, new: str, reason: str) -> None:
     """The event that a rule on `aws.cloudwatch` matches."""
     from ministack.services import eventbridge
 
-    eventbridge._put_events({"Entries": [{
-        "Source": "aws.cloudwatch", "DetailType": "CloudWatch Alarm State Change", "Resources": [alarm["AlarmArn"]],
-        "Detail": json.dumps(change(alarm, old, new, reason))}]}, allow_aws_source=True)
+    eventbridge._put_events(
+        {
+            "Entries": [
+                {
+                    "Source": "aws.cloudwatch",
+                    "DetailType": "CloudWatch Alarm State Change",
+                    "Resources": [alarm["AlarmArn"]],
+                    "Detail": json.dumps(change(alarm, old, new, reason)),
+                }
+            ]
+        },
+        allow_aws_source=True,
+    )
 
 
 def run_actions(alarm: dict, old: str, new: str, reason: str) -> None:
@@ -179,19 +223,33 @@ def run_actions(alarm: dict, old: str, new: str, reason: str) -> None:
             if function is None:
                 LOG.error("alarm %s names a function that does not exist: %s", alarm["AlarmName"], action)
                 continue
-            lambda_svc.invoke_async_with_retry(function, {
-                "source": "aws.cloudwatch", "alarmArn": alarm["AlarmArn"], "accountId": get_account_id(),
-                "region": get_region(), "alarmData": change(alarm, old, new, reason)})
+            lambda_svc.invoke_async_with_retry(
+                function,
+                {
+                    "source": "aws.cloudwatch",
+                    "alarmArn": alarm["AlarmArn"],
+                    "accountId": get_account_id(),
+                    "region": get_region(),
+                    "alarmData": change(alarm, old, new, reason),
+                },
+            )
         elif ":sns:" not in action:
             LOG.warning("alarm %s: the action %s is not simulated", alarm["AlarmName"], action)
 
 
 def change(alarm: dict, old: str, new: str, reason: str) -> dict:
     at = time.strftime("%Y-%m-%dT%H:%M:%S.000+0000", time.gmtime())
-    metric = {"namespace": alarm.get("Namespace"), "name": alarm.get("MetricName"),
-              "dimensions": {each["Name"]: each["Value"] for each in alarm.get("Dimensions") or []}}
-    return {"alarmName": alarm["AlarmName"], "state": {"value": new, "reason": reason, "timestamp": at},
-            "previousState": {"value": old}, "configuration": {"metrics": [{"metricStat": {"metric": metric}}]}}
+    metric = {
+        "namespace": alarm.get("Namespace"),
+        "name": alarm.get("MetricName"),
+        "dimensions": {each["Name"]: each["Value"] for each in alarm.get("Dimensions") or []},
+    }
+    return {
+        "alarmName": alarm["AlarmName"],
+        "state": {"value": new, "reason": reason, "timestamp": at},
+        "previousState": {"value": old},
+        "configuration": {"metrics": [{"metricStat": {"metric": metric}}]},
+    }
 
 
 def put_metric_alarm(stock, params, data, is_cbor, is_json):
@@ -231,5 +289,7 @@ def check_alarm(alarm: dict) -> None:
             parse(query["Expression"])
             unknown = names_in(query["Expression"]) - {known["Id"] for known in queries}
             if unknown:
-                raise MetricMathError(f"metric math {query['Expression']!r} names {', '.join(sorted(unknown))}, "
-                                      "which is no id of the alarm's metrics")
+                raise MetricMathError(
+                    f"metric math {query['Expression']!r} names {', '.join(sorted(unknown))}, "
+                    "which is no id of the alarm's metrics"
+                )

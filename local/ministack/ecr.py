@@ -16,8 +16,11 @@ def register() -> None:
         wanted = request.get("imageIds")
         if wanted and reply[0] == 200 and not json.loads(reply[2])["imageDetails"]:
             return error_response_json(
-                "ImageNotFoundException", f"The image with imageId {wanted[0]} does not exist within the repository with "
-                f"name '{request['repositoryName']}' in the registry", 400)
+                "ImageNotFoundException",
+                f"The image with imageId {wanted[0]} does not exist within the repository with "
+                f"name '{request['repositoryName']}' in the registry",
+                400,
+            )
         return reply
 
     ecr._describe_images = describe_images

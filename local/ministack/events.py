@@ -6,9 +6,17 @@ import time
 import uuid
 
 EVENTS, SCHEDULER = "ministack.services.eventbridge", "ministack.services.scheduler"
-HOOKS = (f"{EVENTS}:_invoke_target", f"{EVENTS}:_parse_rate_seconds", f"{EVENTS}:_dispatch_to_sqs",
-         "ministack.core.arn:parse_arn", f"{SCHEDULER}:_tick_schedules", f"{SCHEDULER}:_schedules",
-         f"{SCHEDULER}:_schedule_last_fired", f"{SCHEDULER}:_at_time_epoch", f"{SCHEDULER}:_SCHEDULE_TICK_INTERVAL")
+HOOKS = (
+    f"{EVENTS}:_invoke_target",
+    f"{EVENTS}:_parse_rate_seconds",
+    f"{EVENTS}:_dispatch_to_sqs",
+    "ministack.core.arn:parse_arn",
+    f"{SCHEDULER}:_tick_schedules",
+    f"{SCHEDULER}:_schedules",
+    f"{SCHEDULER}:_schedule_last_fired",
+    f"{SCHEDULER}:_at_time_epoch",
+    f"{SCHEDULER}:_SCHEDULE_TICK_INTERVAL",
+)
 
 EVERY_S = 2
 LOG = logging.getLogger("events")
@@ -39,8 +47,12 @@ def register() -> None:
 
 def filled(text: str, event: dict, schedule: dict) -> str:
     """The input of a schedule's target with the context attributes of EventBridge Scheduler."""
-    values = {"schedule-arn": schedule.get("Arn", ""), "execution-id": str(uuid.uuid4()), "attempt-number": "1",
-              "scheduled-time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(event["Time"]))}
+    values = {
+        "schedule-arn": schedule.get("Arn", ""),
+        "execution-id": str(uuid.uuid4()),
+        "attempt-number": "1",
+        "scheduled-time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(event["Time"])),
+    }
     for name, value in values.items():
         text = text.replace(f"<aws.scheduler.{name}>", value)
     return text

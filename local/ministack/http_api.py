@@ -10,18 +10,29 @@ from contextvars import ContextVar
 
 from local.state import ROOT_KEY
 
-HOOKS = ("ministack.app:_handle_execute_api_request", "ministack.app:_enforce_execute_api", "ministack.app:AUTH",
-         "ministack.services.apigateway:route_authorization_type", "ministack.services.apigateway:find_api_scope",
-         "ministack.services.apigateway:_invoke_lambda_proxy",
-         "ministack.services.apigateway:_create_api", "ministack.services.apigateway:_apis",
-         "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
-         "ministack.services.apigateway:_extract_lambda_ref_from_integration_uri",
-         "ministack.services.lambda_svc:_get_func_record_for_ref_in_scope", "ministack.core.arn:execute_api_arn",
-         "ministack.core.iam_evaluator:enforce", "ministack.core.iam_evaluator:pin_signed_request",
-         "ministack.core.iam_evaluator:pin_signed_body", "ministack.core.iam_evaluator:evaluate_resource_policy",
-         "ministack.core.iam_evaluator:EvalContext", "ministack.core.sigv4:parse_header_signature",
-         "ministack.core.sigv4:parse_query_signature", "ministack.core.sigv4:header_signature_failure",
-         "ministack.core.sigv4:request_time_failure")
+HOOKS = (
+    "ministack.app:_handle_execute_api_request",
+    "ministack.app:_enforce_execute_api",
+    "ministack.app:AUTH",
+    "ministack.services.apigateway:route_authorization_type",
+    "ministack.services.apigateway:find_api_scope",
+    "ministack.services.apigateway:_invoke_lambda_proxy",
+    "ministack.services.apigateway:_create_api",
+    "ministack.services.apigateway:_apis",
+    "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
+    "ministack.services.apigateway:_extract_lambda_ref_from_integration_uri",
+    "ministack.services.lambda_svc:_get_func_record_for_ref_in_scope",
+    "ministack.core.arn:execute_api_arn",
+    "ministack.core.iam_evaluator:enforce",
+    "ministack.core.iam_evaluator:pin_signed_request",
+    "ministack.core.iam_evaluator:pin_signed_body",
+    "ministack.core.iam_evaluator:evaluate_resource_policy",
+    "ministack.core.iam_evaluator:EvalContext",
+    "ministack.core.sigv4:parse_header_signature",
+    "ministack.core.sigv4:parse_query_signature",
+    "ministack.core.sigv4:header_signature_failure",
+    "ministack.core.sigv4:request_time_failure",
+)
 
 INVOKE = "execute-api:Invoke"
 SIGNED = "AWS4-HMAC-SHA256"
@@ -53,11 +64,13 @@ def register() -> None:
             return None
         return 403, dict(JSON), json.dumps({"message": "Forbidden"}).encode()
 
-    async def invoke_permitted(integration, api_id, stage, path, method, headers, body, query_params, route_key, path_params,
-                               **named):
+    async def invoke_permitted(
+        integration, api_id, stage, path, method, headers, body, query_params, route_key, path_params, **named
+    ):
         if may_invoke(integration, api_id, stage, route_key, named["owner_account_id"], named["owner_region"]):
-            return await invoke(integration, api_id, stage, path, method, headers, body, query_params, route_key,
-                                path_params, **named)
+            return await invoke(
+                integration, api_id, stage, path, method, headers, body, query_params, route_key, path_params, **named
+            )
         return 500, dict(JSON), json.dumps({"message": "Internal Server Error"}).encode()
 
     create, provision = apigateway._create_api, handlers["AWS::ApiGatewayV2::Api"]["create"]
@@ -111,8 +124,13 @@ def is_signed_by_root(signature, method: str, headers: dict, query_params: dict,
     from ministack.core import sigv4
 
     raw_path, body = REQUEST.get()
-    return sigv4.request_time_failure(signature) is None and sigv4.header_signature_failure(
-        signature, ROOT_KEY[1], method, raw_path, query_params, headers, body, presigned=presigned) is None
+    return (
+        sigv4.request_time_failure(signature) is None
+        and sigv4.header_signature_failure(
+            signature, ROOT_KEY[1], method, raw_path, query_params, headers, body, presigned=presigned
+        )
+        is None
+    )
 
 
 def may_invoke(integration: dict, api_id: str, stage: str, route_key: str, account: str, region: str) -> bool:
@@ -126,7 +144,14 @@ def may_invoke(integration: dict, api_id: str, stage: str, route_key: str, accou
         return True  # the stock answer says that there is no such function
     route = route_key.replace(" ", "", 1) if " " in route_key else route_key
     source = f"arn:aws:execute-api:{region}:{account}:{api_id}/{stage}/{route}"
-    context = EvalContext("apigateway.amazonaws.com", "Service", account, "lambda:InvokeFunction", config["FunctionArn"],
-                          region, service_context={"aws:sourcearn": source, "aws:sourceaccount": account})
+    context = EvalContext(
+        "apigateway.amazonaws.com",
+        "Service",
+        account,
+        "lambda:InvokeFunction",
+        config["FunctionArn"],
+        region,
+        service_context={"aws:sourcearn": source, "aws:sourceaccount": account},
+    )
     policy = function.get("policy")
     return evaluate_resource_policy(policy, context, service="apigateway.amazonaws.com").decision == "Allow"

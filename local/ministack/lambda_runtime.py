@@ -15,12 +15,23 @@ from pathlib import Path
 
 RUNTIME = "ministack.core.lambda_runtime"
 LAMBDA = "ministack.services.lambda_svc"
-HOOKS = (f"{RUNTIME}:_worker_class_for", f"{RUNTIME}:ProvidedWorker._pump_output", f"{RUNTIME}:ProvidedWorker._await_init",
-         f"{RUNTIME}:ProvidedWorker._drain_stderr_bounded", f"{RUNTIME}:ProvidedWorker._record_result",
-         f"{RUNTIME}:ProvidedWorker._build_handler_class", f"{RUNTIME}:ProvidedRuntimeError",
-         f"{RUNTIME}:execution_credentials", f"{LAMBDA}:_execute_function_warm", f"{LAMBDA}:_provided_worker_env",
-         f"{LAMBDA}:_execute_function_provided_warm", f"{LAMBDA}:_provided_runtime_code_dir", f"{LAMBDA}:_runtime_env_vars",
-         f"{LAMBDA}:_invoke", f"{LAMBDA}:_put_event_invoke_config")
+HOOKS = (
+    f"{RUNTIME}:_worker_class_for",
+    f"{RUNTIME}:ProvidedWorker._pump_output",
+    f"{RUNTIME}:ProvidedWorker._await_init",
+    f"{RUNTIME}:ProvidedWorker._drain_stderr_bounded",
+    f"{RUNTIME}:ProvidedWorker._record_result",
+    f"{RUNTIME}:ProvidedWorker._build_handler_class",
+    f"{RUNTIME}:ProvidedRuntimeError",
+    f"{RUNTIME}:execution_credentials",
+    f"{LAMBDA}:_execute_function_warm",
+    f"{LAMBDA}:_provided_worker_env",
+    f"{LAMBDA}:_execute_function_provided_warm",
+    f"{LAMBDA}:_provided_runtime_code_dir",
+    f"{LAMBDA}:_runtime_env_vars",
+    f"{LAMBDA}:_invoke",
+    f"{LAMBDA}:_put_event_invoke_config",
+)
 
 BOOTSTRAP = '#!/bin/sh\nexec "$FAIRWAY_LAMBDA_PYTHON" -m awslambdaric "$_HANDLER"\n'
 LARGEST_PAYLOAD_BYTES = 6 * 1024 * 1024
@@ -43,7 +54,9 @@ def register() -> None:
     lambda_svc._provided_runtime_code_dir = lambda code: with_bootstrap(code_dir(code))
     lambda_svc._provided_worker_env = lambda config, folder, port: (
         python_environment(config, environment(config, folder, port), folder, lambda_svc._runtime_env_vars(config))
-        if is_python(config) else environment(config, folder, port))
+        if is_python(config)
+        else environment(config, folder, port)
+    )
     lambda_svc._invoke = within_limits(lambda_svc._invoke)
     lambda_svc._put_event_invoke_config = without_success(lambda_svc._put_event_invoke_config)
 
@@ -55,8 +68,12 @@ def within_limits(invoke):
         is_event = headers.get("x-amz-invocation-type") == "Event"
         largest = LARGEST_EVENT_BYTES if is_event else LARGEST_PAYLOAD_BYTES
         if len(json.dumps(event).encode()) > largest:
-            return error_response_json("RequestTooLargeException", f"Request must be smaller than {largest} bytes for the "
-                                       f"{'InvokeFunctionAsync' if is_event else 'InvokeFunction'} operation", 413)
+            return error_response_json(
+                "RequestTooLargeException",
+                f"Request must be smaller than {largest} bytes for the "
+                f"{'InvokeFunctionAsync' if is_event else 'InvokeFunction'} operation",
+                413,
+            )
         return await invoke(name, event, headers, *arguments)
 
     return invoke_within_limits
@@ -64,12 +81,16 @@ def within_limits(invoke):
 
 def without_success(put_config):
     """Failed events reach their destination; those that succeeded would not, so that is not taken."""
+
     def put_config_without_success(name, qualifier, request):
         from ministack.core.responses import error_response_json
 
         if ((request.get("DestinationConfig") or {}).get("OnSuccess") or {}).get("Destination"):
-            return error_response_json("InvalidParameterValueException", "The destination OnSuccess is not simulated by the "
-                                       "local AWS; let the function send what it made", 400)
+            return error_response_json(
+                "InvalidParameterValueException",
+                "The destination OnSuccess is not simulated by the local AWS; let the function send what it made",
+                400,
+            )
         return put_config(name, qualifier, request)
 
     return put_config_without_success
@@ -90,19 +111,26 @@ def with_bootstrap(folder: str) -> str:
 def python_environment(config: dict, provided: dict, folder: str, own: dict) -> dict:
     """What AWS sets, what the function sets, and nothing of the machine beyond what running needs."""
     if config.get("Layers"):
-        raise RuntimeError(f"function {config['FunctionName']} uses layers, which the local AWS does not offer; "
-                           "put the code into its zip")
+        raise RuntimeError(
+            f"function {config['FunctionName']} uses layers, which the local AWS does not offer; "
+            "put the code into its zip"
+        )
     given = {name: value for name, value in provided.items() if name.startswith(("AWS_", "_", "LAMBDA_"))}
     logging = config.get("LoggingConfig") or {}
     return {
-        **given, **{name: os.environ[name] for name in INHERITED if name in os.environ}, **own,
+        **given,
+        **{name: os.environ[name] for name in INHERITED if name in os.environ},
+        **own,
         "AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"],
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{config['Runtime']}",
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": logging.get("LogGroup") or f"/aws/lambda/{config['FunctionName']}",
         "AWS_LAMBDA_LOG_FORMAT": logging.get("LogFormat") or "Text",
         "AWS_LAMBDA_LOG_LEVEL": logging.get("ApplicationLogLevel") or "",
-        "LANG": "en_US.UTF-8", "TZ": ":UTC", "PYTHONPATH": folder, "PYTHONNOUSERSITE": "1",
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PYTHONPATH": folder,
+        "PYTHONNOUSERSITE": "1",
     }
 
 

@@ -7,16 +7,28 @@ import threading
 import time
 
 LAMBDA = "ministack.services.lambda_svc"
-HOOKS = (f"{LAMBDA}:_emit_lambda_metrics", f"{LAMBDA}:_execute_function_dispatch", "ministack.services.cloudwatch:record_metric",
-         "ministack.services.cloudwatch:_metric_bucket", "ministack.services.cloudwatch:_dims_key",
-         "ministack.services.apigateway:handle_execute",
-         "ministack.services.sqs:_queues", "ministack.services.sqs:_refresh_counts",
-         "ministack.services.stepfunctions:_emit_execution_status_event", "ministack.core.responses:request_scope")
+HOOKS = (
+    f"{LAMBDA}:_emit_lambda_metrics",
+    f"{LAMBDA}:_execute_function_dispatch",
+    "ministack.services.cloudwatch:record_metric",
+    "ministack.services.cloudwatch:_metric_bucket",
+    "ministack.services.cloudwatch:_dims_key",
+    "ministack.services.apigateway:handle_execute",
+    "ministack.services.sqs:_queues",
+    "ministack.services.sqs:_refresh_counts",
+    "ministack.services.stepfunctions:_emit_execution_status_event",
+    "ministack.core.responses:request_scope",
+)
 
 SAME_POINT_S = 1.0
 QUEUES_EVERY_S = 5
-EXECUTIONS = {"RUNNING": "ExecutionsStarted", "SUCCEEDED": "ExecutionsSucceeded", "FAILED": "ExecutionsFailed",
-              "ABORTED": "ExecutionsAborted", "TIMED_OUT": "ExecutionsTimedOut"}
+EXECUTIONS = {
+    "RUNNING": "ExecutionsStarted",
+    "SUCCEEDED": "ExecutionsSucceeded",
+    "FAILED": "ExecutionsFailed",
+    "ABORTED": "ExecutionsAborted",
+    "TIMED_OUT": "ExecutionsTimedOut",
+}
 
 
 def register() -> None:
@@ -43,7 +55,9 @@ def register() -> None:
         return reply
 
     def tell_and_measure(execution):
-        record("AWS/States", EXECUTIONS[execution["status"]], 1, "Count", {"StateMachineArn": execution["stateMachineArn"]})
+        record(
+            "AWS/States", EXECUTIONS[execution["status"]], 1, "Count", {"StateMachineArn": execution["stateMachineArn"]}
+        )
         tell_status(execution)
 
     cloudwatch.record_metric = record

@@ -7,11 +7,20 @@ from pathlib import Path
 from local import checkpoint
 from local.state import LocalError
 
-HOOKS = ("ministack.app:_build_persistence_save_dict", "ministack.app:_load_persisted_state", "ministack.app:save_all",
-         "ministack.app:_state_map", "ministack.app:_get_module", "ministack.core.persistence:load_state",
-         "ministack.core.persistence:_state_format_version", "ministack.core.persistence:_json_default",
-         "ministack.core.persistence:STATE_DIR", "ministack.services.lambda_svc:CODE_BLOB_DIR",
-         "ministack.services.lambda_svc:_prune_orphan_code_blobs", "ministack.services.lambda_svc:_read_code_blob")
+HOOKS = (
+    "ministack.app:_build_persistence_save_dict",
+    "ministack.app:_load_persisted_state",
+    "ministack.app:save_all",
+    "ministack.app:_state_map",
+    "ministack.app:_get_module",
+    "ministack.core.persistence:load_state",
+    "ministack.core.persistence:_state_format_version",
+    "ministack.core.persistence:_json_default",
+    "ministack.core.persistence:STATE_DIR",
+    "ministack.services.lambda_svc:CODE_BLOB_DIR",
+    "ministack.services.lambda_svc:_prune_orphan_code_blobs",
+    "ministack.services.lambda_svc:_read_code_blob",
+)
 
 
 def register() -> None:
@@ -57,8 +66,10 @@ def restorer(app, generation: Path | None) -> Callable[[], None]:
             try:
                 app._get_module(module).load_persisted_state(saved)
             except Exception as error:
-                raise LocalError(f"the saved state of {key} cannot be restored ({type(error).__name__}: {error}); "
-                                 "use another folder with --state") from error
+                raise LocalError(
+                    f"the saved state of {key} cannot be restored ({type(error).__name__}: {error}); "
+                    "use another folder with --state"
+                ) from error
 
     return restore
 

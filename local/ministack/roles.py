@@ -15,6 +15,8 @@ def denial(role_arn: str, session: str, service: str, action: str, arn: str, con
     denied = enforce(key, action, service, get_region(), resource_arn=arn, service_context=context)
     if not denied:
         return None
-    return (f"User: {getattr(denied, 'principal_arn', role_arn)} is not authorized to perform: {action} on resource: {arn} "
-            f"because no identity-based policy allows the {action} action "
-            "(Status Code: 403; Error Code: AccessDeniedException)")
+    return (
+        f"User: {getattr(denied, 'principal_arn', role_arn)} is not authorized to perform: {action} on resource: {arn} "
+        f"because no identity-based policy allows the {action} action "
+        "(Status Code: 403; Error Code: AccessDeniedException)"
+    )

@@ -1,4 +1,5 @@
 """SageMaker in MiniStack: the one place that joins `local.sagemaker` to the gateway's routing, state and IAM."""
+
 import asyncio
 import json
 import logging
@@ -19,11 +20,20 @@ from local.sagemaker.errors import SageMakerError
 
 NAME = "sagemaker"
 HOOKS = (
-    "ministack.app:SERVICE_REGISTRY", "ministack.app:SERVICE_HANDLERS", "ministack.app:_loaded_modules",
-    "ministack.app:_lazy_handler", "ministack.app:_state_map", "ministack.core.responses:request_scope",
-    "ministack.core.router:SERVICE_PATTERNS", "ministack.core.router:extract_access_key_id",
-    "ministack.services.eventbridge:_put_events", "ministack.services.cloudwatch:record_metric",
-    *sagemaker_iam.HOOKS, *sagemaker_cloudformation.HOOKS, *sagemaker_states.HOOKS)
+    "ministack.app:SERVICE_REGISTRY",
+    "ministack.app:SERVICE_HANDLERS",
+    "ministack.app:_loaded_modules",
+    "ministack.app:_lazy_handler",
+    "ministack.app:_state_map",
+    "ministack.core.responses:request_scope",
+    "ministack.core.router:SERVICE_PATTERNS",
+    "ministack.core.router:extract_access_key_id",
+    "ministack.services.eventbridge:_put_events",
+    "ministack.services.cloudwatch:record_metric",
+    *sagemaker_iam.HOOKS,
+    *sagemaker_cloudformation.HOOKS,
+    *sagemaker_states.HOOKS,
+)
 log = logging.getLogger(NAME)
 _engines: dict[tuple[str, str], Engine] = {}
 _making_engines = threading.Lock()
@@ -33,6 +43,7 @@ def register() -> None:
     """Put SageMaker into MiniStack's registries; before `ministack.app.main()`."""
     import ministack.app as app
     from ministack.core import iam_actions, router
+
     module = sys.modules[__name__]
     app._loaded_modules[NAME] = sys.modules[f"ministack.services.{NAME}"] = module
     app.SERVICE_REGISTRY[NAME] = {"module": NAME}
@@ -62,33 +73,45 @@ def make_engine(account: str, region: str) -> Engine:
     state = Path(os.environ.get("FAIRWAY_STATE_DIR", "var/local")).resolve()
     images = Path(os.environ.get("FAIRWAY_IMAGES", state / "images")).resolve()
     cloud = Cloud(
-        account=account, region=region, endpoint_url=f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}",
+        account=account,
+        region=region,
+        endpoint_url=f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}",
         credentials=scoped(account, region, sagemaker_iam.role_session),
         role_problem=scoped(account, region, sagemaker_iam.role_problem),
-        emit=scoped(account, region, put_event), metric=scoped(account, region, put_metric))
-    return Engine(cloud, work=state / "sagemaker" / f"{account}-{region}", images=images,
-                  python=os.path.abspath(os.environ.get("FAIRWAY_IMAGE_PYTHON", sys.executable)))
+        emit=scoped(account, region, put_event),
+        metric=scoped(account, region, put_metric),
+    )
+    return Engine(
+        cloud,
+        work=state / "sagemaker" / f"{account}-{region}",
+        images=images,
+        python=os.path.abspath(os.environ.get("FAIRWAY_IMAGE_PYTHON", sys.executable)),
+    )
 
 
 def scoped(account: str, region: str, function):
     """The engine's threads have no request, so what they call is told for which account and region it acts."""
+
     def in_scope(*arguments):
         with request_scope(account, region):
             return function(*arguments)
+
     return in_scope
 
 
 def put_event(detail_type: str, detail: dict, resources: list[str]) -> None:
     from ministack.services import eventbridge
+
     entry = {"Source": "aws.sagemaker", "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": resources}
     try:
         eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
-    except Exception:                        # whatever a rule's target does, the job itself goes on
+    except Exception:  # whatever a rule's target does, the job itself goes on
         log.exception("event %s", detail_type)
 
 
 def put_metric(namespace: str, name: str, value: float, unit: str, dimensions: dict) -> None:
     from ministack.services import cloudwatch
+
     cloudwatch.record_metric(namespace, name, value, unit, dimensions)
 
 
@@ -98,6 +121,7 @@ def call(operation: str, request: dict) -> dict:
 
 
 # MiniStack's contract for a service module: handle_request, get_state, load_persisted_state, reset.
+
 
 async def handle_request(method: str, path: str, headers: dict, body: bytes, query_params: dict):
     headers = {name.lower(): value for name, value in headers.items()}
@@ -114,8 +138,11 @@ def answer_control(headers: dict, body: bytes):
         sagemaker_iam.check_passed(operation, request, headers)
         return 200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(call(operation, request)).encode()
     except SageMakerError as error:
-        return error.status, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": error.code}, json.dumps(
-            {"__type": error.code, "message": error.message, "Message": error.message}).encode()
+        return (
+            error.status,
+            {"Content-Type": "application/x-amz-json-1.1", "x-amzn-errortype": error.code},
+            json.dumps({"__type": error.code, "message": error.message, "Message": error.message}).encode(),
+        )
 
 
 def answer_runtime(method: str, path: str, headers: dict, body: bytes):

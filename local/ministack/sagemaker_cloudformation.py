@@ -1,4 +1,5 @@
 """AWS::SageMaker::* in templates: models, endpoint configurations, endpoints and model package groups."""
+
 import time
 
 from ministack.core.responses import get_account_id, get_region
@@ -10,7 +11,8 @@ HOOKS = (
     "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
     "ministack.services.cloudformation.provisioners:_physical_name",
     "ministack.services.cloudformation.provisioners:_replace_resource",
-    "ministack.services.cloudformation.stacks:_runs_on_worker_thread")
+    "ministack.services.cloudformation.stacks:_runs_on_worker_thread",
+)
 PREFIX = "AWS::SageMaker::"
 IN_SERVICE_TIMEOUT_S = 600
 NAME_LENGTH = 63
@@ -20,6 +22,7 @@ NOT_IN_API = {"Endpoint": {"RetainDeploymentConfig", "RetainAllVariantProperties
 
 def register(call) -> None:
     from ministack.services.cloudformation import provisioners, stacks
+
     for kind in ("Model", "EndpointConfig", "ModelPackageGroup", "Endpoint"):
         provisioners._RESOURCE_HANDLERS[PREFIX + kind] = handlers(kind, call)
     off_loop = stacks._runs_on_worker_thread
@@ -27,13 +30,16 @@ def register(call) -> None:
     def runs_on_worker_thread(resource_type: str) -> bool:
         """A provisioner on the event loop would wait for S3 and EventBridge calls that the same loop must serve."""
         return resource_type.startswith(PREFIX) or off_loop(resource_type)
+
     stacks._runs_on_worker_thread = runs_on_worker_thread
 
 
 def handlers(kind: str, call) -> dict:
     """Create, update and delete for one type, as MiniStack's table of resource types wants them."""
+
     def create(logical_id, properties, stack_name):
         from ministack.services.cloudformation.provisioners import _physical_name
+
         name = properties.get(f"{kind}Name") or _physical_name(stack_name, logical_id, max_len=NAME_LENGTH)
         request(call, f"Create{kind}", as_request(kind, {**properties, f"{kind}Name": name}))
         if kind == "Endpoint":
@@ -66,6 +72,7 @@ def handlers(kind: str, call) -> dict:
 def identity(kind: str, name: str) -> tuple[str, dict]:
     """Ref and GetAtt: these types' Ref is the ARN."""
     from local.sagemaker.kinds import KINDS
+
     arn = f"arn:aws:sagemaker:{get_region()}:{get_account_id()}:{KINDS[kind].resource}/{name}"
     return arn, {f"{kind}Name": name, f"{kind}Arn": arn, "Id": arn}
 
@@ -81,13 +88,15 @@ def request(call, operation: str, arguments: dict) -> dict:
     try:
         return call(operation, arguments)
     except SageMakerError as error:
-        raise ValueError(f"{error.message} (Service: SageMaker, Status Code: {error.status}, "
-                         f"Error Code: {error.code})") from error
+        raise ValueError(
+            f"{error.message} (Service: SageMaker, Status Code: {error.status}, Error Code: {error.code})"
+        ) from error
 
 
 def replace(kind: str, physical_id: str, old: dict, new: dict, stack_name: str, logical_id: str):
     """These types cannot be changed in place: a new one is made, the old one removed once the update has succeeded."""
     from ministack.services.cloudformation.provisioners import _replace_resource
+
     return _replace_resource(PREFIX + kind, physical_id, old, new, stack_name, logical_id)
 
 

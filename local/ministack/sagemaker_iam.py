@@ -1,4 +1,5 @@
 """Who may do what in SageMaker: actions and ARNs for MiniStack's IAM, role sessions for jobs, and iam:PassRole."""
+
 import json
 import re
 from urllib.parse import unquote
@@ -9,19 +10,28 @@ from local.sagemaker.errors import SageMakerError
 from local.sagemaker.kinds import KINDS
 
 HOOKS = (
-    "ministack.core.iam_actions:SERVICE_TO_IAM_NAMESPACE", "ministack.core.iam_actions:extract_iam_action",
-    "ministack.core.iam_actions:extract_resource_arn", "ministack.core.iam_actions:request_tag_context",
+    "ministack.core.iam_actions:SERVICE_TO_IAM_NAMESPACE",
+    "ministack.core.iam_actions:extract_iam_action",
+    "ministack.core.iam_actions:extract_resource_arn",
+    "ministack.core.iam_actions:request_tag_context",
     "ministack.core.iam_evaluator:enforce",
-    "ministack.core.lambda_runtime:execution_credentials", "ministack.services.iam:_roles", "ministack.app:AUTH")
+    "ministack.core.lambda_runtime:execution_credentials",
+    "ministack.services.iam:_roles",
+    "ministack.app:AUTH",
+)
 NAME = "sagemaker"
-RUNTIME_ACTIONS = {"invocations": "InvokeEndpoint", "async-invocations": "InvokeEndpointAsync",
-                   "invocations-response-stream": "InvokeEndpointWithResponseStream"}
+RUNTIME_ACTIONS = {
+    "invocations": "InvokeEndpoint",
+    "async-invocations": "InvokeEndpointAsync",
+    "invocations-response-stream": "InvokeEndpointWithResponseStream",
+}
 PRINCIPAL = "sagemaker.amazonaws.com"
 
 
 def register(current_engine) -> None:
     """Teach MiniStack's IAM the actions and resources of SageMaker; all else is as it was."""
     from ministack.core import iam_actions
+
     action_of, arn_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
 
     def extract_iam_action(service, method, path, headers, body, query_params):
@@ -80,8 +90,11 @@ def checks(operation: str, request: dict) -> list[tuple[str, str, str, dict]]:
     found += [(NAME, f"sagemaker:{operation}", further, {}) for further in further_resources(operation, request)]
     if operation.startswith("Create") and request.get("Tags"):
         found.append((NAME, "sagemaker:AddTags", arn, {}))
-    return found + [("iam", "iam:PassRole", request[member], {"iam:PassedToService": PRINCIPAL})
-                    for member in ("RoleArn", "ExecutionRoleArn") if isinstance(request.get(member), str)]
+    return found + [
+        ("iam", "iam:PassRole", request[member], {"iam:PassedToService": PRINCIPAL})
+        for member in ("RoleArn", "ExecutionRoleArn")
+        if isinstance(request.get(member), str)
+    ]
 
 
 def further_resources(operation: str, request: dict) -> list[str]:
@@ -97,16 +110,21 @@ def further_resources(operation: str, request: dict) -> list[str]:
 def sync_checks(kind: str, name: str) -> list[tuple[str, str, str, dict]]:
     """What Step Functions needs beside Create to wait for a job: to look, to stop it, and its rule on EventBridge."""
     arn = resource_of(f"Stop{kind}", {f"{kind}Name": name}, get_region(), get_account_id())
-    rule = (f"arn:aws:events:{get_region()}:{get_account_id()}:rule/StepFunctionsGetEventsForSageMaker"
-            f"{kind.removesuffix('Job')}JobsRule")
-    return [*((NAME, f"sagemaker:{action}{kind}", arn, {}) for action in ("Describe", "Stop")),
-            *(("events", f"events:{action}", rule, {}) for action in ("PutTargets", "PutRule", "DescribeRule"))]
+    rule = (
+        f"arn:aws:events:{get_region()}:{get_account_id()}:rule/StepFunctionsGetEventsForSageMaker"
+        f"{kind.removesuffix('Job')}JobsRule"
+    )
+    return [
+        *((NAME, f"sagemaker:{action}{kind}", arn, {}) for action in ("Describe", "Stop")),
+        *(("events", f"events:{action}", rule, {}) for action in ("PutTargets", "PutRule", "DescribeRule")),
+    ]
 
 
 def check_passed(operation: str, request: dict, headers: dict) -> None:
     """What MiniStack's own check of a request leaves out: further resources and the role it passes."""
     from ministack import app
     from ministack.core.router import extract_access_key_id
+
     if app.AUTH and operation.startswith(("Create", "Update")):
         enforce(extract_access_key_id(headers, {}), checks(operation, request)[1:])
 
@@ -114,17 +132,21 @@ def check_passed(operation: str, request: dict, headers: dict) -> None:
 def enforce(access_key: str, needed: list[tuple[str, str, str, dict]]) -> None:
     """Raise AccessDeniedException, as SageMaker words it, for the first thing that the caller may not do."""
     from ministack.core.iam_evaluator import enforce as denial_of
+
     for service, action, arn, context in needed:
         denied = denial_of(access_key, action, service, get_region(), resource_arn=arn, service_context=context)
         if denied:
             raise SageMakerError(
-                "AccessDeniedException", f"User: {getattr(denied, 'principal_arn', access_key)} is not authorized to "
-                f"perform: {action} on resource: {arn} because no identity-based policy allows the {action} action")
+                "AccessDeniedException",
+                f"User: {getattr(denied, 'principal_arn', access_key)} is not authorized to "
+                f"perform: {action} on resource: {arn} because no identity-based policy allows the {action} action",
+            )
 
 
 def enforce_as_role(role_arn: str, session: str, needed: list[tuple[str, str, str, dict]]) -> None:
     """The same for what Step Functions does as a state machine's role."""
     from ministack import app
+
     if app.AUTH:
         enforce(role_session(role_arn, session)["AWS_ACCESS_KEY_ID"], needed)
 
@@ -132,6 +154,7 @@ def enforce_as_role(role_arn: str, session: str, needed: list[tuple[str, str, st
 def role_session(role_arn: str, session: str) -> dict[str, str]:
     """Credentials of a role session; the account's own when IAM is not enforced."""
     from ministack.core import lambda_runtime
+
     arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{session}"
     return lambda_runtime.execution_credentials({"FunctionArn": arn, "FunctionName": session, "Role": role_arn})
 
@@ -140,6 +163,7 @@ def role_problem(role_arn: str) -> str | None:
     """Why SageMaker may not assume a role; only where IAM is enforced."""
     from ministack import app
     from ministack.services import iam
+
     if not app.AUTH:
         return None
     role = iam._roles.get(role_arn.rpartition("/")[2])

@@ -1,4 +1,5 @@
 """SageMaker from Step Functions: the optimised integrations with `.sync`, and `aws-sdk:sagemaker:*`."""
+
 import contextvars
 import json
 import time
@@ -12,17 +13,32 @@ from local.sagemaker.kinds import JOBS
 from local.sagemaker.shapes import in_milliseconds, service
 
 HOOKS = (
-    "ministack.services.stepfunctions:_execute_task", "ministack.services.stepfunctions:_SERVICE_DISPATCH",
-    "ministack.services.stepfunctions:_executions", "ministack.services.stepfunctions:_state_machines",
-    "ministack.services.stepfunctions:_sdk_json_params", "ministack.services.stepfunctions:_sdk_json_result",
-    "ministack.services.stepfunctions:_ExecutionError")
+    "ministack.services.stepfunctions:_execute_task",
+    "ministack.services.stepfunctions:_SERVICE_DISPATCH",
+    "ministack.services.stepfunctions:_executions",
+    "ministack.services.stepfunctions:_state_machines",
+    "ministack.services.stepfunctions:_sdk_json_params",
+    "ministack.services.stepfunctions:_sdk_json_result",
+    "ministack.services.stepfunctions:_ExecutionError",
+)
 OPTIMISED = "arn:aws:states:::sagemaker:"
 SDK = "arn:aws:states:::aws-sdk:sagemaker:"
-OPERATIONS = ("CreateEndpoint", "CreateEndpointConfig", "CreateModel", "CreateProcessingJob", "CreateTrainingJob",
-              "CreateTransformJob", "UpdateEndpoint")
+OPERATIONS = (
+    "CreateEndpoint",
+    "CreateEndpointConfig",
+    "CreateModel",
+    "CreateProcessingJob",
+    "CreateTrainingJob",
+    "CreateTransformJob",
+    "UpdateEndpoint",
+)
 # Errors that the service's model names keep their names; all others are the client's general exception.
-MODELLED = {"ResourceInUse": "ResourceInUseException", "ResourceNotFound": "ResourceNotFoundException",
-            "ResourceLimitExceeded": "ResourceLimitExceededException", "ConflictException": "ConflictException"}
+MODELLED = {
+    "ResourceInUse": "ResourceInUseException",
+    "ResourceNotFound": "ResourceNotFoundException",
+    "ResourceLimitExceeded": "ResourceLimitExceededException",
+    "ConflictException": "ConflictException",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +59,7 @@ _task: contextvars.ContextVar[Task | None] = contextvars.ContextVar("sagemaker_t
 
 def register(call: Callable[[str, dict], dict], engine: Callable) -> None:
     from ministack.services import stepfunctions
+
     execute_task = stepfunctions._execute_task
 
     def execute_task_known(state, raw_input, execution, context):
@@ -72,8 +89,11 @@ def optimised(resource: str, request: dict, call, engine) -> dict:
     operation = action[0].upper() + action[1:]
     kind = operation.removeprefix("Create")
     if operation not in OPERATIONS or (pattern and (kind not in JOBS or not pattern.startswith("sync"))):
-        raise failed("States.Runtime", f"{resource} is not an optimised integration of SageMaker. Use "
-                     f"{SDK}{action}, or one of {', '.join(name[0].lower() + name[1:] for name in OPERATIONS)}.")
+        raise failed(
+            "States.Runtime",
+            f"{resource} is not an optimised integration of SageMaker. Use "
+            f"{SDK}{action}, or one of {', '.join(name[0].lower() + name[1:] for name in OPERATIONS)}.",
+        )
     needed = sagemaker_iam.sync_checks(kind, request.get(f"{kind}Name", "")) if pattern else []
     response = perform(operation, request, call, "AmazonSageMakerException", needed)
     if pattern:
@@ -84,10 +104,13 @@ def optimised(resource: str, request: dict, call, engine) -> dict:
 def aws_sdk(resource: str, request: dict, call) -> dict:
     """Names and times as Step Functions writes those of the AWS SDK for Java."""
     from ministack.services import stepfunctions
+
     operation = resource.removeprefix(SDK)
     if "." in operation:
-        raise failed("States.Runtime", f"{resource}: SageMaker's SDK integrations only request a response. "
-                     f"Use {OPTIMISED}{operation}")
+        raise failed(
+            "States.Runtime",
+            f"{resource}: SageMaker's SDK integrations only request a response. Use {OPTIMISED}{operation}",
+        )
     operation = operation[0].upper() + operation[1:]
     known = stepfunctions._sdk_json_params({}, "sagemaker", operation, request)
     return stepfunctions._sdk_json_result("sagemaker", operation, perform(operation, known, call, "SageMakerException"))
@@ -103,8 +126,10 @@ def perform(operation: str, request: dict, call, general_error: str, needed: lis
         return call(operation, request)
     except SageMakerError as error:
         name = MODELLED.get(error.code, general_error)
-        raise failed(f"SageMaker.{name}", f"{error.message} (Service: AmazonSageMaker; Status Code: {error.status}; "
-                     f"Error Code: {error.code})") from error
+        raise failed(
+            f"SageMaker.{name}",
+            f"{error.message} (Service: AmazonSageMaker; Status Code: {error.status}; Error Code: {error.code})",
+        ) from error
 
 
 def whole_numbers(value):
@@ -138,4 +163,5 @@ def wait_for_job(kind: str, name: str, call, engine) -> dict:
 
 def failed(error: str, cause: str) -> Exception:
     from ministack.services.stepfunctions import _ExecutionError
+
     return _ExecutionError(error, cause)

@@ -13,15 +13,36 @@ from local.ministack import autoscaling, stepfunctions_map
 from local.ministack.roles import denial
 
 SFN = "ministack.services.stepfunctions"
-HOOKS = tuple(f"{SFN}:{name}" for name in (
-    "_execute_task", "_execute_map", "_execute_parallel", "_execute_pass", "_run_execution", "_invoke_resource",
-    "_invoke_with_callback", "_create_state_machine", "_update_state_machine", "_executions", "_state_machines",
-    "_ExecutionError", "_add_event", "_emit_execution_status_event", "_resolve_lambda_function_ref",
-    "_AWS_SDK_ERROR_PREFIX")) + (
-    "ministack.app:call_service_handler_sync", "ministack.core.iam_actions:extract_iam_action",
-    "ministack.core.iam_actions:extract_resource_arn", "ministack.core.iam_actions:dynamodb_service_context",
-    "ministack.core.iam_evaluator:enforce", "ministack.core.lambda_runtime:execution_credentials",
-    "ministack.services.lambda_svc:_get_func_record_for_ref", *stepfunctions_map.HOOKS)
+HOOKS = tuple(
+    f"{SFN}:{name}"
+    for name in (
+        "_execute_task",
+        "_execute_map",
+        "_execute_parallel",
+        "_execute_pass",
+        "_run_execution",
+        "_invoke_resource",
+        "_invoke_with_callback",
+        "_create_state_machine",
+        "_update_state_machine",
+        "_executions",
+        "_state_machines",
+        "_ExecutionError",
+        "_add_event",
+        "_emit_execution_status_event",
+        "_resolve_lambda_function_ref",
+        "_AWS_SDK_ERROR_PREFIX",
+    )
+) + (
+    "ministack.app:call_service_handler_sync",
+    "ministack.core.iam_actions:extract_iam_action",
+    "ministack.core.iam_actions:extract_resource_arn",
+    "ministack.core.iam_actions:dynamodb_service_context",
+    "ministack.core.iam_evaluator:enforce",
+    "ministack.core.lambda_runtime:execution_credentials",
+    "ministack.services.lambda_svc:_get_func_record_for_ref",
+    *stepfunctions_map.HOOKS,
+)
 
 LARGEST_RESULT_BYTES = 256 * 1024
 _role = contextvars.ContextVar("state_machine_role", default=None)  # (role ARN, execution name) of the task that runs
@@ -67,6 +88,7 @@ def register() -> None:
 
 def as_role(execute: Callable) -> Callable:
     """Run a state as the role of its machine, unless the execution is over. A child's parent is what can be stopped."""
+
     def execute_as_role(state, raw_input, execution, context):
         from ministack.services import stepfunctions as sfn
 
@@ -99,8 +121,13 @@ def check_integration(resource: str, request: dict) -> None:
     elif service == "dynamodb":
         table = request.get("TableName", "")
         arn = table if table.startswith("arn:") else f"arn:aws:dynamodb:{here}:table/{table}"
-        require("dynamodb", f"dynamodb:{action[0].upper()}{action[1:]}", arn, "DynamoDB.AmazonDynamoDBException",
-                key_context(request))
+        require(
+            "dynamodb",
+            f"dynamodb:{action[0].upper()}{action[1:]}",
+            arn,
+            "DynamoDB.AmazonDynamoDBException",
+            key_context(request),
+        )
     elif service == "sns":
         require("sns", "sns:Publish", request.get("TopicArn") or "*", "SNS.AmazonSNSException")
     elif service == "sqs":
@@ -134,10 +161,13 @@ def check_call(method: str, path: str, headers: dict, body, query_params: dict) 
     action = iam_actions.extract_iam_action(service, method, path, headers, body, query_params)
     if action is None:
         return
-    arn = iam_actions.extract_resource_arn(service, method, path, headers, body, query_params, get_region(), get_account_id())
+    arn = iam_actions.extract_resource_arn(
+        service, method, path, headers, body, query_params, get_region(), get_account_id()
+    )
     prefix = sfn._AWS_SDK_ERROR_PREFIX.get(service.replace("-", ""), service.capitalize())
     context = {"dynamodb": iam_actions.dynamodb_service_context, autoscaling.NAME: autoscaling.iam_context}.get(
-        service, lambda _: None)(body)
+        service, lambda _: None
+    )(body)
     require(service, action, arn, f"{prefix}.{prefix}Exception", context)
 
 
@@ -156,14 +186,18 @@ def require(service: str, action: str, arn: str, error: str, context: dict | Non
 
 def limited(execute: Callable) -> Callable:
     """A state's output may hold 256 KiB."""
+
     def execute_limited(state, *arguments):
         from ministack.services.stepfunctions import _ExecutionError
 
         output, following = execute(state, *arguments)
         size = len(json.dumps(output, separators=(",", ":")).encode())
         if size > LARGEST_RESULT_BYTES:
-            raise _ExecutionError("States.DataLimitExceeded", f"The state returned a result of {size} bytes, which exceeds "
-                                  f"the maximum number of bytes service limit ({LARGEST_RESULT_BYTES}).")
+            raise _ExecutionError(
+                "States.DataLimitExceeded",
+                f"The state returned a result of {size} bytes, which exceeds "
+                f"the maximum number of bytes service limit ({LARGEST_RESULT_BYTES}).",
+            )
         return output, following
 
     return execute_limited
@@ -203,6 +237,7 @@ def time_out(execution: dict) -> None:
 
 def checked(store: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     """Create or update a state machine, unless it asks for what nothing here does."""
+
     def store_checked(request):
         from ministack.core.responses import error_response_json
 
@@ -212,7 +247,9 @@ def checked(store: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
             return store(request)
         problems = list(unsupported(definition, definition.get("QueryLanguage", "JSONPath")))
         if problems:
-            return error_response_json("InvalidDefinition", f"Not simulated by the local AWS: {'; '.join(problems)}", 400)
+            return error_response_json(
+                "InvalidDefinition", f"Not simulated by the local AWS: {'; '.join(problems)}", 400
+            )
         return store(request)
 
     return store_checked

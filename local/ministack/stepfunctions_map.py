@@ -11,14 +11,37 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 SFN = "ministack.services.stepfunctions"
-HOOKS = tuple(f"{SFN}:{name}" for name in (
-    "_run_distributed_map", "_run_map_items", "_read_map_items", "_run_sub_machine", "_apply_jsonata_template",
-    "_apply_jsonata_output", "_apply_state_assign", "_state_query_language", "_next_or_end", "_map_runs", "_executions"))
+HOOKS = tuple(
+    f"{SFN}:{name}"
+    for name in (
+        "_run_distributed_map",
+        "_run_map_items",
+        "_read_map_items",
+        "_run_sub_machine",
+        "_apply_jsonata_template",
+        "_apply_jsonata_output",
+        "_apply_state_assign",
+        "_state_query_language",
+        "_next_or_end",
+        "_map_runs",
+        "_executions",
+    )
+)
 
 INPUT_TYPES = ("CSV", "JSON", "JSONL")
 MOST_AT_ONCE = 8  # a laptop: each child is a thread here, and often a process of its own
-COUNTS = ("pending", "running", "succeeded", "failed", "timedOut", "aborted", "total", "resultsWritten",
-          "failuresNotRedrivable", "pendingRedrive")
+COUNTS = (
+    "pending",
+    "running",
+    "succeeded",
+    "failed",
+    "timedOut",
+    "aborted",
+    "total",
+    "resultsWritten",
+    "failuresNotRedrivable",
+    "pendingRedrive",
+)
 
 
 def register(require: Callable) -> None:
@@ -58,8 +81,11 @@ class DistributedMap:
         children = self.run_children(inputs, record)
         self.judge([child for child in children if child["status"] != "SUCCEEDED"], len(children), record)
         writer = self.state.get("ResultWriter")
-        result = self.write(children, writer) if writer else [json.loads(child["output"]) for child in children
-                                                              if child["status"] == "SUCCEEDED"]
+        result = (
+            self.write(children, writer)
+            if writer
+            else [json.loads(child["output"]) for child in children if child["status"] == "SUCCEEDED"]
+        )
         output = sfn._apply_jsonata_output(self.state, self.raw_input, self.context, result=result, default=result)
         sfn._apply_state_assign(self.state, self.raw_input, self.context, result=result)
         return output, sfn._next_or_end(self.state)
@@ -72,16 +98,25 @@ class DistributedMap:
         if "ItemReader" not in self.state:
             items = self.evaluated("Items") if "Items" in self.state else self.raw_input
             if not isinstance(items, list):
-                raise self.failure("States.QueryEvaluationError", f"Items must be an array, but was {json.dumps(items)[:200]}")
+                raise self.failure(
+                    "States.QueryEvaluationError", f"Items must be an array, but was {json.dumps(items)[:200]}"
+                )
             return items
         reader = self.evaluated("ItemReader")
         kind = reader.get("ReaderConfig", {}).get("InputType", "JSON")
         if kind not in INPUT_TYPES and not reader["Resource"].endswith("listObjectsV2"):
-            raise self.failure("States.ItemReaderFailed", f"InputType {kind} is not simulated; use {', '.join(INPUT_TYPES)}")
+            raise self.failure(
+                "States.ItemReaderFailed", f"InputType {kind} is not simulated; use {', '.join(INPUT_TYPES)}"
+            )
         bucket, key = reader["Arguments"]["Bucket"], reader["Arguments"].get("Key", "*")
         if reader["Resource"].endswith("listObjectsV2"):
-            self.require("s3", "s3:ListBucket", f"arn:aws:s3:::{bucket}", "States.ItemReaderFailed",
-                         {"s3:prefix": reader["Arguments"].get("Prefix", "")})
+            self.require(
+                "s3",
+                "s3:ListBucket",
+                f"arn:aws:s3:::{bucket}",
+                "States.ItemReaderFailed",
+                {"s3:prefix": reader["Arguments"].get("Prefix", "")},
+            )
         else:
             self.require("s3", "s3:GetObject", f"arn:aws:s3:::{bucket}/{key}", "States.ItemReaderFailed")
         return self.sfn._read_map_items(reader, {}, self.context)
@@ -89,8 +124,10 @@ class DistributedMap:
     def selected(self, items: list) -> list:
         if "ItemSelector" not in self.state:
             return items
-        return [self.sfn._apply_jsonata_template(self.state["ItemSelector"], self.raw_input, self.item_context(index, item))
-                for index, item in enumerate(items)]
+        return [
+            self.sfn._apply_jsonata_template(self.state["ItemSelector"], self.raw_input, self.item_context(index, item))
+            for index, item in enumerate(items)
+        ]
 
     def item_context(self, index: int, item) -> dict:
         return {**self.context, "Map": {"Item": {"Index": index, "Value": item}}}
@@ -116,32 +153,59 @@ class DistributedMap:
     def begin(self, total: int) -> dict:
         """What DescribeMapRun tells."""
         counts = {**dict.fromkeys(COUNTS, 0), "total": total, "pending": total}
-        record = {"mapRunArn": self.arn, "executionArn": self.execution["executionArn"], "status": "RUNNING",
-                  "startDate": now(), "maxConcurrency": int(self.evaluated("MaxConcurrency", 0)), "redriveCount": 0,
-                  "toleratedFailurePercentage": float(self.evaluated("ToleratedFailurePercentage", 0)),
-                  "toleratedFailureCount": int(self.evaluated("ToleratedFailureCount", 0)),
-                  "itemCounts": dict(counts), "executionCounts": dict(counts), "_stateMachineArn": self.machine}
+        record = {
+            "mapRunArn": self.arn,
+            "executionArn": self.execution["executionArn"],
+            "status": "RUNNING",
+            "startDate": now(),
+            "maxConcurrency": int(self.evaluated("MaxConcurrency", 0)),
+            "redriveCount": 0,
+            "toleratedFailurePercentage": float(self.evaluated("ToleratedFailurePercentage", 0)),
+            "toleratedFailureCount": int(self.evaluated("ToleratedFailureCount", 0)),
+            "itemCounts": dict(counts),
+            "executionCounts": dict(counts),
+            "_stateMachineArn": self.machine,
+        }
         self.sfn._map_runs[self.arn] = record
         return record
 
     def run_children(self, inputs: list, record: dict) -> list[dict]:
         at_once = min(record["maxConcurrency"] or MOST_AT_ONCE, MOST_AT_ONCE, len(inputs) or 1)
         with ThreadPoolExecutor(max_workers=at_once) as pool:
-            started = [pool.submit(contextvars.copy_context().run, self.run_child, index, child_input)
-                       for index, child_input in enumerate(inputs)]
+            started = [
+                pool.submit(contextvars.copy_context().run, self.run_child, index, child_input)
+                for index, child_input in enumerate(inputs)
+            ]
         children = [future.result() for future in started]
         for counts in (record["itemCounts"], record["executionCounts"]):
-            counts.update(pending=0, **{name: sum(child["status"] == name.upper() for child in children)
-                                        for name in ("succeeded", "failed", "aborted")})
+            counts.update(
+                pending=0,
+                **{
+                    name: sum(child["status"] == name.upper() for child in children)
+                    for name in ("succeeded", "failed", "aborted")
+                },
+            )
         return children
 
     def run_child(self, index: int, child_input) -> dict:
         """Run one child execution to its end. It sees none of the parent's variables, as on AWS."""
         name = str(uuid.uuid4())
-        child = {"executionArn": f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}", "name": name,
-                 "stateMachineArn": self.machine, "mapRunArn": self.arn, "status": "RUNNING", "startDate": now(),
-                 "stopDate": None, "input": json.dumps(child_input), "inputDetails": {"included": True}, "output": None,
-                 "outputDetails": {"included": True}, "events": [], "testCase": "", "mockAttempts": {}}
+        child = {
+            "executionArn": f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}",
+            "name": name,
+            "stateMachineArn": self.machine,
+            "mapRunArn": self.arn,
+            "status": "RUNNING",
+            "startDate": now(),
+            "stopDate": None,
+            "input": json.dumps(child_input),
+            "inputDetails": {"included": True},
+            "output": None,
+            "outputDetails": {"included": True},
+            "events": [],
+            "testCase": "",
+            "mockAttempts": {},
+        }
         self.sfn._executions[child["executionArn"]] = child
         processor = self.state["ItemProcessor"]
         context = {**copy.deepcopy(self.item_context(index, child_input)), "variables": {}}
@@ -166,9 +230,12 @@ class DistributedMap:
         record.update(status="FAILED" if exceeded else "SUCCEEDED", stopDate=now())
         if exceeded:
             first = unsuccessful[0]
-            raise self.failure("States.ExceedToleratedFailureThreshold", "The specified tolerated failure threshold was "
-                               f"exceeded: {len(unsuccessful)} of {total} failed, the first with {first.get('error')}: "
-                               f"{first.get('cause')}")
+            raise self.failure(
+                "States.ExceedToleratedFailureThreshold",
+                "The specified tolerated failure threshold was "
+                f"exceeded: {len(unsuccessful)} of {total} failed, the first with {first.get('error')}: "
+                f"{first.get('cause')}",
+            )
 
     def write(self, children: list[dict], writer: dict) -> dict:
         """Put the children's results into S3, as the result writer does; returns where the manifest is."""
@@ -190,10 +257,15 @@ class DistributedMap:
         from ministack import app
 
         self.require("s3", "s3:PutObject", f"arn:aws:s3:::{bucket}/{key}", "States.ResultWriterFailed")
-        headers = {"content-type": "application/json", "host": "127.0.0.1", "content-length": str(len(content)),
-                   "authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s3/aws4_request"}
+        headers = {
+            "content-type": "application/json",
+            "host": "127.0.0.1",
+            "content-length": str(len(content)),
+            "authorization": "AWS4-HMAC-SHA256 Credential=local/20260101/us-east-1/s3/aws4_request",
+        }
         status, _, answer = app.call_service_handler_sync(
-            app.SERVICE_HANDLERS["s3"], "PUT", f"/{bucket}/{key}", headers, content, {})
+            app.SERVICE_HANDLERS["s3"], "PUT", f"/{bucket}/{key}", headers, content, {}
+        )
         if status >= 400:
             raise self.failure("States.ResultWriterFailed", f"s3://{bucket}/{key}: {answer}")
 
@@ -203,8 +275,20 @@ class DistributedMap:
 
 def told_of(child: dict) -> dict:
     """A child execution as the result files tell it."""
-    names = ("executionArn", "input", "inputDetails", "name", "output", "outputDetails", "startDate", "stateMachineArn",
-             "status", "stopDate", "error", "cause")
+    names = (
+        "executionArn",
+        "input",
+        "inputDetails",
+        "name",
+        "output",
+        "outputDetails",
+        "startDate",
+        "stateMachineArn",
+        "status",
+        "stopDate",
+        "error",
+        "cause",
+    )
     return {name[0].upper() + name[1:]: child[name] for name in names if child.get(name) is not None}
 
 

@@ -1,4 +1,5 @@
 """The control plane: which operations there are, and every request and response checked against botocore's model."""
+
 from collections.abc import Callable
 
 from local.sagemaker import endpoints, jobs, models, processing, registry, resources, training, transform
@@ -14,14 +15,18 @@ def of(kind: str, operation: Callable) -> Callable[[Engine, dict], dict]:
 
 
 def for_each(kinds: tuple[str, ...], **operations: Callable) -> dict[str, Callable]:
-    return {verb + kind + ("s" if verb == "List" else ""): of(kind, operation)
-            for kind in kinds for verb, operation in operations.items()}
+    return {
+        verb + kind + ("s" if verb == "List" else ""): of(kind, operation)
+        for kind in kinds
+        for verb, operation in operations.items()
+    }
 
 
 OPERATIONS: dict[str, Callable[[Engine, dict], dict]] = {
     **for_each(JOBS, Describe=resources.describe, List=resources.list_page, Stop=jobs.stop, Delete=jobs.delete),
-    **for_each(("Model", "EndpointConfig"), Describe=resources.describe, List=resources.list_page,
-               Delete=models.delete),
+    **for_each(
+        ("Model", "EndpointConfig"), Describe=resources.describe, List=resources.list_page, Delete=models.delete
+    ),
     "CreateTrainingJob": training.create,
     "CreateProcessingJob": processing.create,
     "CreateTransformJob": transform.create,
@@ -55,8 +60,9 @@ def call(engine: Engine, operation: str, request: dict) -> dict:
     """Answer an operation as its botocore output shape, or raise SageMakerError."""
     if operation not in OPERATIONS:
         why = "not simulated by the local" if operation in service().operation_names else "no operation of"
-        raise SageMakerError("UnknownOperationException", f"{operation} is {why} SageMaker. Simulated: "
-                             f"{', '.join(sorted(OPERATIONS))}.")
+        raise SageMakerError(
+            "UnknownOperationException", f"{operation} is {why} SageMaker. Simulated: {', '.join(sorted(OPERATIONS))}."
+        )
     check_request(operation, request)
     response = OPERATIONS[operation](engine, request)
     check_response(operation, response)

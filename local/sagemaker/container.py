@@ -1,4 +1,5 @@
 """A container as a process: spawned under a keeper, its output read line by line, stopped as SageMaker stops one."""
+
 import contextlib
 import functools
 import logging
@@ -33,7 +34,7 @@ class Container:
         """None while it runs. Whatever the command left running in its group ends with it."""
         code = self.process.poll()
         if code is not None and not self.ended:
-            self.ended = True                # only once: the number may be another process's later
+            self.ended = True  # only once: the number may be another process's later
             send(self.process.pid, signal.SIGKILL)
         return code
 
@@ -63,19 +64,26 @@ class Container:
             return self.wait(10)
 
 
-def start(command: list[str], *, folder: Path, work: Path, environment: dict[str, str],
-          on_line: Callable[[str], None]) -> Container:
+def start(
+    command: list[str], *, folder: Path, work: Path, environment: dict[str, str], on_line: Callable[[str], None]
+) -> Container:
     """Run a command with `folder` at /opt/ml, in the working folder `work`; every output line goes to `on_line`."""
     mode = isolation()
     home = folder.parent / "home"
     home.mkdir(exist_ok=True)
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", KEEPER, mode, str(folder), *command],
-        cwd=work, env={**base_environment(folder, home, mode), **environment}, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+        cwd=work,
+        env={**base_environment(folder, home, mode), **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
     container = Container(process, folder)
-    container.reader = threading.Thread(target=read_lines, args=(container, on_line), daemon=True,
-                                        name=f"sagemaker-output-{process.pid}")
+    container.reader = threading.Thread(
+        target=read_lines, args=(container, on_line), daemon=True, name=f"sagemaker-output-{process.pid}"
+    )
     container.reader.start()
     return container
 
@@ -86,14 +94,19 @@ def read_lines(container: Container, on_line) -> None:
         container.tail.append(line)
         try:
             on_line(line)
-        except Exception:                    # unread, the pipe would fill and the command wait for ever
+        except Exception:  # unread, the pipe would fill and the command wait for ever
             log.exception("a line of process %s", container.process.pid)
 
 
 def base_environment(folder: Path, home: Path, mode: str) -> dict[str, str]:
     """What an image would set: nothing of the machine's own environment but where programs are found."""
-    environment = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(home), "TMPDIR": str(home),
-                   "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+    }
     return environment if mode != "plain" else {**environment, "SAGEMAKER_BASE_DIR": str(folder)}
 
 
@@ -118,11 +131,16 @@ def isolation() -> str:
 
 def can_enter(mode: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        trial = subprocess.Popen([sys.executable, "-I", "-S", KEEPER, mode, folder, "true"], stdin=subprocess.PIPE,
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        trial = subprocess.Popen(
+            [sys.executable, "-I", "-S", KEEPER, mode, folder, "true"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         return trial.wait() == 0
 
 
 def send(process_group: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):      # macOS says EPERM of a group of zombies
+    with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS says EPERM of a group of zombies
         os.killpg(process_group, number)

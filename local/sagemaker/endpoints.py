@@ -1,4 +1,5 @@
 """Endpoints: create, update without an outage, delete, scale, and bring back after a restart."""
+
 import logging
 import threading
 import time
@@ -13,8 +14,15 @@ from local.sagemaker.shapes import in_milliseconds, pick, service
 log = logging.getLogger("sagemaker")
 KIND = "Endpoint"
 # Events spell the status as the old service did.
-EVENT_STATUS = {"Creating": "CREATING", "Updating": "UPDATING", "InService": "IN_SERVICE", "Failed": "FAILED",
-                "Deleting": "DELETING", "RollingBack": "ROLLING_BACK", "SystemUpdating": "SYSTEM_UPDATING"}
+EVENT_STATUS = {
+    "Creating": "CREATING",
+    "Updating": "UPDATING",
+    "InService": "IN_SERVICE",
+    "Failed": "FAILED",
+    "Deleting": "DELETING",
+    "RollingBack": "ROLLING_BACK",
+    "SystemUpdating": "SYSTEM_UPDATING",
+}
 
 
 @dataclass
@@ -44,8 +52,11 @@ def create(engine: Engine, request: dict) -> dict:
 
 
 def update(engine: Engine, request: dict) -> dict:
-    refuse(request, ("DeploymentConfig", "RetainAllVariantProperties", "ExcludeRetainedVariantProperties"),
-           "UpdateEndpoint")
+    refuse(
+        request,
+        ("DeploymentConfig", "RetainAllVariantProperties", "ExcludeRetainedVariantProperties"),
+        "UpdateEndpoint",
+    )
     record = need_settled(engine, request["EndpointName"], "update")
     resources.need(engine, "EndpointConfig", request["EndpointConfigName"])
     announce(engine, set_status(engine, record["EndpointName"], "Updating"))
@@ -56,7 +67,7 @@ def update(engine: Engine, request: dict) -> dict:
 def need_settled(engine: Engine, name: str, action: str) -> dict:
     record = resources.need(engine, KIND, name)
     if record["EndpointStatus"] not in ("InService", "Failed"):
-        raise invalid(f"Cannot {action} in-progress endpoint \"{record['EndpointArn']}\".")
+        raise invalid(f'Cannot {action} in-progress endpoint "{record["EndpointArn"]}".')
     return record
 
 
@@ -79,11 +90,17 @@ def roll(engine: Engine, name: str, config_name: str) -> None:
             if deleted(engine, name):
                 raise JobFailed("The endpoint was deleted.")
             old, engine.fleets[name] = engine.fleets.get(name, {}), new
-            record = set_status(engine, name, "InService", EndpointConfigName=config_name, FailureReason=None,
-                                ProductionVariants=[summary(variant) for variant in config["ProductionVariants"]])
+            record = set_status(
+                engine,
+                name,
+                "InService",
+                EndpointConfigName=config_name,
+                FailureReason=None,
+                ProductionVariants=[summary(variant) for variant in config["ProductionVariants"]],
+            )
         announce(engine, record)
         stop_fleet(engine, old)
-    except Exception as error:           # an endpoint must not stay Creating for ever
+    except Exception as error:  # an endpoint must not stay Creating for ever
         if not isinstance(error, JobFailed | SageMakerError):
             log.exception("endpoint %s", name)
         stop_fleet(engine, new)
@@ -100,8 +117,12 @@ def deleted(engine: Engine, name: str) -> bool:
 def start_variant(engine: Engine, name: str, variant: dict, *, instances: int | None = None) -> Variant:
     model = resources.need(engine, "Model", variant["ModelName"])
     serverless = variant.get("ServerlessConfig")
-    started = Variant(variant["VariantName"], model, [],
-                      threading.BoundedSemaphore(serverless["MaxConcurrency"]) if serverless else None)
+    started = Variant(
+        variant["VariantName"],
+        model,
+        [],
+        threading.BoundedSemaphore(serverless["MaxConcurrency"]) if serverless else None,
+    )
     try:
         for _ in range(1 if serverless else instances or variant["InitialInstanceCount"]):
             started.servers.append(serve(engine, name, started, variant))
@@ -110,17 +131,23 @@ def start_variant(engine: Engine, name: str, variant: dict, *, instances: int | 
         raise
     except JobFailed as failure:
         stop_fleet(engine, {started.name: started})
-        raise JobFailed(f"The primary container for production variant {started.name} did not pass the ping health "
-                        f"check. {failure}") from failure
+        raise JobFailed(
+            f"The primary container for production variant {started.name} did not pass the ping health check. {failure}"
+        ) from failure
     return started
 
 
 def serve(engine: Engine, name: str, variant: Variant, config: dict) -> Server:
     instance = f"i-{time.time_ns():x}"
     return start_server(
-        engine, variant.model, label=f"{name}/{variant.name}-{instance}", group=f"/aws/sagemaker/Endpoints/{name}",
-        stream=f"{variant.name}/{instance}", cancelled=lambda: deleted(engine, name),
-        health_timeout_s=config.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_TIMEOUT_S))
+        engine,
+        variant.model,
+        label=f"{name}/{variant.name}-{instance}",
+        group=f"/aws/sagemaker/Endpoints/{name}",
+        stream=f"{variant.name}/{instance}",
+        cancelled=lambda: deleted(engine, name),
+        health_timeout_s=config.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_TIMEOUT_S),
+    )
 
 
 def heal(engine: Engine, name: str, variant: Variant) -> None:
@@ -246,6 +273,12 @@ def announce(engine: Engine, record: dict) -> None:
     if record:
         shape = service().operation_model("DescribeEndpoint").output_shape
         detail = in_milliseconds(pick("DescribeEndpoint", record), shape)
-        engine.cloud.emit("SageMaker Endpoint State Change", {
-            **detail, "EndpointStatus": EVENT_STATUS[record["EndpointStatus"]],
-            "Tags": engine.store.tags(record["EndpointArn"])}, [record["EndpointArn"]])
+        engine.cloud.emit(
+            "SageMaker Endpoint State Change",
+            {
+                **detail,
+                "EndpointStatus": EVENT_STATUS[record["EndpointStatus"]],
+                "Tags": engine.store.tags(record["EndpointArn"]),
+            },
+            [record["EndpointArn"]],
+        )

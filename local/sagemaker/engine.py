@@ -1,4 +1,5 @@
 """The engine of one account and region: what it remembers, what runs, and what it asks of the AWS around it."""
+
 import json
 import logging
 import os
@@ -20,7 +21,7 @@ from local.sagemaker.s3_io import CLIENT_CONFIG
 from local.sagemaker.store import Store
 
 log = logging.getLogger("sagemaker")
-_making_clients = threading.Lock()               # boto3's default session is not safe to make clients on in threads
+_making_clients = threading.Lock()  # boto3's default session is not safe to make clients on in threads
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class Cloud:
     account: str
     region: str
     endpoint_url: str
-    credentials: Callable[[str, str], dict[str, str]]    # role ARN, session name -> AWS_* of a session of that role
-    role_problem: Callable[[str], str | None]            # why SageMaker may not assume this role, if it may not
-    emit: Callable[[str, dict, list[str]], None]         # detail type, detail, resource ARNs -> EventBridge
+    credentials: Callable[[str, str], dict[str, str]]  # role ARN, session name -> AWS_* of a session of that role
+    role_problem: Callable[[str], str | None]  # why SageMaker may not assume this role, if it may not
+    emit: Callable[[str, dict, list[str]], None]  # detail type, detail, resource ARNs -> EventBridge
     metric: Callable[[str, str, float, str, dict], None]  # namespace, name, value, unit, dimensions -> CloudWatch
 
 
@@ -60,22 +61,31 @@ class Engine:
         credentials = self.cloud.credentials(role_arn, session)
         with _making_clients:
             return boto3.client(
-                service, endpoint_url=self.cloud.endpoint_url, region_name=self.cloud.region, config=CLIENT_CONFIG,
+                service,
+                endpoint_url=self.cloud.endpoint_url,
+                region_name=self.cloud.region,
+                config=CLIENT_CONFIG,
                 aws_access_key_id=credentials["AWS_ACCESS_KEY_ID"],
                 aws_secret_access_key=credentials["AWS_SECRET_ACCESS_KEY"],
-                aws_session_token=credentials.get("AWS_SESSION_TOKEN") or None)
+                aws_session_token=credentials.get("AWS_SESSION_TOKEN") or None,
+            )
 
     def aws_environment(self, role_arn: str, session: str) -> dict[str, str]:
         """What a container needs to call AWS as its role."""
-        return {**{name: value for name, value in self.cloud.credentials(role_arn, session).items() if value},
-                "AWS_REGION": self.cloud.region, "AWS_DEFAULT_REGION": self.cloud.region,
-                "AWS_ENDPOINT_URL": self.cloud.endpoint_url}
+        return {
+            **{name: value for name, value in self.cloud.credentials(role_arn, session).items() if value},
+            "AWS_REGION": self.cloud.region,
+            "AWS_DEFAULT_REGION": self.cloud.region,
+            "AWS_ENDPOINT_URL": self.cloud.endpoint_url,
+        }
 
     def check_role(self, role_arn: str) -> None:
         problem = self.cloud.role_problem(role_arn)
         if problem:
-            raise invalid(f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
-                          f"'sagemaker.amazonaws.com' to assume the role. ({problem})")
+            raise invalid(
+                f"Could not assume role {role_arn}. Please ensure that the role exists and allows principal "
+                f"'sagemaker.amazonaws.com' to assume the role. ({problem})"
+            )
 
     def workspace(self, *parts: str) -> Path:
         """A new, empty folder of its own."""
@@ -101,7 +111,7 @@ def sweep(work: Path) -> None:
     """
     for note in (work / "running").glob("*"):
         group = int(note.name)
-        if "keeper.py" in command_of(group):                 # the number may be another program's by now
+        if "keeper.py" in command_of(group):  # the number may be another program's by now
             log.warning("ending container %s of an earlier run", group)
             send(group, signal.SIGKILL)
     shutil.rmtree(work, ignore_errors=True)
@@ -113,8 +123,9 @@ def command_of(process: int) -> str:
         os.kill(process, 0)
     except (ProcessLookupError, PermissionError):
         return ""
-    return subprocess.run(["ps", "-ww", "-o", "command=", "-p", str(process)], capture_output=True, text=True,
-                          check=False).stdout
+    return subprocess.run(
+        ["ps", "-ww", "-o", "command=", "-p", str(process)], capture_output=True, text=True, check=False
+    ).stdout
 
 
 def write_json(path: Path, value) -> None:

@@ -1,4 +1,5 @@
 """An image is a folder `<repository>/<tag>/`: model_code/ and domain/, or the programs `train`, `serve`, `process`."""
+
 import os
 import re
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ class Image:
     def is_ours(self) -> bool:
         return (self.folder / "model_code").is_dir()
 
-    def command(self, verb: str, *, entrypoint: list[str] | None = None,
-                arguments: list[str] | None = None) -> list[str]:
+    def command(
+        self, verb: str, *, entrypoint: list[str] | None = None, arguments: list[str] | None = None
+    ) -> list[str]:
         """What `docker run IMAGE verb` would run: the given entrypoint, else the image's own, with its arguments."""
         if entrypoint:
             program = self.folder / entrypoint[0]

@@ -1,4 +1,5 @@
 """The life of any job: a thread that runs it, stop requests, time limits, and how its end is told."""
+
 import logging
 import subprocess
 import threading
@@ -13,7 +14,7 @@ from local.sagemaker.errors import JobFailed, SageMakerError
 from local.sagemaker.logs import LogStream
 
 log = logging.getLogger("sagemaker")
-STOP_GRACE_S = 120                       # between SIGTERM and SIGKILL, as on SageMaker
+STOP_GRACE_S = 120  # between SIGTERM and SIGKILL, as on SageMaker
 DEFAULT_LIMIT_S = 86_400
 FAILURE_CHARACTERS = 1024
 BUSY = ("InProgress", "Stopping")
@@ -31,8 +32,12 @@ def launch(engine: Engine, kind: str, record: dict, run: Callable[[threading.Eve
     """Run a job in a thread of its own; `run` returns when it is done, or raises Stopped or JobFailed."""
     arn = record[f"{kind}Arn"]
     stop = engine.jobs[arn] = threading.Event()
-    threading.Thread(target=finish, args=(engine, kind, record[f"{kind}Name"], run, stop), daemon=True,
-                     name=f"sagemaker-{record[f'{kind}Name']}").start()
+    threading.Thread(
+        target=finish,
+        args=(engine, kind, record[f"{kind}Name"], run, stop),
+        daemon=True,
+        name=f"sagemaker-{record[f'{kind}Name']}",
+    ).start()
     return {f"{kind}Arn": arn}
 
 
@@ -41,11 +46,17 @@ def finish(engine: Engine, kind: str, name: str, run, stop: threading.Event) -> 
         run(stop)
         end(engine, kind, name, "Completed")
     except Stopped as stopped:
-        end(engine, kind, name, "Stopped", secondary="MaxRuntimeExceeded" if stopped.out_of_time else "Stopped",
-            reason=None)
+        end(
+            engine,
+            kind,
+            name,
+            "Stopped",
+            secondary="MaxRuntimeExceeded" if stopped.out_of_time else "Stopped",
+            reason=None,
+        )
     except JobFailed as failure:
         end(engine, kind, name, "Failed", reason=str(failure))
-    except Exception as error:           # whatever it is, a job must not stay InProgress for ever
+    except Exception as error:  # whatever it is, a job must not stay InProgress for ever
         log.exception("job %s", name)
         end(engine, kind, name, "Failed", reason=f"InternalServerError: {error}")
     finally:
@@ -66,8 +77,16 @@ def move(engine: Engine, kind: str, name: str, **changes) -> None:
         resources.announce(engine, kind, record)
 
 
-def change(engine: Engine, kind: str, name: str, *, status: str | None = None, secondary: str | None = None,
-           message: str = "", **members) -> dict:
+def change(
+    engine: Engine,
+    kind: str,
+    name: str,
+    *,
+    status: str | None = None,
+    secondary: str | None = None,
+    message: str = "",
+    **members,
+) -> dict:
     """The record after the change; training jobs also keep the list of their stages."""
     with engine.store.changed:
         record = engine.store.get(kind, name)
@@ -94,7 +113,7 @@ def transitions(record: dict, secondary: str, message: str, *, over: bool) -> li
 def stop(engine: Engine, kind: str, request: dict) -> dict:
     """Stop a running job; for one that has ended this changes nothing, as on SageMaker."""
     name = request[f"{kind}Name"]
-    with engine.store.changed:               # so that it does not end between the look and the change
+    with engine.store.changed:  # so that it does not end between the look and the change
         if resources.need(engine, kind, name)[f"{kind}Status"] != "InProgress":
             return {}
         record = change(engine, kind, name, status="Stopping", secondary="Stopping", message="Stopping the job")
@@ -112,8 +131,14 @@ def delete(engine: Engine, kind: str, request: dict) -> dict:
     return resources.delete(engine, kind, request)
 
 
-def run_containers(engine: Engine, starts: list[Callable[[], Container]], *, limit_s: float, stop: threading.Event,
-                   meanwhile: Callable[[], None] = lambda: None) -> list[tuple[Container, int]]:
+def run_containers(
+    engine: Engine,
+    starts: list[Callable[[], Container]],
+    *,
+    limit_s: float,
+    stop: threading.Event,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> list[tuple[Container, int]]:
     """Run one container per instance until all have ended; one that fails ends the others, as on SageMaker."""
     deadline = time.monotonic() + limit_s
     containers: list[Container] = []
@@ -147,6 +172,7 @@ def every(seconds: float, action: Callable[[], None]) -> Callable[[], None]:
         if time.monotonic() >= due[0]:
             action()
             due[0] = time.monotonic() + seconds
+
     return act_when_due
 
 
@@ -163,11 +189,20 @@ def stop_all(engine: Engine, containers: list[Container]) -> None:
         engine.forget(container)
 
 
-def logged(engine: Engine, command: list[str], *, folder: Path, work: Path, environment: dict, logs: LogStream,
-           also: Callable[[str], None] = lambda line: None) -> Container:
+def logged(
+    engine: Engine,
+    command: list[str],
+    *,
+    folder: Path,
+    work: Path,
+    environment: dict,
+    logs: LogStream,
+    also: Callable[[str], None] = lambda line: None,
+) -> Container:
     def on_line(line: str) -> None:
         logs.write(line)
         also(line)
+
     return start(command, folder=folder, work=work, environment=environment, on_line=on_line)
 
 
@@ -176,5 +211,10 @@ def fail_interrupted(engine: Engine, kinds: tuple[str, ...]) -> None:
     for kind in kinds:
         for record in engine.store.all(kind):
             if record[f"{kind}Status"] in BUSY:
-                end(engine, kind, record[f"{kind}Name"], "Failed",
-                    reason="InternalServerError: the local AWS stopped while this job was running. Start it again.")
+                end(
+                    engine,
+                    kind,
+                    record[f"{kind}Name"],
+                    "Failed",
+                    reason="InternalServerError: the local AWS stopped while this job was running. Start it again.",
+                )

@@ -5,6 +5,7 @@ input. The pipe is the life line: when its other end closes, however the owner d
 MODE is `mount` (a mount namespace), `user` (the same without being root) or `plain` (no namespace: the command is told
 its folder by SAGEMAKER_BASE_DIR).
 """
+
 import ctypes
 import os
 import signal
@@ -19,9 +20,9 @@ SET_PARENT_DEATH_SIGNAL = 1
 
 def main() -> int:
     mode, folder, *command = sys.argv[1:]
-    life_line = os.dup(0)                                    # os.dup is not inherited by the command
+    life_line = os.dup(0)  # os.dup is not inherited by the command
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    signal.signal(signal.SIGTERM, lambda *_: None)           # sent to the group; it is for the command to obey
+    signal.signal(signal.SIGTERM, lambda *_: None)  # sent to the group; it is for the command to obey
     if mode != "plain":
         enter(folder, as_user=mode == "user")
     child = os.fork()
@@ -29,7 +30,7 @@ def main() -> int:
         become(command)
     threading.Thread(target=die_with, args=(life_line,), daemon=True).start()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return code if code >= 0 else 128 - code                 # as a container reports a signal
+    return code if code >= 0 else 128 - code  # as a container reports a signal
 
 
 def enter(folder: str, *, as_user: bool) -> None:
@@ -58,7 +59,7 @@ def make_container_folder(libc) -> None:
 
 def become(command: list[str]) -> None:
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)   # should this keeper be killed itself
+        ctypes.CDLL(None).prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)  # should this keeper be killed itself
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     try:
         os.execvp(command[0], command)

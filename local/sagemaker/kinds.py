@@ -1,4 +1,5 @@
 """The kinds of resource the service keeps: how each is named, listed and spoken of."""
+
 from dataclasses import dataclass
 
 
@@ -19,8 +20,9 @@ KINDS = {
     "Model": Kind("model", "model", "Models", "ModelSummary"),
     "EndpointConfig": Kind("endpoint-config", "endpoint configuration", "EndpointConfigs", "EndpointConfigSummary"),
     "Endpoint": Kind("endpoint", "endpoint", "Endpoints", "EndpointSummary"),
-    "ModelPackageGroup": Kind("model-package-group", "model package group", "ModelPackageGroupSummaryList",
-                              "ModelPackageGroupSummary"),
+    "ModelPackageGroup": Kind(
+        "model-package-group", "model package group", "ModelPackageGroupSummaryList", "ModelPackageGroupSummary"
+    ),
     "ModelPackage": Kind("model-package", "model package", "ModelPackageSummaryList", "ModelPackageSummary"),
 }
 JOBS = ("TrainingJob", "ProcessingJob", "TransformJob")

@@ -1,4 +1,5 @@
 """A container's output as a CloudWatch Logs stream, sent while it runs."""
+
 import logging
 import threading
 import time
@@ -8,7 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 log = logging.getLogger("sagemaker")
 SEND_EVERY_S = 0.5
 LINES_PER_CALL = 5_000
-LINE_LIMIT = 200_000                     # characters; CloudWatch Logs takes 256 KiB per event, 1 MiB per call
+LINE_LIMIT = 200_000  # characters; CloudWatch Logs takes 256 KiB per event, 1 MiB per call
 CHARACTERS_PER_CALL = 900_000
 
 
@@ -40,12 +41,12 @@ class LogStream:
         try:
             while not self._closed.is_set():
                 self._ready.wait()
-                self._closed.wait(SEND_EVERY_S)      # gather lines, so that a chatty job makes few calls
+                self._closed.wait(SEND_EVERY_S)  # gather lines, so that a chatty job makes few calls
                 self._send()
             self._send()
         except (ClientError, BotoCoreError, OSError) as error:
             log.warning("logs of %s %s are not delivered: %s", self.group, self.stream, error)
-            with self._lock:                 # nobody will send what is written from now on, so nobody may keep it
+            with self._lock:  # nobody will send what is written from now on, so nobody may keep it
                 self._given_up, self._lines = True, []
 
     def _send(self) -> None:
@@ -54,15 +55,20 @@ class LogStream:
             lines, self._lines = self._lines, []
         for batch in batches(lines):
             self._create()
-            self.client.put_log_events(logGroupName=self.group, logStreamName=self.stream, logEvents=[
-                {"timestamp": at, "message": text} for at, text in batch])
+            self.client.put_log_events(
+                logGroupName=self.group,
+                logStreamName=self.stream,
+                logEvents=[{"timestamp": at, "message": text} for at, text in batch],
+            )
 
     def _create(self) -> None:
         if self._exists:
             return
         taken = self.client.exceptions.ResourceAlreadyExistsException
-        for create in (lambda: self.client.create_log_group(logGroupName=self.group),
-                       lambda: self.client.create_log_stream(logGroupName=self.group, logStreamName=self.stream)):
+        for create in (
+            lambda: self.client.create_log_group(logGroupName=self.group),
+            lambda: self.client.create_log_stream(logGroupName=self.group, logStreamName=self.stream),
+        ):
             try:
                 create()
             except taken:

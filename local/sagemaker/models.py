@@ -1,4 +1,5 @@
 """Models and endpoint configurations: what may be hosted and how, checked when it is said, not when it is used."""
+
 from local.sagemaker import resources
 from local.sagemaker.engine import Engine
 from local.sagemaker.errors import invalid, not_simulated, refuse
@@ -7,13 +8,33 @@ SERVERLESS_MEMORY_MB = tuple(range(1024, 6145, 1024))
 SERVERLESS_CONCURRENCY = range(1, 201)
 
 NOT_SIMULATED_OF_A_CONTAINER = (
-    "MultiModelConfig", "ImageConfig", "AdditionalModelDataSources", "InferenceSpecificationName",
-    "ContainerMetricsConfig", *(f"ModelDataSource.S3DataSource.{member}" for member in (
-        "ModelAccessConfig", "HubAccessConfig", "ManifestS3Uri", "ETag", "ManifestEtag")))
-NOT_SIMULATED_OF_A_CONFIG = ("DataCaptureConfig", "AsyncInferenceConfig", "ExplainerConfig", "ShadowProductionVariants",
-                             "MetricsConfig", "EnableNetworkIsolation")
-NOT_SIMULATED_OF_A_VARIANT = ("CoreDumpConfig", "InferenceAmiVersion", "CapacityReservationConfig", "InstancePools",
-                              "ManagedInstanceScaling", "AcceleratorType", "EnableSSMAccess")
+    "MultiModelConfig",
+    "ImageConfig",
+    "AdditionalModelDataSources",
+    "InferenceSpecificationName",
+    "ContainerMetricsConfig",
+    *(
+        f"ModelDataSource.S3DataSource.{member}"
+        for member in ("ModelAccessConfig", "HubAccessConfig", "ManifestS3Uri", "ETag", "ManifestEtag")
+    ),
+)
+NOT_SIMULATED_OF_A_CONFIG = (
+    "DataCaptureConfig",
+    "AsyncInferenceConfig",
+    "ExplainerConfig",
+    "ShadowProductionVariants",
+    "MetricsConfig",
+    "EnableNetworkIsolation",
+)
+NOT_SIMULATED_OF_A_VARIANT = (
+    "CoreDumpConfig",
+    "InferenceAmiVersion",
+    "CapacityReservationConfig",
+    "InstancePools",
+    "ManagedInstanceScaling",
+    "AcceleratorType",
+    "EnableSSMAccess",
+)
 
 
 def create_model(engine: Engine, request: dict) -> dict:
@@ -49,11 +70,16 @@ def image_and_data(engine: Engine, definition: dict) -> dict:
     if package is None:
         raise invalid(f"Model package {definition['ModelPackageName']} does not exist. Give its ARN.")
     if package.get("ModelApprovalStatus") != "Approved":
-        raise invalid(f"Model package {definition['ModelPackageName']} must be Approved to be deployed, "
-                      f"found {package.get('ModelApprovalStatus')}.")
+        raise invalid(
+            f"Model package {definition['ModelPackageName']} must be Approved to be deployed, "
+            f"found {package.get('ModelApprovalStatus')}."
+        )
     inference = package["InferenceSpecification"]["Containers"][0]
-    return {**inference, **definition,
-            "Environment": {**inference.get("Environment", {}), **definition.get("Environment", {})}}
+    return {
+        **inference,
+        **definition,
+        "Environment": {**inference.get("Environment", {}), **definition.get("Environment", {})},
+    }
 
 
 def create_endpoint_config(engine: Engine, request: dict) -> dict:
@@ -76,8 +102,9 @@ def check_variant(engine: Engine, variant: dict, *, alone: bool) -> None:
     if "ServerlessConfig" in variant:
         check_serverless(variant, alone=alone)
     elif "InstanceType" not in variant or "InitialInstanceCount" not in variant:
-        raise invalid(f"Variant {variant['VariantName']} needs InstanceType and InitialInstanceCount, or "
-                      "ServerlessConfig.")
+        raise invalid(
+            f"Variant {variant['VariantName']} needs InstanceType and InitialInstanceCount, or ServerlessConfig."
+        )
 
 
 def check_serverless(variant: dict, *, alone: bool) -> None:

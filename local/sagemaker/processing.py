@@ -1,4 +1,5 @@
 """Processing jobs: inputs in, one container per instance, outputs back at the end or as they are written."""
+
 import shutil
 import threading
 import time
@@ -27,16 +28,19 @@ def create(engine: Engine, request: dict) -> dict:
 
 
 def check(engine: Engine, request: dict) -> None:
-    refuse(request, ("ExperimentConfig", "ProcessingResources.ClusterConfig.InstancePreferences"),
-           "CreateProcessingJob")
+    refuse(
+        request, ("ExperimentConfig", "ProcessingResources.ClusterConfig.InstancePreferences"), "CreateProcessingJob"
+    )
     if "RoleArn" not in request:
         raise invalid("RoleArn is required")
     for item in request.get("ProcessingInputs", []):
         check_input(item)
     for item in outputs(request):
         if "S3Output" not in item or item.get("AppManaged"):
-            raise not_simulated(f"Processing output {item['OutputName']} without S3Output or managed by the "
-                                "application", "Use S3Output.")
+            raise not_simulated(
+                f"Processing output {item['OutputName']} without S3Output or managed by the application",
+                "Use S3Output.",
+            )
         check_folder(item["OutputName"], item["S3Output"].get("LocalPath"))
     engine.image(request["AppSpecification"]["ImageUri"])
     engine.check_role(request["RoleArn"])
@@ -67,8 +71,14 @@ def run(engine: Engine, record: dict, stop: threading.Event) -> None:
         folders = [prepare(work / host, record, host, hosts) for host in hosts]
         for item in record.get("ProcessingInputs", []):
             source = item["S3Input"]
-            fill(s3, [path_inside(source["LocalPath"], folder) for folder in folders], uri=source["S3Uri"],
-                 kind=source["S3DataType"], distribution=source.get("S3DataDistributionType"), role_arn=role)
+            fill(
+                s3,
+                [path_inside(source["LocalPath"], folder) for folder in folders],
+                uri=source["S3Uri"],
+                kind=source["S3DataType"],
+                distribution=source.get("S3DataDistributionType"),
+                role_arn=role,
+            )
         if stop.is_set():
             raise Stopped()
         engine.store.update(KIND, name, ProcessingStartTime=time.time())
@@ -79,15 +89,19 @@ def run(engine: Engine, record: dict, stop: threading.Event) -> None:
 
 def process(engine: Engine, record: dict, folders: list[Path], hosts: list[str], s3, stop: threading.Event) -> None:
     name, role = record["ProcessingJobName"], record["RoleArn"]
-    logs = [LogStream(engine.client("logs", role, name), LOG_GROUP, f"{name}/{host}-{int(time.time())}")
-            for host in hosts]
+    logs = [
+        LogStream(engine.client("logs", role, name), LOG_GROUP, f"{name}/{host}-{int(time.time())}") for host in hosts
+    ]
     continuous, at_end = (mirrors(s3, record, folders, mode) for mode in ("Continuous", "EndOfJob"))
     try:
-        starts = [container_start(engine, record, folder, stream)
-                  for folder, stream in zip(folders, logs, strict=True)]
+        starts = [container_start(engine, record, folder, stream) for folder, stream in zip(folders, logs, strict=True)]
         ended = jobs.run_containers(
-            engine, starts, limit_s=jobs.limit_s(record), stop=stop,
-            meanwhile=jobs.every(CONTINUOUS_EVERY_S, lambda: send(continuous)))
+            engine,
+            starts,
+            limit_s=jobs.limit_s(record),
+            stop=stop,
+            meanwhile=jobs.every(CONTINUOUS_EVERY_S, lambda: send(continuous)),
+        )
     finally:
         for stream in logs:
             stream.close()
@@ -102,12 +116,18 @@ def process(engine: Engine, record: dict, folders: list[Path], hosts: list[str],
 def container_start(engine: Engine, record: dict, folder: Path, stream: LogStream):
     app = record["AppSpecification"]
     image = engine.image(app["ImageUri"])
-    command = image.command("process", entrypoint=app.get("ContainerEntrypoint"),
-                            arguments=app.get("ContainerArguments"))
+    command = image.command(
+        "process", entrypoint=app.get("ContainerEntrypoint"), arguments=app.get("ContainerArguments")
+    )
     isolated = record.get("NetworkConfig", {}).get("EnableNetworkIsolation")
     aws = {} if isolated else engine.aws_environment(record["RoleArn"], record["ProcessingJobName"])
-    environment = {**aws, **image.environment(), "PROCESSING_JOB_NAME": record["ProcessingJobName"],
-                   "PROCESSING_JOB_ARN": record["ProcessingJobArn"], **record.get("Environment", {})}
+    environment = {
+        **aws,
+        **image.environment(),
+        "PROCESSING_JOB_NAME": record["ProcessingJobName"],
+        "PROCESSING_JOB_ARN": record["ProcessingJobArn"],
+        **record.get("Environment", {}),
+    }
     return lambda: jobs.logged(engine, command, folder=folder, work=image.folder, environment=environment, logs=stream)
 
 
@@ -115,12 +135,33 @@ def prepare(work: Path, record: dict, host: str, hosts: list[str]) -> Path:
     """The folder that the container sees at /opt/ml."""
     folder = work / "ml"
     cluster = record["ProcessingResources"]["ClusterConfig"]
-    write_json(folder / "config/processingjobconfig.json", {member: record[member] for member in (
-        "ProcessingJobArn", "ProcessingJobName", "AppSpecification", "ProcessingInputs", "ProcessingOutputConfig",
-        "ProcessingResources", "RoleArn", "StoppingCondition", "Environment") if member in record})
-    write_json(folder / "config/resourceconfig.json", {"current_host": host, "hosts": hosts,
-                                                       "current_instance_type": cluster["InstanceType"],
-                                                       "network_interface_name": "lo"})
+    write_json(
+        folder / "config/processingjobconfig.json",
+        {
+            member: record[member]
+            for member in (
+                "ProcessingJobArn",
+                "ProcessingJobName",
+                "AppSpecification",
+                "ProcessingInputs",
+                "ProcessingOutputConfig",
+                "ProcessingResources",
+                "RoleArn",
+                "StoppingCondition",
+                "Environment",
+            )
+            if member in record
+        },
+    )
+    write_json(
+        folder / "config/resourceconfig.json",
+        {
+            "current_host": host,
+            "hosts": hosts,
+            "current_instance_type": cluster["InstanceType"],
+            "network_interface_name": "lo",
+        },
+    )
     (folder / "output").mkdir()
     (folder / "processing").mkdir()
     for item in outputs(record):
@@ -130,8 +171,12 @@ def prepare(work: Path, record: dict, host: str, hosts: list[str]) -> Path:
 
 def mirrors(s3, record: dict, folders: list[Path], mode: str) -> list[Mirror]:
     """The output folders of every instance that are uploaded in this mode."""
-    return [Mirror(s3, path_inside(item["S3Output"]["LocalPath"], folder), item["S3Output"]["S3Uri"])
-            for item in outputs(record) if item["S3Output"]["S3UploadMode"] == mode for folder in folders]
+    return [
+        Mirror(s3, path_inside(item["S3Output"]["LocalPath"], folder), item["S3Output"]["S3Uri"])
+        for item in outputs(record)
+        if item["S3Output"]["S3UploadMode"] == mode
+        for folder in folders
+    ]
 
 
 def note_exit_message(engine: Engine, record: dict, folders: list[Path]) -> None:
@@ -139,8 +184,9 @@ def note_exit_message(engine: Engine, record: dict, folders: list[Path]) -> None
     for folder in folders:
         message = folder / "output/message"
         if message.is_file():
-            engine.store.update(KIND, record["ProcessingJobName"],
-                                ExitMessage=message.read_text(errors="replace")[:1024])
+            engine.store.update(
+                KIND, record["ProcessingJobName"], ExitMessage=message.read_text(errors="replace")[:1024]
+            )
 
 
 def outputs(record: dict) -> list[dict]:

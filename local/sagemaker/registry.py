@@ -1,4 +1,5 @@
 """The Model Registry: groups, and in each the numbered packages with their approval."""
+
 import time
 
 from local.sagemaker import resources
@@ -7,8 +8,15 @@ from local.sagemaker.errors import SageMakerError, invalid, refuse
 from local.sagemaker.shapes import pick
 
 GROUP, PACKAGE = "ModelPackageGroup", "ModelPackage"
-UPDATABLE = ("ModelApprovalStatus", "ApprovalDescription", "InferenceSpecification", "SourceUri", "ModelCard",
-             "ModelLifeCycle", "ModelPackageRegistrationType")
+UPDATABLE = (
+    "ModelApprovalStatus",
+    "ApprovalDescription",
+    "InferenceSpecification",
+    "SourceUri",
+    "ModelCard",
+    "ModelLifeCycle",
+    "ModelPackageRegistrationType",
+)
 
 
 def create_group(engine: Engine, request: dict) -> dict:
@@ -26,15 +34,19 @@ def group_name(engine: Engine, name_or_arn: str) -> str:
 
 
 def describe_group(engine: Engine, request: dict) -> dict:
-    return pick("DescribeModelPackageGroup",
-                engine.store.get(GROUP, group_name(engine, request["ModelPackageGroupName"])))
+    return pick(
+        "DescribeModelPackageGroup", engine.store.get(GROUP, group_name(engine, request["ModelPackageGroupName"]))
+    )
 
 
 def delete_group(engine: Engine, request: dict) -> dict:
     name = group_name(engine, request["ModelPackageGroupName"])
     if packages_of(engine, name):
-        raise SageMakerError("ConflictException", f"Model Package Group {engine.arn(GROUP, name)} cannot be deleted "
-                             "because it still contains Model Packages.")
+        raise SageMakerError(
+            "ConflictException",
+            f"Model Package Group {engine.arn(GROUP, name)} cannot be deleted "
+            "because it still contains Model Packages.",
+        )
     return resources.delete(engine, GROUP, {"ModelPackageGroupName": name})
 
 
@@ -44,8 +56,10 @@ def packages_of(engine: Engine, group: str) -> list[dict]:
 
 def create(engine: Engine, request: dict) -> dict:
     if "ModelPackageGroupName" not in request or "ModelPackageName" in request:
-        raise invalid("The local SageMaker keeps versioned model packages only: give ModelPackageGroupName and no "
-                      "ModelPackageName.")
+        raise invalid(
+            "The local SageMaker keeps versioned model packages only: give ModelPackageGroupName and no "
+            "ModelPackageName."
+        )
     refuse(request, ("ValidationSpecification", "SourceAlgorithmSpecification"), "CreateModelPackage")
     group = group_name(engine, request["ModelPackageGroupName"])
     for container in request.get("InferenceSpecification", {}).get("Containers", []):
@@ -56,10 +70,16 @@ def create(engine: Engine, request: dict) -> dict:
         arn = f"{engine.arn(PACKAGE, group)}/{version}"
         record = {
             **{member: value for member, value in request.items() if member not in ("Tags", "ClientToken")},
-            "ModelPackageGroupName": group, "ModelPackageName": group, "ModelPackageVersion": version,
-            "ModelPackageArn": arn, "ModelPackageStatus": "Completed", "CreationTime": time.time(), "CreatedBy": {},
+            "ModelPackageGroupName": group,
+            "ModelPackageName": group,
+            "ModelPackageVersion": version,
+            "ModelPackageArn": arn,
+            "ModelPackageStatus": "Completed",
+            "CreationTime": time.time(),
+            "CreatedBy": {},
             "ModelPackageStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []},
-            "ModelApprovalStatus": request.get("ModelApprovalStatus", "PendingManualApproval")}
+            "ModelApprovalStatus": request.get("ModelApprovalStatus", "PendingManualApproval"),
+        }
         engine.store.add(PACKAGE, arn, record)
     engine.store.tag(arn, resources.tag_map(request))
     resources.announce(engine, PACKAGE, record)
@@ -93,8 +113,9 @@ def update(engine: Engine, request: dict) -> dict:
         changes = {member: request[member] for member in UPDATABLE if member in request}
         if {"CustomerMetadataProperties", "CustomerMetadataPropertiesToRemove"} & set(request):
             changes["CustomerMetadataProperties"] = metadata(record, request)
-        updated = engine.store.update(PACKAGE, record["ModelPackageArn"], LastModifiedTime=time.time(),
-                                      LastModifiedBy={}, **changes)
+        updated = engine.store.update(
+            PACKAGE, record["ModelPackageArn"], LastModifiedTime=time.time(), LastModifiedBy={}, **changes
+        )
     fields = [member for member, value in changes.items() if record.get(member) != value]
     resources.announce(engine, PACKAGE, updated, UpdatedModelPackageFields=fields)
     return {"ModelPackageArn": record["ModelPackageArn"]}
@@ -102,8 +123,9 @@ def update(engine: Engine, request: dict) -> dict:
 
 def metadata(record: dict, request: dict) -> dict[str, str]:
     merged = {**record.get("CustomerMetadataProperties", {}), **request.get("CustomerMetadataProperties", {})}
-    return {key: value for key, value in merged.items()
-            if key not in request.get("CustomerMetadataPropertiesToRemove", [])}
+    return {
+        key: value for key, value in merged.items() if key not in request.get("CustomerMetadataPropertiesToRemove", [])
+    }
 
 
 def delete(engine: Engine, request: dict) -> dict:

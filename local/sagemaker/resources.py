@@ -1,4 +1,5 @@
 """What every kind of resource has in common: create with tags, describe, list with filters and pages, delete, tag."""
+
 import base64
 import binascii
 import json
@@ -11,8 +12,12 @@ from local.sagemaker.shapes import in_milliseconds, pick, service
 
 DEFAULT_PAGE = 10
 # How a List operation's filters read a record: request member -> (record member, comparison)
-TIME_FILTERS = {"CreationTimeAfter": ("CreationTime", 1), "CreationTimeBefore": ("CreationTime", -1),
-                "LastModifiedTimeAfter": ("LastModifiedTime", 1), "LastModifiedTimeBefore": ("LastModifiedTime", -1)}
+TIME_FILTERS = {
+    "CreationTimeAfter": ("CreationTime", 1),
+    "CreationTimeBefore": ("CreationTime", -1),
+    "LastModifiedTimeAfter": ("LastModifiedTime", 1),
+    "LastModifiedTimeBefore": ("LastModifiedTime", -1),
+}
 EQUALITY_FILTERS = ("ModelApprovalStatus", "ModelPackageGroupName")
 
 
@@ -20,8 +25,12 @@ def create(engine: Engine, kind: str, request: dict, **more) -> dict:
     """Remember a new resource; its record is what Describe answers, so it holds nothing else."""
     name = request[f"{kind}Name"]
     arn = engine.arn(kind, name)
-    record = {**{member: value for member, value in request.items() if member != "Tags"},
-              f"{kind}Arn": arn, "CreationTime": time.time(), **more}
+    record = {
+        **{member: value for member, value in request.items() if member != "Tags"},
+        f"{kind}Arn": arn,
+        "CreationTime": time.time(),
+        **more,
+    }
     if not engine.store.add(kind, name, record):
         raise already_exists(kind, arn)
     engine.store.tag(arn, tag_map(request))
@@ -31,8 +40,11 @@ def create(engine: Engine, kind: str, request: dict, **more) -> dict:
 def already_exists(kind: str, arn: str) -> SageMakerError:
     if kind in JOBS:
         words = KINDS[kind].words
-        return SageMakerError("ResourceInUse", f"{words.capitalize()} names must be unique within an AWS account and "
-                              f"region, and a {words} with this name already exists ({arn})")
+        return SageMakerError(
+            "ResourceInUse",
+            f"{words.capitalize()} names must be unique within an AWS account and "
+            f"region, and a {words} with this name already exists ({arn})",
+        )
     return invalid(f'Cannot create already existing {KINDS[kind].words} "{arn}".')
 
 
@@ -68,8 +80,10 @@ def list_page(engine: Engine, kind: str, request: dict) -> dict:
     refuse(request, ("WarmPoolStatusEquals", "TrainingPlanArnEquals", "CrossAccountFilterOption"), f"List{kind}s")
     records = [record for record in engine.store.all(kind) if matches(kind, record, request)]
     sort_by = {"Name": f"{kind}Name", "Status": f"{kind}Status"}.get(request.get("SortBy"), "CreationTime")
-    records.sort(key=lambda record: (record.get(sort_by, ""), record[f"{kind}Arn"]),
-                 reverse=request.get("SortOrder", "Descending") == "Descending")
+    records.sort(
+        key=lambda record: (record.get(sort_by, ""), record[f"{kind}Arn"]),
+        reverse=request.get("SortOrder", "Descending") == "Descending",
+    )
     start = read_token(request.get("NextToken"))
     end = start + request.get("MaxResults", DEFAULT_PAGE)
     page = {KINDS[kind].summaries: [pick(KINDS[kind].summary, record) for record in records[start:end]]}
@@ -83,8 +97,9 @@ def matches(kind: str, record: dict, request: dict) -> bool:
     for member in EQUALITY_FILTERS:
         if member in request and record.get(member) != request[member]:
             return False
-    return (request.get("NameContains", "").lower() in record.get(f"{kind}Name", "").lower()
-            and request.get("StatusEquals", record.get(f"{kind}Status")) == record.get(f"{kind}Status"))
+    return request.get("NameContains", "").lower() in record.get(f"{kind}Name", "").lower() and request.get(
+        "StatusEquals", record.get(f"{kind}Status")
+    ) == record.get(f"{kind}Status")
 
 
 def make_token(position: int) -> str:
@@ -135,7 +150,6 @@ def announce(engine: Engine, kind: str, record: dict, **more) -> None:
     """A state-change event on EventBridge, shaped as Describe answers, with times in milliseconds."""
     shape = service().operation_model(f"Describe{kind}").output_shape
     detail = in_milliseconds(pick(f"Describe{kind}", record), shape)
-    title = {"EndpointConfig": "Endpoint Config", "ModelPackage": "Model Package"}.get(
-        kind, KINDS[kind].words.title())
+    title = {"EndpointConfig": "Endpoint Config", "ModelPackage": "Model Package"}.get(kind, KINDS[kind].words.title())
     tags = engine.store.tags(record[f"{kind}Arn"])
     engine.cloud.emit(f"SageMaker {title} State Change", {**detail, "Tags": tags, **more}, [record[f"{kind}Arn"]])

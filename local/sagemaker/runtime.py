@@ -1,4 +1,5 @@
 """InvokeEndpoint: a request to a variant's server and its answer or error, shaped as the real runtime shapes them."""
+
 import http.client
 import json
 import random
@@ -14,9 +15,13 @@ TIMEOUT_S = 60
 BODY_LIMIT_BYTES = 6_291_456
 SERVERLESS_BODY_LIMIT_BYTES = 4 * 2**20
 FORWARDED = ("content-type", "accept", "x-amzn-sagemaker-custom-attributes", "x-amzn-sagemaker-inference-id")
-NOT_SIMULATED = ("x-amzn-sagemaker-target-model", "x-amzn-sagemaker-target-container-hostname",
-                 "x-amzn-sagemaker-enable-explanations", "x-amzn-sagemaker-inference-component",
-                 "x-amzn-sagemaker-session-id")
+NOT_SIMULATED = (
+    "x-amzn-sagemaker-target-model",
+    "x-amzn-sagemaker-target-container-hostname",
+    "x-amzn-sagemaker-enable-explanations",
+    "x-amzn-sagemaker-inference-component",
+    "x-amzn-sagemaker-session-id",
+)
 
 
 def invoke(engine: Engine, name: str, headers: dict, body: bytes) -> tuple[dict, bytes]:
@@ -43,8 +48,9 @@ def invoke(engine: Engine, name: str, headers: dict, body: bytes) -> tuple[dict,
 def choose(record: dict, fleet: dict[str, Variant], target: str | None) -> Variant:
     if target:
         if target not in fleet:
-            raise SageMakerError("ValidationError", f"Variant {target} not found for endpoint "
-                                 f"{record['EndpointName']}.")
+            raise SageMakerError(
+                "ValidationError", f"Variant {target} not found for endpoint {record['EndpointName']}."
+            )
         return fleet[target]
     names = [shown["VariantName"] for shown in record["ProductionVariants"]]
     weights = [shown["CurrentWeight"] for shown in record["ProductionVariants"]]
@@ -59,15 +65,20 @@ def measured(engine: Engine, name: str, variant: Variant, headers: dict, body: b
         status, answered, answer = exchange(engine, name, variant, headers, body)
     finally:
         taken_us = (time.perf_counter() - started) * 1e6
-        for metric, value, unit in (("Invocations", 1, "Count"), ("ModelLatency", taken_us, "Microseconds"),
-                                    ("Invocation4XXErrors", int(400 <= status < 500), "Count"),
-                                    ("Invocation5XXErrors", int(status >= 500), "Count"),
-                                    ("InvocationModelErrors", int(not 200 <= status < 300), "Count")):
+        for metric, value, unit in (
+            ("Invocations", 1, "Count"),
+            ("ModelLatency", taken_us, "Microseconds"),
+            ("Invocation4XXErrors", int(400 <= status < 500), "Count"),
+            ("Invocation5XXErrors", int(status >= 500), "Count"),
+            ("InvocationModelErrors", int(not 200 <= status < 300), "Count"),
+        ):
             engine.cloud.metric("AWS/SageMaker", metric, value, unit, dimensions)
     if not 200 <= status < 300:
         raise model_error(engine, name, variant.name, status, answer.decode(errors="replace"))
-    kept = {"content-type": answered.get("content-type", "application/octet-stream"),
-            "x-amzn-invoked-production-variant": variant.name}
+    kept = {
+        "content-type": answered.get("content-type", "application/octet-stream"),
+        "x-amzn-invoked-production-variant": variant.name,
+    }
     attributes = "x-amzn-sagemaker-custom-attributes"
     return ({**kept, attributes: answered[attributes]} if attributes in answered else kept), answer
 
@@ -81,9 +92,14 @@ def exchange(engine: Engine, name: str, variant: Variant, headers: dict, body: b
         return post(server, body, headers, timeout_s=TIMEOUT_S)
     except TimeoutError:
         raise model_error(
-            engine, name, variant.name, 0, f"Your invocation timed out while waiting for a response from container "
+            engine,
+            name,
+            variant.name,
+            0,
+            f"Your invocation timed out while waiting for a response from container "
             f"{variant.name}. Review the latency metrics for each container in Amazon CloudWatch, resolve the issue, "
-            "and try again.") from None
+            "and try again.",
+        ) from None
     except (OSError, http.client.HTTPException) as error:
         repair_if_dead(engine, name, variant, server)
         lost = f"The connection to the container was lost: {error}"
@@ -91,7 +107,7 @@ def exchange(engine: Engine, name: str, variant: Variant, headers: dict, body: b
 
 
 def repair_if_dead(engine: Engine, name: str, variant: Variant, server: Server) -> None:
-    time.sleep(0.05)                         # a process that has just closed its socket is a moment from being gone
+    time.sleep(0.05)  # a process that has just closed its socket is a moment from being gone
     if not server.alive():
         repair(engine, name, variant)
 
@@ -104,11 +120,19 @@ def model_error(engine: Engine, name: str, variant: str, status: int, message: s
     region, account = engine.cloud.region, engine.cloud.account
     group = f"/aws/sagemaker/Endpoints/{name}"
     side = "client" if 400 <= status < 500 else "server"
-    text = (f'Received {side} error ({status}) from {variant} with message "{message}". See '
-            f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group} "
-            f"in account {account} for more information.")
-    return SageMakerError("ModelError", text, 424, OriginalStatusCode=status, OriginalMessage=message,
-                          LogStreamArn=f"arn:aws:logs:{region}:{account}:log-group:{group}")
+    text = (
+        f'Received {side} error ({status}) from {variant} with message "{message}". See '
+        f"https://{region}.console.aws.amazon.com/cloudwatch/home?region={region}#logEventViewer:group={group} "
+        f"in account {account} for more information."
+    )
+    return SageMakerError(
+        "ModelError",
+        text,
+        424,
+        OriginalStatusCode=status,
+        OriginalMessage=message,
+        LogStreamArn=f"arn:aws:logs:{region}:{account}:log-group:{group}",
+    )
 
 
 def error_body(error: SageMakerError) -> bytes:

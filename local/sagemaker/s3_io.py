@@ -1,4 +1,5 @@
 """Objects between S3 and a container's folders: prefixes and manifests down, files and archives up, many at a time."""
+
 import json
 import re
 import shutil
@@ -16,12 +17,17 @@ from local.sagemaker.errors import JobFailed
 
 CONCURRENT_OBJECTS = 8
 COPY_BYTES = 2**20
-CLIENT_CONFIG = Config(max_pool_connections=CONCURRENT_OBJECTS * 2, retries={"max_attempts": 3, "mode": "standard"},
-                       s3={"addressing_style": "path"}, request_checksum_calculation="when_required",
-                       response_checksum_validation="when_required")
+CLIENT_CONFIG = Config(
+    max_pool_connections=CONCURRENT_OBJECTS * 2,
+    retries={"max_attempts": 3, "mode": "standard"},
+    s3={"addressing_style": "path"},
+    request_checksum_calculation="when_required",
+    response_checksum_validation="when_required",
+)
 PART_BYTES = 64 * 2**20
-ONE_OBJECT_PER_THREAD = TransferConfig(use_threads=False, multipart_threshold=PART_BYTES,
-                                       multipart_chunksize=PART_BYTES)
+ONE_OBJECT_PER_THREAD = TransferConfig(
+    use_threads=False, multipart_threshold=PART_BYTES, multipart_chunksize=PART_BYTES
+)
 
 
 @dataclass(frozen=True)
@@ -48,16 +54,19 @@ def list_prefix(client, uri: str) -> list[tuple[str, str, str]]:
     bucket, prefix = parse_uri(uri)
     found = []
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-        found += [(bucket, item["Key"], path_below(prefix, item["Key"])) for item in page.get("Contents", [])
-                  if not item["Key"].endswith("/")]
+        found += [
+            (bucket, item["Key"], path_below(prefix, item["Key"]))
+            for item in page.get("Contents", [])
+            if not item["Key"].endswith("/")
+        ]
     return found
 
 
 def path_below(prefix: str, key: str) -> str:
     """`data/a.csv` is a.csv below `data/`, `data` and `data/a.csv`; below the mere beginning `da` it keeps `data/`."""
     if key.startswith(prefix.rstrip("/") + "/"):
-        return key[len(prefix):].lstrip("/")
-    return key[len(prefix.rpartition("/")[0]):].lstrip("/")
+        return key[len(prefix) :].lstrip("/")
+    return key[len(prefix.rpartition("/")[0]) :].lstrip("/")
 
 
 def list_manifest(client, uri: str) -> list[tuple[str, str, str]]:
@@ -68,8 +77,9 @@ def list_manifest(client, uri: str) -> list[tuple[str, str, str]]:
         head, *names = json.loads(text)
         prefix = head["prefix"]
     except (ValueError, TypeError, KeyError):
-        raise JobFailed(f"ClientError: Manifest {uri} must be a JSON list of {{\"prefix\": \"s3://...\"}} and then "
-                        "the names below it.") from None
+        raise JobFailed(
+            f'ClientError: Manifest {uri} must be a JSON list of {{"prefix": "s3://..."}} and then the names below it.'
+        ) from None
     if not all(isinstance(name, str) for name in names):
         raise JobFailed(f"ClientError: Manifest {uri} must name its objects as strings below one prefix.")
     from_bucket, folder = parse_uri(prefix)
@@ -81,7 +91,7 @@ def download(client, uri: str, into: Path, *, kind: str = "S3Prefix", shard: Sha
     into.mkdir(parents=True, exist_ok=True)
     try:
         objects = (list_manifest if kind == "ManifestFile" else list_prefix)(client, uri)
-        mine = objects[shard.index::shard.count]
+        mine = objects[shard.index :: shard.count]
         run_each(lambda item: fetch(client, *item, into), mine)
     except (ClientError, BotoCoreError) as error:
         raise JobFailed(f"ClientError: Data download failed for {uri}: {error}") from error
@@ -89,7 +99,8 @@ def download(client, uri: str, into: Path, *, kind: str = "S3Prefix", shard: Sha
         raise JobFailed(
             f'ClientError: No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the '
             f'bucket exists, that objects exist under that S3 prefix, and that the role "{role_arn}" has '
-            '"s3:ListBucket" permissions on the bucket.')
+            '"s3:ListBucket" permissions on the bucket.'
+        )
     return len(mine)
 
 
@@ -109,7 +120,7 @@ def fetch(client, bucket: str, key: str, below: str, into: Path) -> None:
     if not target.resolve().is_relative_to(into.resolve()):
         raise JobFailed(f"ClientError: s3://{bucket}/{key} would be written outside its folder.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    body = client.get_object(Bucket=bucket, Key=key)["Body"]      # download_file would ask for the size first
+    body = client.get_object(Bucket=bucket, Key=key)["Body"]  # download_file would ask for the size first
     with open(target, "wb") as file:
         shutil.copyfileobj(body, file, COPY_BYTES)
 
@@ -119,8 +130,12 @@ def upload(client, folder: Path, uri: str, *, only=None) -> int:
     bucket, prefix = parse_uri(uri)
     files = sorted(only if only is not None else (path for path in folder.rglob("*") if path.is_file()))
     try:
-        run_each(lambda path: client.upload_file(str(path), bucket, join(prefix, path.relative_to(folder).as_posix()),
-                                                 Config=ONE_OBJECT_PER_THREAD), files)
+        run_each(
+            lambda path: client.upload_file(
+                str(path), bucket, join(prefix, path.relative_to(folder).as_posix()), Config=ONE_OBJECT_PER_THREAD
+            ),
+            files,
+        )
     except (ClientError, BotoCoreError, S3UploadFailedError) as error:
         raise JobFailed(f"ClientError: Data upload failed for {uri}: {error}") from error
     return len(files)

@@ -1,4 +1,5 @@
 """Serving processes: the container of a model started, gated by /ping, and spoken to over kept-alive connections."""
+
 import http.client
 import queue
 import shutil
@@ -16,7 +17,7 @@ from local.sagemaker.models import container as container_of
 from local.sagemaker.models import image_and_data
 from local.sagemaker.s3_io import download, download_archive
 
-HEALTH_TIMEOUT_S = 240                   # SageMaker's own: four minutes to answer /ping, two seconds for each answer
+HEALTH_TIMEOUT_S = 240  # SageMaker's own: four minutes to answer /ping, two seconds for each answer
 PING_TIMEOUT_S = 2
 STOP_GRACE_S = 30
 
@@ -35,8 +36,17 @@ class Server:
         return self.container.exit_code() is None
 
 
-def start_server(engine: Engine, model: dict, *, label: str, group: str, stream: str, environment: dict | None = None,
-                 health_timeout_s: float = HEALTH_TIMEOUT_S, cancelled=lambda: False) -> Server:
+def start_server(
+    engine: Engine,
+    model: dict,
+    *,
+    label: str,
+    group: str,
+    stream: str,
+    environment: dict | None = None,
+    health_timeout_s: float = HEALTH_TIMEOUT_S,
+    cancelled=lambda: False,
+) -> Server:
     """A server that has answered /ping; JobFailed when it does not, and then nothing of it is left."""
     work = engine.workspace("servers", label)
     try:
@@ -61,9 +71,20 @@ def launch(engine: Engine, model: dict, work: Path, label: str, group: str, stre
     fetch_model(engine, definition, role, label, folder / "model")
     aws = {} if model.get("EnableNetworkIsolation") else engine.aws_environment(role, session_name(label))
     logs = LogStream(engine.client("logs", role, session_name(label)), group, stream)
-    container = start(image.command("serve"), folder=folder, work=image.folder, on_line=logs.write, environment={
-        **aws, **image.environment(), "SAGEMAKER_BIND_TO_PORT": str(port), "BIND_HOST": "127.0.0.1",
-        **definition.get("Environment", {}), **environment})
+    container = start(
+        image.command("serve"),
+        folder=folder,
+        work=image.folder,
+        on_line=logs.write,
+        environment={
+            **aws,
+            **image.environment(),
+            "SAGEMAKER_BIND_TO_PORT": str(port),
+            "BIND_HOST": "127.0.0.1",
+            **definition.get("Environment", {}),
+            **environment,
+        },
+    )
     engine.remember(container)
     return Server(container, port, logs, work)
 
@@ -84,15 +105,19 @@ def wait_healthy(server: Server, timeout_s: float, cancelled) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if not server.alive():
-            raise JobFailed(f"The container exited with code {server.container.exit_code()} before it passed the ping "
-                            f"health check: {' | '.join(server.container.tail)[-600:]}")
+            raise JobFailed(
+                f"The container exited with code {server.container.exit_code()} before it passed the ping "
+                f"health check: {' | '.join(server.container.tail)[-600:]}"
+            )
         if cancelled():
             raise JobFailed("The endpoint was deleted before the container passed the ping health check.")
         if ping(server.port):
             return
         time.sleep(0.05)
-    raise JobFailed(f"The container did not pass the ping health check within {timeout_s:.0f} s. Please check the "
-                    f"logs: {' | '.join(server.container.tail)[-600:]}")
+    raise JobFailed(
+        f"The container did not pass the ping health check within {timeout_s:.0f} s. Please check the "
+        f"logs: {' | '.join(server.container.tail)[-600:]}"
+    )
 
 
 def ping(port: int) -> bool:

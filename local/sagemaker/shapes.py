@@ -1,4 +1,5 @@
 """Requests and responses checked against botocore's own model of the service, so neither side can drift from it."""
+
 import functools
 import re
 
@@ -73,8 +74,10 @@ def size_breaches(size, value, shape, path):
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if (low is not None and size < low) or (high is not None and size > high):
         what = "value" if isinstance(value, int | float) else "length"
-        yield (f"Value {value!r} at '{path}' failed to satisfy constraint: Member must have {what} "
-               f"between {low if low is not None else 'any'} and {high if high is not None else 'any'}")
+        yield (
+            f"Value {value!r} at '{path}' failed to satisfy constraint: Member must have {what} "
+            f"between {low if low is not None else 'any'} and {high if high is not None else 'any'}"
+        )
 
 
 def text_breaches(value, shape, path):
@@ -83,8 +86,10 @@ def text_breaches(value, shape, path):
         yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must satisfy enum value set: {allowed}"
     pattern = compiled(shape.metadata.get("pattern", ""))
     if pattern and not pattern.fullmatch(value):
-        yield (f"Value '{value}' at '{path}' failed to satisfy constraint: Member must satisfy regular expression "
-               f"pattern: {pattern.pattern}")
+        yield (
+            f"Value '{value}' at '{path}' failed to satisfy constraint: Member must satisfy regular expression "
+            f"pattern: {pattern.pattern}"
+        )
 
 
 @functools.cache
@@ -120,8 +125,10 @@ def in_milliseconds(value, shape):
 def from_text(value, shape):
     """A CloudFormation property as the API's type: templates carry numbers and booleans as text at will."""
     if shape.type_name == "structure" and isinstance(value, dict):
-        return {name: from_text(member, shape.members[name]) if name in shape.members else member
-                for name, member in value.items()}
+        return {
+            name: from_text(member, shape.members[name]) if name in shape.members else member
+            for name, member in value.items()
+        }
     if shape.type_name == "list" and isinstance(value, list):
         return [from_text(member, shape.member) for member in value]
     if shape.type_name == "map" and isinstance(value, dict):

@@ -1,4 +1,5 @@
 """What the service remembers of one account and region: records by kind and name, and tags by ARN, as plain data."""
+
 import copy
 import threading
 import time

@@ -1,4 +1,5 @@
 """Training jobs: channels in, `train` on every instance, model and output archives back."""
+
 import re
 import shutil
 import threading
@@ -19,24 +20,49 @@ LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 METRICS_NAMESPACE = "/aws/sagemaker/TrainingJobs"
 CHECKPOINTS = "/opt/ml/checkpoints"
 CHECKPOINTS_EVERY_S = 2
-NOT_SIMULATED = ("DebugHookConfig", "DebugRuleConfigurations", "TensorBoardOutputConfig", "ExperimentConfig",
-                 "ProfilerRuleConfigurations", "RemoteDebugConfig", "InfraCheckConfig", "SessionChainingConfig",
-                 "ServerlessJobConfig", "MlflowConfig", "ModelPackageConfig",
-                 "AlgorithmSpecification.TrainingImageConfig", "ResourceConfig.KeepAlivePeriodInSeconds",
-                 "ResourceConfig.InstanceGroups",
-                 "ResourceConfig.TrainingPlanArn", "ResourceConfig.InstancePlacementConfig",
-                 "ResourceConfig.InstancePreferences", "ProfilerConfig.S3OutputPath")
-NOT_SIMULATED_OF_A_CHANNEL = ("ShuffleConfig", *(f"DataSource.S3DataSource.{member}" for member in (
-    "AttributeNames", "InstanceGroupNames", "ModelAccessConfig", "HubAccessConfig")))
+NOT_SIMULATED = (
+    "DebugHookConfig",
+    "DebugRuleConfigurations",
+    "TensorBoardOutputConfig",
+    "ExperimentConfig",
+    "ProfilerRuleConfigurations",
+    "RemoteDebugConfig",
+    "InfraCheckConfig",
+    "SessionChainingConfig",
+    "ServerlessJobConfig",
+    "MlflowConfig",
+    "ModelPackageConfig",
+    "AlgorithmSpecification.TrainingImageConfig",
+    "ResourceConfig.KeepAlivePeriodInSeconds",
+    "ResourceConfig.InstanceGroups",
+    "ResourceConfig.TrainingPlanArn",
+    "ResourceConfig.InstancePlacementConfig",
+    "ResourceConfig.InstancePreferences",
+    "ProfilerConfig.S3OutputPath",
+)
+NOT_SIMULATED_OF_A_CHANNEL = (
+    "ShuffleConfig",
+    *(
+        f"DataSource.S3DataSource.{member}"
+        for member in ("AttributeNames", "InstanceGroupNames", "ModelAccessConfig", "HubAccessConfig")
+    ),
+)
 
 
 def create(engine: Engine, request: dict) -> dict:
     check(engine, request)
     record = resources.create(
-        engine, KIND, request, TrainingJobStatus="InProgress", SecondaryStatus="Starting", ModelArtifacts={
-            "S3ModelArtifacts": f"{output_folder(request)}/model.tar.gz"}, LastModifiedTime=time.time(),
-        SecondaryStatusTransitions=[{"Status": "Starting", "StartTime": time.time(),
-                                     "StatusMessage": "Preparing the instances for training"}])
+        engine,
+        KIND,
+        request,
+        TrainingJobStatus="InProgress",
+        SecondaryStatus="Starting",
+        ModelArtifacts={"S3ModelArtifacts": f"{output_folder(request)}/model.tar.gz"},
+        LastModifiedTime=time.time(),
+        SecondaryStatusTransitions=[
+            {"Status": "Starting", "StartTime": time.time(), "StatusMessage": "Preparing the instances for training"}
+        ],
+    )
     resources.announce(engine, KIND, record)
     return jobs.launch(engine, KIND, record, lambda stop: run(engine, record, stop))
 
@@ -79,8 +105,10 @@ def check_time(request: dict) -> None:
     run_s, wait_s = limits.get("MaxRuntimeInSeconds", jobs.DEFAULT_LIMIT_S), limits.get("MaxWaitTimeInSeconds")
     if request.get("EnableManagedSpotTraining"):
         if wait_s is None or wait_s < run_s:
-            raise invalid("Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
-                          f"MaxRuntimeInSeconds ({run_s}) for managed spot training.")
+            raise invalid(
+                "Invalid MaxWaitTimeInSeconds. It must be present and be greater than or equal to "
+                f"MaxRuntimeInSeconds ({run_s}) for managed spot training."
+            )
     elif wait_s is not None:
         raise invalid("Invalid MaxWaitTimeInSeconds. It is supported only when EnableManagedSpotTraining is true.")
 
@@ -96,25 +124,51 @@ def run(engine: Engine, record: dict, stop: threading.Event) -> None:
         checkpoints = start_checkpoints(s3, record, folders)
         if stop.is_set():
             raise Stopped()
-        jobs.move(engine, KIND, name, secondary="Training", message="Training image download completed. "
-                  "Training in progress.", TrainingStartTime=time.time())
+        jobs.move(
+            engine,
+            KIND,
+            name,
+            secondary="Training",
+            message="Training image download completed. Training in progress.",
+            TrainingStartTime=time.time(),
+        )
         train(engine, record, folders, hosts, s3, checkpoints, stop)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def train(engine: Engine, record: dict, folders: list[Path], hosts: list[str], s3, checkpoints: list[Mirror],
-          stop: threading.Event) -> None:
+def train(
+    engine: Engine,
+    record: dict,
+    folders: list[Path],
+    hosts: list[str],
+    s3,
+    checkpoints: list[Mirror],
+    stop: threading.Event,
+) -> None:
     """Run the containers; what a stopped or overdue job has saved is kept too, as on SageMaker."""
     metrics = Metrics(engine, record)
-    logs = [LogStream(engine.client("logs", record["RoleArn"], record["TrainingJobName"]), LOG_GROUP,
-                      f"{record['TrainingJobName']}/{host}-{int(time.time())}") for host in hosts]
-    starts = [container_start(engine, record, folder, host, hosts, stream, metrics.read)
-              for folder, host, stream in zip(folders, hosts, logs, strict=True)]
+    logs = [
+        LogStream(
+            engine.client("logs", record["RoleArn"], record["TrainingJobName"]),
+            LOG_GROUP,
+            f"{record['TrainingJobName']}/{host}-{int(time.time())}",
+        )
+        for host in hosts
+    ]
+    starts = [
+        container_start(engine, record, folder, host, hosts, stream, metrics.read)
+        for folder, host, stream in zip(folders, hosts, logs, strict=True)
+    ]
     stopped = None
     try:
-        ended = jobs.run_containers(engine, starts, limit_s=jobs.limit_s(record), stop=stop,
-                                    meanwhile=jobs.every(CHECKPOINTS_EVERY_S, lambda: send(checkpoints)))
+        ended = jobs.run_containers(
+            engine,
+            starts,
+            limit_s=jobs.limit_s(record),
+            stop=stop,
+            meanwhile=jobs.every(CHECKPOINTS_EVERY_S, lambda: send(checkpoints)),
+        )
         failed = [container for container, code in ended if code]
     except Stopped as asked:
         stopped, failed = asked, []
@@ -125,13 +179,22 @@ def train(engine: Engine, record: dict, folders: list[Path], hosts: list[str], s
         close_training(engine, record, metrics.final)
     if failed:
         raise failure(failed[0])
-    jobs.move(engine, KIND, record["TrainingJobName"], secondary="Uploading",
-              message="Uploading generated training model")
-    upload_archive(s3, [folder / "model" for folder in folders], folders[0].parent / "model.tar.gz",
-                   f"{output_folder(record)}/model.tar.gz")
+    jobs.move(
+        engine, KIND, record["TrainingJobName"], secondary="Uploading", message="Uploading generated training model"
+    )
+    upload_archive(
+        s3,
+        [folder / "model" for folder in folders],
+        folders[0].parent / "model.tar.gz",
+        f"{output_folder(record)}/model.tar.gz",
+    )
     if any(any((folder / "output/data").iterdir()) for folder in folders):
-        upload_archive(s3, [folder / "output/data" for folder in folders], folders[0].parent / "output.tar.gz",
-                       f"{output_folder(record)}/output.tar.gz")
+        upload_archive(
+            s3,
+            [folder / "output/data" for folder in folders],
+            folders[0].parent / "output.tar.gz",
+            f"{output_folder(record)}/output.tar.gz",
+        )
     if stopped:
         raise stopped
 
@@ -139,15 +202,25 @@ def train(engine: Engine, record: dict, folders: list[Path], hosts: list[str], s
 def container_start(engine, record, folder, host, hosts, stream, read_metric):
     algorithm = record["AlgorithmSpecification"]
     image = engine.image(algorithm["TrainingImage"])
-    command = image.command("train", entrypoint=algorithm.get("ContainerEntrypoint"),
-                            arguments=algorithm.get("ContainerArguments"))
-    aws = {} if record.get("EnableNetworkIsolation") else engine.aws_environment(record["RoleArn"],
-                                                                               record["TrainingJobName"])
-    environment = {**aws, **image.environment(), **toolkit_variables(record, folder, host, hosts),
-                   "TRAINING_JOB_NAME": record["TrainingJobName"], "TRAINING_JOB_ARN": record["TrainingJobArn"],
-                   **record.get("Environment", {})}
-    return lambda: jobs.logged(engine, command, folder=folder, work=image.folder, environment=environment, logs=stream,
-                               also=read_metric)
+    command = image.command(
+        "train", entrypoint=algorithm.get("ContainerEntrypoint"), arguments=algorithm.get("ContainerArguments")
+    )
+    aws = (
+        {}
+        if record.get("EnableNetworkIsolation")
+        else engine.aws_environment(record["RoleArn"], record["TrainingJobName"])
+    )
+    environment = {
+        **aws,
+        **image.environment(),
+        **toolkit_variables(record, folder, host, hosts),
+        "TRAINING_JOB_NAME": record["TrainingJobName"],
+        "TRAINING_JOB_ARN": record["TrainingJobArn"],
+        **record.get("Environment", {}),
+    }
+    return lambda: jobs.logged(
+        engine, command, folder=folder, work=image.folder, environment=environment, logs=stream, also=read_metric
+    )
 
 
 class Metrics:
@@ -155,8 +228,10 @@ class Metrics:
 
     def __init__(self, engine: Engine, record: dict):
         self.engine, self.job = engine, record["TrainingJobName"]
-        self.patterns = [(definition["Name"], re.compile(definition["Regex"]))
-                         for definition in record["AlgorithmSpecification"].get("MetricDefinitions", [])]
+        self.patterns = [
+            (definition["Name"], re.compile(definition["Regex"]))
+            for definition in record["AlgorithmSpecification"].get("MetricDefinitions", [])
+        ]
         self.last: dict[str, dict] = {}
 
     def read(self, line: str) -> None:
@@ -164,7 +239,7 @@ class Metrics:
             for found in pattern.finditer(line):
                 try:
                     value = float(found[1])
-                except ValueError:           # a word where a number was expected is no metric, as on SageMaker
+                except ValueError:  # a word where a number was expected is no metric, as on SageMaker
                     continue
                 self.last[name] = {"MetricName": name, "Value": value, "Timestamp": time.time()}
                 self.engine.cloud.metric(METRICS_NAMESPACE, name, value, "None", {"TrainingJobName": self.job})
@@ -178,8 +253,9 @@ def close_training(engine: Engine, record: dict, metrics: list[dict]) -> None:
     now, name = time.time(), record["TrainingJobName"]
     started = (engine.store.get(KIND, name) or {}).get("TrainingStartTime", now)
     seconds = max(1, round(now - started))
-    engine.store.update(KIND, name, TrainingTimeInSeconds=seconds, BillableTimeInSeconds=seconds,
-                        FinalMetricDataList=metrics or None)
+    engine.store.update(
+        KIND, name, TrainingTimeInSeconds=seconds, BillableTimeInSeconds=seconds, FinalMetricDataList=metrics or None
+    )
 
 
 def failure(container: Container) -> JobFailed:
@@ -193,8 +269,14 @@ def failure(container: Container) -> JobFailed:
 def fill_channels(s3, record: dict, folders: list[Path]) -> None:
     for channel in record.get("InputDataConfig", []):
         source, below = channel["DataSource"]["S3DataSource"], f"input/data/{channel['ChannelName']}"
-        fill(s3, [folder / below for folder in folders], uri=source["S3Uri"], kind=source["S3DataType"],
-             distribution=source.get("S3DataDistributionType"), role_arn=record["RoleArn"])
+        fill(
+            s3,
+            [folder / below for folder in folders],
+            uri=source["S3Uri"],
+            kind=source["S3DataType"],
+            distribution=source.get("S3DataDistributionType"),
+            role_arn=record["RoleArn"],
+        )
 
 
 def start_checkpoints(s3, record: dict, folders: list[Path]) -> list[Mirror]:

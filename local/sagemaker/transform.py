@@ -1,4 +1,5 @@
 """Batch transform: every object of a prefix posted to the model's server, the answers written as `<key>.out`."""
+
 import shutil
 import threading
 import time
@@ -19,8 +20,11 @@ NEEDLESS = b"\r\n"
 
 
 def create(engine: Engine, request: dict) -> dict:
-    refuse(request, ("DataProcessing", "DataCaptureConfig", "ExperimentConfig",
-                     "TransformResources.TransformAmiVersion"), "CreateTransformJob")
+    refuse(
+        request,
+        ("DataProcessing", "DataCaptureConfig", "ExperimentConfig", "TransformResources.TransformAmiVersion"),
+        "CreateTransformJob",
+    )
     source = request["TransformInput"]
     if source.get("SplitType", "None") not in ("None", "Line"):
         raise not_simulated(f"SplitType {source['SplitType']}", "Use None or Line.")
@@ -38,15 +42,21 @@ def run(engine: Engine, record: dict, model: dict, stop: threading.Event) -> Non
     name, server = record["TransformJobName"], None
     s3 = engine.client("s3", model["ExecutionRoleArn"], name)
     try:
-        server = start_server(engine, model, label=f"transform-{name}", group=LOG_GROUP,
-                              stream=f"{name}/{int(time.time())}", environment=record.get("Environment", {}),
-                              cancelled=stop.is_set)
+        server = start_server(
+            engine,
+            model,
+            label=f"transform-{name}",
+            group=LOG_GROUP,
+            stream=f"{name}/{int(time.time())}",
+            environment=record.get("Environment", {}),
+            cancelled=stop.is_set,
+        )
         engine.store.update(KIND, name, TransformStartTime=time.time())
         source = record["TransformInput"]["DataSource"]["S3DataSource"]
         listing = list_manifest if source["S3DataType"] == "ManifestFile" else list_prefix
         objects = listing(s3, source["S3Uri"])
         if not objects:
-            raise JobFailed(f"ClientError: No S3 objects found under S3 URL \"{source['S3Uri']}\".")
+            raise JobFailed(f'ClientError: No S3 objects found under S3 URL "{source["S3Uri"]}".')
         with ThreadPoolExecutor(max(1, record.get("MaxConcurrentTransforms", 1))) as pool:
             for done in [pool.submit(transform, s3, server, record, item, stop) for item in objects]:
                 done.result()
@@ -89,12 +99,16 @@ def split(body: bytes, record: dict) -> list[bytes]:
 def invoke(server: Server, record: dict, part: bytes, key: str, stop: threading.Event) -> bytes:
     if stop.is_set():
         raise Stopped()
-    headers = {"Content-Type": record["TransformInput"].get("ContentType", "application/octet-stream"),
-               "Accept": record["TransformOutput"].get("Accept", "*/*")}
+    headers = {
+        "Content-Type": record["TransformInput"].get("ContentType", "application/octet-stream"),
+        "Accept": record["TransformOutput"].get("Accept", "*/*"),
+    }
     patience = record.get("ModelClientConfig", {})
     for _ in range(patience.get("InvocationsMaxRetries", 0) + 1):
         status, _, answer = post(server, part, headers, timeout_s=patience.get("InvocationsTimeoutInSeconds", 600))
         if status == 200:
             return answer
-    raise JobFailed(f"ClientError: See job logs for more information. {key}: Bad HTTP status received from algorithm: "
-                    f"{status} {answer[:300].decode(errors='replace')}")
+    raise JobFailed(
+        f"ClientError: See job logs for more information. {key}: Bad HTTP status received from algorithm: "
+        f"{status} {answer[:300].decode(errors='replace')}"
+    )

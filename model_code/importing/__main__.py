@@ -157,19 +157,25 @@ def write(model: Path, contract: Contract, rows: pa.Table, about: dict) -> str:
     instances, predictions = answered(contract, scorer, golden_rows(contract, rows))
     within = {"within": BOUND} if about["format"] == "onnx" else {}
     (model / GOLDEN).write_bytes(as_json({"instances": instances, "predictions": predictions, **within}))
-    return seal(model, {
-        **about,
-        "task": contract.task,
-        "classes": scorer.classes,
-        "contract_hash": contract.hash,
-        "columns": model_columns(contract),
-        "parameters": {},
-        "seed": None,
-        "data_window": None,
-        "calibration": None,
-        "rows": {"fitted": None, "read": len(rows), "quarantined": 0},
-        "versions": {"python": platform.python_version(), **{one: version(one) for one in ("numpy", "scikit-learn")}},
-    })  # fmt: skip
+    return seal(
+        model,
+        {
+            **about,
+            "task": contract.task,
+            "classes": scorer.classes,
+            "contract_hash": contract.hash,
+            "columns": model_columns(contract),
+            "parameters": {},
+            "seed": None,
+            "data_window": None,
+            "calibration": None,
+            "rows": {"fitted": None, "read": len(rows), "quarantined": 0},
+            "versions": {
+                "python": platform.python_version(),
+                **{one: version(one) for one in ("numpy", "scikit-learn")},
+            },
+        },
+    )
 
 
 def answered(contract: Contract, scorer, instances: list[dict]) -> tuple[list, list]:

@@ -33,7 +33,9 @@ def main(file: Path) -> None:
         report = {"refused": str(error)}
     except ModuleNotFoundError as error:
         report = {"refused": missing(error.name or str(error), conversion.format.framework)}
-    except Exception as error:  # a stranger's file in a large library: whatever it raises, the user hears which file it was
+    except (
+        Exception
+    ) as error:  # a stranger's file in a large library: whatever it raises, the user hears which file it was
         traceback.print_exc()
         file, kind = conversion.file.name, conversion.format.name
         report = {"refused": f"{file} cannot be opened and converted as {kind}: {in_a_line(error)}"}

@@ -54,7 +54,9 @@ def open_keras(conversion: Conversion):
     try:
         model = tf.keras.models.load_model(conversion.file, compile=False, safe_mode=True)
     except (ValueError, TypeError) as error:
-        raise ImportRefused(f"Keras does not open {name}: {reason(error)}; use Keras's own layers, or export to ONNX") from error
+        raise ImportRefused(
+            f"Keras does not open {name}: {reason(error)}; use Keras's own layers, or export to ONNX"
+        ) from error
     folder = conversion.folder / "saved_model"
     model.export(folder, format="tf_saved_model", verbose=False)
     inputs, outputs, _, source = saved_model(folder)

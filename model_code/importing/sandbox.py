@@ -64,9 +64,14 @@ def run(module: str, request: Path, folder: Path) -> bool:
     log = folder / "log.txt"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream, env=environment(folder), cwd=folder,
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=stream,
+            env=environment(folder),
+            cwd=folder,
             start_new_session=True,
-        )  # fmt: skip
+        )
         try:
             code = process.wait(SECONDS)
         except subprocess.TimeoutExpired:

@@ -23,8 +23,23 @@ from model_code.importing.formats import ImportRefused, in_a_line
 NUMPY_TYPES = {name for name in np.sctypeDict if isinstance(name, str)} | {"ndarray", "dtype", "bool_"}
 NUMPY_FUNCTIONS = {"abs", "absolute", "cbrt", "exp", "expm1", "log", "log10", "log1p", "log2", "sqrt", "square"}
 REBUILD = {"_reconstruct", "scalar", "_frombuffer"}
-BUILTINS = {"bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "range",
-            "set", "slice", "str", "tuple"}  # fmt: skip
+BUILTINS = {
+    "bool",
+    "bytearray",
+    "bytes",
+    "complex",
+    "dict",
+    "float",
+    "frozenset",
+    "int",
+    "list",
+    "object",
+    "range",
+    "set",
+    "slice",
+    "str",
+    "tuple",
+}
 # What the pickles of scikit-learn pipelines name beside scikit-learn's own classes; all of it only makes values.
 HARMLESS = {
     "builtins": BUILTINS,

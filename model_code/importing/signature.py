@@ -43,7 +43,9 @@ def of_session(session) -> tuple[list[Tensor], list[Tensor]]:
 
 def signature(contract: Contract, inputs: list[Tensor], outputs: list[Tensor], *, encoding: str) -> dict:
     if not inputs or not outputs:
-        raise ImportRefused(f"the model has {len(inputs)} inputs and {len(outputs)} outputs; it needs at least one of each")
+        raise ImportRefused(
+            f"the model has {len(inputs)} inputs and {len(outputs)} outputs; it needs at least one of each"
+        )
     named = len(inputs) > 1 or inputs[0].name in {column.name for column in contract.features}
     mapped = [named_input(contract, one) for one in inputs] if named else [matrix_input(contract, inputs[0], encoding)]
     return {

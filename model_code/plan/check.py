@@ -50,7 +50,9 @@ def _check_kernel(data, plan, columns, found):
 
 
 def _batch(columns, values):
-    return pa.RecordBatch.from_pydict({column.name: _arrow(column, value) for column, value in zip(columns, values, strict=True)})
+    return pa.RecordBatch.from_pydict(
+        {column.name: _arrow(column, value) for column, value in zip(columns, values, strict=True)}
+    )
 
 
 def _arrow(column, value):
@@ -76,7 +78,10 @@ def _frame(names, matrix, kinds):
 
     A column of texts stays one where every text is missing: left to itself it would become a column of numbers.
     """
-    columns = [(name, matrix[:, j].tolist(), kind == "category") for j, (name, kind) in enumerate(zip(names, kinds, strict=True))]
+    columns = [
+        (name, matrix[:, j].tolist(), kind == "category")
+        for j, (name, kind) in enumerate(zip(names, kinds, strict=True))
+    ]
     try:
         import pandas as pd
     except ImportError:

@@ -93,14 +93,20 @@ def _check_widths(feature_sets):
     """What a reader would take for corrupt (see read.py)."""
     widest, silent = max(features.width for features in feature_sets), sum(features.silent for features in feature_sets)
     if widest > MOST_FEATURES:
-        raise PlanRefused(f"{widest:,} features: a plan takes up to {MOST_FEATURES:,}; set max_categories or min_frequency")
+        raise PlanRefused(
+            f"{widest:,} features: a plan takes up to {MOST_FEATURES:,}; set max_categories or min_frequency"
+        )
     if silent > MOST_SILENT:
-        raise PlanRefused(f"{silent:,} features that are zero for every row: a plan takes up to {MOST_SILENT:,}; leave them out")
+        raise PlanRefused(
+            f"{silent:,} features that are zero for every row: a plan takes up to {MOST_SILENT:,}; leave them out"
+        )
 
 
 def _key(features):
-    codings = [(c.column, *(None if a is None else a.tobytes() for a in (c.keys, c.starts, c.features, c.values, c.allowed)))
-               for c in features.codings]  # fmt: skip
+    codings = [
+        (c.column, *(None if a is None else a.tobytes() for a in (c.keys, c.starts, c.features, c.values, c.allowed)))
+        for c in features.codings
+    ]
     return repr((features.width, features.numbers, codings))
 
 

@@ -219,8 +219,17 @@ def _encode_member(out, member):
             _array(out, calibrator.y, "<f8")
 
 
-TREE_ARRAYS = (("roots", "<u4"), ("feature", "<i4"), ("threshold", "<f8"), ("left", "<u4"), ("right", "<u4"),
-               ("missing_left", "u1"), ("category_set", "<i4"), ("sets", "<u4"), ("values", "<f8"))  # fmt: skip
+TREE_ARRAYS = (
+    ("roots", "<u4"),
+    ("feature", "<i4"),
+    ("threshold", "<f8"),
+    ("left", "<u4"),
+    ("right", "<u4"),
+    ("missing_left", "u1"),
+    ("category_set", "<i4"),
+    ("sets", "<u4"),
+    ("values", "<f8"),
+)
 
 
 def _encode_trees(out, trees):

@@ -16,7 +16,12 @@ def guarded(taken, model, links, guards):
     added = []
     for guard in guards:
         if not any(_holds(signal, last, guard) for signal, last in (*taken, *added)):
-            added.append((replace(guard, table=None if guard.is_number else np.zeros(len(guard.table))), ZERO if guard.is_number else ()))
+            added.append(
+                (
+                    replace(guard, table=None if guard.is_number else np.zeros(len(guard.table))),
+                    ZERO if guard.is_number else (),
+                )
+            )
     if added and isinstance(model, Linear):
         model = Linear(np.hstack([model.coef, np.zeros((len(model.coef), len(added)))]), model.intercept)
     return [*taken, *added], model, links

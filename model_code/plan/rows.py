@@ -157,7 +157,9 @@ def _shown(value):
 def csv_rows(columns, body, *, ignored=(), header=False):
     """Comma-separated rows in the order of the columns, or under a header in any order; an empty cell is missing."""
     try:
-        lines = [line for line in csv.reader(io.StringIO(bytes(body).decode("utf-8-sig"), newline=""), strict=True) if line]
+        lines = [
+            line for line in csv.reader(io.StringIO(bytes(body).decode("utf-8-sig"), newline=""), strict=True) if line
+        ]
     except (UnicodeDecodeError, csv.Error) as error:
         raise BodyRefused(f"the body is not CSV: {error}") from error
     kinds = {column.name: column.kind for column in columns}

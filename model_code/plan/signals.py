@@ -141,7 +141,9 @@ def _imputer(transformer, signals, levels):
     flagged = list(transformer.indicator_.features_) if transformer.add_indicator else []
     probed = _probe(transformer, signals)
     checks = (("finite", 0.0, 0.0),) if _is_nan(marker) else (("present", 0.0, 0.0), ("finite", 0.0, 0.0))
-    levels.guard(replace(s, steps=(*s.steps, *checks)) if s.is_number else probed(j, None) for j, s in enumerate(signals))
+    levels.guard(
+        replace(s, steps=(*s.steps, *checks)) if s.is_number else probed(j, None) for j, s in enumerate(signals)
+    )
     out = []
     for place, (j, op) in enumerate([(j, "replace") for j in kept] + [(j, "indicate") for j in flagged]):
         signal = signals[j]

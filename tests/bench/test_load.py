@@ -24,7 +24,9 @@ def loaded(tmp_path, *replies: bytes, closes: bool) -> tuple[dict, int]:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 body = await reader.readexactly(int(head.partition(b"Content-Length: ")[2]))
-                assert (head.split(b"\r\n")[0], body) in [(b"POST /score HTTP/1.1", line) for line in bodies.read_bytes().splitlines()]
+                assert (head.split(b"\r\n")[0], body) in [
+                    (b"POST /score HTTP/1.1", line) for line in bodies.read_bytes().splitlines()
+                ]
                 seen += 1
                 writer.write(replies[seen % len(replies)])
                 if closes:

@@ -13,12 +13,24 @@ from tests.model_code.projects import returns_project
 IMAGE = os.environ.get("FAIRWAY_IMAGE")
 WORK = Path(__file__).parents[2] / "build" / "container"
 NOBODY = 10001
-LOCKED = ["--read-only", "--network", "none", "--cap-drop", "all", "--security-opt", "no-new-privileges", "--tmpfs", "/tmp"]
+LOCKED = [
+    "--read-only",
+    "--network",
+    "none",
+    "--cap-drop",
+    "all",
+    "--security-opt",
+    "no-new-privileges",
+    "--tmpfs",
+    "/tmp",
+]
 
 
 def podman(*arguments: str, check: bool = True) -> subprocess.CompletedProcess:
     settings = {"CONTAINERS_STORAGE_CONF": str(WORK / "storage.conf"), "CONTAINERS_CONF": str(WORK / "containers.conf")}
-    done = subprocess.run(["podman", *arguments], env={**os.environ, **settings}, capture_output=True, text=True, timeout=180)
+    done = subprocess.run(
+        ["podman", *arguments], env={**os.environ, **settings}, capture_output=True, text=True, timeout=180
+    )
     assert not check or done.returncode == 0, f"podman {' '.join(arguments)}: {done.stdout}{done.stderr}"
     return done
 

@@ -59,7 +59,9 @@ def test_a_container_that_does_not_serve_is_not_healthy(image, started):
 def test_it_serves_a_model_that_came_as_tensors(returns, served, tmp_path):
     """Converted from a formula, and asked for what the formula says."""
     importer = Importer(tmp_path, *returns)
-    artefact, said = importer.artefact(sums(tmp_path / "m.onnx", {"größe (cm)": "float", "class": "str"}, {"class": "Sorte 1 ß"}))
+    artefact, said = importer.artefact(
+        sums(tmp_path / "m.onnx", {"größe (cm)": "float", "class": "str"}, {"class": "Sorte 1 ß"})
+    )
     assert said["format"] == "onnx"
     name = served(importer.folder / "artefact-1")
     golden = artefact.golden

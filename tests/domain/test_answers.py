@@ -8,11 +8,15 @@ from domain.contract import Column, Contract
 FEATURE = Column("size", "float")
 BINARY = Contract("c", "binary", (FEATURE, Column("late", "boolean", role="target")), prior=0.24)
 REGRESSION = Contract("c", "regression", (FEATURE, Column("price", "float", role="target")), prior=12.5)
-CLASSES = Contract("c", "multiclass", (FEATURE, Column("kind", "string", role="target")), prior={"a": 0.2, "b": 0.5, "c": 0.3})
+CLASSES = Contract(
+    "c", "multiclass", (FEATURE, Column("kind", "string", role="target")), prior={"a": 0.2, "b": 0.5, "c": 0.3}
+)
 NUMBERED = Contract("c", "multiclass", (FEATURE, Column("kind", "integer", role="target")), prior={"1": 0.7, "2": 0.3})
 
 
-@pytest.mark.parametrize(("score", "threshold", "prediction"), [(0.5, 0.5, True), (0.499, 0.5, False), (0.3, 0.25, True), (0.0, 0.0, True)])
+@pytest.mark.parametrize(
+    ("score", "threshold", "prediction"), [(0.5, 0.5, True), (0.499, 0.5, False), (0.3, 0.25, True), (0.0, 0.0, True)]
+)
 def test_a_binary_prediction_is_true_from_the_threshold_on(score, threshold, prediction):
     assert answer_from_score(BINARY, score, threshold=threshold) == {"prediction": prediction, "probability": score}
 
@@ -46,5 +50,9 @@ def test_without_a_model_the_prior_answers():
     assert fallback_answer(BINARY) == {"prediction": False, "probability": 0.24}
     assert fallback_answer(BINARY, threshold=0.2) == {"prediction": True, "probability": 0.24}
     assert fallback_answer(REGRESSION) == {"prediction": 12.5, "probability": None}
-    assert fallback_answer(CLASSES) == {"prediction": "b", "probability": 0.5, "probabilities": {"a": 0.2, "b": 0.5, "c": 0.3}}
+    assert fallback_answer(CLASSES) == {
+        "prediction": "b",
+        "probability": 0.5,
+        "probabilities": {"a": 0.2, "b": 0.5, "c": 0.3},
+    }
     assert fallback_answer(NUMBERED) == {"prediction": 1, "probability": 0.7, "probabilities": {"1": 0.7, "2": 0.3}}

@@ -59,10 +59,19 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
         ("[data]\nwindow_days = true", "data.window_days = True: must be a whole number"),
         ("[data]\nwindow_days = 0", "data.window_days = 0: must be at least 1"),
         ("[data]\nwindow_days = 36501", "data.window_days = 36501: must be at most 36500"),
-        (f"[serving]\nkeep_predictions_days = 1{'0' * 40}", f"serving.keep_predictions_days = 1{'0' * 40}: must be at most 36500"),
-        ("[data]\nwindow_days = 28", "data.evaluate_days = 28: must be less than data.window_days = 28, or nothing is left to train on"),
+        (
+            f"[serving]\nkeep_predictions_days = 1{'0' * 40}",
+            f"serving.keep_predictions_days = 1{'0' * 40}: must be at most 36500",
+        ),
+        (
+            "[data]\nwindow_days = 28",
+            "data.evaluate_days = 28: must be less than data.window_days = 28, or nothing is left to train on",
+        ),
         ("[benchmarks]\np99_ms = nan", "benchmarks.p99_ms = nan: must be a number"),
-        ("[benchmarks]\nmetric = 'r2'", "benchmarks.metric = 'r2': a binary task has roc_auc, average_precision, log_loss, brier"),
+        (
+            "[benchmarks]\nmetric = 'r2'",
+            "benchmarks.metric = 'r2': a binary task has roc_auc, average_precision, log_loss, brier",
+        ),
         ("[serving]\nmode = 'cheap'", "serving.mode = 'cheap': must be one of serverless, instance"),
         ("[serving]\ndeadline_ms = 26000", "serving.deadline_ms = 26000: must be at most 25000"),
         ("[budget]\nrequire_positive_value = true", "budget.require_positive_value: every value of [business] is 0"),
@@ -70,25 +79,55 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
             "[business]\ntrue_positive_usd = 1.0\n[budget]\nrequire_positive_value = true\n[stages.prod]\nproject.task = 'regression'",
             "stages.prod.budget.require_positive_value: only decisions of a binary task have a value; this task is regression",
         ),
-        ("[data]\narchive_days = 100", "data.archive_days = 100: must be 0 or at least 180, as what is cold is paid for 90 days"),
+        (
+            "[data]\narchive_days = 100",
+            "data.archive_days = 100: must be 0 or at least 180, as what is cold is paid for 90 days",
+        ),
         ("[data]\nhot_days = 0\narchive_days = 60", "data.archive_days = 60: must be 0 or at least 90"),
-        ("[data]\narchive_days = 200\ndelete_days = 365", "data.delete_days = 365: must be 0 or at least 380, so that no window"),
+        (
+            "[data]\narchive_days = 200\ndelete_days = 365",
+            "data.delete_days = 365: must be 0 or at least 380, so that no window",
+        ),
         ("[data]\nhot_days = 0\ndelete_days = 60", "data.delete_days = 60: must be 0 or at least 90"),
-        ("[serving]\noffice_hours = 'mon 7-19'", "serving.office_hours = 'mon 7-19': 'mon 7-19' is not a span; write days"),
-        ("[serving]\nidle_hours = 2", "serving.idle_hours = 2: nothing would bring the endpoint back; add serving.office_hours"),
+        (
+            "[serving]\noffice_hours = 'mon 7-19'",
+            "serving.office_hours = 'mon 7-19': 'mon 7-19' is not a span; write days",
+        ),
+        (
+            "[serving]\nidle_hours = 2",
+            "serving.idle_hours = 2: nothing would bring the endpoint back; add serving.office_hours",
+        ),
         ("[stages.prod]\nserving.office_hours = 'x'", "stages.prod.serving.office_hours = 'x': 'x' is not a span"),
         ("[training]\ncandidates = []", "training.candidates = []: must name one or more of "),
-        ("[training]\ncandidates = ['prior', 'prior']", "training.candidates = ['prior', 'prior']: must name one or more of "),
+        (
+            "[training]\ncandidates = ['prior', 'prior']",
+            "training.candidates = ['prior', 'prior']: must name one or more of ",
+        ),
         ("[training]\ncandidates = [['prior']]", "training.candidates = [['prior']]: must name one or more of "),
         ("[training]\nschedule = 'weekly'", "training.schedule = 'weekly': must match "),
-        ("[training]\ncandidates = ['prior']\nparameters.gradient_boosting.max_iter = 5", "training.parameters.gradient_boosting: not one of "),
-        ("[training]\nparameters.prior = 5", "training.parameters.prior = 5: must be a table, e.g. parameters.prior.max_iter = 200"),
-        ("[training]\nparameters.prior.since = 2013-04-01", "training.parameters = {'prior': {'since': datetime.date(2013, 4, 1)}}: must be a table of"),
-        ("[training]\nparameters.prior.rates = [0.1, nan]", "training.parameters = {'prior': {'rates': [0.1, nan]}}: must be a table of"),
+        (
+            "[training]\ncandidates = ['prior']\nparameters.gradient_boosting.max_iter = 5",
+            "training.parameters.gradient_boosting: not one of ",
+        ),
+        (
+            "[training]\nparameters.prior = 5",
+            "training.parameters.prior = 5: must be a table, e.g. parameters.prior.max_iter = 200",
+        ),
+        (
+            "[training]\nparameters.prior.since = 2013-04-01",
+            "training.parameters = {'prior': {'since': datetime.date(2013, 4, 1)}}: must be a table of",
+        ),
+        (
+            "[training]\nparameters.prior.rates = [0.1, nan]",
+            "training.parameters = {'prior': {'rates': [0.1, nan]}}: must be a table of",
+        ),
         ("[training]\nseed = 4294967296", "training.seed = 4294967296: must be at most 4294967295"),
         ("[usage]\nhours = {'mon 07-19' = inf}", "usage.hours = {'mon 07-19': inf}: must be a table of"),
         (f"[budget]\nmonthly_usd = 1{'0' * 400}", "budget.monthly_usd = 10000000000"),
-        ("[budget]\nmonthly_usd = 0\nstop_model_percent = 100", "budget.stop_model_percent = 100.0: of a budget of 0 nothing is a share"),
+        (
+            "[budget]\nmonthly_usd = 0\nstop_model_percent = 100",
+            "budget.stop_model_percent = 100.0: of a budget of 0 nothing is a share",
+        ),
         ("[stages.local]", "stages.local: not a stage name; "),
         ("[stages.Prod]", "stages.Prod: not a stage name; "),
         ("[stages.prod]\ndata.window_days = 0", "stages.prod.data.window_days = 0: must be at least 1"),
@@ -113,7 +152,9 @@ def test_what_has_no_default_must_be_given(missing):
 
 
 def test_every_mistake_is_named_at_once(project):
-    folder = project(BASE + "[data]\nwindow_days = 0\nevaluate_days = 0\n[colors]\n[stages.prod]\nbudget.monthly_usd = -1\n")
+    folder = project(
+        BASE + "[data]\nwindow_days = 0\nevaluate_days = 0\n[colors]\n[stages.prod]\nbudget.monthly_usd = -1\n"
+    )
     with pytest.raises(ConfigError) as refused:
         read_config(folder)
     assert len(refused.value.problems) == 4
@@ -123,7 +164,9 @@ def test_an_unknown_stage_is_refused_with_those_there_are(project):
     folder = project(BASE + "[stages.dev]\n[stages.prod]\n")
     with pytest.raises(ConfigError) as refused:
         read_config(folder, "production")
-    assert refused.value.problems == ["stage 'production' is not there; stages: local, dev, prod. Add [stages.production] to create it"]
+    assert refused.value.problems == [
+        "stage 'production' is not there; stages: local, dev, prod. Add [stages.production] to create it"
+    ]
 
 
 def test_a_file_that_is_missing_or_broken_says_so(tmp_path):

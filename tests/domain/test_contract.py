@@ -38,12 +38,17 @@ ROW = {"flight": "UA1", "departure": "2013-04-01", "carrier": "UA", "hour": 5, "
 def test_a_right_row_is_written_as_the_contract_writes_it():
     clean = {"flight": "UA1", "departure": "2013-04-01T00:00:00Z", "carrier": "UA", "hour": 5, "temp": 39.5}
     assert check_row(CONTRACT, ROW, with_target=False) == (clean, [])
-    assert check_row(CONTRACT, {**ROW, "hour": 5.0, "temp": 39, "late": True}, with_target=False) == ({**clean, "temp": 39.0}, [])
+    assert check_row(CONTRACT, {**ROW, "hour": 5.0, "temp": 39, "late": True}, with_target=False) == (
+        {**clean, "temp": 39.0},
+        [],
+    )
     assert check_row(CONTRACT, {**ROW, "late": True}, with_target=True) == ({**clean, "late": True}, [])
 
 
 def test_every_problem_of_a_row_is_found():
-    _, problems = check_row(CONTRACT, {"carrier": "ZZ", "hour": 24, "temp": -61.5, "departure": "soon", "color": 1}, with_target=True)
+    _, problems = check_row(
+        CONTRACT, {"carrier": "ZZ", "hour": 24, "temp": -61.5, "departure": "soon", "color": 1}, with_target=True
+    )
     assert problems == [
         Problem("color", 1, "unknown_column", "is not in the contract 'flights'"),
         Problem("flight", None, "null", "must have a value"),
@@ -58,7 +63,10 @@ def test_every_problem_of_a_row_is_found():
 
 @pytest.mark.parametrize("row", [None, 7, "text", [ROW]])
 def test_what_is_no_object_is_no_row(row):
-    assert check_row(CONTRACT, row, with_target=False) == ({}, [Problem("(row)", row, "type", "must be an object of column names to values")])
+    assert check_row(CONTRACT, row, with_target=False) == (
+        {},
+        [Problem("(row)", row, "type", "must be an object of column names to values")],
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,10 +93,26 @@ def test_a_value_of_the_columns_type_is_kept_in_that_type(kind, value, kept):
     ("kind", "value"),
     [
         *[("string", value) for value in (5, True, ["a"], {}, b"a", "\ud800", "a\udfff", "x" * 1025)],
-        *[("integer", value) for value in (5.5, "5", True, LARGEST_INTEGER + 1, 1e300, math.inf, -math.inf, [], 10**400)],
+        *[
+            ("integer", value)
+            for value in (5.5, "5", True, LARGEST_INTEGER + 1, 1e300, math.inf, -math.inf, [], 10**400)
+        ],
         *[("float", value) for value in ("5", True, math.inf, -math.inf, 10**400, [], {})],
         *[("boolean", value) for value in (1, 0, "true", [], 1.0)],
-        *[("timestamp", value) for value in (5, "2013-02-30", "2013-04-01T24:00", "2013-04-01T25:00", "٢٠١٣-04-01", "now", True, "2013-04-01Z", "10000-01-01")],
+        *[
+            ("timestamp", value)
+            for value in (
+                5,
+                "2013-02-30",
+                "2013-04-01T24:00",
+                "2013-04-01T25:00",
+                "٢٠١٣-04-01",
+                "now",
+                True,
+                "2013-04-01Z",
+                "10000-01-01",
+            )
+        ],
         ("timestamp", "0001-01-01T00:00:00+14:00"),
         ("timestamp", "9999-12-31T23:59:59-14:00"),
     ],
@@ -107,7 +131,10 @@ def test_nothing_is_allowed_only_where_it_may_be(nothing):
 
 def test_a_message_repeats_only_the_beginning_of_what_is_very_long():
     _, (problem,) = check_row(CONTRACT, {**ROW, "hour": "x" * 1_000_000}, with_target=False)
-    assert problem.message == f"hour = '{'x' * 199}... (1,000,002 characters in all): type, must be a whole number within +-9007199254740992"
+    assert (
+        problem.message
+        == f"hour = '{'x' * 199}... (1,000,002 characters in all): type, must be a whole number within +-9007199254740992"
+    )
     assert problem.value == "x" * 1_000_000
     _, (problem,) = check_row(CONTRACT, {**ROW, "y" * 300: 1}, with_target=False)
     assert problem.message.startswith(f"{'y' * 200}... (300 characters in all) = 1: unknown_column, ")
@@ -115,10 +142,15 @@ def test_a_message_repeats_only_the_beginning_of_what_is_very_long():
 
 def test_a_long_list_of_categories_is_shortened_in_a_message():
     column = Column("c", "integer", categories=tuple(range(200)))
-    assert check_value(column, 200)[1][0].allowed == "must be one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ... (200 in all)"
+    assert (
+        check_value(column, 200)[1][0].allowed
+        == "must be one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ... (200 in all)"
+    )
 
 
-NOTED = Contract("flights", "binary", (FLIGHT, HOUR, Column("gate", "integer", role="ignored", minimum=1), LATE), prior=0.24)
+NOTED = Contract(
+    "flights", "binary", (FLIGHT, HOUR, Column("gate", "integer", role="ignored", minimum=1), LATE), prior=0.24
+)
 
 
 @pytest.mark.parametrize("left_away", [{}, {"gate": None}, {"gate": math.nan}])
@@ -128,7 +160,10 @@ def test_a_row_to_score_needs_nothing_of_what_is_ignored(left_away):
 
 
 def test_what_is_ignored_is_still_judged_where_it_is_given():
-    assert check_row(NOTED, {"flight": "UA1", "hour": 5, "gate": 7.0}, with_target=False) == ({"flight": "UA1", "hour": 5, "gate": 7}, [])
+    assert check_row(NOTED, {"flight": "UA1", "hour": 5, "gate": 7.0}, with_target=False) == (
+        {"flight": "UA1", "hour": 5, "gate": 7},
+        [],
+    )
     for gate, rule in (("B7", "type"), (0, "minimum")):
         _, problems = check_row(NOTED, {"flight": "UA1", "hour": 5, "gate": gate}, with_target=False)
         assert [(problem.column, problem.rule) for problem in problems] == [("gate", rule)]
@@ -249,7 +284,11 @@ def test_a_key_is_always_one_that_a_table_takes(text):
 # ---- written and read back
 
 names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
-common = {"nullable": st.booleans(), "source": st.sampled_from(["", "feed"]), "role": st.sampled_from(["feature", "ignored"])}
+common = {
+    "nullable": st.booleans(),
+    "source": st.sampled_from(["", "feed"]),
+    "role": st.sampled_from(["feature", "ignored"]),
+}
 limits = {"minimum": st.none() | st.integers(-5, 0), "maximum": st.none() | st.integers(0, 5) | st.just(0.0)}
 columns = st.one_of(
     st.fixed_dictionaries({"type": st.sampled_from(["integer", "float"]), **limits, **common}),
@@ -265,7 +304,9 @@ def contracts(draw):
     key = Column(given_names[0], "string", role="key")
     moment = Column(given_names[1], "timestamp", role="event_time")
     target = Column(given_names[2], "boolean", role="target", nullable=draw(st.booleans()))
-    return Contract("c", "binary", tuple(draw(st.permutations([key, moment, target, *made]))), prior=draw(st.floats(0, 1)))
+    return Contract(
+        "c", "binary", tuple(draw(st.permutations([key, moment, target, *made]))), prior=draw(st.floats(0, 1))
+    )
 
 
 @given(contracts())
@@ -281,7 +322,12 @@ def test_a_contract_changes_its_hash_with_anything_that_matters():
     others = [
         Contract("flights", "binary", CONTRACT.columns, prior=0.25),
         Contract("flights", "binary", CONTRACT.columns, prior=0.24, positive=False),
-        Contract("flights", "binary", (FLIGHT, DEPARTURE, TEXT, Column("hour", "integer", minimum=0, maximum=22), TEMPERATURE, LATE), 0.24),
+        Contract(
+            "flights",
+            "binary",
+            (FLIGHT, DEPARTURE, TEXT, Column("hour", "integer", minimum=0, maximum=22), TEMPERATURE, LATE),
+            0.24,
+        ),
         Contract("flights", "binary", (DEPARTURE, FLIGHT, TEXT, HOUR, TEMPERATURE, LATE), prior=0.24),
     ]
     assert len({contract.hash for contract in [CONTRACT, *others]}) == 5

@@ -60,13 +60,29 @@ def changed(path: str, value) -> dict:
         ("target", {}, "target.column = None: must be the name of a column, in quotes"),
         ("target/color", 1, "target.color is not a key of the target; keys: column, prior, positive"),
         ("target/prior", 1.5, "target.prior = 1.5: a binary task needs the probability of the positive class, 0 to 1"),
-        ("target/prior", math.nan, "target.prior = nan: a binary task needs the probability of the positive class, 0 to 1"),
-        ("target/prior", True, "target.prior = True: a binary task needs the probability of the positive class, 0 to 1"),
+        (
+            "target/prior",
+            math.nan,
+            "target.prior = nan: a binary task needs the probability of the positive class, 0 to 1",
+        ),
+        (
+            "target/prior",
+            True,
+            "target.prior = True: a binary task needs the probability of the positive class, 0 to 1",
+        ),
         ("target/positive", "yes", "target.positive = 'yes': must be true or false"),
-        ("columns/late/type", "string", "target.positive is missing; it says which value of the target counts as a yes"),
+        (
+            "columns/late/type",
+            "string",
+            "target.positive is missing; it says which value of the target counts as a yes",
+        ),
         ("columns/hour", 5, "columns.hour must be a table with at least a type"),
         ("columns/hour/color", 5, f"columns.hour.color is not a key of a column; keys: {', '.join(COLUMN)}"),
-        ("columns/hour/type", "number", "columns.hour.type = 'number': must be one of string, integer, float, boolean, timestamp"),
+        (
+            "columns/hour/type",
+            "number",
+            "columns.hour.type = 'number': must be one of string, integer, float, boolean, timestamp",
+        ),
         ("columns/hour/type", 5, "columns.hour.type = 5: has the wrong type"),
         (
             "columns/hour/role",
@@ -121,7 +137,13 @@ def test_the_prior_of_several_classes_names_each_with_its_share(kind, prior, mes
 
 @pytest.mark.parametrize(
     ("kind", "prior", "fits"),
-    [("float", 3.5, True), ("integer", 3, True), ("string", 3.5, False), ("float", math.inf, False), ("float", "x", False)],
+    [
+        ("float", 3.5, True),
+        ("integer", 3, True),
+        ("string", 3.5, False),
+        ("float", math.inf, False),
+        ("float", "x", False),
+    ],
 )
 def test_the_prior_of_a_regression_is_a_number(kind, prior, fits):
     document = changed("target/prior", prior)
@@ -132,12 +154,21 @@ def test_the_prior_of_a_regression_is_a_number(kind, prior, fits):
 TASKS = ("binary", "multiclass", "regression")
 
 
-@given(st.dictionaries(st.sampled_from(["name", "key", "event_time", "target", "columns", "other"]), anything), st.sampled_from(TASKS))
+@given(
+    st.dictionaries(st.sampled_from(["name", "key", "event_time", "target", "columns", "other"]), anything),
+    st.sampled_from(TASKS),
+)
 def test_any_document_is_judged(document, task):
     assert isinstance(problems_of(document, task), list)
 
 
-PLACES = ("key", "event_time", "target", *(f"target/{name}" for name in ("column", "prior", "positive")), "columns/hour")
+PLACES = (
+    "key",
+    "event_time",
+    "target",
+    *(f"target/{name}" for name in ("column", "prior", "positive")),
+    "columns/hour",
+)
 
 
 @given(anything, st.sampled_from([*PLACES, *(f"columns/hour/{name}" for name in COLUMN)]))

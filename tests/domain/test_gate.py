@@ -6,7 +6,11 @@ from domain.config import Benchmarks
 from domain.gate import judge, release_name
 
 BENCHMARKS = Benchmarks(metric="roc_auc", quality=0.65, calibration_error=0.05, p99_ms=10.0, size_mb=20.0)
-WINDOW = {"train_start": "2013-01-01T00:00:00Z", "evaluate_start": "2013-03-04T00:00:00Z", "as_of": "2013-04-01T00:00:00Z"}
+WINDOW = {
+    "train_start": "2013-01-01T00:00:00Z",
+    "evaluate_start": "2013-03-04T00:00:00Z",
+    "as_of": "2013-04-01T00:00:00Z",
+}
 
 
 def measured(quality: float, *, metric="roc_auc", error=0.0, p99_ms=1.0, sha="aaaaaaaa", **values) -> dict:
@@ -62,12 +66,14 @@ def test_the_verdict_says_everything_that_a_release_is_known_by():
 
 def test_where_a_model_must_pay_for_itself_the_best_that_does_is_taken():
     evaluation = {
-        "metric": "roc_auc", "rows": 12_345, "window": WINDOW, "baseline": {"roc_auc": 0.5}, "champion": None,
+        "metric": "roc_auc",
+        "rows": 12_345,
+        "window": WINDOW,
+        "baseline": {"roc_auc": 0.5},
+        "champion": None,
         "candidates": {"trees": measured(0.7), "line": measured(0.69)},
-    }  # fmt: skip
-    loses, unsure, pays = (
-        {"positive": positive, "sentence": f"It is {positive}."} for positive in (False, None, True)
-    )
+    }
+    loses, unsure, pays = ({"positive": positive, "sentence": f"It is {positive}."} for positive in (False, None, True))
     assert judge(BENCHMARKS, evaluation, worth={"trees": loses, "line": pays})["candidate"] == "line"
     for worth in (loses, unsure):
         assert said(judge(BENCHMARKS, evaluation, worth={"trees": worth, "line": worth})) == (
@@ -89,11 +95,18 @@ def test_where_a_model_must_pay_for_itself_the_best_that_does_is_taken():
     ],
 )
 def test_a_candidate_that_breaks_a_benchmark_is_rejected_with_each_that_it_breaks(candidate, breach):
-    assert said(judged(trees=candidate)) == ("rejected", "trees", f"no candidate keeps the benchmarks; the best, trees: {breach}")
+    assert said(judged(trees=candidate)) == (
+        "rejected",
+        "trees",
+        f"no candidate keeps the benchmarks; the best, trees: {breach}",
+    )
 
 
 def test_exactly_the_benchmark_keeps_it():
-    assert judged(trees=measured(0.65, metrics={"calibration_error": 0.05}, p99_ms=10.0, size_mb=20.0))["verdict"] == "approved"
+    assert (
+        judged(trees=measured(0.65, metrics={"calibration_error": 0.05}, p99_ms=10.0, size_mb=20.0))["verdict"]
+        == "approved"
+    )
 
 
 def test_a_better_candidate_that_is_too_slow_loses_to_one_that_keeps_the_benchmarks():
@@ -111,7 +124,11 @@ def test_of_candidates_that_are_equally_good_the_fastest_is_taken():
 def test_a_candidate_no_better_than_the_prior_is_not_worth_serving():
     free = Benchmarks(metric="roc_auc", quality=0.0)
     verdict = judged(benchmarks=free, line=measured(0.5))
-    assert said(verdict) == ("rejected", "line", "line has roc_auc 0.5000, no better than answering with the prior (0.5000)")
+    assert said(verdict) == (
+        "rejected",
+        "line",
+        "line has roc_auc 0.5000, no better than answering with the prior (0.5000)",
+    )
 
 
 def test_the_champion_is_compared_on_the_same_rows():

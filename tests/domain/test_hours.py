@@ -11,9 +11,13 @@ BERLIN = "mon-fri 07:00-19:00 Europe/Berlin"
 MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
 CLOCK = st.integers(0, 24 * 60 - 1).map(lambda minutes: f"{minutes // 60:02d}:{minutes % 60:02d}")
 TEXTS = st.builds(
-    "{}-{} {}-{} {}".format, st.sampled_from(DAYS), st.sampled_from(DAYS), CLOCK, CLOCK,
+    "{}-{} {}-{} {}".format,
+    st.sampled_from(DAYS),
+    st.sampled_from(DAYS),
+    CLOCK,
+    CLOCK,
     st.sampled_from(("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe")),
-).filter(lambda text: text.split(" ")[1].split("-")[0] != text.split(" ")[1].split("-")[1])  # fmt: skip
+).filter(lambda text: text.split(" ")[1].split("-")[0] != text.split(" ")[1].split("-")[1])
 
 
 def at(text: str) -> datetime:
@@ -27,20 +31,32 @@ def is_open(text: str, moment: str) -> bool:
 @pytest.mark.parametrize(
     ("moment", "expected"),
     [
-        ("2026-01-14T05:59", False), ("2026-01-14T06:00", True), ("2026-01-14T17:59", True), ("2026-01-14T18:00", False),  # winter: UTC+1
-        ("2026-07-15T04:59", False), ("2026-07-15T05:00", True), ("2026-07-15T16:59", True), ("2026-07-15T17:00", False),  # summer: UTC+2
+        ("2026-01-14T05:59", False),
+        ("2026-01-14T06:00", True),
+        ("2026-01-14T17:59", True),
+        ("2026-01-14T18:00", False),  # winter: UTC+1
+        ("2026-07-15T04:59", False),
+        ("2026-07-15T05:00", True),
+        ("2026-07-15T16:59", True),
+        ("2026-07-15T17:00", False),  # summer: UTC+2
         ("2026-01-17T12:00", False),  # a Saturday
     ],
-)  # fmt: skip
+)
 def test_the_hours_are_those_of_the_clocks_there(moment, expected):
     assert is_open(BERLIN, moment) is expected
 
 
 def test_a_span_over_midnight_belongs_to_the_day_on_which_it_begins():
     night = "fri 22:00-06:00"
-    assert [is_open(night, f"2026-01-{moment}") for moment in ("16T21:59", "16T22:00", "17T05:59", "17T06:00", "16T05:00")] == [
-        False, True, True, False, False,
-    ]  # fmt: skip
+    assert [
+        is_open(night, f"2026-01-{moment}") for moment in ("16T21:59", "16T22:00", "17T05:59", "17T06:00", "16T05:00")
+    ] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 2), ("2026-10-25", 4), ("2026-06-14", 3)])
@@ -106,13 +122,19 @@ LONG_AGO = at("2026-01-01T00:00")
 
 
 def wanted(now, *, up_since=None, asked=False, woken_at=None, **serving):
-    return is_wanted(Serving(**{"office_hours": BERLIN, **serving}), now, up_since=up_since, asked=asked, woken_at=woken_at)
+    return is_wanted(
+        Serving(**{"office_hours": BERLIN, **serving}), now, up_since=up_since, asked=asked, woken_at=woken_at
+    )
 
 
 def test_it_is_up_in_the_hours_and_some_minutes_before():
     assert [wanted(at(f"2026-01-14T{time}")) for time in ("05:44", "05:45", "06:00", "17:59", "18:00")] == [
-        False, True, True, True, False,
-    ]  # fmt: skip
+        False,
+        True,
+        True,
+        True,
+        False,
+    ]
     assert wanted(at("2026-01-14T05:30"), wake_minutes=30)
 
 
@@ -167,7 +189,9 @@ def test_an_answer_says_why_nobody_was_there(serving, now, reason):
 def test_the_hours_of_a_week_are_counted_in_utc_with_the_minutes_before():
     shares = open_shares("mon-fri 07:00-19:00", 15)
     assert sum(shares) == pytest.approx(5 * 12.25, rel=0.005)  # the year has 52 weeks and a day
-    assert (shares[6], shares[7], shares[18], shares[19], shares[5 * 24 + 12]) == pytest.approx((0.25, 1, 1, 0, 0), abs=0.02)
+    assert (shares[6], shares[7], shares[18], shares[19], shares[5 * 24 + 12]) == pytest.approx(
+        (0.25, 1, 1, 0, 0), abs=0.02
+    )
 
 
 def test_summer_time_moves_the_hours_for_seven_months():
@@ -184,5 +208,7 @@ def test_no_hour_is_open_for_longer_than_it_lasts(text, minutes):
 
 def test_where_requests_wake_it_every_hour_with_requests_counts():
     rates = (1.0, *(0.0,) * 167)
-    assert sum(up_shares(Serving(office_hours="tue 00:00-01:00", wake_minutes=0, outside="wake"), rates)) == pytest.approx(2, abs=0.01)
+    assert sum(
+        up_shares(Serving(office_hours="tue 00:00-01:00", wake_minutes=0, outside="wake"), rates)
+    ) == pytest.approx(2, abs=0.01)
     assert up_shares(Serving(), rates) == (1.0,) * 168

@@ -12,7 +12,9 @@ def test_where_everything_lies():
     assert lake.batch_prefix("run-1", "summary") == "batch/run-1/summary/"
 
 
-@pytest.mark.parametrize(("text", "place"), [("s3://b/a/c.csv", ("b", "a/c.csv")), ("s3://b/", ("b", "")), ("s3://b/ü d", ("b", "ü d"))])
+@pytest.mark.parametrize(
+    ("text", "place"), [("s3://b/a/c.csv", ("b", "a/c.csv")), ("s3://b/", ("b", "")), ("s3://b/ü d", ("b", "ü d"))]
+)
 def test_a_uri_is_a_bucket_and_a_key(text, place):
     assert lake.split_uri(text) == place
     assert lake.uri(*place) == text

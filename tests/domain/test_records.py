@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.records import batch_prediction_id, from_item, prediction_id, release_key, routing_key, run_key, to_attribute, to_item
+from domain.records import (
+    batch_prediction_id,
+    from_item,
+    prediction_id,
+    release_key,
+    routing_key,
+    run_key,
+    to_attribute,
+    to_item,
+)
 
 
 def test_keys_are_those_of_the_tables():
@@ -15,7 +24,17 @@ def test_keys_are_those_of_the_tables():
 
 
 def test_plain_values_become_an_item_and_nothing_is_left_out_but_nothing():
-    values = {"a": None, "b": True, "c": 1, "d": 0.1, "e": "x", "f": {"1": None}, "g": [1, "x", (False,)], "h": b"x", "i": Decimal("1.5")}
+    values = {
+        "a": None,
+        "b": True,
+        "c": 1,
+        "d": 0.1,
+        "e": "x",
+        "f": {"1": None},
+        "g": [1, "x", (False,)],
+        "h": b"x",
+        "i": Decimal("1.5"),
+    }
     assert to_item(values) == {
         "b": {"BOOL": True},
         "c": {"N": "1"},

@@ -5,7 +5,9 @@ from domain.config import Budget
 from domain.spending import NOTHING, STOP_CHALLENGERS, STOP_MODEL, STOP_TRAINING, after, changed, due, refusal
 
 NOW, LATER, NEXT_MONTH = "2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z", "2026-12-01T02:00:00Z"
-CAREFUL = Budget(monthly_usd=100.0, stop_training_percent=90.0, stop_challengers_percent=100.0, stop_model_percent=150.0)
+CAREFUL = Budget(
+    monthly_usd=100.0, stop_training_percent=90.0, stop_challengers_percent=100.0, stop_model_percent=150.0
+)
 CHAMPION = {"release": "r-2", "endpoint": "e-2", "role": "champion", "weight": 90, "since": ""}
 CHALLENGER = {"release": "r-3", "endpoint": "e-3", "role": "challenger", "weight": 10, "since": ""}
 ROUTING = {"version": 7, "changed_at": "", "reason": "", "routes": [CHAMPION, CHALLENGER], "previous": []}
@@ -54,9 +56,9 @@ def test_without_the_model_nobody_is_routed_and_one_rollback_brings_the_champion
 
 
 def test_before_the_first_release_there_is_nothing_to_change():
-    assert [changed(rules.EMPTY, action, at=NOW, reason="") for action in (STOP_TRAINING, STOP_CHALLENGERS, STOP_MODEL)] == [
-        None
-    ] * 3
+    assert [
+        changed(rules.EMPTY, action, at=NOW, reason="") for action in (STOP_TRAINING, STOP_CHALLENGERS, STOP_MODEL)
+    ] == [None] * 3
 
 
 def test_training_is_refused_for_the_rest_of_the_month_unless_it_was_resumed():

@@ -98,8 +98,11 @@ def test_predictions_that_are_not_stored_are_a_run_of_their_own_and_the_summary_
     assert flow.values("batch", file, "--store") == stored
     assert (asked_of(flow, stored["run"])["store"], asked_of(flow, parquet["run"])["store"]) == (True, False)
     assert parquet == {
-        **stored, "run": parquet["run"], "store": False, "predictions": f"s3://lake/batch/{parquet['run']}/predictions/"
-    }  # fmt: skip
+        **stored,
+        "run": parquet["run"],
+        "store": False,
+        "predictions": f"s3://lake/batch/{parquet['run']}/predictions/",
+    }
     assert parquet["run"] != stored["run"]
     _, out, err = flow.run("batch", file, "--no-store")
     assert out.splitlines()[0].endswith("scored 2 + quarantined 1; not stored in the table, in 1.5 s")
@@ -108,10 +111,15 @@ def test_predictions_that_are_not_stored_are_a_run_of_their_own_and_the_summary_
 
 
 def test_two_commands_at_once_start_one_execution(place, tmp_path):
-    place.machine("batch", Score={"Type": "Wait", "Seconds": 3}, Close=writes("runs", kind="batch", run=given("run"), **DONE))
+    place.machine(
+        "batch", Score={"Type": "Wait", "Seconds": 3}, Close=writes("runs", kind="batch", run=given("run"), **DONE)
+    )
     stage, said = connect(place.folder, "local"), []
     moments = ("2013-05-01", "2013-05-02")  # a second apart, which neither knows of the other
-    arns = {started(stage, "batch-1", {"input": "s3://lake/x", "store": True}, moment, {}, said.append) for moment in moments}
+    arns = {
+        started(stage, "batch-1", {"input": "s3://lake/x", "store": True}, moment, {}, said.append)
+        for moment in moments
+    }
     assert len(arns) == len(executions(place)) == 1
     assert said == ["Starting batch-1", "Starting batch-1", "Attaching to batch-1, which is going on"]
 
@@ -119,7 +127,9 @@ def test_two_commands_at_once_start_one_execution(place, tmp_path):
 def asked_of(place, run: str) -> dict:
     """What the run's execution was started with."""
     states = place.aws("stepfunctions")
-    asked = [json.loads(states.describe_execution(executionArn=one["executionArn"])["input"]) for one in executions(place)]
+    asked = [
+        json.loads(states.describe_execution(executionArn=one["executionArn"])["input"]) for one in executions(place)
+    ]
     (found,) = [one for one in asked if one["run"] == run]
     return found
 
@@ -200,7 +210,9 @@ def test_a_failed_batch_exits_1_with_the_reason(place, tmp_path):
     assert code == 1
     reason, _, next_step = json.loads(out)["message"].partition("; ")
     assert reason.endswith("CountsDoNotAddUp: scored 3, wrote 2")
-    assert next_step.startswith("`fairway batch ") and next_step.endswith(f"{file}` goes on with what is not scored yet")
+    assert next_step.startswith("`fairway batch ") and next_step.endswith(
+        f"{file}` goes on with what is not scored yet"
+    )
 
 
 def test_a_batch_whose_job_was_stopped_says_so_in_words(place, tmp_path):

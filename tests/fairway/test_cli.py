@@ -36,9 +36,17 @@ COMMANDS = (
     "report",
 )
 NEED_A_STAGE = {
-    "load": ["rows.csv"], "train": [], "predict": ["--json", "{}"], "batch": ["rows.csv"], "outcomes": ["rows.csv"], "status": [],
-    "releases": [], "promote": ["r-1"], "rollback": [], "report": [],
-}  # fmt: skip
+    "load": ["rows.csv"],
+    "train": [],
+    "predict": ["--json", "{}"],
+    "batch": ["rows.csv"],
+    "outcomes": ["rows.csv"],
+    "status": [],
+    "releases": [],
+    "promote": ["r-1"],
+    "rollback": [],
+    "report": [],
+}
 
 
 def run(capsys, *words) -> tuple[int, str, str]:
@@ -102,7 +110,10 @@ def test_a_stage_that_is_not_deployed_says_how_to_deploy_it(place):
     code, out, _ = place.run("status", "--json")
     failure = json.loads(out)
     assert (code, failure["error"]) == (2, "not_deployed")
-    assert f"`fairway up --project {place.folder}`" in failure["message"] and "/fairway/flights/local" in failure["message"]
+    assert (
+        f"`fairway up --project {place.folder}`" in failure["message"]
+        and "/fairway/flights/local" in failure["message"]
+    )
 
 
 @pytest.mark.parametrize("port", ["nobody's", "another project's"])
@@ -141,7 +152,9 @@ def test_up_names_a_port_in_use_and_a_folder_that_is_no_state(capsys, project, t
     assert code == 2 and "holds 'letter.txt' but no version.json" in err
 
 
-@pytest.mark.parametrize(("state", "said"), [("{file}", "is a file; name a folder"), ("/proc/none", "cannot be written")])
+@pytest.mark.parametrize(
+    ("state", "said"), [("{file}", "is a file; name a folder"), ("/proc/none", "cannot be written")]
+)
 def test_up_names_a_state_that_can_be_none(capsys, project, tmp_path, state, said):
     (tmp_path / "file").touch()
     state = state.format(file=tmp_path / "file")
@@ -170,7 +183,9 @@ def test_what_the_local_aws_holds_is_kept_out_of_git(project):
     keep_out_of_git(project)
     subprocess.run(["git", "init", "--quiet", project], check=True)
     (project / ".fairway/rows.csv").touch()
-    seen = subprocess.run(["git", "status", "--short", "--untracked-files=all"], cwd=project, capture_output=True, text=True)
+    seen = subprocess.run(
+        ["git", "status", "--short", "--untracked-files=all"], cwd=project, capture_output=True, text=True
+    )
     assert ".fairway" not in seen.stdout and "fairway.toml" in seen.stdout
 
 
@@ -185,7 +200,10 @@ def test_down_without_a_local_aws_is_fine(capsys, project):
     ("told", "typed"),
     [
         ("run `fairway up`", "run `fairway up --project 'my shop'`"),
-        ("`fairway batch 'a b.csv' --no-store` goes on", "`fairway batch --project 'my shop' --stage prod 'a b.csv' --no-store` goes on"),
+        (
+            "`fairway batch 'a b.csv' --no-store` goes on",
+            "`fairway batch --project 'my shop' --stage prod 'a b.csv' --no-store` goes on",
+        ),
         ("`fairway resume --stage dev` and more", "`fairway resume --project 'my shop' --stage dev` and more"),
         ("`fairway prices refresh`", "`fairway prices refresh --project 'my shop' --stage prod`"),
         ("`fairway load --help` and `cdk synth`", "`fairway load --help` and `cdk synth`"),
@@ -217,7 +235,10 @@ def test_a_full_disk_says_where_room_is_needed(capsys, project, monkeypatch):
 
     monkeypatch.setattr("fairway.check.check", full)
     code, _, err = run(capsys, "check", "--project", project)
-    assert (code, err) == (1, f"error: No space left on device; make room where the project and {tempfile.gettempdir()} lie, then try again\n")
+    assert (code, err) == (
+        1,
+        f"error: No space left on device; make room where the project and {tempfile.gettempdir()} lie, then try again\n",
+    )
 
 
 def test_a_proxy_of_the_environment_does_not_stand_before_the_local_aws(place, monkeypatch):

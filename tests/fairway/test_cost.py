@@ -31,11 +31,15 @@ def templates(tmp_path_factory):
     """{stage: folder of its templates}, synthesised in one process, since the CDK takes seconds once."""
     made = {stage: tmp_path_factory.mktemp(stage) for stage in ["local", *stages(ROOT)]}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CDK_VALIDATION", "false")  # costs seconds, is a test of infra, and is read when the CDK is imported
+        patch.setenv(
+            "CDK_VALIDATION", "false"
+        )  # costs seconds, is a test of infra, and is read when the CDK is imported
         spec = spec_from_file_location("app", ROOT / "app.py")
         spec.loader.exec_module(deployed := module_from_spec(spec))
         for stage, folder in made.items():
-            app = deployed.App(outdir=str(folder), analytics_reporting=False, context={"aws:cdk:enable-path-metadata": True})
+            app = deployed.App(
+                outdir=str(folder), analytics_reporting=False, context={"aws:cdk:enable-path-metadata": True}
+            )
             deployed.add_stage(app, ROOT, read_config(ROOT, stage), "0123456789ab")
             app.synth()
     return made
@@ -141,16 +145,18 @@ def test_hosting_names_the_cheapest_that_keeps_the_benchmarks(ask):
     cheapest = done.values["hosting"]["cheapest"]
     assert (
         cheapest
-        == min((row for row in done.values["hosting"]["options"] if not row["refused"]), key=lambda row: row["monthly_usd"])[
-            "option"
-        ]
+        == min(
+            (row for row in done.values["hosting"]["options"] if not row["refused"]), key=lambda row: row["monthly_usd"]
+        )["option"]
     )
     assert f"cheapest that may be used: {cheapest}" in done.lines
 
 
 def test_decisions_say_whether_the_model_is_worth_it(ask):
     decisions = ask.folder / "decisions.json"
-    decisions.write_text(json.dumps({"true_positive": 300, "false_positive": 100, "true_negative": 2000, "false_negative": 200}))
+    decisions.write_text(
+        json.dumps({"true_positive": 300, "false_positive": 100, "true_negative": 2000, "false_negative": 200})
+    )
     found = ask(decisions=decisions)
     assert found.values["worth"]["positive"] is True
     assert found.values["worth"]["sentence"] in found.lines
@@ -232,7 +238,13 @@ def test_the_lists_are_read_from_aws_one_by_one(ask):
         asked.append(address)
         name = address.split("/")[-4]
         file = LISTS / f"{name}.json"
-        empty = {"offerCode": name, "version": "1", "publicationDate": "2026-11-15T00:00:00Z", "products": {}, "terms": {}}
+        empty = {
+            "offerCode": name,
+            "version": "1",
+            "publicationDate": "2026-11-15T00:00:00Z",
+            "products": {},
+            "terms": {},
+        }
         return file.read_bytes() if file.exists() else json.dumps(empty).encode()
 
     done = renew(ask.folder, fetch=fetch)
@@ -261,7 +273,10 @@ def test_a_service_that_a_region_lacks_keeps_the_prices_it_has(ask):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"products": {"SKU": {}}}, "a price list is not as AWS publishes them .KeyError 'attributes'.; the table stays as it is"),
+        (
+            {"products": {"SKU": {}}},
+            "a price list is not as AWS publishes them .KeyError 'attributes'.; the table stays as it is",
+        ),
         ({"products": {}}, "none of the table's prices of us-east-1 is in the price lists; the table stays as it is"),
     ],
 )

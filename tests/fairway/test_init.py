@@ -186,11 +186,23 @@ def shop(rows: int) -> tuple[list[str], list[list]]:
     for number in range(rows):
         moment = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(hours=7 * number)
         returned = draw.choice(["Y", "N", "N"])
-        table.append([
-            f"o{number}", moment.isoformat(), f"19{number % 90 + 10}-02-03", f"{draw.randrange(100, 99999):05}", draw.choice(["red", "été", "日本"]),
-            f"{draw.uniform(1, 90):.2f}", draw.choice(["true", "false"]), draw.choice(["", f"text {number}"]), f"{number % 28 + 1}/3/2024", "", "EUR",
-            {"Y": "1", "N": "0"}[returned], returned,
-        ])  # fmt: skip
+        table.append(
+            [
+                f"o{number}",
+                moment.isoformat(),
+                f"19{number % 90 + 10}-02-03",
+                f"{draw.randrange(100, 99999):05}",
+                draw.choice(["red", "été", "日本"]),
+                f"{draw.uniform(1, 90):.2f}",
+                draw.choice(["true", "false"]),
+                draw.choice(["", f"text {number}"]),
+                f"{number % 28 + 1}/3/2024",
+                "",
+                "EUR",
+                {"Y": "1", "N": "0"}[returned],
+                returned,
+            ]
+        )
     return names, table
 
 
@@ -256,15 +268,17 @@ def test_the_task_follows_from_the_target(tmp_path, outcomes, task, target):
 
 def test_parquet_brings_its_own_types(tmp_path):
     count = 300
-    table = pa.table({
-        "when": pa.array([datetime(2024, 1, 1) + timedelta(days=n, microseconds=n) for n in range(count)]),
-        "level": pa.array([f"level {n % 20:03}" for n in range(count)]).dictionary_encode(),
-        "amount": pa.array([n + 0.25 if n % 3 else None for n in range(count)]),
-        "big": pa.array([2**60 + n for n in range(count)]),
-        "flag": pa.array([n % 2 == 0 for n in range(count)]),
-        "none": pa.nulls(count),
-        "y": pa.array([float(n % 7) for n in range(count)]),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "when": pa.array([datetime(2024, 1, 1) + timedelta(days=n, microseconds=n) for n in range(count)]),
+            "level": pa.array([f"level {n % 20:03}" for n in range(count)]).dictionary_encode(),
+            "amount": pa.array([n + 0.25 if n % 3 else None for n in range(count)]),
+            "big": pa.array([2**60 + n for n in range(count)]),
+            "flag": pa.array([n % 2 == 0 for n in range(count)]),
+            "none": pa.nulls(count),
+            "y": pa.array([float(n % 7) for n in range(count)]),
+        }
+    )
     pq.write_table(table, tmp_path / "t.parquet")
     contract = drafted(tmp_path / "t.parquet", "y", tmp_path / "out")
     assert {name: (column["type"], column.get("nullable", False)) for name, column in contract["columns"].items()} == {

@@ -9,11 +9,31 @@ import pyarrow.parquet as pq
 import pytest
 
 ROW = {
-    "flight_id": "UA1", "departure": "2013-01-01T10:15:00Z", "carrier": "UA", "origin": "EWR", "dest": "IAH", "month": "1",
-    "weekday": "2", "hour": "5", "minute": "15", "arrival_hour": "8", "distance": "1400", "plane_year": "1999", "manufacturer": "BOEING",
-    "seats": "149", "engine": "Turbo-fan", "temp": "39.92", "dewp": "28.04", "humid": "62.21", "wind_dir": "250.0", "wind_speed": "12.6",
-    "precip": "0.0", "pressure": "1012.2", "visib": "10.0", "late": "false",
-}  # fmt: skip
+    "flight_id": "UA1",
+    "departure": "2013-01-01T10:15:00Z",
+    "carrier": "UA",
+    "origin": "EWR",
+    "dest": "IAH",
+    "month": "1",
+    "weekday": "2",
+    "hour": "5",
+    "minute": "15",
+    "arrival_hour": "8",
+    "distance": "1400",
+    "plane_year": "1999",
+    "manufacturer": "BOEING",
+    "seats": "149",
+    "engine": "Turbo-fan",
+    "temp": "39.92",
+    "dewp": "28.04",
+    "humid": "62.21",
+    "wind_dir": "250.0",
+    "wind_speed": "12.6",
+    "precip": "0.0",
+    "pressure": "1012.2",
+    "visib": "10.0",
+    "late": "false",
+}
 
 
 def table(file, *rows: dict):

@@ -28,7 +28,9 @@ def stage(monkeypatch):
         for table, keys in TABLES.items():
             session.client("dynamodb").create_table(
                 TableName=table,
-                KeySchema=[{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+                KeySchema=[
+                    {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+                ],
                 AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
                 BillingMode="PAY_PER_REQUEST",
             )
@@ -49,7 +51,13 @@ def emit(stage, at, **metrics):
 def test_what_was_measured_becomes_a_usage_that_can_be_projected(stage):
     for day in range(1, 15):
         emit(
-            stage, NOW - timedelta(days=day), Requests=720.0, Predictions=1440.0, Outcomes=360.0, Latency=50.0, ModelLatency=10.0
+            stage,
+            NOW - timedelta(days=day),
+            Requests=720.0,
+            Predictions=1440.0,
+            Outcomes=360.0,
+            Latency=50.0,
+            ModelLatency=10.0,
         )
     put(stage, "runs", kind="batch", run="b1", started_at=(NOW - timedelta(days=1)).isoformat(), read=5000)
     put(stage, "runs", kind="batch", run="b2", started_at=(NOW - timedelta(days=2)).isoformat(), read=7000)
@@ -70,12 +78,16 @@ def test_what_was_measured_becomes_a_usage_that_can_be_projected(stage):
         **({"prediction_bytes": found["prediction_bytes"]} if "prediction_bytes" in found else {}),
     }
     assert sum(hours.values()) * 3600 * 730 / 168 == pytest.approx(720 * 7 * 730 / 168, rel=0.1)
-    assert month_of(with_usage(stage.config, {**found, "hours": hours})).batch_rows == pytest.approx(12_000 * 730 / 24 / 14)
+    assert month_of(with_usage(stage.config, {**found, "hours": hours})).batch_rows == pytest.approx(
+        12_000 * 730 / 24 / 14
+    )
 
 
 def test_an_hour_of_the_week_is_the_mean_of_its_weeks_and_silence_counts():
     monday = datetime(2026, 11, 2, tzinfo=UTC)
-    rates = by_hour_of_week({monday + timedelta(hours=9): 3600.0}, monday - timedelta(hours=1), monday + timedelta(days=14))
+    rates = by_hour_of_week(
+        {monday + timedelta(hours=9): 3600.0}, monday - timedelta(hours=1), monday + timedelta(days=14)
+    )
     assert len(rates) == 168
     assert (rates["mon 09-10"], rates["mon 10-11"]) == (0.5, 0.0)
 
@@ -94,6 +106,14 @@ def test_decisions_are_counted_from_outcomes_that_met_the_model(stage):
         (False, False, "fallback"),
     ]
     for number, (prediction, correct, source) in enumerate(cases):
-        put(stage, "outcomes", entity_id=str(number), event_time="t", prediction=prediction, correct=correct, source=source)
+        put(
+            stage,
+            "outcomes",
+            entity_id=str(number),
+            event_time="t",
+            prediction=prediction,
+            correct=correct,
+            source=source,
+        )
     put(stage, "outcomes", entity_id="unmatched", event_time="t", outcome=True)
     assert decisions(stage) == {"true_positive": 1, "false_positive": 1, "true_negative": 2, "false_negative": 0}

@@ -17,4 +17,9 @@ def test_a_long_step_is_told_ever_more_rarely_and_the_next_one_anew(monkeypatch)
         for now[0] in range(301, 307):
             progress.detail(f"for {now[0] - 300} s")
     seconds = [5, 15, 35, 75, 135, 195, 255]  # after 5, 10, 20, 40 and then always 60 seconds
-    assert said.getvalue().splitlines() == ["Training", *[f"  for {each} s" for each in seconds], "Judging", "  for 5 s"]
+    assert said.getvalue().splitlines() == [
+        "Training",
+        *[f"  for {each} s" for each in seconds],
+        "Judging",
+        "  for 5 s",
+    ]

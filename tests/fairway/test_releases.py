@@ -35,9 +35,16 @@ def released(place):
     }
     for number, (release, state) in enumerate(states.items()):
         place.put(
-            "routing", item=f"release#{release}", release=release, state=state, reason="why", run=f"train-{number}",
-            candidate="prior", metrics={"roc_auc": 0.5 + number / 10}, created_at=f"2026-01-0{number + 1}T00:00:00Z",
-        )  # fmt: skip
+            "routing",
+            item=f"release#{release}",
+            release=release,
+            state=state,
+            reason="why",
+            run=f"train-{number}",
+            candidate="prior",
+            metrics={"roc_auc": 0.5 + number / 10},
+            created_at=f"2026-01-0{number + 1}T00:00:00Z",
+        )
         place.put("runs", kind="train", run=f"train-{number}", model_package_arn=f"arn:package/{number}")
     place.put("routing", **ROUTING)
     place.enter(endpoint_prefix="flights-local-")
@@ -130,7 +137,9 @@ def test_releases_names_a_step_that_is_possible(released):
     _, _, err = released.run("releases")
     assert "lets another one answer" in err
     for release in ("r-20130301-bbbbbbbb", "r-20130601-dddddddd"):
-        released.aws("dynamodb").delete_item(TableName="flights-local-routing", Key={"item": {"S": f"release#{release}"}})
+        released.aws("dynamodb").delete_item(
+            TableName="flights-local-routing", Key={"item": {"S": f"release#{release}"}}
+        )
     _, _, err = released.run("releases")  # of the champion and a rejected one
     assert "may lead to a better one" in err and "promote" not in err
 

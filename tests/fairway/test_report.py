@@ -24,7 +24,11 @@ MEASURED = {
 EVALUATION = {
     "metric": "roc_auc",
     "rows": 25363,
-    "window": {"train_start": "2013-01-01T00:00:00Z", "evaluate_start": "2013-03-04T00:00:00Z", "as_of": "2013-04-01T00:00:00Z"},
+    "window": {
+        "train_start": "2013-01-01T00:00:00Z",
+        "evaluate_start": "2013-03-04T00:00:00Z",
+        "as_of": "2013-04-01T00:00:00Z",
+    },
     "baseline": {"roc_auc": 0.5, "calibration_error": 0.09},
     "candidates": {"logistic_regression": MEASURED, "gradient_boosting": {**MEASURED, "standard_error": None}},
     "champion": {"release": BEFORE["release"], **MEASURED, "metrics": {"roc_auc": 0.7011, "calibration_error": 0.02}},
@@ -50,11 +54,27 @@ def written(place, templates):  # noqa: F811
 def busy(place):
     """A champion after another, two files loaded, one batch that adds up and one that does not, some stored answers."""
     place.put(
-        "routing", item=f"release#{RELEASE}", release=RELEASE, state="champion", run=RUN, candidate="logistic_regression",
-        reason="keeps every benchmark", metrics=MEASURED["metrics"], p99_ms=0.4, size_mb=1.5, decisions=DECISIONS,
+        "routing",
+        item=f"release#{RELEASE}",
+        release=RELEASE,
+        state="champion",
+        run=RUN,
+        candidate="logistic_regression",
+        reason="keeps every benchmark",
+        metrics=MEASURED["metrics"],
+        p99_ms=0.4,
+        size_mb=1.5,
+        decisions=DECISIONS,
         created_at="2026-01-02T00:00:00Z",
-    )  # fmt: skip
-    place.put("routing", item="release#r-2", release="r-2", state="rejected", reason="no better than <the prior>", created_at="2026-01-01")
+    )
+    place.put(
+        "routing",
+        item="release#r-2",
+        release="r-2",
+        state="rejected",
+        reason="no better than <the prior>",
+        created_at="2026-01-01",
+    )
     place.put("routing", **ROUTING)
     place.put("runs", run="a", file=HOSTILE, accepted=90, quarantined=10, reasons={"null": 9, "maximum": 2}, **LOAD)
     place.put("runs", run="b", file="2.csv", accepted=50, quarantined=1, reasons={"null": 1}, **LOAD)
@@ -75,7 +95,14 @@ def words(page: str) -> str:
 
 def test_of_a_model_made_elsewhere_it_does_not_say_what_it_learnt_from(busy, written):
     assert "which no candidate had learnt from (they learnt from " in words(written()[1])
-    busy.put("routing", item=f"release#{RELEASE}", release=RELEASE, state="champion", run="import-1", candidate="logistic_regression")
+    busy.put(
+        "routing",
+        item=f"release#{RELEASE}",
+        release=RELEASE,
+        state="champion",
+        run="import-1",
+        candidate="logistic_regression",
+    )
     busy.aws("s3").put_object(Bucket="lake", Key="runs/import-1/evaluation.json", Body=json.dumps(EVALUATION))
     said = words(written()[1])
     assert "The model was made elsewhere: whether it had learnt from these rows, its maker knows." in said
@@ -125,7 +152,9 @@ def test_the_share_of_the_fallback_is_counted_from_stored_answers(busy, written)
         busy.enter(predictions=table)
         for number in range(8):
             busy.put("answers", id=str(number), source="fallback" if number == 0 else "model")
-        assert "1 of 8 stored answers looked at are the fallback's (12.5 %)." in words(written()[1]).replace("&#x27;", "'")
+        assert "1 of 8 stored answers looked at are the fallback's (12.5 %)." in words(written()[1]).replace(
+            "&#x27;", "'"
+        )
     finally:
         dynamodb.delete_table(TableName=table)
 

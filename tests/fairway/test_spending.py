@@ -28,8 +28,12 @@ def table(monkeypatch):
     with mock_aws():
         session = boto3.Session(region_name="us-east-1")
         made = session.client("dynamodb")
-        made.create_table(TableName="routing", KeySchema=[KEY], BillingMode="PAY_PER_REQUEST",
-                          AttributeDefinitions=[{"AttributeName": "item", "AttributeType": "S"}])  # fmt: skip
+        made.create_table(
+            TableName="routing",
+            KeySchema=[KEY],
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "item", "AttributeType": "S"}],
+        )
         stage = Stage(ROOT, read_config(ROOT), session, None, {"routing": "routing"})
         monkeypatch.setattr("fairway.spending.connect", lambda folder, name: stage)
         yield made
@@ -51,7 +55,15 @@ def resumed():
 def test_one_command_undoes_all_that_was_stopped(table, monkeypatch):
     monkeypatch.setattr("fairway.releases.is_up", lambda stage, release: True)
     put(table, **STOPPED)
-    put(table, item="guard", month="2026-11", actions=["stop_training", "stop_model"], spent_usd=10.0, budget_usd=10.0, at="t")
+    put(
+        table,
+        item="guard",
+        month="2026-11",
+        actions=["stop_training", "stop_model"],
+        spent_usd=10.0,
+        budget_usd=10.0,
+        at="t",
+    )
     assert resumed().values == {"stage": "local", "resumed": ["stop_training", "stop_model"]}
     assert [route["release"] for route in item(table, "routing")["routes"]] == ["r-1"]
     assert spending.refusal(item(table, "guard"), now="2026-11-20") is None
@@ -66,7 +78,9 @@ def test_a_model_whose_endpoint_was_removed_meanwhile_is_deployed_again(table, m
     put(table, item="guard", month="2026-11", actions=["stop_model"], spent_usd=10.0, budget_usd=10.0, at="t")
     monkeypatch.setattr("fairway.releases.is_up", lambda stage, release: False)
     monkeypatch.setattr("fairway.releases.deploy", lambda stage, item: did.append(item["run"]) or "an-execution")
-    monkeypatch.setattr("fairway.releases.wait_until_champion", lambda stage, release, execution, progress: did.append(execution))
+    monkeypatch.setattr(
+        "fairway.releases.wait_until_champion", lambda stage, release, execution, progress: did.append(execution)
+    )
     assert resumed().values["resumed"] == ["stop_model"]
     assert did == ["train-1", "an-execution"]
 

@@ -15,9 +15,16 @@ from tests.fairway.conftest import given, writes
 
 FAIRWAY = Path(sys.executable).with_name("fairway")
 RELEASE = {
-    "item": "release#r-20130401-aaaaaaaa", "release": "r-20130401-aaaaaaaa", "state": "approved", "reason": "good", "run": given("run"),
-    "candidate": "gradient_boosting", "metrics": {"roc_auc": 0.7}, "artefact_sha256": "a" * 64, "as_of": given("as_of"),
-}  # fmt: skip
+    "item": "release#r-20130401-aaaaaaaa",
+    "release": "r-20130401-aaaaaaaa",
+    "state": "approved",
+    "reason": "good",
+    "run": given("run"),
+    "candidate": "gradient_boosting",
+    "metrics": {"roc_auc": 0.7},
+    "artefact_sha256": "a" * 64,
+    "as_of": given("as_of"),
+}
 WAITS = {"Type": "Wait", "Seconds": 60}
 
 
@@ -38,9 +45,16 @@ def loaded(place):
     for load, last in {"a": "2013-03-31T21:00:00Z", "b": "2013-04-01T03:59:00Z"}.items():
         contract = read_contract(place.folder / "flights/contract.toml", "binary")
         place.put(
-            "runs", kind="load", run=load, file=f"{load}.csv", contract_hash=contract.hash, accepted=10, last=last,
-            loaded_at="2026-01-01T00:00:00Z", parts="[]",
-        )  # fmt: skip
+            "runs",
+            kind="load",
+            run=load,
+            file=f"{load}.csv",
+            contract_hash=contract.hash,
+            accepted=10,
+            last=last,
+            loaded_at="2026-01-01T00:00:00Z",
+            parts="[]",
+        )
     return place
 
 
@@ -175,7 +189,10 @@ def test_what_cannot_be_is_refused_before_a_run_is_started(loaded, words, said):
 
 def test_without_rows_there_is_nothing_to_train_on(place):
     code, _, err = place.run("train")
-    assert (code, err) == (2, f"error: nothing is loaded yet; `fairway load --project {place.folder} FILE...` puts rows into the lake\n")
+    assert (code, err) == (
+        2,
+        f"error: nothing is loaded yet; `fairway load --project {place.folder} FILE...` puts rows into the lake\n",
+    )
 
 
 def test_ctrl_c_says_what_goes_on_and_the_same_command_attaches_to_it(loaded):

@@ -37,5 +37,7 @@ def test_a_month_that_is_not_whole_is_not_there(tmp_path, monkeypatch):
 
 
 def test_the_demo_says_how_it_is_asked():
-    done = subprocess.run([sys.executable, ROOT / "flights/demo.py", "--help"], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, ROOT / "flights/demo.py", "--help"], capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0 and "--enforce-iam" in done.stdout

@@ -37,9 +37,21 @@ def main() -> int:
         return 2
     seeds()
     program = build(compiler)
-    command = [program, f"-max_total_time={options.seconds}", f"-max_len={LONGEST_INPUT}", f"-timeout={MOST_SECONDS_AN_INPUT}"]
-    command += [f"-rss_limit_mb={MOST_MB}", f"-malloc_limit_mb={MOST_MB_AT_ONCE}", f"-artifact_prefix={FOLDER}/found-", "-print_final_stats=1"]
-    done = subprocess.run([*command, FOLDER / "corpus", FOLDER / "seeds"], env={**os.environ, "FUZZ_PLANS": str(FOLDER / "plans")})
+    command = [
+        program,
+        f"-max_total_time={options.seconds}",
+        f"-max_len={LONGEST_INPUT}",
+        f"-timeout={MOST_SECONDS_AN_INPUT}",
+    ]
+    command += [
+        f"-rss_limit_mb={MOST_MB}",
+        f"-malloc_limit_mb={MOST_MB_AT_ONCE}",
+        f"-artifact_prefix={FOLDER}/found-",
+        "-print_final_stats=1",
+    ]
+    done = subprocess.run(
+        [*command, FOLDER / "corpus", FOLDER / "seeds"], env={**os.environ, "FUZZ_PLANS": str(FOLDER / "plans")}
+    )
     return 1 if done.returncode else 0
 
 
@@ -56,7 +68,13 @@ def seeds() -> None:
     rows = hostile_rows(rows=12)
     lines = b"\n".join(body_of([row])[len(b'{"instances": [') : -len(b"]}")] for row in rows)
     header = ",".join(column["name"] for column in COLUMNS).encode() + b"\n"
-    bodies = [(JSON, VALID), (JSON, body_of(rows)), (JSON_LINES, lines), (CSV, csv_of(rows)), (CSV, header + csv_of(rows))]
+    bodies = [
+        (JSON, VALID),
+        (JSON, body_of(rows)),
+        (JSON_LINES, lines),
+        (CSV, csv_of(rows)),
+        (CSV, header + csv_of(rows)),
+    ]
     for place, (kind, body) in enumerate([*bodies, (CSV_WITH_HEADER, header + csv_of(rows))]):
         for read_by in range(len(READ_BY)):
             (FOLDER / "seeds" / f"body-{place}-{read_by}").write_bytes(bytes([kind, read_by]) + body)
@@ -72,7 +90,9 @@ def build(compiler: str) -> Path:
     program = FOLDER / "kernel"
     flags = [*FLAGS, *SANITIZERS, "-O1", "-fsanitize=fuzzer", "-Wno-unused-function"]
     include = ["-I", str(ROOT / "model_code" / "kernel"), "-I", sysconfig.get_path("include")]
-    subprocess.run([compiler, *flags, *include, str(ROOT / "tests" / "fuzz" / "kernel.cpp"), "-o", str(program)], check=True)
+    subprocess.run(
+        [compiler, *flags, *include, str(ROOT / "tests" / "fuzz" / "kernel.cpp"), "-o", str(program)], check=True
+    )
     return program
 
 

@@ -30,7 +30,10 @@ def test_the_seeds_have_every_step_link_calibrator_and_model(seeds):
 
 def test_the_seeds_have_trees_for_masks_and_for_every_kind_of_walk(seeds):
     trees = [member.model for member in members(seeds) if isinstance(member.model, Trees)]
-    kinds = {(len(tree.values) > MOST_LEAVES * len(tree.roots), len(tree.sets) > 0, tree.leaf_width > 1, tree.divisor > 1) for tree in trees}
+    kinds = {
+        (len(tree.values) > MOST_LEAVES * len(tree.roots), len(tree.sets) > 0, tree.leaf_width > 1, tree.divisor > 1)
+        for tree in trees
+    }
     assert {(False, False, False, False), (False, True, False, False), (True, True, False, False)} <= kinds
     assert {(False, False, False, True), (True, False, True, True)} <= kinds
 

@@ -7,14 +7,26 @@ from reading import text
 
 FIELDS = {
     "Task": {"Resource", "Arguments", "TimeoutSeconds", "Retry", "Catch", "Next", "End", "Assign", "Output"},
-    "Map": {"Items", "ItemReader", "ItemSelector", "ItemProcessor", "MaxConcurrency", "Label", "Retry", "Catch", "Next", "End",
-            "Assign", "Output"},
+    "Map": {
+        "Items",
+        "ItemReader",
+        "ItemSelector",
+        "ItemProcessor",
+        "MaxConcurrency",
+        "Label",
+        "Retry",
+        "Catch",
+        "Next",
+        "End",
+        "Assign",
+        "Output",
+    },
     "Pass": {"Next", "End", "Assign", "Output"},
     "Wait": {"Seconds", "Timestamp", "Next", "End", "Assign", "Output"},
     "Choice": {"Choices", "Default", "Assign", "Output"},
     "Succeed": {"Output"},
     "Fail": {"Error", "Cause"},
-}  # fmt: skip
+}
 ENDS = ("Succeed", "Fail")
 
 

@@ -66,10 +66,12 @@ def always_on(tmp_path_factory) -> dict:
         'mode = "serverless"': 'mode = "instance"\ninstances = 2\noffice_hours = "mon-fri 07:00-19:00 Europe/Berlin"\noutside = "wake"',
         "[budget]": "[budget]\nrequire_positive_value = true",
         "spot = true": "spot = false",
-        '[stages.dev]': '[stages.test]\nmonitoring.email = "ops@example.com"\ntraining.schedule = "off"\nbatch.schedule = "off"\n\n[stages.dev]',
-    }  # fmt: skip
+        "[stages.dev]": '[stages.test]\nmonitoring.email = "ops@example.com"\ntraining.schedule = "off"\nbatch.schedule = "off"\n\n[stages.dev]',
+    }
     project = project_with(tmp_path_factory.mktemp("project"), changes)
-    assembly = synthesise(tmp_path_factory.mktemp("always_on"), validated=True, project=project, stage="test", nag="true")
+    assembly = synthesise(
+        tmp_path_factory.mktemp("always_on"), validated=True, project=project, stage="test", nag="true"
+    )
     return {name: template(assembly, f"flights-test-{name}") for name in ("data", "service")}
 
 

@@ -47,10 +47,13 @@ def test_one_stage_can_be_asked_for(local):
     assert stacks(local) == ["flights-local-data", "flights-local-service"]
 
 
-@pytest.mark.parametrize(("old", "new", "said"), [
-    ("memory_mb = 2048", "memory_mb = 2000", "fairway.toml: serving.memory_mb = 2000: must be one of 1024, 2048"),
-    ('type = "timestamp"', 'type = "moment"', "contract.toml: columns.departure.type = 'moment': must be one of"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("memory_mb = 2048", "memory_mb = 2000", "fairway.toml: serving.memory_mb = 2000: must be one of 1024, 2048"),
+        ('type = "timestamp"', 'type = "moment"', "contract.toml: columns.departure.type = 'moment': must be one of"),
+    ],
+)
 def test_what_cannot_be_used_is_refused_in_words(tmp_path, old, new, said):
     ran = run_app(tmp_path / "out", project=str(broken_project(tmp_path, old, new)), stage="local")
     assert ran.returncode == 2

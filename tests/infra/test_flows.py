@@ -38,17 +38,33 @@ PLAN = {
     "output_uri": "s3://lake/batch/b1/",
 }
 VARIABLES = {
-    "run": RUN, "window": WINDOW, "plan": PLAN, "written": 5, "reason": "good", "release": "r-20130401-1fbd9a70",
-    "endpoint": "flights-prod-r-20130401-1fbd9a70", "status": "InService", "looks": 3, "why": "", "made_here": True,
-    "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/flights-prod:0123456789ab", "artefact": PLAN["model_uri"],
-    "artefact_sha256": "ab" * 32, "signed": {"artefact_sha256": "ab" * 32, "signature": "c2lnbmVk"},
+    "run": RUN,
+    "window": WINDOW,
+    "plan": PLAN,
+    "written": 5,
+    "reason": "good",
+    "release": "r-20130401-1fbd9a70",
+    "endpoint": "flights-prod-r-20130401-1fbd9a70",
+    "status": "InService",
+    "looks": 3,
+    "why": "",
+    "made_here": True,
+    "image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/flights-prod:0123456789ab",
+    "artefact": PLAN["model_uri"],
+    "artefact_sha256": "ab" * 32,
+    "signed": {"artefact_sha256": "ab" * 32, "signature": "c2lnbmVk"},
     "model_package_arn": "arn:aws:sagemaker:us-east-1:123456789012:model-package/flights-prod/1",
     "error": {"Error": "States.TaskFailed", "Cause": "no capacity"},
     "verdict": {
-        "verdict": "approved", "candidate": "prior", "release": "r-20130401-1fbd9a70", "reason": "better", "model_uri": PLAN["model_uri"],
-        "approval_status": "Approved", "metadata": {"release": "r-20130401-1fbd9a70", "run": RUN},
+        "verdict": "approved",
+        "candidate": "prior",
+        "release": "r-20130401-1fbd9a70",
+        "reason": "better",
+        "model_uri": PLAN["model_uri"],
+        "approval_status": "Approved",
+        "metadata": {"release": "r-20130401-1fbd9a70", "run": RUN},
     },
-}  # fmt: skip
+}
 PACKAGE = {
     "ModelApprovalStatus": "Approved",
     "CustomerMetadataProperties": {"release": VARIABLES["release"], "run": RUN},
@@ -102,13 +118,25 @@ def test_the_flows_are_those_of_the_drawing(service):
     assert {name: path(machine, skip=("IsInService",)) for name, machine in found.items()} == {
         "train": ["Begin", "SelectWindow", "TrainCandidates", "Evaluate", "Judge", "RegisterVerdict", "RecordRun"],
         "release": [
-            "DescribePackage", "IsApproved", "MarkDeploying", "VerifyRelease", "FindEndpoint", "IsThereAlready",
+            "DescribePackage",
+            "IsApproved",
+            "MarkDeploying",
+            "VerifyRelease",
+            "FindEndpoint",
+            "IsThereAlready",
             "CreateModel",
-            "CreateEndpointConfig", "CreateEndpoint", "WaitForEndpoint", "DescribeEndpoint", "IsInService", "SmokeTest",
-            "Promote", "KeepPrevious", "Retire",
+            "CreateEndpointConfig",
+            "CreateEndpoint",
+            "WaitForEndpoint",
+            "DescribeEndpoint",
+            "IsInService",
+            "SmokeTest",
+            "Promote",
+            "KeepPrevious",
+            "Retire",
         ],
         "batch": ["Begin", "Preprocess", "IsAnythingLeft", "Score", "WriteResults", "CloseBatch"],
-    }  # fmt: skip
+    }
 
 
 def test_the_flows_are_right_by_the_language(service, always_on):
@@ -146,7 +174,9 @@ def test_a_flow_outlasts_its_tasks_or_it_would_end_without_a_record_of_why(servi
     for template in (service, longest):
         for name, machine in flows(template).items():
             asked = sum(task["TimeoutSeconds"] for _, task, _ in asl.tasks(machine))
-            waited = sum(state["Seconds"] for state in machine["States"].values() if isinstance(state.get("Seconds"), int))
+            waited = sum(
+                state["Seconds"] for state in machine["States"].values() if isinstance(state.get("Seconds"), int)
+            )
             assert machine["TimeoutSeconds"] >= asked + waited, name
 
 
@@ -163,9 +193,12 @@ def test_errors_that_our_functions_raise_to_be_asked_again_are_retried(service):
         for name, task, _ in every_task(service)
     }
     for name, error in {
-        "release/SmokeTest": "EndpointNotReady", "release/Promote": "RoutingChanged", "batch/WriteFile": "TableBusy",
-        "train/SelectWindow": "ClientError", "batch/CloseBatch": "EndpointConnectionError",
-    }.items():  # fmt: skip
+        "release/SmokeTest": "EndpointNotReady",
+        "release/Promote": "RoutingChanged",
+        "batch/WriteFile": "TableBusy",
+        "train/SelectWindow": "ClientError",
+        "batch/CloseBatch": "EndpointConnectionError",
+    }.items():
         assert error in found[name], name
 
 
@@ -228,8 +261,12 @@ def test_the_longest_names_are_not_too_long_for_a_job_or_an_endpoint(longest):
     found = {name: arguments(name, task) for name, task, _ in every_task(longest)}
     jobs = [asked["ProcessingJobName"] for asked in found.values() if "ProcessingJobName" in asked]
     assert [len(name) for name in jobs] == [62, 59]  # evaluate, score
-    package = asl.evaluate(flows(longest)["release"]["States"]["DescribePackage"]["Assign"], {}, input=INPUTS["DescribePackage"],
-                           result=PACKAGE)  # fmt: skip
+    package = asl.evaluate(
+        flows(longest)["release"]["States"]["DescribePackage"]["Assign"],
+        {},
+        input=INPUTS["DescribePackage"],
+        result=PACKAGE,
+    )
     assert len(package["endpoint"]) <= 63
 
 
@@ -238,8 +275,9 @@ def test_a_training_job_is_interruptible_isolated_and_bounded(service, always_on
     job = arguments("train/TrainCandidate", task)
     assert job.pop("RoleArn") == "<TrainingJobsRole>"
     assert job.pop("AlgorithmSpecification") == {
-        "TrainingImage": "ACCOUNT.dkr.ecr.REGION.amazonaws.com/flights-prod:0123456789ab", "TrainingInputMode": "File",
-    }  # fmt: skip
+        "TrainingImage": "ACCOUNT.dkr.ecr.REGION.amazonaws.com/flights-prod:0123456789ab",
+        "TrainingInputMode": "File",
+    }
     assert job == {
         "TrainingJobName": f"flights-prod-{RUN}-prior",
         "HyperParameters": {"candidate": "prior", "seed": "7"},
@@ -265,18 +303,24 @@ def channel(name: str, kind: str, uri: str) -> dict:
     return {"ChannelName": name, "InputMode": "File", "DataSource": {"S3DataSource": source}}
 
 
-@pytest.mark.parametrize(("champion", "names"), [
-    (WINDOW["champion"], ["contract", "rows", "models", "champion"]),
-    (None, ["contract", "rows", "models"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("champion", "names"),
+    [
+        (WINDOW["champion"], ["contract", "rows", "models", "champion"]),
+        (None, ["contract", "rows", "models"]),
+    ],
+)
 def test_evaluate_gets_the_champion_where_there_is_one(service, champion, names):
     (task,) = [task for name, task, _ in every_task(service) if name == "train/Evaluate"]
     job = arguments("train/Evaluate", task, window={**WINDOW, "champion": champion})
     assert [given["InputName"] for given in job["ProcessingInputs"]] == names
     assert job["ProcessingInputs"][1]["S3Input"] == {
-        "S3Uri": WINDOW["evaluate_manifest"], "LocalPath": "/opt/ml/processing/input/rows", "S3DataType": "ManifestFile",
-        "S3InputMode": "File", "S3DataDistributionType": "FullyReplicated",
-    }  # fmt: skip
+        "S3Uri": WINDOW["evaluate_manifest"],
+        "LocalPath": "/opt/ml/processing/input/rows",
+        "S3DataType": "ManifestFile",
+        "S3InputMode": "File",
+        "S3DataDistributionType": "FullyReplicated",
+    }
     assert job["ProcessingJobName"] == "flights-prod-evaluate-261122T074500-1"
     assert job["AppSpecification"]["ContainerArguments"] == ["evaluate"]
     assert job["NetworkConfig"] == {"EnableNetworkIsolation": True}
@@ -292,8 +336,11 @@ def test_score_shares_the_files_and_needs_no_model_before_the_first_release(serv
     assert job["ProcessingInputs"][1]["S3Input"]["S3DataDistributionType"] == "ShardedByS3Key"
     assert job["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 2
     assert {out["OutputName"]: out["S3Output"]["S3UploadMode"] for out in job["ProcessingOutputConfig"]["Outputs"]} == {
-        "predictions": "Continuous", "quarantine": "Continuous", "results": "Continuous", "summary": "Continuous",
-    }  # fmt: skip
+        "predictions": "Continuous",
+        "quarantine": "Continuous",
+        "results": "Continuous",
+        "summary": "Continuous",
+    }
 
 
 def test_a_run_is_named_by_what_it_knows_and_when_it_began_unless_it_has_a_name(service):
@@ -306,12 +353,15 @@ def test_a_run_is_named_by_what_it_knows_and_when_it_began_unless_it_has_a_name(
     assert asl.evaluate(begin["Output"], {}, input=named, context=CONTEXT) == named
 
 
-@pytest.mark.parametrize(("status", "looks", "next"), [
-    ("InService", 3, "SmokeTest"),
-    ("Creating", 3, "WaitForEndpoint"),
-    ("Creating", 70, "Undo"),
-    ("Failed", 3, "Undo"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("status", "looks", "next"),
+    [
+        ("InService", 3, "SmokeTest"),
+        ("Creating", 3, "WaitForEndpoint"),
+        ("Creating", 70, "Undo"),
+        ("Failed", 3, "Undo"),
+    ],
+)
 def test_a_new_endpoint_is_waited_for_but_not_for_ever(service, status, looks, next):
     states = flows(service)["release"]["States"]
     assert chosen(states["IsInService"], status=status, looks=looks) == next
@@ -319,11 +369,14 @@ def test_a_new_endpoint_is_waited_for_but_not_for_ever(service, status, looks, n
     assert (waits[0], max(waits), sum(waits)) == (1, 30, 1665)
 
 
-@pytest.mark.parametrize(("endpoints", "next"), [
-    ([], "CreateModel"),
-    ([{"EndpointName": "flights-prod-r-20130401-1fbd9a70-other", "EndpointStatus": "InService"}], "CreateModel"),
-    ([{"EndpointName": "flights-prod-r-20130401-1fbd9a70", "EndpointStatus": "Creating"}], "IsInService"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("endpoints", "next"),
+    [
+        ([], "CreateModel"),
+        ([{"EndpointName": "flights-prod-r-20130401-1fbd9a70-other", "EndpointStatus": "InService"}], "CreateModel"),
+        ([{"EndpointName": "flights-prod-r-20130401-1fbd9a70", "EndpointStatus": "Creating"}], "IsInService"),
+    ],
+)
 def test_an_endpoint_that_is_there_already_is_taken_up(service, endpoints, next):
     states = flows(service)["release"]["States"]
     found = asl.evaluate(states["FindEndpoint"]["Assign"], VARIABLES, result={"Endpoints": endpoints})
@@ -364,16 +417,35 @@ def test_what_was_written_is_added_up(service, results, written):
     assert asl.evaluate(assign, {}, result=results) == {"written": written}
 
 
-@pytest.mark.parametrize(("error", "reason"), [
-    ({"Error": "NoRows", "Cause": '{"errorMessage": "no rows to train on", "errorType": "NoRows"}'}, "NoRows: no rows to train on"),
-    ({"Error": "States.TaskFailed", "Cause": '{"TrainingJobName": "a", "FailureReason": "ClientError: 2"}'}, "States.TaskFailed: ClientError: 2"),
-    ({"Error": "States.TaskFailed", "Cause": '{"TrainingJobStatus": "Stopped"}'}, 'States.TaskFailed: {"TrainingJobStatus": "Stopped"}'),
-    ({"Error": "States.Timeout", "Cause": ""}, "States.Timeout: "),
-    ({"Error": "States.TaskFailed", "Cause": '{"ProcessingJobName": "score-1", "ProcessingJobStatus": "Stopped"}'},
-     "States.TaskFailed: the job score-1 ended as Stopped"),
-    ({"Error": "States.TaskFailed", "Cause": '{"TrainingJobName": "train-1", "TrainingJobStatus": "Stopped"}'},
-     "States.TaskFailed: the job train-1 ended as Stopped"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (
+            {"Error": "NoRows", "Cause": '{"errorMessage": "no rows to train on", "errorType": "NoRows"}'},
+            "NoRows: no rows to train on",
+        ),
+        (
+            {"Error": "States.TaskFailed", "Cause": '{"TrainingJobName": "a", "FailureReason": "ClientError: 2"}'},
+            "States.TaskFailed: ClientError: 2",
+        ),
+        (
+            {"Error": "States.TaskFailed", "Cause": '{"TrainingJobStatus": "Stopped"}'},
+            'States.TaskFailed: {"TrainingJobStatus": "Stopped"}',
+        ),
+        ({"Error": "States.Timeout", "Cause": ""}, "States.Timeout: "),
+        (
+            {
+                "Error": "States.TaskFailed",
+                "Cause": '{"ProcessingJobName": "score-1", "ProcessingJobStatus": "Stopped"}',
+            },
+            "States.TaskFailed: the job score-1 ended as Stopped",
+        ),
+        (
+            {"Error": "States.TaskFailed", "Cause": '{"TrainingJobName": "train-1", "TrainingJobStatus": "Stopped"}'},
+            "States.TaskFailed: the job train-1 ended as Stopped",
+        ),
+    ],
+)
 def test_why_a_run_failed_is_recorded_in_words(service, error, reason):
     for flow in ("train", "batch", "release"):
         values = flows(service)[flow]["States"]["RecordFailure"]["Arguments"]["ExpressionAttributeValues"]
@@ -405,6 +477,9 @@ def test_hosting_is_serverless_or_instances_that_follow_the_requests(service, al
     ]
     (task,) = [task for name, task, _ in every_task(always_on["service"]) if name == "release/FollowTheRequests"]
     assert arguments("release/FollowTheRequests", task) == {
-        "ServiceNamespace": "sagemaker", "ResourceId": f"endpoint/{name}/variant/model",
-        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount", "MinCapacity": 2, "MaxCapacity": 8,
-    }  # fmt: skip
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{name}/variant/model",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        "MinCapacity": 2,
+        "MaxCapacity": 8,
+    }

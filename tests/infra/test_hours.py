@@ -11,12 +11,16 @@ ROUTING = "<TablesRouting>"
 def rules(service: dict) -> list[tuple[str, str]]:
     found = of_type(service, "AWS::Events::Rule").items()
     return [
-        (each["ScheduleExpression"], text(each["Targets"][0]["Arn"])) for id, each in found if id.startswith("OfficeHours")
+        (each["ScheduleExpression"], text(each["Targets"][0]["Arn"]))
+        for id, each in found
+        if id.startswith("OfficeHours")
     ]
 
 
 def environment(service: dict, verb: str) -> dict:
-    (function,) = [each for each in of_type(service, "AWS::Lambda::Function").values() if f".{verb}." in each["Handler"]]
+    (function,) = [
+        each for each in of_type(service, "AWS::Lambda::Function").values() if f".{verb}." in each["Handler"]
+    ]
     return function["Environment"]["Variables"]
 
 
@@ -29,15 +33,20 @@ def test_only_where_settings_say_so_a_request_may_wake_an_endpoint(service, alwa
     before, after = (granted(each)["RealtimeApiPredictRole"] for each in (service, always_on["service"]))
     added = after - {line.replace("flights-prod", "flights-test") for line in before}
     assert added == {
-        f"dynamodb:PutItem {ROUTING} if dynamodb:LeadingKeys in ['hours']", "lambda:InvokeFunction <OfficeHours>",
-    }  # fmt: skip
+        f"dynamodb:PutItem {ROUTING} if dynamodb:LeadingKeys in ['hours']",
+        "lambda:InvokeFunction <OfficeHours>",
+    }
     assert text(environment(service, "predict")["HOURS_FUNCTION"]) == "<OfficeHours>"
 
 
 def test_machines_that_come_back_follow_the_requests_as_before(service, always_on):
     assert environment(service, "hours")["SCALING"] == ""
     target, policy = json.loads(environment(always_on["service"], "hours")["SCALING"])
-    assert (target["ResourceId"], target["MinCapacity"], target["MaxCapacity"]) == ("endpoint/{endpoint}/variant/model", 2, 8)
+    assert (target["ResourceId"], target["MinCapacity"], target["MaxCapacity"]) == (
+        "endpoint/{endpoint}/variant/model",
+        2,
+        8,
+    )
     assert policy["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 1500
     may = granted(always_on["service"])["OfficeHoursHoursRole"]
     ours = "application-autoscaling:scalable-target/* if application-autoscaling:service-namespace = sagemaker"

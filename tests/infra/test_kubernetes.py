@@ -97,5 +97,7 @@ def test_pods_are_disturbed_one_at_a_time_and_are_asked_at_their_port_only():
     assert budget["selector"]["matchLabels"] == policy["podSelector"]["matchLabels"] == pod["metadata"]["labels"]
     assert budget["maxUnavailable"] < of_kind("Deployment")["spec"]["replicas"]
     (allowed,) = policy["ingress"]
-    assert [port["port"] for port in allowed["ports"]] == [port["name"] for port in pod["spec"]["containers"][0]["ports"]]
+    assert [port["port"] for port in allowed["ports"]] == [
+        port["name"] for port in pod["spec"]["containers"][0]["ports"]
+    ]
     assert policy["policyTypes"] == ["Ingress", "Egress"] and "egress" not in policy  # it asks nobody

@@ -14,20 +14,44 @@ FUNCTION = {
     "xray:PutTraceSegments *",
 }
 FLOW = {
-    *(f"logs:{action} *" for action in ("CreateLogDelivery", "GetLogDelivery", "UpdateLogDelivery", "DeleteLogDelivery",
-                                        "ListLogDeliveries", "PutResourcePolicy", "DescribeResourcePolicies", "DescribeLogGroups")),
-    *(f"xray:{action} *" for action in ("PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetSamplingTargets")),
-}  # fmt: skip
+    *(
+        f"logs:{action} *"
+        for action in (
+            "CreateLogDelivery",
+            "GetLogDelivery",
+            "UpdateLogDelivery",
+            "DeleteLogDelivery",
+            "ListLogDeliveries",
+            "PutResourcePolicy",
+            "DescribeResourcePolicies",
+            "DescribeLogGroups",
+        )
+    ),
+    *(
+        f"xray:{action} *"
+        for action in ("PutTraceSegments", "PutTelemetryRecords", "GetSamplingRules", "GetSamplingTargets")
+    ),
+}
 CONTAINER = {
-    *(f"ecr:{action} <RegistryImages>" for action in ("BatchCheckLayerAvailability", "GetDownloadUrlForLayer", "BatchGetImage")),
-    *(f"logs:{action} logs:log-group:/aws/sagemaker/*" for action in ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")),
+    *(
+        f"ecr:{action} <RegistryImages>"
+        for action in ("BatchCheckLayerAvailability", "GetDownloadUrlForLayer", "BatchGetImage")
+    ),
+    *(
+        f"logs:{action} logs:log-group:/aws/sagemaker/*"
+        for action in ("CreateLogGroup", "CreateLogStream", "DescribeLogStreams", "PutLogEvents")
+    ),
     "ecr:GetAuthorizationToken *",
     "cloudwatch:PutMetricData * if cloudwatch:namespace like /aws/sagemaker/*",
-}  # fmt: skip
+}
 
 LAKE, PREDICTIONS, OUTCOMES, ROUTING, RUNS = (
-    "<LakeBucket>", "<TablesPredictions>", "<TablesOutcomes>", "<TablesRouting>", "<TablesRuns>",
-)  # fmt: skip
+    "<LakeBucket>",
+    "<TablesPredictions>",
+    "<TablesOutcomes>",
+    "<TablesRouting>",
+    "<TablesRuns>",
+)
 KEY = "<RegistrySigningKey>"
 OURS, HOSTED = "flights-prod-*", "flights-prod-r-*"
 
@@ -51,29 +75,54 @@ REMOVAL = {
 ONLY_RELEASES = "if dynamodb:LeadingKeys all like ['release#*']"  # not the item that says who answers
 TO_SAGEMAKER = "if iam:PassedToService = sagemaker.amazonaws.com"
 ROLES = {
-    "RealtimeApiPredictRole": FUNCTION | {
-        f"dynamodb:GetItem {PREDICTIONS}", f"dynamodb:PutItem {PREDICTIONS}", 
-        f"dynamodb:BatchWriteItem {PREDICTIONS}", f"dynamodb:Query {PREDICTIONS}/index/by_entity",
-        f"dynamodb:GetItem {ROUTING}", f"sagemaker:InvokeEndpoint sagemaker:endpoint/{HOSTED}",
+    "RealtimeApiPredictRole": FUNCTION
+    | {
+        f"dynamodb:GetItem {PREDICTIONS}",
+        f"dynamodb:PutItem {PREDICTIONS}",
+        f"dynamodb:BatchWriteItem {PREDICTIONS}",
+        f"dynamodb:Query {PREDICTIONS}/index/by_entity",
+        f"dynamodb:GetItem {ROUTING}",
+        f"sagemaker:InvokeEndpoint sagemaker:endpoint/{HOSTED}",
     },
-    "RealtimeApiOutcomesRole": FUNCTION | {
-        f"dynamodb:GetItem {PREDICTIONS}", f"dynamodb:Query {PREDICTIONS}/index/by_entity", f"dynamodb:PutItem {OUTCOMES}",
+    "RealtimeApiOutcomesRole": FUNCTION
+    | {
+        f"dynamodb:GetItem {PREDICTIONS}",
+        f"dynamodb:Query {PREDICTIONS}/index/by_entity",
+        f"dynamodb:PutItem {OUTCOMES}",
     },
-    "TrainingSelectWindowRole": FUNCTION | {
-        f"dynamodb:Query {RUNS}", f"dynamodb:UpdateItem {RUNS}", f"dynamodb:GetItem {ROUTING}", f"s3:PutObject {LAKE}/runs/*",
+    "TrainingSelectWindowRole": FUNCTION
+    | {
+        f"dynamodb:Query {RUNS}",
+        f"dynamodb:UpdateItem {RUNS}",
+        f"dynamodb:GetItem {ROUTING}",
+        f"s3:PutObject {LAKE}/runs/*",
         f"kms:Verify {KEY}",
     },
-    "TrainingJobsRole": CONTAINER | {
-        f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/rows/*", f"s3:GetObject {LAKE}/runs/*", f"s3:GetObject {LAKE}/artefacts/*",
-        f"s3:GetObject {LAKE}/scratch/checkpoints/*", f"s3:PutObject {LAKE}/runs/*", f"s3:PutObject {LAKE}/artefacts/*",
+    "TrainingJobsRole": CONTAINER
+    | {
+        f"s3:ListBucket {LAKE}",
+        f"s3:GetObject {LAKE}/rows/*",
+        f"s3:GetObject {LAKE}/runs/*",
+        f"s3:GetObject {LAKE}/artefacts/*",
+        f"s3:GetObject {LAKE}/scratch/checkpoints/*",
+        f"s3:PutObject {LAKE}/runs/*",
+        f"s3:PutObject {LAKE}/artefacts/*",
         f"s3:PutObject {LAKE}/scratch/checkpoints/*",
     },
-    "TrainingJudgeRole": FUNCTION | {
-        f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/runs/*", f"s3:PutObject {LAKE}/runs/*",
-        f"dynamodb:PutItem {ROUTING} {ONLY_RELEASES}", f"kms:Sign {KEY}",
+    "TrainingJudgeRole": FUNCTION
+    | {
+        f"s3:ListBucket {LAKE}",
+        f"s3:GetObject {LAKE}/runs/*",
+        f"s3:PutObject {LAKE}/runs/*",
+        f"dynamodb:PutItem {ROUTING} {ONLY_RELEASES}",
+        f"kms:Sign {KEY}",
     },
-    "TrainingTrainRole": FLOW | jobs("training-job", "TrainingJob") | jobs("processing-job", "ProcessingJob") | {
-        "lambda:InvokeFunction <TrainingSelectWindow>", "lambda:InvokeFunction <TrainingJudge>",
+    "TrainingTrainRole": FLOW
+    | jobs("training-job", "TrainingJob")
+    | jobs("processing-job", "ProcessingJob")
+    | {
+        "lambda:InvokeFunction <TrainingSelectWindow>",
+        "lambda:InvokeFunction <TrainingJudge>",
         f"iam:PassRole <TrainingJobsRole> {TO_SAGEMAKER}",
         "sagemaker:CreateModelPackage <RegistryModelPackages>",
         "sagemaker:CreateModelPackage sagemaker:model-package/flights-prod/*",
@@ -82,67 +131,109 @@ ROLES = {
     "EndpointsRole": CONTAINER | {f"s3:GetObject {LAKE}/artefacts/*"},
     "EndpointsRemoveEndpointsRole": FUNCTION | REMOVAL,
     "ReleasesVerifyReleaseRole": FUNCTION | {f"s3:GetObject {LAKE}/artefacts/*", f"kms:Verify {KEY}"},
-    "ReleasesSmokeTestRole": FUNCTION | {
-        f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/runs/*", f"sagemaker:InvokeEndpoint sagemaker:endpoint/{HOSTED}",
+    "ReleasesSmokeTestRole": FUNCTION
+    | {
+        f"s3:ListBucket {LAKE}",
+        f"s3:GetObject {LAKE}/runs/*",
+        f"sagemaker:InvokeEndpoint sagemaker:endpoint/{HOSTED}",
     },
-    "ReleasesPromoteRole": FUNCTION | {
-        f"dynamodb:GetItem {ROUTING}", f"dynamodb:PutItem {ROUTING} if dynamodb:LeadingKeys in ['routing']",
+    "ReleasesPromoteRole": FUNCTION
+    | {
+        f"dynamodb:GetItem {ROUTING}",
+        f"dynamodb:PutItem {ROUTING} if dynamodb:LeadingKeys in ['routing']",
         f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}",
     },
-    "ReleasesRetireRole": FUNCTION | REMOVAL | {f"dynamodb:GetItem {ROUTING}", f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}"},
-    "ReleasesReleaseRole": FLOW | (REMOVAL - {"sagemaker:ListEndpointConfigs *", "sagemaker:ListModels *"}) | {
+    "ReleasesRetireRole": FUNCTION
+    | REMOVAL
+    | {f"dynamodb:GetItem {ROUTING}", f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}"},
+    "ReleasesReleaseRole": FLOW
+    | (REMOVAL - {"sagemaker:ListEndpointConfigs *", "sagemaker:ListModels *"})
+    | {
         "sagemaker:DescribeModelPackage sagemaker:model-package/flights-prod/*",
         f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}",
-        f"sagemaker:CreateModel sagemaker:model/{HOSTED}", f"sagemaker:CreateEndpointConfig sagemaker:endpoint-config/{HOSTED}",
-        f"sagemaker:CreateEndpoint sagemaker:endpoint/{HOSTED}", f"sagemaker:CreateEndpoint sagemaker:endpoint-config/{HOSTED}",
+        f"sagemaker:CreateModel sagemaker:model/{HOSTED}",
+        f"sagemaker:CreateEndpointConfig sagemaker:endpoint-config/{HOSTED}",
+        f"sagemaker:CreateEndpoint sagemaker:endpoint/{HOSTED}",
+        f"sagemaker:CreateEndpoint sagemaker:endpoint-config/{HOSTED}",
         f"sagemaker:DescribeEndpoint sagemaker:endpoint/{HOSTED}",
         *(f"sagemaker:AddTags sagemaker:{kind}/{HOSTED}" for kind in ("model", "endpoint-config", "endpoint")),
         f"iam:PassRole <EndpointsRole> {TO_SAGEMAKER}",
         *(f"lambda:InvokeFunction <Releases{name}>" for name in ("VerifyRelease", "SmokeTest", "Promote", "Retire")),
     },
     "ReleasesReleaseEventsRole": {"states:StartExecution <ReleasesRelease>"},
-    "BatchPreprocessRole": FUNCTION | {
-        f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/batch/*", f"s3:PutObject {LAKE}/batch/*", f"dynamodb:UpdateItem {RUNS}",
-        f"dynamodb:GetItem {ROUTING}", f"kms:Verify {KEY}",
+    "BatchPreprocessRole": FUNCTION
+    | {
+        f"s3:ListBucket {LAKE}",
+        f"s3:GetObject {LAKE}/batch/*",
+        f"s3:PutObject {LAKE}/batch/*",
+        f"dynamodb:UpdateItem {RUNS}",
+        f"dynamodb:GetItem {ROUTING}",
+        f"kms:Verify {KEY}",
     },
-    "BatchJobsRole": CONTAINER | {
-        f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/batch/*", f"s3:GetObject {LAKE}/artefacts/*", f"s3:PutObject {LAKE}/batch/*",
+    "BatchJobsRole": CONTAINER
+    | {
+        f"s3:ListBucket {LAKE}",
+        f"s3:GetObject {LAKE}/batch/*",
+        f"s3:GetObject {LAKE}/artefacts/*",
+        f"s3:PutObject {LAKE}/batch/*",
     },
     "BatchWriteResultsRole": FUNCTION | {f"s3:GetObject {LAKE}/batch/*", f"dynamodb:BatchWriteItem {PREDICTIONS}"},
-    "BatchCloseBatchRole": FUNCTION | {
-        f"s3:ListBucket {LAKE}", f"s3:GetObject {LAKE}/batch/*", f"dynamodb:GetItem {RUNS}", f"dynamodb:UpdateItem {RUNS}",
+    "BatchCloseBatchRole": FUNCTION
+    | {
+        f"s3:ListBucket {LAKE}",
+        f"s3:GetObject {LAKE}/batch/*",
+        f"dynamodb:GetItem {RUNS}",
+        f"dynamodb:UpdateItem {RUNS}",
     },
-    "BatchRole": FLOW | jobs("processing-job", "ProcessingJob") | {
+    "BatchRole": FLOW
+    | jobs("processing-job", "ProcessingJob")
+    | {
         *(f"lambda:InvokeFunction <Batch{name}>" for name in ("Preprocess", "WriteResults", "CloseBatch")),
-        f"iam:PassRole <BatchJobsRole> {TO_SAGEMAKER}", f"dynamodb:UpdateItem {RUNS}",
+        f"iam:PassRole <BatchJobsRole> {TO_SAGEMAKER}",
+        f"dynamodb:UpdateItem {RUNS}",
         "states:StartExecution states:stateMachine:flights-prod-batch",
-        *(f"states:{action} states:execution:flights-prod-batch:*" for action in ("DescribeExecution", "StopExecution")),
+        *(
+            f"states:{action} states:execution:flights-prod-batch:*"
+            for action in ("DescribeExecution", "StopExecution")
+        ),
         "states:RedriveExecution states:execution:flights-prod-batch/WriteResults:*",
         f"s3:ListBucket {LAKE} if s3:prefix like batch/*",
     },
-}  # fmt: skip
+}
 ROLES["MoneyGuardRole"] = FUNCTION | {
-    f"dynamodb:GetItem {ROUTING}", f"dynamodb:PutItem {ROUTING} if dynamodb:LeadingKeys in ['routing', 'guard']",
-    f"dynamodb:Query {RUNS}", "sns:Publish <AlarmsTopic>",
+    f"dynamodb:GetItem {ROUTING}",
+    f"dynamodb:PutItem {ROUTING} if dynamodb:LeadingKeys in ['routing', 'guard']",
+    f"dynamodb:Query {RUNS}",
+    "sns:Publish <AlarmsTopic>",
     "cloudwatch:GetMetricData *",
     *(f"cloudformation:GetTemplate cloudformation:stack/flights-prod-{stack}/*" for stack in ("data", "service")),
-}  # fmt: skip
+}
 IF_OURS = "if aws:ResourceTag/fairway = flights-prod"
 ROLES["MoneyReapRole"] = FUNCTION | {
-    f"dynamodb:GetItem {ROUTING}", f"dynamodb:Query {RUNS}", "sns:Publish <AlarmsTopic>",
+    f"dynamodb:GetItem {ROUTING}",
+    f"dynamodb:Query {RUNS}",
+    "sns:Publish <AlarmsTopic>",
     *(f"sagemaker:List{what} *" for what in ("Endpoints", "TrainingJobs", "ProcessingJobs", "NotebookInstances")),
-    *(f"sagemaker:ListTags sagemaker:{kind}/*" for kind in ("endpoint", "training-job", "processing-job", "notebook-instance")),
+    *(
+        f"sagemaker:ListTags sagemaker:{kind}/*"
+        for kind in ("endpoint", "training-job", "processing-job", "notebook-instance")
+    ),
     "sagemaker:DescribeEndpointConfig sagemaker:endpoint-config/*",
     *(f"sagemaker:{action}Endpoint sagemaker:endpoint/* {IF_OURS}" for action in ("Describe", "Delete")),
     *(f"sagemaker:{action}TrainingJob sagemaker:training-job/* {IF_OURS}" for action in ("Describe", "Stop")),
     *(f"sagemaker:{action}ProcessingJob sagemaker:processing-job/* {IF_OURS}" for action in ("Describe", "Stop")),
     f"sagemaker:StopNotebookInstance sagemaker:notebook-instance/* {IF_OURS}",
-}  # fmt: skip
+}
 ROLES["OfficeHoursHoursRole"] = FUNCTION | {
-    f"dynamodb:GetItem {ROUTING}", "cloudwatch:GetMetricData *",
-    f"sagemaker:CreateEndpoint sagemaker:endpoint/{HOSTED}", f"sagemaker:CreateEndpoint sagemaker:endpoint-config/{HOSTED}",
-    *(f"sagemaker:{action} sagemaker:endpoint/{HOSTED}" for action in ("DescribeEndpoint", "DeleteEndpoint", "AddTags")),
-}  # fmt: skip
+    f"dynamodb:GetItem {ROUTING}",
+    "cloudwatch:GetMetricData *",
+    f"sagemaker:CreateEndpoint sagemaker:endpoint/{HOSTED}",
+    f"sagemaker:CreateEndpoint sagemaker:endpoint-config/{HOSTED}",
+    *(
+        f"sagemaker:{action} sagemaker:endpoint/{HOSTED}"
+        for action in ("DescribeEndpoint", "DeleteEndpoint", "AddTags")
+    ),
+}
 SCHEDULER = [
     {"states:StartExecution <TrainingTrain>", "sqs:SendMessage <Undelivered>"},
     {"states:StartExecution <Batch>", "sqs:SendMessage <Undelivered>"},
@@ -171,8 +262,11 @@ def resource_of(resource) -> str:
 
 def condition_of(statement: dict) -> str:
     words = {
-        "StringEquals": "=", "StringLike": "like", "ForAllValues:StringEquals": "in", "ForAllValues:StringLike": "all like",
-    }  # fmt: skip
+        "StringEquals": "=",
+        "StringLike": "like",
+        "ForAllValues:StringEquals": "in",
+        "ForAllValues:StringLike": "all like",
+    }
     said = [
         f"{key} {words[operator]} {value}"
         for operator, tests in statement.get("Condition", {}).items()
@@ -232,16 +326,24 @@ def test_endpoints_that_are_always_on_add_only_what_scaling_them_needs(service, 
     before, after = granted(service)["ReleasesReleaseRole"], granted(always_on["service"])["ReleasesReleaseRole"]
     role = "aws-service-role/sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
     assert after - {line.replace("flights-prod", "flights-test") for line in before} == {
-        *(f"application-autoscaling:{action} application-autoscaling:scalable-target/*"
-          " if application-autoscaling:service-namespace = sagemaker" for action in ("RegisterScalableTarget", "PutScalingPolicy")),
+        *(
+            f"application-autoscaling:{action} application-autoscaling:scalable-target/*"
+            " if application-autoscaling:service-namespace = sagemaker"
+            for action in ("RegisterScalableTarget", "PutScalingPolicy")
+        ),
         "sagemaker:DescribeEndpoint sagemaker:endpoint-config/flights-test-r-*",
-        *(f"sagemaker:{action} sagemaker:{kind}/flights-test-r-*" for kind in ("endpoint", "endpoint-config")
-          for action in ("DescribeEndpointConfig", "UpdateEndpointWeightsAndCapacities")),
-        *(f"cloudwatch:{action} cloudwatch:alarm:TargetTracking-endpoint/flights-test-r-*"
-          for action in ("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms")),
+        *(
+            f"sagemaker:{action} sagemaker:{kind}/flights-test-r-*"
+            for kind in ("endpoint", "endpoint-config")
+            for action in ("DescribeEndpointConfig", "UpdateEndpointWeightsAndCapacities")
+        ),
+        *(
+            f"cloudwatch:{action} cloudwatch:alarm:TargetTracking-endpoint/flights-test-r-*"
+            for action in ("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms")
+        ),
         f"iam:CreateServiceLinkedRole iam:role/{role}"
         " if iam:AWSServiceName = sagemaker.application-autoscaling.amazonaws.com",
-    }  # fmt: skip
+    }
 
 
 def test_names_are_read_as_a_person_would():

@@ -46,7 +46,10 @@ def test_data_ages_by_its_class(data):
     rules = {rule["Id"]: rule for rule in lake["LifecycleConfiguration"]["Rules"]}
     cold = {"Transitions": [{"StorageClass": "GLACIER_IR", "TransitionInDays": 90}], "ObjectSizeGreaterThan": 1048576}
     assert {id: {name: rule[name] for name in rule if name not in ("Id", "Status")} for id, rule in rules.items()} == {
-        **{f"{folder}-glacier-ir": {"Prefix": f"{folder}/", **cold} for folder in ("rows", "quarantine", "captured", "batch", "artefacts")},
+        **{
+            f"{folder}-glacier-ir": {"Prefix": f"{folder}/", **cold}
+            for folder in ("rows", "quarantine", "captured", "batch", "artefacts")
+        },
         "features-end": {"Prefix": "features/", "ExpirationInDays": 90},
         "scratch-end": {"Prefix": "scratch/", "ExpirationInDays": 1},
         "scratch-old-versions": {"Prefix": "scratch/", "NoncurrentVersionExpiration": {"NoncurrentDays": 1}},
@@ -67,11 +70,18 @@ def test_artefacts_are_never_archived_or_deleted_and_a_window_is_never_cold():
         *((folder, days) for folder in kept for days in (500, 700)),
         ("scratch/", 1),
     }
-    assert [rule.id for rule in lifecycle_rules(Data(hot_days=0))] == ["scratch-end", "scratch-old-versions", "old-versions"]
+    assert [rule.id for rule in lifecycle_rules(Data(hot_days=0))] == [
+        "scratch-end",
+        "scratch-old-versions",
+        "old-versions",
+    ]
 
 
 def days_of(rule) -> float:
-    spans = [move.transition_after for move in rule.transitions or ()] + [rule.expiration, rule.noncurrent_version_expiration]
+    spans = [move.transition_after for move in rule.transitions or ()] + [
+        rule.expiration,
+        rule.noncurrent_version_expiration,
+    ]
     return next(span.to_days() for span in spans if span)
 
 
@@ -89,7 +99,9 @@ def test_the_tables_have_the_keys_of_records_py_and_can_be_restored(data):
         assert table["BillingMode"] == "PAY_PER_REQUEST", name
         assert replica["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}, name
         assert replica["DeletionProtectionEnabled"] is True, name
-        assert replica["Tags"] == [{"Key": "fairway", "Value": "flights-prod"}], name  # the app's tags do not reach replicas
+        assert replica["Tags"] == [{"Key": "fairway", "Value": "flights-prod"}], (
+            name
+        )  # the app's tags do not reach replicas
     (by_entity,) = tables["flights-prod-predictions"]["GlobalSecondaryIndexes"]
     assert [key["AttributeName"] for key in by_entity["KeySchema"]] == ["entity_id", "made_at"]
     assert (by_entity["IndexName"], by_entity["Projection"]) == ("by_entity", {"ProjectionType": "ALL"})
@@ -136,8 +148,10 @@ def test_who_may_publish_alarms_is_this_account_over_tls(data, always_on):
     only_tls, publishers, events = policy["PolicyDocument"]["Statement"]
     assert (only_tls["Effect"], only_tls["Condition"]) == ("Deny", {"Bool": {"aws:SecureTransport": "false"}})
     assert publishers["Principal"]["Service"] == [
-        "budgets.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com",
-    ]  # fmt: skip
+        "budgets.amazonaws.com",
+        "cloudwatch.amazonaws.com",
+        "costalerts.amazonaws.com",
+    ]
     assert publishers["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
     # "You can't use Condition blocks in Amazon SNS topic policies for EventBridge": it would be denied
     assert (events["Principal"], events.get("Condition")) == ({"Service": "events.amazonaws.com"}, None)
@@ -147,9 +161,15 @@ def test_who_may_publish_alarms_is_this_account_over_tls(data, always_on):
 
 
 HELD = {
-    "LakeBucketB1D32E10", "TablesPredictions2A11ED16", "TablesOutcomes3BBB356F", "TablesRouting5D615919", "TablesRunsB40D77DF",
-    "RegistryImages57582A22", "RegistrySigningKey3C9D303C", "RegistryModelPackages6C332CB5",
-}  # fmt: skip
+    "LakeBucketB1D32E10",
+    "TablesPredictions2A11ED16",
+    "TablesOutcomes3BBB356F",
+    "TablesRouting5D615919",
+    "TablesRunsB40D77DF",
+    "RegistryImages57582A22",
+    "RegistrySigningKey3C9D303C",
+    "RegistryModelPackages6C332CB5",
+}
 
 
 def test_what_holds_data_keeps_its_logical_id_or_an_update_would_put_an_empty_one_in_its_place(data):
@@ -309,9 +329,14 @@ def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
         each["AlarmName"].rpartition("-")[2]: each for each in of_type(service, "AWS::CloudWatch::Alarm").values()
     }
     assert {name: (alarm["Threshold"], alarm["EvaluationPeriods"]) for name, alarm in alarms.items()} == {
-        "Fallbacks": (5, 3), "Latency": (2000, 3), "ServerErrors": (0, 1), "Undelivered": (0, 1), "FunctionErrors": (0, 1),
-        "Spent": (75, 1), "Reaped": (0, 1),
-    }  # fmt: skip
+        "Fallbacks": (5, 3),
+        "Latency": (2000, 3),
+        "ServerErrors": (0, 1),
+        "Undelivered": (0, 1),
+        "FunctionErrors": (0, 1),
+        "Spent": (75, 1),
+        "Reaped": (0, 1),
+    }
     (ratio,) = [each["Expression"] for each in alarms["Fallbacks"]["Metrics"] if "Expression" in each]
     assert ratio == "100 * fallbacks / predictions"
     for alarm in alarms.values():
@@ -321,13 +346,21 @@ def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
 
 def test_errors_alarm_whichever_functions_were_called(service):
     """A sum is none as long as one of its metrics is, and nobody calls `hours` in a stage without office hours."""
-    (alarm,) = [each for each in of_type(service, "AWS::CloudWatch::Alarm").values() if "FunctionErrors" in each["AlarmName"]]
+    (alarm,) = [
+        each for each in of_type(service, "AWS::CloudWatch::Alarm").values() if "FunctionErrors" in each["AlarmName"]
+    ]
     (sum_,) = [each["Expression"] for each in alarm["Metrics"] if "Expression" in each]
     assert evaluate(sum_, {"m0": 1.0, "m1": 2.0, "m2": None, "m3": 0.0, "m4": None}) == 3
-    watched = [each["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for each in alarm["Metrics"] if "MetricStat" in each]
+    watched = [
+        each["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for each in alarm["Metrics"] if "MetricStat" in each
+    ]
     assert [text(name) for name in watched] == [
-        "<RealtimeApiPredict>", "<RealtimeApiOutcomes>", "<MoneyGuard>", "<MoneyReap>", "<OfficeHours>",
-    ]  # fmt: skip
+        "<RealtimeApiPredict>",
+        "<RealtimeApiOutcomes>",
+        "<MoneyGuard>",
+        "<MoneyReap>",
+        "<OfficeHours>",
+    ]
 
 
 def test_what_could_not_be_delivered_waits_as_long_as_a_queue_can_keep_it(service):
@@ -358,26 +391,32 @@ def test_metrics_that_are_watched_are_metrics_that_are_written(service):
 def test_every_hour_the_budget_is_guarded_and_what_nobody_needs_is_ended(service):
     rules = [each for id, each in of_type(service, "AWS::Events::Rule").items() if id.startswith("Money")]
     assert [(each["ScheduleExpression"], text(each["Targets"][0]["Arn"])) for each in rules] == [
-        ("rate(1 hour)", "<MoneyGuard>"), ("rate(1 hour)", "<MoneyReap>"),
-    ]  # fmt: skip
+        ("rate(1 hour)", "<MoneyGuard>"),
+        ("rate(1 hour)", "<MoneyReap>"),
+    ]
 
 
 def test_unusual_spending_under_the_tag_is_told_at_once(service):
     (monitor,) = of_type(service, "AWS::CE::AnomalyMonitor").values()
     assert (monitor["MonitorType"], json.loads(monitor["MonitorSpecification"])) == (
-        "CUSTOM", {"Tags": {"Key": "user:fairway", "Values": ["flights-prod"]}},
-    )  # fmt: skip
+        "CUSTOM",
+        {"Tags": {"Key": "user:fairway", "Values": ["flights-prod"]}},
+    )
     (told,) = of_type(service, "AWS::CE::AnomalySubscription").values()
-    assert [(each["Type"], imported(each["Address"]["Fn::ImportValue"])) for each in told["Subscribers"]] == [("SNS", "AlarmsTopic")]
+    assert [(each["Type"], imported(each["Address"]["Fn::ImportValue"])) for each in told["Subscribers"]] == [
+        ("SNS", "AlarmsTopic")
+    ]
     assert (told["Frequency"], json.loads(told["ThresholdExpression"])["Dimensions"]["Values"]) == ("IMMEDIATE", ["10"])
 
 
 def test_the_budget_warns_at_75_percent_and_before_and_when_it_is_spent(service):
     (budget,) = of_type(service, "AWS::Budgets::Budget").values()
     assert budget["Budget"] == {
-        "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": {"Amount": 150, "Unit": "USD"},
+        "BudgetType": "COST",
+        "TimeUnit": "MONTHLY",
+        "BudgetLimit": {"Amount": 150, "Unit": "USD"},
         "CostFilters": {"TagKeyValue": ["user:fairway$flights-prod"]},
-    }  # fmt: skip
+    }
     notices = [each["Notification"] for each in budget["NotificationsWithSubscribers"]]
     assert [(each["NotificationType"], each["Threshold"]) for each in notices] == [
         ("ACTUAL", 75),
@@ -393,23 +432,45 @@ def test_everything_that_can_be_tagged_carries_the_tag_that_costs_are_counted_by
         if "fairway" not in json.dumps(found.get("Properties", {}).get("Tags", ""))
     }
     assert untagged <= {
-        "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route", "AWS::Budgets::Budget", "AWS::CE::AnomalyMonitor",
-        "AWS::CE::AnomalySubscription", "AWS::CloudWatch::Dashboard", "AWS::DynamoDB::GlobalTable", "AWS::IAM::Policy", "AWS::Lambda::Permission", "AWS::S3::BucketPolicy",
-        "AWS::Scheduler::Schedule", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy", "Custom::Endpoints",
-    }  # fmt: skip
+        "AWS::ApiGatewayV2::Integration",
+        "AWS::ApiGatewayV2::Route",
+        "AWS::Budgets::Budget",
+        "AWS::CE::AnomalyMonitor",
+        "AWS::CE::AnomalySubscription",
+        "AWS::CloudWatch::Dashboard",
+        "AWS::DynamoDB::GlobalTable",
+        "AWS::IAM::Policy",
+        "AWS::Lambda::Permission",
+        "AWS::S3::BucketPolicy",
+        "AWS::Scheduler::Schedule",
+        "AWS::SNS::TopicPolicy",
+        "AWS::SQS::QueuePolicy",
+        "Custom::Endpoints",
+    }
 
 
 def test_the_address_book_lists_what_the_commands_need(service):
     (book,) = of_type(service, "AWS::SSM::Parameter").values()
     assert (book["Name"], book["Type"]) == ("/fairway/flights/prod", "String")
     assert json.loads(text(book["Value"])) == {
-        "stage": "prod", "project": "flights", "region": "us-east-1",
-        "api_url": "<RealtimeApi>", "lake": "<LakeBucket>", "artefacts": "<LakeBucket>",
-        "predictions": "<TablesPredictions>", "outcomes": "<TablesOutcomes>", "routing": "<TablesRouting>", "runs": "<TablesRuns>",
-        "train": "<TrainingTrain>", "release": "<ReleasesRelease>", "batch": "<Batch>",
-        "image": "ACCOUNT.dkr.ecr.REGION.amazonaws.com/flights-prod:0123456789ab", "alarms": "<AlarmsTopic>",
-        "model_package_group": "flights-prod", "endpoint_prefix": "flights-prod-",
-    }  # fmt: skip
+        "stage": "prod",
+        "project": "flights",
+        "region": "us-east-1",
+        "api_url": "<RealtimeApi>",
+        "lake": "<LakeBucket>",
+        "artefacts": "<LakeBucket>",
+        "predictions": "<TablesPredictions>",
+        "outcomes": "<TablesOutcomes>",
+        "routing": "<TablesRouting>",
+        "runs": "<TablesRuns>",
+        "train": "<TrainingTrain>",
+        "release": "<ReleasesRelease>",
+        "batch": "<Batch>",
+        "image": "ACCOUNT.dkr.ecr.REGION.amazonaws.com/flights-prod:0123456789ab",
+        "alarms": "<AlarmsTopic>",
+        "model_package_group": "flights-prod",
+        "endpoint_prefix": "flights-prod-",
+    }
 
 
 def test_no_secret_is_written_into_a_template(service, data):
@@ -422,7 +483,9 @@ def test_endpoints_go_with_the_stack_before_the_role_they_use_and_after_the_flow
     ((id, custom),) = [(id, found) for id, found in resources(service) if found["Type"] == "Custom::Endpoints"]
     assert text(custom["Properties"]["ServiceToken"]) == "<EndpointsRemoveEndpoints>"
     assert "EndpointsRole" in {short(name) for name in listed(custom["DependsOn"])}
-    assert int(custom["Properties"]["ServiceTimeout"]) < 3600  # which is how long CloudFormation waits for a function that died
+    assert (
+        int(custom["Properties"]["ServiceTimeout"]) < 3600
+    )  # which is how long CloudFormation waits for a function that died
     (release,) = [found for name, found in resources(service) if short(name) == "ReleasesRelease"]
     assert id in release["DependsOn"]
 

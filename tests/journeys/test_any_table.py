@@ -104,7 +104,9 @@ def repeated(table, file, *, times: int):
 
 def segments_of(journey, shard: str) -> dict:
     """{key of a segment's summary: when it came} of the runs that score the file."""
-    pages = journey.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=journey.address()["lake"], Prefix="batch/")
+    pages = (
+        journey.aws("s3").get_paginator("list_objects_v2").paginate(Bucket=journey.address()["lake"], Prefix="batch/")
+    )
     found = (one for page in pages for one in page.get("Contents", []))
     return {one["Key"]: one["LastModified"] for one in found if f"/summary/{shard}-" in one["Key"]}
 
@@ -127,9 +129,16 @@ def test_nothing_is_scored_with_a_release_that_somebody_changed(shop, tmp_path):
     journey, _ = shop
     item = champion(journey)
 
-    journey.aws("dynamodb").put_item(TableName=journey.address()["routing"], Item={**item, "artefact_sha256": {"S": "0" * 64}})
+    journey.aws("dynamodb").put_item(
+        TableName=journey.address()["routing"], Item={**item, "artefact_sha256": {"S": "0" * 64}}
+    )
     said = refused(journey, "batch", write_table(tmp_path / "one.csv", rows=20))
-    assert "SignatureRefused: release " + item["release"]["S"] + " with artefact 000000000000... is not what shop-local signed" in said
+    assert (
+        "SignatureRefused: release "
+        + item["release"]["S"]
+        + " with artefact 000000000000... is not what shop-local signed"
+        in said
+    )
 
     journey.aws("dynamodb").put_item(TableName=journey.address()["routing"], Item=item)
     with changed_manifest(journey, item["model_uri"]["S"], tmp_path):
@@ -143,11 +152,16 @@ def test_a_release_that_somebody_changed_is_not_deployed_again(shop, tmp_path):
     """Its endpoint is gone and its item says that it may be deployed; only the signature speaks against it."""
     journey, _ = shop
     item = champion(journey)
-    package = {"model_package_arn": journey.aws("sagemaker").list_model_packages(
-        ModelPackageGroupName=journey.address()["model_package_group"])["ModelPackageSummaryList"][0]["ModelPackageArn"]}  # fmt: skip
+    package = {
+        "model_package_arn": journey.aws("sagemaker").list_model_packages(
+            ModelPackageGroupName=journey.address()["model_package_group"]
+        )["ModelPackageSummaryList"][0]["ModelPackageArn"]
+    }
     journey.aws("dynamodb").put_item(TableName=journey.address()["routing"], Item={**item, "state": {"S": "approved"}})
     with changed_manifest(journey, item["model_uri"]["S"], tmp_path):
-        execution = journey.aws("stepfunctions").start_execution(stateMachineArn=journey.address()["release"], input=json.dumps(package))
+        execution = journey.aws("stepfunctions").start_execution(
+            stateMachineArn=journey.address()["release"], input=json.dumps(package)
+        )
         ended = end_of(journey, execution["executionArn"])
     assert (ended["status"], ended["error"]) == ("FAILED", "SignatureRefused")
     assert "manifest.json in " + item["model_uri"]["S"] + " has the sha256 " in ended["cause"]

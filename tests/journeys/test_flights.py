@@ -44,10 +44,18 @@ def request(journey, method: str, path: str, body=None, *, signer=ROOT_USER, hea
 
 def stored(journey, key: str) -> list[dict]:
     """Every stored prediction of a run, or of an entity."""
-    pages = journey.aws("dynamodb").get_paginator("scan").paginate(
-        TableName=journey.address()["predictions"], ProjectionExpression="id, entity_id, probability, #r", ExpressionAttributeNames={"#r": "run"}
+    pages = (
+        journey.aws("dynamodb")
+        .get_paginator("scan")
+        .paginate(
+            TableName=journey.address()["predictions"],
+            ProjectionExpression="id, entity_id, probability, #r",
+            ExpressionAttributeNames={"#r": "run"},
+        )
     )
-    answers = [item for page in pages for item in page["Items"] if "entity_id" in item]  # the rest remembers idempotency keys
+    answers = [
+        item for page in pages for item in page["Items"] if "entity_id" in item
+    ]  # the rest remembers idempotency keys
     return [item for item in answers if key in (item.get("run", {}).get("S"), item["entity_id"]["S"])]
 
 
@@ -62,7 +70,12 @@ def flight(journey, place: int = 0) -> dict:
 def test_before_the_first_release_the_fallback_answers_and_says_so(flights):
     _, story = flights
     answer = story["before"]
-    assert (answer["source"], answer["release"], answer["probability"], answer["prediction"]) == ("fallback", None, 0.24, False)
+    assert (answer["source"], answer["release"], answer["probability"], answer["prediction"]) == (
+        "fallback",
+        None,
+        0.24,
+        False,
+    )
     assert "no release" in answer["reason"]
 
 
@@ -96,7 +109,9 @@ def test_the_chosen_candidate_kept_every_benchmark_on_later_rows(flights):
 
 def test_requests_are_answered_by_the_champion(flights):
     _, story = flights
-    assert {(a["source"], a["role"], a["release"]) for a in story["answers"]} == {("model", "champion", story["status"]["champion"])}
+    assert {(a["source"], a["role"], a["release"]) for a in story["answers"]} == {
+        ("model", "champion", story["status"]["champion"])
+    }
     assert len({a["probability"] for a in story["answers"]}) > 10
 
 
@@ -118,7 +133,9 @@ def test_a_batch_stores_every_row_once_and_its_counts_add_up(flights):
 def test_a_batch_and_a_request_give_the_same_flight_the_same_probability(flights):
     journey, story = flights
     batch = {item["entity_id"]["S"]: float(item["probability"]["N"]) for item in stored(journey, story["batch"]["run"])}
-    assert {a["entity_id"]: a["probability"] for a in story["answers"]} == {a["entity_id"]: batch[a["entity_id"]] for a in story["answers"]}
+    assert {a["entity_id"]: a["probability"] for a in story["answers"]} == {
+        a["entity_id"]: batch[a["entity_id"]] for a in story["answers"]
+    }
 
 
 def test_the_same_batch_again_is_recognised_and_stores_nothing_twice(flights):
@@ -143,7 +160,10 @@ def test_an_unsigned_or_wrongly_signed_or_not_allowed_request_is_refused_and_not
     assert request(journey, "POST", "/predictions", row, signer=Credentials(caller.access_key, "wrong"))[0] == 403
     assert request(journey, "POST", "/predictions", row, signer=application(journey, allowed=False))[0] == 403
     assert request(journey, "GET", "/predictions?entity_id=REFUSED", signer=None)[0] == 403
-    assert request(journey, "GET", "/predictions?entity_id=REFUSED", signer=caller) == (200, {"predictions": [], "next": None})
+    assert request(journey, "GET", "/predictions?entity_id=REFUSED", signer=caller) == (
+        200,
+        {"predictions": [], "next": None},
+    )
 
 
 def application(journey, *, allowed: bool) -> Credentials:
@@ -173,7 +193,11 @@ def test_a_breach_of_the_contract_lists_every_problem(flights):
     row = {**flight(journey, 3), "hour": 25, "origin": "XXX", "surprise": 1}
     status, reply = request(journey, "POST", "/predictions", row)
     assert (status, reply["error"]) == (400, "bad_request")
-    assert {(p["column"], p["rule"]) for p in reply["problems"]} == {("hour", "maximum"), ("origin", "category"), ("surprise", "unknown_column")}
+    assert {(p["column"], p["rule"]) for p in reply["problems"]} == {
+        ("hour", "maximum"),
+        ("origin", "category"),
+        ("surprise", "unknown_column"),
+    }
 
 
 def test_too_many_rows_are_413(flights):
@@ -243,7 +267,9 @@ def belongs(pid: int, journey) -> bool:
 
     try:
         process = Path("/proc", str(pid))
-        return str(journey.project) in (process / "environ").read_text() or str(journey.project) in os.readlink(process / "cwd")
+        return str(journey.project) in (process / "environ").read_text() or str(journey.project) in os.readlink(
+            process / "cwd"
+        )
     except (FileNotFoundError, PermissionError):
         return False
 

@@ -28,7 +28,11 @@ def visits(count: int) -> Iterator[list]:
     draw = random.Random(5)
     for _ in range(count):
         pages = draw.randint(0, 40)
-        yield [pages, f"{draw.gauss(10, 3):.1f}", "yes" if draw.random() < 1 / (1 + 2.718 ** ((15 - pages) / 4)) else "no"]
+        yield [
+            pages,
+            f"{draw.gauss(10, 3):.1f}",
+            "yes" if draw.random() < 1 / (1 + 2.718 ** ((15 - pages) / 4)) else "no",
+        ]
 
 
 def set_in(journey: Journey, section: str, **values) -> None:
@@ -38,7 +42,11 @@ def set_in(journey: Journey, section: str, **values) -> None:
     for name, value in values.items():
         line = f"{name} = {json.dumps(value)}\n"
         text = re.sub(rf"(?m)^{name} = .*\n", "", text)
-        text = text.replace(f"[{section}]\n", f"[{section}]\n{line}") if f"[{section}]\n" in text else f"{text}\n[{section}]\n{line}"
+        text = (
+            text.replace(f"[{section}]\n", f"[{section}]\n{line}")
+            if f"[{section}]\n" in text
+            else f"{text}\n[{section}]\n{line}"
+        )
     file.write_text(text)
 
 
@@ -54,14 +62,25 @@ def call(journey: Journey, verb: str, **event):
 def announced(journey: Journey):
     """Reads what the alarms topic says from now on."""
     queue = journey.aws("sqs").create_queue(QueueName="operator")["QueueUrl"]
-    address = journey.aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    send = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": address}
+    address = journey.aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    send = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": address,
+    }
     policy = json.dumps({"Version": "2012-10-17", "Statement": [send]})
     journey.aws("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
     journey.aws("sns").subscribe(TopicArn=journey.address()["alarms"], Protocol="sqs", Endpoint=address)
 
     def read() -> list[str]:
-        found = journey.aws("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
+        found = (
+            journey.aws("sqs")
+            .receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+            .get("Messages", [])
+        )
         for each in found:
             journey.aws("sqs").delete_message(QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"])
         return [json.loads(each["Body"])["Message"] for each in found]

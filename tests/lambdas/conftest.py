@@ -12,7 +12,12 @@ from tests.lambdas.moto_server import FOR_MOTO
 
 stage.deploy()
 
-KEYS = {stage.PREDICTIONS: ("id",), stage.OUTCOMES: ("entity_id", "event_time"), stage.ROUTING: ("item",), stage.RUNS: ("kind", "run")}
+KEYS = {
+    stage.PREDICTIONS: ("id",),
+    stage.OUTCOMES: ("entity_id", "event_time"),
+    stage.ROUTING: ("item",),
+    stage.RUNS: ("kind", "run"),
+}
 BY_ENTITY = {
     "IndexName": "by_entity",
     "KeySchema": [{"AttributeName": "entity_id", "KeyType": "HASH"}, {"AttributeName": "made_at", "KeyType": "RANGE"}],
@@ -26,7 +31,9 @@ SHA256 = "ab" * 32
 class Aws:
     """What a test looks at, in plain values."""
 
-    dynamodb, s3, sagemaker, kms = (boto3.client(name, config=FOR_MOTO) for name in ("dynamodb", "s3", "sagemaker", "kms"))
+    dynamodb, s3, sagemaker, kms = (
+        boto3.client(name, config=FOR_MOTO) for name in ("dynamodb", "s3", "sagemaker", "kms")
+    )
 
     def items(self, table: str) -> list[dict]:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=table)
@@ -57,11 +64,23 @@ class Aws:
 
     def route(self, **route) -> dict:
         """Let a release answer everybody, or its share."""
-        champion = {"release": "r-1", "endpoint": f"{stage.PREFIX}r-1", "role": "champion", "weight": 100, "since": "2013-04-01T00:00:00Z"}
+        champion = {
+            "release": "r-1",
+            "endpoint": f"{stage.PREFIX}r-1",
+            "role": "champion",
+            "weight": 100,
+            "since": "2013-04-01T00:00:00Z",
+        }
         return self.routes({**champion, **route})
 
     def routes(self, *routes) -> dict:
-        routing = {"version": 1, "changed_at": "2013-04-01T00:00:00Z", "reason": "a test", "routes": list(routes), "previous": []}
+        routing = {
+            "version": 1,
+            "changed_at": "2013-04-01T00:00:00Z",
+            "reason": "a test",
+            "routes": list(routes),
+            "previous": [],
+        }
         self.put(stage.ROUTING, item="routing", **routing)
         return routing
 
@@ -85,7 +104,9 @@ def create_table(dynamodb, table: str, keys: tuple) -> None:
         TableName=table,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names],
-        KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in zip(keys, ("HASH", "RANGE"), strict=False)],
+        KeySchema=[
+            {"AttributeName": name, "KeyType": kind} for name, kind in zip(keys, ("HASH", "RANGE"), strict=False)
+        ],
         **index,
     )
 
@@ -94,5 +115,9 @@ def create_table(dynamodb, table: str, keys: tuple) -> None:
 def model():
     """The served model; a test that does not say what it answers must not ask it."""
     stage.MODEL.calls.clear()
-    stage.MODEL.answers = lambda endpoint, instances: (500, {"Message": "nobody told me what to answer"}, "InternalFailure")
+    stage.MODEL.answers = lambda endpoint, instances: (
+        500,
+        {"Message": "nobody told me what to answer"},
+        "InternalFailure",
+    )
     return stage.MODEL

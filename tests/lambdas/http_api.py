@@ -25,7 +25,13 @@ def event_of(route: str, body=None, *, headers=None, query=None, path=None, raw:
         "requestContext": {
             "accountId": "000000000000",
             "apiId": "abc123",
-            "http": {"method": method, "path": template, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "test"},
+            "http": {
+                "method": method,
+                "path": template,
+                "protocol": "HTTP/1.1",
+                "sourceIp": "127.0.0.1",
+                "userAgent": "test",
+            },
             "requestId": "request-1",
             "routeKey": route,
             "stage": "$default",

@@ -54,7 +54,9 @@ def handler_of(model: ModelServer):
                 if isinstance(document, list):
                     self.drip(document, error)
                 else:
-                    self.whole(status, document if isinstance(document, bytes) else json.dumps(document).encode(), error)
+                    self.whole(
+                        status, document if isinstance(document, bytes) else json.dumps(document).encode(), error
+                    )
             except (BrokenPipeError, ConnectionResetError):
                 pass  # the caller would not wait, which is what these tests are about
 

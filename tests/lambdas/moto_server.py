@@ -32,7 +32,9 @@ class Handler(BaseHTTPRequestHandler):
         service = re.search(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/", self.headers["authorization"])[1]
         host = HOSTS.get(service, f"{service}.us-east-1.amazonaws.com")
         body = self.rfile.read(int(self.headers.get("content-length") or 0))
-        headers = {name: value for name, value in self.headers.items() if name.lower() not in {"host", *OF_THE_CONNECTION}}
+        headers = {
+            name: value for name, value in self.headers.items() if name.lower() not in {"host", *OF_THE_CONNECTION}
+        }
         try:
             given = requests.request(self.command, f"https://{host}{self.path}", headers=headers, data=body, timeout=60)
         except ModuleNotFoundError:  # a service for which moto wants more packages than are installed

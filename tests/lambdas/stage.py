@@ -19,7 +19,13 @@ MODEL = ModelServer()
 CONFIG = config.of_stage(
     {
         "project": {"name": "flights", "contract": "flights/contract.toml", "task": "binary"},
-        "benchmarks": {"metric": "roc_auc", "quality": 0.65, "calibration_error": 0.08, "p99_ms": 10.0, "size_mb": 20.0},
+        "benchmarks": {
+            "metric": "roc_auc",
+            "quality": 0.65,
+            "calibration_error": 0.08,
+            "p99_ms": 10.0,
+            "size_mb": 20.0,
+        },
         "serving": {"deadline_ms": 1500, "keep_predictions_days": 400},
         "release": {"keep_previous_minutes": 60},
         "business": {"true_positive_usd": 40.0, "false_positive_usd": -12.0, "false_negative_usd": -25.0},

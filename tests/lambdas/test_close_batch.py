@@ -13,7 +13,9 @@ def scored(aws, segment: str, read: int, quarantined: int, *, last: bool = True,
 
 
 def test_a_run_whose_counts_add_up_is_done(aws):
-    aws.put(stage.RUNS, kind="batch", run=RUN, status="RUNNING", shards=2, started_at="2013-04-01T00:00:00Z", release="r-1")
+    aws.put(
+        stage.RUNS, kind="batch", run=RUN, status="RUNNING", shards=2, started_at="2013-04-01T00:00:00Z", release="r-1"
+    )
     scored(aws, "a.csv-000000000001", 70, 2, minimum=2, last=False)
     scored(aws, "a.csv-000000000071", 30, 1, null=1)
     scored(aws, "b.csv-000000000001", 50, 1, null=1)
@@ -53,11 +55,36 @@ def test_seconds_are_counted_from_the_first_start():
 @pytest.mark.parametrize(
     ("written", "summary", "shards", "message"),
     [
-        (9, {"read": 10, "scored": 10, "quarantined": 0}, 1, "batch-1: scored 10 rows, but wrote 9; start the run again, it resumes"),
-        (11, {"read": 10, "scored": 10, "quarantined": 0}, 1, "batch-1: scored 10 rows, but wrote 11; start the run again, it resumes"),
-        (9, {"read": 10, "scored": 9, "quarantined": 0}, 1, "batch-1: read 10 rows, but scored 9 and quarantined 0; score the input as a new run"),
-        (9, {"read": 10, "scored": 9, "quarantined": 1}, 2, "batch-1: 1 of 2 shards are scored to their end; start the run again, it resumes"),
-        (9, {"read": 10, "scored": 9, "quarantined": 1, "last": False}, 1, "batch-1: 0 of 1 shards are scored to their end; start the run again, it resumes"),
+        (
+            9,
+            {"read": 10, "scored": 10, "quarantined": 0},
+            1,
+            "batch-1: scored 10 rows, but wrote 9; start the run again, it resumes",
+        ),
+        (
+            11,
+            {"read": 10, "scored": 10, "quarantined": 0},
+            1,
+            "batch-1: scored 10 rows, but wrote 11; start the run again, it resumes",
+        ),
+        (
+            9,
+            {"read": 10, "scored": 9, "quarantined": 0},
+            1,
+            "batch-1: read 10 rows, but scored 9 and quarantined 0; score the input as a new run",
+        ),
+        (
+            9,
+            {"read": 10, "scored": 9, "quarantined": 1},
+            2,
+            "batch-1: 1 of 2 shards are scored to their end; start the run again, it resumes",
+        ),
+        (
+            9,
+            {"read": 10, "scored": 9, "quarantined": 1, "last": False},
+            1,
+            "batch-1: 0 of 1 shards are scored to their end; start the run again, it resumes",
+        ),
     ],
 )
 def test_rows_that_were_lost_or_doubled_fail_the_run(written, summary, shards, message):

@@ -19,7 +19,10 @@ def needed(module: str) -> set[str]:
     """The environment that a module and those it imports read."""
     source = SOURCES[module]
     several = re.findall(r"^from lambdas import (.+)$", source, re.MULTILINE)
-    imported = {*re.findall(r"^from lambdas\.(\w+) import", source, re.MULTILINE), *re.findall(r"\w+", " ".join(several))}
+    imported = {
+        *re.findall(r"^from lambdas\.(\w+) import", source, re.MULTILINE),
+        *re.findall(r"\w+", " ".join(several)),
+    }
     own = set(re.findall(r'os\.environ\["(\w+)"\]', source)) - GIVEN_BY_THE_RUNTIME
     return own.union(*map(needed, imported))
 
@@ -54,11 +57,22 @@ def started(tmp_path_factory) -> dict:
     """{function and its environment: (what became of it, heavy packages it loaded)}."""
     everything = [(verb, dict.fromkeys(names, ANYTHING)) for verb, names in FUNCTIONS.items()]
     without_one = [
-        (verb, {name: ANYTHING for name in names if name != left_out}) for verb, names in FUNCTIONS.items() for left_out in names
+        (verb, {name: ANYTHING for name in names if name != left_out})
+        for verb, names in FUNCTIONS.items()
+        for left_out in names
     ]
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "LAMBDA_TASK_ROOT": os.environ["LAMBDA_TASK_ROOT"]}
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "LAMBDA_TASK_ROOT": os.environ["LAMBDA_TASK_ROOT"],
+    }
     run = subprocess.run(
-        [sys.executable, "-c", START_EACH], input=json.dumps(everything + without_one), env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", START_EACH],
+        input=json.dumps(everything + without_one),
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert run.returncode == 0, run.stderr
     return json.loads(run.stdout)
@@ -79,7 +93,9 @@ def test_a_missing_setting_fails_the_start_and_not_a_customer(started, verb, mis
 def test_no_setting_is_read_in_another_way():
     """With a default, or once a request is there, a missing one would go unnoticed. What the runtime itself gives is never missing."""
     own = {name: source for name, source in SOURCES.items() if name != "clients"}
-    assert [name for name, source in own.items() if re.search(r"environ\.get|getenv|^ +.*os\.environ", source, re.MULTILINE)] == []
+    assert [
+        name for name, source in own.items() if re.search(r"environ\.get|getenv|^ +.*os\.environ", source, re.MULTILINE)
+    ] == []
 
 
 ANOTHER_CONTRACT = {
@@ -115,12 +131,23 @@ def test_the_same_code_serves_a_project_of_three_classes_without_key_or_event_ti
         "LAMBDA_TASK_ROOT": str(tmp_path),
         **dict.fromkeys(FUNCTIONS["predict"], ANYTHING),
     }
-    run = subprocess.run([sys.executable, "-c", ANSWER_THREE], env=environment, capture_output=True, text=True, timeout=60)
+    run = subprocess.run(
+        [sys.executable, "-c", ANSWER_THREE], env=environment, capture_output=True, text=True, timeout=60
+    )
     assert run.returncode == 0, run.stderr
     answers = json.loads(run.stdout)
     prior = {"prediction": 1, "probability": 0.5, "probabilities": {"0": 0.2, "1": 0.5, "2": 0.3}}
-    assert [{name: one[name] for name in ("prediction", "probability", "probabilities", "source", "event_time")} for one in answers] == [
-        {"prediction": 2, "probability": 0.7, "probabilities": {"0": 0.1, "1": 0.2, "2": 0.7}, "source": "model", "event_time": None},
+    assert [
+        {name: one[name] for name in ("prediction", "probability", "probabilities", "source", "event_time")}
+        for one in answers
+    ] == [
+        {
+            "prediction": 2,
+            "probability": 0.7,
+            "probabilities": {"0": 0.1, "1": 0.2, "2": 0.7},
+            "source": "model",
+            "event_time": None,
+        },
         {**prior, "source": "fallback", "event_time": None},
         {**prior, "source": "fallback", "event_time": None},
     ]

@@ -68,8 +68,16 @@ def test_a_quiet_month_still_costs_what_is_fixed():
 
 def test_no_pace_is_too_fast_to_be_reckoned_with():
     """A month at the pace of a busy second hour has more runs than anybody would write into [usage]."""
-    counted = {"requests": 1e9, "predictions": 2e11, "outcomes": 0.0, "latency_ms": 40_000.0, "model_ms": 8.0,
-               "training_runs": 30, "batch_runs": 60, "batch_rows": 20}  # fmt: skip
+    counted = {
+        "requests": 1e9,
+        "predictions": 2e11,
+        "outcomes": 0.0,
+        "latency_ms": 40_000.0,
+        "model_ms": 8.0,
+        "training_runs": 30,
+        "batch_runs": 60,
+        "batch_rows": 20,
+    }
     assert estimate([API, BOARD], counted, now=NOW.replace(day=1, hour=2))["forecast_usd"] > 100
 
 

@@ -31,9 +31,16 @@ def tended(now, up, *, asked=False, woken_at=None) -> list:
         return lambda name: did.append((what, name))
 
     tend(
-        list(up), now=now, woken_at=woken_at, find=up.get, asked=lambda: asked, make=note("made"), follow=note("follows"),
-        remove=note("removed"), tell=lambda done: did.append("told"),
-    )  # fmt: skip
+        list(up),
+        now=now,
+        woken_at=woken_at,
+        find=up.get,
+        asked=lambda: asked,
+        make=note("made"),
+        follow=note("follows"),
+        remove=note("removed"),
+        tell=lambda done: did.append("told"),
+    )
     return did
 
 
@@ -58,7 +65,10 @@ def test_what_is_there_becomes_what_is_wanted(settings, now, up, did):
 
 def test_every_release_that_the_routing_names_sleeps_and_wakes(settings):
     there = Up("InService", LONG_AGO)
-    assert tended(CLOSED, {R1: there, "flights-local-r-2": there})[:2] == [("removed", R1), ("removed", "flights-local-r-2")]
+    assert tended(CLOSED, {R1: there, "flights-local-r-2": there})[:2] == [
+        ("removed", R1),
+        ("removed", "flights-local-r-2"),
+    ]
 
 
 def test_it_is_idle_when_nobody_asked_for_so_long(settings):
@@ -84,9 +94,16 @@ def test_an_endpoint_that_cannot_be_made_keeps_no_other_from_its_hours(settings)
 
     with pytest.raises(NotTended, match="^broken not made: Could not find endpoint configuration$"):
         tend(
-            ["broken", R1], now=OPEN, woken_at=None, find=lambda name: None, asked=pytest.fail, make=make, follow=pytest.fail,
-            remove=pytest.fail, tell=did.append,
-        )  # fmt: skip
+            ["broken", R1],
+            now=OPEN,
+            woken_at=None,
+            find=lambda name: None,
+            asked=pytest.fail,
+            make=make,
+            follow=pytest.fail,
+            remove=pytest.fail,
+            tell=did.append,
+        )
     assert did == [R1, {"made": [R1], "removed": []}]
 
 
@@ -119,7 +136,11 @@ def test_it_goes_at_night_and_comes_back_from_the_configuration_that_stayed(host
     assert endpoints(hosted) == []
     settings()
     assert handler({}, None)["made"] == [R1]
-    (tags,) = [hosted.sagemaker.list_tags(ResourceArn=hosted.sagemaker.describe_endpoint(EndpointName=R1)["EndpointArn"])["Tags"]]
+    (tags,) = [
+        hosted.sagemaker.list_tags(ResourceArn=hosted.sagemaker.describe_endpoint(EndpointName=R1)["EndpointArn"])[
+            "Tags"
+        ]
+    ]
     assert tags == [{"Key": "fairway", "Value": "flights-local"}]
     assert capsys.readouterr().out.count(f'"made": ["{R1}"]') == 2
 
@@ -143,11 +164,16 @@ def test_machines_follow_the_requests_again_once_they_are_back(hosted, settings,
         "ResourceId": "endpoint/{endpoint}/variant/model",
         "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
     }
-    follow = {"PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}, "TargetValue": 1500}
+    follow = {
+        "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+        "TargetValue": 1500,
+    }
     policy = {
-        **target, "PolicyName": "follow-the-requests", "PolicyType": "TargetTrackingScaling",
+        **target,
+        "PolicyName": "follow-the-requests",
+        "PolicyType": "TargetTrackingScaling",
         "TargetTrackingScalingPolicyConfiguration": follow,
-    }  # fmt: skip
+    }
     monkeypatch.setattr(module, "SCALING", [{**target, "MinCapacity": 1, "MaxCapacity": 4}, policy])
     settings()
     handler({}, None)

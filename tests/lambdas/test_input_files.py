@@ -43,8 +43,16 @@ def test_a_file_that_may_be_scored_has_no_problem(name, body):
 @pytest.mark.parametrize(
     ("name", "body", "expected"),
     [
-        ("rows.xlsx", b"PK", "files of this kind are not read; give one of .csv, .csv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet"),
-        ("rows", b"a,b", "files of this kind are not read; give one of .csv, .csv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet"),
+        (
+            "rows.xlsx",
+            b"PK",
+            "files of this kind are not read; give one of .csv, .csv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet",
+        ),
+        (
+            "rows",
+            b"a,b",
+            "files of this kind are not read; give one of .csv, .csv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet",
+        ),
         ("rows.csv", b"", "is empty"),
         ("rows.csv", HEADER.replace(b",hour", b"") + b"\n", "has no column 'hour'"),
         ("rows.csv", HEADER + b",color\n", "has the column 'color' that the contract 'flights' does not know"),
@@ -67,4 +75,7 @@ def test_a_file_that_cannot_be_scored_says_why(name, body, expected):
 
 
 def test_a_parquet_file_whose_footer_is_longer_than_the_file_is_cut_off():
-    assert problem("rows.parquet", b"PAR1" + (1000).to_bytes(4, "little") + b"PAR1") == "is cut off: its Parquet footer is missing; send it again"
+    assert (
+        problem("rows.parquet", b"PAR1" + (1000).to_bytes(4, "little") + b"PAR1")
+        == "is cut off: its Parquet footer is missing; send it again"
+    )

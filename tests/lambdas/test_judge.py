@@ -14,7 +14,11 @@ DECISIONS = {"true_positive": 3000, "false_positive": 2000, "true_negative": 18_
 EVALUATION = {
     "metric": "roc_auc",
     "rows": 25_000,
-    "window": {"train_start": "2013-01-01T00:00:00Z", "evaluate_start": "2013-03-04T00:00:00Z", "as_of": "2013-04-01T00:00:00Z"},
+    "window": {
+        "train_start": "2013-01-01T00:00:00Z",
+        "evaluate_start": "2013-03-04T00:00:00Z",
+        "as_of": "2013-04-01T00:00:00Z",
+    },
     "baseline": {"roc_auc": 0.5},
     "candidates": {
         "gradient_boosting": {
@@ -105,7 +109,11 @@ def must_pay(monkeypatch):
         """CloudFormation, as far as it is asked: moto's needs a package that nothing else does."""
 
         def get_template(self, *, StackName):  # noqa: N803
-            return {"TemplateBody": {"Resources": {"Board": {"Type": "AWS::CloudWatch::Dashboard"}} if "data" in StackName else {}}}
+            return {
+                "TemplateBody": {
+                    "Resources": {"Board": {"Type": "AWS::CloudWatch::Dashboard"}} if "data" in StackName else {}
+                }
+            }
 
     def use(**values):
         config = of_stage(
@@ -194,7 +202,9 @@ def test_a_release_that_does_not_serve_takes_the_new_verdict(aws, state):
 def test_a_run_without_an_evaluation_cannot_be_judged(aws):
     with pytest.raises(EvaluationMissing) as missing:
         handler({"run": RUN}, None)
-    assert str(missing.value) == f"s3://{stage.LAKE}/runs/{RUN}/evaluation.json is not there; see the Evaluate job's log"
+    assert (
+        str(missing.value) == f"s3://{stage.LAKE}/runs/{RUN}/evaluation.json is not there; see the Evaluate job's log"
+    )
 
 
 def test_a_bill_that_cannot_be_reckoned_is_not_blamed_on_the_evaluation(monkeypatch):

@@ -27,17 +27,30 @@ def predicted(aws, **values) -> None:
 
 def stored(aws) -> list[dict]:
     """The outcomes without the moment they came in."""
-    return sorted(({k: v for k, v in item.items() if k != "received_at"} for item in aws.items(stage.OUTCOMES)), key=str)
+    return sorted(
+        ({k: v for k, v in item.items() if k != "received_at"} for item in aws.items(stage.OUTCOMES)), key=str
+    )
 
 
 def joined(**values) -> dict:
     kept = ("entity_id", "event_time", "made_at", "prediction", "probability", "release", "role", "source")
-    return {**{name: PREDICTION[name] for name in kept}, "prediction_id": "p-1", "outcome": True, "correct": True, "value_usd": 40.0, **values}
+    return {
+        **{name: PREDICTION[name] for name in kept},
+        "prediction_id": "p-1",
+        "outcome": True,
+        "correct": True,
+        "value_usd": 40.0,
+        **values,
+    }
 
 
 @pytest.mark.parametrize(
     "named",
-    [{"prediction_id": "p-1"}, {"entity_id": "flight 1"}, {"entity_id": "flight 1", "event_time": "2013-04-01T05:15:00-04:00"}],
+    [
+        {"prediction_id": "p-1"},
+        {"entity_id": "flight 1"},
+        {"entity_id": "flight 1", "event_time": "2013-04-01T05:15:00-04:00"},
+    ],
 )
 def test_an_outcome_is_joined_to_its_prediction(aws, named):
     predicted(aws)
@@ -131,7 +144,10 @@ FORM = "an outcome has prediction_id and outcome, or entity_id, outcome and mayb
         ({"outcome": True}, f"found ['outcome']; {FORM}"),
         (dict.fromkeys("abcdefgh"), f"found ['a', 'b', 'c', 'd', 'e']; {FORM}"),
         ({"entity_id": "a"}, f"found ['entity_id']; {FORM}"),
-        ({"entity_id": "a", "prediction_id": "b", "outcome": True}, f"found ['entity_id', 'outcome', 'prediction_id']; {FORM}"),
+        (
+            {"entity_id": "a", "prediction_id": "b", "outcome": True},
+            f"found ['entity_id', 'outcome', 'prediction_id']; {FORM}",
+        ),
         ({"entity_id": "", "outcome": True}, "entity_id = '': must be text of 1 to 10000 characters"),
         ({"entity_id": "\ud800", "outcome": True}, "entity_id = '\\ud800': must be text of 1 to 10000 characters"),
         ({"prediction_id": 7, "outcome": True}, "prediction_id = 7: must be text of 1 to 100 characters"),
@@ -153,7 +169,9 @@ def test_a_wrong_outcome_is_refused_with_all_that_came_with_it(aws, sent, messag
     assert aws.items(stage.OUTCOMES) == []
 
 
-@pytest.mark.parametrize(("body", "status"), [([], 400), ("{", 400), ([{"entity_id": "a", "outcome": True}] * 101, 413)])
+@pytest.mark.parametrize(
+    ("body", "status"), [([], 400), ("{", 400), ([{"entity_id": "a", "outcome": True}] * 101, 413)]
+)
 def test_no_outcome_and_too_many_are_refused(aws, body, status):
     assert call(handler, POST, body)[0] == status
 
@@ -162,8 +180,16 @@ def test_one_line_measures_what_came_in_and_what_it_was_worth(aws, capsys):
     predicted(aws)
     call(handler, POST, [{"prediction_id": "p-1", "outcome": True}, {"entity_id": "nobody", "outcome": True}])
     measured = json.loads(capsys.readouterr().out)
-    assert {name: measured[name] for name in ("Outcomes", "Unmatched", "ValueUsd")} == {"Outcomes": 2, "Unmatched": 1, "ValueUsd": 40.0}
+    assert {name: measured[name] for name in ("Outcomes", "Unmatched", "ValueUsd")} == {
+        "Outcomes": 2,
+        "Unmatched": 1,
+        "ValueUsd": 40.0,
+    }
     call(handler, POST, {"prediction_id": "p-1", "outcome": True})  # as whoever heard no answer does
     again = json.loads(capsys.readouterr().out)
     assert (again["Outcomes"], "ValueUsd" in again) == (1, False)
-    assert [metric["Unit"] for metric in measured["_aws"]["CloudWatchMetrics"][0]["Metrics"]] == ["Count", "Count", "None"]
+    assert [metric["Unit"] for metric in measured["_aws"]["CloudWatchMetrics"][0]["Metrics"]] == [
+        "Count",
+        "Count",
+        "None",
+    ]

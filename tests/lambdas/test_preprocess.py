@@ -36,7 +36,11 @@ def test_every_file_becomes_a_shard_for_the_champion(aws):
         "instances": 1,
         "output_uri": f"{URI}/batch/{RUN}/",
     }
-    assert aws.document(f"batch/{RUN}/settings/shards.manifest") == [{"prefix": f"{URI}/batch/incoming/"}, "a.csv", "sub/b.parquet"]
+    assert aws.document(f"batch/{RUN}/settings/shards.manifest") == [
+        {"prefix": f"{URI}/batch/incoming/"},
+        "a.csv",
+        "sub/b.parquet",
+    ]
     assert aws.document(f"batch/{RUN}/settings/run.json") == {
         "run": RUN,
         "as_of": "2013-04-01T00:00:00Z",

@@ -23,7 +23,9 @@ def test_the_first_release_answers_everybody(aws):
         "version": 1,
         "changed_at": since,
         "reason": "r-1 is better",
-        "routes": [{"release": "r-1", "endpoint": "flights-local-r-1", "role": "champion", "weight": 100, "since": since}],
+        "routes": [
+            {"release": "r-1", "endpoint": "flights-local-r-1", "role": "champion", "weight": 100, "since": since}
+        ],
         "previous": [],
     }
     release = aws.item(stage.ROUTING, item="release#r-1")
@@ -35,7 +37,11 @@ def test_the_next_one_takes_its_place_and_remembers_it(aws):
     handler(event("r-1"), None)
     assert handler(event("r-2"), None) == {"release": "r-2", "previous": "r-1"}
     item = routing(aws)
-    assert (item["version"], [r["release"] for r in item["routes"]], [r["release"] for r in item["previous"]]) == (2, ["r-2"], ["r-1"])
+    assert (item["version"], [r["release"] for r in item["routes"]], [r["release"] for r in item["previous"]]) == (
+        2,
+        ["r-2"],
+        ["r-1"],
+    )
     assert aws.item(stage.ROUTING, item="release#r-1")["state"] == "previous"
     release = aws.item(stage.ROUTING, item="release#r-2")
     assert (release["state"], release["model_uri"]) == ("champion", "s3://lake/2")

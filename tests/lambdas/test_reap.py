@@ -34,7 +34,12 @@ def test_what_answers_or_belongs_to_a_release_is_left_to_retire():
 
 def test_a_job_is_known_by_the_run_that_it_writes_for():
     job = Found(
-        "training job", "flights-local-cut-short", AN_HOUR_AGO, "Train:ml.m5.xlarge", 1, "s3://lake/artefacts/train-1/prior/"
+        "training job",
+        "flights-local-cut-short",
+        AN_HOUR_AGO,
+        "Train:ml.m5.xlarge",
+        1,
+        "s3://lake/artefacts/train-1/prior/",
     )
     assert reaped(job, runs=["train-1"]) == []
     assert reaped(job, runs=["train-2", "train"]) == ["flights-local-cut-short"]
@@ -89,7 +94,9 @@ def announcements(aws):
     topic = boto3.client("sns").create_topic(Name="flights-local-alarms")["TopicArn"]
     assert topic == os.environ["ALARMS"]
     queue = boto3.client("sqs").create_queue(QueueName="operator")["QueueUrl"]
-    boto3.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:operator")
+    boto3.client("sns").subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:operator"
+    )
 
     def read():
         messages = boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
@@ -147,9 +154,11 @@ def test_once_the_model_is_stopped_its_endpoint_is_kept_for_a_rollback_and_no_lo
 def test_a_notebook_is_ours_by_its_tag(aws, grown):
     for name, value in (("ours", "flights-local"), ("theirs", "flights-prod")):
         aws.sagemaker.create_notebook_instance(
-            NotebookInstanceName=name, InstanceType="ml.t3.medium", RoleArn="arn:aws:iam::000000000000:role/any",
+            NotebookInstanceName=name,
+            InstanceType="ml.t3.medium",
+            RoleArn="arn:aws:iam::000000000000:role/any",
             Tags=[{"Key": "fairway", "Value": value}],
-        )  # fmt: skip
+        )
     assert handler(grown, None)["ended"] == ["ours"]
     states = {
         one["NotebookInstanceName"]: one["NotebookInstanceStatus"]
@@ -169,11 +178,24 @@ def test_a_processing_job_lives_as_long_as_its_run(aws, grown, status, ended):
         AppSpecification={"ImageUri": "image"},
         ProcessingResources=MACHINES,
         Tags=[{"Key": "fairway", "Value": "flights-local"}],
-        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": {
-            "S3Uri": "s3://lake/batch/batch-1/predictions", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}}]},
-    )  # fmt: skip
+        ProcessingOutputConfig={
+            "Outputs": [
+                {
+                    "OutputName": "o",
+                    "S3Output": {
+                        "S3Uri": "s3://lake/batch/batch-1/predictions",
+                        "LocalPath": "/opt/ml/processing/output",
+                        "S3UploadMode": "EndOfJob",
+                    },
+                }
+            ]
+        },
+    )
     aws.put(stage.RUNS, kind="batch", run="batch-1", status=status)
     job = sagemaker_backends["123456789012"]["us-east-1"].processing_jobs["flights-local-score-x"]
-    job.processing_job_status, job.processing_resources = "InProgress", MACHINES  # in moto it is done at once, on no machine
+    job.processing_job_status, job.processing_resources = (
+        "InProgress",
+        MACHINES,
+    )  # in moto it is done at once, on no machine
     assert handler(grown, None)["ended"] == ended
     assert job.processing_job_status == ("Stopped" if ended else "InProgress")

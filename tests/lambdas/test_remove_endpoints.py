@@ -52,7 +52,11 @@ def test_with_the_stack_go_its_endpoints_and_nobody_elses(aws, cloudformation):
         host(aws, name)
     handler({**EVENT, "ResponseURL": url}, Context())
     assert answers == [{**ANSWER, "Status": "SUCCESS", "Reason": "removed 6"}]
-    assert hosted(aws) == {"endpoints": ["flights-prod-r-1"], "configs": ["flights-prod-r-1"], "models": ["flights-prod-r-1"]}
+    assert hosted(aws) == {
+        "endpoints": ["flights-prod-r-1"],
+        "configs": ["flights-prod-r-1"],
+        "models": ["flights-prod-r-1"],
+    }
 
 
 @pytest.mark.parametrize("kind", ["Create", "Update"])

@@ -20,11 +20,15 @@ def route(release: str) -> dict:
     return {"release": release, "endpoint": f"flights-local-{release}", "role": "champion", "weight": 100, "since": ""}
 
 
-def retired(found: list[Hosted], *, champion="r-2", previous=(), changed_at="2013-03-01T00:00:00Z", release=None) -> tuple:
+def retired(
+    found: list[Hosted], *, champion="r-2", previous=(), changed_at="2013-03-01T00:00:00Z", release=None
+) -> tuple:
     """(what was removed, in its order, which releases were marked)."""
     removed, marked = [], []
     routing = {"routes": [route(champion)], "previous": [route(one) for one in previous], "changed_at": changed_at}
-    reply = retire(found, now=NOW, routing=routing, release=lambda name: release or {}, remove=removed.append, mark=marked.append)
+    reply = retire(
+        found, now=NOW, routing=routing, release=lambda name: release or {}, remove=removed.append, mark=marked.append
+    )
     assert reply == {"removed": [f"flights-local-{name}" for name in marked]}
     return removed, marked
 
@@ -106,7 +110,9 @@ def test_what_a_killed_retirement_left_behind_goes_with_the_next():
 
 def host(aws, name: str) -> None:
     role = "arn:aws:iam::000000000000:role/any"
-    aws.sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://lake/m"})
+    aws.sagemaker.create_model(
+        ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "image", "ModelDataUrl": "s3://lake/m"}
+    )
     variant = {"VariantName": "all", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
     aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
     aws.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
@@ -129,7 +135,9 @@ def test_on_sagemaker_only_this_stages_unused_releases_go(aws):
     assert handler({}, None) == {"removed": ["flights-local-r-1"]}
 
     left = ["flights-local-r-2", "flights-prod-r-1", "other-flights-local-r-1"]
-    assert {kind: sorted(names) for kind, names in hosted(aws).items()} == dict.fromkeys(("endpoints", "configs", "models"), left)
+    assert {kind: sorted(names) for kind, names in hosted(aws).items()} == dict.fromkeys(
+        ("endpoints", "configs", "models"), left
+    )
     assert aws.item(stage.ROUTING, item="release#r-1")["state"] == "retired"
     assert handler({}, None) == {"removed": []}
 

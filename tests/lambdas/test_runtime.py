@@ -55,7 +55,10 @@ def run(assembly, functions):
 
 RUN = {"run": "run-1", "as_of": "2013-04-01T00:00:00Z"}
 ANSWERS = {
-    "close_batch": ({**RUN, "written": 0}, {"run": "run-1", "read": 0, "quarantined": 0, "scored": 0, "written": 0, "seconds": 0.0}),
+    "close_batch": (
+        {**RUN, "written": 0},
+        {"run": "run-1", "read": 0, "quarantined": 0, "scored": 0, "written": 0, "seconds": 0.0},
+    ),
     "hours": ({}, {"made": [], "removed": []}),
     "promote": ({"release": "r-1", "endpoint": "e", "reason": "the first"}, {"release": "r-1", "previous": None}),
     "reap": ({"time": "2013-04-01T00:00:00Z"}, {"ended": [], "saves_usd_per_month": 0}),
@@ -65,13 +68,23 @@ REFUSALS = {
     "guard": ({}, {"ClientError", "ValidationError"}),  # the stacks are not there
     "judge": (RUN, {"EvaluationMissing"}),
     "preprocess": ({**RUN, "input": "batch/run-1/input/"}, {"InputRefused"}),
-    "remove_endpoints": ({"RequestType": "Create", "StackId": "s", "RequestId": "r", "LogicalResourceId": "l",
-                          "ResponseURL": "http://127.0.0.1:1/"}, {"URLError"}),
+    "remove_endpoints": (
+        {
+            "RequestType": "Create",
+            "StackId": "s",
+            "RequestId": "r",
+            "LogicalResourceId": "l",
+            "ResponseURL": "http://127.0.0.1:1/",
+        },
+        {"URLError"},
+    ),
     "select_window": (RUN, {"NoRows"}),
-    "verify_release": ({"release": "r-1", "artefact_sha256": "0" * 64, "signature": "AAAA", "model_uri": "s3://lake/m"},
-                       {"SignatureRefused"}),
+    "verify_release": (
+        {"release": "r-1", "artefact_sha256": "0" * 64, "signature": "AAAA", "model_uri": "s3://lake/m"},
+        {"SignatureRefused"},
+    ),
     "smoke_test": ({**RUN, "endpoint": "e", "release": "r-1"}, {"SmokeTestFailed"}),
-}  # fmt: skip
+}
 OF_THEIR_OWN = {"predict", "outcomes", "write_results"}
 
 
@@ -96,7 +109,9 @@ def test_a_function_that_fails_says_so_in_lambda_s_own_envelope(aws, run, verb):
 
 
 def test_the_emulator_says_how_long_an_init_took(assembly, functions, run, tmp_path):
-    with Emulator(assembly[0], "lambdas.predict.handler", functions["lambdas.predict.handler"], log=tmp_path / "log") as function:
+    with Emulator(
+        assembly[0], "lambdas.predict.handler", functions["lambdas.predict.handler"], log=tmp_path / "log"
+    ) as function:
         assert 5 < function.init_ms() < 10_000
 
 

@@ -52,7 +52,9 @@ def test_an_endpoint_that_cannot_be_reached_is_a_reason():
     assert reason_of(Unreachable("runtime: ConnectionRefusedError")) == "endpoint not reachable (Unreachable)"
 
 
-@pytest.mark.parametrize(("score", "fine"), [(1.0000000001, True), (-1e-10, True), (1.001, False), (1, True), (0, True)])
+@pytest.mark.parametrize(
+    ("score", "fine"), [(1.0000000001, True), (-1e-10, True), (1.001, False), (1, True), (0, True)]
+)
 def test_a_probability_may_be_off_by_rounding_only(score, fine):
     reply = scores_of(b'{"predictions": [%s]}' % str(score).encode(), 1, contract=stage.CONTRACT)
     assert [isinstance(given, ModelFailed) for given in reply.scores] == [not fine]

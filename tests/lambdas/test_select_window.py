@@ -16,10 +16,30 @@ RUN = "train-20130401-20261122T074500Z"
 AS_OF = "2013-04-01T00:00:00Z"
 URI = f"s3://{stage.LAKE}"
 PARTS = [
-    {"key": "rows/month=2013-01/load-00000.parquet", "rows": 100, "first": "2013-01-05T00:00:00Z", "last": "2013-01-31T23:00:00Z"},
-    {"key": "rows/month=2013-03/load-00001.parquet", "rows": 200, "first": "2013-03-01T00:00:00Z", "last": "2013-03-31T23:59:00Z"},
-    {"key": "rows/month=2013-04/load-00002.parquet", "rows": 400, "first": "2013-04-01T00:00:00Z", "last": "2013-04-30T00:00:00Z"},
-    {"key": "rows/month=2012-12/load-00003.parquet", "rows": 800, "first": "2012-12-01T00:00:00Z", "last": "2012-12-31T23:59:59Z"},
+    {
+        "key": "rows/month=2013-01/load-00000.parquet",
+        "rows": 100,
+        "first": "2013-01-05T00:00:00Z",
+        "last": "2013-01-31T23:00:00Z",
+    },
+    {
+        "key": "rows/month=2013-03/load-00001.parquet",
+        "rows": 200,
+        "first": "2013-03-01T00:00:00Z",
+        "last": "2013-03-31T23:59:00Z",
+    },
+    {
+        "key": "rows/month=2013-04/load-00002.parquet",
+        "rows": 400,
+        "first": "2013-04-01T00:00:00Z",
+        "last": "2013-04-30T00:00:00Z",
+    },
+    {
+        "key": "rows/month=2012-12/load-00003.parquet",
+        "rows": 800,
+        "first": "2012-12-01T00:00:00Z",
+        "last": "2012-12-31T23:59:59Z",
+    },
 ]
 
 
@@ -143,7 +163,10 @@ def test_started_again_it_writes_the_same_and_remembers_when_it_began(aws):
 @pytest.mark.parametrize(
     ("parts", "message"),
     [
-        ([], "no rows to train on from 2013-01-01T00:00:00Z to 2013-03-04T00:00:00Z; the lake is empty: `fairway load FILE` brings rows in"),
+        (
+            [],
+            "no rows to train on from 2013-01-01T00:00:00Z to 2013-03-04T00:00:00Z; the lake is empty: `fairway load FILE` brings rows in",
+        ),
         (
             PARTS[2:],
             "no rows to train on from 2013-01-01T00:00:00Z to 2013-03-04T00:00:00Z; the lake has 1,200 rows from "
@@ -187,7 +210,9 @@ def test_years_of_loads_are_gone_through_once_and_only_the_window_is_held():
     assert most < 100
 
 
-@pytest.mark.parametrize("wrong", [{"as_of": "soon"}, {"window_days": 28}, {"window_days": 10**9}, {"as_of": "0001-01-02"}])
+@pytest.mark.parametrize(
+    "wrong", [{"as_of": "soon"}, {"window_days": 28}, {"window_days": 10**9}, {"as_of": "0001-01-02"}]
+)
 def test_a_window_that_cannot_be_is_refused(aws, wrong):
     load(aws, PARTS)
     with pytest.raises(WindowError):
@@ -203,19 +228,31 @@ def test_a_run_whose_name_would_not_fit_into_a_key_is_refused(aws, run):
 
 def guarded(aws, **more) -> None:
     now = iso(datetime.now(UTC))
-    done = {"month": now[:7], "actions": ["stop_training"], "undone": [], "spent_usd": 46.0, "budget_usd": 60.0, "at": now}
+    done = {
+        "month": now[:7],
+        "actions": ["stop_training"],
+        "undone": [],
+        "spent_usd": 46.0,
+        "budget_usd": 60.0,
+        "at": now,
+    }
     aws.put(stage.ROUTING, **{"item": "guard", **done, **more})
 
 
 def test_no_run_begins_once_the_guard_stopped_training(aws):
     load(aws, PARTS)
     guarded(aws)
-    with pytest.raises(BudgetSpent, match=r"no training until .*: \$46.00 of the budget of \$60.00 .*`fairway resume` lets it train before"):
+    with pytest.raises(
+        BudgetSpent,
+        match=r"no training until .*: \$46.00 of the budget of \$60.00 .*`fairway resume` lets it train before",
+    ):
         handler({"run": RUN, "as_of": AS_OF}, None)
     assert aws.item(stage.RUNS, kind="train", run=RUN) is None
 
 
-@pytest.mark.parametrize("over", [{"undone": ["stop_training"]}, {"month": "2013-03"}, {"actions": ["stop_challengers"]}])
+@pytest.mark.parametrize(
+    "over", [{"undone": ["stop_training"]}, {"month": "2013-03"}, {"actions": ["stop_challengers"]}]
+)
 def test_runs_begin_again_once_resumed_or_in_another_month(aws, over):
     load(aws, PARTS)
     guarded(aws, **over)
@@ -223,7 +260,9 @@ def test_runs_begin_again_once_resumed_or_in_another_month(aws, over):
 
 
 def test_job_names_fit_start_with_the_stage_and_never_collide():
-    names = [job_name(run, name) for run in (RUN, RUN + "x" * 30, RUN + "x" * 31) for name in ("prior", "gradient_boosting")]
+    names = [
+        job_name(run, name) for run in (RUN, RUN + "x" * 30, RUN + "x" * 31) for name in ("prior", "gradient_boosting")
+    ]
     assert names[0] == f"flights-local-{RUN}-prior"
     assert len(set(names)) == 6
     assert all(name.startswith("flights-local-train-") and len(name) <= 63 for name in names)

@@ -10,7 +10,9 @@ from lambdas.services import DynamoDB, Rest, ServiceError
 from lambdas.sigv4 import Credentials
 from tests.lambdas.scripted_server import Reply, ScriptedServer
 
-THROTTLED = Reply(400, {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", "message": "slower"})
+THROTTLED = Reply(
+    400, {"__type": "com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException", "message": "slower"}
+)
 REFUSED = Reply(400, {"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException", "message": "no"})
 BROKEN = Reply(500, {"__type": "com.amazon.coral.service#InternalServerError"})
 
@@ -68,7 +70,11 @@ def test_what_passes_is_tried_again_ever_later(server, dynamodb, slept, passing)
 
 @pytest.mark.parametrize(
     ("reply", "code", "status"),
-    [(THROTTLED, "ProvisionedThroughputExceededException", 400), (BROKEN, "InternalServerError", 500), (Reply(502, b""), "Http502", 502)],
+    [
+        (THROTTLED, "ProvisionedThroughputExceededException", 400),
+        (BROKEN, "InternalServerError", 500),
+        (Reply(502, b""), "Http502", 502),
+    ],
 )
 def test_what_does_not_pass_in_time_is_raised_by_its_name(server, dynamodb, slept, reply, code, status):
     server.replies = [reply] * 4
@@ -84,7 +90,9 @@ def test_what_waiting_cannot_help_is_not_tried_again(server, dynamodb):
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("damaged", [Reply(document=b'{"Item": '), Reply(document=b"[]"), Reply(headers={"x-amz-crc32": 1})])
+@pytest.mark.parametrize(
+    "damaged", [Reply(document=b'{"Item": '), Reply(document=b"[]"), Reply(headers={"x-amz-crc32": 1})]
+)
 def test_a_reply_that_is_damaged_counts_as_none(server, dynamodb, damaged):
     server.replies = [damaged, Reply(document={"done": True})]
     assert dynamodb.call("GetItem") == {"done": True}
@@ -108,7 +116,12 @@ def test_calls_share_one_connection_and_threads_have_their_own(server, dynamodb)
 
 def test_a_connection_that_was_closed_meanwhile_is_replaced_unnoticed(server, slept):
     once = service(Rest, server, slept, tries=1)
-    server.replies = [Reply(document=b"1", hangs_up=True), Reply(document=b"2"), Reply(never=True), Reply(document=b"4")]
+    server.replies = [
+        Reply(document=b"1", hangs_up=True),
+        Reply(document=b"2"),
+        Reply(never=True),
+        Reply(document=b"4"),
+    ]
     assert once.post("InvokeEndpoint", "/a", b"") == b"1"
     time.sleep(0.1)
     assert once.post("InvokeEndpoint", "/a", b"") == b"2"
@@ -146,6 +159,8 @@ def test_a_model_s_error_comes_with_what_it_said(server, slept):
     said = {"Message": "the model failed", "OriginalStatusCode": 500}
     server.replies = [Reply(424, said, {"x-amzn-errortype": "ModelError:http://internal.amazon.com/coral/"})]
     with pytest.raises(ServiceError) as raised:
-        service(Rest, server, slept).post("InvokeEndpoint", "/endpoints/e/invocations", b"{}", accept="application/json")
+        service(Rest, server, slept).post(
+            "InvokeEndpoint", "/endpoints/e/invocations", b"{}", accept="application/json"
+        )
     assert (raised.value.code, raised.value.more) == ("ModelError", said)
     assert server.asked[0][2]["accept"] == "application/json"

@@ -17,7 +17,9 @@ def test_an_endpoint_that_answers_as_in_training_passes(aws, model):
     golden(aws, rows=250)
     model.scores(lambda instance: instance["distance"] / 1000 + 1e-12)
     assert handler(EVENT, None) == {"checked": 250}
-    assert [(endpoint, len(rows)) for endpoint, rows in model.calls] == [("flights-local-r-2", n) for n in (100, 100, 50)]
+    assert [(endpoint, len(rows)) for endpoint, rows in model.calls] == [
+        ("flights-local-r-2", n) for n in (100, 100, 50)
+    ]
 
 
 def test_an_endpoint_that_answers_otherwise_fails(aws, model):

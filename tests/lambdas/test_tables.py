@@ -85,7 +85,9 @@ def test_an_update_sets_what_it_names_and_some_only_once(aws):
     key = run_key("train", "run-1")
     tables.update(stage.RUNS, key, {"status": "RUNNING", "release": None}, once={"started_at": "first"})
     tables.update(stage.RUNS, key, {"status": "DONE"}, once={"started_at": "second"})
-    assert aws.items(stage.RUNS) == [{"kind": "train", "run": "run-1", "status": "DONE", "release": None, "started_at": "first"}]
+    assert aws.items(stage.RUNS) == [
+        {"kind": "train", "run": "run-1", "status": "DONE", "release": None, "started_at": "first"}
+    ]
 
 
 def test_an_update_of_what_must_be_there_makes_nothing(aws):

@@ -29,7 +29,9 @@ def archive(**files: bytes) -> bytes:
 @pytest.fixture
 def package(aws) -> dict:
     """What the registry knows of a release whose artefact is in the lake."""
-    aws.upload(URI.removeprefix(f"s3://{stage.LAKE}/"), archive(contract_json=b"{}", manifest_json=MANIFEST, plan_bin=b"\0"))
+    aws.upload(
+        URI.removeprefix(f"s3://{stage.LAKE}/"), archive(contract_json=b"{}", manifest_json=MANIFEST, plan_bin=b"\0")
+    )
     return {"release": "r-1", "artefact_sha256": SHA256, "signature": signatures.sign("r-1", SHA256), "model_uri": URI}
 
 

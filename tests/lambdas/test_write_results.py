@@ -30,7 +30,13 @@ ABOUT = {"all_rows": SHARED, "each_row": ["row_number", "entity_id", "reason", "
 
 def result(number: int) -> dict:
     reason = "no answer" if number % 10 == 0 else None
-    return {**SHARED, "id": f"{'5' * 20}{number:012d}", "entity_id": f"flight {number}", "reason": reason, "probability": number / 10_000}
+    return {
+        **SHARED,
+        "id": f"{'5' * 20}{number:012d}",
+        "entity_id": f"flight {number}",
+        "reason": reason,
+        "probability": number / 10_000,
+    }
 
 
 def lines(rows: int) -> list[bytes]:
@@ -43,7 +49,10 @@ def upload(aws, rows: int) -> None:
 
 
 def stored(aws) -> list[dict]:
-    return sorted(({k: v for k, v in item.items() if k != "expires_at"} for item in aws.items(stage.PREDICTIONS)), key=lambda item: item["id"])
+    return sorted(
+        ({k: v for k, v in item.items() if k != "expires_at"} for item in aws.items(stage.PREDICTIONS)),
+        key=lambda item: item["id"],
+    )
 
 
 def without_nothing(record: dict) -> dict:

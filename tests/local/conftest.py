@@ -1,4 +1,5 @@
 """A real MiniStack with our SageMaker in it, IAM enforced, and the clients and roles to drive it."""
+
 import contextlib
 import io
 import json
@@ -44,12 +45,27 @@ class Gateway:
         self.state.mkdir(parents=True, exist_ok=True)
         self.log = open(self.state / "gateway.log", "a")
         settings = {
-            "GATEWAY_PORT": str(self.port), "BIND_HOST": "127.0.0.1", "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0",
-            "S3_DATA_DIR": f"{self.state}/s3", "S3_PERSIST": "1", "STATE_DIR": f"{self.state}/state", "PERSIST_STATE": "1",
-            "FAIRWAY_STATE_DIR": str(self.state), "FAIRWAY_IMAGES": str(IMAGES), "AUTH": "true", "PYTHONPATH": str(ROOT)}
+            "GATEWAY_PORT": str(self.port),
+            "BIND_HOST": "127.0.0.1",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "S3_DATA_DIR": f"{self.state}/s3",
+            "S3_PERSIST": "1",
+            "STATE_DIR": f"{self.state}/state",
+            "PERSIST_STATE": "1",
+            "FAIRWAY_STATE_DIR": str(self.state),
+            "FAIRWAY_IMAGES": str(IMAGES),
+            "AUTH": "true",
+            "PYTHONPATH": str(ROOT),
+        }
         self.process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCHER], cwd=ROOT, env={**os.environ, **settings}, stdout=self.log,
-            stderr=subprocess.STDOUT, start_new_session=True)
+            [sys.executable, "-c", LAUNCHER],
+            cwd=ROOT,
+            env={**os.environ, **settings},
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
         wait_until(self.answers, timeout_s=30, what=f"the gateway ({self.state}/gateway.log)")
 
     def answers(self) -> bool:
@@ -63,18 +79,35 @@ class Gateway:
         self.log.close()
 
     def client(self, service: str, *, key: str = "000000000000", secret: str = "root", token: str | None = None):
-        return boto3.client(service, endpoint_url=self.url, region_name="us-east-1", aws_access_key_id=key,
-                            aws_secret_access_key=secret, aws_session_token=token, config=NO_RETRIES)
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id=key,
+            aws_secret_access_key=secret,
+            aws_session_token=token,
+            config=NO_RETRIES,
+        )
 
     def unchecked_client(self, service: str):
         """Sends what it is given, so that it is the service that must refuse it."""
-        return boto3.client(service, endpoint_url=self.url, region_name="us-east-1", aws_access_key_id="000000000000",
-                            aws_secret_access_key="root", config=NO_RETRIES.merge(Config(parameter_validation=False)))
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id="000000000000",
+            aws_secret_access_key="root",
+            config=NO_RETRIES.merge(Config(parameter_validation=False)),
+        )
 
     def post_json(self, target: str, body: dict) -> dict:
         """A signed JSON request that no client would make."""
-        request = AWSRequest("POST", self.url + "/", data=json.dumps(body), headers={
-            "X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"})
+        request = AWSRequest(
+            "POST",
+            self.url + "/",
+            data=json.dumps(body),
+            headers={"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"},
+        )
         SigV4Auth(Credentials("000000000000", "root"), "sagemaker", "us-east-1").add_auth(request)
         return json.loads(URLLib3Session().send(request.prepare()).content)
 
@@ -89,15 +122,28 @@ def wait_until(condition, *, timeout_s: float = 20, what: str = "the condition")
     raise AssertionError(f"{what} did not come within {timeout_s} s")
 
 
-def make_role(gateway: Gateway, name: str, *actions: str, service: str = "sagemaker", resource: str = "*",
-              **more) -> str:
+def make_role(
+    gateway: Gateway, name: str, *actions: str, service: str = "sagemaker", resource: str = "*", **more
+) -> str:
     """A role that this service may assume, allowed these actions; `more` of the statement, such as its Condition."""
     iam = gateway.client("iam")
-    trust = {"Version": "2012-10-17", "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    trust = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        ],
+    }
     role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    iam.put_role_policy(RoleName=name, PolicyName="allowed", PolicyDocument=json.dumps({
-        "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resource, **more}]}))
+    iam.put_role_policy(
+        RoleName=name,
+        PolicyName="allowed",
+        PolicyDocument=json.dumps(
+            {
+                "Version": "2012-10-17",
+                "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resource, **more}],
+            }
+        ),
+    )
     return role
 
 

@@ -1,4 +1,5 @@
 """AWS::SageMaker::* in a stack: created, updated by replacement and by rolling, refused, and removed."""
+
 import json
 
 import pytest
@@ -8,25 +9,67 @@ from .conftest import IMAGE, wait_until
 
 
 def template(role: str, flavour: str, **more) -> str:
-    return json.dumps({"Resources": {
-        "Group": {"Type": "AWS::SageMaker::ModelPackageGroup", "Properties": {
-            "ModelPackageGroupName": "stacked", "ModelPackageGroupDescription": "from a template"}},
-        "Model": {"Type": "AWS::SageMaker::Model", "Properties": {"ExecutionRoleArn": role, "PrimaryContainer": {
-            "Image": IMAGE, "ModelDataUrl": "https://s3.us-east-1.amazonaws.com/lab/models/model.tar.gz",
-            "Environment": {"FLAVOUR": flavour}}, **more}},
-        "Config": {"Type": "AWS::SageMaker::EndpointConfig", "Properties": {"ProductionVariants": [{
-            "VariantName": "all", "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]}, "InitialVariantWeight": "1",
-            "ServerlessConfig": {"MemorySizeInMB": "1024", "MaxConcurrency": "2"}}]}},
-        "Endpoint": {"Type": "AWS::SageMaker::Endpoint", "Properties": {
-            "EndpointName": "stacked", "EndpointConfigName": {"Fn::GetAtt": ["Config", "EndpointConfigName"]},
-            "Tags": [{"Key": "flavour", "Value": flavour}]}}},
-        "Outputs": {"Endpoint": {"Value": {"Ref": "Endpoint"}},
-                    "Model": {"Value": {"Fn::GetAtt": ["Model", "ModelName"]}}}})
+    return json.dumps(
+        {
+            "Resources": {
+                "Group": {
+                    "Type": "AWS::SageMaker::ModelPackageGroup",
+                    "Properties": {
+                        "ModelPackageGroupName": "stacked",
+                        "ModelPackageGroupDescription": "from a template",
+                    },
+                },
+                "Model": {
+                    "Type": "AWS::SageMaker::Model",
+                    "Properties": {
+                        "ExecutionRoleArn": role,
+                        "PrimaryContainer": {
+                            "Image": IMAGE,
+                            "ModelDataUrl": "https://s3.us-east-1.amazonaws.com/lab/models/model.tar.gz",
+                            "Environment": {"FLAVOUR": flavour},
+                        },
+                        **more,
+                    },
+                },
+                "Config": {
+                    "Type": "AWS::SageMaker::EndpointConfig",
+                    "Properties": {
+                        "ProductionVariants": [
+                            {
+                                "VariantName": "all",
+                                "ModelName": {"Fn::GetAtt": ["Model", "ModelName"]},
+                                "InitialVariantWeight": "1",
+                                "ServerlessConfig": {"MemorySizeInMB": "1024", "MaxConcurrency": "2"},
+                            }
+                        ]
+                    },
+                },
+                "Endpoint": {
+                    "Type": "AWS::SageMaker::Endpoint",
+                    "Properties": {
+                        "EndpointName": "stacked",
+                        "EndpointConfigName": {"Fn::GetAtt": ["Config", "EndpointConfigName"]},
+                        "Tags": [{"Key": "flavour", "Value": flavour}],
+                    },
+                },
+            },
+            "Outputs": {
+                "Endpoint": {"Value": {"Ref": "Endpoint"}},
+                "Model": {"Value": {"Fn::GetAtt": ["Model", "ModelName"]}},
+            },
+        }
+    )
 
 
 def settle(cloudformation, stack: str) -> dict:
-    found = wait_until(lambda: (stacks := cloudformation.describe_stacks(StackName=stack)["Stacks"])
-                       and not stacks[0]["StackStatus"].endswith("IN_PROGRESS") and stacks[0], what=f"stack {stack}")
+    found = wait_until(
+        lambda: (
+            (stacks := cloudformation.describe_stacks(StackName=stack)["Stacks"])
+            and not stacks[0]["StackStatus"].endswith("IN_PROGRESS")
+            and stacks[0]
+        ),
+        what=f"stack {stack}",
+    )
     outputs = {item["OutputKey"]: item["OutputValue"] for item in found.get("Outputs", [])}
     return {"status": found["StackStatus"], **outputs}
 
@@ -36,7 +79,9 @@ def test_a_stack_creates_replaces_rolls_and_removes(gateway, sagemaker, role):
     cloudformation.create_stack(StackName="ml", TemplateBody=template(role, "plum"))
     first = settle(cloudformation, "ml")
     assert (first["status"], first["Endpoint"]) == (
-        "CREATE_COMPLETE", "arn:aws:sagemaker:us-east-1:000000000000:endpoint/stacked")
+        "CREATE_COMPLETE",
+        "arn:aws:sagemaker:us-east-1:000000000000:endpoint/stacked",
+    )
     assert answer(runtime)["flavour"] == "plum"
 
     cloudformation.update_stack(StackName="ml", TemplateBody=template(role, "pear"))

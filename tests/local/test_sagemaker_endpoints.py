@@ -1,4 +1,5 @@
 """Models, endpoint configurations, endpoints and InvokeEndpoint, with the limits and errors of the real service."""
+
 import json
 import os
 import signal
@@ -14,19 +15,30 @@ from .conftest import IMAGE, make_role, wait_until
 
 
 def make_model(sagemaker, role: str, name: str, **environment: str) -> str:
-    sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={
-        "Image": IMAGE, "ModelDataUrl": "s3://lab/models/model.tar.gz", "Environment": environment})
+    sagemaker.create_model(
+        ModelName=name,
+        ExecutionRoleArn=role,
+        PrimaryContainer={"Image": IMAGE, "ModelDataUrl": "s3://lab/models/model.tar.gz", "Environment": environment},
+    )
     return name
 
 
 def instance(model: str, *, variant: str = "all", weight: float = 1, count: int = 1) -> dict:
-    return {"VariantName": variant, "ModelName": model, "InitialInstanceCount": count, "InstanceType": "ml.m5.large",
-            "InitialVariantWeight": weight}
+    return {
+        "VariantName": variant,
+        "ModelName": model,
+        "InitialInstanceCount": count,
+        "InstanceType": "ml.m5.large",
+        "InitialVariantWeight": weight,
+    }
 
 
 def serverless(model: str, *, memory: int = 2048, concurrency: int = 5) -> dict:
-    return {"VariantName": "all", "ModelName": model,
-            "ServerlessConfig": {"MemorySizeInMB": memory, "MaxConcurrency": concurrency}}
+    return {
+        "VariantName": "all",
+        "ModelName": model,
+        "ServerlessConfig": {"MemorySizeInMB": memory, "MaxConcurrency": concurrency},
+    }
 
 
 def make_endpoint(sagemaker, name: str, *variants: dict) -> dict:
@@ -36,8 +48,13 @@ def make_endpoint(sagemaker, name: str, *variants: dict) -> dict:
 
 
 def settled(sagemaker, name: str) -> dict:
-    return wait_until(lambda: (found := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"]
-                      in ("InService", "Failed") and found, what=f"endpoint {name}")
+    return wait_until(
+        lambda: (
+            (found := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"] in ("InService", "Failed")
+            and found
+        ),
+        what=f"endpoint {name}",
+    )
 
 
 def ask(runtime, endpoint: str, body: str = "hello", **more) -> dict:
@@ -53,8 +70,10 @@ def runtime(gateway):
 @pytest.fixture(scope="module")
 def split(sagemaker, role):
     """Two variants, nine to one."""
-    variants = [instance(make_model(sagemaker, role, name, FLAVOUR=name), variant=name, weight=weight)
-                for name, weight in (("plum", 9), ("pear", 1))]
+    variants = [
+        instance(make_model(sagemaker, role, name, FLAVOUR=name), variant=name, weight=weight)
+        for name, weight in (("plum", 9), ("pear", 1))
+    ]
     return make_endpoint(sagemaker, "split", *variants)
 
 
@@ -66,26 +85,47 @@ def small(sagemaker, role):
 
 def test_an_endpoint_serves_its_variants_by_weight(split, runtime):
     assert split["EndpointStatus"] == "InService"
-    assert [(shown["VariantName"], shown["CurrentWeight"], shown["CurrentInstanceCount"])
-            for shown in split["ProductionVariants"]] == [("plum", 9.0, 1), ("pear", 1.0, 1)]
+    assert [
+        (shown["VariantName"], shown["CurrentWeight"], shown["CurrentInstanceCount"])
+        for shown in split["ProductionVariants"]
+    ] == [("plum", 9.0, 1), ("pear", 1.0, 1)]
     counts = Counter(ask(runtime, "split")["flavour"] for _ in range(100))
     assert counts["plum"] > counts["pear"] > 0
 
 
 def test_the_model_data_is_unpacked_and_what_the_caller_adds_is_passed_on(split, runtime):
-    answer = runtime.invoke_endpoint(EndpointName="split", ContentType="application/json", Body="hello", Accept="*/*",
-                                     TargetVariant="pear", InferenceId="abc", CustomAttributes="colour=red")
+    answer = runtime.invoke_endpoint(
+        EndpointName="split",
+        ContentType="application/json",
+        Body="hello",
+        Accept="*/*",
+        TargetVariant="pear",
+        InferenceId="abc",
+        CustomAttributes="colour=red",
+    )
     found = json.loads(answer["Body"].read())
     assert (answer["ContentType"], answer["InvokedProductionVariant"], answer["CustomAttributes"]) == (
-        "application/json", "pear", "colour=red")
-    assert {**found, "process": 0} == {"flavour": "pear", "model": ["weights"], "body": "hello", "process": 0,
-                                       "inference_id": "abc"}
+        "application/json",
+        "pear",
+        "colour=red",
+    )
+    assert {**found, "process": 0} == {
+        "flavour": "pear",
+        "model": ["weights"],
+        "body": "hello",
+        "process": 0,
+        "inference_id": "abc",
+    }
 
 
 def test_weights_and_instance_counts_change_without_an_outage(split, sagemaker, runtime):
-    sagemaker.update_endpoint_weights_and_capacities(EndpointName="split", DesiredWeightsAndCapacities=[
-        {"VariantName": "plum", "DesiredWeight": 0},
-        {"VariantName": "pear", "DesiredWeight": 1, "DesiredInstanceCount": 2}])
+    sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="split",
+        DesiredWeightsAndCapacities=[
+            {"VariantName": "plum", "DesiredWeight": 0},
+            {"VariantName": "pear", "DesiredWeight": 1, "DesiredInstanceCount": 2},
+        ],
+    )
     assert ask(runtime, "split")
     shown = settled(sagemaker, "split")["ProductionVariants"]
     assert [(item["CurrentWeight"], item["CurrentInstanceCount"]) for item in shown] == [(0.0, 1), (1.0, 2)]
@@ -95,8 +135,10 @@ def test_weights_and_instance_counts_change_without_an_outage(split, sagemaker, 
 
 def test_an_update_moves_to_the_new_configuration_and_a_broken_one_leaves_the_old_serving(sagemaker, role, runtime):
     make_endpoint(sagemaker, "moving", instance(make_model(sagemaker, role, "old", FLAVOUR="old")))
-    sagemaker.create_endpoint_config(EndpointConfigName="moving-2", ProductionVariants=[
-        serverless(make_model(sagemaker, role, "new", FLAVOUR="new"))])
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="moving-2",
+        ProductionVariants=[serverless(make_model(sagemaker, role, "new", FLAVOUR="new"))],
+    )
     sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="moving-2")
     assert ask(runtime, "moving")["flavour"] == "old"
     assert settled(sagemaker, "moving")["EndpointConfigName"] == "moving-2"
@@ -111,8 +153,11 @@ def test_an_update_moves_to_the_new_configuration_and_a_broken_one_leaves_the_ol
 
 
 def test_a_container_that_exits_fails_the_endpoint_with_the_reason(sagemaker, role):
-    sagemaker.create_model(ModelName="broken", ExecutionRoleArn=role, PrimaryContainer={
-        "Image": IMAGE, "ModelDataUrl": "s3://lab/models/none.tar.gz"})
+    sagemaker.create_model(
+        ModelName="broken",
+        ExecutionRoleArn=role,
+        PrimaryContainer={"Image": IMAGE, "ModelDataUrl": "s3://lab/models/none.tar.gz"},
+    )
     failed = make_endpoint(sagemaker, "broken", instance("broken"))
     assert failed["EndpointStatus"] == "Failed"
     assert "production variant all did not pass the ping health check" in failed["FailureReason"]
@@ -126,7 +171,9 @@ def test_a_deleted_endpoint_stops_answering_and_its_process_ends(sagemaker, role
     with pytest.raises(ClientError) as missing:
         ask(runtime, "gone")
     assert (missing.value.response["Error"]["Code"], missing.value.response["Error"]["Message"]) == (
-        "ValidationError", "Endpoint gone of account 000000000000 not found.")
+        "ValidationError",
+        "Endpoint gone of account 000000000000 not found.",
+    )
     wait_until(lambda: not alive(process), what="the end of the server")
     with pytest.raises(ClientError, match='Could not find endpoint "arn:aws:sagemaker:.*:endpoint/gone"'):
         wait_until(lambda: not sagemaker.describe_endpoint(EndpointName="gone"))
@@ -158,6 +205,7 @@ def test_more_requests_than_the_maximum_concurrency_are_throttled(small, gateway
             outcomes.append(ask(gateway.client("sagemaker-runtime"), "small", "sleep 1")["body"])
         except ClientError as error:
             outcomes.append(error.response["Error"]["Code"])
+
     threads = [threading.Thread(target=one) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -201,34 +249,53 @@ def test_the_gateway_answers_others_while_a_model_takes_its_time(small, sagemake
 
 def test_invocations_are_measured_and_output_is_logged(split, gateway, runtime):
     ask(runtime, "split", "count me", TargetVariant="pear")
-    names = {metric["MetricName"] for metric in gateway.client("cloudwatch").list_metrics(
-        Namespace="AWS/SageMaker", Dimensions=[{"Name": "EndpointName", "Value": "split"}])["Metrics"]}
-    assert names == {"Invocations", "ModelLatency", "Invocation4XXErrors", "Invocation5XXErrors",
-                     "InvocationModelErrors"}
+    names = {
+        metric["MetricName"]
+        for metric in gateway.client("cloudwatch").list_metrics(
+            Namespace="AWS/SageMaker", Dimensions=[{"Name": "EndpointName", "Value": "split"}]
+        )["Metrics"]
+    }
+    assert names == {
+        "Invocations",
+        "ModelLatency",
+        "Invocation4XXErrors",
+        "Invocation5XXErrors",
+        "InvocationModelErrors",
+    }
     logs = gateway.client("logs")
 
     def logged():
         streams = logs.describe_log_streams(logGroupName="/aws/sagemaker/Endpoints/split")["logStreams"]
-        return [event["message"] for stream in streams for event in logs.get_log_events(
-            logGroupName="/aws/sagemaker/Endpoints/split", logStreamName=stream["logStreamName"])["events"]]
+        return [
+            event["message"]
+            for stream in streams
+            for event in logs.get_log_events(
+                logGroupName="/aws/sagemaker/Endpoints/split", logStreamName=stream["logStreamName"]
+            )["events"]
+        ]
+
     wait_until(lambda: "answering count" in logged(), what="the line in the log")
 
 
-@pytest.mark.parametrize(("variants", "words"), [
-    ([serverless("plum", memory=1500)], "MemorySizeInMB 1500 is not one of"),
-    ([serverless("plum", memory=7168)], "MemorySizeInMB"),
-    ([serverless("plum", concurrency=0)], "MaxConcurrency"),
-    ([serverless("plum", concurrency=201)], "MaxConcurrency"),
-    ([serverless("plum"), {**serverless("plum"), "VariantName": "other"}], "exactly one production variant"),
-    ([{**instance("plum"), **serverless("plum")}], "takes no InstanceType"),
-    ([{"VariantName": "all", "ModelName": "plum"}], "needs InstanceType and InitialInstanceCount"),
-    ([instance("nothing")], "Could not find model"),
-    ([instance("plum"), instance("plum")], "must differ"),
-])
+@pytest.mark.parametrize(
+    ("variants", "words"),
+    [
+        ([serverless("plum", memory=1500)], "MemorySizeInMB 1500 is not one of"),
+        ([serverless("plum", memory=7168)], "MemorySizeInMB"),
+        ([serverless("plum", concurrency=0)], "MaxConcurrency"),
+        ([serverless("plum", concurrency=201)], "MaxConcurrency"),
+        ([serverless("plum"), {**serverless("plum"), "VariantName": "other"}], "exactly one production variant"),
+        ([{**instance("plum"), **serverless("plum")}], "takes no InstanceType"),
+        ([{"VariantName": "all", "ModelName": "plum"}], "needs InstanceType and InitialInstanceCount"),
+        ([instance("nothing")], "Could not find model"),
+        ([instance("plum"), instance("plum")], "must differ"),
+    ],
+)
 def test_a_wrong_endpoint_configuration_is_refused(split, gateway, variants, words):
     with pytest.raises(ClientError, match=words):
         gateway.unchecked_client("sagemaker").create_endpoint_config(
-            EndpointConfigName="wrong", ProductionVariants=variants)
+            EndpointConfigName="wrong", ProductionVariants=variants
+        )
 
 
 def test_missing_and_existing_resources_are_told_as_sagemaker_tells_them(split, sagemaker):
@@ -241,8 +308,13 @@ def test_missing_and_existing_resources_are_told_as_sagemaker_tells_them(split, 
 
 
 def test_only_who_may_invoke_an_endpoint_does(split, small, gateway):
-    role = make_role(gateway, "caller", "sagemaker:InvokeEndpoint", service="lambda",
-                     resource="arn:aws:sagemaker:us-east-1:000000000000:endpoint/spl*")
+    role = make_role(
+        gateway,
+        "caller",
+        "sagemaker:InvokeEndpoint",
+        service="lambda",
+        resource="arn:aws:sagemaker:us-east-1:000000000000:endpoint/spl*",
+    )
     session = gateway.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
     as_role = {"key": session["AccessKeyId"], "secret": session["SecretAccessKey"], "token": session["SessionToken"]}
     assert ask(gateway.client("sagemaker-runtime", **as_role), "split")["body"] == "hello"
@@ -258,8 +330,9 @@ def test_a_policy_may_ask_for_a_tag(split, gateway, sagemaker):
     ours = {"StringEquals": {"aws:ResourceTag/owner": "us"}}
     role = make_role(gateway, "by-tag", "sagemaker:DescribeEndpoint", service="lambda", Condition=ours)
     session = gateway.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
-    client = gateway.client("sagemaker", key=session["AccessKeyId"], secret=session["SecretAccessKey"],
-                            token=session["SessionToken"])
+    client = gateway.client(
+        "sagemaker", key=session["AccessKeyId"], secret=session["SecretAccessKey"], token=session["SessionToken"]
+    )
     with pytest.raises(ClientError, match="AccessDenied"):
         client.describe_endpoint(EndpointName="split")
     arn = sagemaker.describe_endpoint(EndpointName="split")["EndpointArn"]
@@ -270,8 +343,9 @@ def test_a_policy_may_ask_for_a_tag(split, gateway, sagemaker):
 def test_who_creates_a_model_must_be_allowed_to_pass_its_role(gateway, role):
     maker = make_role(gateway, "maker", "sagemaker:*", service="lambda")
     session = gateway.client("sts").assume_role(RoleArn=maker, RoleSessionName="test")["Credentials"]
-    client = gateway.client("sagemaker", key=session["AccessKeyId"], secret=session["SecretAccessKey"],
-                            token=session["SessionToken"])
+    client = gateway.client(
+        "sagemaker", key=session["AccessKeyId"], secret=session["SecretAccessKey"], token=session["SessionToken"]
+    )
     with pytest.raises(ClientError, match="is not authorized to perform: iam:PassRole on resource: " + role):
         make_model(client, role, "passed")
 
@@ -285,8 +359,11 @@ def test_the_end_of_a_keeper_ends_the_server_it_keeps(sagemaker, role, runtime):
 
 
 def test_of_a_server_whose_model_cannot_be_fetched_no_folder_is_left(gateway, sagemaker, role):
-    sagemaker.create_model(ModelName="lost", ExecutionRoleArn=role, PrimaryContainer={
-        "Image": IMAGE, "ModelDataUrl": "s3://lab/models/lost.tar.gz"})
+    sagemaker.create_model(
+        ModelName="lost",
+        ExecutionRoleArn=role,
+        PrimaryContainer={"Image": IMAGE, "ModelDataUrl": "s3://lab/models/lost.tar.gz"},
+    )
     failed = make_endpoint(sagemaker, "lost", instance("lost"))
     assert failed["EndpointStatus"] == "Failed" and "lost.tar.gz" in failed["FailureReason"]
     [servers] = (gateway.state / "sagemaker").glob("*/servers/lost")

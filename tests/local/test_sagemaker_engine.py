@@ -1,4 +1,5 @@
 """The engine by itself: its containers in every kind of isolation, and the limits that take long to reach."""
+
 import os
 import subprocess
 import sys
@@ -22,8 +23,10 @@ OURS = "000000000000.dkr.ecr.us-east-1.amazonaws.com/ours:v1"
 
 
 def test_the_engine_knows_nothing_of_the_gateway():
-    program = ("import sys, local.sagemaker.api, local.sagemaker.runtime; "
-               "print([name for name in sys.modules if 'ministack' in name])")
+    program = (
+        "import sys, local.sagemaker.api, local.sagemaker.runtime; "
+        "print([name for name in sys.modules if 'ministack' in name])"
+    )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -47,8 +50,9 @@ def test_a_container_finds_its_folder_and_only_the_environment_that_it_is_given(
     (folder / "given").write_text("word")
     lines = []
     program = 'cat "${SAGEMAKER_BASE_DIR:-/opt/ml}/given"; echo; echo "[$SECRET_OF_THE_MACHINE] $GIVEN"; exit 7'
-    started = container.start(["sh", "-c", program], folder=folder, work=tmp_path, environment={"GIVEN": "yes"},
-                              on_line=lines.append)
+    started = container.start(
+        ["sh", "-c", program], folder=folder, work=tmp_path, environment={"GIVEN": "yes"}, on_line=lines.append
+    )
     assert started.wait(10) == 7
     assert lines == ["word", "[] yes"]
 
@@ -64,8 +68,9 @@ def test_output_is_read_on_whatever_its_reader_makes_of_it(tmp_path):
             raise ValueError(line)
 
     program = "import sys; print('odd'); print('x' * 3_000_000); print('last')"
-    started = container.start([sys.executable, "-c", program], folder=tmp_path / "ml", work=tmp_path, environment={},
-                              on_line=fails_at_first)
+    started = container.start(
+        [sys.executable, "-c", program], folder=tmp_path / "ml", work=tmp_path, environment={}, on_line=fails_at_first
+    )
     assert started.wait(20) == 0
     assert (lines[0], lines[-1], max(map(len, lines))) == ("odd", "last", container.LINE_BYTES)
 
@@ -111,16 +116,22 @@ def test_of_a_fleet_that_cannot_be_whole_no_server_is_left(monkeypatch):
 
 def test_a_program_that_is_not_there_is_named(tmp_path):
     (tmp_path / "ml").mkdir()
-    started = container.start(["no-such-program"], folder=tmp_path / "ml", work=tmp_path, environment={},
-                              on_line=lambda line: None)
+    started = container.start(
+        ["no-such-program"], folder=tmp_path / "ml", work=tmp_path, environment={}, on_line=lambda line: None
+    )
     assert started.wait(10) == 127
     assert list(started.tail) == ["cannot run no-such-program: No such file or directory"]
 
 
 def test_what_a_command_leaves_running_ends_with_it(tmp_path):
     (tmp_path / "ml").mkdir()
-    started = container.start(["sh", "-c", "sleep 300 & echo $!"], folder=tmp_path / "ml", work=tmp_path,
-                              environment={}, on_line=lambda line: None)
+    started = container.start(
+        ["sh", "-c", "sleep 300 & echo $!"],
+        folder=tmp_path / "ml",
+        work=tmp_path,
+        environment={},
+        on_line=lambda line: None,
+    )
     assert started.wait(10) == 0
     wait_until(lambda: gone(int(started.tail[0])), what="the end of the process left behind")
 
@@ -130,7 +141,7 @@ def test_a_start_ends_the_containers_of_an_engine_that_could_not(tmp_path):
     started = container.start(["sleep", "300"], folder=tmp_path / "ml", work=tmp_path, environment={}, on_line=print)
     (tmp_path / "engine/running").mkdir(parents=True)
     (tmp_path / f"engine/running/{started.process.pid}").touch()
-    (tmp_path / f"engine/running/{os.getpid()}").touch()              # a number that is another program's by now
+    (tmp_path / f"engine/running/{os.getpid()}").touch()  # a number that is another program's by now
     sweep(tmp_path / "engine")
     assert started.wait(10) == -9
     assert list((tmp_path / "engine").iterdir()) == []
@@ -144,16 +155,26 @@ def gone(process: int) -> bool:
         return True
 
 
-@pytest.mark.parametrize(("uri", "folder"), [
-    ("000000000000.dkr.ecr.us-east-1.amazonaws.com/probe:v1", "probe/v1"), ("localhost:5000/probe:v1", "probe/v1"),
-    ("probe:v1", "probe/v1")])
+@pytest.mark.parametrize(
+    ("uri", "folder"),
+    [
+        ("000000000000.dkr.ecr.us-east-1.amazonaws.com/probe:v1", "probe/v1"),
+        ("localhost:5000/probe:v1", "probe/v1"),
+        ("probe:v1", "probe/v1"),
+    ],
+)
 def test_an_image_is_a_folder_by_repository_and_tag(uri, folder):
     assert find_image(uri, images=IMAGES, python="python3").folder == IMAGES / folder
 
 
-@pytest.mark.parametrize(("uri", "words"), [
-    ("probe:v2", "Requested image probe:v2 not found"), ("probe", "not found"),
-    ("probe@sha256:" + "0" * 64, "digests are not simulated")])
+@pytest.mark.parametrize(
+    ("uri", "words"),
+    [
+        ("probe:v2", "Requested image probe:v2 not found"),
+        ("probe", "not found"),
+        ("probe@sha256:" + "0" * 64, "digests are not simulated"),
+    ],
+)
 def test_an_image_that_is_not_there_is_refused(uri, words):
     with pytest.raises(SageMakerError, match=words):
         find_image(uri, images=IMAGES, python="python3")
@@ -174,9 +195,15 @@ def test_an_image_of_our_own_layout_runs_its_verb_or_its_arguments(sagemaker, s3
 @pytest.fixture
 def engine(gateway, role, tmp_path):
     """An engine in this process, whose S3 and logs are the gateway's."""
-    cloud = Cloud(account="000000000000", region="us-east-1", endpoint_url=gateway.url,
-                  credentials=lambda *_: {"AWS_ACCESS_KEY_ID": "000000000000", "AWS_SECRET_ACCESS_KEY": "root"},
-                  role_problem=lambda role_arn: None, emit=lambda *_: None, metric=lambda *_: None)
+    cloud = Cloud(
+        account="000000000000",
+        region="us-east-1",
+        endpoint_url=gateway.url,
+        credentials=lambda *_: {"AWS_ACCESS_KEY_ID": "000000000000", "AWS_SECRET_ACCESS_KEY": "root"},
+        role_problem=lambda role_arn: None,
+        emit=lambda *_: None,
+        metric=lambda *_: None,
+    )
     engine = Engine(cloud, work=tmp_path / "work", images=IMAGES, python=sys.executable)
     api.start(engine)
     yield engine
@@ -184,21 +211,41 @@ def engine(gateway, role, tmp_path):
 
 
 def host(engine, role, name: str, **environment: str) -> dict:
-    api.call(engine, "CreateModel", {"ModelName": name, "ExecutionRoleArn": role, "PrimaryContainer": {
-        "Image": IMAGE, "Environment": environment}})
-    api.call(engine, "CreateEndpointConfig", {"EndpointConfigName": name, "ProductionVariants": [{
-        "VariantName": "all", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}]})
+    api.call(
+        engine,
+        "CreateModel",
+        {"ModelName": name, "ExecutionRoleArn": role, "PrimaryContainer": {"Image": IMAGE, "Environment": environment}},
+    )
+    api.call(
+        engine,
+        "CreateEndpointConfig",
+        {
+            "EndpointConfigName": name,
+            "ProductionVariants": [
+                {"VariantName": "all", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+            ],
+        },
+    )
     api.call(engine, "CreateEndpoint", {"EndpointName": name, "EndpointConfigName": name})
-    return wait_until(lambda: (found := api.call(engine, "DescribeEndpoint", {"EndpointName": name}))["EndpointStatus"]
-                      != "Creating" and found)
+    return wait_until(
+        lambda: (
+            (found := api.call(engine, "DescribeEndpoint", {"EndpointName": name}))["EndpointStatus"] != "Creating"
+            and found
+        )
+    )
 
 
 @pytest.mark.parametrize("isolated", ["user", "plain"], indirect=True)
 def test_a_job_and_an_endpoint_run_in_every_isolation(isolated, engine, role, s3):
     name = f"in-{isolated}"
     api.call(engine, "CreateTrainingJob", job(name, role))
-    done = wait_until(lambda: (found := api.call(engine, "DescribeTrainingJob", {"TrainingJobName": name}))
-                      ["TrainingJobStatus"] in ("Completed", "Failed") and found)
+    done = wait_until(
+        lambda: (
+            (found := api.call(engine, "DescribeTrainingJob", {"TrainingJobName": name}))["TrainingJobStatus"]
+            in ("Completed", "Failed")
+            and found
+        )
+    )
     assert done["TrainingJobStatus"] == "Completed"
     assert sorted(unpack(s3, done["ModelArtifacts"]["S3ModelArtifacts"])) == ["algo-1.json"]
     assert host(engine, role, name)["EndpointStatus"] == "InService"
@@ -210,8 +257,9 @@ def test_a_model_that_takes_more_than_the_time_is_a_model_error(engine, role, mo
     assert runtime.TIMEOUT_S == 60
     monkeypatch.setattr(runtime, "TIMEOUT_S", 0.3)
     started = time.monotonic()
-    with pytest.raises(SageMakerError, match="Your invocation timed out while waiting for a response from container all"
-                       ) as late:
+    with pytest.raises(
+        SageMakerError, match="Your invocation timed out while waiting for a response from container all"
+    ) as late:
         runtime.invoke(engine, "slow", {"content-type": "application/json"}, b"sleep 5")
     assert time.monotonic() - started < 2
     assert (late.value.code, late.value.status, late.value.members["OriginalStatusCode"]) == ("ModelError", 424, 0)
@@ -222,8 +270,9 @@ def test_a_container_that_never_is_healthy_fails_the_endpoint_in_time(engine, ro
     monkeypatch.setattr(endpoints, "HEALTH_TIMEOUT_S", 1)
     failed = host(engine, role, "sick", SICK="yes")
     assert failed["EndpointStatus"] == "Failed"
-    assert failed["FailureReason"].startswith("The primary container for production variant all did not pass the ping "
-                                              "health check.")
+    assert failed["FailureReason"].startswith(
+        "The primary container for production variant all did not pass the ping health check."
+    )
 
 
 def test_a_response_that_the_api_does_not_have_is_our_fault_and_said_so(engine, monkeypatch):

@@ -1,4 +1,5 @@
 """What survives a restart and a hard kill, and that neither leaves a process behind."""
+
 import os
 import signal
 import subprocess
@@ -34,8 +35,9 @@ def test_a_restart_brings_endpoints_back_and_fails_the_job_that_was_running(own)
     make_endpoint(sagemaker, "lasting", serverless(make_model(sagemaker, role, "lasting-model", FLAVOUR="plum")))
     first = ask(gateway.client("sagemaker-runtime"), "lasting")["process"]
     sagemaker.create_model_package_group(ModelPackageGroupName="lasting")
-    arn = sagemaker.create_model_package(ModelPackageGroupName="lasting", InferenceSpecification={
-        "Containers": [{"Image": IMAGE}]})["ModelPackageArn"]
+    arn = sagemaker.create_model_package(
+        ModelPackageGroupName="lasting", InferenceSpecification={"Containers": [{"Image": IMAGE}]}
+    )["ModelPackageArn"]
     sagemaker.create_training_job(**job("cut-off", role, parameters={"sleep_s": 60}))
     wait_until(lambda: len(processes_below(gateway.state)) == 2, what="two containers")
 
@@ -45,8 +47,12 @@ def test_a_restart_brings_endpoints_back_and_fails_the_job_that_was_running(own)
 
     status = sagemaker.describe_endpoint(EndpointName="lasting")["EndpointStatus"]
     assert status == "Updating" or ask(gateway.client("sagemaker-runtime"), "lasting"), "in service without servers"
-    cut_off = wait_until(lambda: (found := sagemaker.describe_training_job(TrainingJobName="cut-off"))
-                         ["TrainingJobStatus"] != "InProgress" and found)
+    cut_off = wait_until(
+        lambda: (
+            (found := sagemaker.describe_training_job(TrainingJobName="cut-off"))["TrainingJobStatus"] != "InProgress"
+            and found
+        )
+    )
     assert cut_off["TrainingJobStatus"] == "Failed"
     assert "the local AWS stopped while this job was running" in cut_off["FailureReason"]
     assert settled(sagemaker, "lasting")["EndpointStatus"] == "InService"

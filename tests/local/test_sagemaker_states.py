@@ -1,4 +1,5 @@
 """SageMaker in Step Functions and EventBridge: `.sync`, errors by name, stopping, IAM, and state-change events."""
+
 import json
 
 import pytest
@@ -23,9 +24,24 @@ def events(gateway):
     sqs, bridge = gateway.client("sqs"), gateway.client("events")
     url = sqs.create_queue(QueueName="events")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": json.dumps({"Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sqs:SendMessage",
-        "Resource": arn}]})})
+    sqs.set_queue_attributes(
+        QueueUrl=url,
+        Attributes={
+            "Policy": json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [
+                        {
+                            "Effect": "Allow",
+                            "Principal": {"Service": "events.amazonaws.com"},
+                            "Action": "sqs:SendMessage",
+                            "Resource": arn,
+                        }
+                    ],
+                }
+            )
+        },
+    )
     bridge.put_rule(Name="sagemaker", EventPattern=json.dumps({"source": ["aws.sagemaker"]}))
     bridge.put_targets(Rule="sagemaker", Targets=[{"Id": "queue", "Arn": arn}])
     seen = []
@@ -36,24 +52,41 @@ def events(gateway):
                 seen.append(json.loads(message["Body"]))
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return [(event["detail-type"], event["detail"]) for event in seen if name in json.dumps(event["resources"])]
+
     return of
 
 
 def machine(states, role: str, name: str, resource: str, arguments: dict, **more) -> str:
-    definition = {"StartAt": "Do", "QueryLanguage": "JSONata", "States": {"Do": {
-        "Type": "Task", "Resource": f"arn:aws:states:::{resource}", "Arguments": arguments, "End": True, **more}}}
+    definition = {
+        "StartAt": "Do",
+        "QueryLanguage": "JSONata",
+        "States": {
+            "Do": {
+                "Type": "Task",
+                "Resource": f"arn:aws:states:::{resource}",
+                "Arguments": arguments,
+                "End": True,
+                **more,
+            }
+        },
+    }
     return states.create_state_machine(name=name, roleArn=role, definition=json.dumps(definition))["stateMachineArn"]
 
 
 def run(states, role: str, name: str, resource: str, arguments: dict, **more) -> dict:
-    return ended(states, states.start_execution(stateMachineArn=machine(
-        states, role, name, resource, arguments, **more))["executionArn"])
+    return ended(
+        states,
+        states.start_execution(stateMachineArn=machine(states, role, name, resource, arguments, **more))[
+            "executionArn"
+        ],
+    )
 
 
 def ended(states, execution: str) -> dict:
     def over():
         found = states.describe_execution(executionArn=execution)
         return found if found["status"] != "RUNNING" else None
+
     return wait_until(over, what="the end of the execution")
 
 
@@ -86,20 +119,49 @@ def test_a_failed_job_fails_the_task_with_the_job_as_its_cause(states, flow_role
     assert (cause["TrainingJobStatus"], cause["FailureReason"]) == ("Failed", "AlgorithmError: no, exit code: 3")
 
 
-@pytest.mark.parametrize(("name", "resource", "arguments", "error", "words"), [
-    ("missing", "sagemaker:createEndpoint", {"EndpointName": "e", "EndpointConfigName": "none"},
-     "SageMaker.AmazonSageMakerException", "Error Code: ValidationException"),
-    ("unknown-field", "sagemaker:createEndpoint", {"EndpointName": "e", "EndpointConfigName": "c", "Colour": "red"},
-     "SageMaker.AmazonSageMakerException", "Colour"),
-    ("sdk-missing", "aws-sdk:sagemaker:describeEndpoint", {"EndpointName": "none"},
-     "SageMaker.SageMakerException", "Could not find endpoint"),
-    ("not-optimised", "sagemaker:describeEndpoint", {"EndpointName": "none"}, "States.Runtime",
-     "aws-sdk:sagemaker:describeEndpoint"),
-    ("no-sync", "sagemaker:createEndpoint.sync", {"EndpointName": "none", "EndpointConfigName": "c"}, "States.Runtime",
-     "not an optimised integration"),
-])
+@pytest.mark.parametrize(
+    ("name", "resource", "arguments", "error", "words"),
+    [
+        (
+            "missing",
+            "sagemaker:createEndpoint",
+            {"EndpointName": "e", "EndpointConfigName": "none"},
+            "SageMaker.AmazonSageMakerException",
+            "Error Code: ValidationException",
+        ),
+        (
+            "unknown-field",
+            "sagemaker:createEndpoint",
+            {"EndpointName": "e", "EndpointConfigName": "c", "Colour": "red"},
+            "SageMaker.AmazonSageMakerException",
+            "Colour",
+        ),
+        (
+            "sdk-missing",
+            "aws-sdk:sagemaker:describeEndpoint",
+            {"EndpointName": "none"},
+            "SageMaker.SageMakerException",
+            "Could not find endpoint",
+        ),
+        (
+            "not-optimised",
+            "sagemaker:describeEndpoint",
+            {"EndpointName": "none"},
+            "States.Runtime",
+            "aws-sdk:sagemaker:describeEndpoint",
+        ),
+        (
+            "no-sync",
+            "sagemaker:createEndpoint.sync",
+            {"EndpointName": "none", "EndpointConfigName": "c"},
+            "States.Runtime",
+            "not an optimised integration",
+        ),
+    ],
+)
 def test_an_error_of_the_service_has_the_name_that_a_catch_expects(
-        states, flow_role, name, resource, arguments, error, words):
+    states, flow_role, name, resource, arguments, error, words
+):
     done = run(states, flow_role, name, resource, arguments)
     assert (done["status"], done["error"]) == ("FAILED", error)
     assert words in done["cause"]
@@ -113,21 +175,43 @@ def test_an_existing_job_is_resource_in_use(states, flow_role, role, sagemaker):
 
 def test_the_sdk_integration_returns_the_response(states, flow_role, sagemaker):
     sagemaker.create_model_package_group(ModelPackageGroupName="flow-group")
-    done = run(states, flow_role, "package", "aws-sdk:sagemaker:createModelPackage", {
-        "ModelPackageGroupName": "flow-group", "ModelApprovalStatus": "Approved",
-        "CustomerMetadataProperties": {"release": "r1"},
-        "InferenceSpecification": {"Containers": [{"Image": IMAGE, "ModelDataUrl": "s3://lab/models/model.tar.gz"}]}})
+    done = run(
+        states,
+        flow_role,
+        "package",
+        "aws-sdk:sagemaker:createModelPackage",
+        {
+            "ModelPackageGroupName": "flow-group",
+            "ModelApprovalStatus": "Approved",
+            "CustomerMetadataProperties": {"release": "r1"},
+            "InferenceSpecification": {
+                "Containers": [{"Image": IMAGE, "ModelDataUrl": "s3://lab/models/model.tar.gz"}]
+            },
+        },
+    )
     assert json.loads(done["output"])["ModelPackageArn"].endswith(":model-package/flow-group/1")
-    found = run(states, flow_role, "read", "aws-sdk:sagemaker:describeModelPackage", {
-        "ModelPackageName": json.loads(done["output"])["ModelPackageArn"]})
+    found = run(
+        states,
+        flow_role,
+        "read",
+        "aws-sdk:sagemaker:describeModelPackage",
+        {"ModelPackageName": json.loads(done["output"])["ModelPackageArn"]},
+    )
     assert json.loads(found["output"])["CustomerMetadataProperties"] == {"release": "r1"}
 
 
 def test_stopping_an_execution_stops_the_job_that_it_waits_for(states, flow_role, role, sagemaker):
     slow = job("flow-stops", role, parameters={"sleep_s": 60})
-    execution = states.start_execution(stateMachineArn=machine(
-        states, flow_role, "stop", "sagemaker:createTrainingJob.sync", slow,
-        Retry=[{"ErrorEquals": ["States.ALL"], "MaxAttempts": 3, "IntervalSeconds": 1}]))["executionArn"]
+    execution = states.start_execution(
+        stateMachineArn=machine(
+            states,
+            flow_role,
+            "stop",
+            "sagemaker:createTrainingJob.sync",
+            slow,
+            Retry=[{"ErrorEquals": ["States.ALL"], "MaxAttempts": 3, "IntervalSeconds": 1}],
+        )
+    )["executionArn"]
     wait_until(lambda: sagemaker.list_training_jobs(NameContains="flow-stops")["TrainingJobSummaries"])
     states.stop_execution(executionArn=execution)
     wait_until(lambda: sagemaker.describe_training_job(TrainingJobName="flow-stops")["TrainingJobStatus"] == "Stopped")
@@ -135,21 +219,36 @@ def test_stopping_an_execution_stops_the_job_that_it_waits_for(states, flow_role
 
 
 def test_a_task_over_its_time_stops_the_job(states, flow_role, role, sagemaker):
-    done = run(states, flow_role, "slow", "sagemaker:createTrainingJob.sync",
-               job("flow-slow", role, parameters={"sleep_s": 60}), TimeoutSeconds=1)
+    done = run(
+        states,
+        flow_role,
+        "slow",
+        "sagemaker:createTrainingJob.sync",
+        job("flow-slow", role, parameters={"sleep_s": 60}),
+        TimeoutSeconds=1,
+    )
     assert done["error"] == "States.Timeout"
     wait_until(lambda: sagemaker.describe_training_job(TrainingJobName="flow-slow")["TrainingJobStatus"] == "Stopped")
 
 
-@pytest.mark.parametrize(("allowed", "missing"), [
-    (["iam:PassRole", "events:*"], "sagemaker:CreateTrainingJob"),
-    (["sagemaker:*", "events:*"], "iam:PassRole"),
-    (["sagemaker:CreateTrainingJob", "iam:PassRole", "events:*"], "sagemaker:DescribeTrainingJob"),
-    (["sagemaker:*", "iam:PassRole"], "events:PutTargets")])
+@pytest.mark.parametrize(
+    ("allowed", "missing"),
+    [
+        (["iam:PassRole", "events:*"], "sagemaker:CreateTrainingJob"),
+        (["sagemaker:*", "events:*"], "iam:PassRole"),
+        (["sagemaker:CreateTrainingJob", "iam:PassRole", "events:*"], "sagemaker:DescribeTrainingJob"),
+        (["sagemaker:*", "iam:PassRole"], "events:PutTargets"),
+    ],
+)
 def test_a_state_machine_may_do_what_its_role_may(states, gateway, role, allowed, missing):
     name = missing.replace(":", "-")
-    done = run(states, make_role(gateway, f"flow-without-{name}", *allowed, service="states"), f"denied-{name}",
-               "sagemaker:createTrainingJob.sync", job(f"denied-{name}", role))
+    done = run(
+        states,
+        make_role(gateway, f"flow-without-{name}", *allowed, service="states"),
+        f"denied-{name}",
+        "sagemaker:createTrainingJob.sync",
+        job(f"denied-{name}", role),
+    )
     assert done["error"] == "SageMaker.AmazonSageMakerException"
     assert f"is not authorized to perform: {missing}" in done["cause"] and "AccessDeniedException" in done["cause"]
 
@@ -160,27 +259,44 @@ def test_every_change_of_a_job_is_an_event(events, sagemaker, role):
     told = events("training-job/told")
     assert {kind for kind, _ in told} == {"SageMaker Training Job State Change"}
     assert sorted({detail["SecondaryStatus"] for _, detail in told}) == [
-        "Completed", "Downloading", "Starting", "Training", "Uploading"]
+        "Completed",
+        "Downloading",
+        "Starting",
+        "Training",
+        "Uploading",
+    ]
     last = next(detail for _, detail in told if detail["SecondaryStatus"] == "Completed")
     assert last["HyperParameters"] == {"depth": "1"} and isinstance(last["CreationTime"], int)
 
 
 def test_creating_and_approving_a_package_are_events_that_a_rule_can_match(events, sagemaker):
     sagemaker.create_model_package_group(ModelPackageGroupName="told-group")
-    arn = sagemaker.create_model_package(ModelPackageGroupName="told-group", InferenceSpecification={
-        "Containers": [{"Image": IMAGE}]})["ModelPackageArn"]
+    arn = sagemaker.create_model_package(
+        ModelPackageGroupName="told-group", InferenceSpecification={"Containers": [{"Image": IMAGE}]}
+    )["ModelPackageArn"]
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
     told = wait_until(lambda: (found := events(arn)) and len(found) == 2 and found)
-    assert [(kind, detail["ModelPackageGroupName"], detail["ModelApprovalStatus"],
-             detail.get("UpdatedModelPackageFields")) for kind, detail in told] == [
+    assert [
+        (kind, detail["ModelPackageGroupName"], detail["ModelApprovalStatus"], detail.get("UpdatedModelPackageFields"))
+        for kind, detail in told
+    ] == [
         ("SageMaker Model Package State Change", "told-group", "PendingManualApproval", None),
-        ("SageMaker Model Package State Change", "told-group", "Approved", ["ModelApprovalStatus"])]
+        ("SageMaker Model Package State Change", "told-group", "Approved", ["ModelApprovalStatus"]),
+    ]
 
 
 def test_an_endpoint_tells_its_states_in_capitals(events, sagemaker, role):
     sagemaker.create_model(ModelName="told", ExecutionRoleArn=role, PrimaryContainer={"Image": IMAGE})
-    sagemaker.create_endpoint_config(EndpointConfigName="told", ProductionVariants=[{
-        "VariantName": "all", "ModelName": "told", "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1}}])
+    sagemaker.create_endpoint_config(
+        EndpointConfigName="told",
+        ProductionVariants=[
+            {
+                "VariantName": "all",
+                "ModelName": "told",
+                "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 1},
+            }
+        ],
+    )
     sagemaker.create_endpoint(EndpointName="told", EndpointConfigName="told")
     wait_until(lambda: sagemaker.describe_endpoint(EndpointName="told")["EndpointStatus"] == "InService")
     sagemaker.delete_endpoint(EndpointName="told")

@@ -85,7 +85,9 @@ def shaped(numbers, shape):
 
 def framed(matrix):
     """Numbers and booleans as float64, texts as objects; NaN where there is none, as pandas reads files."""
-    columns = {name: pd.Series(matrix[:, j], dtype=object if j in CATEGORIES else float) for j, name in enumerate(NAMES)}
+    columns = {
+        name: pd.Series(matrix[:, j], dtype=object if j in CATEGORIES else float) for j, name in enumerate(NAMES)
+    }
     return pd.DataFrame({name: column.where(column.notna(), np.nan) for name, column in columns.items()})
 
 
@@ -99,7 +101,11 @@ def some_of(**choices):
 
 @st.composite
 def imputers(draw, wish):
-    settings = draw(some_of(strategy=["mean", "median", "most_frequent", "constant"], add_indicator=[True], keep_empty_features=[True]))
+    settings = draw(
+        some_of(
+            strategy=["mean", "median", "most_frequent", "constant"], add_indicator=[True], keep_empty_features=[True]
+        )
+    )
     if settings.get("strategy") == "constant":
         settings["fill_value"] = draw(st.sampled_from([0.0, -0.0, -1.0, 1e6]))
     if not wish.missing and not draw(st.integers(0, 3)):
@@ -115,7 +121,9 @@ def scalers():
 @st.composite
 def number_steps(draw, wish):
     encoders = ["one-hot", "ordinal", "target"] if wish.missing or draw(st.booleans()) else []
-    kind = draw(st.sampled_from(["imputed", "scaled", "imputed and scaled", "scaled and imputed", "passthrough", *encoders]))
+    kind = draw(
+        st.sampled_from(["imputed", "scaled", "imputed and scaled", "scaled and imputed", "passthrough", *encoders])
+    )
     imputer = draw(imputers(wish)) if wish.complete or kind.count("imputed") else None
     if kind in encoders:
         # what an encoder is given after an indicator would be a category as well
@@ -151,14 +159,25 @@ def one_hots(draw, rare):
 def ordinals(draw, rare, wish):
     settings = {} if not wish.complete else {"encoded_missing_value": draw(st.sampled_from([-2, 500]))}
     if draw(st.integers(0, 3)):
-        settings |= {"handle_unknown": "use_encoded_value", "unknown_value": draw(st.sampled_from([-1, 300] if wish.complete else [-1, 300, np.nan]))}
+        settings |= {
+            "handle_unknown": "use_encoded_value",
+            "unknown_value": draw(st.sampled_from([-1, 300] if wish.complete else [-1, 300, np.nan])),
+        }
     return OrdinalEncoder(**settings, **rare)
 
 
 @st.composite
 def category_steps(draw, wish):
-    filled = draw(st.sampled_from([[], [], [SimpleImputer(missing_values=wish.none, strategy="constant", fill_value="(none)")],
-                                   [SimpleImputer(missing_values=wish.none, strategy="most_frequent")]]))  # fmt: skip
+    filled = draw(
+        st.sampled_from(
+            [
+                [],
+                [],
+                [SimpleImputer(missing_values=wish.none, strategy="constant", fill_value="(none)")],
+                [SimpleImputer(missing_values=wish.none, strategy="most_frequent")],
+            ]
+        )
+    )
     return chain([*filled, draw(encoder(draw(st.sampled_from(["one-hot", "ordinal", "target"])), wish))])
 
 
@@ -175,7 +194,10 @@ def boolean_steps(draw, wish):
 def column_transformers(draw, wish, dense):
     cut = draw(st.integers(0, 3))
     parts = [("n", draw(number_steps(wish)), NUMBERS[:cut]), ("m", draw(number_steps(wish)), NUMBERS[cut:])]
-    parts += [("c", draw(category_steps(wish)), CATEGORIES[:1]), ("d", draw(category_steps(wish)), CATEGORIES[draw(st.integers(0, 1)) :])]
+    parts += [
+        ("c", draw(category_steps(wish)), CATEGORIES[:1]),
+        ("d", draw(category_steps(wish)), CATEGORIES[draw(st.integers(0, 1)) :]),
+    ]
     parts += [("b", draw(boolean_steps(wish)), BOOLEANS)]
     kept = draw(st.permutations(parts))[: draw(st.integers(2, 5))]
     if wish.framed:
@@ -188,9 +210,23 @@ def column_transformers(draw, wish, dense):
 
 @st.composite
 def histograms(draw, wish, width):
-    settings = draw(some_of(max_leaf_nodes=[2, 5, 32, 33, 60, None], min_samples_leaf=[1, 2, 10], learning_rate=[0.1, 1.0], max_depth=[1, 4],
-                            l2_regularization=[0.0, 3.0], max_bins=[4, 30, 255], max_features=[0.5], interaction_cst=["no_interactions"]))  # fmt: skip
-    settings |= {"max_iter": draw(st.integers(1, 6)), "random_state": 0, "early_stopping": draw(st.sampled_from([False, False, True]))}
+    settings = draw(
+        some_of(
+            max_leaf_nodes=[2, 5, 32, 33, 60, None],
+            min_samples_leaf=[1, 2, 10],
+            learning_rate=[0.1, 1.0],
+            max_depth=[1, 4],
+            l2_regularization=[0.0, 3.0],
+            max_bins=[4, 30, 255],
+            max_features=[0.5],
+            interaction_cst=["no_interactions"],
+        )
+    )
+    settings |= {
+        "max_iter": draw(st.integers(1, 6)),
+        "random_state": 0,
+        "early_stopping": draw(st.sampled_from([False, False, True])),
+    }
     if wish.classes < 3:
         settings |= draw(some_of(monotonic_cst=[[1] + [0] * (width - 1), [0] * (width - 1) + [-1]]))
     if wish.classes:
@@ -207,7 +243,15 @@ def grown(draw, wish):
         kinds = [RandomForestRegressor, ExtraTreesRegressor, DecisionTreeRegressor]
         criteria = ["squared_error", "absolute_error", "poisson"]
     kind = draw(st.sampled_from(kinds))
-    settings = draw(some_of(max_depth=[1, 3, 6], max_leaf_nodes=[2, 32, 33], min_samples_leaf=[2, 5], max_features=[0.5, "sqrt"], criterion=criteria))
+    settings = draw(
+        some_of(
+            max_depth=[1, 3, 6],
+            max_leaf_nodes=[2, 32, 33],
+            min_samples_leaf=[2, 5],
+            max_features=[0.5, "sqrt"],
+            criterion=criteria,
+        )
+    )
     settings |= draw(some_of(class_weight=["balanced"])) if wish.classes else {}
     if kind is kinds[2]:
         settings |= draw(some_of(splitter=["random"], ccp_alpha=[0.01]))
@@ -219,9 +263,13 @@ def grown(draw, wish):
 @st.composite
 def boosted(draw, wish):
     settings = {"n_estimators": draw(st.integers(1, 8)), "random_state": 0}
-    settings |= draw(some_of(max_depth=[1, 4, 7], subsample=[0.6], learning_rate=[0.1, 1.0], init=["zero"], max_leaf_nodes=[32, 40]))
+    settings |= draw(
+        some_of(max_depth=[1, 4, 7], subsample=[0.6], learning_rate=[0.1, 1.0], init=["zero"], max_leaf_nodes=[32, 40])
+    )
     if wish.classes:
-        return GradientBoostingClassifier(**settings, **(draw(some_of(loss=["exponential"])) if wish.classes == 2 else {}))
+        return GradientBoostingClassifier(
+            **settings, **(draw(some_of(loss=["exponential"])) if wish.classes == 2 else {})
+        )
     return GradientBoostingRegressor(**settings, **draw(some_of(loss=["absolute_error", "huber", "quantile"])))
 
 
@@ -248,10 +296,18 @@ TAKES_NAN = ("histogram", "grown", "dummy")
 def native(draw, wish):
     """Numbers and booleans as they are, categories as ordinals that the estimator treats as categories; or texts of its own."""
     unknown = {"handle_unknown": "use_encoded_value", "unknown_value": draw(st.sampled_from([np.nan, -1, 200]))}
-    ordinal = OrdinalEncoder(encoded_missing_value=draw(st.sampled_from([np.nan, -1])), **unknown, **draw(some_of(max_categories=[3], min_frequency=[10])))
+    ordinal = OrdinalEncoder(
+        encoded_missing_value=draw(st.sampled_from([np.nan, -1])),
+        **unknown,
+        **draw(some_of(max_categories=[3], min_frequency=[10])),
+    )
     chosen = draw(st.lists(st.sampled_from([3, 4, 5]), min_size=1, unique=True))
     names = NAMES if wish.framed else range(6)
-    parts = [("n", "passthrough", list(names[:3])), ("c", ordinal, list(names[3:5])), ("b", "passthrough", list(names[5:]))]
+    parts = [
+        ("n", "passthrough", list(names[:3])),
+        ("c", ordinal, list(names[3:5])),
+        ("b", "passthrough", list(names[5:])),
+    ]
     estimator = draw(histograms(wish, 6))
     cst = getattr(estimator, "monotonic_cst", None)
     if cst is not None and any(cst[j] for j in chosen):
@@ -269,7 +325,9 @@ def fitted(draw):
     kind = draw(st.sampled_from([*KINDS_OF_ESTIMATOR, "native"]))
     classes = draw(st.sampled_from([0, 2, 2, 3, 5, 8, 9]))
     wish = Wish(classes, draw(st.booleans()), draw(st.sampled_from([0.0, 0.1, 0.4])), kind in ("boosted", "linear"))
-    matrix, target = matrix_and_target(wish, draw(st.integers(0, 99)), draw(st.integers(60, 150)), draw(st.sampled_from(SHAPES)))
+    matrix, target = matrix_and_target(
+        wish, draw(st.integers(0, 99)), draw(st.integers(60, 150)), draw(st.sampled_from(SHAPES))
+    )
     before = None if kind == "native" else draw(column_transformers(wish, dense=kind == "histogram"))
     if kind == "histogram":
         estimator = draw(histograms(wish, width_of(before, wish, matrix, target)))

@@ -73,7 +73,9 @@ def evaluation_folder(
     base: Path, contract, rows, models: dict, champion: Path | None = None, release: str | None = None
 ):
     processing = base / "processing/input"
-    write_settings(processing / "contract", contract, {**TRAIN_RUN, "champion": release, "champion_sha256": sha256_of(champion)})
+    write_settings(
+        processing / "contract", contract, {**TRAIN_RUN, "champion": release, "champion_sha256": sha256_of(champion)}
+    )
     write_rows(processing / "rows/rows/month=none/a-00000.parquet", contract, rows)
     for candidate, model in models.items():
         place = processing / "models" / candidate / "job-1" / "output"

@@ -108,7 +108,10 @@ def _estimators():
         "logistic": (make_pipeline(one_hot(), LogisticRegression(max_iter=500)), 0),
         "logistic, three classes": (make_pipeline(one_hot(), LogisticRegression(max_iter=500)), 1),
         # on a sparse matrix scikit-learn adds in the order of the features, as a plan does
-        "sparse logistic": (make_pipeline(one_hot().set_params(sparse_threshold=1.0), LogisticRegression(max_iter=500)), 1),
+        "sparse logistic": (
+            make_pipeline(one_hot().set_params(sparse_threshold=1.0), LogisticRegression(max_iter=500)),
+            1,
+        ),
         "sparse ridge": (make_pipeline(one_hot().set_params(sparse_threshold=1.0), Ridge()), 2),
         "ridge": (make_pipeline(one_hot(MinMaxScaler), Ridge()), 2),
         "least squares": (make_pipeline(targeted(), LinearRegression()), 2),
@@ -118,9 +121,17 @@ def _estimators():
         "histogram, texts of its own": (histogram(**native), 0),
         "histogram, monotone": (make_pipeline(passed_on(), histogram(monotonic_cst=[0, 1, 0, 0, 0, 0])), 0),
         "histogram, three classes": (make_pipeline(passed_on(max_categories=4), histogram(**native)), 1),
-        "histogram, one-hot": (make_pipeline(one_hot(min_frequency=40, handle_unknown="infrequent_if_exist", sparse_output=False), histogram()), 0),
+        "histogram, one-hot": (
+            make_pipeline(
+                one_hot(min_frequency=40, handle_unknown="infrequent_if_exist", sparse_output=False), histogram()
+            ),
+            0,
+        ),
         "histogram, large trees": (make_pipeline(targeted(), histogram(max_leaf_nodes=None, min_samples_leaf=2)), 0),
-        "histogram, large native trees": (make_pipeline(passed_on(), histogram(max_leaf_nodes=60, min_samples_leaf=2, **native)), 0),
+        "histogram, large native trees": (
+            make_pipeline(passed_on(), histogram(max_leaf_nodes=60, min_samples_leaf=2, **native)),
+            0,
+        ),
         "histogram regression": (make_pipeline(passed_on(), histogram(HistGradientBoostingRegressor, **native)), 2),
         "histogram, gamma": (make_pipeline(passed_on(), histogram(HistGradientBoostingRegressor, loss="gamma")), 3),
         "forest": (make_pipeline(one_hot(), RandomForestClassifier(**trees)), 0),
@@ -133,17 +144,29 @@ def _estimators():
         "boosting": (make_pipeline(one_hot(), GradientBoostingClassifier(**trees)), 0),
         "boosting, three classes": (make_pipeline(one_hot(), GradientBoostingClassifier(init="zero", **trees)), 1),
         "boosting, exponential": (make_pipeline(one_hot(), GradientBoostingClassifier(loss="exponential", **trees)), 0),
-        "boosting regression": (make_pipeline(one_hot(), GradientBoostingRegressor(loss="huber", max_depth=7, **trees)), 2),
+        "boosting regression": (
+            make_pipeline(one_hot(), GradientBoostingRegressor(loss="huber", max_depth=7, **trees)),
+            2,
+        ),
         "tree": (make_pipeline(passed_on(), DecisionTreeClassifier(random_state=0)), 1),
         "tree regression": (make_pipeline(one_hot(), DecisionTreeRegressor(random_state=0, max_depth=4)), 2),
         "sigmoid": (make_pipeline(passed_on(), CalibratedClassifierCV(histogram(**native), cv=2)), 0),
         "sigmoid, frozen": (CalibratedClassifierCV(FrozenEstimator(_fitted_forest()), cv=2), 0),
         "isotonic": (CalibratedClassifierCV(make_pipeline(passed_on(), histogram()), method="isotonic", cv=2), 0),
-        "isotonic, three classes": (make_pipeline(one_hot(), CalibratedClassifierCV(RandomForestClassifier(**trees), method="isotonic", cv=2)), 1),
-        "isotonic, one model": (make_pipeline(one_hot(), CalibratedClassifierCV(GradientBoostingClassifier(**trees), method="isotonic", ensemble=False, cv=2)), 0),
+        "isotonic, three classes": (
+            make_pipeline(one_hot(), CalibratedClassifierCV(RandomForestClassifier(**trees), method="isotonic", cv=2)),
+            1,
+        ),
+        "isotonic, one model": (
+            make_pipeline(
+                one_hot(),
+                CalibratedClassifierCV(GradientBoostingClassifier(**trees), method="isotonic", ensemble=False, cv=2),
+            ),
+            0,
+        ),
         "prior": (DummyClassifier(strategy="prior"), 1),
         "mean": (DummyRegressor(), 2),
-    }  # fmt: skip
+    }
 
 
 def _fitted_forest():
@@ -169,8 +192,25 @@ CASES = list(_estimators())
 LINEAR = [name for name in CASES if name.startswith(("logistic", "ridge", "least"))]
 
 # Values that a request may bring: zeros of both signs, denormals, the ends of float32 and float64, whole numbers beyond 2**53, None.
-HOSTILE = [None, 0.0, -0.0, 5e-324, -2.2e-308, 1.1754942e-38, 3.4028234e38, 3.4028236e38, -1e39, 1.7976931348623157e308, 0.1, 12.0, 7.0,
-           float(2**53 + 2), -123456789012345678901234567890.0, 1e-7, 999999.5]  # fmt: skip
+HOSTILE = [
+    None,
+    0.0,
+    -0.0,
+    5e-324,
+    -2.2e-308,
+    1.1754942e-38,
+    3.4028234e38,
+    3.4028236e38,
+    -1e39,
+    1.7976931348623157e308,
+    0.1,
+    12.0,
+    7.0,
+    float(2**53 + 2),
+    -123456789012345678901234567890.0,
+    1e-7,
+    999999.5,
+]
 TEXTS = [
     None,
     *CARRIERS,

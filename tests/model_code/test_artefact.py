@@ -38,7 +38,9 @@ def test_an_artefact_that_is_true_to_itself_but_not_the_signed_one_is_refused(re
     prior, other = returns.models["prior"], returns.models["gradient_boosting"]
     signed = open_artefact(prior).sha256
     assert open_artefact(prior, expected=signed).sha256 == signed
-    with pytest.raises(ArtefactRefused, match=r"manifest.json is not the one that was signed: its sha256 is \w{64}, not " + signed):
+    with pytest.raises(
+        ArtefactRefused, match=r"manifest.json is not the one that was signed: its sha256 is \w{64}, not " + signed
+    ):
         open_artefact(other, expected=signed)
 
 

@@ -126,9 +126,17 @@ def test_what_came_together_while_stopping_is_answered_whole_and_the_last_reply_
     server, kept = connected(most_at_once=3)
     server.draining = True
     kept.data_received(REQUEST * 2 + REQUEST[:-1])
-    assert (server.log.statuses, b"connection: close" in kept.transport.sent, kept.transport.state) == ([200, 200], False, "open")
+    assert (server.log.statuses, b"connection: close" in kept.transport.sent, kept.transport.state) == (
+        [200, 200],
+        False,
+        "open",
+    )
     kept.data_received(REQUEST[-1:])
-    assert (server.log.statuses, kept.transport.sent.count(b"connection: close"), kept.transport.state) == ([200] * 3, 1, "closed")
+    assert (server.log.statuses, kept.transport.sent.count(b"connection: close"), kept.transport.state) == (
+        [200] * 3,
+        1,
+        "closed",
+    )
 
 
 def test_an_old_client_that_would_keep_its_connection_is_told_that_it_ends():
@@ -153,7 +161,10 @@ def test_bodies_are_taken_as_long_as_memory_holds_them(monkeypatch):
         connection.data_received(REQUEST.replace(b"Length: 2", b"Length: 20")[:-2] + b"1234")
     first.data_received(b"5678")
     second.data_received(b"5678")
-    assert second.transport.sent.startswith(b"HTTP/1.1 429 Too Many Requests\r\n") and b"retry-after: 1\r\n" in second.transport.sent
+    assert (
+        second.transport.sent.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
+        and b"retry-after: 1\r\n" in second.transport.sent
+    )
     assert server.held == 4
     first.data_received(b"9" * 3)
     first.data_received(b"9" * 9)

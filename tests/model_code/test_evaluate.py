@@ -81,7 +81,9 @@ def test_a_champion_that_the_contract_no_longer_feeds_is_not_compared(returns, p
 
 def test_a_champion_that_is_not_the_signed_one_is_refused(returns, run_verb, tmp_path, capsys):
     models = {"prior": returns.models["prior"]}
-    base = evaluation_folder(tmp_path, returns.contract, returns.rows, models, returns.models["gradient_boosting"], release="r-1")
+    base = evaluation_folder(
+        tmp_path, returns.contract, returns.rows, models, returns.models["gradient_boosting"], release="r-1"
+    )
     settings = base / "processing/input/contract/run.json"
     settings.write_text(json.dumps({**json.loads(settings.read_text()), "champion_sha256": "0" * 64}))
     assert run_verb("evaluate", base) == 1

@@ -23,7 +23,13 @@ from tests.model_code.folders import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 WINDOW = training_window(as_of="2013-02-01", window_days=31, evaluate_days=7)
-RUN = {"run": "train-1", "artefacts_uri": "s3://lake/artefacts/train-1/", "champion": None, "champion_sha256": None, **WINDOW}
+RUN = {
+    "run": "train-1",
+    "artefacts_uri": "s3://lake/artefacts/train-1/",
+    "champion": None,
+    "champion_sha256": None,
+    **WINDOW,
+}
 
 
 @pytest.fixture(scope="module")

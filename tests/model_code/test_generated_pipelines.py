@@ -20,7 +20,9 @@ from tests.model_code.drawn import fitted, framed
 from tests.model_code.pipelines import COLUMNS, HOSTILE, NAMES, TEXTS, expected, hostile_rows, matrix_of
 from tests.model_code.test_kernel import batch_of, body_of, csv_of, same
 
-EXAMPLES = int(os.environ.get("FAIRWAY_EXAMPLES", "120"))  # thousands for a search, as `FAIRWAY_EXAMPLES=5000 pytest ...`
+EXAMPLES = int(
+    os.environ.get("FAIRWAY_EXAMPLES", "120")
+)  # thousands for a search, as `FAIRWAY_EXAMPLES=5000 pytest ...`
 HUGE = [2**63, 10**25, -(2**70), 0, 1]
 # BLAS adds in another order, which shows where the terms differ in size: a linear model is not asked about these
 MODERATE = [value for value in HOSTILE if value is None or abs(value) < 1e7]
@@ -35,8 +37,15 @@ def rows_for(draw, linear):
     rows = hostile_rows(draw(st.integers(0, 999)), rows=40)
     numbers = MODERATE if linear else [*HOSTILE, *HUGE]
     if linear:
-        rows = [{name: value for name, value in row.items() if not isinstance(value, float) or abs(value) < 1e7} for row in rows]
-    values = [st.sampled_from(numbers)] * 3 + [st.sampled_from(TEXTS) | st.text(max_size=6)] * 2 + [st.sampled_from([None, True, False])]
+        rows = [
+            {name: value for name, value in row.items() if not isinstance(value, float) or abs(value) < 1e7}
+            for row in rows
+        ]
+    values = (
+        [st.sampled_from(numbers)] * 3
+        + [st.sampled_from(TEXTS) | st.text(max_size=6)] * 2
+        + [st.sampled_from([None, True, False])]
+    )
     for place, column in draw(st.lists(st.tuples(st.integers(0, 39), st.integers(0, 5)), max_size=20)):
         rows[place][NAMES[column]] = draw(values[column])
     return rows
@@ -130,7 +139,10 @@ def in_dictionaries(batch):
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-ALLOWED = ["scikit-learn refuses every row with a missing or unknown value in it", "a fold that has not seen every class"]
+ALLOWED = [
+    "scikit-learn refuses every row with a missing or unknown value in it",
+    "a fold that has not seen every class",
+]
 
 
 def compiled(case):

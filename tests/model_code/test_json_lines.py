@@ -12,17 +12,27 @@ from model_code.json_lines import json_lines, text_between
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 ROWS = st.lists(
-    st.fixed_dictionaries({
-        "text": TEXTS | st.none(),
-        "always": TEXTS,
-        "real": FLOATS | st.none(),
-        "whole": st.integers(-(2**63), 2**63 - 1),
-        "yes": st.booleans(),
-        "shares": st.dictionaries(TEXTS, FLOATS, max_size=3),
-    }),
-    min_size=1, max_size=20,
-)  # fmt: skip
-SCHEMA = {"text": pa.string(), "always": pa.string(), "real": pa.float64(), "whole": pa.int64(), "yes": pa.bool_(), "shares": pa.map_(pa.string(), pa.float64())}
+    st.fixed_dictionaries(
+        {
+            "text": TEXTS | st.none(),
+            "always": TEXTS,
+            "real": FLOATS | st.none(),
+            "whole": st.integers(-(2**63), 2**63 - 1),
+            "yes": st.booleans(),
+            "shares": st.dictionaries(TEXTS, FLOATS, max_size=3),
+        }
+    ),
+    min_size=1,
+    max_size=20,
+)
+SCHEMA = {
+    "text": pa.string(),
+    "always": pa.string(),
+    "real": pa.float64(),
+    "whole": pa.int64(),
+    "yes": pa.bool_(),
+    "shares": pa.map_(pa.string(), pa.float64()),
+}
 
 
 def columns_of(rows):

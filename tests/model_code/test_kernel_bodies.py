@@ -75,11 +75,38 @@ def test_a_value_that_does_not_fit_is_refused_by_row_column_and_value_and_spoils
 
 @pytest.mark.parametrize(
     "number",
-    ["0", "-0", "-0.0", "0e5", "1e-400", "-1e-400", "5e-324", "2.5e-324", "2.4703282292062327e-324", "4.9406564584124654e-324", "1e308",
-     "1.7976931348623157e308", "1.7976931348623158e308", "9007199254740993", "9007199254740992.9999", "0.1", "0.30000000000000004",
-     "123456789012345678901234567890", "1" + "0" * 300, "0." + "0" * 300 + "1", "1" * 400 + "e-380", "0." + "0" * 330 + "1e320", "1e22",
-     "1e23", "8.5e-23", "3.141592653589793238462643383279", "1E+2", "2e-0", "179769313486231570" + "0" * 291],
-)  # fmt: skip
+    [
+        "0",
+        "-0",
+        "-0.0",
+        "0e5",
+        "1e-400",
+        "-1e-400",
+        "5e-324",
+        "2.5e-324",
+        "2.4703282292062327e-324",
+        "4.9406564584124654e-324",
+        "1e308",
+        "1.7976931348623157e308",
+        "1.7976931348623158e308",
+        "9007199254740993",
+        "9007199254740992.9999",
+        "0.1",
+        "0.30000000000000004",
+        "123456789012345678901234567890",
+        "1" + "0" * 300,
+        "0." + "0" * 300 + "1",
+        "1" * 400 + "e-380",
+        "0." + "0" * 330 + "1e320",
+        "1e22",
+        "1e23",
+        "8.5e-23",
+        "3.141592653589793238462643383279",
+        "1E+2",
+        "2e-0",
+        "179769313486231570" + "0" * 291,
+    ],
+)
 def test_a_number_is_read_as_the_nearest_float(engines, number):
     wanted = engines[1].rows([{"delay": float(number), "distance": float(number)}])[0]
     body = f'{{"instances": [{{"delay": {number}, "distance": {number}}}]}}'.encode()
@@ -89,16 +116,52 @@ def test_a_number_is_read_as_the_nearest_float(engines, number):
 
 @pytest.mark.parametrize(
     "body",
-    ["", " ", "{}", "[]", "[{}]", "3", '{"instances"}', '{"instances": }', '{"instances": {}}', '{"instances": [}', '{"instances": [{]}',
-     '{"instances": [{}', '{"instances": [{}]', '{"instances": [{}]} x', '{"instances": [{},]}', '{"instances": [{"delay"}]}',
-     '{"instances": [{"delay": }]}', '{"instances": [{"delay": 1,}]}', '{"instances": [{"delay": 01}]}', '{"instances": [{"delay": 1.}]}',
-     '{"instances": [{"delay": .5}]}', '{"instances": [{"delay": +1}]}', '{"instances": [{"delay": 1e}]}', '{"instances": [{"delay": -}]}',
-     '{"instances": [{"delay": NaN}]}', '{"instances": [{"delay": Infinity}]}', '{"instances": [{"delay": -Infinity}]}',
-     '{"instances": [{"delay": 0x10}]}', '{"instances": [{"delay": 1 2}]}', '{"instances": [{"delay": nul}]}', '{"instances": [{"night": True}]}',
-     '{"instances": [{"carrier": "UA}]}', '{"instances": [{"carrier": "\\x"}]}', '{"instances": [{"carrier": "\\u12g4"}]}',
-     '{"instances": [{"carrier": "\\u12"}]}', '{"instances": [{"carrier": "a\nb"}]}', "{'instances': []}", '{"instances": [], "instances": []}',
-     '{"a": 1}', '{"instances": [{}]}}', '{"instances": [[}]]}', '{"other": [1, {"a": }], "instances": []}', "\ufeff{}"],
-)  # fmt: skip
+    [
+        "",
+        " ",
+        "{}",
+        "[]",
+        "[{}]",
+        "3",
+        '{"instances"}',
+        '{"instances": }',
+        '{"instances": {}}',
+        '{"instances": [}',
+        '{"instances": [{]}',
+        '{"instances": [{}',
+        '{"instances": [{}]',
+        '{"instances": [{}]} x',
+        '{"instances": [{},]}',
+        '{"instances": [{"delay"}]}',
+        '{"instances": [{"delay": }]}',
+        '{"instances": [{"delay": 1,}]}',
+        '{"instances": [{"delay": 01}]}',
+        '{"instances": [{"delay": 1.}]}',
+        '{"instances": [{"delay": .5}]}',
+        '{"instances": [{"delay": +1}]}',
+        '{"instances": [{"delay": 1e}]}',
+        '{"instances": [{"delay": -}]}',
+        '{"instances": [{"delay": NaN}]}',
+        '{"instances": [{"delay": Infinity}]}',
+        '{"instances": [{"delay": -Infinity}]}',
+        '{"instances": [{"delay": 0x10}]}',
+        '{"instances": [{"delay": 1 2}]}',
+        '{"instances": [{"delay": nul}]}',
+        '{"instances": [{"night": True}]}',
+        '{"instances": [{"carrier": "UA}]}',
+        '{"instances": [{"carrier": "\\x"}]}',
+        '{"instances": [{"carrier": "\\u12g4"}]}',
+        '{"instances": [{"carrier": "\\u12"}]}',
+        '{"instances": [{"carrier": "a\nb"}]}',
+        "{'instances': []}",
+        '{"instances": [], "instances": []}',
+        '{"a": 1}',
+        '{"instances": [{}]}}',
+        '{"instances": [[}]]}',
+        '{"other": [1, {"a": }], "instances": []}',
+        "\ufeff{}",
+    ],
+)
 def test_what_is_not_json_of_that_shape_is_refused_as_a_whole(engines, body):
     for engine in engines:
         with pytest.raises(BodyRefused):
@@ -129,9 +192,13 @@ def test_nesting_without_end_is_refused_and_exhausts_nothing(engines):
 
 @pytest.mark.parametrize(
     "body",
-    ['{"instances": [{"carrier": "\\u0055A"}]}', '{"instances": [{"carr\\u0069er": "UA"}]}', '{ "x" : [1, {"y": [true, null, "z"]}] ,\n"instances":[ { "carrier"\t: "UA" } ]\r}',
-     '{"instances": [{"flight_id": {"any": ["thing"]}, "carrier": "UA"}]}'],
-)  # fmt: skip
+    [
+        '{"instances": [{"carrier": "\\u0055A"}]}',
+        '{"instances": [{"carr\\u0069er": "UA"}]}',
+        '{ "x" : [1, {"y": [true, null, "z"]}] ,\n"instances":[ { "carrier"\t: "UA" } ]\r}',
+        '{"instances": [{"flight_id": {"any": ["thing"]}, "carrier": "UA"}]}',
+    ],
+)
 def test_escapes_spaces_members_of_no_use_and_ignored_columns_change_nothing(engines, body):
     wanted = engines[0].json(b'{"instances":[{"carrier":"UA"}]}')[0]
     for engine in engines:

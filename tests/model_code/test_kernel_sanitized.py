@@ -131,13 +131,21 @@ def test_the_kernel_does_nothing_undefined_on_any_body_batch_or_plan(tmp_path):
         "plans": plans,
         "valid": VALID,
         "bodies": [body_of(rows), body_of([]), *broken_bodies()],
-        "texts": [csv_of(rows), *broken_texts(b'distance,"night",unread\r\n1.5,true,"a""b"\r"-2",no,\n'), b"x" * 2**17 + b"y,1"],
-        "batches": [part for batch in (batch_of(rows), coded(batch_of(rows))) for part in (batch, batch.slice(5, 40), batch[:0])],
+        "texts": [
+            csv_of(rows),
+            *broken_texts(b'distance,"night",unread\r\n1.5,true,"a""b"\r"-2",no,\n'),
+            b"x" * 2**17 + b"y,1",
+        ],
+        "batches": [
+            part for batch in (batch_of(rows), coded(batch_of(rows))) for part in (batch, batch.slice(5, 40), batch[:0])
+        ],
         "broken": list(broken_plans(plans)),
     }
     (tmp_path / "corpus").write_bytes(pickle.dumps(corpus))
-    libraries = [subprocess.run(["g++", f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
-                 for name in ("libasan.so", "libstdc++.so.6")]  # fmt: skip
+    libraries = [
+        subprocess.run(["g++", f"-print-file-name={name}"], capture_output=True, text=True, check=True).stdout.strip()
+        for name in ("libasan.so", "libstdc++.so.6")
+    ]
     # the interpreter's own allocations outlive it by design, so leaks are not looked for
     settings = {
         "PYTHONMALLOC": "malloc",  # else small bodies lie among others, where no reading beyond them is seen
@@ -145,7 +153,13 @@ def test_the_kernel_does_nothing_undefined_on_any_body_batch_or_plan(tmp_path):
         "ASAN_OPTIONS": "detect_leaks=0",
         "UBSAN_OPTIONS": "print_stacktrace=1",
     }
-    run = subprocess.run([sys.executable, "-c", DRIVER, tmp_path / "corpus"], cwd=home, capture_output=True, text=True,
-                         env=os.environ | settings, check=False)  # fmt: skip
+    run = subprocess.run(
+        [sys.executable, "-c", DRIVER, tmp_path / "corpus"],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        env=os.environ | settings,
+        check=False,
+    )
     assert run.returncode == 0, run.stderr[-3000:]
     assert run.stdout.startswith("clean ")

@@ -19,10 +19,46 @@ from model_code.limits import limits_of
 
 ROOT = Path(__file__).resolve().parents[2]
 ODD = [
-    None, True, False, 0, -0.0, 1, 2, 30, 4, 9.99, 10, -1, 3.0, 3.5, 1e-320, 1e308, 10**400, 2**53, 2**53 + 1,
-    1e-7, "", "A", "B", "C", "D", "30", "Sorte 7 ß", "never seen", "yes", "2024-01-02T03:04:05Z", "2024-01-02",
-    "\ud800", "é" * 512, "é" * 513, "x" * 1024, "x" * 1025, [], {}, float("nan"),
-]  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -0.0,
+    1,
+    2,
+    30,
+    4,
+    9.99,
+    10,
+    -1,
+    3.0,
+    3.5,
+    1e-320,
+    1e308,
+    10**400,
+    2**53,
+    2**53 + 1,
+    1e-7,
+    "",
+    "A",
+    "B",
+    "C",
+    "D",
+    "30",
+    "Sorte 7 ß",
+    "never seen",
+    "yes",
+    "2024-01-02T03:04:05Z",
+    "2024-01-02",
+    "\ud800",
+    "é" * 512,
+    "é" * 513,
+    "x" * 1024,
+    "x" * 1025,
+    [],
+    {},
+    float("nan"),
+]
 
 
 def the_long_way(artefact, body, kind):
@@ -58,10 +94,45 @@ def test_both_ways_give_one_answer_to_any_rows(artefact, project, data):
 
 
 CELLS = [
-    "", "0", "-1", "+3", "007", "1" * 17, "1" * 18, "2.", "2.000", "2.0001", ".5", "5e0", "1e3", "1e-7", "1e99999", "1e400",
-    "nan", "inf", "0x10", "1_000", " 1", "\u0661", "true", "T", "YES", "no", "0.0", "A", "Sorte 7 ß", "never seen", "x" * 1025,
-    '"B"', '"a,b"', '"say ""x"""', '""', '"open', "\x00", "lift",
-]  # fmt: skip
+    "",
+    "0",
+    "-1",
+    "+3",
+    "007",
+    "1" * 17,
+    "1" * 18,
+    "2.",
+    "2.000",
+    "2.0001",
+    ".5",
+    "5e0",
+    "1e3",
+    "1e-7",
+    "1e99999",
+    "1e400",
+    "nan",
+    "inf",
+    "0x10",
+    "1_000",
+    " 1",
+    "\u0661",
+    "true",
+    "T",
+    "YES",
+    "no",
+    "0.0",
+    "A",
+    "Sorte 7 ß",
+    "never seen",
+    "x" * 1025,
+    '"B"',
+    '"a,b"',
+    '"say ""x"""',
+    '""',
+    '"open',
+    "\x00",
+    "lift",
+]
 
 
 def test_both_ways_give_one_answer_to_any_cell_of_a_csv(artefact, project):
@@ -85,7 +156,8 @@ def test_both_ways_give_one_answer_to_a_csv_with_any_header(artefact, project, d
 
 
 @pytest.mark.parametrize(
-    ("kind", "body"), [(JSON, '{"instances": []}'), (LINES, ""), (LINES, " \r\n\n"), (CSV, ""), (CSV, "\r\r\n"), (CSV, "HEADER\r")]
+    ("kind", "body"),
+    [(JSON, '{"instances": []}'), (LINES, ""), (LINES, " \r\n\n"), (CSV, ""), (CSV, "\r\r\n"), (CSV, "HEADER\r")],
 )
 def test_a_body_of_no_rows_is_answered_by_none(artefact, kind, body):
     header = ",".join(column.name for column in artefact.contract.columns)
@@ -94,10 +166,41 @@ def test_a_body_of_no_rows_is_answered_by_none(artefact, kind, body):
 
 
 PIECES = [
-    "", ",", ",", ",", '"', '""', '"a,b"', '"say ""x"""', "\r", "\n", "\r\n", "\ufeff", "size", '"two\nlines"', "ü", "late", "1",
-    "-1", "2.0", "5.5", "1e30", "true", "no", "a", "é", "7", " ", "\x00", "\x0b", "\x1c", "\x85", "\u2028", '"two\r\nlines"',
+    "",
+    ",",
+    ",",
+    ",",
+    '"',
+    '""',
+    '"a,b"',
+    '"say ""x"""',
+    "\r",
+    "\n",
+    "\r\n",
+    "\ufeff",
+    "size",
+    '"two\nlines"',
+    "ü",
+    "late",
+    "1",
+    "-1",
+    "2.0",
+    "5.5",
+    "1e30",
+    "true",
+    "no",
+    "a",
+    "é",
+    "7",
+    " ",
+    "\x00",
+    "\x0b",
+    "\x1c",
+    "\x85",
+    "\u2028",
+    '"two\r\nlines"',
     "x" * 1025,
-]  # fmt: skip
+]
 LINE_ENDS = ["\n", "\r", "\r\n", "\n\n", "\r\r"]
 
 
@@ -118,7 +221,9 @@ def test_both_ways_give_one_answer_to_a_csv_of_quoted_names_and_texts(quoted, qu
     if texts and data.draw(st.booleans()):
         texts[-1] += data.draw(st.sampled_from(PIECES))
     end = data.draw(st.sampled_from(LINE_ENDS))
-    both_ways_agree(quoted, data.draw(st.sampled_from(["", "\ufeff"])) + end.join(texts) + data.draw(st.sampled_from(["", end])))
+    both_ways_agree(
+        quoted, data.draw(st.sampled_from(["", "\ufeff"])) + end.join(texts) + data.draw(st.sampled_from(["", end]))
+    )
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -147,7 +252,9 @@ def test_both_ways_refuse_a_csv_for_a_cell_that_is_too_long_also_where_nobody_re
     both_ways_agree(quoted, "0" * len(key) + "1,a,1,true,x\n")
 
 
-@pytest.mark.parametrize("key", ["9" * 4300, "9" * 4301, "-" + "9" * 4301, "9" * 4301 + ".5", "9" * 4301 + "e1", "1e999"])
+@pytest.mark.parametrize(
+    "key", ["9" * 4300, "9" * 4301, "-" + "9" * 4301, "9" * 4301 + ".5", "9" * 4301 + "e1", "1e999"]
+)
 def test_both_ways_give_one_answer_to_a_number_that_nobody_reads(quoted, key):
     row = '{"size": 1, "the, key": %s}' % key
     both_ways_agree(quoted, row, LINES)
@@ -188,7 +295,11 @@ def test_a_category_is_allowed_by_the_whole_of_its_text(quoted):
 
 def test_threads_that_reply_at_once_do_not_disturb_each_other(quoted, quotes):
     reply = quoted.scorer.reply_within
-    bodies = [json.dumps({"instances": quotes.rows[start : start + count]}).encode() for start in range(8) for count in (1, 290)]
+    bodies = [
+        json.dumps({"instances": quotes.rows[start : start + count]}).encode()
+        for start in range(8)
+        for count in (1, 290)
+    ]
     wanted = [reply(body, FORMS[JSON]) for body in bodies]
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(lambda body: reply(body, FORMS[JSON]), bodies * 20)) == wanted * 20
@@ -223,7 +334,9 @@ def test_more_answers_than_a_reply_may_have_are_refused_and_not_made(quotes):
     with pytest.raises(RequestRefused) as refused:
         answer(artefact.contract, artefact.scorer, [{}] * (MOST_ANSWERS + 1))
     assert (refused.value.status, refused.value.code) == (413, "too_many_answers")
-    assert str(refused.value) == "4,194,305 numbers are asked for; at most 4,194,304 are answered at once, send fewer rows"
+    assert (
+        str(refused.value) == "4,194,305 numbers are asked for; at most 4,194,304 are answered at once, send fewer rows"
+    )
 
 
 def test_the_classes_of_a_row_count_as_its_answers(parcels):
@@ -264,7 +377,9 @@ def test_the_short_way_is_taken_by_whole_bodies(parcels, rents):
     assert short(body(good)[:-1], FORMS[JSON]) is None
     reply, rows = short(json.dumps(good).encode() + b"\n", FORMS[LINES])
     assert rows == 1 and sum(json.loads(reply)) == pytest.approx(1)
-    assert short(b"5.0,A\n5.0,B\n", FORMS[CSV])[1] == short(b"from,parcel,weight\nA,,5\n\nB,7,5e0\n", FORMS[CSV])[1] == 2
+    assert (
+        short(b"5.0,A\n5.0,B\n", FORMS[CSV])[1] == short(b"from,parcel,weight\nA,,5\n\nB,7,5e0\n", FORMS[CSV])[1] == 2
+    )
     house = open_artefact(rents.models["logistic_regression"]).scorer.reply_within
     assert house(b"70,yes,3\n71,no,\n", FORMS[CSV])[1] == 2 and house(b"70,yes,3e0\n", FORMS[CSV]) is None
     assert house(body({"m²": 70, "lift": True}), FORMS[JSON]) is not None

@@ -81,15 +81,27 @@ def test_tensors_in_binary_form_get_the_same_answers_in_the_form_that_is_asked_f
     expected = asked(server, "/v2/models/late/infer", {"inputs": INPUTS})[1]["outputs"]
     path, kind = "/v2/models/late/infer", "application/octet-stream"
     body, length = in_binary(INPUTS)
-    _, headers, reply = ask(server.port, path=path, body=body, Inference_Header_Content_Length=str(length), Content_Type=kind)
+    _, headers, reply = ask(
+        server.port, path=path, body=body, Inference_Header_Content_Length=str(length), Content_Type=kind
+    )
     assert (headers["content-type"], json.loads(reply)["outputs"]) == ("application/json", expected)
-    for more in ({"parameters": {"binary_data_output": True}}, {"outputs": [{"name": "predictions", "parameters": {"binary_data": True}}]}):
+    for more in (
+        {"parameters": {"binary_data_output": True}},
+        {"outputs": [{"name": "predictions", "parameters": {"binary_data": True}}]},
+    ):
         body, length = in_binary(INPUTS, **more)
-        _, headers, reply = ask(server.port, path=path, body=body, Inference_Header_Content_Length=str(length), Content_Type=kind)
+        _, headers, reply = ask(
+            server.port, path=path, body=body, Inference_Header_Content_Length=str(length), Content_Type=kind
+        )
         end = int(headers["inference-header-content-length"])
         (output,) = json.loads(reply[:end])["outputs"]
         assert headers["content-type"] == kind
-        assert output == {"name": "predictions", "datatype": "FP64", "shape": [2], "parameters": {"binary_data_size": 16}}
+        assert output == {
+            "name": "predictions",
+            "datatype": "FP64",
+            "shape": [2],
+            "parameters": {"binary_data_size": 16},
+        }
         assert struct.unpack("<2d", reply[end:]) == tuple(expected[0]["data"])
 
 
@@ -98,7 +110,9 @@ def test_what_is_refused_is_described_as_the_protocol_has_it(server):
     assert (status, reply) == (400, {"error": "there is no output 'odds'; outputs: predictions, errors"})
     body, _ = in_binary(INPUTS)
     for length in ("-1", "x", str(len(body) + 1)):
-        status, _, reply = ask(server.port, path="/v2/models/late/infer", body=body, Inference_Header_Content_Length=length)
+        status, _, reply = ask(
+            server.port, path="/v2/models/late/infer", body=body, Inference_Header_Content_Length=length
+        )
         message = f"Inference-Header-Content-Length is {length}, of a body of {len(body)} bytes"
         assert (status, json.loads(reply)) == (400, {"error": message})
     status, reply = asked(server, "/v2/models/late/infer", {"id": "\ud800", "inputs": INPUTS})
@@ -117,9 +131,14 @@ def test_where_a_number_is_missing_a_tensor_has_nan():
 
 @pytest.mark.parametrize(
     ("datatype", "data", "named"),
-    [("FP64", bytes(9), "9 bytes"), ("BF16", bytes(2), "'BF16'"), ("BYTES", b"\x02\0\0\0a", "cut off"),
-     ("BYTES", b"\x02\0", "cut off"), ("BYTES", b"\x01\0\0\0\xff", "UTF-8")],
-)  # fmt: skip
+    [
+        ("FP64", bytes(9), "9 bytes"),
+        ("BF16", bytes(2), "'BF16'"),
+        ("BYTES", b"\x02\0\0\0a", "cut off"),
+        ("BYTES", b"\x02\0", "cut off"),
+        ("BYTES", b"\x01\0\0\0\xff", "UTF-8"),
+    ],
+)
 def test_bytes_that_are_no_such_tensor_are_refused(datatype, data, named):
     with pytest.raises(TensorRefused, match=named):
         read_tensor(datatype, data)
@@ -129,7 +148,11 @@ def test_bytes_that_are_no_such_tensor_are_refused(datatype, data, named):
     ("more", "json_bytes", "named"),
     [
         ({}, 0, "not JSON"),
-        ({"parameters": {"binary_data_size": 17}}, None, "'größe (cm)' has the binary_data_size 17, of 16 bytes that are left"),
+        (
+            {"parameters": {"binary_data_size": 17}},
+            None,
+            "'größe (cm)' has the binary_data_size 17, of 16 bytes that are left",
+        ),
         ({"parameters": {"binary_data_size": -1}}, None, "-1"),
         ({"parameters": {"binary_data_size": 8}}, None, "8 bytes behind the JSON belong to no input"),
         ({"parameters": {"binary_data_size": 16}, "datatype": "BYTES"}, None, "cut off"),
@@ -139,7 +162,12 @@ def test_bytes_that_are_no_such_tensor_are_refused(datatype, data, named):
 def test_binary_tensors_that_do_not_fit_their_json_are_refused_by_name(returns, more, json_bytes, named):
     document = json.dumps({"inputs": [{"name": "größe (cm)", "shape": [2], "datatype": "FP64", **more}]}).encode()
     with pytest.raises(RequestRefused) as refusal:
-        infer(open_artefact(returns.models["prior"]), "late", document + bytes(range(16)), len(document) if json_bytes is None else json_bytes)
+        infer(
+            open_artefact(returns.models["prior"]),
+            "late",
+            document + bytes(range(16)),
+            len(document) if json_bytes is None else json_bytes,
+        )
     assert refusal.value.status == 400 and named in str(refusal.value)
 
 
@@ -178,7 +206,10 @@ def test_of_several_classes_the_tensor_has_a_column_each(parcels):
         ({"inputs": [{**INPUTS[0], "shape": [2, 2]}]}, "[2, 2]"),
         ({"inputs": [{**INPUTS[0], "shape": [3]}]}, "2 values"),
         ({"inputs": [{**INPUTS[0], "datatype": "BYTES"}]}, "'BYTES'"),
-        ({"inputs": [{**INPUTS[0], "data": None, "parameters": {"binary_data_size": 16}}]}, "Inference-Header-Content-Length"),
+        (
+            {"inputs": [{**INPUTS[0], "data": None, "parameters": {"binary_data_size": 16}}]},
+            "Inference-Header-Content-Length",
+        ),
         ({"inputs": [{**INPUTS[0], "name": "input-0", "shape": [2, 4]}]}, "one input for each column"),
         ({"inputs": [{**INPUTS[0], "name": "stranger"}]}, "'stranger' is not in the contract 'returns'"),
         ({"inputs": INPUTS, "outputs": "predictions"}, "must be a list"),

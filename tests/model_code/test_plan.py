@@ -118,7 +118,9 @@ def test_an_encoder_that_refuses_what_is_missing_and_unknown_is_compiled_where_n
     matrix, target, *_ = table()
     matrix[:, 3] = np.where(matrix[:, 3] == None, "UA", matrix[:, 3])  # noqa: E711
     for encoder in (OneHotEncoder(), OrdinalEncoder(min_frequency=3)):
-        pipeline = make_pipeline(ColumnTransformer([("c", encoder, [3])]), DecisionTreeClassifier(random_state=0)).fit(matrix, target)
+        pipeline = make_pipeline(ColumnTransformer([("c", encoder, [3])]), DecisionTreeClassifier(random_state=0)).fit(
+            matrix, target
+        )
         scores, refused = scored(pipeline, [{"carrier": "UA"}, {}, {"carrier": "??"}])
         assert refused == [1, 2]
         np.testing.assert_array_equal(scores[:1], expected(pipeline, matrix_of([{"carrier": "UA"}])))
@@ -126,15 +128,22 @@ def test_an_encoder_that_refuses_what_is_missing_and_unknown_is_compiled_where_n
 
 STRICT = {
     "a prior reads no feature": ColumnTransformer([("c", OneHotEncoder(), [3]), ("n", OrdinalEncoder(), [2])]),
-    "its only category is dropped": ColumnTransformer([("c", OneHotEncoder(drop="first"), [3]), ("n", StandardScaler(), [0])]),
+    "its only category is dropped": ColumnTransformer(
+        [("c", OneHotEncoder(drop="first"), [3]), ("n", StandardScaler(), [0])]
+    ),
     "the feature is dropped behind it": make_pipeline(
-        ColumnTransformer([("c", OrdinalEncoder(), [3]), ("n", "passthrough", [0])]), ColumnTransformer([("n", "passthrough", [1])])
+        ColumnTransformer([("c", OrdinalEncoder(), [3]), ("n", "passthrough", [0])]),
+        ColumnTransformer([("n", "passthrough", [1])]),
     ),
 }
 
 
 @pytest.mark.parametrize("why", STRICT)
-@pytest.mark.parametrize("estimator", [DummyClassifier(), DecisionTreeClassifier(max_depth=2), LogisticRegression()], ids=["prior", "tree", "linear"])
+@pytest.mark.parametrize(
+    "estimator",
+    [DummyClassifier(), DecisionTreeClassifier(max_depth=2), LogisticRegression()],
+    ids=["prior", "tree", "linear"],
+)
 def test_what_a_transformer_refuses_is_refused_though_no_feature_of_it_be_left(why, estimator):
     matrix, target, *_ = table()
     matrix[:, :3], matrix[:, 3] = np.nan_to_num(matrix[:, :3].astype(float), nan=7.0), "UA"
@@ -145,11 +154,15 @@ def test_what_a_transformer_refuses_is_refused_though_no_feature_of_it_be_left(w
     np.testing.assert_allclose(scores[:1], expected(pipeline, matrix_of(rows[:1])), rtol=1e-9)
 
 
-@pytest.mark.parametrize("estimator", [RandomForestClassifier(3, random_state=0), DecisionTreeClassifier(random_state=0)])
+@pytest.mark.parametrize(
+    "estimator", [RandomForestClassifier(3, random_state=0), DecisionTreeClassifier(random_state=0)]
+)
 def test_trees_fitted_on_a_sparse_matrix_take_no_missing_number(estimator):
     matrix, target, *_ = table()
     matrix[:, 0] = np.nan_to_num(matrix[:, 0].astype(float))
-    chosen = ColumnTransformer([("n", "passthrough", [0]), ("c", OneHotEncoder(handle_unknown="ignore"), [3, 4])], sparse_threshold=1.0)
+    chosen = ColumnTransformer(
+        [("n", "passthrough", [0]), ("c", OneHotEncoder(handle_unknown="ignore"), [3, 4])], sparse_threshold=1.0
+    )
     pipeline = make_pipeline(chosen, estimator).fit(matrix, target)
     assert scored(pipeline, [{"distance": 3.0}, {}])[1] == [1]
     assert is_refused(pipeline, {})
@@ -174,12 +187,16 @@ REFUSED = {
     "RidgeCV": numbers_only(SimpleImputer(), RidgeCV()),
     "RobustScaler": numbers_only(SimpleImputer(), RobustScaler(), LogisticRegression()),
     "FunctionTransformer(func=": numbers_only(SimpleImputer(), FunctionTransformer(np.cos), LogisticRegression()),
-    "GradientBoostingClassifier(init=": numbers_only(SimpleImputer(), GradientBoostingClassifier(init=LogisticRegression(), n_estimators=2)),
-    "method='temperature'": make_pipeline(one_hot(), CalibratedClassifierCV(LogisticRegression(), method="temperature", cv=2)),
+    "GradientBoostingClassifier(init=": numbers_only(
+        SimpleImputer(), GradientBoostingClassifier(init=LogisticRegression(), n_estimators=2)
+    ),
+    "method='temperature'": make_pipeline(
+        one_hot(), CalibratedClassifierCV(LogisticRegression(), method="temperature", cv=2)
+    ),
     "OneHotEncoder after replace/subtract/divide": numbers_only(
         SimpleImputer(), StandardScaler(), OneHotEncoder(handle_unknown="ignore"), LogisticRegression()
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("named", REFUSED)

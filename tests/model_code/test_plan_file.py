@@ -9,7 +9,18 @@ from hypothesis import strategies as st
 
 from model_code import kernel
 from model_code.plan import PlanCorrupt, compile_plan, decode
-from model_code.plan.format import MOST_FEATURES, MOST_SILENT, Column, Constant, FeatureSet, Link, Member, NumberFeature, Plan, encode
+from model_code.plan.format import (
+    MOST_FEATURES,
+    MOST_SILENT,
+    Column,
+    Constant,
+    FeatureSet,
+    Link,
+    Member,
+    NumberFeature,
+    Plan,
+    encode,
+)
 from model_code.plan_header import HEADER, VERSION, with_header
 from tests.model_code.pipelines import COLUMNS, FITTED, NAMES
 
@@ -82,7 +93,11 @@ def plan_of(*feature_sets, links=(), classes=()):
 def test_a_few_bytes_that_ask_for_gigabytes_are_refused(load):
     """A width is memory for every row, and a set of 65,536 features that nothing makes takes twelve bytes."""
     load(plan_of(FeatureSet(MOST_SILENT - 1), FeatureSet(1)))
-    for sets in ([FeatureSet(MOST_FEATURES + 1)], [FeatureSet(MOST_SILENT + 1)], [FeatureSet(MOST_SILENT), FeatureSet(1)]):
+    for sets in (
+        [FeatureSet(MOST_FEATURES + 1)],
+        [FeatureSet(MOST_SILENT + 1)],
+        [FeatureSet(MOST_SILENT), FeatureSet(1)],
+    ):
         with pytest.raises(PlanCorrupt, match="more features|features are more"):
             load(plan_of(*sets))
 

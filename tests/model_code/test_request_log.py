@@ -51,7 +51,14 @@ def test_a_failure_has_a_line_and_whoever_is_turned_away_is_counted(log):
     log.close()
     refused, summary = log.lines
     spans = {"ms": 1500.0, "read_ms": 1000.0, "wait_ms": 0.0, "score_ms": 500.0}
-    assert refused == {"event": "refused", "status": 400, "error": "bad_request", "path": "/invocations", "bytes": 2, **spans}
+    assert refused == {
+        "event": "refused",
+        "status": 400,
+        "error": "bad_request",
+        "path": "/invocations",
+        "bytes": 2,
+        **spans,
+    }
     assert (summary["requests"], summary["turned_away"], summary["refused"]) == (0, 1, 1)
 
 

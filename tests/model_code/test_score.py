@@ -94,14 +94,20 @@ def expected_results(contract, artefact, rows, shard):
             continue
         (score,), _ = answer(contract, artefact.scorer, [row])
         moment = clean[contract.event_time.name] if contract.event_time else None
-        expected.append({
-            "id": batch_prediction_id(SCORE_RUN["run"], shard, number),
-            "entity_id": entity_id(contract, clean),
-            "event_time": moment and iso(parse_timestamp(moment)),
-            "made_at": AS_OF, "run": SCORE_RUN["run"], "release": SCORE_RUN["release"],
-            "role": "champion", "source": "model", "reason": None,
-            **answer_from_score(contract, score, classes=artefact.manifest["classes"]),
-        })  # fmt: skip
+        expected.append(
+            {
+                "id": batch_prediction_id(SCORE_RUN["run"], shard, number),
+                "entity_id": entity_id(contract, clean),
+                "event_time": moment and iso(parse_timestamp(moment)),
+                "made_at": AS_OF,
+                "run": SCORE_RUN["run"],
+                "release": SCORE_RUN["release"],
+                "role": "champion",
+                "source": "model",
+                "reason": None,
+                **answer_from_score(contract, score, classes=artefact.manifest["classes"]),
+            }
+        )
     return expected
 
 
@@ -122,11 +128,23 @@ def test_each_row_is_answered_in_order_as_the_rules_say(project, run_verb, tmp_p
             line["probabilities"] for line in found
         ]
     written = outputs(base)
-    assert summaries(base) == {"part.jsonl": [{
-        "shard": "part.jsonl", "release": SCORE_RUN["release"], "first_row": 1, "next_row": 331, "last": True,
-        "read": 330, "scored": 330, "quarantined": 0, "chunks": 4, "reasons": {},
-        "files": {name: len(content) for name, content in written.items() if not name.startswith("summary/")},
-    }]}  # fmt: skip
+    assert summaries(base) == {
+        "part.jsonl": [
+            {
+                "shard": "part.jsonl",
+                "release": SCORE_RUN["release"],
+                "first_row": 1,
+                "next_row": 331,
+                "last": True,
+                "read": 330,
+                "scored": 330,
+                "quarantined": 0,
+                "chunks": 4,
+                "reasons": {},
+                "files": {name: len(content) for name, content in written.items() if not name.startswith("summary/")},
+            }
+        ]
+    }
     assert sorted(written)[0] == "predictions/part.jsonl-000000000001.parquet"
 
 
@@ -258,7 +276,9 @@ def test_a_segment_without_a_summary_is_done_again_and_the_same(parcels, run_ver
     (base / "processing/output/summary/a.csv-000000000001.json").unlink()
     (base / "processing/output/predictions/a.csv-000000000001.parquet").write_bytes(b"half")
     (base / "processing/unfinished/a.csv-000000000001/results").mkdir(parents=True)
-    (base / "processing/unfinished/a.csv-000000000001/results/a.csv-000000000999.jsonl.gz").write_bytes(b"of a killed job")
+    (base / "processing/unfinished/a.csv-000000000001/results/a.csv-000000000999.jsonl.gz").write_bytes(
+        b"of a killed job"
+    )
     assert run_verb("score", base) == 0
     assert outputs(base) == whole
     assert done.stat().st_mtime_ns == before
@@ -316,7 +336,9 @@ def long_shard(returns, tmp_path):
 
 def started(base):
     environment = {"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(base)}
-    return subprocess.Popen([IMAGE_PYTHON, "-m", "model_code", "score"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [IMAGE_PYTHON, "-m", "model_code", "score"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+    )
 
 
 def scored_once(base, rows):
@@ -415,9 +437,13 @@ def test_a_shard_of_nothing_but_bad_rows_and_one_of_nothing_but_the_prior_are_wh
 def test_a_run_that_stores_nothing_writes_the_same_predictions_and_no_results(parcels, run_verb, tmp_path):
     tables = []
     for stores in (True, False):
-        base = scoring_folder(tmp_path / str(stores), parcels.contract, parcels.models["gradient_boosting"], store=stores)
+        base = scoring_folder(
+            tmp_path / str(stores), parcels.contract, parcels.models["gradient_boosting"], store=stores
+        )
         write_csv(base / "processing/input/rows/part.csv", parcels.contract, parcels.rows[:250])
         assert run_verb("score", base) == 0
-        assert (only_summary(base, "part.csv")["chunks"], len(results(base, "part.csv"))) == ((3, 250) if stores else (0, 0))
+        assert (only_summary(base, "part.csv")["chunks"], len(results(base, "part.csv"))) == (
+            (3, 250) if stores else (0, 0)
+        )
         tables.append(predictions(base, "part.csv"))
     assert tables[0].equals(tables[1])

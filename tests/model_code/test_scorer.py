@@ -109,7 +109,9 @@ def test_a_row_that_scikit_learn_refuses_spoils_no_other(artefact):
 def test_a_pipeline_fitted_on_a_data_frame_takes_a_text_that_is_missing_in_every_row(tmp_path):
     """pandas would make a column of numbers of it, which an encoder of texts does not take."""
     matrix, target, *_ = table()
-    pipeline = make_pipeline(ColumnTransformer([("c", OneHotEncoder(), ["carrier"])]), DecisionTreeClassifier(random_state=0))
+    pipeline = make_pipeline(
+        ColumnTransformer([("c", OneHotEncoder(), ["carrier"])]), DecisionTreeClassifier(random_state=0)
+    )
     joblib.dump(pipeline.fit(framed(matrix), target), tmp_path / "model.joblib")
     (tmp_path / "columns.json").write_text(json.dumps(COLUMNS))
     wanted = pipeline.predict_proba(framed(matrix_of([{}, {"carrier": "UA"}])))

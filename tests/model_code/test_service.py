@@ -10,7 +10,14 @@ from model_code.service import Service
 
 
 def request(**given):
-    asked = {"path": b"/invocations", "method": b"POST", "content_type": None, "accept": None, "attributes": None, "json_bytes": None}
+    asked = {
+        "path": b"/invocations",
+        "method": b"POST",
+        "content_type": None,
+        "accept": None,
+        "attributes": None,
+        "json_bytes": None,
+    }
     return SimpleNamespace(**{**asked, "body": b'{"instances": [{"weight": 9.0, "from": "C"}]}', **given})
 
 
@@ -26,7 +33,11 @@ def test_requests_to_one_path_are_answered_each_by_its_own_headers(service):
         lines = service.answer(request(content_type=b"application/jsonlines", body=line))
         csv = service.answer(request(content_type=b"Text/CSV; charset=utf-8", body=row))
         mixed = service.answer(request(content_type=b"text/csv", accept=b"application/json", body=row))
-        assert [lines.content_type, csv.content_type, mixed.content_type] == ["application/jsonlines", "text/csv", "application/json"]
+        assert [lines.content_type, csv.content_type, mixed.content_type] == [
+            "application/jsonlines",
+            "text/csv",
+            "application/json",
+        ]
         assert [json.loads(lines.body)] == [[float(cell) for cell in csv.body.split(b",")]] == document["predictions"]
         assert json.loads(mixed.body) == document
 
@@ -54,7 +65,9 @@ def test_a_refused_method_is_told_the_one_that_is_allowed_and_a_head_is_as_good_
     assert service.answer(request(method=b"HEAD", path=b"/ping")).status == 200
 
 
-@pytest.mark.parametrize("target", [b"/v2/models/parcel%73", b"http://host:8080/v2/models/parcels?x=1", b"https://h/v2/models/parcels"])
+@pytest.mark.parametrize(
+    "target", [b"/v2/models/parcel%73", b"http://host:8080/v2/models/parcels?x=1", b"https://h/v2/models/parcels"]
+)
 def test_a_target_may_be_escaped_or_a_whole_address(service, target):
     assert json.loads(service.answer(request(path=target, method=b"GET")).body)["name"] == "parcels"
 

@@ -91,7 +91,9 @@ WAYS = {"serve": to_serve, "score": to_score, "evaluate": to_compare}
 def refusal(request, returns, artefacts, run_verb, tmp_path, monkeypatch, capsys):
     """refusal(kind, damage): what the verb says of a damaged copy of the artefact that was signed; it loads nothing of it."""
     loaded = []
-    monkeypatch.setattr(artefact, "load_scorer", lambda folder, **rest: loaded.append(folder.name) or load_scorer(folder, **rest))
+    monkeypatch.setattr(
+        artefact, "load_scorer", lambda folder, **rest: loaded.append(folder.name) or load_scorer(folder, **rest)
+    )
 
     def refusal(kind: str, damage) -> str:
         folder = Path(shutil.copytree(artefacts[kind], tmp_path / "copy"))
@@ -134,7 +136,9 @@ def test_another_word_in_the_manifest_is_not_what_was_signed(refusal):
 
 @pytest.mark.parametrize(("kind", "name"), EACH)
 def test_a_missing_file_is_refused_by_its_name(refusal, kind, name):
-    assert f"/{name} is {'not there' if name == 'manifest.json' else 'missing'}; " in refusal(kind, lambda folder: (folder / name).unlink())
+    assert f"/{name} is {'not there' if name == 'manifest.json' else 'missing'}; " in refusal(
+        kind, lambda folder: (folder / name).unlink()
+    )
 
 
 @pytest.mark.parametrize("kind", FILES)

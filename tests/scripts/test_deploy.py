@@ -49,9 +49,7 @@ def ecr(monkeypatch):
 
 def deployed(ecr) -> Commands:
     run = Commands()
-    script.deploy(
-        read_config(ROOT, "dev"), project=ROOT, base=BASE, ecr=ecr, run=run, find=lambda: "podman"
-    )
+    script.deploy(read_config(ROOT, "dev"), project=ROOT, base=BASE, ecr=ecr, run=run, find=lambda: "podman")
     return run
 
 
@@ -90,7 +88,8 @@ def test_an_image_that_is_there_is_not_built_again(ecr, capsys):
 
 
 @pytest.mark.parametrize(
-    ("stage", "said"), [("local", "`fairway up` deploys it"), ("nowhere", "stage 'nowhere' is not in fairway.toml; it has ")]
+    ("stage", "said"),
+    [("local", "`fairway up` deploys it"), ("nowhere", "stage 'nowhere' is not in fairway.toml; it has ")],
 )
 def test_a_stage_that_is_not_on_aws_is_refused(stage, said):
     with pytest.raises(script.DeployRefused, match=said):
@@ -101,7 +100,9 @@ def test_another_account_than_the_stage_s_is_refused():
     config = read_config(ROOT, "dev")
     config = replace(config, target=replace(config.target, account="111111111111"))
     script.refuse_other_account(config, "111111111111")
-    with pytest.raises(script.DeployRefused, match="belongs to account 111111111111, the credentials here are of 222222222222"):
+    with pytest.raises(
+        script.DeployRefused, match="belongs to account 111111111111, the credentials here are of 222222222222"
+    ):
         script.refuse_other_account(config, "222222222222")
 
 

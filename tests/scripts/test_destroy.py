@@ -24,7 +24,11 @@ ENDPOINT, OTHER = "flights-dev-r-20130401-ead07d6b", "flights-dev-two-r-20130401
 @pytest.fixture
 def client(monkeypatch):
     """Clients of an account in which the stage dev left what CloudFormation does not remove, and another stage too."""
-    for name, value in {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_DEFAULT_REGION": "us-east-1"}.items():
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
         monkeypatch.setenv(name, value)
     with mock_aws():
         clients = {name: boto3.client(name) for name in ("s3", "logs", "cloudformation", "sagemaker")}
@@ -52,8 +56,15 @@ def listing(cloudformation) -> Stubber:
 def verdicts(sagemaker) -> Stubber:
     """Takes exactly these two calls, and refuses any other."""
     stub, when = Stubber(sagemaker), "2026-11-22T00:00:00Z"
-    version = {"ModelPackageName": "1", "ModelPackageArn": VERDICT, "CreationTime": when, "ModelPackageStatus": "Completed"}
-    stub.add_response("list_model_packages", {"ModelPackageSummaryList": [version]}, {"ModelPackageGroupName": "flights-dev"})
+    version = {
+        "ModelPackageName": "1",
+        "ModelPackageArn": VERDICT,
+        "CreationTime": when,
+        "ModelPackageStatus": "Completed",
+    }
+    stub.add_response(
+        "list_model_packages", {"ModelPackageSummaryList": [version]}, {"ModelPackageGroupName": "flights-dev"}
+    )
     stub.add_response("delete_model_package", {}, {"ModelPackageName": VERDICT})
     return stub
 
@@ -73,7 +84,9 @@ class Commands(list):
 def destroyed(client, *, keep_data: bool) -> list:
     config = read_config(ROOT, "dev")
     run = Commands(client("s3"))
-    script.destroy(replace(config, target=replace(config.target, keep_data=keep_data)), project=ROOT, client=client, run=run)
+    script.destroy(
+        replace(config, target=replace(config.target, keep_data=keep_data)), project=ROOT, client=client, run=run
+    )
     return run
 
 
@@ -87,10 +100,13 @@ def test_a_stage_that_keeps_its_data_loses_only_its_service(client):
     assert destroyed(client, keep_data=True) == [("flights-dev-service", 3)]
 
 
-@pytest.mark.parametrize(("stage", "said"), [
-    ("dev", "flights-dev-data goes: every row, prediction, outcome, image and verdict"),
-    ("prod", "flights-prod-data stays, and goes on costing"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        ("dev", "flights-dev-data goes: every row, prediction, outcome, image and verdict"),
+        ("prod", "flights-prod-data stays, and goes on costing"),
+    ],
+)
 def test_without_a_yes_nothing_is_done_and_what_would_be_lost_is_said(stage, said):
     asked = subprocess.run([sys.executable, "scripts/destroy.py", stage], cwd=ROOT, capture_output=True, text=True)
     assert (asked.returncode, said in asked.stdout) == (2, True)

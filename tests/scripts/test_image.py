@@ -13,7 +13,12 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_what_the_building_machine_compiled_for_itself_is_not_in_the_image(tmp_path):
-    for name in ("kernel/module.cpp", "kernel/_kernel.cpython-311-x86_64-linux-gnu.so", "__pycache__/serve.cpython-311.pyc", "serve.py"):
+    for name in (
+        "kernel/module.cpp",
+        "kernel/_kernel.cpython-311-x86_64-linux-gnu.so",
+        "__pycache__/serve.cpython-311.pyc",
+        "serve.py",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("")
     dockerfile = (ROOT / "model_code/Dockerfile").read_text()
@@ -72,20 +77,30 @@ def test_a_digest_that_was_given_is_taken_without_asking_anybody():
     assert image.pinned(given, find=pytest.fail, run=pytest.fail) == given
 
 
-@pytest.mark.parametrize("given", [f"{NAME}@sha256:abc", f"{NAME}@latest", f"{NAME}@sha256:{'A' * 64}", f"@sha256:{'a' * 64}"])
+@pytest.mark.parametrize(
+    "given", [f"{NAME}@sha256:abc", f"{NAME}@latest", f"{NAME}@sha256:{'A' * 64}", f"@sha256:{'a' * 64}"]
+)
 def test_what_is_no_digest_is_refused(given):
-    with pytest.raises(image.NoDigest, match=f"^base '{given}': a digest is sha256: and 64 hex digits, as in {NAME}@sha256:"):
+    with pytest.raises(
+        image.NoDigest, match=f"^base '{given}': a digest is sha256: and 64 hex digits, as in {NAME}@sha256:"
+    ):
         image.pinned(given, find=pytest.fail, run=pytest.fail)
 
 
-@pytest.mark.parametrize("said", ['{"manifests": []}', json.dumps({**INDEX, "manifests": INDEX["manifests"][:2]}), '{"layers": []}'])
+@pytest.mark.parametrize(
+    "said", ['{"manifests": []}', json.dumps({**INDEX, "manifests": INDEX["manifests"][:2]}), '{"layers": []}']
+)
 def test_an_image_that_is_not_there_for_those_machines_is_refused(said):
-    with pytest.raises(image.NoDigest, match=f"^{NAME} is no list of platforms with linux/amd64 in it; give its digest, BASE={NAME}@"):
+    with pytest.raises(
+        image.NoDigest, match=f"^{NAME} is no list of platforms with linux/amd64 in it; give its digest, BASE={NAME}@"
+    ):
         image.pinned(NAME, find=lambda: "docker", run=Engine(said))
 
 
 def test_a_registry_that_does_not_answer_leaves_nothing_to_build_on():
-    with pytest.raises(image.NoDigest, match=f"^podman does not say which digest {NAME} has; give it, BASE={NAME}@sha256:"):
+    with pytest.raises(
+        image.NoDigest, match=f"^podman does not say which digest {NAME} has; give it, BASE={NAME}@sha256:"
+    ):
         image.pinned(NAME, find=lambda: "podman", run=Engine(None))
 
 
@@ -111,7 +126,9 @@ def test_the_image_is_of_the_kind_that_sagemaker_takes(engine, how):
 
 
 @pytest.mark.parametrize(
-    "made", ["COPY /opt/venv /opt/venv", f"/bin/sh -c #(nop) COPY dir:{'8b' * 32} in /opt/venv "], ids=["docker", "podman"]
+    "made",
+    ["COPY /opt/venv /opt/venv", f"/bin/sh -c #(nop) COPY dir:{'8b' * 32} in /opt/venv "],
+    ids=["docker", "podman"],
 )
 def test_layers_are_told_with_their_size(made):
     class Told(Engine):

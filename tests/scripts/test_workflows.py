@@ -78,19 +78,25 @@ def role() -> dict:
 
 def test_only_this_repository_s_environment_of_the_stage_may_deploy_it(role):
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert (trust["Action"], trust["Condition"]) == ("sts:AssumeRoleWithWebIdentity", {"StringEquals": {
-        "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-        "token.actions.githubusercontent.com:sub": "repo:${Repository}:environment:${Stage}",
-    }})  # fmt: skip
+    assert (trust["Action"], trust["Condition"]) == (
+        "sts:AssumeRoleWithWebIdentity",
+        {
+            "StringEquals": {
+                "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
+                "token.actions.githubusercontent.com:sub": "repo:${Repository}:environment:${Stage}",
+            }
+        },
+    )
 
 
 def test_a_deployment_may_become_the_cdk_s_own_roles_and_push_the_stage_s_image(role):
     (policy,) = role["Policies"]
     become, log_in, push = policy["PolicyDocument"]["Statement"]
     here = "${AWS::AccountId}-${AWS::Region}"
-    assert (become["Action"], [arn.rpartition(":role/")[2] for arn in become["Resource"]]) == ("sts:AssumeRole", [
-        f"cdk-${{Qualifier}}-{name}-role-{here}" for name in ("deploy", "file-publishing", "lookup")
-    ])  # fmt: skip
+    assert (become["Action"], [arn.rpartition(":role/")[2] for arn in become["Resource"]]) == (
+        "sts:AssumeRole",
+        [f"cdk-${{Qualifier}}-{name}-role-{here}" for name in ("deploy", "file-publishing", "lookup")],
+    )
     assert (log_in["Action"], log_in["Resource"]) == ("ecr:GetAuthorizationToken", "*")
     assert push["Resource"].endswith(":repository/${Project}-${Stage}")
     assert {"ecr:DescribeImages", "ecr:PutImage", "ecr:UploadLayerPart"} <= set(push["Action"])
@@ -99,7 +105,11 @@ def test_a_deployment_may_become_the_cdk_s_own_roles_and_push_the_stage_s_image(
 
 def test_what_the_deploy_script_asks_of_the_registry_the_role_may(role):
     asked = set(re.findall(r"\becr\.([a-z]+_[a-z_]+)\(", (ROOT / "scripts/deploy.py").read_text()))
-    allowed = {action for statement in role["Policies"][0]["PolicyDocument"]["Statement"] for action in listed(statement["Action"])}
+    allowed = {
+        action
+        for statement in role["Policies"][0]["PolicyDocument"]["Statement"]
+        for action in listed(statement["Action"])
+    }
     assert asked == {"describe_images", "get_authorization_token"}
     assert {"ecr:" + "".join(word.title() for word in call.split("_")) for call in asked} <= allowed
 

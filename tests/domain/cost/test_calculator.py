@@ -8,7 +8,9 @@ from tests.domain.cost.scenario import PRICES, month, requests, resource
 
 def test_aws_takes_every_batch_as_it_is():
     dashboards = [resource("AWS::CloudWatch::Dashboard", f"Board{number}") for number in range(30)]
-    found = project([*dashboards, resource("AWS::ApiGatewayV2::Api")], month(requests(1000)), PRICES, today="2026-11-22")
+    found = project(
+        [*dashboards, resource("AWS::ApiGatewayV2::Api")], month(requests(1000)), PRICES, today="2026-11-22"
+    )
     batches = usage_lines(found["lines"], account="123456789012")
     assert [len(batch) for batch in batches] == [25, 8]
     calculator = boto3.client("bcm-pricing-calculator", region_name="us-east-1").meta.service_model

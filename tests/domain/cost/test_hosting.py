@@ -58,7 +58,9 @@ def test_there_is_no_break_even_with_what_is_never_cheaper():
 
 
 def test_machines_follow_the_traffic_of_the_week_and_burstable_ones_do_not():
-    usage = month({"requests_per_second": 5.0, "hours": {"mon 09-17": 30.0}, "predict_ms": 200.0}, serving={"instances": 1})
+    usage = month(
+        {"requests_per_second": 5.0, "hours": {"mon 09-17": 30.0}, "predict_ms": 200.0}, serving={"instances": 1}
+    )
     scaled = machines_by_hour(BY_NAME["ml.m5.large"], usage, MODEL)  # 12 requests a second each
     assert (scaled.count(3), scaled.count(1)) == (8, 160)
     assert set(machines_by_hour(BY_NAME["ml.t2.medium"], usage, MODEL)) == {3}
@@ -102,7 +104,12 @@ def test_a_savings_plan_is_for_machines_around_the_clock_only():
         "table does not hold: it is unknown here."
     )
     rate = Price(
-        "USE1-Host:ml.m5.large", "SageMakerSavingsPlans", "Host:ml.m5.large", "", "hour", (Tier(0, 0.092, "2026-11-01", "high"),)
+        "USE1-Host:ml.m5.large",
+        "SageMakerSavingsPlans",
+        "Host:ml.m5.large",
+        "",
+        "hour",
+        (Tier(0, 0.092, "2026-11-01", "high"),),
     )
     known = {**PRICES, ("SageMakerSavingsPlans", "Host:ml.m5.large", ""): rate}
     assert savings_plan(BY_NAME["ml.m5.large"], always, MODEL, known) == (
@@ -112,12 +119,19 @@ def test_a_savings_plan_is_for_machines_around_the_clock_only():
 
 def test_the_image_that_trains_runs_on_no_arm_machine():
     for name in ("ml.c7g.large", "ml.m6g.large"):
-        assert refusals(BY_NAME[name], MILLION, MODEL) == ["an Arm machine, which no training job runs on: one image for both is of x86"]
-    assert not any("Arm" in why for name in ("ml.g5.xlarge", "ml.g4dn.xlarge") for why in refusals(BY_NAME[name], MILLION, MODEL))
+        assert refusals(BY_NAME[name], MILLION, MODEL) == [
+            "an Arm machine, which no training job runs on: one image for both is of x86"
+        ]
+    assert not any(
+        "Arm" in why for name in ("ml.g5.xlarge", "ml.g4dn.xlarge") for why in refusals(BY_NAME[name], MILLION, MODEL)
+    )
 
 
 def test_office_hours_make_a_machine_cheaper_and_a_savings_plan_vain():
-    office = month({**requests(1_000_000), **NO_DATA}, serving={"mode": "instance", "office_hours": "mon-fri 07:00-19:00", "wake_minutes": 0})
+    office = month(
+        {**requests(1_000_000), **NO_DATA},
+        serving={"mode": "instance", "office_hours": "mon-fri 07:00-19:00", "wake_minutes": 0},
+    )
     assert monthly_usd(BY_NAME["ml.m5.large"], office, MODEL, PRICES) == pytest.approx(83.95 * 60 / 168, rel=0.01)
     assert savings_plan(BY_NAME["ml.m5.large"], office, MODEL, PRICES) == (
         "No Savings Plan: outside the office hours nothing runs, and a plan is paid for around the clock."

@@ -43,10 +43,14 @@ def test_every_machine_with_a_price_has_a_known_size():
     ],
 )
 def test_a_machine_is_refused_for_what_it_cannot_do(instance, use):
-    with pytest.raises(InstanceError, match=f"training.instance: '{instance}' cannot .* on SageMaker; machines that can: ml"):
+    with pytest.raises(
+        InstanceError, match=f"training.instance: '{instance}' cannot .* on SageMaker; machines that can: ml"
+    ):
         check_use(instance, use, "training.instance")
 
 
-@pytest.mark.parametrize(("instance", "use"), [("ml.t2.medium", "Host"), ("ml.c7g.large", "Host"), ("ml.t3.large", "Processing")])
+@pytest.mark.parametrize(
+    ("instance", "use"), [("ml.t2.medium", "Host"), ("ml.c7g.large", "Host"), ("ml.t3.large", "Processing")]
+)
 def test_a_machine_passes_for_what_it_can_do(instance, use):
     assert check_use(instance, use, "serving.instance") is None

@@ -63,7 +63,9 @@ def test_a_cost_is_never_negative_never_falls_and_never_jumps(price, quantity, m
     dearest = max(tier.usd for tier in price.tiers)
     step = cost_usd(price, quantity + more) - cost_usd(price, quantity)
     assert cost_usd(price, 0) == 0 <= cost_usd(price, quantity)
-    assert -1e-6 * max(1, cost_usd(price, quantity)) <= step <= dearest * more + 1e-6 * max(1, cost_usd(price, quantity))
+    assert (
+        -1e-6 * max(1, cost_usd(price, quantity)) <= step <= dearest * more + 1e-6 * max(1, cost_usd(price, quantity))
+    )
 
 
 def test_a_date_that_is_not_one_is_no_date(tmp_path):

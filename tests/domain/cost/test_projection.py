@@ -58,7 +58,14 @@ def test_a_request_larger_than_512_kilobytes_counts_twice():
 
 def test_a_million_seconds_of_a_serverless_endpoint():
     usage = month(
-        {**requests(MILLION), "scoring_ms": 100.0, "predict_ms": 200.0, "request_kb": 1.0, "reply_kb": 1.0, "training_runs": 0.0}
+        {
+            **requests(MILLION),
+            "scoring_ms": 100.0,
+            "predict_ms": 200.0,
+            "request_kb": 1.0,
+            "reply_kb": 1.0,
+            "training_runs": 0.0,
+        }
     )
     found = projected(usage, machine("sagemaker:createEndpoint"))
     # 100,000 s x 0.00004 (2 GB) = 4.00; 2 x 0.953674 GB x 0.016 = 0.0305176
@@ -80,7 +87,9 @@ OFFICE = {"office_hours": "mon-fri 07:00-19:00", "wake_minutes": 15}
 
 
 def test_outside_office_hours_there_is_no_endpoint_to_pay_for():
-    usage = month({**requests(0), "training_runs": 0.0}, serving={"mode": "instance", "instance": "ml.m5.large", **OFFICE})
+    usage = month(
+        {**requests(0), "training_runs": 0.0}, serving={"mode": "instance", "instance": "ml.m5.large", **OFFICE}
+    )
     line = only(projected(usage, machine("sagemaker:createEndpoint"))["lines"], "Host:ml.m5.large")
     # 5 days x 12.25 h of 168 h: 730 x 61.25 / 168 x 0.115 = 30.6068 (AWS's own example, 12 h x 22 days: 30.36)
     assert line["monthly_usd"] == pytest.approx(30.6068, rel=0.01)
@@ -89,7 +98,8 @@ def test_outside_office_hours_there_is_no_endpoint_to_pay_for():
 @pytest.mark.parametrize(("outside", "hours"), [("fallback", 61.25), ("wake", 168.0)])
 def test_requests_outside_the_hours_are_scored_only_where_they_wake_the_endpoint(outside, hours):
     usage = month(
-        {**requests(MILLION), "scoring_ms": 100.0, "predict_ms": 200.0, "training_runs": 0.0}, serving={**OFFICE, "outside": outside}
+        {**requests(MILLION), "scoring_ms": 100.0, "predict_ms": 200.0, "training_runs": 0.0},
+        serving={**OFFICE, "outside": outside},
     )
     line = only(projected(usage, machine("sagemaker:createEndpoint"))["lines"], "ServerlessInf:Mem-2GB")
     assert line["monthly_usd"] == pytest.approx(4.00 * hours / 168, rel=0.01)
@@ -129,7 +139,9 @@ def test_a_month_of_training():
 
 
 def test_spot_saves_nothing_where_it_is_off():
-    usage = month({"training_runs": 1.0, "training_minutes": 58.5, "spot_saving_percent": 60.0}, training={"spot": False})
+    usage = month(
+        {"training_runs": 1.0, "training_minutes": 58.5, "spot_saving_percent": 60.0}, training={"spot": False}
+    )
     line = only(projected(usage, machine("sagemaker:createTrainingJob.sync"))["lines"], "Train:ml.m5.xlarge")
     assert line["monthly_usd"] == pytest.approx(0.23)  # 58.5 minutes and 1.5 to start
 
@@ -138,10 +150,18 @@ def test_a_month_of_batches():
     write = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke"}
     per_chunk = {"Type": "Map", "ItemProcessor": {"ProcessorConfig": {"Mode": "DISTRIBUTED"}, "States": {"One": write}}}
     usage = month(
-        {"batch_runs": 30.0, "rows_per_batch": MILLION, "batch_rows_per_second": 10_000.0, "start_minutes": 1.0, **requests(0)},
+        {
+            "batch_runs": 30.0,
+            "rows_per_batch": MILLION,
+            "batch_rows_per_second": 10_000.0,
+            "start_minutes": 1.0,
+            **requests(0),
+        },
         batch={"instances": 4, "instance": "ml.m5.large", "rows_per_chunk": 5000, "volume_gb": 30},
     )
-    found = projected(usage, machine("sagemaker:createProcessingJob.sync", Chunks=per_chunk), function("write_results", 512))
+    found = projected(
+        usage, machine("sagemaker:createProcessingJob.sync", Chunks=per_chunk), function("write_results", 512)
+    )
     # 30 runs x (100 s of rows + 4 machines x 60 s to start) = 2.8333 machine-hours x 0.115
     assert only(found["lines"], "Processing:ml.m5.large")["monthly_usd"] == pytest.approx(30 * 340 / 3600 * 0.115)
     assert only(found["lines"], "StateTransition")["quantity"] == pytest.approx(30 * (1 + 1 + 1 + 200))
@@ -155,7 +175,9 @@ def test_a_million_answers_in_a_table_with_an_index():
     backed_up = {"Replicas": [{"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}]}
     found = projected(usage, table("predictions", indexes=1, **backed_up))
     # 1500 bytes are 2 write units, and 2 more for the index: 4 million x 0.000000625 = 2.50
-    assert sum(line["monthly_usd"] for line in found["lines"] if line["what"] == "answers written") == pytest.approx(2.50)
+    assert sum(line["monthly_usd"] for line in found["lines"] if line["what"] == "answers written") == pytest.approx(
+        2.50
+    )
     # 73 days are 2.4 months: 2.4 million x 1500 bytes x 2 copies = 6.70552 GB
     gb = 2.4 * MILLION * 1500 * 2 / 1024**3
     assert only(found["lines"], "TimedStorage-ByteHrs")["monthly_usd"] == pytest.approx(gb * 0.25)
@@ -273,7 +295,8 @@ def test_old_and_undated_prices_are_named():
 def test_a_machine_that_cannot_do_the_work_is_refused():
     host = month({}, serving={"mode": "instance", "instance": "ml.t3.medium"})
     with pytest.raises(
-        InstanceError, match="serving.instance: 'ml.t3.medium' cannot host an endpoint on SageMaker; machines that can: ml.c5"
+        InstanceError,
+        match="serving.instance: 'ml.t3.medium' cannot host an endpoint on SageMaker; machines that can: ml.c5",
     ):
         projected(host, machine("sagemaker:createEndpoint"))
     train = month({"training_runs": 1.0}, training={"instance": "ml.c7g.large"})
@@ -285,7 +308,9 @@ def test_allowances_count_only_where_asked_for_and_once_for_all_that_share_them(
     asked = {**requests(3 * MILLION), "outcomes_percent": 0.0, "predict_ms": 100.0, "metrics": 16, "batch_runs": 0.0}
     stack = [function("predict"), function("predict", Architectures=["x86_64"])]
     paid, allowed = (projected(month({**asked, "free_tier": free}), *stack) for free in (False, True))
-    assert paid["monthly_usd"] == pytest.approx(300_000 * (0.0000133334 + 0.0000166667) + 6 * MILLION * 0.0000002 + 32 * 0.30)
+    assert paid["monthly_usd"] == pytest.approx(
+        300_000 * (0.0000133334 + 0.0000166667) + 6 * MILLION * 0.0000002 + 32 * 0.30
+    )
     # 600,000 GB-s less 400,000, 6 million requests less one, 32 metrics less ten: in equal parts from both functions
     assert allowed["monthly_usd"] == pytest.approx(
         300_000 * (0.0000133334 + 0.0000166667) / 3 + 5 * MILLION * 0.0000002 + 22 * 0.30
@@ -314,7 +339,7 @@ STACK = [
     resource("AWS::Logs::LogGroup", LogGroupName="/aws/lambda/flights-local-predict"),
     resource("AWS::KMS::Key"),
     resource("AWS::WAFv2::WebACL", Rules=[{}, {}]),
-]  # fmt: skip
+]
 GROWING = {
     "requests_per_second": st.floats(0, 1000),
     "outcomes_percent": st.floats(0, 100),

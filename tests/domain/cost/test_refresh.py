@@ -73,7 +73,9 @@ def test_an_allowance_is_not_a_price(refreshed_once, tmp_path):
 
 def test_operations_are_told_apart_and_what_cannot_be_is_left_alone(refreshed_once, tmp_path):
     rows, report = refreshed_once
-    assert price(rows, tmp_path, "AmazonS3", "Requests-Tier4", "S3-GIRTransition") == [(0, 0.00002, "2026-11-15", "high")]
+    assert price(rows, tmp_path, "AmazonS3", "Requests-Tier4", "S3-GIRTransition") == [
+        (0, 0.00002, "2026-11-15", "high")
+    ]
     assert (
         "AmazonS3 Retrieval-SIA has several prices in the price list; give the row one of the operations CompleteMultipartUpload, GetObject"
         in report["unmatched"]
@@ -94,7 +96,9 @@ def test_a_product_of_another_region_is_not_taken(refreshed_once, tmp_path):
 
 def test_other_regions_and_what_is_not_published_stay_as_they_are(refreshed_once):
     rows, report = refreshed_once
-    assert [row for row in rows if row["region"] == "eu-west-1"] == [row for row in SHIPPED if row["region"] == "eu-west-1"]
+    assert [row for row in rows if row["region"] == "eu-west-1"] == [
+        row for row in SHIPPED if row["region"] == "eu-west-1"
+    ]
     assert "AmazonStates StateTransition is not in the price list under this name" in report["unmatched"]
     unmatched = {row["usage_type"] for row in rows if row["source_date"] != "2026-11-15"}
     assert "USE1-StateTransition" in unmatched
@@ -119,28 +123,38 @@ def listed(*terms, usage_type="USE1-Host:ml.m5.large", published="2026-11-15T00:
         f"T{number}": {
             "effectiveDate": effective,
             "priceDimensions": {
-                f"D{start}": {"beginRange": start, "pricePerUnit": {"USD": usd}, "description": "an hour"} for start, usd in tiers.items()
+                f"D{start}": {"beginRange": start, "pricePerUnit": {"USD": usd}, "description": "an hour"}
+                for start, usd in tiers.items()
             },
         }
         for number, (effective, tiers) in enumerate(terms)
     }
     product = {"attributes": {"usagetype": usage_type, "operation": "RunInstance", "regionCode": "us-east-1"}}
     return {
-        "offerCode": "AmazonSageMaker", "version": "1", "publicationDate": published,
-        "products": {"SKU": product}, "terms": {"OnDemand": {"SKU": offered}},
-    }  # fmt: skip
+        "offerCode": "AmazonSageMaker",
+        "version": "1",
+        "publicationDate": published,
+        "products": {"SKU": product},
+        "terms": {"OnDemand": {"SKU": offered}},
+    }
 
 
 def told(*terms, **more) -> str:
     """What the report says of the one product."""
     _, report = refreshed(SHIPPED, [listed(*terms, **more)], "us-east-1")
     return next(
-        f"{kind}: {each}" for kind, found in report.items() for each in found if "Host:ml.m5.large" in each and "not in" not in each
+        f"{kind}: {each}"
+        for kind, found in report.items()
+        for each in found
+        if "Host:ml.m5.large" in each and "not in" not in each
     )
 
 
 def test_while_a_price_changes_the_newest_counts():
-    assert told(("2026-01-01", {"0": "0.115"}), ("2026-11-01", {"0": "0.12"})) == "updated: AmazonSageMaker Host:ml.m5.large"
+    assert (
+        told(("2026-01-01", {"0": "0.115"}), ("2026-11-01", {"0": "0.12"}))
+        == "updated: AmazonSageMaker Host:ml.m5.large"
+    )
 
 
 def test_a_new_tier_is_measured_by_what_the_quantity_cost_before():

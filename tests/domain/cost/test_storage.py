@@ -13,13 +13,17 @@ USAGE = month({"rows_loaded": GB, "row_bytes": 1.0, "months": 24, "training_runs
 def bucket(*rules, versioned=False):
     versioning = {"VersioningConfiguration": {"Status": "Enabled"}} if versioned else {}
     return resource(
-        "AWS::S3::Bucket", LifecycleConfiguration={"Rules": [{"Status": "Enabled", **rule} for rule in rules]}, **versioning
+        "AWS::S3::Bucket",
+        LifecycleConfiguration={"Rules": [{"Status": "Enabled", **rule} for rule in rules]},
+        **versioning,
     )
 
 
 def stored(place, usage=USAGE):
     return {
-        line["what"]: line["quantity"] for line in bucket_lines(place, usage, PRICES) if line["what"] not in ("writes", "reads")
+        line["what"]: line["quantity"]
+        for line in bucket_lines(place, usage, PRICES)
+        if line["what"] not in ("writes", "reads")
     }
 
 
@@ -28,10 +32,13 @@ def test_without_rules_everything_stays_in_standard_for_ever():
 
 
 def test_rules_move_each_month_of_rows_on_by_its_age():
-    rules = {"Prefix": "rows/", "Transitions": [
-        {"StorageClass": "GLACIER_IR", "TransitionInDays": 73},  # 2.4 months
-        {"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": 365},  # 12 months
-    ]}  # fmt: skip
+    rules = {
+        "Prefix": "rows/",
+        "Transitions": [
+            {"StorageClass": "GLACIER_IR", "TransitionInDays": 73},  # 2.4 months
+            {"StorageClass": "DEEP_ARCHIVE", "TransitionInDays": 365},  # 12 months
+        ],
+    }
     assert stored(bucket(rules)) == pytest.approx(
         {
             "kept as STANDARD": 2.4,
@@ -42,7 +49,9 @@ def test_rules_move_each_month_of_rows_on_by_its_age():
         }
     )
     # kept: 24 x 0.023; ruled: 2.4 x 0.023 + 9.6 x 0.004 + 12 x 0.00099 + 30.4167 x (0.00002 + 0.00005)
-    assert lifecycle_saving_usd(bucket(rules), USAGE, PRICES) == pytest.approx(0.552 - (0.0552 + 0.0384 + 0.01188 + 0.0021291667))
+    assert lifecycle_saving_usd(bucket(rules), USAGE, PRICES) == pytest.approx(
+        0.552 - (0.0552 + 0.0384 + 0.01188 + 0.0021291667)
+    )
 
 
 def test_what_has_not_come_of_age_has_not_moved():
@@ -58,7 +67,10 @@ def test_small_objects_stay_where_they_are():
 
 def test_a_rule_for_large_objects_moves_no_smaller_ones():
     def moved(size):
-        rule = {"Transitions": [{"StorageClass": "GLACIER_IR", "TransitionInDays": 30}], "ObjectSizeGreaterThan": str(size)}
+        rule = {
+            "Transitions": [{"StorageClass": "GLACIER_IR", "TransitionInDays": 30}],
+            "ObjectSizeGreaterThan": str(size),
+        }
         return "kept as GLACIER_IR" in stored(bucket(rule))
 
     assert moved(1024**2)
@@ -90,6 +102,6 @@ def test_a_repository_keeps_no_more_images_than_its_rule_allows():
     kept = resource("AWS::ECR::Repository", LifecyclePolicy={"LifecyclePolicyText": json.dumps(rules)})
     usage = month({"months": 24, "image_gb": 0.5})
     assert [line["monthly_usd"] for line in repository_lines(kept, usage, PRICES)] == pytest.approx([10 * 0.5 * 0.10])
-    assert [line["monthly_usd"] for line in repository_lines(resource("AWS::ECR::Repository"), usage, PRICES)] == pytest.approx(
-        [24 * 0.5 * 0.10]
-    )
+    assert [
+        line["monthly_usd"] for line in repository_lines(resource("AWS::ECR::Repository"), usage, PRICES)
+    ] == pytest.approx([24 * 0.5 * 0.10])

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from domain.config import Business
 from domain.cost.worth import CELLS, WorthError, judge
 
-LATE_FLIGHTS = Business(true_positive_usd=40.0, false_positive_usd=-12.0, true_negative_usd=0.0, false_negative_usd=-25.0)
+LATE_FLIGHTS = Business(
+    true_positive_usd=40.0, false_positive_usd=-12.0, true_negative_usd=0.0, false_negative_usd=-25.0
+)
 COST = {"monthly_usd": 60.0, "low_usd": 55.0, "high_usd": 65.0, "fixed_usd": 50.0, "per_use_usd": 10.0}
 
 
@@ -59,7 +61,9 @@ def test_few_outcomes_leave_it_open():
     assert found["sentence"].startswith("It cannot be told yet whether the model is worth its cost: between -$")
 
 
-@pytest.mark.parametrize("wrong", [{}, counts(0, 0, 0, 0), counts(-1, 5, 5, 5), counts(1.5, 1, 1, 1), {"true_positive": 4}])
+@pytest.mark.parametrize(
+    "wrong", [{}, counts(0, 0, 0, 0), counts(-1, 5, 5, 5), counts(1.5, 1, 1, 1), {"true_positive": 4}]
+)
 def test_counts_that_are_not_are_refused(wrong):
     with pytest.raises(WorthError, match="give a whole number of each of true_positive, false_positive"):
         judge(LATE_FLIGHTS, wrong, predictions=1000, cost=COST)

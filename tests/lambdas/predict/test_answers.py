@@ -22,7 +22,13 @@ def test_the_champion_answers_and_the_answer_is_stored_with_its_features(aws, mo
     status, answer = call(handler, POST, ROW)
 
     assert status == 200
-    given = {"entity_id": ROW["flight_id"], "prediction": True, "probability": 0.71, **CHAMPION, "event_time": ROW["departure"]}
+    given = {
+        "entity_id": ROW["flight_id"],
+        "prediction": True,
+        "probability": 0.71,
+        **CHAMPION,
+        "event_time": ROW["departure"],
+    }
     assert said(answer) == given
     assert before <= parse_timestamp(answer["made_at"]) <= datetime.now(UTC)
     (stored,) = aws.items(stage.PREDICTIONS)
@@ -41,15 +47,29 @@ def test_a_list_is_answered_in_its_order_by_one_call_of_the_endpoint(aws, model)
     status, reply = call(handler, POST, [row(f"flight {hour}", hour=hour) for hour in range(24)])
 
     assert status == 200
-    assert [(one["entity_id"], one["probability"]) for one in reply["predictions"]] == [(f"flight {h}", h / 100) for h in range(24)]
+    assert [(one["entity_id"], one["probability"]) for one in reply["predictions"]] == [
+        (f"flight {h}", h / 100) for h in range(24)
+    ]
     assert len(model.calls) == 1
     assert {one["id"] for one in aws.items(stage.PREDICTIONS)} == {one["id"] for one in reply["predictions"]}
 
 
 def test_each_release_is_asked_once_for_the_rows_of_its_entities(aws, model):
     routes = [
-        {"release": "r-1", "endpoint": "flights-local-r-1", "role": "champion", "weight": 60, "since": "2013-04-01T00:00:00Z"},
-        {"release": "r-2", "endpoint": "flights-local-r-2", "role": "challenger", "weight": 40, "since": "2013-04-01T00:00:00Z"},
+        {
+            "release": "r-1",
+            "endpoint": "flights-local-r-1",
+            "role": "champion",
+            "weight": 60,
+            "since": "2013-04-01T00:00:00Z",
+        },
+        {
+            "release": "r-2",
+            "endpoint": "flights-local-r-2",
+            "role": "challenger",
+            "weight": 40,
+            "since": "2013-04-01T00:00:00Z",
+        },
     ]
     routing = aws.routes(*routes)
     model.scores(lambda instance: instance["distance"] / 1000)
@@ -119,9 +139,29 @@ def test_the_decision_needs_no_aws():
         answered=answered,
     )
 
-    common = {"release": "r-1", "role": "champion", "weight": 100, "made_at": "2013-04-01T09:00:00Z", "event_time": ROW["departure"]}
+    common = {
+        "release": "r-1",
+        "role": "champion",
+        "weight": 100,
+        "made_at": "2013-04-01T09:00:00Z",
+        "event_time": ROW["departure"],
+    }
     assert [{k: v for k, v in one.items() if k != "id"} for one in answers] == [
-        {"entity_id": "a", "prediction": True, "probability": 0.5, "source": "model", "reason": "champion at weight 100", **common},
-        {"entity_id": "b", "prediction": False, "probability": 0.24, "source": "fallback", "reason": "throttled", **common},
+        {
+            "entity_id": "a",
+            "prediction": True,
+            "probability": 0.5,
+            "source": "model",
+            "reason": "champion at weight 100",
+            **common,
+        },
+        {
+            "entity_id": "b",
+            "prediction": False,
+            "probability": 0.24,
+            "source": "fallback",
+            "reason": "throttled",
+            **common,
+        },
     ]
     assert [record["id"] for record in answered.saved] == [one["id"] for one in answers]

@@ -42,14 +42,21 @@ def test_while_no_release_may_answer_the_fallback_says_why(aws, model):
         (403, "AccessDeniedException", {}, "endpoint error AccessDeniedException"),
     ],
 )
-def test_a_failing_model_is_a_fallback_answer_that_says_why_and_is_not_asked_again(aws, model, status, error, more, reason):
+def test_a_failing_model_is_a_fallback_answer_that_says_why_and_is_not_asked_again(
+    aws, model, status, error, more, reason
+):
     aws.route()
     model.fails(status, error, **more)
 
     code, answer = call(handler, POST, ROW)
 
     assert code == 200
-    assert (answer["probability"], answer["release"], answer["source"], answer["reason"]) == (0.24, "r-1", "fallback", reason)
+    assert (answer["probability"], answer["release"], answer["source"], answer["reason"]) == (
+        0.24,
+        "r-1",
+        "fallback",
+        reason,
+    )
     assert len(model.calls) == 1
     assert aws.item(stage.PREDICTIONS, id=answer["id"])["reason"] == reason
 

@@ -52,7 +52,11 @@ def test_an_entity_that_nobody_asked_about_has_no_answers(aws):
 
 @pytest.mark.parametrize(
     "query",
-    [{}, {"entity_id": ""}, *({"entity_id": "a", "limit": limit} for limit in ("0", "101", "-1", "x", "", "9" * 5000, "²"))],
+    [
+        {},
+        {"entity_id": ""},
+        *({"entity_id": "a", "limit": limit} for limit in ("0", "101", "-1", "x", "", "9" * 5000, "²")),
+    ],
 )
 def test_a_question_without_an_entity_or_with_a_wrong_limit_is_a_bad_request(aws, query):
     status, reply = call(handler, MANY, query=query)
@@ -64,9 +68,16 @@ def token(*values) -> str:
 
 
 MADE_UP = [
-    token(1, 2), token("", ""), token("a" * 32, "yesterday"), token("a" * 32, "2013-04-01" * 500), token("x" * 3000, "2013-04-01"),
-    token("request#1", "2013-04-01T00:00:00Z"), token("\ud800", "\ud800"), token("a" * 32, None), token("a" * 32),
-]  # fmt: skip
+    token(1, 2),
+    token("", ""),
+    token("a" * 32, "yesterday"),
+    token("a" * 32, "2013-04-01" * 500),
+    token("x" * 3000, "2013-04-01"),
+    token("request#1", "2013-04-01T00:00:00Z"),
+    token("\ud800", "\ud800"),
+    token("a" * 32, None),
+    token("a" * 32),
+]
 
 
 @pytest.mark.parametrize("token", ["", "x", "bnVsbA==", "W10=", "ü", *MADE_UP])

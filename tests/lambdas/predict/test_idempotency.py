@@ -50,7 +50,9 @@ class Memory:
         self.step("saved")
 
 
-requests = st.tuples(st.sampled_from(["key 1", "key 2"]), st.sampled_from(["body 1", "body 2"]), st.none() | st.sampled_from(STEPS))
+requests = st.tuples(
+    st.sampled_from(["key 1", "key 2"]), st.sampled_from(["body 1", "body 2"]), st.none() | st.sampled_from(STEPS)
+)
 
 
 @given(st.lists(requests, max_size=12))

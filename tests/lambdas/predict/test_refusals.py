@@ -44,7 +44,20 @@ def problem(number, column, value, rule, allowed):
 
 @pytest.mark.parametrize(
     "body",
-    ["", "{", "nonsense", "null", "7", '"text"', "[]", "true", '{"hour": NaN}', '{"hour": Infinity}', "[" * 100_000, "1" * 5000],
+    [
+        "",
+        "{",
+        "nonsense",
+        "null",
+        "7",
+        '"text"',
+        "[]",
+        "true",
+        '{"hour": NaN}',
+        '{"hour": Infinity}',
+        "[" * 100_000,
+        "1" * 5000,
+    ],
 )
 def test_a_body_that_holds_no_rows_is_a_bad_request(aws, body):
     status, reply = call(handler, POST, body)

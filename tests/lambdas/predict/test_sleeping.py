@@ -40,7 +40,12 @@ NEVER_NOW = {"office_hours": "mon 00:00-00:01", "wake_minutes": 0}  # these test
 def test_outside_office_hours_the_fallback_answers_says_so_and_alarms_nobody(aws, asleep, capsys):
     called = asleep(**NEVER_NOW)
     status, answer = call(handler, POST, ROW)
-    assert (status, answer["source"], answer["reason"], answer["release"]) == (200, "fallback", "outside office hours", "r-1")
+    assert (status, answer["source"], answer["reason"], answer["release"]) == (
+        200,
+        "fallback",
+        "outside office hours",
+        "r-1",
+    )
     measured = json.loads(capsys.readouterr().out)
     assert (measured["Fallbacks"], measured["Asleep"], called) == (0, 1, [])
 

@@ -24,9 +24,15 @@ class Aws:
         self.server, self.folder, self.endpoint = server, folder, server["endpoint"]
 
     def client(self, service: str, key: tuple = ROOT_KEY, token: str | None = None):
-        return boto3.client(service, endpoint_url=self.endpoint, region_name=REGION, aws_access_key_id=key[0],
-                            aws_secret_access_key=key[1], aws_session_token=token,
-                            config=Config(retries={"total_max_attempts": 1}, inject_host_prefix=False))
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=key[0],
+            aws_secret_access_key=key[1],
+            aws_session_token=token,
+            config=Config(retries={"total_max_attempts": 1}, inject_host_prefix=False),
+        )
 
     def role(self, service: str, *statements: dict) -> str:
         """A role for `<service>.amazonaws.com` that allows just these; returns its ARN."""
@@ -49,8 +55,13 @@ class Aws:
         """A Python function whose module `app` is `code`; returns its ARN."""
         functions, name = self.client("lambda"), new_name("function")
         made = functions.create_function(
-            FunctionName=name, Runtime="python3.13", Handler="app.handler", Code={"ZipFile": zipped({"app.py": code})},
-            Role=self.role("lambda", *statements), **{"Timeout": 10, **settings})
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="app.handler",
+            Code={"ZipFile": zipped({"app.py": code})},
+            Role=self.role("lambda", *statements),
+            **{"Timeout": 10, **settings},
+        )
         functions.get_waiter("function_active_v2").wait(FunctionName=name)
         return made["FunctionArn"]
 
@@ -63,8 +74,8 @@ class Aws:
         """A JSONata state machine that starts at its first state; returns its ARN."""
         definition = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states, **fields}
         return self.client("stepfunctions").create_state_machine(
-            name=new_name("machine"), definition=json.dumps(definition),
-            roleArn=self.role("states", *statements))["stateMachineArn"]
+            name=new_name("machine"), definition=json.dumps(definition), roleArn=self.role("states", *statements)
+        )["stateMachineArn"]
 
     def run(self, machine: str, given=None, timeout_s: float = 20) -> dict:
         """The execution at its end; `output` is parsed."""
@@ -127,6 +138,9 @@ def bucket(aws):
 def table(aws):
     name = new_name("table")
     aws.client("dynamodb").create_table(
-        TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
     return name

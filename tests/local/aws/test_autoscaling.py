@@ -6,32 +6,58 @@ import urllib.request
 import pytest
 from botocore.exceptions import ClientError
 
-TARGET = {"ServiceNamespace": "sagemaker", "ResourceId": "endpoint/e1/variant/v",
-          "ScalableDimension": "sagemaker:variant:DesiredInstanceCount"}
-FOLLOW = {"PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}, "TargetValue": 9}
-POLICY = {**TARGET, "PolicyName": "follow", "PolicyType": "TargetTrackingScaling", "TargetTrackingScalingPolicyConfiguration": FOLLOW}
+TARGET = {
+    "ServiceNamespace": "sagemaker",
+    "ResourceId": "endpoint/e1/variant/v",
+    "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+}
+FOLLOW = {
+    "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+    "TargetValue": 9,
+}
+POLICY = {
+    **TARGET,
+    "PolicyName": "follow",
+    "PolicyType": "TargetTrackingScaling",
+    "TargetTrackingScalingPolicyConfiguration": FOLLOW,
+}
 
 
 def declared(aws) -> list[tuple[str, str]]:
     with urllib.request.urlopen(f"{aws.endpoint}/_fairway/declared") as reply:
-        return [(each["type"], each["logical_id"]) for each in json.load(reply) if each["logical_id"] == TARGET["ResourceId"]]
+        return [
+            (each["type"], each["logical_id"])
+            for each in json.load(reply)
+            if each["logical_id"] == TARGET["ResourceId"]
+        ]
 
 
 def task(operation: str, arguments: dict, **fields) -> dict:
-    return {"Type": "Task", "Resource": f"arn:aws:states:::aws-sdk:applicationautoscaling:{operation}",
-            "Arguments": arguments, **fields}
+    return {
+        "Type": "Task",
+        "Resource": f"arn:aws:states:::aws-sdk:applicationautoscaling:{operation}",
+        "Arguments": arguments,
+        **fields,
+    }
 
 
 def test_a_flow_registers_a_target_and_its_policy_which_are_listed_as_declared_until_removed(aws):
-    ours = {"Effect": "Allow", "Resource": "arn:aws:application-autoscaling:us-east-1:000000000000:scalable-target/*",
-            "Action": ["application-autoscaling:RegisterScalableTarget", "application-autoscaling:PutScalingPolicy"],
-            "Condition": {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}}
-    states = {"Target": task("registerScalableTarget", {**TARGET, "MinCapacity": 1, "MaxCapacity": 4}, Next="Policy"),
-              "Policy": task("putScalingPolicy", POLICY, End=True)}
+    ours = {
+        "Effect": "Allow",
+        "Resource": "arn:aws:application-autoscaling:us-east-1:000000000000:scalable-target/*",
+        "Action": ["application-autoscaling:RegisterScalableTarget", "application-autoscaling:PutScalingPolicy"],
+        "Condition": {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}},
+    }
+    states = {
+        "Target": task("registerScalableTarget", {**TARGET, "MinCapacity": 1, "MaxCapacity": 4}, Next="Policy"),
+        "Policy": task("putScalingPolicy", POLICY, End=True),
+    }
     ended = aws.run(aws.machine(states, ours))
     assert (ended["status"], ended.get("cause")) == ("SUCCEEDED", None)
-    assert declared(aws) == [("AWS::ApplicationAutoScaling::ScalableTarget", TARGET["ResourceId"]),
-                             ("AWS::ApplicationAutoScaling::ScalingPolicy", TARGET["ResourceId"])]
+    assert declared(aws) == [
+        ("AWS::ApplicationAutoScaling::ScalableTarget", TARGET["ResourceId"]),
+        ("AWS::ApplicationAutoScaling::ScalingPolicy", TARGET["ResourceId"]),
+    ]
     scaling = aws.client("application-autoscaling")
     [target] = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 4)

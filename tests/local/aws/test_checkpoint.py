@@ -9,8 +9,11 @@ from local.state import LocalError
 
 
 def write(folder, **states):
-    return checkpoint.write(folder, {name: lambda content=content: content for name, content in states.items()},
-                            lambda service, state: state.encode())
+    return checkpoint.write(
+        folder,
+        {name: lambda content=content: content for name, content in states.items()},
+        lambda service, state: state.encode(),
+    )
 
 
 def contents(generation) -> dict[str, str]:

@@ -42,7 +42,9 @@ def test_an_image_is_the_sources_of_its_moment_and_a_tag_never_changes(tmp_path)
         (root / source / "code.py").write_text("first")
     image = build(root, images, "flights-local", "t1")
     assert sorted(str(path.relative_to(images)) for path in images.rglob("*.py")) == [
-        "flights-local/t1/domain/code.py", "flights-local/t1/model_code/code.py"]
+        "flights-local/t1/domain/code.py",
+        "flights-local/t1/model_code/code.py",
+    ]
     (root / "domain/code.py").write_text("second")
     assert build(root, images, "flights-local", "t1") == image
     assert (image / "domain/code.py").read_text() == "first"
@@ -52,7 +54,9 @@ def test_an_image_is_the_sources_of_its_moment_and_a_tag_never_changes(tmp_path)
 def test_the_address_book_follows_the_local_aws_to_another_port():
     book = {"api_url": "http://127.0.0.1:4000/_aws/execute-api/abc", "lake": "l"}
     assert deploy.at_this_port(book, "http://127.0.0.1:5000") == {
-        "api_url": "http://127.0.0.1:5000/_aws/execute-api/abc", "lake": "l"}
+        "api_url": "http://127.0.0.1:5000/_aws/execute-api/abc",
+        "lake": "l",
+    }
 
 
 def test_the_name_of_an_image_is_read_from_its_uri():
@@ -88,7 +92,9 @@ def test_a_cdk_that_fails_tells_its_last_words_and_where_the_rest_is(tmp_path):
 
 def test_a_cdk_that_is_given_up_leaves_no_process(tmp_path):
     (tmp_path / "app.py").write_text("import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(60)")
-    cdk = Cdk(["synth", "--app", "python3 app.py"], endpoint="http://127.0.0.1:1", folder=tmp_path, log=tmp_path / "log")
+    cdk = Cdk(
+        ["synth", "--app", "python3 app.py"], endpoint="http://127.0.0.1:1", folder=tmp_path, log=tmp_path / "log"
+    )
     written = tmp_path / "pid"
     while not (written.exists() and written.read_text()):
         time.sleep(0.05)

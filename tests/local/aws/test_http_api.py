@@ -28,15 +28,22 @@ def make_api(aws) -> tuple[str, str, str]:
     """(its id, its function, its address): POST /predictions and GET /predictions/{id}."""
     apis, function = aws.client("apigatewayv2"), aws.function(ECHO)
     api = apis.create_api(Name="own", ProtocolType="HTTP")
-    integration = apis.create_integration(ApiId=api["ApiId"], IntegrationType="AWS_PROXY", IntegrationUri=function,
-                                          PayloadFormatVersion="2.0")["IntegrationId"]
+    integration = apis.create_integration(
+        ApiId=api["ApiId"], IntegrationType="AWS_PROXY", IntegrationUri=function, PayloadFormatVersion="2.0"
+    )["IntegrationId"]
     for route in ("POST /predictions", "GET /predictions/{id}"):
-        apis.create_route(ApiId=api["ApiId"], RouteKey=route, AuthorizationType="AWS_IAM", Target=f"integrations/{integration}")
+        apis.create_route(
+            ApiId=api["ApiId"], RouteKey=route, AuthorizationType="AWS_IAM", Target=f"integrations/{integration}"
+        )
     apis.create_stage(ApiId=api["ApiId"], StageName="$default", AutoDeploy=True)
     for path in ("predictions", "predictions/{id}"):
         aws.client("lambda").add_permission(
-            FunctionName=function, StatementId=path.replace("/", "-").strip("-{}id") + str(len(path)), Action="lambda:InvokeFunction",
-            Principal="apigateway.amazonaws.com", SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api['ApiId']}/*/*/{path}")
+            FunctionName=function,
+            StatementId=path.replace("/", "-").strip("-{}id") + str(len(path)),
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+            SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api['ApiId']}/*/*/{path}",
+        )
     return api["ApiId"], function, api["ApiEndpoint"]
 
 
@@ -62,7 +69,9 @@ def call(url: str, *, key=ROOT_KEY, service="execute-api", method="POST", body=b
         SigV4Auth(Credentials(*key), service, REGION).add_auth(request)
     lines = {**dict(request.headers), **(headers or {})}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data=sent or body, headers=lines, method=method)) as reply:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, data=sent or body, headers=lines, method=method)
+        ) as reply:
             return reply.status, json.load(reply)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
@@ -70,25 +79,38 @@ def call(url: str, *, key=ROOT_KEY, service="execute-api", method="POST", body=b
 
 def test_a_rightly_signed_call_reaches_the_function(api):
     _, _, url = api
-    assert call(f"{url}/predictions?x=1") == (201, {
-        "body": '{"a": 1}', "id": None, "query": {"x": "1"}, "user": f"arn:aws:iam::{ACCOUNT}:root"})
+    assert call(f"{url}/predictions?x=1") == (
+        201,
+        {"body": '{"a": 1}', "id": None, "query": {"x": "1"}, "user": f"arn:aws:iam::{ACCOUNT}:root"},
+    )
     assert call(f"{url}/predictions/p%201", method="GET", body=None)[1]["id"] == "p 1"
 
 
 FORBIDDEN = (403, {"message": "Forbidden"})
 
 
-@pytest.mark.parametrize("wrong", [
-    {"key": None}, {"key": None, "headers": {"Authorization": "Bearer token"}}, {"key": (ROOT_KEY[0], "wrong")},
-    {"key": ("AKIAUNKNOWNKEY000000", "x")}, {"service": "s3"}, {"sent": b'{"a": 2}'},
-    {"headers": {"X-Amz-Date": "20200101T000000Z"}}, {"headers": {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"key": None},
+        {"key": None, "headers": {"Authorization": "Bearer token"}},
+        {"key": (ROOT_KEY[0], "wrong")},
+        {"key": ("AKIAUNKNOWNKEY000000", "x")},
+        {"service": "s3"},
+        {"sent": b'{"a": 2}'},
+        {"headers": {"X-Amz-Date": "20200101T000000Z"}},
+        {"headers": {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}},
+    ],
+)
 def test_what_is_not_rightly_signed_is_forbidden(api, wrong):
     assert call(f"{api[2]}/predictions", **wrong) == FORBIDDEN
 
 
 def test_a_user_calls_only_the_routes_of_a_policy_and_only_with_the_right_secret(cloud, api):
     api_id, _, url = api
-    user = cloud.user(allow("execute-api:Invoke", on=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api_id}/*/POST/predictions"))
+    user = cloud.user(
+        allow("execute-api:Invoke", on=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api_id}/*/POST/predictions")
+    )
     assert call(f"{url}/predictions", key=user)[0] == 201
     assert call(f"{url}/predictions", key=(user[0], "wrong")) == FORBIDDEN
     assert call(f"{url}/predictions/1", key=user, method="GET", body=None) == FORBIDDEN
@@ -112,7 +134,19 @@ def test_calls_and_their_errors_are_measured(cloud):
     api_id, _, url = make_api(cloud)
     for path in ("predictions", "nothing"):
         call(f"{url}/{path}")
-    found = {metric: sum(point["Sum"] for point in cloud.client("cloudwatch").get_metric_statistics(
-        Namespace="AWS/ApiGateway", MetricName=metric, Dimensions=[{"Name": "ApiId", "Value": api_id}], Period=60,
-        StartTime=time.time() - 60, EndTime=time.time() + 60, Statistics=["Sum"])["Datapoints"]) for metric in ("Count", "4xx", "5xx")}
+    found = {
+        metric: sum(
+            point["Sum"]
+            for point in cloud.client("cloudwatch").get_metric_statistics(
+                Namespace="AWS/ApiGateway",
+                MetricName=metric,
+                Dimensions=[{"Name": "ApiId", "Value": api_id}],
+                Period=60,
+                StartTime=time.time() - 60,
+                EndTime=time.time() + 60,
+                Statistics=["Sum"],
+            )["Datapoints"]
+        )
+        for metric in ("Count", "4xx", "5xx")
+    }
     assert found == {"Count": 2, "4xx": 1, "5xx": 0}

@@ -43,9 +43,14 @@ def kill(aws: Aws) -> None:
 
 def listening_addresses(process: int) -> set[str]:
     """The local addresses, in /proc's hex, that a process listens on."""
-    sockets = {re.search(r"\d+", os.readlink(link))[0] for link in Path(f"/proc/{process}/fd").iterdir()
-               if link.exists() and "socket" in os.readlink(link)}
-    lines = [line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]]
+    sockets = {
+        re.search(r"\d+", os.readlink(link))[0]
+        for link in Path(f"/proc/{process}/fd").iterdir()
+        if link.exists() and "socket" in os.readlink(link)
+    }
+    lines = [
+        line.split() for name in ("tcp", "tcp6") for line in Path(f"/proc/net/{name}").read_text().splitlines()[1:]
+    ]
     return {line[1].partition(":")[0] for line in lines if line[3] == LISTENING and line[9] in sockets}
 
 
@@ -68,7 +73,9 @@ def test_another_port_than_that_of_the_running_server_is_refused(aws):
 
 
 def test_a_second_server_on_the_same_folder_is_refused(aws):
-    ended = subprocess.run([sys.executable, "-m", "local", "serve", "--state", str(aws.folder)], capture_output=True, text=True)
+    ended = subprocess.run(
+        [sys.executable, "-m", "local", "serve", "--state", str(aws.folder)], capture_output=True, text=True
+    )
     assert ended.returncode == 2
     assert f"error: state folder {aws.folder} is in use by another local AWS" in ended.stderr
 
@@ -125,9 +132,13 @@ def test_a_second_up_waits_for_the_first_and_says_so(folder):
 def test_a_folder_of_another_version_is_refused_with_what_to_do(folder):
     folder.mkdir()
     (folder / "version.json").write_text(json.dumps({"ministack": "1.4.10", "format": 0}))
-    with pytest.raises(LocalError, match=re.escape(
+    with pytest.raises(
+        LocalError,
+        match=re.escape(
             f"was written with MiniStack 1.4.10, format 0; this version reads MiniStack {MINISTACK}, format {FORMAT}. "
-            f"Use another folder with --state, or remove this one (rm -r {folder})")):
+            f"Use another folder with --state, or remove this one (rm -r {folder})"
+        ),
+    ):
         start.start(folder.parent, 0, folder, False)
 
 
@@ -147,7 +158,9 @@ def test_nobody_wipes_or_reconfigures_the_server_over_http(aws, path):
 
 def test_a_missing_hook_is_named():
     assert missing_hooks(["ministack.app:main", "ministack.app:no_such", "ministack.no_such:x"]) == [
-        "ministack.app:no_such", "ministack.no_such:x"]
+        "ministack.app:no_such",
+        "ministack.no_such:x",
+    ]
 
 
 def fill(aws: Aws) -> str:
@@ -155,8 +168,11 @@ def fill(aws: Aws) -> str:
     aws.client("s3").create_bucket(Bucket="lake")
     aws.client("s3").put_object(Bucket="lake", Key="rows/a", Body=b"bytes", Metadata={"own": "1"})
     aws.client("dynamodb").create_table(
-        TableName="rows", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
+        TableName="rows",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
     aws.client("dynamodb").put_item(TableName="rows", Item={"id": {"S": "a"}, "data": {"B": b"\x00\xff"}})
     function = aws.function("def handler(event, context): return 'answered'")
     aws.client("ssm").put_parameter(Name="/own", Value="book", Type="String")
@@ -204,8 +220,11 @@ def test_a_kill_loses_at_most_a_few_seconds_and_leaves_no_process(folder):
 def test_kills_at_any_moment_leave_a_state_that_opens_with_all_that_was_kept_before(folder):
     aws = run(folder)
     aws.client("dynamodb").create_table(
-        TableName="rows", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
+        TableName="rows",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
     start.stop(folder)
     kept = 0
     for lived_s in (1.95, 2.15):  # around the moment of a checkpoint
@@ -236,9 +255,12 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(folder):
 def test_a_deployment_that_a_kill_cut_short_can_be_taken_up_again(folder):
     aws = run(folder)
     function = aws.function("import time\ndef handler(event, context): time.sleep(9)")
-    template = {"Resources": {
-        "Topic": {"Type": "AWS::SNS::Topic"},
-        "Slow": {"Type": "Custom::Slow", "DependsOn": "Topic", "Properties": {"ServiceToken": function}}}}
+    template = {
+        "Resources": {
+            "Topic": {"Type": "AWS::SNS::Topic"},
+            "Slow": {"Type": "Custom::Slow", "DependsOn": "Topic", "Properties": {"ServiceToken": function}},
+        }
+    }
     aws.client("cloudformation").create_stack(StackName="cut", TemplateBody=json.dumps(template))
     time.sleep(4.5)
     kill(aws)
@@ -247,7 +269,9 @@ def test_a_deployment_that_a_kill_cut_short_can_be_taken_up_again(folder):
 
 
 def test_ctrl_c_during_a_start_leaves_nothing_running(folder):
-    script = f"from pathlib import Path; from local.start import start; start(Path('.'), 0, Path({str(folder)!r}), False)"
+    script = (
+        f"from pathlib import Path; from local.start import start; start(Path('.'), 0, Path({str(folder)!r}), False)"
+    )
     starting = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL, start_new_session=True)
     eventually(lambda: start.is_locked(folder))
     os.killpg(starting.pid, signal.SIGINT)

@@ -25,10 +25,17 @@ class Importer:
         folder = self.folder / f"import-{self.count}"
         folder.mkdir()
         asked = {
-            "file": str(file), "name": "imported", "trust": False, "module": None, "encoding": "ordinal", "answers": [],
-            "contract": contract_rules.as_dict(self.contract), "rows": [str(self.rows)], "folder": str(folder),
+            "file": str(file),
+            "name": "imported",
+            "trust": False,
+            "module": None,
+            "encoding": "ordinal",
+            "answers": [],
+            "contract": contract_rules.as_dict(self.contract),
+            "rows": [str(self.rows)],
+            "folder": str(folder),
             "code_version": "abc",
-        }  # fmt: skip
+        }
         return bring({**asked, **options})
 
     def artefact(self, file: Path, **options):

@@ -128,7 +128,9 @@ def test_answers_that_were_brought_along_must_be_given_again(loans, tmp_path):
     wrong = [known[0], {**ROWS[1], "answer": sigmoid(-1.0) + 2e-5}]
     refused = loans.refusal(file, answers=wrong)
     assert "1 of 2 rows differ by up to 2e-05" in refused and ", by --answers [" in refused
-    assert loans.refusal(file, answers=ROWS) == "--answers: row 0 has no 'answer'; its columns are income, owner, region"
+    assert (
+        loans.refusal(file, answers=ROWS) == "--answers: row 0 has no 'answer'; its columns are income, owner, region"
+    )
     unread = [known[0], {**ROWS[1], "answer": "soon"}]
     assert loans.refusal(file, answers=unread) == "--answers: row 1 has answer = 'soon', which is no number"
     beyond = [{**ROWS[0], "region": "east", "answer": 0.5}]

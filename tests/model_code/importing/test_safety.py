@@ -131,7 +131,9 @@ def test_a_pickle_within_a_program_is_held_to_the_list(rents, tmp_path, trust):
 )
 def test_what_is_no_graph_and_no_numbers_is_refused_by_its_place_in_the_program(rents, tmp_path, name):
     file = program(tmp_path / "m.pt2", more={name: pickle.dumps(Runs("true"))})
-    assert rents.refusal(file, trust=True).startswith(f"m.pt2 holds {name}, which is no part of a program's graph and numbers")
+    assert rents.refusal(file, trust=True).startswith(
+        f"m.pt2 holds {name}, which is no part of a program's graph and numbers"
+    )
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off"])

@@ -34,7 +34,9 @@ def fitted_parcels(model):
 def fitted_rents():
     """On a matrix in the contract's order, columns by index."""
     data = table("regression")
-    return make_pipeline(SimpleImputer(), LinearRegression()).fit(data[["m²", "lift", "floor"]].to_numpy(float), data["rent"])
+    return make_pipeline(SimpleImputer(), LinearRegression()).fit(
+        data[["m²", "lift", "floor"]].to_numpy(float), data["rent"]
+    )
 
 
 def dump(model, file):
@@ -114,7 +116,9 @@ def test_a_file_that_was_cut_off_is_refused_by_its_name(rents, tmp_path):
     whole = (tmp_path / "m.skops").read_bytes()
     for part in (whole[: len(whole) // 2], b""):
         (tmp_path / "m.skops").write_bytes(part)
-        assert rents.refusal(tmp_path / "m.skops").startswith("m.skops is no file of skops: it is no zip archive; if it was cut off")
+        assert rents.refusal(tmp_path / "m.skops").startswith(
+            "m.skops is no file of skops: it is no zip archive; if it was cut off"
+        )
     dump(fitted_rents(), tmp_path / "m.pkl")
     (tmp_path / "m.pkl").write_bytes((tmp_path / "m.pkl").read_bytes()[:300])
     assert "m.pkl is no pickle that can be scanned: " in rents.refusal(tmp_path / "m.pkl", trust=True)

@@ -99,10 +99,14 @@ def test_a_layer_of_ones_own_is_named(loans, tmp_path):
 def test_what_was_cut_off_is_refused_by_its_name(loans, net, tmp_path):
     net.save(tmp_path / "net.keras")
     (tmp_path / "net.keras").write_bytes((tmp_path / "net.keras").read_bytes()[:2000])
-    assert loans.refusal(tmp_path / "net.keras").startswith("net.keras is no file of Keras 3: it is no zip archive; if it was cut off")
+    assert loans.refusal(tmp_path / "net.keras").startswith(
+        "net.keras is no file of Keras 3: it is no zip archive; if it was cut off"
+    )
     net.export(tmp_path / "net", verbose=False)
     (tmp_path / "net/saved_model.pb").write_bytes(b"nothing of the kind")
-    assert "TensorFlow does not open the SavedModel: Cannot parse file b'saved_model.pb'" in loans.refusal(tmp_path / "net")
+    assert "TensorFlow does not open the SavedModel: Cannot parse file b'saved_model.pb'" in loans.refusal(
+        tmp_path / "net"
+    )
     (tmp_path / "empty.pb").write_bytes(b"")
     assert loans.refusal(tmp_path / "empty.pb") == "the model has 0 inputs and 0 outputs; it needs at least one of each"
 

@@ -100,7 +100,9 @@ def test_a_state_dict_with_its_module(loans, net, tmp_path):
     names = {"0.weight": "hidden.weight", "0.bias": "hidden.bias", "2.weight": "last.weight", "2.bias": "last.bias"}
     torch.save({names[name]: value for name, value in net.state_dict().items()}, tmp_path / "net.pth")
     check(loans, net, tmp_path / "net.pth", trust=True, module=f"{tmp_path}/net.py:Net")
-    assert "defines no torch.nn.Module Other" in loans.refusal(tmp_path / "net.pth", trust=True, module=f"{tmp_path}/net.py:Other")
+    assert "defines no torch.nn.Module Other" in loans.refusal(
+        tmp_path / "net.pth", trust=True, module=f"{tmp_path}/net.py:Other"
+    )
     torch.save(net.state_dict(), tmp_path / "other.pth")
     wrong = loans.refusal(tmp_path / "other.pth", trust=True, module=f"{tmp_path}/net.py:Net")
     assert "does not take these weights" in wrong and "hidden.weight" in wrong
@@ -110,7 +112,11 @@ def test_a_state_dict_with_its_module(loans, net, tmp_path):
 @pytest.mark.parametrize(
     ("code", "named", "said"),
     [
-        ("import nothing_of_the_kind", ":Net", "net.py cannot be imported: ModuleNotFoundError: No module named 'nothing_of_the_kind'"),
+        (
+            "import nothing_of_the_kind",
+            ":Net",
+            "net.py cannot be imported: ModuleNotFoundError: No module named 'nothing_of_the_kind'",
+        ),
         ("class Net(:", ":Net", "net.py cannot be imported: SyntaxError: invalid syntax"),
         (NET.replace("__init__(self)", "__init__(self, wide)"), ":Net", "Net() fails: TypeError: "),
         ("def Net(): 1", ":Net", "net.py defines no torch.nn.Module Net"),

@@ -1,4 +1,5 @@
 """An image of our own layout: `python -m model_code VERB`, with `domain` importable beside it."""
+
 import os
 import sys
 from pathlib import Path
