@@ -19,6 +19,9 @@ PLUGINS = (
     "autoscaling",
     "http_api",
     "sagemaker",
+    "leading_keys",
+    "condition_keys",
+    "passed_roles",
 )
 
 

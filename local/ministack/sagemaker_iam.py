@@ -26,6 +26,17 @@ RUNTIME_ACTIONS = {
     "invocations-response-stream": "InvokeEndpointWithResponseStream",
 }
 PRINCIPAL = "sagemaker.amazonaws.com"
+# Condition key -> the member of a request that fills it, wherever in the request it stands.
+CONDITION_KEYS = {
+    "sagemaker:InstanceTypes": "InstanceType",
+    "sagemaker:InterContainerTrafficEncryption": "EnableInterContainerTrafficEncryption",
+    "sagemaker:MaxRuntimeInSeconds": "MaxRuntimeInSeconds",
+    "sagemaker:NetworkIsolation": "EnableNetworkIsolation",
+    "sagemaker:OutputKmsKey": "KmsKeyId",
+    "sagemaker:VolumeKmsKey": "VolumeKmsKeyId",
+    "sagemaker:VpcSecurityGroupIds": "SecurityGroupIds",
+    "sagemaker:VpcSubnets": "Subnets",
+}
 
 
 def register(current_engine) -> None:
@@ -50,10 +61,41 @@ def register(current_engine) -> None:
 
     def request_tag_context(service, iam_action, body, params):
         found = tags_of_request(service, iam_action, body, params)
-        return {**found, **(resource_tags(current_engine(), iam_action, body) if service == NAME else {})}
+        if service != NAME:
+            return found
+        return {**found, **resource_tags(current_engine(), iam_action, body), **request_keys(as_json(body))}
 
     iam_actions.extract_iam_action, iam_actions.extract_resource_arn = extract_iam_action, extract_resource_arn
     iam_actions.request_tag_context = request_tag_context
+
+
+def request_keys(request: dict) -> dict[str, list[str]]:
+    """The condition keys of SageMaker's own that a request fills."""
+    values: dict[str, list[str]] = {}
+    for name, value in _leaves(request):
+        values.setdefault(name, []).append(str(value).lower() if isinstance(value, bool) else str(value))
+    return {key: values[member] for key, member in CONDITION_KEYS.items() if member in values}
+
+
+def _leaves(value: object, name: str = ""):
+    """(name of the innermost member, value) of all that is neither a structure nor a list."""
+    if isinstance(value, dict):
+        for member, inner in value.items():
+            yield from _leaves(inner, member)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _leaves(inner, name)
+    else:
+        yield name, value
+
+
+def tag_keys(request: dict) -> dict:
+    """The condition keys of the tags that a request sets."""
+    tags = request.get("Tags") or []
+    return {
+        "aws:TagKeys": [tag["Key"] for tag in tags],
+        **{f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in tags},
+    }
 
 
 def resource_tags(engine, iam_action: str, body: bytes) -> dict[str, str]:
@@ -86,10 +128,12 @@ def resource_of(operation: str, request: dict, region: str, account: str) -> str
 def checks(operation: str, request: dict) -> list[tuple[str, str, str, dict]]:
     """(service, action, ARN, condition keys) of all that an operation needs; MiniStack checks the first by itself."""
     arn = resource_of(operation, request, get_region(), get_account_id())
-    found = [(NAME, f"sagemaker:{operation}", arn, {})]
-    found += [(NAME, f"sagemaker:{operation}", further, {}) for further in further_resources(operation, request)]
-    if operation.startswith("Create") and request.get("Tags"):
-        found.append((NAME, "sagemaker:AddTags", arn, {}))
+    tags = tag_keys(request) if request.get("Tags") else {}
+    keys = {**request_keys(request), **tags}
+    found = [(NAME, f"sagemaker:{operation}", arn, keys)]
+    found += [(NAME, f"sagemaker:{operation}", further, keys) for further in further_resources(operation, request)]
+    if operation.startswith("Create") and tags:
+        found.append((NAME, "sagemaker:AddTags", arn, tags))
     return found + [
         ("iam", "iam:PassRole", request[member], {"iam:PassedToService": PRINCIPAL})
         for member in ("RoleArn", "ExecutionRoleArn")
