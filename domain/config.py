@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from domain import schedules
 from domain.contradictions import contradictions
 from domain.setting import as_type, section_problems, setting
 
@@ -32,7 +33,10 @@ class ConfigError(Exception):
         super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
 
 
-SCHEDULE = r"off|(rate|cron)\(.+\)"
+def _schedule_problem(text: str) -> str | None:
+    return None if text == "off" else schedules.problem(text)
+
+
 INSTANCE = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
 
 
@@ -71,7 +75,7 @@ class Data:
 @dataclass(frozen=True)
 class Training:
     schedule: str = setting(
-        "rate(7 days)", "when to retrain: a rate(...) or cron(...) expression, or off", pattern=SCHEDULE
+        "rate(7 days)", "when to retrain: a rate(...) or cron(...) expression, or off", check=_schedule_problem
     )
     candidates: list = setting(list(CANDIDATES), "the recipes that compete", choices=CANDIDATES)
     parameters: dict = setting({}, "hyperparameters by candidate, e.g. parameters.gradient_boosting.max_iter = 200")
@@ -126,7 +130,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Batch:
-    schedule: str = setting("off", "when to score the input: rate(...), cron(...) or off", pattern=SCHEDULE)
+    schedule: str = setting("off", "when to score the input: rate(...), cron(...) or off", check=_schedule_problem)
     input: str = setting("batch/incoming/", "the lake's folder that the schedule scores")
     instance: str = setting("ml.m5.xlarge", "machine of a scoring job", pattern=INSTANCE)
     instances: int = setting(1, "how many machines share a batch", least=1, most=100)

@@ -9,7 +9,8 @@ import re
 
 
 def setting(default=dataclasses.MISSING, doc="", **limits):
-    """A setting: its default (none means it must be given), what it is for, and limits: least, most, choices, pattern."""
+    """A setting: its default (none means it must be given), what it is for, and limits: least, most, choices, pattern, or
+    a `check` that returns why a value is wrong, beginning with "must", or None."""
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata={"doc": doc, **limits})
     return dataclasses.field(default=default, metadata={"doc": doc, **limits})
@@ -46,6 +47,8 @@ def value_problems(path: str, spec, value) -> list[str]:
         return [f"{path} = {value!r}: must be at least {limits['least']}"]
     if "most" in limits and value > limits["most"]:
         return [f"{path} = {value!r}: must be at most {limits['most']}"]
+    if "check" in limits and (reason := limits["check"](value)):
+        return [f"{path} = {value!r}: {reason} ({limits['doc']})"]
     if "pattern" in limits and not re.fullmatch(limits["pattern"], value):
         return [f"{path} = {value!r}: must match {limits['pattern']} ({limits['doc']})"]
     return []

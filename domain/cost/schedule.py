@@ -3,26 +3,22 @@
 import re
 from datetime import date, timedelta
 
+from domain.schedules import MONTHS, WEEKDAYS, problem
+
 HOURS_PER_MONTH = 730.0  # a twelfth of a year, as AWS counts it
 HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0}
-MONTHS = {name: number for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
-WEEKDAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
 YEAR = [date(2025, 1, 1) + timedelta(days=day) for day in range(365)]  # of 8760 hours, the twelfth of which is 730
 
 
 def firings_per_month(expression: str) -> float:
-    """0 for off. ValueError for what is neither off, rate(...) nor cron(...)."""
+    """0 for off. ValueError for a schedule that AWS does not take."""
     if expression == "off":
         return 0.0
+    if reason := problem(expression):
+        raise ValueError(f"schedule {expression!r}: {reason}; or write off")
     if rate := re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", expression):
         return HOURS_PER_MONTH / (int(rate[1]) * HOURS[rate[2]])
-    fields = re.fullmatch(r"cron\((.+)\)", expression)
-    parts = fields[1].split() if fields else []
-    if len(parts) != 6:
-        raise ValueError(
-            f"schedule {expression!r}: write rate(7 days), cron(minute hour day month weekday year) or off"
-        )
-    minute, hour, day, month, weekday, _ = parts
+    minute, hour, day, month, weekday, _ = expression.removeprefix("cron(").removesuffix(")").split()
     times = len(matching(minute, range(60))) * len(matching(hour, range(24)))
     return times * days_per_year(day, month, weekday) / 12
 

@@ -16,6 +16,7 @@ PLUGINS = (
     "iam",
     "stepfunctions",
     "events",
+    "schedules",
     "autoscaling",
     "http_api",
     "sagemaker",

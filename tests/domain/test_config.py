@@ -104,7 +104,12 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
             "training.candidates = ['prior', 'prior']: must name one or more of ",
         ),
         ("[training]\ncandidates = [['prior']]", "training.candidates = [['prior']]: must name one or more of "),
-        ("[training]\nschedule = 'weekly'", "training.schedule = 'weekly': must match "),
+        ("[training]\nschedule = 'weekly'", "training.schedule = 'weekly': must be rate(7 days) or cron("),
+        ("[training]\nschedule = 'rate(1 week)'", "training.schedule = 'rate(1 week)': must be rate(7 days) or cron("),
+        (
+            "[batch]\nschedule = 'cron(0 24 * * ? *)'",
+            "batch.schedule = 'cron(0 24 * * ? *)': must have hour values of 0 to 23; found 24",
+        ),
         (
             "[training]\ncandidates = ['prior']\nparameters.gradient_boosting.max_iter = 5",
             "training.parameters.gradient_boosting: not one of ",

@@ -84,6 +84,15 @@ class Aws:
         ended = eventually(lambda: over(flows.describe_execution(executionArn=execution)), timeout_s=timeout_s)
         return {**ended, "output": json.loads(ended.get("output") or "null")}
 
+    def failed_stack(self, resources: dict, **fields) -> str:
+        """Why a stack of these resources is not made: every reason that its events give."""
+        formation, name = self.client("cloudformation"), new_name("stack")
+        body = json.dumps({"Resources": resources, **fields})
+        formation.create_stack(StackName=name, Capabilities=["CAPABILITY_NAMED_IAM"], TemplateBody=body)
+        eventually(lambda: formation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE")
+        events = formation.describe_stack_events(StackName=name)["StackEvents"]
+        return "; ".join(event.get("ResourceStatusReason", "") for event in events)
+
 
 def over(execution: dict) -> dict | None:
     return execution if execution["status"] != "RUNNING" else None
