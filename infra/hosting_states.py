@@ -7,6 +7,8 @@ whether this execution made any of them.
 from infra.endpoints import VARIANT, Endpoints
 from infra.flow import call, caught, choice, jsonata
 
+BUSY = "['Creating', 'Updating', 'SystemUpdating', 'RollingBack']"  # SageMaker refuses to delete such an endpoint
+UNDO_EVERY_S, MOST_UNDO_LOOKS = 60, 120  # after two hours the rest is left to Reap
 MOST_LOOKS = 70  # at a new endpoint: every second at first, then every 30 s, together about half an hour
 UNDO = (caught("Undo"),)
 
@@ -106,14 +108,29 @@ def scaling(endpoints: Endpoints, *, next: str) -> dict:
 
 
 def removed(*, next: str) -> dict:
-    """What this execution made, and only that. What is not there need not be removed."""
+    """What this execution made, and only that. What is not there need not be removed; an endpoint that is still being made
+    is waited for, and left to Reap with its configuration and model when that takes too long."""
 
     def delete(what: str, following: str) -> dict:
         name = {f"{what}Name": jsonata("$endpoint")}
         gone = ({"ErrorEquals": ["States.ALL"], "Next": following},)
         return {f"Delete{what}": call(f"aws-sdk:sagemaker:delete{what}", name, catch=gone, Next=following)}
 
+    unknown = ({"ErrorEquals": ["States.ALL"], "Next": "DeleteEndpoint"},)
     return {
+        "FindWhatIsLeft": find_endpoint(catch=unknown, Next="MayItGo"),
+        "MayItGo": choice(
+            ("$status = 'none'", "DeleteEndpointConfig"),
+            (f"$status in {BUSY} and $undo_looks < {MOST_UNDO_LOOKS}", "WaitToUndo"),
+            (f"$status in {BUSY}", next),
+            otherwise="DeleteEndpoint",
+        ),
+        "WaitToUndo": {
+            "Type": "Wait",
+            "Seconds": UNDO_EVERY_S,
+            "Assign": {"undo_looks": jsonata("$undo_looks + 1")},
+            "Next": "FindWhatIsLeft",
+        },
         **delete("Endpoint", "DeleteEndpointConfig"),
         **delete("EndpointConfig", "DeleteModel"),
         **delete("Model", next),

@@ -78,7 +78,7 @@ class ReleaseFlow(Flow):
     def what_is_undone(self) -> dict:
         """Where the flow ends when a state before Promote failed: without what was made, and with the reason on record."""
         return {
-            "Undo": choice(("$made_here", "DeleteEndpoint"), otherwise="RecordFailure"),
+            "Undo": choice(("$made_here", "FindWhatIsLeft"), otherwise="RecordFailure"),
             **hosting_states.removed(next="RecordFailure"),
             "RecordFailure": self.record_failure(Next="Failed"),
             "Failed": fail(),
@@ -104,6 +104,7 @@ class ReleaseFlow(Flow):
             ),
             "made_here": False,
             "looks": 0,
+            "undo_looks": 0,
             "why": "",
         }
         package_name = {"ModelPackageName": jsonata("$states.input.model_package_arn")}

@@ -93,6 +93,7 @@ PRICES = read_prices(CONFIG.target.region)
 
 def in_use(routing: dict, now: datetime):
     """Whether an endpoint answers, may answer again after a rollback, or belongs to a release: those are for Retire.
+    What belongs to a release that failed is not: Undo could not remove it while it was being made.
 
     While the model is stopped, nobody retires anything: then a champion is kept for a rollback, and no longer.
     """
@@ -101,8 +102,9 @@ def in_use(routing: dict, now: datetime):
     stopped = bool(routing["version"] and not routing["routes"])
 
     def used(name: str) -> bool:
-        release = tables.get(ROUTING, release_key(name.removeprefix(PREFIX)))
-        return name in kept or bool(release) and not (stopped and release.get("state") in ("champion", "previous"))
+        release = tables.get(ROUTING, release_key(name.removeprefix(PREFIX))) or {}
+        given_up = ("failed", "champion", "previous") if stopped else ("failed",)
+        return name in kept or bool(release) and release.get("state") not in given_up
 
     return used
 

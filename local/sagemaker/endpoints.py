@@ -226,6 +226,7 @@ def delete(engine: Engine, request: dict) -> dict:
     record = resources.need(engine, KIND, request["EndpointName"])
     if record["EndpointStatus"] == "Deleting":
         return {}
+    need_settled(engine, record["EndpointName"], "update")  # SageMaker's own word for it, of a deletion too
     announce(engine, set_status(engine, record["EndpointName"], "Deleting"))
     threading.Thread(target=finish_deletion, args=(engine, record["EndpointName"]), daemon=True).start()
     return {}

@@ -399,9 +399,25 @@ def test_one_execution_deploys_a_release_at_a_time_and_one_that_was_killed_block
     assert mark["Catch"][0]["Next"] == "DoneByAnother"
 
 
-@pytest.mark.parametrize(("made_here", "next"), [(True, "DeleteEndpoint"), (False, "RecordFailure")])
+@pytest.mark.parametrize(("made_here", "next"), [(True, "FindWhatIsLeft"), (False, "RecordFailure")])
 def test_a_failed_release_removes_only_what_it_made(service, made_here, next):
     assert chosen(flows(service)["release"]["States"]["Undo"], made_here=made_here) == next
+
+
+@pytest.mark.parametrize(
+    ("status", "looks", "next"),
+    [
+        ("none", 0, "DeleteEndpointConfig"),
+        ("Failed", 0, "DeleteEndpoint"),
+        ("InService", 0, "DeleteEndpoint"),
+        ("Creating", 119, "WaitToUndo"),
+        ("Creating", 120, "RecordFailure"),
+    ],
+)
+def test_an_endpoint_that_is_still_made_is_removed_later_or_left_to_reap(service, status, looks, next):
+    states = flows(service)["release"]["States"]
+    assert chosen(states["MayItGo"], status=status, undo_looks=looks) == next
+    assert states["WaitToUndo"]["Seconds"] * 120 < flows(service)["release"]["TimeoutSeconds"]
 
 
 @pytest.mark.parametrize(("left", "next"), [(PLAN["shards_manifest"], "Score"), (None, "WriteResults")])

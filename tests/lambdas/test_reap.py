@@ -138,6 +138,13 @@ def test_an_endpoint_whose_configuration_was_deleted_goes_too(aws, grown):
     assert handler(grown, None) == {"ended": ["forgotten"], "saves_usd_per_month": 0}
 
 
+def test_the_endpoint_of_a_release_that_failed_goes_since_undo_could_not_remove_it_while_it_was_made(aws, grown):
+    for name, state in (("r-1", "failed"), ("r-2", "deploying")):
+        host(aws, f"flights-local-{name}")
+        aws.put(stage.ROUTING, item=f"release#{name}", release=name, state=state)
+    assert handler(grown, None)["ended"] == ["flights-local-r-1"]
+
+
 def test_once_the_model_is_stopped_its_endpoint_is_kept_for_a_rollback_and_no_longer(aws, grown):
     for name, state in (("r-1", "champion"), ("r-2", "deploying")):
         host(aws, f"flights-local-{name}")

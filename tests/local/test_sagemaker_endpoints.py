@@ -149,7 +149,6 @@ def test_an_update_moves_to_the_new_configuration_and_a_broken_one_leaves_the_ol
         sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="moving-3")
         sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="moving-2")
     assert ask(runtime, "moving")["flavour"] == "new"
-    sagemaker.delete_endpoint(EndpointName="moving")
 
 
 def test_a_container_that_exits_fails_the_endpoint_with_the_reason(sagemaker, role):
@@ -162,6 +161,15 @@ def test_a_container_that_exits_fails_the_endpoint_with_the_reason(sagemaker, ro
     assert failed["EndpointStatus"] == "Failed"
     assert "production variant all did not pass the ping health check" in failed["FailureReason"]
     assert "s3://lab/models/none.tar.gz" in failed["FailureReason"]
+
+
+def test_an_endpoint_that_is_still_made_is_not_deleted(sagemaker, role):
+    sick = instance(make_model(sagemaker, role, "never-well", SICK="yes"))
+    sagemaker.create_endpoint_config(EndpointConfigName="unready", ProductionVariants=[sick])
+    sagemaker.create_endpoint(EndpointName="unready", EndpointConfigName="unready")
+    with pytest.raises(ClientError, match="ValidationException.*Cannot update in-progress endpoint .arn:aws:sagemaker"):
+        sagemaker.delete_endpoint(EndpointName="unready")
+    assert sagemaker.describe_endpoint(EndpointName="unready")["EndpointStatus"] == "Creating"
 
 
 def test_a_deleted_endpoint_stops_answering_and_its_process_ends(sagemaker, role, runtime):
