@@ -38,6 +38,8 @@ def allowed(spec) -> str:
     limits = spec.metadata
     if "choices" in limits:
         return ", ".join(f"`{choice}`" for choice in limits["choices"])
+    if "form" in limits:
+        return limits["form"]
     if "pattern" in limits:
         return "`" + limits["pattern"].replace("|", "\\|") + "`"
     span = [f"{word} {limits[key]}" for key, word in (("least", "from"), ("most", "to")) if key in limits]

@@ -33,6 +33,9 @@ class ConfigError(Exception):
         super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
 
 
+SCHEDULE = "`off`, `rate(7 days)` or `cron(minute hour day month weekday year)`"
+
+
 def _schedule_problem(text: str) -> str | None:
     return None if text == "off" else schedules.problem(text)
 
@@ -74,9 +77,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Training:
-    schedule: str = setting(
-        "rate(7 days)", "when to retrain: a rate(...) or cron(...) expression, or off", check=_schedule_problem
-    )
+    schedule: str = setting("rate(7 days)", "when to retrain", check=_schedule_problem, form=SCHEDULE)
     candidates: list = setting(list(CANDIDATES), "the recipes that compete", choices=CANDIDATES)
     parameters: dict = setting({}, "hyperparameters by candidate, e.g. parameters.gradient_boosting.max_iter = 200")
     instance: str = setting("ml.m5.xlarge", "machine of each training job", pattern=INSTANCE)
@@ -130,7 +131,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Batch:
-    schedule: str = setting("off", "when to score the input: rate(...), cron(...) or off", check=_schedule_problem)
+    schedule: str = setting("off", "when to score the input", check=_schedule_problem, form=SCHEDULE)
     input: str = setting("batch/incoming/", "the lake's folder that the schedule scores")
     instance: str = setting("ml.m5.xlarge", "machine of a scoring job", pattern=INSTANCE)
     instances: int = setting(1, "how many machines share a batch", least=1, most=100)
