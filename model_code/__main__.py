@@ -6,6 +6,7 @@ import sys
 
 from model_code import paths
 from model_code.artefact import ArtefactRefused
+from model_code.fitting.pins import hold_pins
 from model_code.refusals import BodyRefused, FileRefused, PlanCorrupt
 from model_code.settings import JobRefused
 
@@ -41,4 +42,6 @@ def failed(verb: str, reason: str) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["train"]:
+        hold_pins()  # not in `main`, whose caller may be a process with work of its own
     sys.exit(main(sys.argv[1:]))

@@ -19,6 +19,7 @@ from model_code.answering import golden_answers
 from model_code.artefact import GOLDEN, as_json, seal, write_model
 from model_code.candidates import build
 from model_code.features import model_columns
+from model_code.fitting.arithmetic import arithmetic
 from model_code.identity import row_values
 from model_code.matrices import matrix, target
 from model_code.scorer import load_scorer
@@ -154,8 +155,10 @@ def write(folder, fitted: Fitted, contract: Contract, rows: WindowRows, *, about
             "versions": {
                 "python": platform.python_version(),
                 "numpy": version("numpy"),
+                "scipy": version("scipy"),
                 "scikit-learn": version("scikit-learn"),
             },
+            "arithmetic": arithmetic(),
         },
     )
 

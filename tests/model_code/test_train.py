@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,6 +13,7 @@ from domain.contract import Column, Contract, as_dict
 from model_code.__main__ import main
 from model_code.answering import prove_golden
 from model_code.artefact import open_artefact
+from model_code.fitting.pins import pins
 from tests.model_code.folders import WINDOW, training_folder, write_rows
 from tests.model_code.projects import PROJECTS
 
@@ -60,25 +62,64 @@ def test_golden_rows_hold_missing_values_and_texts_never_seen(returns):
     assert unseen["class"] == "— never seen —"
 
 
+HOSTS = {  # what other hosts' libraries would choose by themselves, or are told
+    "one thread": {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1"},
+    "two threads and AVX2": {
+        "PYTHONHASHSEED": "2",
+        "OMP_NUM_THREADS": "2",
+        "OPENBLAS_NUM_THREADS": "2",
+        "OPENBLAS_CORETYPE": "Haswell",
+        "NPY_ENABLE_CPU_FEATURES": "X86_V3",
+        "TZ": "Asia/Tokyo",
+    },
+    "AVX without FMA": {
+        "OPENBLAS_CORETYPE": "Sandybridge",
+        "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4",
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-FMA4",
+    },
+    "AVX-512": {"OPENBLAS_CORETYPE": "SkylakeX"},  # its kernel ends a process on a processor without
+}
+
+
 @pytest.mark.parametrize("candidate", ["logistic_regression", "gradient_boosting"])
-def test_other_processes_hash_seeds_threads_and_files_give_the_same_artefact(candidate, returns, tmp_path):
+def test_other_hosts_hash_seeds_threads_and_files_give_the_same_artefact(candidate, returns, tmp_path):
     """With nothing installed but what the image has."""
     contract, rows = returns.contract, returns.rows
-    one = training_folder(tmp_path / "one", contract, rows, candidate)
-    other = training_folder(tmp_path / "other", contract, rows, candidate)
-    shutil.rmtree(other / "input/data/rows")
+    artefacts = {}
+    for host, environment in HOSTS.items():
+        base = training_folder(tmp_path / host, contract, rows, candidate)
+        if host == "two threads and AVX2":
+            in_other_files(base, contract, rows)
+        in_subprocess("train", base, **environment)
+        artefacts[host] = bytes_of(base / "model")
+    assert set(artefacts["one thread"]) == {"contract.json", "golden.json", "manifest.json", "plan.bin"}
+    assert [host for host, artefact in artefacts.items() if artefact != artefacts["one thread"]] == []
+
+
+def in_other_files(base, contract, rows):
+    shutil.rmtree(base / "input/data/rows")
     for number, part in enumerate((rows[900:], rows[:900])):
-        write_rows(other / f"input/data/rows/{number}.parquet", contract, part)
-    in_subprocess("train", one, PYTHONHASHSEED="1", OMP_NUM_THREADS="1")
-    in_subprocess("train", other, PYTHONHASHSEED="2", OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2", TZ="Asia/Tokyo")
-    trained = [{file.name: file.read_bytes() for file in base.iterdir()} for base in (one / "model", other / "model")]
-    here = {file.name: file.read_bytes() for file in returns.models[candidate].iterdir()}
-    assert trained[0] == trained[1] == here
+        write_rows(base / f"input/data/rows/{number}.parquet", contract, part)
+
+
+def bytes_of(folder):
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def in_subprocess(verb, base, **environment):
     environment = {"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(base), **environment}
     subprocess.run([IMAGE_PYTHON, "-m", "model_code", verb], cwd=ROOT, env=environment, check=True, capture_output=True)
+
+
+def test_the_manifest_records_what_was_pinned_and_in_force(returns, tmp_path):
+    base = training_folder(tmp_path, returns.contract, returns.rows, "prior")
+    in_subprocess("train", base, NPY_DISABLE_CPU_FEATURES="X86_V3")
+    recorded = open_artefact(base / "model").manifest["arithmetic"]
+    assert (recorded["machine"], recorded["pinned"]) == (platform.machine(), pins(platform.machine()))
+    assert recorded["simd"] == []
+    assert all(library.endswith(" threads=1") for library in recorded["libraries"])
+    kernels = [library.split()[2] for library in recorded["libraries"] if library.startswith("openblas ")]
+    assert {kernel.lower() for kernel in kernels} <= {recorded["pinned"].get("OPENBLAS_CORETYPE", "").lower()}
 
 
 def test_rows_are_checked_again_and_a_bad_one_is_counted_not_learnt_from(run_verb, tmp_path):
