@@ -17,6 +17,7 @@ MOST_CONNECTIONS = 2048  # of one worker
 READ_SECONDS = 20  # from a request's first byte to its last: who is slower is told so
 IDLE_SECONDS = 75  # longer than a load balancer keeps a connection
 DRAIN_IDLE_SECONDS = 1  # while the server stops
+DRAIN_FIRST_SECONDS = 5  # likewise, where nothing was asked yet: a client connects because it has something to ask
 LINGER_SECONDS = 5
 
 CLOSE = b"connection: close\r\n"
@@ -86,7 +87,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, server):
         self.server, self.request, self.waiting = server, None, []
         self.parser, self.transport = httptools.HttpRequestParser(self), None
-        self.busy = self.deaf = self.half_closed = False
+        self.busy = self.deaf = self.half_closed = self.used = False
         self.unread, self.last_used = 0, server.now()  # bytes since the parser last got anywhere
         self.blocked_since = self.lingering_since = None
 
@@ -140,13 +141,18 @@ class Connection(asyncio.Protocol):
         elif self.request is not None:
             if now - self.request.since > READ_SECONDS:
                 self.refuse(408, "too_slow", f"the request was not whole within {READ_SECONDS} s")
-        elif not self.busy and now - self.last_used > (DRAIN_IDLE_SECONDS if self.server.draining else IDLE_SECONDS):
+        elif not self.busy and now - self.last_used > self.idle_seconds():
             self.transport.close()
+
+    def idle_seconds(self) -> float:
+        if not self.server.draining:
+            return IDLE_SECONDS
+        return DRAIN_IDLE_SECONDS if self.used else DRAIN_FIRST_SECONDS
 
     # ---- what the parser finds
 
     def on_message_begin(self) -> None:
-        self.request = Request(self.server.now())
+        self.request, self.used = Request(self.server.now()), True
 
     def on_url(self, url: bytes) -> None:
         self.request.path += url

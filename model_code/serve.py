@@ -12,11 +12,12 @@ import time
 from model_code import paths
 from model_code.answering import prove_golden
 from model_code.artefact import Artefact, open_artefact
+from model_code.listening import listening_sockets
 from model_code.request_log import RequestLog, log
 from model_code.server import Server
 from model_code.service import Service
 from model_code.settings import JobRefused
-from model_code.workers import listening_sockets, run_workers
+from model_code.workers import run_workers, stops_blocked
 
 MOST_AT_ONCE = 64  # POSTs under way in one worker; one more gets 429
 DEADLINE_SECONDS = 50  # SageMaker gives up after 60
@@ -25,7 +26,12 @@ MOST_WORKERS = 8
 
 
 def main() -> None:
-    started = time.perf_counter()
+    # before any library starts a thread: one that did not block SIGTERM would take it, and end the process
+    with stops_blocked():
+        _serve(started=time.perf_counter())
+
+
+def _serve(*, started: float) -> None:
     artefact = open_artefact(paths.model(), expected=os.environ.get("ARTEFACT_SHA256"))
     golden = prove_golden(artefact)
     run = runner(Service(artefact, name=os.environ.get("MODEL_NAME") or artefact.contract.name))

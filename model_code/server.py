@@ -7,13 +7,14 @@ answered meanwhile. SIGTERM stops the listening; every request that was begun is
 import asyncio
 import json
 import os
-import signal
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from model_code.connection import Connection, Request
+from model_code.listening import BACKLOG, HANDSHAKE_SECONDS, begin_no_more_connections
 from model_code.reply import Reply
-from model_code.workers import BACKLOG
+from model_code.workers import STOPS, stops_unblocked
 
 INLINE_BODY = 64 * 1024
 LARGE_AT_ONCE = 2  # threads for the larger ones; further ones wait
@@ -90,26 +91,33 @@ class Server:
 
     # ---- from the first connection to the last
 
-    async def run(self, sock, *, drain_seconds: float, parent: int | None = None) -> None:
+    async def run(self, sock: socket.socket, *, drain_seconds: float, parent: int | None = None) -> None:
         """Until SIGTERM, or until `parent` is no longer the parent of this process."""
         self.loop = asyncio.get_running_loop()
         stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in STOPS:
             self.loop.add_signal_handler(number, stop.set)
-        queue = sock.dup()
-        listener = await self.loop.create_server(self.connect, sock=sock, backlog=BACKLOG)
-        checking = self.loop.create_task(self.check_often(parent, stop))
-        await stop.wait()
-        self.draining = True
-        listener.close()
-        await self.let_in(queue)
-        await self.drained(drain_seconds)
-        checking.cancel()
-        self.pool.shutdown(wait=False, cancel_futures=True)
-        self.log.close()
+        with stops_unblocked():
+            queue = sock.dup()
+            listener = await self.loop.create_server(self.connect, sock=sock, backlog=BACKLOG)
+            checking = self.loop.create_task(self.check_often(parent, stop))
+            await stop.wait()
+            self.draining = True
+            await self.let_in(listener, queue, mine=parent is None or os.getppid() != parent)
+            await self.drained(drain_seconds)
+            checking.cancel()
+            self.pool.shutdown(wait=False, cancel_futures=True)
+            self.log.close()
 
-    async def let_in(self, queue) -> None:
-        """Who has connected already is served: closing on them would reset what they have sent."""
+    async def let_in(self, listener: asyncio.Server, queue: socket.socket, *, mine: bool) -> None:
+        """Accept whoever has connected, or nearly, and close: closing on them would reset what they have sent.
+
+        A socket that is not `mine` is the parent's: it stops connections itself, or gives the socket to another worker.
+        """
+        if mine:
+            begin_no_more_connections(queue)
+        await asyncio.sleep(HANDSHAKE_SECONDS)
+        listener.close()
         with queue:
             while True:
                 try:

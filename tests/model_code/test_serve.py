@@ -4,15 +4,27 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from model_code.answering import CSV, JSON, LINES, RequestRefused, respond
 from model_code.artefact import open_artefact
-from tests.model_code.serving import IMAGE_PYTHON, ROOT, ROW, SECRET, ask, finish, half_sent, instances, serving
+from tests.model_code.serving import (
+    IMAGE_PYTHON,
+    PATIENCE,
+    ROOT,
+    ROW,
+    SECRET,
+    ask,
+    finish,
+    half_sent,
+    instances,
+    serving,
+    wait_for,
+)
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +48,7 @@ def test_the_images_own_health_check_sees_the_server_and_sees_none(server):
     assert program == "python"
     for port, healthy in ((server.port, True), (1, False)):
         environment = {"PATH": os.environ["PATH"], "SAGEMAKER_BIND_TO_PORT": str(port)}
-        found = subprocess.run([IMAGE_PYTHON, *arguments], env=environment, capture_output=True)
+        found = subprocess.run([IMAGE_PYTHON, *arguments], env=environment, capture_output=True, check=False)
         assert (found.returncode == 0) == healthy
 
 
@@ -119,11 +131,12 @@ def test_sigterm_lets_a_request_finish_and_the_log_holds_no_row(returns):
         assert ask(process.port, body=b"{" + body)[0] == 400
         connection = half_sent(process.port, body)
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
+        wait_for(lambda: not lets_in(process.port))
         status, answer = finish(connection, body)
         assert (status, len(json.loads(answer)["predictions"])) == (200, 1)
-        assert process.wait(timeout=20) in (0, -signal.SIGTERM)
-    events = [json.loads(line) for line in process.log.splitlines()]
+        assert process.wait(timeout=PATIENCE) == 0
+    logged = [json.loads(line) for line in process.log.splitlines()]
+    events = [event for event in logged if event["event"] != "slow"]  # as this machine may be
     assert [event["event"] for event in events] == ["ready", "refused", "answered"]
     ready, refused, answered = events
     assert (ready["engine"], ready["workers"]) == ("kernel", 1)
@@ -131,8 +144,14 @@ def test_sigterm_lets_a_request_finish_and_the_log_holds_no_row(returns):
     assert refused["ms"] == pytest.approx(refused["read_ms"] + refused["wait_ms"] + refused["score_ms"], abs=0.01)
     assert (answered["requests"], answered["rows"], answered["refused_rows"]) == (2, 2, 0)
     assert answered["read_ms"].keys() == answered["wait_ms"].keys() == answered["score_ms"].keys() == {"p50", "p99"}
-    assert 0.001 < answered["score_ms"]["p99"] < 1000  # microseconds are told apart
+    assert 0.001 < answered["score_ms"]["p99"] < 1000 * PATIENCE  # microseconds are told apart
     assert SECRET not in process.log and "181.5" not in process.log
+
+
+def lets_in(port):
+    with socket.socket() as probe:
+        probe.settimeout(0.1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can give root up")
