@@ -8,7 +8,7 @@ from pathlib import Path
 from domain.config import LOCAL, Config, read_config
 from domain.contract import Contract
 from domain.contract_file import read_contract
-from fairway.errors import Refused
+from fairway.errors import Failed, Refused
 
 LOCAL_REGION = "us-east-1"
 LOCAL_ACCOUNT = "000000000000"  # as the access key it is the root user of the local AWS, whatever the secret
@@ -113,9 +113,12 @@ def local_endpoint(folder: Path) -> str:
     state = state_folder(folder)
     try:
         endpoint = json.loads((state / "server.json").read_text())["endpoint"]
-        runs = state.samefile(ask_local(endpoint, "health")["state"])
+        health = ask_local(endpoint, "health")
+        runs = state.samefile(health["state"])
     except (OSError, ValueError, KeyError):
         runs = False
     if not runs:
         raise Refused("not_running", "the local AWS of this project is not running; start it with `fairway up`")
+    if health["failure"]:
+        raise Failed("not_written", f"the local AWS answers nothing: {health['failure']}; make room, then try again")
     return endpoint

@@ -19,6 +19,7 @@ def status(folder: Path, stage_name: str) -> Done:
         "reason": routing["reason"],
         "releases": with_roles(records.releases(stage), routing),
         "declared_not_simulated": declared(stage),
+        "warnings": warnings(stage),
     }
     return Done(values, lines(values), next_step(values))
 
@@ -43,6 +44,13 @@ def declared(stage: Stage) -> list[dict]:
     return ask_local(stage.endpoint, "declared")
 
 
+def warnings(stage: Stage) -> list[str]:
+    """What the local AWS has to tell of its own disk; nothing on AWS."""
+    if not stage.is_local:
+        return []
+    return ask_local(stage.endpoint, "health")["warnings"]
+
+
 def lines(values: dict) -> list[str]:
     said = [f"stage {values['stage']}: {values['api_url']}"]
     said.append(f"champion: {values['champion'] or 'none; the fallback answers'} ({values['reason']})")
@@ -52,7 +60,7 @@ def lines(values: dict) -> list[str]:
     if values["declared_not_simulated"]:
         names = [f"{one['logical_id']} ({one['type']})" for one in values["declared_not_simulated"]]
         said += ["", f"declared, not simulated on this machine: {', '.join(names)}"]
-    return said
+    return [*said, *(f"\nwarning: {warning}" for warning in values["warnings"])]
 
 
 def next_step(values: dict) -> str:

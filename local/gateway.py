@@ -3,16 +3,17 @@
 import json
 import os
 from collections.abc import Callable
-from threading import Event
+
+from local.journal import Written
 
 REFUSED = ("/_ministack/reset", "/_ministack/config")  # any web page could post to them, and wipe the state
 
 
 class Gateway:
-    """An ASGI app. `ready` is called once the services are up; `activity` is set by every request that may change state."""
+    """An ASGI app. `ready` is called once the services are up; `written` tells whether the disk takes what happens."""
 
-    def __init__(self, aws, *, ready: Callable[[], None], activity: Event, state: str):
-        self.aws, self.ready, self.activity, self.state = aws, ready, activity, state
+    def __init__(self, aws, *, ready: Callable[[], None], written: Callable[[], Written], state: str):
+        self.aws, self.ready, self.written, self.state = aws, ready, written, state
         self.failure = None  # why the services did not start
         self.pages = {"/_fairway/health": self.health, "/_fairway/declared": self.declared}
 
@@ -25,7 +26,6 @@ class Gateway:
         if scope["path"] in REFUSED:
             closed = f"{scope['path']} is closed; stop the local AWS and remove its state folder"
             return await reply(send, 403, {"message": closed})
-        self.activity.set()
         await self.aws(scope, receive, send)
 
     async def live(self, scope, receive, send) -> None:
@@ -43,7 +43,7 @@ class Gateway:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
 
     def health(self) -> dict:
-        return {"pid": os.getpid(), "state": self.state}
+        return {"pid": os.getpid(), "state": self.state, **self.written()}
 
     def declared(self) -> list[dict]:
         """What is declared, in a template or by a call, and nothing here simulates: [{stack, logical_id, type}]."""

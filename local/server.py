@@ -8,7 +8,8 @@ import socket
 import time
 from pathlib import Path
 
-from local import checkpoint, guard
+from local import generations, guard
+from local.journal import Journal, Written
 from local.state import PROXIES, LocalError, claim, listen, locked, write_json
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,7 +35,7 @@ def serve(*, port: int, folder: Path, enforce_iam: bool) -> None:
 def prepare(folder: Path, *, port: int, enforce_iam: bool) -> None:
     """Make the folders and settle the environment. MiniStack reads its settings while it is imported."""
     shutil.rmtree(folder / "tmp", ignore_errors=True)
-    for name in ("tmp", "s3", "services", "checkpoints", "images", "sagemaker"):
+    for name in ("tmp", "s3", "services", "journal", "images", "sagemaker"):
         (folder / name).mkdir(exist_ok=True)
     foreign = ("AWS_", "MINISTACK_", "LAMBDA_", "LOCALSTACK_", "SFN_")
     for name in [name for name in os.environ if name.startswith(foreign) or name.lower() in PROXIES]:
@@ -72,21 +73,25 @@ def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
     from hypercorn.config import Config
     from hypercorn.utils import LifespanFailureError
 
+    from local.durable import Durable
     from local.gateway import Gateway
-    from local.ministack import load_plugins
-    from local.ministack.persistence import restorer, saver
+    from local.ministack import dynamodb, load_plugins, persistence
 
     app = load_plugins()
-    save = saver(app, folder / "checkpoints")
-    app._load_persisted_state = restorer(app, checkpoint.latest(folder / "checkpoints"))
+    path, damage = generations.intact(folder / "journal")
+    journal, named = Journal(path), generations.functions_in_copy(folder / "journal")
+    entries = persistence.Entries(app, journal)
+    dynamodb.use(journal, lambda: entries.collect_one("dynamodb"))
+    app._load_persisted_state = lambda: persistence.restore(app, entries, named)
     app.save_all = lambda states: None  # MiniStack's own save at a clean stop: ours, below, replaces it
-    checkpoints = checkpoint.Checkpoints(save)
+    copies = generations.Copies(folder / "journal")
     config = Config()
     config.bind = [f"fd://{sock.detach()}"]
     config.keep_alive_timeout = 75
 
     def ready() -> None:
-        checkpoints.start()
+        entries.start(asyncio.get_running_loop())
+        copies.start()
         port = int(os.environ["GATEWAY_PORT"])
         write_json(
             folder / "server.json",
@@ -100,12 +105,16 @@ def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
             },
         )
 
-    gateway = Gateway(app.app, ready=ready, activity=checkpoints.activity, state=str(folder))
+    durable = Durable(app.app, journal, entries, folder / "s3")
+
+    def written() -> Written:
+        return {"failure": journal.failure, "warnings": [*filter(None, (damage, copies.failure))]}
+
+    gateway = Gateway(durable, ready=ready, written=written, state=str(folder))
     try:
         asyncio.run(serve_asgi(gateway, config))
     except LifespanFailureError:
         raise gateway.failure from None
-    if checkpoints.is_alive():
-        checkpoints.stop()
-        if checkpoint.save_in_child(save) is None:
-            save()
+    copies.stop()
+    entries.collect(everything=True)
+    journal.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
 MINISTACK = "1.5.33"
-FORMAT = 1  # raise when what we keep in the folder changes shape
+FORMAT = 2  # raise when what we keep in the folder changes shape
 ROOT_KEY = ("000000000000", "local")  # the root user's access key id (the account) and secret
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")  # of the environment, in either case: none leads to loopback
 MAY_PRECEDE_VERSION = {"lock", "up.lock", "server.log", "port.json"}  # written before the folder is claimed
@@ -39,8 +39,8 @@ def check_version(folder: Path) -> None:
     if found != wanted:
         raise LocalError(
             f"state folder {folder} was written with MiniStack {found[0]}, format {found[1]}; this version "
-            f"reads MiniStack {wanted[0]}, format {wanted[1]}. Use another folder with --state, or remove "
-            f"this one (rm -r {folder}) and load again"
+            f"reads MiniStack {wanted[0]}, format {wanted[1]}. Use another folder with --state, or the version of "
+            f"Fairway that wrote it; the objects of its lake are files below {folder}/s3"
         )
 
 

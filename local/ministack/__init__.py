@@ -8,6 +8,8 @@ from local.state import MINISTACK, LocalError
 
 PLUGINS = (
     "persistence",
+    "dynamodb",
+    "files",
     "lambda_runtime",
     "cloudwatch",
     "metrics",

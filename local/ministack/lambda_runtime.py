@@ -13,6 +13,8 @@ import select
 import threading
 from pathlib import Path
 
+from local import functions
+
 RUNTIME = "ministack.core.lambda_runtime"
 LAMBDA = "ministack.services.lambda_svc"
 HOOKS = (
@@ -117,7 +119,7 @@ def python_environment(config: dict, provided: dict, folder: str, own: dict) -> 
         )
     given = {name: value for name, value in provided.items() if name.startswith(("AWS_", "_", "LAMBDA_"))}
     logging = config.get("LoggingConfig") or {}
-    return {
+    environment = {
         **given,
         **{name: os.environ[name] for name in INHERITED if name in os.environ},
         **own,
@@ -132,6 +134,7 @@ def python_environment(config: dict, provided: dict, folder: str, own: dict) -> 
         "PYTHONPATH": folder,
         "PYTHONNOUSERSITE": "1",
     }
+    return functions.known(environment)
 
 
 def make_worker(runtime):

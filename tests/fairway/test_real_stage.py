@@ -47,4 +47,5 @@ def test_a_deployed_stage_is_found_through_its_address_book(aws, project, capsys
         "reason": "approved",
         "releases": [],
         "declared_not_simulated": [],
+        "warnings": [],
     }

@@ -65,6 +65,7 @@ def test_status_says_who_answers(released):
             {"release": "r-20130301-bbbbbbbb", "role": None, "weight": 0, "state": "previous"},
         ],
         "declared_not_simulated": [],
+        "warnings": [],
     }
     _, out, _ = released.run("status")
     assert out.splitlines()[1] == "champion: r-20130401-aaaaaaaa (approved)"

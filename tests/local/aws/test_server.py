@@ -136,7 +136,8 @@ def test_a_folder_of_another_version_is_refused_with_what_to_do(folder):
         LocalError,
         match=re.escape(
             f"was written with MiniStack 1.4.10, format 0; this version reads MiniStack {MINISTACK}, format {FORMAT}. "
-            f"Use another folder with --state, or remove this one (rm -r {folder})"
+            f"Use another folder with --state, or the version of Fairway that wrote it; the objects of its lake are files "
+            f"below {folder}/s3"
         ),
     ):
         start.start(folder.parent, 0, folder, False)
@@ -206,50 +207,14 @@ def test_a_stop_keeps_everything_and_a_start_goes_on_at_the_same_address(folder)
     check(after, function)
 
 
-def test_a_kill_loses_at_most_a_few_seconds_and_leaves_no_process(folder):
+def test_a_kill_loses_nothing_and_leaves_no_process(folder):
     before = run(folder)
     function = fill(before)
-    time.sleep(4)
     assert guard.marked(before.server["mark"])  # the function's worker
     kill(before)
     eventually(lambda: guard.marked(before.server["mark"]) == [], timeout_s=5)
     assert start.running(folder) is None
     check(run(folder), function)
-
-
-def test_kills_at_any_moment_leave_a_state_that_opens_with_all_that_was_kept_before(folder):
-    aws = run(folder)
-    aws.client("dynamodb").create_table(
-        TableName="rows",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
-    )
-    start.stop(folder)
-    kept = 0
-    for lived_s in (1.95, 2.15):  # around the moment of a checkpoint
-        aws = run(folder)
-        dynamodb, began = aws.client("dynamodb"), time.monotonic()
-        found = dynamodb.scan(TableName="rows")["Count"]
-        assert found >= kept
-        kept = found
-        while time.monotonic() < began + lived_s:
-            for number in range(20):
-                dynamodb.put_item(TableName="rows", Item={"id": {"S": f"{lived_s}-{number}-{time.time()}"}})
-        kill(aws)
-    assert run(folder).client("dynamodb").scan(TableName="rows")["Count"] >= kept
-
-
-def test_a_damaged_checkpoint_gives_way_to_the_one_before(folder):
-    aws = run(folder)
-    aws.client("ssm").put_parameter(Name="/own", Value="first", Type="String")
-    start.stop(folder)
-    aws = run(folder)
-    aws.client("ssm").put_parameter(Name="/own", Value="second", Type="String", Overwrite=True)
-    start.stop(folder)
-    newest = max((folder / "checkpoints").glob("[0-9]*"))
-    (newest / "ssm.json").write_text('{"half')
-    assert run(folder).client("ssm").get_parameter(Name="/own")["Parameter"]["Value"] == "first"
 
 
 def test_a_deployment_that_a_kill_cut_short_can_be_taken_up_again(folder):

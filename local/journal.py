@@ -1,0 +1,230 @@
+"""What the local AWS remembers, on disk before an answer leaves: rows in one SQLite file with a write-ahead log.
+
+A write is put beside the file first, where every read finds it, and goes to disk with all the others that came meanwhile,
+in one transaction and one sync. SQLite checks what it reads of the log, so a torn last record is no record; a copy of the
+whole file is the generation to fall back to (local/generations.py).
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypedDict
+
+SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS spaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL)",
+    # A rowid table: rows go to its end, and only the small index is written all over (31 instead of 61 us a row).
+    "CREATE TABLE IF NOT EXISTS rows (space INTEGER, part TEXT, key TEXT, value BLOB, PRIMARY KEY (space, part, key))",
+)
+PUT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)"
+DELETE = "DELETE FROM rows WHERE space = ? AND part = ? AND key = ?"
+LOG_PAGES = 8000  # 32 MB of log before its pages go to the file
+CACHE_KB = 65536
+BUSY_S = 30
+
+
+class Written(TypedDict):
+    """Whether the disk takes what happens: why it does not, and what else there is to tell."""
+
+    failure: str | None
+    warnings: list[str]
+
+
+class JournalError(Exception):
+    """What was asked for is done in memory and is not on disk."""
+
+
+@dataclass
+class _Batch:
+    """What goes to disk together: new spaces, dropped ones, and rows, where None is a row that is removed."""
+
+    spaces: dict[int, str] = field(default_factory=dict)
+    dropped: set[int] = field(default_factory=set)
+    rows: dict[tuple[int, str], dict[str, bytes | None]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.spaces or self.dropped or self.rows)
+
+
+class Journal:
+    """Rows by space, part and key. A space is one table, one index of it, one service's state."""
+
+    def __init__(self, path: Path):
+        self.path, self.failure = path, None
+        self._lock, self._disk = threading.RLock(), threading.Lock()
+        self._writer, self._reader = connect(path), connect(path)
+        self._thread = ThreadPoolExecutor(1, "journal")
+        self._pending, self._writing = _Batch(), []
+        self._round: asyncio.Future | None = None
+        self._task: asyncio.Task | None = None
+        self._spaces = dict(self._reader.execute("SELECT id, name FROM spaces"))
+
+    def spaces(self, name: str | None = None) -> list[int]:
+        """The spaces of this name, or all."""
+        with self._lock:
+            return [number for number, found in self._spaces.items() if name in (None, found)]
+
+    def name(self, space: int) -> str:
+        return self._spaces[space]
+
+    def add_space(self, name: str) -> int:
+        with self._lock:
+            number = max(self._spaces, default=0) + 1
+            self._spaces[number] = self._pending.spaces[number] = name
+            return number
+
+    def drop_space(self, number: int) -> None:
+        """Remove a space with all its rows. Its number may come again once that is on disk."""
+        with self._lock:
+            self._pending.dropped.add(number)
+            for place in [place for place in self._pending.rows if place[0] == number]:
+                del self._pending.rows[place]
+
+    def put(self, space: int, part: str, key: str, value: bytes | None) -> None:
+        """Write a row, or remove it."""
+        with self._lock:
+            self._pending.rows.setdefault((space, part), {})[key] = value
+
+    def part(self, space: int, part: str) -> dict[str, bytes]:
+        """All rows of one part as they are now, written or not yet: {key: value}."""
+        with self._lock:
+            found = dict(
+                self._reader.execute("SELECT key, value FROM rows WHERE space = ? AND part = ?", (space, part))
+            )
+            for batch in (*self._writing, self._pending):
+                found.update(batch.rows.get((space, part), {}))
+        return {key: value for key, value in found.items() if value is not None}
+
+    def after(self, space: int, part: str = "", *, chunk: int = 500) -> Iterator[tuple[str, str, bytes]]:
+        """Rows from this part on, in order, a chunk in memory at a time. What is not on disk yet goes there first, now."""
+        self.flush()
+        return self._written_after(space, (part, ""), chunk)
+
+    def _written_after(self, space: int, at: tuple[str, str], chunk: int) -> Iterator[tuple[str, str, bytes]]:
+        comparison = ">="
+        while True:
+            with self._lock:
+                rows = self._reader.execute(
+                    f"SELECT part, key, value FROM rows WHERE space = ? AND (part, key) {comparison} (?, ?) "
+                    "ORDER BY part, key LIMIT ?",
+                    (space, *at, chunk),
+                ).fetchall()
+            yield from rows
+            if len(rows) < chunk:
+                return
+            at, comparison = rows[-1][:2], ">"
+
+    def count(self, space: int) -> int:
+        self.flush()
+        with self._lock:
+            return self._reader.execute("SELECT count(*) FROM rows WHERE space = ?", (space,)).fetchone()[0]
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something is not on disk yet."""
+        return bool(self._pending or self._writing)
+
+    def behind(self, parts: int) -> bool:
+        """Whether more than this many parts wait for the disk."""
+        return len(self._pending.rows) > parts
+
+    def flush(self) -> None:
+        """Write everything and wait. Raises JournalError when the disk does not take it."""
+        self._take()
+        self._drain()
+
+    def begin(self) -> None:
+        """Start writing what there is; nobody waits. Called on the event loop, between two requests."""
+        if self._task is None or self._task.done():
+            self._round = self._round or asyncio.get_running_loop().create_future()
+            self._task = asyncio.get_running_loop().create_task(self._write_rounds())
+
+    async def settled(self) -> None:
+        """Wait until all that was written before is on disk. Raises JournalError when the disk does not take it."""
+        if not self.is_behind:
+            return
+        current = self._round = self._round or asyncio.get_running_loop().create_future()
+        self.begin()
+        await asyncio.shield(current)
+
+    def close(self) -> None:
+        """Write everything, fold the log into the file."""
+        try:
+            self.flush()
+        finally:
+            self._thread.shutdown()
+            self._reader.close()
+            self._writer.close()
+
+    async def _write_rounds(self) -> None:
+        """One transaction after the other, each with all that came during the one before."""
+        loop = asyncio.get_running_loop()
+        while self._round is not None:
+            current, self._round = self._round, None
+            self._take()  # here, where no request is half done
+            try:
+                await loop.run_in_executor(self._thread, self._drain)
+            except JournalError as error:
+                for future in filter(None, (current, self._round)):
+                    future.set_exception(error)
+                    future.exception()  # there may be nobody who waits
+                self._round = None
+            else:
+                current.set_result(None)
+
+    def _take(self) -> None:
+        with self._lock:
+            if self._pending:
+                self._writing = [*self._writing, self._pending]
+                self._pending = _Batch()
+
+    def _drain(self) -> None:
+        """Write the batches that were taken, in their order. They stay to be tried again when it fails."""
+        with self._disk:
+            with self._lock:
+                batches = self._writing
+            if not batches:
+                return
+            try:
+                with self._writer:
+                    for batch in batches:
+                        _write(self._writer, batch)
+            except sqlite3.Error as error:
+                self.failure = f"{self.path} cannot be written ({error})"
+                raise JournalError(self.failure) from error
+            with self._lock:
+                self.failure = None
+                self._writing = self._writing[len(batches) :]
+                for number in {number for batch in batches for number in batch.dropped}:
+                    self._spaces.pop(number, None)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The file, opened so that a commit has reached the disk when it returns."""
+    database = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", f"wal_autocheckpoint = {LOG_PAGES}"):
+        database.execute(f"PRAGMA {pragma}")
+    database.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+    for statement in SCHEMA:
+        database.execute(statement)
+    return database
+
+
+def _write(database: sqlite3.Connection, batch: _Batch) -> None:
+    database.executemany("INSERT INTO spaces VALUES (?, ?)", batch.spaces.items())
+    with closing(database.cursor()) as cursor:
+        cursor.executemany(PUT, _rows(batch, present=True))
+        cursor.executemany(DELETE, (row[:3] for row in _rows(batch, present=False)))
+        for table, column in (("rows", "space"), ("spaces", "id")):
+            cursor.executemany(f"DELETE FROM {table} WHERE {column} = ?", ((number,) for number in batch.dropped))
+
+
+def _rows(batch: _Batch, *, present: bool) -> Iterator[tuple[int, str, str, bytes | None]]:
+    for (space, part), values in batch.rows.items():
+        for key, value in values.items():
+            if (value is not None) == present:
+                yield space, part, key, value
