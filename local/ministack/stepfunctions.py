@@ -1,7 +1,7 @@
 """Step Functions as a role: every integration may do only what the state machine's role allows.
 
-Also: a stopped or timed-out execution starts nothing more, results over 256 KiB fail as on AWS, and what a definition asks
-for and nothing here does is refused when it is created.
+Also: a stopped or timed-out execution starts nothing more, and results over 256 KiB fail as on AWS. What is refused when a
+machine is made is in `stepfunctions_checks`; what its states give and set, in `stepfunctions_answers`.
 """
 
 import contextvars
@@ -9,7 +9,7 @@ import json
 import threading
 from collections.abc import Callable
 
-from local.ministack import autoscaling, stepfunctions_map
+from local.ministack import autoscaling, stepfunctions_answers, stepfunctions_checks, stepfunctions_map
 from local.ministack.roles import denial
 
 SFN = "ministack.services.stepfunctions"
@@ -23,8 +23,6 @@ HOOKS = tuple(
         "_run_execution",
         "_invoke_resource",
         "_invoke_with_callback",
-        "_create_state_machine",
-        "_update_state_machine",
         "_executions",
         "_state_machines",
         "_ExecutionError",
@@ -41,6 +39,8 @@ HOOKS = tuple(
     "ministack.core.iam_evaluator:enforce",
     "ministack.core.lambda_runtime:execution_credentials",
     "ministack.services.lambda_svc:_get_func_record_for_ref",
+    *stepfunctions_answers.HOOKS,
+    *stepfunctions_checks.HOOKS,
     *stepfunctions_map.HOOKS,
 )
 
@@ -77,8 +77,8 @@ def register() -> None:
     sfn._execute_pass = limited(sfn._execute_pass)
     sfn._run_execution = lambda arn: run_in_time(run_execution, arn)
     sfn._invoke_resource, sfn._invoke_with_callback = invoke_allowed, invoke_with_callback_allowed
-    sfn._create_state_machine = checked(sfn._create_state_machine)
-    sfn._update_state_machine = checked(sfn._update_state_machine)
+    stepfunctions_checks.register()
+    stepfunctions_answers.register()
     app.call_service_handler_sync = call_allowed
     stepfunctions_map.register(require)
 
@@ -191,7 +191,7 @@ def limited(execute: Callable) -> Callable:
         from ministack.services.stepfunctions import _ExecutionError
 
         output, following = execute(state, *arguments)
-        size = len(json.dumps(output, separators=(",", ":")).encode())
+        size = stepfunctions_answers.size(output)
         if size > LARGEST_RESULT_BYTES:
             raise _ExecutionError(
                 "States.DataLimitExceeded",
@@ -230,42 +230,3 @@ def time_out(execution: dict) -> None:
         execution.update(status="TIMED_OUT", stopDate=now_iso(), error="States.Timeout")
         sfn._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}})
         sfn._emit_execution_status_event(execution)
-
-
-# What is refused
-
-
-def checked(store: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    """Create or update a state machine, unless it asks for what nothing here does."""
-
-    def store_checked(request):
-        from ministack.core.responses import error_response_json
-
-        try:
-            definition = json.loads(request.get("definition") or "{}")
-        except ValueError:
-            return store(request)
-        problems = list(unsupported(definition, definition.get("QueryLanguage", "JSONPath")))
-        if problems:
-            return error_response_json(
-                "InvalidDefinition", f"Not simulated by the local AWS: {'; '.join(problems)}", 400
-            )
-        return store(request)
-
-    return store_checked
-
-
-def unsupported(definition: dict, language: str):
-    """One sentence per thing that would be ignored, in this and all nested definitions."""
-    for name, state in definition.get("States", {}).items():
-        spoken = state.get("QueryLanguage", language)
-        if "Credentials" in state:
-            yield f"{name}: Credentials (another role for one task)"
-        if "HeartbeatSeconds" in state and ".waitForTaskToken" not in state.get("Resource", ""):
-            yield f"{name}: HeartbeatSeconds without a task token"
-        processor = state.get("ItemProcessor") or state.get("Iterator") or {}
-        if processor.get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED" and spoken != "JSONata":
-            ignored = [field for field in ("ItemBatcher", "ResultWriter") if field in state]
-            yield from (f"{name}: {field} in JSONPath; use JSONata" for field in ignored)
-        for nested in (processor, *state.get("Branches", [])):
-            yield from unsupported(nested, language)

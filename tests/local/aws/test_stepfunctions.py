@@ -239,7 +239,6 @@ def test_a_result_over_256_kib_fails_as_on_aws(aws):
             "ItemBatcher",
             {
                 "Type": "Map",
-                "QueryLanguage": "JSONPath",
                 "ItemBatcher": {"MaxItemsPerBatch": 2},
                 "End": True,
                 "ItemProcessor": {
@@ -253,7 +252,7 @@ def test_a_result_over_256_kib_fails_as_on_aws(aws):
 )
 def test_what_would_be_ignored_is_refused_when_the_machine_is_created(aws, field, state):
     with pytest.raises(ClientError, match=f"Not simulated by the local AWS: Do: {field}"):
-        aws.machine({"Do": state}, allow("sqs:SendMessage"))
+        aws.machine({"Do": state}, allow("sqs:SendMessage"), QueryLanguage="JSONPath")
 
 
 # The distributed Map
