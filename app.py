@@ -7,12 +7,12 @@ of the image's sources), `nag` (true: also check cdk-nag's AwsSolutions and Serv
 import sys
 from pathlib import Path
 
-import infra  # noqa: F401, I001 - before aws_cdk, which needs the Node that it names
 from aws_cdk import App, Environment, Tags, Validations
 
-from domain.config import Config, ConfigError, read_config, stages
-from domain.contract_file import read_contract
-from infra.image import ROOT, image_tag
+import infra  # noqa: F401, I001 - before aws_cdk, which needs the Node that it names
+from domain.config.sections import Config, ConfigError, read_config, stages
+from domain.contract.file import read_contract
+from infra.parts.image import ROOT, image_tag
 from infra.stacks import DataStack, ServiceStack
 
 

@@ -23,7 +23,7 @@ from bench.init_times import MAKE_CLIENTS, THERE, TWO_CLIENTS, init_times  # noq
 from tests.lambdas.emulator import NoEmulator, binary, synthesised  # noqa: E402
 
 PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
-CLIENTS = "from lambdas import clients; clients.dynamodb(); clients.sagemaker_runtime(1.5)"
+CLIENTS = "from lambdas.aws import clients; clients.dynamodb(); clients.sagemaker_runtime(1.5)"
 SHAPES = {
     "interpreter alone": "pass",
     TWO_CLIENTS: MAKE_CLIENTS,
@@ -31,10 +31,10 @@ SHAPES = {
     "s.create_client('sagemaker-runtime')",
     "botocore's signer and urllib3": "import botocore.auth, botocore.awsrequest, urllib3, ssl; ssl.create_default_context(); "
     "urllib3.PoolManager()",
-    "predict": "import lambdas.predict",
-    "predict, two clients": f"import lambdas.predict; {CLIENTS}",
-    "predict, two clients, no bytecode": f"import lambdas.predict; {CLIENTS}",
-    "predict, two clients, by boto3": f"import lambdas.predict; {MAKE_CLIENTS}",
+    "predict": "import lambdas.request.predict",
+    "predict, two clients": f"import lambdas.request.predict; {CLIENTS}",
+    "predict, two clients, no bytecode": f"import lambdas.request.predict; {CLIENTS}",
+    "predict, two clients, by boto3": f"import lambdas.request.predict; {MAKE_CLIENTS}",
 }
 SHIPPED, SOURCES = "predict, two clients", "predict, two clients, no bytecode"
 TARGET = 0.5
@@ -47,7 +47,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         zip_root, functions = synthesised(Path(folder, "assembly"))
         sources = shutil.copytree(zip_root, Path(folder, "sources"), ignore=shutil.ignore_patterns("__pycache__"))
-        variables = functions["lambdas.predict.handler"]
+        variables = functions["lambdas.request.predict.handler"]
         measured = {name: [] for name in SHAPES}
         for number in range(rounds + 1):
             for name, code in SHAPES.items():

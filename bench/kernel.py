@@ -21,8 +21,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from threadpoolctl import threadpool_limits
 
+from model_code.engines.scorer import load_scorer
 from model_code.plan import compile_plan
-from model_code.scorer import load_scorer
 
 NUMBERS, CATEGORIES = list(range(12)), list(range(12, 20))
 COLUMNS = [{"name": f"c{i:02}", "kind": "number" if i in NUMBERS else "category"} for i in range(20)]

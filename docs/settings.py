@@ -1,8 +1,8 @@
-"""Writes docs/settings.md from domain/config.py, the settings' one home: python docs/settings.py > docs/settings.md"""
+"""Writes docs/settings.md from domain/config/sections.py, the settings' one home: python docs/settings.py > docs/settings.md"""
 
 import dataclasses
 
-from domain.config import SECTIONS, Target
+from domain.config.sections import SECTIONS, Target
 
 HEAD = """# fairway.toml
 
@@ -10,7 +10,7 @@ What a project sets. A wrong key, type or value is refused with the file, the ke
 problem is listed at once (`fairway check`). `[stages.NAME]` holds the account and region of a stage, and overrides any
 setting: `[stages.prod]` with `release.approve = "manual"`. The stage `local` is the machine you sit at; it needs no entry.
 
-This page is written from `domain/config.py` by `python docs/settings.py`.
+This page is written from `domain/config/sections.py` by `python docs/settings.py`.
 """
 
 

@@ -11,9 +11,9 @@ from typing import Annotated, Optional
 
 import typer
 
-from fairway import cost_commands
-from fairway.command import HERE, Json, Project, Stage, run
-from fairway.errors import Failed, FairwayError, Interrupted, Refused, explained
+from fairway.commands import money as cost_commands
+from fairway.terminal.command import HERE, Json, Project, Stage, run
+from fairway.terminal.errors import Failed, FairwayError, Interrupted, Refused, explained
 
 app = typer.Typer(
     name="fairway",
@@ -41,7 +41,7 @@ def init(
     json: Json = False,
 ):
     """Draft fairway.toml and the contract from a table."""
-    from fairway.init import init
+    from fairway.commands.init import init
 
     run(lambda progress: init(data, target=target, out=out or project, progress=progress), json=json)
 
@@ -49,7 +49,7 @@ def init(
 @app.command(epilog="Example: fairway check --project flights")
 def check(project: Project = HERE, json: Json = False):
     """Validate fairway.toml and the contract; list every problem at once."""
-    from fairway.check import check
+    from fairway.commands.check import check
 
     run(lambda progress: check(project), json=json, project=project)
 
@@ -67,7 +67,7 @@ def up(
     json: Json = False,
 ):
     """Start AWS on this machine, or find it running, and deploy the project on it."""
-    from fairway.up import up
+    from fairway.commands.up import up
 
     run(
         lambda progress: up(project, port=port, state=state, enforce_iam=enforce_iam, progress=progress),
@@ -79,7 +79,7 @@ def up(
 @app.command(epilog="Example: fairway down")
 def down(project: Project = HERE, json: Json = False):
     """Stop AWS on this machine. What it holds stays for the next `fairway up`."""
-    from fairway.up import down
+    from fairway.commands.up import down
 
     run(lambda progress: down(project, progress=progress), json=json, project=project)
 
@@ -97,7 +97,7 @@ def load(
     json: Json = False,
 ):
     """Rows into the lake. All files are read and checked first; a file that is loaded already changes nothing."""
-    from fairway.load import load
+    from fairway.commands.load import load
 
     run(
         lambda progress: load(project, stage, files, replace=replace, progress=progress),
@@ -124,7 +124,7 @@ def train(
     json: Json = False,
 ):
     """A training run to its verdict. The same command again attaches to a run that is still going."""
-    from fairway.train import train
+    from fairway.commands.train import train
 
     run(
         lambda progress: train(project, stage, as_of=as_of, window_days=window, wait=wait, progress=progress),
@@ -169,7 +169,7 @@ def import_(
     json: Json = False,
 ):
     """A model made elsewhere, through the same evaluation and gate as a trained one."""
-    from fairway.import_model import import_model
+    from fairway.commands.import_model import import_model
 
     options = {"name": name, "module": module, "encoding": encoding, "answers": answers, "trust": trust}
     run(
@@ -192,7 +192,7 @@ def predict(
     stage: Stage = "local",
 ):
     """Signed requests to the API: a list of {id, entity_id, prediction, probability, release, role, source, reason}."""
-    from fairway.predict import predict
+    from fairway.commands.predict import predict
 
     run(
         lambda progress: predict(project, stage, text=json, file=file, progress=progress),
@@ -216,7 +216,7 @@ def batch(
     json: Json = False,
 ):
     """One batch run to its end. The same command again attaches to it, resumes it, or finds it done."""
-    from fairway.batch import batch
+    from fairway.commands.batch import batch
 
     run(
         lambda progress: batch(project, stage, source, as_of=as_of, store=store, progress=progress),
@@ -236,7 +236,7 @@ def outcomes(
     json: Json = False,
 ):
     """What really happened, joined to the predictions."""
-    from fairway.outcomes import outcomes
+    from fairway.commands.outcomes import outcomes
 
     run(lambda progress: outcomes(project, stage, file, progress=progress), json=json, project=project, stage=stage)
 
@@ -244,7 +244,7 @@ def outcomes(
 @app.command(epilog="Example: fairway status --stage prod --json")
 def status(project: Project = HERE, stage: Stage = "local", json: Json = False):
     """Who answers now."""
-    from fairway.status import status
+    from fairway.commands.status import status
 
     run(lambda progress: status(project, stage), json=json, project=project, stage=stage)
 
@@ -252,7 +252,7 @@ def status(project: Project = HERE, stage: Stage = "local", json: Json = False):
 @app.command(epilog="Example: fairway releases")
 def releases(project: Project = HERE, stage: Stage = "local", json: Json = False):
     """Every release, its state, its quality and why."""
-    from fairway.releases import releases
+    from fairway.commands.releases import releases
 
     run(lambda progress: releases(project, stage), json=json, project=project, stage=stage)
 
@@ -265,7 +265,7 @@ def promote(
     json: Json = False,
 ):
     """Let a release answer everybody: approved if it waits for that, deployed and tried if it is not up."""
-    from fairway.releases import promote
+    from fairway.commands.releases import promote
 
     run(lambda progress: promote(project, stage, release, progress=progress), json=json, project=project, stage=stage)
 
@@ -273,7 +273,7 @@ def promote(
 @app.command(epilog="Example: fairway rollback")
 def rollback(project: Project = HERE, stage: Stage = "local", json: Json = False):
     """Let the champion before this one answer again."""
-    from fairway.releases import rollback
+    from fairway.commands.releases import rollback
 
     run(lambda progress: rollback(project, stage, progress=progress), json=json, project=project, stage=stage)
 
@@ -288,7 +288,7 @@ def report(
     json: Json = False,
 ):
     """One page for who decides: who answers, how sure it is, what if it fails, what it costs, is it worth it."""
-    from fairway.report import report
+    from fairway.report.gather import report
 
     run(lambda progress: report(project, stage, out=out, progress=progress), json=json)
 

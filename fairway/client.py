@@ -12,9 +12,9 @@ import uuid
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from domain.config import LOCAL
-from fairway.aws import Stage, connect
-from fairway.errors import Failed, FairwayError, Refused
+from domain.config.sections import LOCAL
+from fairway.stage.aws import Stage, connect
+from fairway.terminal.errors import Failed, FairwayError, Refused
 
 MOST_ROWS = 100  # in one request
 TIMEOUT_S = 30.0

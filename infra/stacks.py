@@ -3,22 +3,22 @@
 from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_sqs as sqs
 
-from infra.address import AddressBook
-from infra.alarms import Alarms
-from infra.batch import Batch
-from infra.endpoints import Endpoints
-from infra.function import function_code
-from infra.hours import OfficeHours
-from infra.lake import Lake
-from infra.money import Money
+from infra.batch.batch import Batch
+from infra.data.address import AddressBook
+from infra.data.lake import Lake
+from infra.data.registry import Registry
+from infra.data.tables import Tables
+from infra.data.topic import AlarmsTopic
+from infra.money.hours import OfficeHours
+from infra.money.money import Money
+from infra.parts.function import function_code
+from infra.parts.schedules import Schedules
 from infra.permissions import accept
-from infra.realtime_api import RealtimeApi
-from infra.registry import Registry
-from infra.release import Releases
-from infra.schedules import Schedules
-from infra.tables import Tables
-from infra.topic import AlarmsTopic
-from infra.training import Training
+from infra.release.endpoints import Endpoints
+from infra.release.releases import Releases
+from infra.request.realtime_api import RealtimeApi
+from infra.train.training import Training
+from infra.watch.alarms import Alarms
 
 
 class DataStack(Stack):

@@ -4,7 +4,8 @@ import json
 import os
 from pathlib import Path
 
-from domain import config, contract
+from domain.config import sections as config
+from domain.contract import schema as contract
 
 _DEPLOYED = json.loads(Path(os.environ["LAMBDA_TASK_ROOT"], "settings.json").read_text(encoding="utf-8"))
 

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from infra.image import SOURCES
+from infra.parts.image import SOURCES
 
 NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
 

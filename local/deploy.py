@@ -9,8 +9,8 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
-from domain.config import read_config
-from infra.image import image_tag
+from domain.config.sections import read_config
+from infra.parts.image import image_tag
 from local.build import build, tree_hash
 from local.cdk import ENVIRONMENT, ROOT, Cdk
 from local.state import ROOT_KEY, LocalError, ask

@@ -5,7 +5,7 @@ import os
 import sys
 
 from model_code import paths
-from model_code.artefact import ArtefactRefused
+from model_code.artefact.folder import ArtefactRefused
 from model_code.fitting.pins import hold_pins
 from model_code.refusals import BodyRefused, FileRefused, PlanCorrupt
 from model_code.settings import JobRefused

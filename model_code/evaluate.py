@@ -12,18 +12,19 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from domain.config import Config
-from domain.contract import Contract
-from model_code import metrics, paths
-from model_code.answer_columns import has_answer
-from model_code.answering import prove_golden, responder
-from model_code.artefact import GOLDEN, Artefact, open_artefact, unpack
-from model_code.features import unfed
-from model_code.identity import row_values
-from model_code.matrices import model_batch, target
-from model_code.reply import JSON, Reply
+from domain.config.sections import Config
+from domain.contract.schema import Contract
+from model_code import paths
+from model_code.answers.answer_columns import has_answer
+from model_code.answers.answering import prove_golden, responder
+from model_code.answers.reply import JSON, Reply
+from model_code.artefact.folder import GOLDEN, Artefact, open_artefact, unpack
+from model_code.fitting import metrics
+from model_code.rows.features import unfed
+from model_code.rows.identity import row_values
+from model_code.rows.matrices import model_batch, target
+from model_code.rows.window import read_window
 from model_code.settings import JobRefused, read_settings
-from model_code.window import read_window
 
 WINDOW = ("train_start", "evaluate_start", "as_of")
 TIMED_REQUESTS = 200

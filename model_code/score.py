@@ -21,14 +21,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import takewhile
 from pathlib import Path
 
-from domain.segments import flat, next_row
+from domain.batch.segments import flat, next_row
 from model_code import paths
-from model_code.artefact import unpack
-from model_code.readers import FileRefused
-from model_code.scoring import Job, open_job
-from model_code.segment import Segment
+from model_code.artefact.folder import unpack
+from model_code.batch.block import Job, open_job
+from model_code.batch.segment import Segment
+from model_code.rows.readers import FileRefused
+from model_code.rows.tables import Block, read_blocks
 from model_code.settings import JobRefused, read_progress, read_settings
-from model_code.tables import Block, read_blocks
 
 SEGMENT_BLOCKS = 16  # a million rows of Parquet, 64 MB of CSV: about a second of work
 STOPPED = 143  # as the shell says of a process that SIGTERM ended

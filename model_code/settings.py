@@ -1,4 +1,4 @@
-"""What a job is given beside its rows: contract.json, config.json and run.json, as `lambdas/select_window.py` and
+"""What a job is given beside its rows: contract.json, config.json and run.json, as `lambdas/train/select_window.py` and
 `preprocess.py` write them.
 """
 
@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
-from domain import config as config_rules
-from domain import contract as contract_rules
+from domain.config import sections as config_rules
+from domain.contract import schema as contract_rules
 
 
 class JobRefused(Exception):

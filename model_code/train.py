@@ -13,18 +13,18 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from threadpoolctl import threadpool_limits
 
-from domain.contract import Contract
+from domain.contract.schema import Contract
 from model_code import paths
-from model_code.answering import golden_answers
-from model_code.artefact import GOLDEN, as_json, seal, write_model
-from model_code.candidates import build
-from model_code.features import model_columns
+from model_code.answers.answering import golden_answers
+from model_code.artefact.folder import GOLDEN, as_json, seal, write_model
+from model_code.engines.scorer import load_scorer
 from model_code.fitting.arithmetic import arithmetic
-from model_code.identity import row_values
-from model_code.matrices import matrix, target
-from model_code.scorer import load_scorer
+from model_code.fitting.candidates import build
+from model_code.rows.features import model_columns
+from model_code.rows.identity import row_values
+from model_code.rows.matrices import matrix, target
+from model_code.rows.window import WindowRows, read_window
 from model_code.settings import JobRefused, read_json, read_settings
-from model_code.window import WindowRows, read_window
 
 CALIBRATED = {"gradient_boosting"}  # a logistic regression is calibrated as it is
 CALIBRATION_SHARE = 0.2  # the newest part of the training rows

@@ -13,8 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from domain.config import LOCAL, Config, ConfigError, read_config, stages  # noqa: E402
-from infra.image import BASE_IMAGE, image_tag  # noqa: E402
+from domain.config.sections import LOCAL, Config, ConfigError, read_config, stages  # noqa: E402
+from infra.parts.image import BASE_IMAGE, image_tag  # noqa: E402
 from scripts import image  # noqa: E402
 
 

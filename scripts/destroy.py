@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from domain.config import Config, ConfigError  # noqa: E402
+from domain.config.sections import Config, ConfigError  # noqa: E402
 from scripts.deploy import DeployRefused, cdk_command, refuse_other_account, stage_of  # noqa: E402
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from infra.image import BASE_IMAGE, image_tag  # noqa: E402
+from infra.parts.image import BASE_IMAGE, image_tag  # noqa: E402
 
 PLATFORM = "linux/amd64"  # of the instances that SageMaker runs it on
 ENGINES = ("docker", "podman")

@@ -42,7 +42,7 @@ ALSO = {
         "pandas": "only where it is installed, to call a pipeline that was fitted on a data frame; the image has none",
     },
     "fairway": {
-        "model_code.tables": "rows are checked by the very code that the container checks them with",
+        "model_code.rows.tables": "rows are checked by the very code that the container checks them with",
         "local": "`fairway up` starts the local AWS; imported only then, and nothing deployed imports fairway",
     },
 }

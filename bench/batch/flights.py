@@ -17,12 +17,12 @@ from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 
-from domain.contract import Contract
-from domain.contract_file import read_contract
+from domain.contract.file import read_contract
+from domain.contract.schema import Contract
 from flights import prepare
 from model_code import train
-from model_code.tables import read_table, schema_of
-from model_code.window import WindowRows
+from model_code.rows.tables import read_table, schema_of
+from model_code.rows.window import WindowRows
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAIN_ROWS = 60_000

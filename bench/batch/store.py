@@ -12,14 +12,14 @@ import boto3
 from bench.batch import measure
 from bench.batch.flights import ROOT, contract
 from bench.batch.jobs import settings
-from domain import contract as contract_rules
+from domain.contract import schema as contract_rules
 from local.start import start, stop
 from local.state import ROOT_KEY
 
 BUCKET, TABLE = "bench-lake", "bench-predictions"
 FUNCTION = """
 import json, sys, time
-from lambdas.write_results import handler
+from lambdas.batch.write_results import handler
 started, spent = time.perf_counter(), time.process_time()
 written = sum(handler(json.loads(event), None)["written"] for event in sys.argv[1:])
 print(json.dumps({"rows": written, "seconds": time.perf_counter() - started, "cpu_s": time.process_time() - spent}))

@@ -2,10 +2,10 @@
 
 import os
 
+from model_code.answers.reply import Reply
+from model_code.http.workers import run_workers
 from model_code.listening import listening_sockets
-from model_code.reply import Reply
 from model_code.serve import runner
-from model_code.workers import run_workers
 
 ECHO = Reply(b'{"predictions":[0.2063673372230694]}', rows=1)
 

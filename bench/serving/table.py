@@ -17,9 +17,9 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.frozen import FrozenEstimator
 from threadpoolctl import threadpool_limits
 
-from domain.contract import Column, Contract
+from domain.contract.schema import Column, Contract
 from model_code import train
-from model_code.window import WindowRows
+from model_code.rows.window import WindowRows
 
 NUMBERS = [f"n{i}" for i in range(10)]
 LEVELS = {f"c{i}": levels for i, levels in enumerate((5, 8, 12, 20, 35, 60, 120, 200))}

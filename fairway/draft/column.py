@@ -3,9 +3,9 @@
 import math
 import re
 
-from domain.contract import LARGEST_INTEGER
+from domain.contract.schema import LARGEST_INTEGER
 from fairway.draft.survey import Facts, Survey, boolean_words
-from fairway.errors import Refused
+from fairway.terminal.errors import Refused
 
 ROWS_PER_LEVEL = 10
 DATE_LIKE = re.compile(r"\d{1,4}([/.\- ])(\d{1,2}|[A-Za-z]{3,9})\1\d{2,4}([ T,].*)?|[A-Za-z]{3,9} \d{1,2},? \d{4}.*")

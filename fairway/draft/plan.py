@@ -4,11 +4,11 @@ import math
 import re
 from dataclasses import dataclass, field
 
-from domain.config import LONGEST_DAYS
+from domain.config.sections import LONGEST_DAYS
 from fairway.draft.column import column_of
 from fairway.draft.survey import Facts, Survey, span_days
 from fairway.draft.target import target_of
-from fairway.errors import Refused
+from fairway.terminal.errors import Refused
 
 FEW = 20  # rows; with fewer, a pattern means little
 SHORTEST_SPAN_DAYS = 2

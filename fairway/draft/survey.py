@@ -7,9 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract import Column, check_value, from_text, parse_timestamp
-from fairway.errors import Refused
-from model_code.tables import FileRefused, open_source
+from domain.contract.schema import Column, check_value, from_text, parse_timestamp
+from fairway.terminal.errors import Refused
+from model_code.rows.tables import FileRefused, open_source
 
 MIRRORED = 100
 LEVELS = 200  # distinct values that are still remembered one by one

@@ -3,7 +3,7 @@
 import math
 
 from fairway.draft.survey import Facts, Survey, boolean_words
-from fairway.errors import Refused
+from fairway.terminal.errors import Refused
 
 CLASSES = 100
 YES = frozenset("yes y true t 1 positive pos on ja oui si sí churned left won fraud".split())

@@ -1,0 +1,1 @@
+"""Candidates and the metrics they are compared by."""

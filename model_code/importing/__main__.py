@@ -15,20 +15,30 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from domain import contract as contract_rules
-from domain.contract import Contract
-from model_code.answering import golden_answers
-from model_code.artefact import COLUMNS_FILE, CONTRACT, GOLDEN, MODEL_FILE, PLAN_FILE, as_json, pack, seal, sha256
-from model_code.features import model_columns
+from domain.contract import schema as contract_rules
+from domain.contract.schema import Contract
+from model_code.answers.answering import golden_answers
+from model_code.artefact.folder import (
+    COLUMNS_FILE,
+    CONTRACT,
+    GOLDEN,
+    MODEL_FILE,
+    PLAN_FILE,
+    as_json,
+    pack,
+    seal,
+    sha256,
+)
+from model_code.engines.onnx_engine import open_session
+from model_code.engines.scorer import ONNX_FILE, SIGNATURE_FILE, load_scorer
 from model_code.importing import request, sandbox
 from model_code.importing.formats import STATE_DICT, TORCH_EXPORT, TORCH_PICKLE, Format, ImportRefused, format_of
 from model_code.importing.proof import BOUND, prove, prove_given
 from model_code.importing.request import Conversion
 from model_code.importing.scan import refuse_what_is_no_program, refuse_what_is_not_known
 from model_code.importing.signature import ENCODINGS, of_session, signature
-from model_code.onnx_engine import open_session
-from model_code.scorer import ONNX_FILE, SIGNATURE_FILE, load_scorer
-from model_code.tables import FileRefused, read_table, schema_of
+from model_code.rows.features import model_columns
+from model_code.rows.tables import FileRefused, read_table, schema_of
 from model_code.train import golden_rows
 
 READ_ROWS, COMPARED_ROWS = 100_000, 1000

@@ -3,12 +3,12 @@
 import shutil
 from importlib.metadata import version
 
+from model_code.engines.onnx_engine import TensorEngine, open_session
+from model_code.engines.scorer import ONNX_FILE
 from model_code.importing.formats import ImportRefused
 from model_code.importing.request import Conversion
 from model_code.importing.signature import of_session, signature
-from model_code.matrices import model_batch
-from model_code.onnx_engine import TensorEngine, open_session
-from model_code.scorer import ONNX_FILE
+from model_code.rows.matrices import model_batch
 
 
 def convert(conversion: Conversion):

@@ -8,15 +8,15 @@ from zipfile import is_zipfile
 import joblib
 from sklearn.exceptions import InconsistentVersionWarning
 
-from model_code.artefact import write_model
-from model_code.features import model_columns
+from model_code.artefact.folder import write_model
 from model_code.importing.formats import SKOPS, ImportRefused
 from model_code.importing.request import Conversion
 from model_code.importing.scan import is_harmless
-from model_code.matrices import model_batch
 from model_code.plan.compile import fitted_order
 from model_code.plan.engines import PipelineEngine
 from model_code.refusals import PlanRefused
+from model_code.rows.features import model_columns
+from model_code.rows.matrices import model_batch
 
 
 def convert(conversion: Conversion):

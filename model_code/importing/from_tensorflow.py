@@ -8,12 +8,12 @@ from zipfile import is_zipfile
 
 import tensorflow as tf
 
+from model_code.engines.onnx_engine import TensorEngine
+from model_code.engines.scorer import ONNX_FILE
 from model_code.importing.formats import FROZEN_GRAPH, KERAS, ImportRefused
 from model_code.importing.request import Conversion
 from model_code.importing.signature import Tensor, signature
-from model_code.matrices import model_batch
-from model_code.onnx_engine import TensorEngine
-from model_code.scorer import ONNX_FILE
+from model_code.rows.matrices import model_batch
 
 SERVING = "serving_default"
 DTYPES = {tf.string: "str"}

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import torch
 
+from model_code.engines.onnx_engine import TensorEngine
+from model_code.engines.scorer import ONNX_FILE
 from model_code.importing.formats import STATE_DICT, TORCH_EXPORT, TORCH_SCRIPT, ImportRefused, in_a_line
 from model_code.importing.request import Conversion
 from model_code.importing.scan import names_in
 from model_code.importing.signature import Tensor, signature, width
-from model_code.matrices import model_batch
-from model_code.onnx_engine import TensorEngine
-from model_code.scorer import ONNX_FILE
+from model_code.rows.matrices import model_batch
 
 FEATURES, ANSWER = "features", "answer"
 

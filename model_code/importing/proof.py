@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from domain.contract import Contract
-from model_code.answering import answer, cells
+from domain.contract.schema import Contract
+from model_code.answers.answering import answer, cells
 from model_code.importing.formats import ImportRefused
 from model_code.importing.signature import classes_of
-from model_code.matrices import model_batch
+from model_code.rows.matrices import model_batch
 
 BOUND = 1e-5  # of a probability; of a regression's value, relative to values above 1
 SUMS_WITHIN = 1e-3

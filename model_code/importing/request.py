@@ -7,8 +7,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from domain import contract as contract_rules
-from domain.contract import Contract
+from domain.contract import schema as contract_rules
+from domain.contract.schema import Contract
 from model_code.importing.formats import Format
 
 ANSWERS, REPORT = "answers.npy", "report.json"  # what the closed-off process hands back beside the model

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from domain.contract import Contract
-from model_code.features import kind_of, model_columns
+from domain.contract.schema import Contract
 from model_code.importing.formats import ImportRefused
+from model_code.rows.features import kind_of, model_columns
 
 FLOATS = ("float32", "float64")
 DTYPES = {

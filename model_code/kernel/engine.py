@@ -1,11 +1,11 @@
-"""The kernel as an engine of `model_code/scorer.py`: a plan file in, numpy arrays or the bytes of a reply out."""
+"""The kernel as an engine of `model_code/engines/scorer.py`: a plan file in, numpy arrays or the bytes of a reply out."""
 
 import json
 import math
 from typing import NamedTuple
 
 from model_code.kernel import _kernel
-from model_code.plan_header import checked_body
+from model_code.kernel.header import checked_body
 from model_code.refusals import PlanCorrupt
 
 

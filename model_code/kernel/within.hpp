@@ -1,5 +1,5 @@
 // The short way from a request's bytes to its reply, for a body without any fault: it is read, held to the contract's limits,
-// scored and answered in one go. Any doubt, and the body is not answered here: domain/contract.py has the words for its faults.
+// scored and answered in one go. Any doubt, and the body is not answered here: domain/contract/schema.py has the words for its faults.
 #pragma once
 #include "csv.hpp"
 #include "engine.hpp"
@@ -11,7 +11,7 @@ namespace fairway {
 // Thrown at the first value that is not within its limit, and where the answer would be larger than any that is given.
 struct OutsideLimits {};
 
-constexpr size_t MOST_ANSWERS = size_t(1) << 22;  // numbers in one reply: MOST_ANSWERS of model_code/answering.py
+constexpr size_t MOST_ANSWERS = size_t(1) << 22;  // numbers in one reply: MOST_ANSWERS of model_code/answers/answering.py
 
 inline void read_body(Form form, const Names& names, Rows& rows, std::string_view body) {
   if (form == Form::csv)

@@ -17,8 +17,8 @@ from model_code.plan.format import (
     Plan,
     encode,
 )
-from model_code.plan.read import decode
 from model_code.plan.guards import guarded
+from model_code.plan.read import decode
 from model_code.plan.signals import Levels, sources
 from model_code.refusals import PlanRefused
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model_code.plan_header import with_header
+from model_code.kernel.header import with_header
 
 KINDS = ("number", "boolean", "category")
 TASKS = ("classification", "regression")

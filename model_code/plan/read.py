@@ -5,6 +5,7 @@ import struct
 
 import numpy as np
 
+from model_code.kernel.header import checked_body
 from model_code.plan.format import (
     CALIBRATORS,
     CATEGORY_WORDS,
@@ -28,7 +29,6 @@ from model_code.plan.format import (
     Plan,
     Trees,
 )
-from model_code.plan_header import checked_body
 from model_code.refusals import PlanCorrupt
 
 

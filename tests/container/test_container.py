@@ -7,7 +7,7 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
-from model_code.artefact import open_artefact
+from model_code.artefact.folder import open_artefact
 from tests.container.conftest import LOCKED, NOBODY, is_healthy, podman
 from tests.model_code.folders import evaluation_folder, scoring_folder, training_folder, write_json
 from tests.model_code.importing.graphs import sums

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.config import Serving
+from domain.config.sections import Serving
 from domain.hours import DAYS, HoursError, is_wanted, open_shares, opened, read_hours, up_shares, why_asleep
 
 BERLIN = "mon-fri 07:00-19:00 Europe/Berlin"

@@ -13,8 +13,8 @@ import boto3
 import pytest
 
 from domain import records
-from fairway.aws import remember_state_folder
 from fairway.cli import main
+from fairway.stage.aws import remember_state_folder
 from local.start import start, stop
 
 ROOT = Path(__file__).parents[2]

@@ -12,10 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from fairway.aws import remember_state_folder
 from fairway.cli import main
-from fairway.command import as_typed
-from fairway.up import keep_out_of_git
+from fairway.commands.up import keep_out_of_git
+from fairway.stage.aws import remember_state_folder
+from fairway.terminal.command import as_typed
 from local.state import turn
 
 FAIRWAY = Path(sys.executable).with_name("fairway")
@@ -174,7 +174,7 @@ def test_a_second_up_waits_for_the_first_and_can_be_stopped(project):
 
 @pytest.mark.parametrize("command", ["up", "down"])
 def test_where_the_local_aws_cannot_run_that_is_said(capsys, project, monkeypatch, command):
-    monkeypatch.setattr("fairway.up.sys", SimpleNamespace(platform="win32"))
+    monkeypatch.setattr("fairway.commands.up.sys", SimpleNamespace(platform="win32"))
     code, _, err = run(capsys, command, "--project", project)
     assert code == 2 and "runs on Linux and macOS; on Windows use the Windows Subsystem for Linux" in err
 
@@ -233,7 +233,7 @@ def test_a_full_disk_says_where_room_is_needed(capsys, project, monkeypatch):
     def full(folder):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("fairway.check.check", full)
+    monkeypatch.setattr("fairway.commands.check.check", full)
     code, _, err = run(capsys, "check", "--project", project)
     assert (code, err) == (
         1,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fairway.client import Fairway
-from fairway.errors import Failed, Refused
+from fairway.terminal.errors import Failed, Refused
 from tests.fairway.api import serving
 
 
@@ -92,7 +92,7 @@ def test_without_credentials_nothing_is_tried_again(api, monkeypatch):
 
 
 def test_a_long_file_says_how_far_it_is(place, api, tmp_path, monkeypatch):
-    monkeypatch.setattr("fairway.progress.PLAIN_EVERY_S", 0.0)
+    monkeypatch.setattr("fairway.terminal.progress.PLAIN_EVERY_S", 0.0)
     api(lambda request: (200, {"predictions": [{"id": "1"} for _ in request["body"]]}))
     (tmp_path / "rows.csv").write_text("hour\n" + "1\n" * 250)
     code, _, err = place.run("predict", "--file", tmp_path / "rows.csv")

@@ -14,11 +14,11 @@ import sysconfig
 from pathlib import Path
 
 from model_code.kernel.build import FLAGS, SANITIZERS
+from model_code.kernel.header import checked_body
 from model_code.plan import compile_plan
-from model_code.plan_header import checked_body
+from tests.model_code.kernel.test_bodies import VALID
+from tests.model_code.kernel.test_engine import body_of, csv_of
 from tests.model_code.pipelines import CASES, COLUMNS, FITTED, hostile_rows
-from tests.model_code.test_kernel import body_of, csv_of
-from tests.model_code.test_kernel_bodies import VALID
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "build" / "fuzz"

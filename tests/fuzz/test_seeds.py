@@ -2,9 +2,9 @@
 
 import pytest
 
+from model_code.kernel.header import with_header
 from model_code.plan import decode
 from model_code.plan.format import CALIBRATORS, LINKS, STEPS, Constant, Linear, Trees
-from model_code.plan_header import with_header
 from tests.fuzz.__main__ import READ_BY, plans
 
 MOST_LEAVES = 32  # of a tree that masks answer

@@ -3,7 +3,8 @@
 import json
 
 import jsonata
-from reading import text
+
+from tests.infra.reading import text
 
 
 def tasks(machine: dict, within: dict | None = None):

@@ -9,10 +9,11 @@ from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, synthesise
 
-from infra import function, realtime_api
-from infra.image import image_tag, source_files
+from infra.parts import function
+from infra.parts.image import image_tag, source_files
+from infra.request import realtime_api
+from tests.infra.conftest import ROOT, synthesise
 
 
 def run_app(out: Path, **context) -> subprocess.CompletedProcess:
@@ -114,7 +115,7 @@ def test_the_bytecode_is_the_same_whatever_machine_and_moment_makes_it():
 
 
 def test_the_image_tag_changes_with_the_sources_and_only_with_them(tmp_path):
-    for name in ("model_code/train.py", "domain/gate.py"):
+    for name in ("model_code/train.py", "domain/release/gate.py"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_text("pass")
     before = image_tag(tmp_path)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 from aws_cdk import App
-from conftest import ROOT, template
-from domain.config import Data, read_config
-from infra.lake import lifecycle_rules
+
+from domain.config.sections import Data, read_config
+from infra.data.lake import lifecycle_rules
 from infra.stacks import DataStack
 from local.metric_math import evaluate
-from reading import imported, listed, of_type, short, text
+from tests.infra.conftest import ROOT, template
+from tests.infra.reading import imported, listed, of_type, short, text
 
 TABLES = {
     "flights-prod-predictions": (["id"], "expires_at"),
@@ -201,11 +202,11 @@ def test_every_log_is_kept_for_as_long_as_the_settings_say(service):
 
 def verbs() -> set[str]:
     """The modules of lambdas/ that are functions."""
-    return {file.stem for file in (ROOT / "lambdas").glob("*.py") if "\ndef handler(" in file.read_text()}
+    return {file.stem for file in (ROOT / "lambdas").rglob("*.py") if "\ndef handler(" in file.read_text()}
 
 
 def functions(service: dict) -> dict[str, dict]:
-    return {each["Handler"].split(".")[1]: each for each in of_type(service, "AWS::Lambda::Function").values()}
+    return {each["Handler"].split(".")[-2]: each for each in of_type(service, "AWS::Lambda::Function").values()}
 
 
 def test_every_handler_is_a_function_and_every_function_a_handler(service):
@@ -221,7 +222,7 @@ def test_every_handler_is_a_function_and_every_function_a_handler(service):
 def test_a_function_is_given_every_variable_that_it_reads_and_no_other(service):
     for verb, properties in functions(service).items():
         given = set(properties["Environment"]["Variables"])
-        assert given == variables_read(f"lambdas.{verb}"), verb
+        assert given == variables_read(properties["Handler"].removesuffix(".handler")), verb
 
 
 def variables_read(module: str, seen: frozenset = frozenset()) -> set[str]:
@@ -372,7 +373,7 @@ def test_metrics_that_are_watched_are_metrics_that_are_written(service):
     written = {
         metric
         for verb in ("predict", "guard", "reap")
-        for metric in re.findall(r'"([A-Z][A-Za-z]+)":', (ROOT / "lambdas" / f"{verb}.py").read_text())
+        for metric in re.findall(r'"([A-Z][A-Za-z]+)":', next((ROOT / "lambdas").rglob(f"{verb}.py")).read_text())
     }
     watched = {
         query["MetricStat"]["Metric"]["MetricName"]
@@ -498,7 +499,7 @@ def test_no_action_is_a_wildcard(service, data, wildcard):
 
 
 def test_each_accepted_finding_carries_a_reason():
-    said = "\n".join(file.read_text() for file in Path(ROOT, "infra").glob("*.py"))
+    said = "\n".join(file.read_text() for file in Path(ROOT, "infra").rglob("*.py"))
     accepted = re.findall(r"accept\((?:[^()]|\([^()]*\))*\)", said)
     assert len(accepted) >= 6
     assert "NagSuppressions" not in said

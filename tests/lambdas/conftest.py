@@ -55,7 +55,7 @@ class Aws:
 
     def released(self, release: str = "r-1", **values) -> dict:
         """The item of a release that this stage signed, and then perhaps somebody changed."""
-        from lambdas.signatures import sign
+        from lambdas.aws.signatures import sign
 
         item = {"release": release, "model_uri": "s3://lake/model.tar.gz", "artefact_sha256": SHA256}
         item |= {"signature": sign(release, SHA256), **values}

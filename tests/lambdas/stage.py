@@ -7,7 +7,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from domain import config, contract, contract_file
+from domain.config import sections as config
+from domain.contract import file as contract_file
+from domain.contract import schema as contract
 from tests.lambdas import moto_server
 from tests.lambdas.model_server import ModelServer
 

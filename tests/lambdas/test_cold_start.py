@@ -10,19 +10,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SOURCES = {file.stem: file.read_text() for file in sorted((ROOT / "lambdas").glob("*.py"))}
+SOURCES = {
+    ".".join(file.relative_to(ROOT).with_suffix("").parts): file.read_text()
+    for file in sorted((ROOT / "lambdas").rglob("*.py"))
+}
 GIVEN_BY_THE_RUNTIME = {"LAMBDA_TASK_ROOT", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-WAITED_FOR = ("predict", "outcomes")  # by a customer
+WAITED_FOR = ("lambdas.request.predict", "lambdas.request.outcomes")  # by a customer
 
 
 def needed(module: str) -> set[str]:
     """The environment that a module and those it imports read."""
     source = SOURCES[module]
-    several = re.findall(r"^from lambdas import (.+)$", source, re.MULTILINE)
-    imported = {
-        *re.findall(r"^from lambdas\.(\w+) import", source, re.MULTILINE),
-        *re.findall(r"\w+", " ".join(several)),
-    }
+    several = re.findall(r"^from (lambdas[.\w]*) import (.+)$", source, re.MULTILINE)
+    names = {f"{package}.{name}" for package, listed in several for name in re.findall(r"\w+", listed)}
+    imported = {name for name in {package for package, _ in several} | names if name in SOURCES}
     own = set(re.findall(r'os\.environ\["(\w+)"\]', source)) - GIVEN_BY_THE_RUNTIME
     return own.union(*map(needed, imported))
 
@@ -31,15 +32,15 @@ FUNCTIONS = {verb: sorted(needed(verb)) for verb, source in SOURCES.items() if "
 ANYTHING = "{}"  # is JSON too, which a setting may be
 # Imports every function in turn, each in a fork of one process that has loaded what all of them load.
 START_EACH = """
-import json, os, sys
-import lambdas.clients, lambdas.settings
+import importlib, json, os, sys
+import lambdas.aws.clients, lambdas.settings
 results = {}
 for verb, environment in json.load(sys.stdin):
     reader, writer = os.pipe()
     if os.fork() == 0:
         os.environ.update(environment)
         try:
-            __import__("lambdas." + verb)
+            importlib.import_module(verb)
             said = "started"
         except BaseException as error:
             said = f"{type(error).__name__} {error}"
@@ -92,7 +93,7 @@ def test_a_missing_setting_fails_the_start_and_not_a_customer(started, verb, mis
 
 def test_no_setting_is_read_in_another_way():
     """With a default, or once a request is there, a missing one would go unnoticed. What the runtime itself gives is never missing."""
-    own = {name: source for name, source in SOURCES.items() if name != "clients"}
+    own = {name: source for name, source in SOURCES.items() if name != "lambdas.aws.clients"}
     assert [
         name for name, source in own.items() if re.search(r"environ\.get|getenv|^ +.*os\.environ", source, re.MULTILINE)
     ] == []
@@ -108,9 +109,9 @@ ANOTHER_CONTRACT = {
 ANSWER_THREE = """
 import json, sys
 from datetime import UTC, datetime
-from domain.routing import EMPTY, promote
-from lambdas.predict import predict
-from lambdas.scoring import scores_of
+from domain.release.routing import EMPTY, promote
+from lambdas.request.predict import predict
+from lambdas.request.scoring import scores_of
 from lambdas.settings import CONTRACT
 class Answered:
     def save(self, records): pass
@@ -129,7 +130,7 @@ def test_the_same_code_serves_a_project_of_three_classes_without_key_or_event_ti
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
         "LAMBDA_TASK_ROOT": str(tmp_path),
-        **dict.fromkeys(FUNCTIONS["predict"], ANYTHING),
+        **dict.fromkeys(FUNCTIONS["lambdas.request.predict"], ANYTHING),
     }
     run = subprocess.run(
         [sys.executable, "-c", ANSWER_THREE], env=environment, capture_output=True, text=True, timeout=60

@@ -9,7 +9,7 @@ import pytest
 from tests.lambdas import emulator, stage
 from tests.lambdas.emulator import Emulator
 from tests.lambdas.http_api import answered, event_of
-from tests.lambdas.predict.asking import ROW
+from tests.lambdas.request.predict.asking import ROW
 
 pytestmark = pytest.mark.xdist_group("runtime")  # the emulator is fetched, and the app synthesised, once
 AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME")
@@ -44,7 +44,7 @@ def run(assembly, functions):
     aws = {name: os.environ[name] for name in AWS} | {"AWS_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL_DYNAMODB"]}
 
     def run(verb: str, *events, timeout_s: int = 30) -> list:
-        handler = f"lambdas.{verb}.handler"
+        (handler,) = (name for name in functions if name.split(".")[-2] == verb)
         with Emulator(zip_root, handler, {**functions[handler], **aws}, timeout_s=timeout_s) as function:
             return [function.invoke(event) for event in events]
 
@@ -89,7 +89,7 @@ OF_THEIR_OWN = {"predict", "outcomes", "write_results"}
 
 
 def test_every_function_is_run_here(functions):
-    verbs = {handler.split(".")[1] for handler in functions}
+    verbs = {handler.split(".")[-2] for handler in functions}
     assert verbs == OF_THEIR_OWN | set(ANSWERS) | set(REFUSALS)
 
 
@@ -110,7 +110,10 @@ def test_a_function_that_fails_says_so_in_lambda_s_own_envelope(aws, run, verb):
 
 def test_the_emulator_says_how_long_an_init_took(assembly, functions, run, tmp_path):
     with Emulator(
-        assembly[0], "lambdas.predict.handler", functions["lambdas.predict.handler"], log=tmp_path / "log"
+        assembly[0],
+        "lambdas.request.predict.handler",
+        functions["lambdas.request.predict.handler"],
+        log=tmp_path / "log",
     ) as function:
         assert 5 < function.init_ms() < 10_000
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from domain import config as config_rules
-from domain import contract as contract_rules
-from domain.windows import training_window
-from model_code.artefact import MANIFEST, pack, sha256
-from model_code.tables import check_block
+from domain.config import sections as config_rules
+from domain.contract import schema as contract_rules
+from domain.train.windows import training_window
+from model_code.artefact.folder import MANIFEST, pack, sha256
+from model_code.rows.tables import check_block
 
 AS_OF = "2024-03-01T00:00:00Z"
 WINDOW = training_window(as_of=AS_OF, window_days=60, evaluate_days=15)

@@ -5,7 +5,7 @@ one whose names and categories hold everything that a CSV has to quote.
 import random
 from datetime import UTC, datetime, timedelta
 
-from domain.contract import Column, Contract
+from domain.contract.schema import Column, Contract
 
 
 def returns_project():

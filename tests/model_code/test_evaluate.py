@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from domain.gate import judge
-from model_code import metrics
-from model_code.artefact import open_artefact
+from domain.release.gate import judge
+from model_code.artefact.folder import open_artefact
+from model_code.fitting import metrics
 from tests.model_code.folders import TRAIN_RUN, WINDOW, evaluation_folder, settings_of
 
 DECIDES = {"binary": "roc_auc", "multiclass": "accuracy", "regression": "r2"}

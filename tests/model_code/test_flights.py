@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from domain import config as config_rules
-from domain import contract as contract_rules
-from domain.contract_file import read_contract
-from domain.gate import judge
-from domain.windows import training_window
+from domain.config import sections as config_rules
+from domain.contract import schema as contract_rules
+from domain.contract.file import read_contract
+from domain.release.gate import judge
+from domain.train.windows import training_window
 from model_code.__main__ import main
-from model_code.artefact import pack
-from model_code.tables import read_table
+from model_code.artefact.folder import pack
+from model_code.rows.tables import read_table
 from tests.model_code.folders import write_json
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,16 +17,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from domain.answers import answer_from_score, fallback_answer
-from domain.contract import check_row, entity_id, iso, parse_timestamp
+from domain.contract.schema import check_row, entity_id, iso, parse_timestamp
 from domain.records import batch_prediction_id, row_id, to_item
-from model_code.answering import answer, respond
-from model_code.artefact import open_artefact
-from model_code.read_csv import BLOCK_BYTES
+from domain.request.answers import answer_from_score, fallback_answer
+from model_code.answers.answering import answer, respond
+from model_code.artefact.folder import open_artefact
+from model_code.batch.block import Job
+from model_code.batch.segment import Segment
+from model_code.rows.read_csv import BLOCK_BYTES
+from model_code.rows.tables import Block
 from model_code.score import SEGMENT_BLOCKS
-from model_code.scoring import Job
-from model_code.segment import Segment
-from model_code.tables import Block
 from tests.model_code.folders import AS_OF, SCORE_RUN, scoring_folder, write_json, write_rows
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from model_code.answering import CSV, JSON, LINES, RequestRefused, respond
-from model_code.artefact import open_artefact
+from model_code.answers.answering import CSV, JSON, LINES, RequestRefused, respond
+from model_code.artefact.folder import open_artefact
 from tests.model_code.serving import (
     IMAGE_PYTHON,
     PATIENCE,

@@ -11,12 +11,12 @@ from sklearn.impute import SimpleImputer
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
-from model_code import artefact
-from model_code.answering import golden_answers
-from model_code.artefact import as_json, open_artefact, pack, seal, write_model
-from model_code.matrices import matrix, target
-from model_code.scorer import load_scorer
-from model_code.tables import check_block
+from model_code.answers.answering import golden_answers
+from model_code.artefact import folder as artefact
+from model_code.artefact.folder import as_json, open_artefact, pack, seal, write_model
+from model_code.engines.scorer import load_scorer
+from model_code.rows.matrices import matrix, target
+from model_code.rows.tables import check_block
 from tests.model_code.folders import evaluation_folder, scoring_folder
 from tests.model_code.importing.graphs import sums
 from tests.model_code.importing.imports import Importer

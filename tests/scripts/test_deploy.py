@@ -10,8 +10,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from domain.config import read_config
-from infra.image import image_tag
+from domain.config.sections import read_config
+from infra.parts.image import image_tag
 from scripts import deploy as script
 from scripts import image
 

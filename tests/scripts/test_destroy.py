@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from domain.config import read_config
+from domain.config.sections import read_config
 from scripts import destroy as script
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from domain.config import stages
+from domain.config.sections import stages
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))

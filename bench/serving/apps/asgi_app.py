@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from model_code.artefact import open_artefact
-from model_code.connection import Request
-from model_code.service import Service
+from model_code.artefact.folder import open_artefact
+from model_code.http.connection import Request
+from model_code.http.service import Service
 
 SERVICE = Service(open_artefact(Path(os.environ["BENCH_MODEL"]) / "model"), name="mixed")
 

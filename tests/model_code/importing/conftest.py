@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.contract import Column, Contract
+from domain.contract.schema import Column, Contract
 from tests.model_code.importing.imports import Importer
 from tests.model_code.projects import PROJECTS
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from model_code.answering import prove_golden
-from model_code.artefact import open_artefact, unpack
+from model_code.answers.answering import prove_golden
+from model_code.artefact.folder import open_artefact, unpack
 from model_code.importing.formats import ImportRefused
 from tests.model_code.importing.graphs import logistic, sums
 
@@ -108,7 +108,7 @@ def test_a_model_that_takes_nothing_is_refused(loans):
 def test_a_conversion_that_went_wrong_is_refused(loans, tmp_path):
     """The proof is the same for all: here against answers of another model."""
     from model_code.importing.proof import prove
-    from model_code.tables import check_block
+    from model_code.rows.tables import check_block
 
     artefact, _ = loans.artefact(logistic(tmp_path / "m.onnx", [1.0, 0.5, 0.25], -2.0))
     rows = check_block(loans.contract, [{**row, "repaid": True} for row in ROWS], with_target=True).accepted
@@ -158,7 +158,7 @@ def test_what_skl2onnx_converted_wrongly_is_refused_by_the_answers_of_scikit_lea
 
 
 def test_the_artefact_is_whole_and_a_changed_byte_is_refused(loans, tmp_path):
-    from model_code.artefact import ArtefactRefused
+    from model_code.artefact.folder import ArtefactRefused
 
     said = loans.answer(logistic(tmp_path / "m.onnx", [1.0, 0.5, 0.25], -2.0))
     folder = unpack(tmp_path / said["artefact"], tmp_path / "model")

@@ -1,0 +1,1 @@
+"""A batch: where an interrupted one goes on."""

@@ -1,0 +1,1 @@
+"""fairway.toml: its settings, their limits, and every mistake reported at once."""

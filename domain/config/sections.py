@@ -1,0 +1,376 @@
+"""fairway.toml: what a project sets, with its defaults, its limits and every mistake reported at once.
+
+Each section is a dataclass and each setting says what it is for, so this file is the schema, the defaults and the
+reference (docs/settings.md is checked against it).
+"""
+
+import dataclasses
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain import schedules
+from domain.config.contradictions import contradictions
+from domain.config.setting import as_type, section_problems, setting
+
+TASKS = ("binary", "multiclass", "regression")
+METRICS = {
+    "binary": ("roc_auc", "average_precision", "log_loss", "brier"),
+    "multiclass": ("accuracy", "macro_f1", "log_loss"),
+    "regression": ("r2", "mae", "rmse"),
+}
+SMALLER_IS_BETTER = frozenset({"log_loss", "brier", "mae", "rmse"})
+CANDIDATES = ("prior", "logistic_regression", "gradient_boosting")
+LONGEST_DAYS = 36_500  # that anything is kept or looked back
+LOCAL = "local"  # the stage that `fairway up` deploys on this machine; always there, never in fairway.toml
+
+
+class ConfigError(Exception):
+    """fairway.toml cannot be used. `problems` holds one sentence per mistake."""
+
+    def __init__(self, file: str, problems: list[str]):
+        self.problems = problems
+        super().__init__("\n".join(f"{file}: {problem}" for problem in problems))
+
+
+SCHEDULE = "`off`, `rate(7 days)` or `cron(minute hour day month weekday year)`"
+
+
+def _schedule_problem(text: str) -> str | None:
+    return None if text == "off" else schedules.problem(text)
+
+
+INSTANCE = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
+
+
+@dataclass(frozen=True)
+class Project:
+    name: str = setting(
+        doc="names every resource: {name}-{stage}-...", pattern=r"(?=.{2,24}$)[a-z][a-z0-9]*(-[a-z0-9]+)*"
+    )
+    contract: str = setting(doc="the contract's file, relative to fairway.toml")
+    task: str = setting(doc="what is predicted", choices=TASKS)
+
+
+@dataclass(frozen=True)
+class Data:
+    window_days: int = setting(90, "how far back a training run looks, evaluation included", least=1, most=LONGEST_DAYS)
+    evaluate_days: int = setting(
+        28, "the newest part of the window, kept apart to evaluate on", least=1, most=LONGEST_DAYS
+    )
+    hot_days: int = setting(
+        90,
+        "data older than this, and than window_days, is kept where it costs a fifth; 0: never",
+        least=0,
+        most=LONGEST_DAYS,
+    )
+    archive_days: int = setting(
+        0, "rows older than this go where reading them takes hours; 0: never", least=0, most=LONGEST_DAYS
+    )
+    delete_days: int = setting(
+        0, "rows, captured requests and batches older than this are deleted; 0: never", least=0, most=LONGEST_DAYS
+    )
+    old_version_days: int = setting(
+        90, "what was overwritten or deleted can be restored for so long", least=1, most=LONGEST_DAYS
+    )
+
+
+@dataclass(frozen=True)
+class Training:
+    schedule: str = setting("rate(7 days)", "when to retrain", check=_schedule_problem, form=SCHEDULE)
+    candidates: list = setting(list(CANDIDATES), "the recipes that compete", choices=CANDIDATES)
+    parameters: dict = setting({}, "hyperparameters by candidate, e.g. parameters.gradient_boosting.max_iter = 200")
+    instance: str = setting("ml.m5.xlarge", "machine of each training job", pattern=INSTANCE)
+    spot: bool = setting(True, "train on Spot capacity, with checkpoints")
+    volume_gb: int = setting(10, "disk of each training and evaluation job", least=1, most=1000)
+    max_runtime_minutes: int = setting(60, "a training job is stopped after this", least=1, most=1440)
+    seed: int = setting(7, "seed of everything random in training", least=0, most=2**32 - 1)
+
+
+@dataclass(frozen=True)
+class Benchmarks:
+    metric: str = setting("", "the quality that decides; empty takes the task's first: roc_auc, accuracy, r2")
+    quality: float = setting(0.0, "the least quality to be released (the most, where smaller is better)")
+    calibration_error: float = setting(0.05, "the largest expected calibration error", least=0.0, most=1.0)
+    p99_ms: float = setting(25.0, "the largest 99th percentile of scoring one row, in milliseconds", least=0.001)
+    size_mb: float = setting(100.0, "the largest artefact, in megabytes", least=0.001)
+    gain: float = setting(0.0, "how much better than the champion a release must be on the same rows")
+
+
+@dataclass(frozen=True)
+class Serving:
+    mode: str = setting(
+        "serverless", "serverless (pay per request) or instance (always on)", choices=("serverless", "instance")
+    )
+    memory_mb: int = setting(2048, "memory of a serverless endpoint", choices=(1024, 2048, 3072, 4096, 5120, 6144))
+    max_concurrency: int = setting(20, "concurrent requests of a serverless endpoint", least=1, most=200)
+    instance: str = setting("ml.m5.large", "machine of an instance endpoint", pattern=INSTANCE)
+    instances: int = setting(1, "how many machines an instance endpoint starts with", least=1, most=100)
+    deadline_ms: int = setting(1500, "after this the fallback answers", least=10, most=25000)
+    threshold: float = setting(0.5, "a binary prediction is true from this probability on", least=0.0, most=1.0)
+    keep_predictions_days: int = setting(400, "a stored prediction expires after this", least=1, most=LONGEST_DAYS)
+    office_hours: str = setting("", 'when endpoints are up, e.g. "mon-fri 07:00-19:00 Europe/Berlin"; empty: always')
+    idle_hours: int = setting(0, "an endpoint that nobody asked for so long is deleted; 0: never", least=0, most=720)
+    outside: str = setting(
+        "fallback",
+        "who answers while there is no endpoint: fallback, or wake: the fallback until it is up again",
+        choices=("fallback", "wake"),
+    )
+    wake_minutes: int = setting(15, "how long before the office hours an endpoint is made", least=0, most=120)
+
+
+@dataclass(frozen=True)
+class Release:
+    approve: str = setting(
+        "auto", "auto: a run that passes is released; manual: a person approves it", choices=("auto", "manual")
+    )
+    keep_previous_minutes: int = setting(
+        60, "how long the previous champion's endpoint stays up for a rollback", least=0, most=525600
+    )
+
+
+@dataclass(frozen=True)
+class Batch:
+    schedule: str = setting("off", "when to score the input", check=_schedule_problem, form=SCHEDULE)
+    input: str = setting("batch/incoming/", "the lake's folder that the schedule scores")
+    instance: str = setting("ml.m5.xlarge", "machine of a scoring job", pattern=INSTANCE)
+    instances: int = setting(1, "how many machines share a batch", least=1, most=100)
+    volume_gb: int = setting(30, "disk of each scoring machine", least=1, most=1000)
+    rows_per_chunk: int = setting(5000, "rows that one write_results call stores", least=1, most=20000)
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    log_days: int = setting(30, "how long logs are kept", choices=(1, 3, 5, 7, 14, 30, 60, 90, 120, 180, 365, 400, 731))
+    fallback_percent: float = setting(
+        5.0, "alarm when more answers than this come from the fallback", least=0.0, most=100.0
+    )
+    email: str = setting("", "who hears of alarms; empty: nobody yet", pattern=r"|[^@\s]+@[^@\s]+")
+
+
+@dataclass(frozen=True)
+class Business:
+    true_positive_usd: float = setting(0.0, "value of a right yes")
+    false_positive_usd: float = setting(0.0, "value of a wrong yes, usually negative")
+    true_negative_usd: float = setting(0.0, "value of a right no")
+    false_negative_usd: float = setting(0.0, "value of a wrong no, usually negative")
+
+
+@dataclass(frozen=True)
+class Budget:
+    monthly_usd: float = setting(100.0, "what the stage may cost a month", least=0.0)
+    alert_percent: float = setting(75.0, "warn when this much of it is spent", least=1.0, most=100.0)
+    anomaly_usd: float = setting(10.0, "tell of spending that is so much above what it usually is; 0: never", least=0.0)
+    require_positive_value: bool = setting(False, "release nothing that costs more than it brings by [business]")
+    stop_training_percent: float = setting(
+        0.0, "refuse new training runs when this much is spent; 0: never", least=0.0, most=1000.0
+    )
+    stop_challengers_percent: float = setting(
+        0.0, "let only the champion answer when this much is spent; 0: never", least=0.0, most=1000.0
+    )
+    stop_model_percent: float = setting(
+        0.0,
+        "let the fallback answer everybody, and train nothing, when this much is spent; 0: never",
+        least=0.0,
+        most=1000.0,
+    )
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What `fairway cost` reckons with; a setting left out is that of the size (domain/money/data/sizes.toml)."""
+
+    size: str = setting("small", "how busy the stage is", choices=("small", "medium", "large"))
+    requests_per_second: float = setting(
+        None, "requests per second in the hours that `hours` does not name", least=0.0, most=100_000.0
+    )
+    hours: dict = setting({}, 'requests per second of named hours of the week, e.g. {"mon-fri 07-19" = 5.0}; UTC')
+    rows_per_request: float = setting(None, "rows in one request", least=1.0, most=100.0)
+    request_kb: float = setting(None, "size of one request, in kilobytes", least=0.001, most=6144.0)
+    reply_kb: float = setting(None, "size of one reply, in kilobytes", least=0.001, most=6144.0)
+    predict_ms: float = setting(
+        None, "how long one request takes in predict, the endpoint included, in milliseconds", least=1.0, most=30_000.0
+    )
+    scoring_ms: float = setting(
+        None, "how long the endpoint computes for one request, in milliseconds", least=0.01, most=60_000.0
+    )
+    memory_mb: float = setting(None, "memory that serving the model takes, in megabytes", least=1.0, most=1_000_000.0)
+    outcomes_percent: float = setting(
+        None, "how many predictions hear later what really happened", least=0.0, most=100.0
+    )
+    prediction_bytes: int = setting(None, "size of one stored prediction, in bytes", least=1, most=400_000)
+    log_kb: float = setting(None, "what one run of a function logs, in kilobytes", least=0.0, most=256.0)
+    rows_loaded: int = setting(None, "rows loaded into the lake a month", least=0, most=10**11)
+    row_bytes: float = setting(None, "size of one row in the lake, compressed, in bytes", least=0.1, most=1_000_000.0)
+    months: int = setting(None, "how many months of data are kept by then", least=1, most=120)
+    training_runs: float = setting(None, "training runs a month; left out: as scheduled", least=0.0, most=3000.0)
+    training_minutes: float = setting(None, "billed minutes of training one candidate", least=0.1, most=1440.0)
+    evaluation_minutes: float = setting(None, "billed minutes of evaluating a run's candidates", least=0.1, most=1440.0)
+    artefact_mb: float = setting(None, "size of one candidate's artefact, in megabytes", least=0.001, most=100_000.0)
+    spot_saving_percent: float = setting(
+        None, "what Spot is counted to save; AWS guarantees nothing", least=0.0, most=90.0
+    )
+    batch_runs: float = setting(None, "batch runs a month; left out: as scheduled", least=0.0, most=3000.0)
+    rows_per_batch: int = setting(None, "rows scored by one batch run", least=0, most=10**10)
+    batch_rows_per_second: float = setting(None, "rows one machine scores in a second", least=1.0, most=10_000_000.0)
+    start_minutes: float = setting(
+        None, "billed minutes that each machine of a job needs to start and stop", least=0.0, most=60.0
+    )
+    written_rows_per_second: float = setting(
+        None, "rows one write_results function stores in a second", least=1.0, most=100_000.0
+    )
+    function_ms: float = setting(None, "how long any other function runs, in milliseconds", least=1.0, most=900_000.0)
+    metrics: int = setting(None, "custom metrics the functions write", least=0, most=100_000)
+    image_gb: float = setting(None, "size of the container image, in gigabytes", least=0.001, most=10.0)
+    deploys: float = setting(None, "deployments a month", least=0.0, most=3000.0)
+    free_tier: bool = setting(None, "count the allowances that every account has for ever")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a stage lives."""
+
+    account: str = setting("", "AWS account; empty takes the caller's", pattern=r"|\d{12}")
+    region: str = setting("us-east-1", "AWS region", pattern=r"[a-z]{2}(-[a-z]+)+-\d")
+    keep_data: bool = setting(True, "the lake, the tables and the images outlive their deleted stack")
+
+
+@dataclass(frozen=True)
+class Config:
+    """One stage's settings: fairway.toml with the stage's overrides applied."""
+
+    stage: str
+    project: Project
+    data: Data
+    training: Training
+    benchmarks: Benchmarks
+    serving: Serving
+    release: Release
+    batch: Batch
+    monitoring: Monitoring
+    business: Business
+    budget: Budget
+    usage: Usage
+    target: Target
+
+    @property
+    def prefix(self) -> str:
+        return f"{self.project.name}-{self.stage}"
+
+
+SECTIONS = {f.name: f.type for f in dataclasses.fields(Config) if f.name not in ("stage", "target")}
+
+
+def read_config(folder: Path | str, stage: str = LOCAL) -> Config:
+    """The settings of one stage. Raises ConfigError naming every problem, or the stages there are."""
+    file = Path(folder) / "fairway.toml"
+    document = read_toml(file)
+    problems = problems_of(document)
+    if not problems and stage != LOCAL and stage not in document.get("stages", {}):
+        known = ", ".join([LOCAL, *document.get("stages", {})])
+        problems.append(f"stage {stage!r} is not there; stages: {known}. Add [stages.{stage}] to create it")
+    if problems:
+        raise ConfigError(str(file), problems)
+    return of_stage(document, stage)
+
+
+def stages(folder: Path | str) -> list[str]:
+    """The stages of the project that live on AWS, in the order of the file."""
+    return list(read_toml(Path(folder) / "fairway.toml").get("stages", {}))
+
+
+def read_toml(file: Path) -> dict:
+    import tomllib  # a deployed function reads no TOML, and pays for every import
+
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(str(file), ["not found; `fairway init --data FILE --target COLUMN` drafts one"]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(file), [f"not valid TOML: {error}"]) from None
+
+
+def of_stage(document: dict, stage: str) -> Config:
+    override = document.get("stages", {}).get(stage, {})
+    sections = {}
+    for name, section in SECTIONS.items():
+        values = {**document.get(name, {}), **override.get(name, {})}
+        sections[name] = section(**{key: as_type(section, key, value) for key, value in values.items()})
+    if not sections["benchmarks"].metric:
+        metric = METRICS[sections["project"].task][0]
+        sections["benchmarks"] = dataclasses.replace(sections["benchmarks"], metric=metric)
+    own = Target.__dataclass_fields__
+    target = (
+        Target(keep_data=False) if stage == LOCAL else Target(**{key: override[key] for key in own if key in override})
+    )
+    return Config(stage=stage, target=target, **sections)
+
+
+def problems_of(document: dict) -> list[str]:
+    """Every mistake in the document, each as `section.key: what was found; what is allowed`."""
+    found = []
+    for name, table in document.items():
+        if name == "stages":
+            found += stage_problems(table)
+        elif name not in SECTIONS:
+            found.append(f"[{name}] is not a section; sections: {', '.join([*SECTIONS, 'stages'])}")
+        else:
+            found += section_problems(name, SECTIONS[name], table)
+    found += missing_problems(document)
+    return found or cross_problems(document)
+
+
+def stage_problems(table) -> list[str]:
+    if not isinstance(table, dict):
+        return ["stages must hold a table for each stage, e.g. [stages.prod]"]
+    found = []
+    for stage, override in table.items():
+        if stage == LOCAL or not re.fullmatch(r"[a-z][a-z0-9]{1,11}", stage):
+            found.append(
+                f"stages.{stage}: not a stage name; use 2 to 12 lower-case letters and digits, and not {LOCAL!r}"
+            )
+        elif not isinstance(override, dict):
+            found.append(f"stages.{stage}: found {override!r}; it must be a table")
+        else:
+            own = {key: value for key, value in override.items() if key not in SECTIONS}
+            found += section_problems(f"stages.{stage}", Target, own)
+            for name, values in override.items():
+                if name in SECTIONS:
+                    found += section_problems(f"stages.{stage}.{name}", SECTIONS[name], values)
+    return found
+
+
+def missing_problems(document: dict) -> list[str]:
+    given = document.get("project")
+    if not isinstance(given, dict):
+        return ["[project] is missing; it needs name, contract and task"]
+    needed = [f.name for f in dataclasses.fields(Project) if f.default is dataclasses.MISSING]
+    return [f"project.{key} is missing" for key in needed if key not in given]
+
+
+def cross_problems(document: dict) -> list[str]:
+    """What one setting says about another, checked for the base and for every stage."""
+    found = []
+    for stage in ["", *document.get("stages", {})]:
+        config, path = of_stage(document, stage), f"stages.{stage}." if stage else ""
+        found += [path + problem for problem in (*metric_problems(config), *contradictions(config))]
+    return list(dict.fromkeys(found))
+
+
+def metric_problems(config: Config) -> list[str]:
+    metric, known = config.benchmarks.metric, METRICS[config.project.task]
+    return (
+        []
+        if metric in known
+        else [f"benchmarks.metric = {metric!r}: a {config.project.task} task has {', '.join(known)}"]
+    )
+
+
+def as_dict(config: Config) -> dict:
+    """The settings as JSON can hold them; `from_dict` reads them back."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(values: dict) -> Config:
+    sections = {name: section(**values[name]) for name, section in {**SECTIONS, "target": Target}.items()}
+    return Config(stage=values["stage"], **sections)

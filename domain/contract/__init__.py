@@ -1,0 +1,1 @@
+"""The contract: what a row must be, and where each column comes from."""

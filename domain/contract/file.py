@@ -1,0 +1,186 @@
+"""The contract as its owner writes it, one TOML file: read, and every mistake in it said at once."""
+
+import math
+from pathlib import Path
+
+from domain.config.sections import ConfigError, read_toml
+from domain.contract.schema import (
+    TYPES,
+    Column,
+    Contract,
+    check_value,
+    column_values,
+    from_dict,
+    from_text,
+    is_finite,
+    role_of,
+    to_float,
+)
+
+
+def read_contract(file: Path | str, task: str) -> Contract:
+    """The contract of a TOML file. Raises ConfigError naming every mistake."""
+    file = Path(file)
+    document = read_toml(file)
+    problems = problems_of(document, task)
+    if problems:
+        raise ConfigError(str(file), problems)
+    return from_dict({**document, "task": task})
+
+
+TOP = {"name": str, "key": list, "event_time": str, "target": dict, "columns": dict}
+COLUMN = {
+    "type": str,
+    "role": str,
+    "nullable": bool,
+    "minimum": (int, float),
+    "maximum": (int, float),
+    "categories": list,
+    "source": str,
+    "owner": str,
+    "description": str,
+}
+
+
+def problems_of(document: dict, task: str) -> list[str]:
+    found = [f"{key} is not a key of a contract; keys: {', '.join(TOP)}" for key in document if key not in TOP]
+    found += [
+        f"{key} = {document[key]!r}: must be a {TOP[key].__name__}"
+        for key in TOP
+        if key in document and not isinstance(document[key], TOP[key])
+    ]
+    found += [f"{key} is missing" for key in ("name", "target", "columns") if key not in document]
+    found = found or name_problems(document)
+    if found:
+        return found
+    for name, spec in document["columns"].items():
+        found += column_problems(name, spec)
+    return found or reference_problems(document) or target_problems(document, task)
+
+
+def name_problems(document: dict) -> list[str]:
+    """Columns are named by text."""
+    named = [("target.column", document["target"].get("column")), *(("key", name) for name in document.get("key", []))]
+    return [
+        f"{path} = {name!r}: must be the name of a column, in quotes"
+        for path, name in named
+        if not isinstance(name, str)
+    ]
+
+
+def column_problems(name: str, spec) -> list[str]:
+    path = f"columns.{name}"
+    if not isinstance(spec, dict):
+        return [f"{path} must be a table with at least a type"]
+    found = [f"{path}.{key} is not a key of a column; keys: {', '.join(COLUMN)}" for key in spec if key not in COLUMN]
+    for key, kind in COLUMN.items():
+        if key in spec and (not isinstance(spec[key], kind) or (isinstance(spec[key], bool) and kind is not bool)):
+            found.append(f"{path}.{key} = {spec[key]!r}: has the wrong type")
+    if found:
+        return found
+    if spec.get("type") not in TYPES:
+        found.append(f"{path}.type = {spec.get('type')!r}: must be one of {', '.join(TYPES)}")
+    elif spec.get("role", "feature") not in ("feature", "ignored"):
+        found.append(
+            f"{path}.role = {spec['role']!r}: must be feature or ignored; key, event_time and target name columns"
+        )
+    else:
+        found += limits_that_do_not_fit(path, spec)
+    return found
+
+
+def limits_that_do_not_fit(path: str, spec: dict) -> list[str]:
+    found = []
+    numeric = spec["type"] in ("integer", "float")
+    found += [
+        f"{path}.{key} = {spec[key]}: must be finite"
+        for key in ("minimum", "maximum")
+        if not is_finite(spec.get(key, 0))
+    ]
+    found += [
+        f"{path}.{key}: only a number has a {key}, this is a {spec['type']}"
+        for key in ("minimum", "maximum")
+        if key in spec and not numeric
+    ]
+    if numeric and spec.get("minimum", -math.inf) > spec.get("maximum", math.inf):
+        found.append(f"{path}: minimum {spec['minimum']} is above maximum {spec['maximum']}")
+    categories = spec.get("categories")
+    if categories is not None:
+        kind = {"string": str, "integer": int}.get(spec["type"])
+        if kind is None or not categories or any(type(item) is not kind for item in categories):
+            found.append(
+                f"{path}.categories: a string or integer column lists its values, each of its type, at least one"
+            )
+        elif len(set(categories)) < len(categories):
+            found.append(f"{path}.categories: a value is listed twice")
+    return found
+
+
+def reference_problems(document: dict) -> list[str]:
+    columns, found = document["columns"], []
+    target = document["target"].get("column")
+    event_time = document.get("event_time")
+    for path, name in [("target.column", target), *[("key", name) for name in document.get("key", [])]]:
+        if name not in columns:
+            found.append(f"{path} = {name!r}: is not one of the columns")
+        elif path == "key" and columns[name].get("nullable"):
+            found.append(f"key {name!r} is nullable; a key must always have a value")
+    if event_time is not None and columns.get(event_time, {}).get("type") != "timestamp":
+        found.append(f"event_time = {event_time!r}: must name a timestamp column")
+    elif event_time is not None and columns[event_time].get("nullable"):
+        found.append(f"event_time {event_time!r} is nullable; it must always have a value")
+    roles = [target, event_time, *document.get("key", [])]
+    twice = {name for name in roles if name is not None and roles.count(name) > 1}
+    found += [f"{name!r} has two roles among target, event_time and key" for name in sorted(map(str, twice))]
+    if not any(role_of(document, name, spec) == "feature" for name, spec in columns.items()):
+        found.append("no column is a feature; at least one must be")
+    return found
+
+
+TARGET = ("column", "prior", "positive")
+
+
+def target_problems(document: dict, task: str) -> list[str]:
+    target = document["target"]
+    column = Column(target["column"], **column_values(document["columns"][target["column"]]))
+    found = [
+        f"target.{key} is not a key of the target; keys: {', '.join(TARGET)}" for key in target if key not in TARGET
+    ]
+    wrong = prior_problem(task, target.get("prior"), column)
+    found += [f"target.prior = {target.get('prior')!r}: {wrong}"] if wrong else []
+    return found + (positive_problems(target, column) if task == "binary" else [])
+
+
+def prior_problem(task: str, prior, column: Column) -> str:
+    """Why this cannot be the answer without a model; empty if it can."""
+    if task == "multiclass":
+        return shares_problem(prior, column)
+    _, wrong = to_float(prior)
+    if task == "binary":
+        return (
+            "a binary task needs the probability of the positive class, 0 to 1" if wrong or not 0 <= prior <= 1 else ""
+        )
+    fits = not wrong and column.type in ("integer", "float")
+    return "" if fits else f"a regression needs a number, for a column of numbers; this is a {column.type}"
+
+
+def shares_problem(prior, column: Column) -> str:
+    shares = list(prior.values()) if isinstance(prior, dict) else []
+    if any(to_float(share)[1] or share < 0 for share in shares) or abs(sum(shares) - 1) > 1e-3:
+        return "a multiclass task needs a table of class = probability that sums to 1"
+    if column.type not in ("string", "integer"):
+        return f"classes are text or whole numbers; {column.name!r} is a {column.type}"
+    wrong = [name for name in prior if not is_class(column, name)]
+    return f"{', '.join(wrong)}: not a value of {column.name!r}" if wrong else ""
+
+
+def is_class(column: Column, name: str) -> bool:
+    value, problems = check_value(column, from_text(column, name))
+    return not problems and str(value) == name
+
+
+def positive_problems(target: dict, column: Column) -> list[str]:
+    if column.type != "boolean" and "positive" not in target:
+        return ["target.positive is missing; it says which value of the target counts as a yes"]
+    _, problems = check_value(column, target.get("positive", True))
+    return [f"target.positive = {target['positive']!r}: {problem.allowed}" for problem in problems]

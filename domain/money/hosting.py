@@ -1,0 +1,211 @@
+"""What to host a model on: serverless endpoint, always-on machines or a Lambda container, each by traffic, and which may be used.
+
+Instances are counted hour by hour of the week, as autoscaling would hold them: enough for the hour's requests at
+`BUSY_SHARE` of what the machine's processors can score, and at least `serving.instances`.
+"""
+
+import dataclasses
+import math
+import re
+from dataclasses import dataclass
+
+from domain.money.instances import BURSTABLE, types, usable
+from domain.money.prices import Prices, cost_usd, find
+from domain.money.usage import HOURS_PER_MONTH, HOURS_PER_WEEK, KB_PER_GB, Month
+
+SAGEMAKER = "AmazonSageMaker"
+SERVERLESS_MB = (1024, 2048, 3072, 4096, 5120, 6144)
+LAMBDA_MB = (1024, 2048, 3072)
+GRAVITON = re.compile(r"ml\.[a-z]+\d+g[dn]*\.")  # c7g, m6gd, c7gn
+SYSTEM_MB = 512  # what the container needs beside the model
+BUSY_SHARE = 0.6
+STEP = 1.05
+STEPS = [1000 * STEP**n for n in range(350)]  # from a thousand requests a month to 25 billion
+WEEKS_PER_MONTH = HOURS_PER_MONTH / HOURS_PER_WEEK
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What evaluation measured of the release that is to be hosted."""
+
+    scoring_ms: float
+    p99_ms: float
+    memory_mb: float
+    size_mb: float
+
+
+@dataclass(frozen=True)
+class Option:
+    kind: str  # serverless, instance or lambda
+    name: str
+    memory_mb: float
+    vcpu: int | None = None
+
+
+def options(prices: Prices) -> list[Option]:
+    """Everything that can host and has a price here."""
+    found = [Option("serverless", f"serverless {mb} MB", mb) for mb in SERVERLESS_MB if serverless_price(prices, mb)]
+    found += [
+        Option("lambda", f"lambda {mb} MB", mb) for mb in LAMBDA_MB if find(prices, "AWSLambda", "Lambda-GB-Second-ARM")
+    ]
+    for name in usable("Host"):
+        if find(prices, SAGEMAKER, f"Host:{name}"):
+            size = types()[name]
+            found.append(Option("instance", name, size["memory_gb"] * 1024, size["vcpu"]))
+    return found
+
+
+def monthly_usd(option: Option, month: Month, measured: Measured, prices: Prices) -> float:
+    """What hosting the model costs; everything around it (API, tables, logs) is the same for all options."""
+    seconds = month.requests * measured.scoring_ms / 1000.0
+    if option.kind == "lambda":  # nothing to turn off: it answers whenever it is asked
+        duration = cost_usd(find(prices, "AWSLambda", "Lambda-GB-Second-ARM"), seconds * option.memory_mb / 1024)
+        return duration + cost_usd(find(prices, "AWSLambda", "Request-ARM"), month.requests)
+    if option.kind == "serverless":
+        scored = seconds * month.scored_requests / month.requests if month.requests else 0.0
+        return cost_usd(serverless_price(prices, option.memory_mb), scored) + data_usd(month, prices)
+    machines = machines_by_hour(option, month, measured)
+    hours = WEEKS_PER_MONTH * sum(count * share for count, share in zip(machines, month.up, strict=True))
+    return cost_usd(find(prices, SAGEMAKER, f"Host:{option.name}"), hours) + data_usd(month, prices)
+
+
+def serverless_price(prices: Prices, memory_mb: float):
+    return find(prices, SAGEMAKER, f"ServerlessInf:Mem-{memory_mb / 1024:g}GB")
+
+
+def data_usd(month: Month, prices: Prices) -> float:
+    sizes = (("In", month.usage.request_kb), ("Out", month.usage.reply_kb))
+    return sum(
+        cost_usd(find(prices, SAGEMAKER, f"Hst:Data-Bytes-{way}"), month.scored_requests * kb / KB_PER_GB)
+        for way, kb in sizes
+    )
+
+
+def machines_by_hour(option: Option, month: Month, measured: Measured) -> list[int]:
+    """Machines in each hour of the week; a burstable one cannot be scaled, so its busiest hour counts for all."""
+    each_rps = option.vcpu * 1000.0 / measured.scoring_ms * BUSY_SHARE
+    counts = [max(month.config.serving.instances, math.ceil(rate / each_rps)) for rate in month.rates]
+    return [max(counts)] * HOURS_PER_WEEK if option.name.startswith(BURSTABLE) else counts
+
+
+def refusals(option: Option, month: Month, measured: Measured) -> list[str]:
+    """Why the option may not be used: the benchmarks agreed before, the room it has, the requests it takes at once."""
+    benchmarks, serving, found = month.config.benchmarks, month.config.serving, []
+    if measured.p99_ms > benchmarks.p99_ms:
+        found.append(f"p99 {measured.p99_ms:g} ms, at most {benchmarks.p99_ms:g} ms was agreed")
+    if measured.size_mb > benchmarks.size_mb:
+        found.append(f"{measured.size_mb:g} MB, at most {benchmarks.size_mb:g} MB was agreed")
+    needed = measured.memory_mb + SYSTEM_MB
+    if needed > option.memory_mb:
+        found.append(f"needs {needed:g} MB of memory, has {option.memory_mb:g} MB")
+    at_once = max(month.rates) * measured.scoring_ms / 1000.0
+    if GRAVITON.match(option.name):
+        found.append("an Arm machine, which no training job runs on: one image for both is of x86")
+    if option.kind == "serverless" and at_once > serving.max_concurrency:
+        found.append(f"{at_once:.0f} requests at once, serving.max_concurrency is {serving.max_concurrency}")
+    return found
+
+
+def compare(month: Month, measured: Measured, prices: Prices) -> dict:
+    """{options: cheapest first, cheapest: name or None, break_even: [...], savings_plan: sentence}."""
+    rows = [
+        {
+            "option": option.name,
+            "kind": option.kind,
+            "monthly_usd": monthly_usd(option, month, measured, prices),
+            "refused": refusals(option, month, measured),
+        }
+        for option in options(prices)
+    ]
+    rows.sort(key=lambda row: row["monthly_usd"])
+    allowed = [row["option"] for row in rows if not row["refused"]]
+    by_name = {option.name: option for option in options(prices)}
+    best = cheapest_by_kind(rows, by_name)
+    return {
+        "options": rows,
+        "cheapest": allowed[0] if allowed else None,
+        "break_even": [
+            each for a, b in PAIRS if (each := break_even(best.get(a), best.get(b), month, measured, prices))
+        ],
+        "curve": curve(list(best.values()), month, measured, prices),
+        "savings_plan": savings_plan(best.get("instance"), month, measured, prices),
+    }
+
+
+PAIRS = (("serverless", "instance"), ("lambda", "instance"))
+
+
+def cheapest_by_kind(rows: list[dict], by_name: dict[str, Option]) -> dict[str, Option]:
+    best: dict[str, Option] = {}
+    for row in rows:
+        if not row["refused"]:
+            best.setdefault(row["kind"], by_name[row["option"]])
+    return best
+
+
+def scaled(month: Month, factor: float) -> Month:
+    """The same week with so many times the requests."""
+    return dataclasses.replace(
+        month,
+        rates=tuple(rate * factor for rate in month.rates),
+        requests=month.requests * factor,
+        predictions=month.predictions * factor,
+        outcomes=month.outcomes * factor,
+    )
+
+
+def break_even(
+    option: Option | None, other: Option | None, month: Month, measured: Measured, prices: Prices
+) -> dict | None:
+    """From how many requests a month on `other` is the cheaper one, in this week's shape; `requests` is None where it never is.
+
+    Machines come in whole numbers, so the two may cross more than once: this is the first time, looked for in steps of 5 %.
+    """
+    if not (option and other and month.requests):
+        return None
+
+    def dearer(requests: float) -> bool:
+        there = scaled(month, requests / month.requests)
+        return monthly_usd(option, there, measured, prices) > monthly_usd(other, there, measured, prices)
+
+    above = next((requests for requests in STEPS if dearer(requests)), None)
+    if above is None:
+        return {"below": option.name, "above": other.name, "requests": None}
+    below = above / STEP
+    for _ in range(40):
+        middle = (below + above) / 2
+        below, above = (below, middle) if dearer(middle) else (middle, above)
+    return {"below": option.name, "above": other.name, "requests": above}
+
+
+def curve(options: list[Option], month: Month, measured: Measured, prices: Prices) -> list[dict]:
+    """Monthly cost at round numbers of requests, for the plot."""
+    if not month.requests:
+        return []
+    return [
+        {
+            "requests": requests,
+            **{
+                option.name: monthly_usd(option, scaled(month, requests / month.requests), measured, prices)
+                for option in options
+            },
+        }
+        for requests in (10.0 ** (quarter / 4) for quarter in range(16, 37))  # ten thousand to a billion
+    ]
+
+
+def savings_plan(option: Option | None, month: Month, measured: Measured, prices: Prices) -> str:
+    """Advice only where machines run around the clock; a plan bought for less is paid for in vain."""
+    if month.config.serving.mode != "instance" or option is None:
+        return "No Savings Plan: nothing of this stage runs around the clock (serverless endpoints are not known to be covered)."
+    if min(month.up) < 1:
+        return "No Savings Plan: outside the office hours nothing runs, and a plan is paid for around the clock."
+    floor = min(machines_by_hour(option, month, measured))
+    price = find(prices, "SageMakerSavingsPlans", f"Host:{option.name}")
+    on_demand = find(prices, SAGEMAKER, f"Host:{option.name}")
+    head = f"{floor} x {option.name} run around the clock ({floor * HOURS_PER_MONTH:g} hours a month)"
+    if price is None:
+        return f"{head}; a Savings Plan could cover them, at a rate that the price table does not hold: it is unknown here."
+    rate = price.tiers[0].usd
+    saved = 1 - rate / on_demand.tiers[0].usd
+    return f"{head}; committing to ${floor * rate:.3f} an hour saves {saved:.0%} of them."

@@ -1,0 +1,42 @@
+"""The API: each request, in steps of 512 kilobytes, and what leaves for the internet."""
+
+import math
+
+from domain.money.prices import Prices
+from domain.money.resources.lines import line
+from domain.money.template import Resource
+from domain.money.usage import KB_PER_GB, Month
+
+STEP_KB = 512.0
+MESSAGE_STEP_KB = 32.0
+
+
+def http_api_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+    if resource.properties.get("ProtocolType") == "WEBSOCKET":
+        return websocket_lines(resource, usage, prices)
+    steps = math.ceil(max(usage.usage.request_kb, usage.usage.reply_kb) / STEP_KB)
+    price = ("AmazonApiGateway", "ApiGatewayHttpRequest")
+    return [
+        line(resource, prices, flow="request", what="predictions asked", price=price, quantity=usage.requests * steps),
+        line(resource, prices, flow="watch", what="outcomes told", price=price, quantity=usage.outcomes),
+        egress(resource, usage, prices),
+    ]
+
+
+def rest_api_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+    price = ("AmazonApiGateway", "ApiGatewayRequest")
+    asked = line(resource, prices, flow="request", what="predictions asked", price=price, quantity=usage.requests)
+    return [asked, egress(resource, usage, prices)]
+
+
+def websocket_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+    """A message each way for each request; how long people stay connected is not known, so it is not counted."""
+    steps = sum(math.ceil(kb / MESSAGE_STEP_KB) for kb in (usage.usage.request_kb, usage.usage.reply_kb))
+    price = ("AmazonApiGateway", "ApiGatewayMessage")
+    return [line(resource, prices, flow="request", what="messages", price=price, quantity=usage.requests * steps)]
+
+
+def egress(resource: Resource, usage: Month, prices: Prices) -> dict:
+    quantity = usage.requests * usage.usage.reply_kb / KB_PER_GB
+    price = ("AWSDataTransfer", "DataTransfer-Out-Bytes")
+    return line(resource, prices, flow="request", what="replies leaving AWS", price=price, quantity=quantity)

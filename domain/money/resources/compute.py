@@ -1,0 +1,103 @@
+"""Lambda functions: each run is a request and gigabyte-seconds of memory."""
+
+from dataclasses import dataclass
+
+from domain.hours import sleeps
+from domain.money.prices import Prices
+from domain.money.resources.lines import line
+from domain.money.template import Resource, verb_of
+from domain.money.usage import HOURS_PER_MONTH, SECONDS_PER_HOUR, Month
+
+MB_PER_GB = 1024.0
+FREE_TMP_MB = 512
+DEPLOY_HANDLERS = ("index", "__entrypoint__", "framework")  # CDK's own functions: they run while a stack is deployed
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What a function is for and how often it runs; `fixed`: as often, however many predictions are asked."""
+
+    flow: str
+    count: float
+    ms: float
+    fixed: bool = True
+
+
+def training_step(month: Month) -> Runs:
+    return Runs("train", month.training_runs, month.usage.function_ms)
+
+
+def batch_step(month: Month) -> Runs:
+    return Runs("batch", month.batch_runs, month.usage.function_ms)
+
+
+def hourly_check(month: Month) -> Runs:
+    return Runs("watch", HOURS_PER_MONTH, month.usage.function_ms)
+
+
+def five_minute_check(month: Month) -> Runs:
+    return Runs("watch", HOURS_PER_MONTH * 12 * sleeps(month.config.serving), month.usage.function_ms)
+
+
+def deployment_step(month: Month) -> Runs:
+    return Runs("store", month.usage.deploys, month.usage.function_ms)
+
+
+RUNS = {
+    "predict": lambda month: Runs("request", month.requests, month.usage.predict_ms, fixed=False),
+    "outcomes": lambda month: Runs("watch", month.outcomes, month.usage.predict_ms, fixed=False),
+    "select_window": training_step,
+    "judge": training_step,
+    "verify_release": training_step,
+    "smoke_test": training_step,
+    "promote": training_step,
+    "retire": training_step,
+    "preprocess": batch_step,
+    "write_results": lambda month: Runs("batch", month.chunks, chunk_ms(month), fixed=False),
+    "close_batch": batch_step,
+    "guard": hourly_check,
+    "reap": hourly_check,
+    "hours": five_minute_check,
+    "remove_endpoints": deployment_step,
+    **dict.fromkeys(DEPLOY_HANDLERS, deployment_step),
+}
+
+
+def chunk_ms(month: Month) -> float:
+    rows = min(month.config.batch.rows_per_chunk, month.usage.rows_per_batch)
+    return 1000.0 * rows / month.usage.written_rows_per_second
+
+
+def function_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict] | None:
+    """None for a function that nothing here says how often it runs."""
+    runs_of = RUNS.get(verb_of(resource))
+    if runs_of is None:
+        return None
+    runs, properties = runs_of(usage), resource.properties
+    arm = "-ARM" if "arm64" in properties.get("Architectures", []) else ""
+    memory_mb = properties.get("MemorySize", 128)
+    extra_mb = properties.get("EphemeralStorage", {}).get("Size", FREE_TMP_MB) - FREE_TMP_MB
+    seconds = runs.count * runs.ms / 1000.0
+    parts = [
+        ("runs", f"Request{arm}", runs.count),
+        (f"{runs.ms:g} ms x {memory_mb:g} MB", f"Lambda-GB-Second{arm}", seconds * memory_mb / MB_PER_GB),
+    ]
+    if extra_mb > 0:
+        parts.append((f"/tmp beyond {FREE_TMP_MB} MB", "Lambda-Storage-GB-Second", seconds * extra_mb / MB_PER_GB))
+    if (
+        properties.get("SnapStart", {}).get("ApplyOn") == "PublishedVersions"
+    ):  # billed as long as it is kept, used or not
+        kept = memory_mb / MB_PER_GB * HOURS_PER_MONTH * SECONDS_PER_HOUR
+        parts.append(("snapshot kept", "Lambda-SnapStart-Cached-GB-S", kept))
+    return [
+        line(
+            resource,
+            prices,
+            flow=runs.flow,
+            what=what,
+            price=("AWSLambda", usage_type),
+            quantity=quantity,
+            fixed=runs.fixed,
+        )
+        for what, usage_type, quantity in parts
+    ]

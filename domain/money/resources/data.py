@@ -1,0 +1,88 @@
+"""DynamoDB on demand: what is written, read, kept and backed up, table by table."""
+
+import math
+
+from domain.money.prices import Prices
+from domain.money.resources.lines import line
+from domain.money.template import Resource, last_word
+from domain.money.usage import BYTES_PER_GB, DAYS_PER_MONTH, HOURS_PER_MONTH, SECONDS_PER_HOUR, Month
+
+DYNAMODB = "AmazonDynamoDB"
+WRITES, READS, KEPT, RECOVERY = (
+    "WriteRequestUnits",
+    "ReadRequestUnits",
+    "TimedStorage-ByteHrs",
+    "TimedPITRStorage-ByteHrs",
+)
+WRITE_UNIT_BYTES = 1024
+EVENTUAL = 0.5  # an eventually consistent read of up to 4 KB costs half a unit
+OUTCOME_BYTES = 300
+CONTROL_BYTES = 2048  # a routing item, a release, a run: few of them, and small
+ROUTING_CACHE_S = 5.0
+
+
+def table_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict] | None:
+    """None for a table that nothing here says how it is used."""
+    demand = TABLES.get(last_word(resource.properties.get("TableName", resource.name)))
+    if demand is None:
+        return None
+    found = demand(usage, 1 + len(resource.properties.get("GlobalSecondaryIndexes", [])))
+    if recoverable(resource):
+        found += [
+            ("store", "point-in-time recovery", RECOVERY, gb) for _, _, usage_type, gb in found if usage_type == KEPT
+        ]
+    return [
+        line(resource, prices, flow=flow, what=what, price=(DYNAMODB, usage_type), quantity=quantity)
+        for flow, what, usage_type, quantity in found
+    ]
+
+
+Demand = list[tuple[str, str, str, float]]  # flow, what, usage type, quantity
+
+
+def predictions(month: Month, copies: int) -> Demand:
+    """Each answer is written once, and once more to each index; each outcome looks its prediction up."""
+    units = math.ceil(month.usage.prediction_bytes / WRITE_UNIT_BYTES) * copies
+    months_kept = min(month.config.serving.keep_predictions_days / DAYS_PER_MONTH, month.usage.months)
+    answers = month.predictions + month.batch_rows
+    return [
+        ("request", "answers written", WRITES, month.predictions * units),
+        ("batch", "answers written", WRITES, month.batch_rows * units),
+        ("watch", "looked up for an outcome", READS, month.outcomes * EVENTUAL),
+        ("store", "kept", KEPT, answers * months_kept * month.usage.prediction_bytes * copies / BYTES_PER_GB),
+    ]
+
+
+def outcomes(month: Month, copies: int) -> Demand:
+    return [
+        ("watch", "outcomes written", WRITES, month.outcomes * copies),
+        ("store", "kept", KEPT, month.outcomes * month.usage.months * OUTCOME_BYTES * copies / BYTES_PER_GB),
+    ]
+
+
+def routing(month: Month, copies: int) -> Demand:
+    """predict remembers the routing for seconds, so it reads at most once a request and about once every few seconds."""
+    reads = min(month.requests, HOURS_PER_MONTH * SECONDS_PER_HOUR / ROUTING_CACHE_S)
+    changes = month.training_runs * 4  # a release is judged, promoted, replaced, retired
+    return [("request", "who answers", READS, reads * EVENTUAL), *control(month, "train", changes * copies)]
+
+
+def runs(month: Month, copies: int) -> Demand:
+    records = 2 * (month.training_runs + month.batch_runs) + DAYS_PER_MONTH  # begun and ended, and a load a day
+    return control(month, "train", records * copies)
+
+
+def control(month: Month, flow: str, records: float) -> Demand:
+    return [
+        (flow, "records written", WRITES, records * CONTROL_BYTES / WRITE_UNIT_BYTES),
+        ("store", "kept", KEPT, records * month.usage.months * CONTROL_BYTES / BYTES_PER_GB),
+    ]
+
+
+TABLES = {"predictions": predictions, "outcomes": outcomes, "routing": routing, "runs": runs}
+
+
+def recoverable(resource: Resource) -> bool:
+    """To any point in time; a global table says it for each of its regions."""
+    places = [resource.properties, *resource.properties.get("Replicas", [])]
+    return any(each.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled") for each in places)

@@ -1,0 +1,135 @@
+"""SageMaker: training and processing jobs by the hour, and the endpoint of a release, serverless or always on."""
+
+from domain.money.instances import check_use
+from domain.money.prices import Prices
+from domain.money.resources.lines import line
+from domain.money.template import Resource
+from domain.money.usage import HOURS_PER_MONTH, KB_PER_GB, Month
+
+SAGEMAKER = "AmazonSageMaker"
+MINUTES_PER_HOUR = 60.0
+JOBS = {"Train": "training", "Processing": "processing"}
+
+
+def job_lines(resource: Resource, usage: Month, prices: Prices, flow: str, state: dict, runs: float) -> list[dict]:
+    """The machines of the job that a state starts, and their disks; nothing where it starts none."""
+    call = state.get("Resource", "")
+    if "createTrainingJob" in call:
+        hours = training_hours(usage) * runs
+        return machine_lines(resource, prices, flow, "Train", training_machine(state, usage), hours)
+    if "createProcessingJob" in call:
+        hours = (scoring_hours(usage) if flow == "batch" else evaluation_hours(usage)) * runs
+        return machine_lines(resource, prices, flow, "Processing", processing_machine(state, usage, flow), hours)
+    return []
+
+
+def training_hours(month: Month) -> float:
+    minutes = month.usage.training_minutes + month.usage.start_minutes
+    return minutes / MINUTES_PER_HOUR * (1 - month.usage.spot_saving_percent / 100 * month.config.training.spot)
+
+
+def evaluation_hours(month: Month) -> float:
+    return (month.usage.evaluation_minutes + month.usage.start_minutes) / MINUTES_PER_HOUR
+
+
+def scoring_hours(month: Month) -> float:
+    """Machine-hours of one batch run: more machines finish sooner, but each of them has to start."""
+    rows_s = month.usage.rows_per_batch / month.usage.batch_rows_per_second
+    return (rows_s / 60.0 + month.config.batch.instances * month.usage.start_minutes) / MINUTES_PER_HOUR
+
+
+def training_machine(state: dict, month: Month) -> tuple[str, float]:
+    given = arguments(state).get("ResourceConfig", {})
+    return machine(given, month.config.training.instance, month.config.training.volume_gb)
+
+
+def processing_machine(state: dict, month: Month, flow: str) -> tuple[str, float]:
+    settings = month.config.batch if flow == "batch" else month.config.training
+    given = arguments(state).get("ProcessingResources", {})
+    return machine(
+        given.get("ClusterConfig", {}) if isinstance(given, dict) else {}, settings.instance, settings.volume_gb
+    )
+
+
+def arguments(state: dict) -> dict:
+    given = state.get("Arguments", state.get("Parameters", {}))
+    return given if isinstance(given, dict) else {}
+
+
+def machine(given: dict, instance: str, volume_gb: float) -> tuple[str, float]:
+    """What the state says; the settings where it takes them from its input."""
+    named = given.get("InstanceType", "") if isinstance(given, dict) else ""
+    volume = given.get("VolumeSizeInGB") if isinstance(given, dict) else None
+    return (
+        named if str(named).startswith("ml.") else instance,
+        volume if isinstance(volume, (int, float)) else volume_gb,
+    )
+
+
+def machine_lines(
+    resource: Resource, prices: Prices, flow: str, use: str, what: tuple[str, float], hours: float
+) -> list[dict]:
+    instance, volume_gb = what
+    check_use(instance, use, resource.name)
+    fixed, job = flow != "batch", JOBS[use]
+    disk = (SAGEMAKER, f"{use}:VolumeUsage.gp2")
+    return [
+        line(
+            resource,
+            prices,
+            flow=flow,
+            what=f"{job} on {instance}",
+            price=(SAGEMAKER, f"{use}:{instance}"),
+            quantity=hours,
+            fixed=fixed,
+        ),
+        line(
+            resource,
+            prices,
+            flow=flow,
+            what=f"{job}, {volume_gb:g} GB disk",
+            price=disk,
+            quantity=volume_gb * hours / HOURS_PER_MONTH,
+            fixed=fixed,
+        ),
+    ]
+
+
+def endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+    """The endpoint of the champion, the previous one kept for a rollback, and the data through them."""
+    serving = usage.config.serving
+    found = [
+        line(
+            resource,
+            prices,
+            flow="request",
+            what=f"data {way.lower()}",
+            price=(SAGEMAKER, f"Hst:Data-Bytes-{way}"),
+            quantity=usage.scored_requests * kb / KB_PER_GB,
+        )
+        for way, kb in (("In", usage.usage.request_kb), ("Out", usage.usage.reply_kb))
+    ]
+    if serving.mode == "serverless":
+        seconds = usage.scored_requests * usage.usage.scoring_ms / 1000.0
+        price = (SAGEMAKER, f"ServerlessInf:Mem-{serving.memory_mb // 1024}GB")
+        what = f"serverless endpoint, {serving.memory_mb} MB"
+        return [line(resource, prices, flow="request", what=what, price=price, quantity=seconds), *found]
+    check_use(serving.instance, "Host", "serving.instance")
+    return [
+        line(
+            resource,
+            prices,
+            flow="request",
+            what=f"endpoint on {serving.instances} x {serving.instance}",
+            price=(SAGEMAKER, f"Host:{serving.instance}"),
+            quantity=endpoint_hours(usage),
+            fixed=True,
+        ),
+        *found,
+    ]
+
+
+def endpoint_hours(month: Month) -> float:
+    """Machine-hours of the champion in its office hours, and of each previous one for as long as it is kept."""
+    kept = month.training_runs * month.config.release.keep_previous_minutes / MINUTES_PER_HOUR
+    return month.config.serving.instances * (HOURS_PER_MONTH * sum(month.up) / len(month.up) + kept)

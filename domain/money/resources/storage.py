@@ -1,0 +1,145 @@
+"""What is kept: the lake's folders by age and storage class as its lifecycle rules move them, and container images."""
+
+import json
+import math
+from dataclasses import dataclass
+
+from domain import lake
+from domain.money.prices import Prices
+from domain.money.resources.lines import line
+from domain.money.template import Resource
+from domain.money.usage import BYTES_PER_GB, DAYS_PER_MONTH, Month
+
+MB_PER_GB = 1024.0
+KEPT_FOR_EVER = math.inf
+LEAST_TO_MOVE_BYTES = 128 * 1024  # S3 leaves smaller objects where they are, since moving them costs more than it saves
+RESULT_BYTES = 100.0  # one compressed line of a batch's results
+RUN_OBJECTS, RUN_MB = 20, 1.0  # settings, manifests and evaluation of one training run
+
+STORAGE = {  # class: (usage type of a GB-month, usage type and operation of moving an object there)
+    "STANDARD": ("TimedStorage-ByteHrs", ()),
+    "STANDARD_IA": ("TimedStorage-SIA-ByteHrs", ("Requests-Tier4", "S3-SIATransition")),
+    "INTELLIGENT_TIERING": ("TimedStorage-INT-FA-ByteHrs", ("Requests-Tier4", "S3-SIATransition")),
+    "GLACIER_IR": ("TimedStorage-GIR-ByteHrs", ("Requests-Tier4", "S3-GIRTransition")),
+    "GLACIER": ("TimedStorage-GlacierByteHrs", ("Requests-Tier3", "S3-GlacierTransition")),
+    "DEEP_ARCHIVE": ("TimedStorage-GDA-ByteHrs", ("Requests-Tier3", "S3-GDATransition")),
+}
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What a folder of the lake gains in a month."""
+
+    prefix: str
+    gb: float
+    objects: float
+
+
+def arrivals(month: Month) -> list[Arrival]:
+    usage = month.usage
+    artefacts_gb = month.training_runs * month.candidates * usage.artefact_mb / MB_PER_GB
+    batch_gb = (
+        month.batch_rows * (2 * usage.row_bytes + RESULT_BYTES) / BYTES_PER_GB
+    )  # the input, the answers, the results
+    return [
+        Arrival(lake.ROWS, usage.rows_loaded * usage.row_bytes / BYTES_PER_GB, DAYS_PER_MONTH),  # a load a day
+        Arrival(lake.ARTEFACTS, artefacts_gb, month.training_runs * month.candidates),
+        Arrival(lake.RUNS, month.training_runs * RUN_MB / MB_PER_GB, month.training_runs * RUN_OBJECTS),
+        Arrival(lake.BATCH, batch_gb, month.chunks + month.batch_runs * 4 * month.config.batch.instances),
+        Arrival(lake.SCRATCH, artefacts_gb, month.training_runs * month.candidates),  # checkpoints
+    ]
+
+
+def bucket_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+    """After [usage] months of data, under the bucket's own rules. A bucket that is not the lake holds next to nothing."""
+    found = stored_lines(resource, usage, prices, active_rules(resource))
+    puts = sum(each.objects for each in arrivals(usage))
+    gets = puts * (1 + usage.candidates)  # every part is read again by training, evaluation and batch
+    for what, usage_type, quantity in (("writes", "Requests-Tier1", puts), ("reads", "Requests-Tier2", gets)):
+        found.append(
+            line(
+                resource, prices, flow="store", what=what, price=("AmazonS3", usage_type), quantity=quantity, fixed=True
+            )
+        )
+    return found
+
+
+def lifecycle_saving_usd(resource: Resource, usage: Month, prices: Prices) -> float:
+    """What the bucket's rules save a month: nothing ever moved or deleted, less what is moved and deleted."""
+    kept = stored_lines(resource, usage, prices, [])
+    ruled = stored_lines(resource, usage, prices, active_rules(resource))
+    return sum(each["monthly_usd"] or 0.0 for each in kept) - sum(each["monthly_usd"] or 0.0 for each in ruled)
+
+
+def stored_lines(resource: Resource, usage: Month, prices: Prices, rules: list[dict]) -> list[dict]:
+    versioned = resource.properties.get("VersioningConfiguration", {}).get("Status") == "Enabled"
+    gb: dict[str, float] = {"STANDARD": 0.0}
+    moved: dict[str, float] = {}
+    for arrival in arrivals(usage):
+        for storage, start, end in stages(arrival, rules, versioned) if arrival.objects else ():
+            days = max(0.0, min(end, usage.usage.months * DAYS_PER_MONTH) - start)
+            gb[storage] = gb.get(storage, 0.0) + arrival.gb * days / DAYS_PER_MONTH
+            if start > 0 and days > 0:
+                moved[storage] = moved.get(storage, 0.0) + arrival.objects
+    amounts = [(f"kept as {storage}", (STORAGE[storage][0],), quantity) for storage, quantity in gb.items()]
+    amounts += [(f"moved to {storage}", STORAGE[storage][1], quantity) for storage, quantity in moved.items()]
+    return [
+        line(resource, prices, flow="store", what=what, price=("AmazonS3", *price), quantity=quantity, fixed=True)
+        for what, price, quantity in amounts
+    ]
+
+
+def stages(arrival: Arrival, rules: list[dict], versioned: bool) -> list[tuple[str, float, float]]:
+    """(storage class, age in days it enters it, age it leaves it) of a folder's objects, from Standard to their end."""
+    own = [rule for rule in rules if arrival.prefix.startswith(prefix_of(rule))]
+    size = arrival.gb * BYTES_PER_GB / arrival.objects
+    large_enough = [
+        rule for rule in own if size >= LEAST_TO_MOVE_BYTES and size > float(rule.get("ObjectSizeGreaterThan", 0))
+    ]
+    moves = sorted(
+        {
+            (move["TransitionInDays"], move["StorageClass"])
+            for rule in large_enough
+            for move in rule.get("Transitions", [])
+        }
+    )
+    end = end_of_life(own, versioned)
+    starts = [(0.0, "STANDARD"), *((float(days), storage) for days, storage in moves if days < end)]
+    ends = [start for start, _ in starts[1:]] + [end]
+    return [(storage, start, until) for (start, storage), until in zip(starts, ends, strict=True)]
+
+
+def end_of_life(own: list[dict], versioned: bool) -> float:
+    """Days until an object is gone. In a versioned bucket it lives on as an old version until that expires too."""
+    expires = min((rule["ExpirationInDays"] for rule in own if "ExpirationInDays" in rule), default=KEPT_FOR_EVER)
+    old = min((days for rule in own if (days := old_version_days(rule))), default=KEPT_FOR_EVER)
+    return expires + old if versioned else expires
+
+
+def old_version_days(rule: dict) -> float | None:
+    nested = rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays")
+    return nested or rule.get("NoncurrentVersionExpirationInDays")
+
+
+def active_rules(resource: Resource) -> list[dict]:
+    rules = resource.properties.get("LifecycleConfiguration", {}).get("Rules", [])
+    return [rule for rule in rules if rule.get("Status") == "Enabled"]
+
+
+def prefix_of(rule: dict) -> str:
+    return rule.get("Prefix") or rule.get("Filter", {}).get("Prefix", "")
+
+
+def repository_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+    """ECR stores a layer once however many images have it, so what counts is how often the dependencies change: monthly."""
+    kept = min(usage.usage.months, images_kept(resource))
+    price, quantity = ("AmazonECR", "TimedStorage-ByteHrs"), kept * usage.usage.image_gb
+    return [line(resource, prices, flow="store", what=f"{kept:g} images", price=price, quantity=quantity, fixed=True)]
+
+
+def images_kept(resource: Resource) -> float:
+    policy = resource.properties.get("LifecyclePolicy", {}).get("LifecyclePolicyText")
+    selections = [rule["selection"] for rule in json.loads(policy)["rules"]] if policy else []
+    return min(
+        (each["countNumber"] for each in selections if each["countType"] == "imageCountMoreThan"), default=math.inf
+    )

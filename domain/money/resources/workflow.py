@@ -1,0 +1,65 @@
+"""State machines: the transitions of their runs, and the SageMaker jobs and endpoints that they create."""
+
+from domain.money.prices import Prices
+from domain.money.resources.jobs import endpoint_lines, job_lines
+from domain.money.resources.lines import line
+from domain.money.resources.watching import trace_lines
+from domain.money.template import Resource, definition_of, states_of
+from domain.money.usage import Month
+
+
+def machine_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict] | None:
+    """None for a state machine that nothing here says how often it runs."""
+    definition = definition_of(resource)
+    calls = [state.get("Resource", "") for state, _ in states_of(definition)]
+    flow_and_runs = runs_of(calls, usage)
+    if flow_and_runs is None:
+        return None
+    flow, runs = flow_and_runs
+    found = [
+        transitions(resource, usage, prices, definition, flow, runs),
+        *trace_lines(resource, usage, prices, runs, fixed=True),
+    ]
+    for state, maps in states_of(definition):
+        found += job_lines(resource, usage, prices, flow, state, runs * times(maps, usage))
+    if creates(calls, "createEndpoint"):
+        found += endpoint_lines(resource, usage, prices)
+    return found
+
+
+def runs_of(calls: list[str], month: Month) -> tuple[str, float] | None:
+    """What a machine is for shows in what it creates: training jobs, an endpoint, or processing jobs alone."""
+    if creates(calls, "createTrainingJob"):
+        return "train", month.training_runs
+    if creates(calls, "createEndpoint"):
+        return "train", month.training_runs  # at most one release for each run
+    if creates(calls, "createProcessingJob"):
+        return "batch", month.batch_runs
+    return None
+
+
+def creates(calls: list[str], call: str) -> bool:
+    return any(resource.removesuffix(".sync").endswith(f":{call}") for resource in calls)
+
+
+def transitions(resource: Resource, usage: Month, prices: Prices, definition: dict, flow: str, runs: float) -> dict:
+    """Each state entered is one transition, and so is each start. A loop is counted once, a retry not at all."""
+    entered = sum(times(maps, usage) for _, maps in states_of(definition)) + 1
+    return line(
+        resource,
+        prices,
+        flow=flow,
+        what=f"{entered:g} transitions x {runs:g} runs",
+        price=("AmazonStates", "StateTransition"),
+        quantity=entered * runs,
+        fixed=flow != "batch",
+    )
+
+
+def times(maps: tuple[dict, ...], month: Month) -> float:
+    """How often a state inside these maps is entered in one run: once a candidate, or once a chunk of a batch."""
+    count = 1.0
+    for each in maps:
+        distributed = (each.get("ItemProcessor") or {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"
+        count *= month.chunks / (month.batch_runs or 1) if distributed else month.candidates
+    return count

@@ -1,0 +1,167 @@
+"""Usage: what a stage is asked to do in a month, from a size, the overrides of [usage] and the schedules."""
+
+import dataclasses
+import functools
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain.config.sections import Config, ConfigError, Usage, read_toml
+from domain.config.setting import as_type, section_problems
+from domain.hours import up_shares
+from domain.money.schedule import HOURS_PER_MONTH, firings_per_month
+
+SIZES = Path(__file__).parent / "data" / "sizes.toml"
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+HOURS_PER_WEEK = 168
+SECONDS_PER_HOUR = 3600.0
+KB_PER_GB = 1024.0**2
+BYTES_PER_GB = 1024.0**3
+DAYS_PER_MONTH = HOURS_PER_MONTH / 24
+UNITS = ("ms", "s", "seconds", "minutes", "hours", "bytes", "kb", "mb", "gb", "percent", "share")
+
+
+@dataclass(frozen=True)
+class Month:
+    """One month of a stage: every quantity that a price is multiplied by starts here."""
+
+    config: Config
+    usage: Usage  # every setting filled in
+    rates: tuple[float, ...]  # requests per second in each of the 168 hours of the week, from Monday 00 UTC
+    requests: float
+    predictions: float  # rows asked over the API
+    outcomes: float
+    training_runs: float
+    batch_runs: float
+    batch_rows: float
+    chunks: float  # calls of write_results
+
+    @property
+    def candidates(self) -> int:
+        return len(self.config.training.candidates)
+
+    @property
+    def up(self) -> tuple[float, ...]:
+        """How much of each hour of the week there is an endpoint, by the office hours."""
+        return up_shares(self.config.serving, self.rates)
+
+    @property
+    def scored_requests(self) -> float:
+        """Those that find an endpoint; the fallback answers the others."""
+        asked = sum(self.rates)
+        return (
+            self.requests * sum(rate * share for rate, share in zip(self.rates, self.up, strict=True)) / asked
+            if asked
+            else 0.0
+        )
+
+
+def month_of(config: Config) -> Month:
+    """Raises ConfigError naming every problem of [usage]."""
+    usage = filled(config.usage)
+    problems = usage_problems(usage)
+    if problems:
+        raise ConfigError("usage", problems)
+    rates = hourly_rates(usage)
+    requests = sum(rates) * SECONDS_PER_HOUR * HOURS_PER_MONTH / HOURS_PER_WEEK
+    training_runs = first_given(usage.training_runs, firings_per_month(config.training.schedule))
+    batch_runs = first_given(usage.batch_runs, firings_per_month(config.batch.schedule))
+    return Month(
+        config=config,
+        usage=usage,
+        rates=rates,
+        requests=requests,
+        predictions=requests * usage.rows_per_request,
+        outcomes=requests * usage.rows_per_request * usage.outcomes_percent / 100,
+        training_runs=training_runs,
+        batch_runs=batch_runs,
+        batch_rows=batch_runs * usage.rows_per_batch,
+        chunks=batch_runs * -(-usage.rows_per_batch // config.batch.rows_per_chunk),
+    )
+
+
+def first_given(value: float | None, otherwise: float) -> float:
+    return otherwise if value is None else value
+
+
+def with_usage(config: Config, table: dict, file: str = "usage") -> Config:
+    """The settings with a usage profile laid over [usage]. Raises ConfigError naming every problem."""
+    table = table.get("usage", table)
+    problems = section_problems("usage", Usage, table)
+    if problems:
+        raise ConfigError(file, [problem + unit_hint(problem) for problem in problems])
+    overrides = {key: as_type(Usage, key, value) for key, value in table.items()}
+    return dataclasses.replace(config, usage=dataclasses.replace(config.usage, **overrides))
+
+
+def read_usage(config: Config, file: Path) -> Config:
+    return with_usage(config, read_toml(file), str(file))
+
+
+def unit_hint(problem: str) -> str:
+    """`predict_s` is most likely `predict_ms` in another unit: say so rather than list the settings only."""
+    name = re.match(r"usage\.(\w+) is not a setting", problem)
+    stem, _, unit = name[1].rpartition("_") if name else ("", "", "")
+    meant = [key for key in Usage.__dataclass_fields__ if stem and key.rpartition("_")[0] == stem]
+    if unit not in UNITS or not meant:
+        return ""
+    return f". Did you mean {meant[0]}? Mind the unit: {Usage.__dataclass_fields__[meant[0]].metadata['doc']}"
+
+
+@functools.cache
+def sizes() -> dict[str, dict]:
+    return tomllib.loads(SIZES.read_text(encoding="utf-8"))
+
+
+def filled(usage: Usage) -> Usage:
+    """Each setting left out takes that of the size; a rate without hours is the rate of every hour."""
+    size = dict(sizes()[usage.size])
+    if usage.requests_per_second is not None or usage.hours:
+        del size["hours"]
+    return dataclasses.replace(
+        usage, **{key: value for key, value in size.items() if getattr(usage, key) in (None, {})}
+    )
+
+
+def usage_problems(usage: Usage) -> list[str]:
+    """What the types and limits of the settings cannot tell."""
+    problems = [problem for span, rate in usage.hours.items() for problem in span_problems(span, rate)]
+    if usage.scoring_ms > usage.predict_ms:
+        problems.append(
+            f"usage.scoring_ms = {usage.scoring_ms}: more than usage.predict_ms = {usage.predict_ms}, which includes it; "
+            "both are milliseconds"
+        )
+    return problems
+
+
+def span_problems(span: str, rate) -> list[str]:
+    most = Usage.__dataclass_fields__["requests_per_second"].metadata["most"]
+    problems = []
+    if not hours_of(span):
+        problems.append(f'usage.hours {span!r}: write days and hours like "mon-fri 07-19" or "sun 00-24"')
+    if type(rate) not in (int, float) or not 0 <= rate <= most:
+        problems.append(f"usage.hours {span!r} = {rate!r}: must be requests per second, from 0 to {most:g}")
+    return problems
+
+
+def hours_of(span: str) -> set[int]:
+    """The hours of the week, 0 to 167, that a span such as `mon-fri 07-19` names; none where it is not a span."""
+    names = "|".join(DAYS)
+    found = re.fullmatch(rf"({names})(?:-({names}))? (\d\d?)-(\d\d?)", span)
+    if not found:
+        return set()
+    first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
+    start, end = int(found[3]), int(found[4])
+    if not 0 <= start < end <= 24:
+        return set()
+    days = [(first + step) % 7 for step in range((last - first) % 7 + 1)]
+    return {day * 24 + hour for day in days for hour in range(start, end)}
+
+
+def hourly_rates(usage: Usage) -> tuple[float, ...]:
+    rates = [float(usage.requests_per_second)] * HOURS_PER_WEEK
+    for span, rate in usage.hours.items():
+        for hour in hours_of(span):
+            rates[hour] = float(rate)
+    return tuple(rates)

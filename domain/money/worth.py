@@ -1,0 +1,88 @@
+"""Is the model worth its cost? What its decisions bring in a month beyond those without it, against the projection.
+
+Without a model the fallback decides, the same for everybody, and for nothing: so a model brings only what differs from that. A
+missed case that the fallback misses too costs money, but it is not the model's cost. The value of one decision is the mean over
+the outcomes that were seen, with the error of that mean; the other side is the range of the projection. So the answer is a range
+too, and "cannot be told yet" is one of the answers.
+"""
+
+import math
+
+from domain.config.sections import Business
+
+CELLS = ("true_positive", "false_positive", "true_negative", "false_negative")
+Z_95 = 1.96  # of the normal distribution: the range holds the true value in 95 of 100 such measurements
+
+
+class WorthError(ValueError):
+    """The counts cannot be used; the message says what they must be."""
+
+
+def judge(
+    business: Business, counts: dict[str, int], *, predictions: float, cost: dict, fallback_says_yes: bool = False
+) -> dict:
+    """`counts` of right and wrong decisions, by CELLS; `cost` is a projection of `predictions` decisions a month.
+
+    {value_usd: beyond the fallback's, net_usd, net_low_usd, net_high_usd, decisions_usd: the decisions' own value,
+    break_even_predictions, positive, sentence}. `positive` is True, False, or None where the range holds both.
+    """
+    values = {cell: getattr(business, f"{cell}_usd") for cell in CELLS}
+    mean, error = value_of_one(beyond_fallback(values, fallback_says_yes), counts)
+    value, margin = mean * predictions, Z_95 * error * predictions
+    low, high = value - margin - cost["high_usd"], value + margin - cost["low_usd"]
+    found = {
+        "value_usd": value,
+        "cost_usd": cost["monthly_usd"],
+        "net_usd": value - cost["monthly_usd"],
+        "net_low_usd": low,
+        "net_high_usd": high,
+        "value_per_prediction_usd": mean,
+        "decisions_usd": value_of_one(values, counts)[0] * predictions,
+        "break_even_predictions": break_even(mean, cost, predictions),
+        "outcomes": sum(counts.values()),
+        "without": "yes" if fallback_says_yes else "no",
+        "positive": True if low > 0 else False if high < 0 else None,
+    }
+    return {**found, "sentence": sentence(found)}
+
+
+def beyond_fallback(values: dict[str, float], says_yes: bool) -> dict[str, float]:
+    """What each decision is worth more than the one that the fallback would have made of the same case."""
+    case, other = ("true_positive", "false_positive") if says_yes else ("false_negative", "true_negative")
+    instead = {"true_positive": case, "false_negative": case, "false_positive": other, "true_negative": other}
+    return {cell: value - values[instead[cell]] for cell, value in values.items()}
+
+
+def value_of_one(values: dict[str, float], counts: dict[str, int]) -> tuple[float, float]:
+    """(mean, standard error of the mean) of the value of one decision."""
+    wrong = [
+        f"{cell} = {counts.get(cell)!r}" for cell in CELLS if type(counts.get(cell)) is not int or counts[cell] < 0
+    ]
+    if wrong or not sum(counts.values()):
+        raise WorthError(
+            f"{', '.join(wrong) or 'no outcomes yet'}: give a whole number of each of {', '.join(CELLS)}, one above 0"
+        )
+    total = sum(counts.values())
+    mean = sum(values[cell] * counts[cell] for cell in CELLS) / total
+    variance = sum(counts[cell] * (values[cell] - mean) ** 2 for cell in CELLS) / total
+    return mean, math.sqrt(variance / total)
+
+
+def break_even(mean: float, cost: dict, predictions: float) -> float | None:
+    """Predictions a month from which the model pays for itself; None where more of them only lose more."""
+    each = mean - (cost["per_use_usd"] / predictions if predictions else 0.0)
+    return cost["fixed_usd"] / each if each > 0 else None
+
+
+def sentence(found: dict) -> str:
+    net, low, high = (f"${abs(found[key]):,.0f}" for key in ("net_usd", "net_low_usd", "net_high_usd"))
+    span = f"between {sign(found['net_low_usd'])}{low} and {sign(found['net_high_usd'])}{high}"
+    measured = f"measured on {found['outcomes']:,} outcomes, against answering {found['without']} every time"
+    if found["positive"] is None:
+        return f"It cannot be told yet whether the model is worth its cost: {span} a month, {measured}."
+    verb, more = ("brings", "costs") if found["net_usd"] >= 0 else ("costs", "brings")
+    return f"The model {verb} {net} a month more than it {more} ({span}, {measured})."
+
+
+def sign(value: float) -> str:
+    return "-" if value < 0 else ""

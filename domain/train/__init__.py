@@ -1,0 +1,1 @@
+"""Training: the window of event time that a run learns from and is judged on."""

@@ -1,0 +1,167 @@
+"""`fairway batch`: score a table to its end.
+
+The run is named for what it scores and with what, so that the same command attaches to the run while it goes on, resumes it
+after it was killed, and finds it done afterwards.
+"""
+
+import hashlib
+import shlex
+from datetime import UTC, datetime
+from pathlib import Path
+
+from domain import lake
+from domain.contract.schema import iso, parse_timestamp
+from domain.release import routing as rules
+from fairway.stage import executions, records
+from fairway.stage.aws import Stage, connect
+from fairway.terminal.done import Done
+from fairway.terminal.errors import Failed, Interrupted, Refused
+
+COUNTS = ("read", "quarantined", "scored", "written", "seconds")
+
+
+def batch(folder: Path, stage_name: str, source: str, *, as_of: str | None, store: bool = True, progress) -> Done:
+    """With `store` each prediction is in the table too, where it is found by its row; without it they are Parquet only."""
+    if as_of is not None and parse_timestamp(as_of) is None:
+        raise Refused(
+            "window", f"--as-of {as_of!r} is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z"
+        )
+    stage = connect(folder, stage_name)
+    if source.startswith("s3://"):
+        content, uri = listed(stage, source), source
+    else:
+        progress(f"Reading {Path(source).name}")
+        content, uri = fingerprint(Path(source), stage), None
+    run = run_of(stage, content, as_of, store)
+    record = records.run(stage, "batch", run) or {}
+    already = record.get("status") == "SUCCEEDED"
+    if not already:
+        arn = going(stage, run, progress)
+        if arn is None:
+            place = uri or uploaded(stage, run, Path(source), progress)
+            arn = started(stage, run, {"input": place, "store": store}, as_of, record, progress)
+        watch(stage, run, arn, again(source, as_of, store), progress)
+        record = records.run(stage, "batch", run) or {}
+    return summary(run, record, predictions=predictions_of(stage, run), store=store, already=already)
+
+
+def fingerprint(file: Path, stage: Stage) -> str:
+    """What tells the file from every other: its name and bytes. Refused when its first rows cannot be read."""
+    from model_code.rows.tables import FileRefused, read_table
+
+    try:
+        next(read_table(file, stage.contract, with_target=False))
+        with file.open("rb") as opened:
+            return f"{file.name}:{hashlib.file_digest(opened, 'sha256').hexdigest()}"
+    except FileRefused as error:
+        raise Refused("file", str(error)) from None
+
+
+def listed(stage: Stage, uri: str) -> str:
+    """What tells the objects below an S3 URI from any others."""
+    try:
+        bucket, prefix = lake.split_uri(uri)
+    except ValueError as error:
+        raise Refused("uri", str(error)) from None
+    if bucket != stage.addresses["lake"]:
+        lakes = f"s3://{stage.addresses['lake']}/batch/incoming/"
+        here = f" --endpoint-url {stage.endpoint}" if stage.is_local else ""
+        copy = f"aws s3 cp --recursive {uri} {lakes}{here}"
+        raise Refused("uri", f"{uri} is not in the lake; copy it there first: {copy}; or give a file of this machine")
+    pages = stage.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    found = [f"{one['Key']}:{one['ETag']}" for page in pages for one in page.get("Contents", []) if one["Size"]]
+    if not found:
+        raise Refused("uri", f"{uri} holds no file; `aws s3 ls s3://{bucket}/` shows what there is")
+    return "\n".join(found)
+
+
+def run_of(stage: Stage, content: str, as_of: str | None, store: bool) -> str:
+    champion = rules.champion(records.routing(stage))
+    told = [content, champion["release"] if champion else "none", as_of or "", *([] if store else ["not stored"])]
+    return "batch-" + hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+
+def predictions_of(stage: Stage, run: str) -> str:
+    """Where the run's predictions lie as Parquet."""
+    return lake.uri(stage.addresses["lake"], lake.batch_prefix(run, "predictions"))
+
+
+def again(source: str, as_of: str | None, store: bool) -> str:
+    """The command that asks for the very same run."""
+    options = [*(["--as-of", as_of] if as_of else []), *([] if store else ["--no-store"])]
+    return shlex.join(["fairway", "batch", source, *options])
+
+
+def uploaded(stage: Stage, run: str, file: Path, progress) -> str:
+    """The lake's folder that holds the file."""
+    bucket, prefix = stage.addresses["lake"], lake.batch_prefix(run, "input")
+    progress(f"Uploading {file.name}")
+    stage.client("s3").upload_file(str(file), bucket, prefix + file.name)
+    return lake.uri(bucket, prefix)
+
+
+def going(stage: Stage, run: str, progress) -> str | None:
+    """ARN of the execution that works on the run now."""
+    for execution in executions.running(stage.client("stepfunctions"), stage.addresses["batch"]):
+        if execution["input"].get("run") == run:
+            progress(f"Attaching to {run}, which is going on")
+            return execution["arn"]
+    return None
+
+
+def started(stage: Stage, run: str, asked: dict, as_of: str | None, record: dict, progress) -> str:
+    """A new execution of the run; what an earlier one has scored stays scored, as of the same moment."""
+    moment = (
+        iso(parse_timestamp(as_of)) if as_of else record.get("as_of") or iso(datetime.now(UTC).replace(microsecond=0))
+    )
+    progress(f"Resuming {run}" if record else f"Starting {run}")
+    states, machine, values = (
+        stage.client("stepfunctions"),
+        stage.addresses["batch"],
+        {"run": run, **asked, "as_of": moment},
+    )
+    if not record:  # one name for the first try, so that two commands at once start one execution
+        try:
+            return executions.start(states, machine, name=run, values=values)
+        except states.exceptions.ExecutionAlreadyExists:
+            arn = going(stage, run, progress)
+            if arn:
+                return arn
+    return executions.start(states, machine, name=executions.unique(run), values=values)
+
+
+def watch(stage: Stage, run: str, arn: str, command: str, progress) -> None:
+    try:
+        executions.follow(stage, arn, progress=progress)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped watching; {run} goes on in stage {stage.config.stage!r}; `{command}` attaches to it"
+        ) from None
+    except Failed as error:
+        raise Failed(error.error, f"{error.message}; `{command}` goes on with what is not scored yet") from None
+
+
+def summary(run: str, record: dict, *, predictions: str, store: bool, already: bool) -> Done:
+    if not all(key in record for key in COUNTS):
+        raise Failed("no_counts", f"{run} ended without counts; its record: {record}")
+    values = {
+        "run": run,
+        **{key: record[key] for key in COUNTS},
+        "release": record.get("release"),
+        "reasons": record.get("reasons", {}),
+        "store": store,
+        "predictions": predictions,
+    }
+    written = f"written {record['written']:,}" if store else "not stored in the table"
+    told = [
+        f"{run}: read {record['read']:,} = scored {record['scored']:,} + quarantined {record['quarantined']:,}; "
+        f"{written}, in {record['seconds']:.1f} s",
+        f"predictions: {predictions} (Parquet)",
+        *(["this was done before, and nothing was scored again; another --as-of is another run"] if already else []),
+    ]
+    following = (
+        "`fairway outcomes FILE` tells later what really happened"
+        if store
+        else "outcomes join stored predictions only; `fairway batch` with --store puts them into the table too"
+    )
+    return Done(values, told, following)

@@ -1,0 +1,57 @@
+"""`fairway check`: everything wrong in fairway.toml and the contract, said at once."""
+
+from pathlib import Path
+
+from domain.config.sections import LOCAL, TASKS, ConfigError, problems_of, read_config, read_toml, stages
+from domain.contract.file import read_contract
+from fairway.terminal.done import Done
+from fairway.terminal.errors import Refused
+
+
+def check(folder: Path) -> Done:
+    problems = problems_in(folder)
+    if problems:
+        raise Refused("config", "\n".join(problems))
+    config = read_config(folder)
+    contract = read_contract(folder / config.project.contract, config.project.task)
+    names = [LOCAL, *stages(folder)]
+    values = {
+        "ok": True,
+        "project": config.project.name,
+        "stages": names,
+        "contract": contract.name,
+        "contract_hash": contract.hash,
+        "columns": len(contract.columns),
+    }
+    return Done(
+        values,
+        [
+            f"{folder / 'fairway.toml'}: fine; project {config.project.name}, stages {', '.join(names)}",
+            f"{folder / config.project.contract}: fine; {len(contract.columns)} columns, "
+            f"{len(contract.features)} of them features, target {contract.target.name!r} ({contract.task})",
+        ],
+        "`fairway up` starts AWS on this machine with the project deployed",
+    )
+
+
+def problems_in(folder: Path) -> list[str]:
+    """Every problem of both files; the contract is read even where fairway.toml has other mistakes."""
+    file = folder / "fairway.toml"
+    try:
+        document = read_toml(file)
+    except ConfigError as error:
+        return str(error).splitlines()
+    problems = [f"{file}: {problem}" for problem in problems_of(document)]
+    project = document.get("project")
+    if isinstance(project, dict) and isinstance(project.get("contract"), str) and project.get("task") in TASKS:
+        try:
+            read_contract(folder / project["contract"], project["task"])
+        except ConfigError as error:
+            problems += contract_problems(error, folder / project["contract"])
+    return problems
+
+
+def contract_problems(error: ConfigError, file: Path) -> list[str]:
+    if file.exists():
+        return str(error).splitlines()
+    return [f"{file}: not found; project.contract names the contract's file, relative to fairway.toml"]

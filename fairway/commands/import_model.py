@@ -1,0 +1,158 @@
+"""`fairway import`: a model made elsewhere becomes the one candidate of a run, and goes through the same gate as any.
+
+The model is opened by `python -m model_code.importing`, in a process of its own: nothing of it is ever loaded here.
+"""
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+
+from domain import lake
+from domain.contract import schema as contract_rules
+from domain.contract.schema import iso
+from domain.train.windows import overlapping, run_name, training_window
+from fairway.commands.train import lines, next_step, request, verdict
+from fairway.stage import executions, records
+from fairway.stage.aws import Stage, connect
+from fairway.stage.deployment import wait_until_champion
+from fairway.tables.rows import read_rows
+from fairway.terminal.done import Done
+from fairway.terminal.errors import Failed, Interrupted, Refused
+
+ROOT = Path(__file__).parents[2]
+MOST_ANSWERS = 10_000
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+
+def import_model(
+    folder: Path, stage_name: str, file: Path, *, options: dict, as_of: str | None, wait: bool, progress
+) -> Done:
+    """`options`: {name, module, encoding, answers, trust}, as the command was given them."""
+    name = checked_name(options["name"] or re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")[:40])
+    if not file.exists():
+        raise Refused("file", f"{file}: No such file or directory")
+    stage = connect(folder, stage_name)
+    asked = request(stage, as_of=as_of, window_days=None, progress=progress)
+    with tempfile.TemporaryDirectory() as scratch:
+        model = {**options, **told_by_files(stage, options), "file": str(file.absolute()), "name": name}
+        made = convert(stage, model, asked, Path(scratch), progress=progress)
+        run, execution = start(stage, name, Path(made.pop("artefact")), asked, progress=progress)
+    follow(stage, run, execution, progress=progress)
+    values = {**verdict(stage, run), "imported": made}
+    released = wait and values["verdict"] == "approved" and stage.config.release.approve == "auto"
+    if released:
+        wait_until_champion(stage, values["release"], progress=progress)
+    told = [*told_of(made), *lines(values, champion=released)]
+    return Done(values, told, next_step(values, stage, champion=released))
+
+
+def checked_name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise Refused(
+            "name", f"--name {name!r}: a candidate's name has 1 to 40 small letters, digits, dashes and underscores"
+        )
+    return name
+
+
+def told_by_files(stage: Stage, options: dict) -> dict:
+    """The files that options name, as the process takes them: FILE.py:CLASS from wherever it is read, and rows."""
+    file, _, name = (options["module"] or "").rpartition(":")
+    answers = options["answers"]
+    return {
+        "module": f"{Path(file).absolute()}:{name}" if file else options["module"],
+        "answers": list(islice(read_rows(answers, stage.contract), MOST_ANSWERS)) if answers else [],
+    }
+
+
+# ---- the conversion
+
+
+def convert(stage: Stage, model: dict, asked: dict, scratch: Path, *, progress) -> dict:
+    """{artefact: model.tar.gz, format, compared, ...} from the process that may open the model."""
+    progress("Reading rows of the lake to try the model on")
+    given = {
+        **model,
+        "contract": contract_rules.as_dict(stage.contract),
+        "rows": [str(part) for part in newest_part(stage, asked, scratch)],
+        "folder": str(scratch),
+        "code_version": stage.addresses["image"].rpartition(":")[2],
+    }
+    (scratch / "request.json").write_text(json.dumps(given))
+    progress(f"Converting {Path(model['file']).name} and comparing its answers, in a process of its own")
+    words = [sys.executable, "-m", "model_code.importing", str(scratch / "request.json")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    try:
+        said = json.loads(done.stdout)
+    except ValueError:
+        last = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+        raise Failed("import_failed", f"the process that converts the model ended with {last}") from None
+    if "refused" in said:
+        raise Refused("model_refused", said["refused"])
+    if not said["closed_off"]:
+        progress("Note: this system has no namespaces; the model was opened in a process with a network")
+    return said
+
+
+def newest_part(stage: Stage, asked: dict, scratch: Path) -> list[Path]:
+    """The newest rows of the window, which a model that is to be released must be able to answer."""
+    data = stage.config.data
+    window = training_window(as_of=asked["as_of"], window_days=data.window_days, evaluate_days=data.evaluate_days)
+    loads = [load for load in records.runs(stage, "load") if load.get("contract_hash") == stage.contract.hash]
+    parts = [part for load in loads for part in json.loads(load["parts"])]
+    within = overlapping(parts, window["train_start"], window["as_of"])
+    if not within:
+        raise Refused(
+            "no_rows", f"the lake has no rows from {window['train_start']} to {window['as_of']} to try the model on"
+        )
+    newest = max(within, key=lambda part: (part["last"] or "", part["key"]))
+    file = scratch / "rows.parquet"
+    stage.client("s3").download_file(stage.addresses["lake"], newest["key"], str(file))
+    return [file]
+
+
+def told_of(made: dict) -> list[str]:
+    """What serves the model, and with whose answers its own agree: an ONNX file is no conversion of ours to be proved."""
+    by = {"plan": "a plan", "onnx": "ONNX Runtime", "sklearn": "scikit-learn"}[made["format"]]
+    compared, given, was_onnx = made["compared"], made["compared_with_given"], made["file_format"] == "onnx"
+    served = f"{made['file']} ({made['file_format']}) is served by {by}"
+    told = [
+        f"{served}, which answers {compared['rows']:,} rows of the lake"
+        if was_onnx
+        else f"{served}: {compared['rows']:,} rows answered as its own framework does, {within(compared)}"
+    ]
+    if given:
+        told.append(f"{given['rows']:,} answers of --answers are given again, {within(given)}")
+    elif was_onnx:
+        told.append("what it answered before it became ONNX is not known here; --answers FILE compares it")
+    return told
+
+
+def within(compared: dict) -> str:
+    return f"within {compared['largest_difference']:.1g}"
+
+
+# ---- the run
+
+
+def start(stage: Stage, name: str, artefact: Path, asked: dict, *, progress) -> tuple[str, str]:
+    """The run's name and its execution. The artefact lies where a training job's would, and is evaluated like it."""
+    run = run_name("import", asked["as_of"], iso(datetime.now(UTC)))
+    key = f"{lake.artefacts_prefix(run)}{name}/imported/output/model.tar.gz"
+    stage.client("s3").upload_file(str(artefact), stage.addresses["artefacts"], key)
+    progress(f"Starting {run}")
+    values = {"run": run, **asked, "imported": True}
+    return run, executions.start(stage.client("stepfunctions"), stage.addresses["train"], name=run, values=values)
+
+
+def follow(stage: Stage, run: str, execution: str, *, progress) -> None:
+    try:
+        executions.follow(stage, execution, progress=progress)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped watching; {run} goes on in stage {stage.config.stage!r}; `fairway releases` shows its verdict"
+        ) from None

@@ -1,0 +1,117 @@
+"""`fairway init`: a table in, a fairway.toml and a contract out, with what was assumed said in words."""
+
+import re
+import shlex
+from pathlib import Path
+
+from fairway.draft import toml
+from fairway.terminal.done import Done
+from fairway.terminal.errors import Refused
+
+CALIBRATED_FROM_ROWS = 50_000  # with fewer rows the calibration error itself is too uncertain for the usual limit
+
+
+def init(data: Path, *, target: str, out: Path, progress) -> Done:
+    from fairway.draft.plan import draft
+    from fairway.draft.survey import survey
+
+    files = {"fairway.toml": out / "fairway.toml", "contract.toml": out / "contract.toml"}
+    for file in files.values():
+        if file.exists():
+            raise Refused("exists", f"{file} is there already; choose another folder with --out, or remove it first")
+    progress(f"Reading {data}")
+    table = survey(data, target=target, progress=progress)
+    plan = draft(table, target)
+    name = project_name(out.resolve().name, data.name.partition(".")[0])
+    texts = {
+        "contract.toml": contract_text(plan, name, data.name, table.rows),
+        "fairway.toml": settings_text(plan, name, data.name, table.rows),
+    }
+    try:
+        encoded = {file: text.encode() for file, text in texts.items()}
+    except UnicodeEncodeError as error:
+        raise Refused("text", f"{data}: holds text that is not valid Unicode: {error}") from None
+    out.mkdir(parents=True, exist_ok=True)
+    for file, content in encoded.items():
+        files[file].write_bytes(content)
+    return told(plan, name, table, list(files.values()), out)
+
+
+def project_name(*candidates: str) -> str:
+    """The first that can name AWS resources: a letter, then letters, digits and dashes, 2 to 24 in all."""
+    for candidate in candidates:
+        slug = re.sub(r"[^a-z0-9]+", "-", candidate.lower()).strip("-0123456789")[:24].strip("-")
+        if len(slug) > 1:
+            return slug
+    return "project"
+
+
+def contract_text(plan, name: str, file: str, rows: int) -> str:
+    roles = {"key": [plan.key] if plan.key else None, "event_time": plan.event_time}
+    sections = [
+        f"# What a row must be. Drafted by `fairway init` from {rows:,} rows of {as_comment(file)}: read it once,",
+        "# above all the ranges and the categories, and name who answers for each column as its owner.",
+        *toml.lines({"name": name, **roles}),
+        "",
+        "[target]",
+        *toml.lines(plan.target),
+    ]
+    for column, values in plan.columns.items():
+        sections += ["", f"[columns.{toml.key(column)}]", *toml.lines({**values, "source": file})]
+    return "\n".join(sections) + "\n"
+
+
+def settings_text(plan, name: str, file: str, rows: int) -> str:
+    sections = [
+        f"# Drafted by `fairway init` from {as_comment(file)}. What is not set has its default: docs/settings.md",
+        "[project]",
+        *toml.lines({"name": name, "contract": "contract.toml", "task": plan.task}),
+        "",
+    ]
+    if plan.window:
+        sections += ["[data]", *toml.lines(plan.window), ""]
+    sections += [
+        "[benchmarks] # agree on them before anything is trained",
+        "# quality = ...  the least that the deciding metric must reach; without it a release need only beat the prior",
+        *toml.lines({"calibration_error": 0.1 if plan.task != "regression" and rows < CALIBRATED_FROM_ROWS else None}),
+        "p99_ms = 25.0",
+        "size_mb = 100.0",
+        "",
+        "[budget]",
+        "monthly_usd = 100.0",
+        "",
+        "[stages.dev]",
+        'region = "us-east-1"',
+        "",
+        "[stages.prod]",
+        'region = "us-east-1"',
+        'release.approve = "manual"',
+    ]
+    return "\n".join(sections) + "\n"
+
+
+def as_comment(text: str) -> str:
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def told(plan, name: str, table, files: list[Path], out: Path) -> Done:
+    ignored = [column for column, values in plan.columns.items() if values.get("role") == "ignored"]
+    values = {
+        "project": name,
+        "files": [str(file) for file in files],
+        "task": plan.task,
+        "rows": table.rows,
+        "columns": len(plan.columns),
+        "target": plan.target["column"],
+        "key": plan.key,
+        "event_time": plan.event_time,
+        "ignored": ignored,
+        "notes": plan.notes,
+    }
+    lines = [
+        f"wrote {' and '.join(values['files'])}",
+        f"project {name}, {plan.task}: {len(plan.columns)} columns from {table.rows:,} rows",
+        *[f"  - {note}" for note in plan.notes],
+    ]
+    where = "" if out == Path(".") else f" --project {shlex.quote(str(out))}"
+    return Done(values, lines, f"read contract.toml once, then `fairway up{where}` and `fairway load FILE{where}`")

@@ -1,0 +1,86 @@
+"""`fairway outcomes`: what really happened, to the API in requests of a hundred rows, after every row was checked."""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from domain.contract.schema import Column, Contract, check_row, check_value, entity_id
+from fairway.client import MOST_ROWS, Fairway
+from fairway.stage.aws import connect
+from fairway.tables.rows import chunks, read_rows
+from fairway.terminal.done import Done
+from fairway.terminal.errors import Refused
+
+REQUESTS = 4  # at a time
+IDENTITY = {"entity_id": Column("entity_id", "string"), "prediction_id": Column("prediction_id", "string")}
+WHEN = Column("event_time", "timestamp", nullable=True)
+
+
+def outcomes(folder: Path, stage_name: str, file: Path, *, progress) -> Done:
+    stage = connect(folder, stage_name)
+    api, contract = Fairway(connected=stage), stage.contract
+    progress(f"Checking {file.name}")
+    known = sum(outcome is not None for outcome in read_outcomes(file, contract))
+    rows = (outcome for outcome in read_outcomes(file, contract) if outcome is not None)
+    progress(f"Sending {known:,} outcomes")
+    total = Counter()
+    with ThreadPoolExecutor(REQUESTS) as pool:
+        for several in chunks(chunks(rows, MOST_ROWS), REQUESTS):
+            for reply in pool.map(api.outcomes, several):
+                total += Counter({key: reply[key] for key in ("accepted", "joined", "unmatched")})
+            progress.detail(f"{total['accepted']:,} of {known:,}")
+    values = {key: total[key] for key in ("accepted", "joined", "unmatched")}
+    joined = f"{values['joined']:,} joined to their predictions, {values['unmatched']:,} without one"
+    line = f"accepted {values['accepted']:,} outcomes: {joined}"
+    return Done(values, [line], "`fairway status` shows who answers; `fairway train` learns from loaded rows")
+
+
+def read_outcomes(file: Path, contract: Contract) -> Iterator[dict | None]:
+    """Each row as the API takes it; None for a row whose outcome is not known yet. Refused names the first bad row."""
+    types = {**IDENTITY, "outcome": contract.target}
+    for number, row in enumerate(read_rows(file, contract, types=types), 1):
+        try:
+            yield plain(row, contract) if "outcome" in row else of_contract(row, contract)
+        except ValueError as error:
+            raise Refused("outcome", f"{file}: row {number}: {error}; nothing was sent") from None
+
+
+def plain(row: dict, contract: Contract) -> dict | None:
+    """{prediction_id, outcome} or {entity_id, outcome, event_time?}, as the API knows them."""
+    if row["outcome"] is None:
+        return None
+    named = [name for name in IDENTITY if row.get(name) is not None]
+    if len(named) != 1:
+        raise ValueError(f"needs either entity_id or prediction_id, has {' and '.join(named) or 'neither'}")
+    who = row[named[0]]
+    told = {named[0]: checked(IDENTITY[named[0]], str(who) if type(who) is int else who)}
+    told["outcome"] = checked(replace(contract.target, name="outcome"), row["outcome"])
+    if named == ["entity_id"] and contract.event_time and row.get("event_time") is not None:
+        told["event_time"] = checked(WHEN, row["event_time"])
+    return told
+
+
+def checked(column: Column, value):
+    kept, problems = check_value(column, value)
+    if problems:
+        raise ValueError(problems[0].message)
+    return kept
+
+
+def of_contract(row: dict, contract: Contract) -> dict | None:
+    """The outcome in a row of the contract's own table: its key, its event time and its target."""
+    target = contract.target.name
+    needed = [column.name for column in contract.of_role("key") or contract.features] + [target]
+    missing = [name for name in needed if name not in row]
+    if missing:
+        raise ValueError(f"has neither an outcome column nor the contract's {', '.join(map(repr, missing))}")
+    if row[target] is None:
+        return None
+    clean, problems = check_row(contract, row, with_target=True)
+    concerned = [problem for problem in problems if problem.column in needed]
+    if concerned:
+        raise ValueError(concerned[0].message)
+    when = clean[contract.event_time.name] if contract.event_time else None
+    return {"entity_id": entity_id(contract, clean), "outcome": clean[target], **({"event_time": when} if when else {})}

@@ -1,0 +1,71 @@
+"""`fairway status`: who answers now."""
+
+from pathlib import Path
+
+from domain.release import routing as rules
+from fairway.stage import records
+from fairway.stage.aws import Stage, ask_local, connect
+from fairway.terminal.done import Done, table
+
+
+def status(folder: Path, stage_name: str) -> Done:
+    stage = connect(folder, stage_name)
+    routing = records.routing(stage)
+    champion = rules.champion(routing)
+    values = {
+        "stage": stage_name,
+        "api_url": stage.addresses["api_url"],
+        "champion": champion["release"] if champion else None,
+        "reason": routing["reason"],
+        "releases": with_roles(records.releases(stage), routing),
+        "declared_not_simulated": declared(stage),
+        "warnings": warnings(stage),
+    }
+    return Done(values, lines(values), next_step(values))
+
+
+def with_roles(releases: list[dict], routing: dict) -> list[dict]:
+    """Each release with the role and weight that the routing gives it; none and 0 where it answers nobody."""
+    routes = {route["release"]: route for route in routing["routes"]}
+    unanswering = {"role": None, "weight": 0}
+    found = []
+    for item in releases:
+        route = routes.get(item["release"], unanswering)
+        found.append(
+            {"release": item["release"], "role": route["role"], "weight": route["weight"], "state": item.get("state")}
+        )
+    return found
+
+
+def declared(stage: Stage) -> list[dict]:
+    """{stack, logical_id, type} of what the templates declare and the local AWS only records; on AWS nothing is."""
+    if not stage.is_local:
+        return []
+    return ask_local(stage.endpoint, "declared")
+
+
+def warnings(stage: Stage) -> list[str]:
+    """What the local AWS has to tell of its own disk; nothing on AWS."""
+    if not stage.is_local:
+        return []
+    return ask_local(stage.endpoint, "health")["warnings"]
+
+
+def lines(values: dict) -> list[str]:
+    said = [f"stage {values['stage']}: {values['api_url']}"]
+    said.append(f"champion: {values['champion'] or 'none; the fallback answers'} ({values['reason']})")
+    if values["releases"]:
+        rows = [(one["release"], one["state"], one["role"] or "-", f"{one['weight']} %") for one in values["releases"]]
+        said += ["", *table(rows, ("release", "state", "role", "weight"))]
+    if values["declared_not_simulated"]:
+        names = [f"{one['logical_id']} ({one['type']})" for one in values["declared_not_simulated"]]
+        said += ["", f"declared, not simulated on this machine: {', '.join(names)}"]
+    return [*said, *(f"\nwarning: {warning}" for warning in values["warnings"])]
+
+
+def next_step(values: dict) -> str:
+    if values["champion"]:
+        return "`fairway predict --file FILE` asks it; `fairway releases` tells why it answers"
+    if any(one["state"] == "waiting" for one in values["releases"]):
+        return "`fairway promote RELEASE` approves a release that waits"
+    return "`fairway load FILE...` and `fairway train` lead to the first release"

@@ -1,0 +1,120 @@
+"""`fairway train`: start a training run, or attach to the one that is going, and follow it to its verdict."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from domain.contract.schema import iso, parse_timestamp
+from domain.train.windows import run_name, training_window
+from fairway.stage import executions, records
+from fairway.stage.aws import Stage, connect
+from fairway.stage.deployment import wait_until_champion
+from fairway.terminal.done import Done
+from fairway.terminal.errors import Failed, Interrupted, Refused
+
+
+def train(folder: Path, stage_name: str, *, as_of: str | None, window_days: int | None, wait: bool, progress) -> Done:
+    stage = connect(folder, stage_name)
+    asked = request(stage, as_of=as_of, window_days=window_days, progress=progress)
+    run = run_to_the_end(stage, asked, progress=progress)
+    values = verdict(stage, run)
+    follow_on = wait and values["verdict"] == "approved" and stage.config.release.approve == "auto"
+    if follow_on:
+        wait_until_champion(stage, values["release"], progress=progress)
+    return Done(values, lines(values, champion=follow_on), next_step(values, stage, champion=follow_on))
+
+
+def request(stage: Stage, *, as_of: str | None, window_days: int | None, progress) -> dict:
+    """What the state machine is asked: {as_of, window_days?}, checked here so that a mistake costs nothing."""
+    loads = list(records.runs(stage, "load"))
+    if not loads:
+        raise Refused("no_rows", "nothing is loaded yet; `fairway load FILE...` puts rows into the lake")
+    data = stage.config.data
+    if window_days is not None and window_days <= data.evaluate_days:
+        some = f"data.evaluate_days = {data.evaluate_days}, which are kept to judge by"
+        raise Refused("window", f"--window {window_days} leaves no day to learn from: give more than {some}")
+    window = training_window(
+        as_of=as_of or after_the_newest_row(loads),
+        window_days=data.window_days if window_days is None else window_days,
+        evaluate_days=data.evaluate_days,
+    )
+    other = [load["file"] for load in loads if load.get("contract_hash") != stage.contract.hash]
+    if other:
+        some = f"{len(other)} of {len(loads)} files, such as {other[0]},"
+        progress(f"Note: {some} were loaded under another contract; load them again")
+    return {"as_of": window["as_of"], **({"window_days": window_days} if window_days else {})}
+
+
+def after_the_newest_row(loads: list[dict]) -> str:
+    """The second after the newest event; where rows have no time, the moment of the newest load. Never the clock."""
+    newest = max((load["last"] for load in loads if load.get("last")), default=None)
+    if newest is None:
+        newest = max(load["loaded_at"] for load in loads)
+    return iso(parse_timestamp(newest).replace(microsecond=0) + timedelta(seconds=1))
+
+
+def run_to_the_end(stage: Stage, asked: dict, *, progress) -> str:
+    """Name of the run, once it has ended well."""
+    states, machine = stage.client("stepfunctions"), stage.addresses["train"]
+    going = next((one for one in executions.running(states, machine) if same(one["input"], asked)), None)
+    if going:
+        run, arn = going["input"]["run"], going["arn"]
+        progress(f"Attaching to {run}, which is going on")
+    else:
+        run = run_name("train", asked["as_of"], iso(datetime.now(UTC)))
+        progress(f"Starting {run}")
+        arn = executions.start(states, machine, name=run, values={"run": run, **asked})
+    try:
+        executions.follow(stage, arn, progress=progress)
+    except KeyboardInterrupt:
+        window = f" --window {asked['window_days']}" if "window_days" in asked else ""
+        attach = f"`fairway train --as-of {asked['as_of']}{window}`"
+        raise Interrupted(
+            f"stopped watching; {run} goes on in stage {stage.config.stage!r}; {attach} attaches to it"
+        ) from None
+    return run
+
+
+def same(given: dict, asked: dict) -> bool:
+    other = {"window_days": None, "imported": None}  # an import is no training run to attach to
+    return {key: given.get(key) for key in ("as_of", *other)} == {**other, **asked}
+
+
+def verdict(stage: Stage, run: str) -> dict:
+    """What was judged: the run's record, with what its release's item knows better."""
+    record = records.run(stage, "train", run)
+    if not record or not record.get("verdict"):
+        raise Failed("no_verdict", f"{run} ended without a verdict in table {stage.addresses['runs']}")
+    release = records.release(stage, record["release"]) or {}
+    return {
+        "run": run,
+        "verdict": record["verdict"],
+        "release": record["release"],
+        "reason": record["reason"],
+        "candidate": release.get("candidate"),
+        "metrics": release.get("metrics"),
+        "data_window": {key: record.get(key) for key in ("train_start", "evaluate_start", "as_of")},
+        "artefact_sha256": release.get("artefact_sha256"),
+    }
+
+
+def lines(values: dict, *, champion: bool) -> list[str]:
+    window = values["data_window"]
+    origin = "made elsewhere" if "imported" in values else f"learnt from {window['train_start']} on"
+    return [
+        f"{values['verdict']}: {values['reason']}",
+        f"release {values['release']} of {values['run']}, {origin}, "
+        f"judged on {window['evaluate_start']} to {window['as_of']}",
+        *([f"{values['release']} is champion: it answers from now on"] if champion else []),
+    ]
+
+
+def next_step(values: dict, stage: Stage, *, champion: bool) -> str:
+    if champion:
+        return "`fairway predict --file FILE` asks it; `fairway batch FILE` scores a table"
+    if values["verdict"] == "rejected":
+        return (
+            "`fairway releases` compares it with the others; more rows, or other [benchmarks], may change the verdict"
+        )
+    if stage.config.release.approve == "manual":
+        return f"`fairway promote {values['release']}` approves and releases it"
+    return "`fairway status` shows when it answers"

@@ -1,0 +1,94 @@
+"""`fairway up` and `fairway down`: AWS on this machine, with the project deployed on it."""
+
+import sys
+from pathlib import Path
+
+from domain.config.sections import LOCAL, read_config
+from fairway.stage.aws import contract_of, remember_state_folder, state_folder
+from fairway.terminal.done import Done
+from fairway.terminal.errors import Failed, Interrupted, Refused
+
+
+def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, progress) -> Done:
+    """Idempotent: what runs is found, what is deployed is brought up to date."""
+    refuse_windows()
+    from local.cdk import DeployFailed
+    from local.deploy import deploy
+    from local.start import start
+    from local.state import LocalError, turn
+
+    config = read_config(folder)
+    contract_of(folder, config)
+    state = state.absolute() if state else state_folder(folder)
+    try:
+        with turn(state, waiting=lambda: progress("Waiting for another `fairway up` here to end")):
+            progress("Starting the local AWS")
+            server = start(folder, port, state, enforce_iam)
+            remember_state_folder(folder, state)
+            keep_out_of_git(folder)
+            progress(f"Deploying {config.project.name} on {server['endpoint']}")
+            deployed = deploy(folder, endpoint=server["endpoint"], stage=LOCAL, progress=progress.detail)
+    except LocalError as error:
+        raise Refused("local", str(error)) from None
+    except DeployFailed as error:
+        raise Failed("deploy", str(error)) from None
+    except KeyboardInterrupt:
+        raise Interrupted(goes_on(state)) from None
+    values = {
+        "stage": LOCAL,
+        "endpoint": server["endpoint"],
+        "port": server["port"],
+        "enforce_iam": server["enforce_iam"],
+        "api_url": deployed["address_book"]["api_url"],
+        "changed": deployed["changed"],
+        "state": str(state),
+    }
+    what = "deployed" if deployed["changed"] else "deployed already"
+    return Done(
+        values,
+        [
+            f"the local AWS answers at {server['endpoint']} and keeps what it holds in {state}",
+            f"project {config.project.name} is {what}; its API: {values['api_url']}",
+        ],
+        "`fairway load FILE...` puts rows into the lake; `fairway down` stops the local AWS",
+    )
+
+
+def refuse_windows() -> None:
+    """It is made of Unix processes, locks and signals; all other commands run anywhere."""
+    if sys.platform == "win32":
+        raise Refused(
+            "local", "the local AWS runs on Linux and macOS; on Windows use the Windows Subsystem for Linux, or --stage"
+        )
+
+
+def keep_out_of_git(folder: Path) -> None:
+    """What the local AWS holds, rows and all, is no part of anybody's repository."""
+    ignored = folder / ".fairway" / ".gitignore"
+    ignored.parent.mkdir(exist_ok=True)
+    ignored.write_text("*\n")
+
+
+def goes_on(state: Path) -> str:
+    from local.start import running
+
+    if running(state):
+        return "stopped deploying; the local AWS goes on. `fairway up` takes it up again, `fairway down` stops it"
+    return "stopped while starting; nothing goes on running. `fairway up` begins again"
+
+
+def down(folder: Path, *, progress) -> Done:
+    refuse_windows()
+    from local.start import stop
+    from local.state import LocalError
+
+    read_config(folder)
+    state = state_folder(folder)
+    progress("Stopping the local AWS")
+    try:
+        stopped = stop(state)
+    except LocalError as error:
+        raise Refused("local", str(error)) from None
+    said = "the local AWS is stopped" if stopped else "the local AWS was not running"
+    kept = f"what it holds is kept in {state}" if state.exists() else f"it holds nothing yet: there is no {state}"
+    return Done({"stopped": stopped, "state": str(state)}, [f"{said}; {kept}"], "`fairway up` starts it")

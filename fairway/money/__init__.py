@@ -1,0 +1,1 @@
+"""The bill: projection, measured usage, price list, comparison of hosting."""

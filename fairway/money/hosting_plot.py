@@ -1,0 +1,145 @@
+"""What hosting costs at what traffic, as a picture: one line for each kind of host, where they cross, and where we are."""
+
+import math
+from html import escape
+from pathlib import Path
+
+from fairway.terminal.errors import Refused
+
+WIDTH, HEIGHT = 760, 460
+LEFT, RIGHT, TOP, BOTTOM = 76, 180, 64, 64  # around the lines: the axes, and the lines' names at their ends
+COLOURS = ("#1f6fd0", "#c2571a", "#14836b")
+LEAST_USD = 0.01
+LABEL_PX = 17  # names of lines that end close together are moved apart by this
+SUFFIXES = (".svg", ".html")
+
+
+def write_plot(file: Path, found: dict, *, title: str, requests: float) -> None:
+    """`found` is what domain/money/hosting.compare gave; `requests` a month are where the stage is."""
+    if file.suffix.lower() not in SUFFIXES:
+        raise Refused("plot", f"{file}: must end in {' or '.join(SUFFIXES)}")
+    if not found["curve"]:
+        raise Refused(
+            "plot", "there is nothing to draw: without requests no option has a cost; say [usage] requests_per_second"
+        )
+    picture = svg(found, title=title, requests=requests)
+    file.write_text(picture if file.suffix.lower() == ".svg" else page(picture, title), encoding="utf-8")
+
+
+def page(picture: str, title: str) -> str:
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f"<style>body{{margin:2rem;background:#fff}}svg{{max-width:100%;height:auto}}</style></head><body>\n{picture}</body></html>\n"
+    )
+
+
+def svg(found: dict, *, title: str, requests: float) -> str:
+    curve = found["curve"]
+    names = [name for name in curve[0] if name != "requests"]
+    x = scale(decades([point["requests"] for point in curve]), LEFT, WIDTH - RIGHT)
+    y = scale(decades([max(point[name], LEAST_USD) for point in curve for name in names]), HEIGHT - BOTTOM, TOP)
+    parts = [*grid(x, y), *here(x, requests)]
+    ends = spread([y(max(curve[-1][name], LEAST_USD)) for name in names])
+    for name, colour, end in zip(names, COLOURS, ends, strict=False):
+        points = " ".join(f"{x(point['requests']):.1f},{y(max(point[name], LEAST_USD)):.1f}" for point in curve)
+        parts.append(
+            f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5" stroke-linejoin="round"/>'
+        )
+        parts.append(text(WIDTH - RIGHT + 8, end + 4, name, fill=colour, weight=600))
+    for crossing in found["break_even"]:
+        parts += crossed(crossing, curve, x, y)
+    said = "\n".join(parts)
+    style = "font-family:system-ui,-apple-system,'Segoe UI',sans-serif;font-size:13px"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" style="{style}">\n'
+        f'<title>{escape(title)}</title><rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>\n'
+        f"{text(LEFT, 26, title, size=16, weight=600)}\n{said}\n</svg>\n"
+    )
+
+
+def decades(values: list[float]) -> tuple[int, int]:
+    """The powers of ten around the values."""
+    return math.floor(math.log10(min(values)) + 1e-9), math.ceil(math.log10(max(values)) - 1e-9)
+
+
+def scale(span: tuple[int, int], start: float, end: float):
+    first, last = span
+
+    def place(value: float) -> float:
+        return start + (math.log10(value) - first) / (last - first) * (end - start)
+
+    place.ticks = [10.0**exponent for exponent in range(first, last + 1)]
+    return place
+
+
+def grid(x, y) -> list[str]:
+    parts = []
+    for value in x.ticks:
+        parts.append(
+            f'<line x1="{x(value):.1f}" x2="{x(value):.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="#e6e6e6"/>'
+        )
+        parts.append(text(x(value), HEIGHT - BOTTOM + 20, short(value), anchor="middle", fill="#555"))
+    for value in y.ticks:
+        parts.append(
+            f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}" stroke="#e6e6e6"/>'
+        )
+        least = "≤ " if value <= LEAST_USD else ""
+        parts.append(text(LEFT - 8, y(value) + 4, f"{least}${short(value)}", anchor="end", fill="#555"))
+    parts.append(text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 18, "requests a month", anchor="middle", fill="#555"))
+    parts.append(text(LEFT, TOP - 12, "US dollars a month", fill="#555"))
+    return parts
+
+
+def here(x, requests: float) -> list[str]:
+    """Where the stage is, if that is on the picture."""
+    if not x.ticks[0] <= requests <= x.ticks[-1]:
+        return []
+    at = f"{x(requests):.1f}"
+    dashed = f'<line x1="{at}" x2="{at}" y1="{TOP}" y2="{HEIGHT - BOTTOM}" stroke="#333" stroke-dasharray="4 4"/>'
+    return [dashed, text(x(requests) + 6, HEIGHT - BOTTOM - 10, f"now: {short(requests)}", fill="#333")]
+
+
+def crossed(crossing: dict, curve: list[dict], x, y) -> list[str]:
+    if crossing["requests"] is None or not x.ticks[0] <= crossing["requests"] <= x.ticks[-1]:
+        return []
+    at, height = (
+        x(crossing["requests"]),
+        y(between(curve, crossing["below"], crossing["requests"])),
+    )  # by use, so a straight line
+    label = text(at - 9, height - 9, short(crossing["requests"]), anchor="end", fill="#333", weight=600)
+    return [f'<circle cx="{at:.1f}" cy="{height:.1f}" r="5" fill="#fff" stroke="#333" stroke-width="2"/>', label]
+
+
+def between(curve: list[dict], name: str, requests: float) -> float:
+    """The line's value there, between the points of the curve, as it is drawn."""
+    after = next((n for n, point in enumerate(curve) if point["requests"] >= requests), len(curve) - 1)
+    low, high = curve[max(after - 1, 0)], curve[after]
+    if low is high:
+        return max(high[name], LEAST_USD)
+    share = math.log10(requests / low["requests"]) / math.log10(high["requests"] / low["requests"])
+    return 10 ** sum(
+        math.log10(max(point[name], LEAST_USD)) * part for point, part in ((low, 1 - share), (high, share))
+    )
+
+
+def spread(places: list[float]) -> list[float]:
+    """The same order, at least a line of text apart, from the top down."""
+    found, last = dict.fromkeys(range(len(places)), 0.0), -math.inf
+    for number in sorted(found, key=places.__getitem__):
+        last = found[number] = max(places[number], last + LABEL_PX)
+    return list(found.values())
+
+
+def short(value: float) -> str:
+    """1,500,000 as 1.5M; 0.01 as 0.01."""
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= size * 0.9995:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.3g}"
+
+
+def text(
+    x: float, y: float, words: str, *, anchor="start", fill="#222", size: int | None = None, weight: int | None = None
+) -> str:
+    more = "".join(f' font-{name}="{value}"' for name, value in (("size", size), ("weight", weight)) if value)
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{fill}"{more}>{escape(words)}</text>'

@@ -1,0 +1,132 @@
+"""Usage as a stage's own metrics and tables tell it: what was asked by hour of the week, how long it took, what runs cost."""
+
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from domain.contract.schema import parse_timestamp
+from domain.money.usage import DAYS, DAYS_PER_MONTH, SECONDS_PER_HOUR
+from domain.records import from_item
+from fairway.stage.aws import Stage
+from fairway.stage.records import runs
+from fairway.terminal.errors import Refused
+
+NAMESPACE = "Fairway"  # lambdas/metrics.py writes there
+HOUR_S = 3600
+METRICS = {
+    "requests": ("Requests", "Sum"),
+    "predictions": ("Predictions", "Sum"),
+    "outcomes": ("Outcomes", "Sum"),
+    "latency_ms": ("Latency", "Average"),
+    "model_ms": ("ModelLatency", "Average"),
+}
+MOST_OUTCOMES = 100_000  # looked at; enough for an error of a third of a percent
+
+
+def measured_usage(stage: Stage, *, days: int, now: datetime) -> dict:
+    """A usage profile of the last `days`; only what was measured is in it, so the size says the rest."""
+    hourly = hourly_metrics(stage, now - timedelta(days=days), now)
+    requests = sum(hourly["requests"].values())
+    if not requests:
+        raise Refused(
+            "not_measured",
+            f"stage {stage.config.stage!r} answered no request in {days} days; use [usage] or --usage FILE",
+        )
+    predictions = sum(hourly["predictions"].values())
+    found = {
+        "requests_per_second": requests / (days * 24 * SECONDS_PER_HOUR),
+        "hours": by_hour_of_week(hourly["requests"], now - timedelta(days=days), now) if days >= 7 else {},
+        "rows_per_request": max(1.0, predictions / requests),
+        "outcomes_percent": min(100.0, 100.0 * sum(hourly["outcomes"].values()) / predictions) if predictions else None,
+        "predict_ms": weighted(hourly["latency_ms"], hourly["requests"]),
+        "scoring_ms": weighted(hourly["model_ms"], hourly["requests"]),
+        **of_runs(stage, since=now - timedelta(days=days), days=days),
+        "prediction_bytes": item_bytes(stage, "predictions"),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def hourly_metrics(stage: Stage, start: datetime, end: datetime) -> dict[str, dict[datetime, float]]:
+    """{metric: {start of the hour: value}}."""
+    dimensions = [
+        {"Name": "project", "Value": stage.config.project.name},
+        {"Name": "stage", "Value": stage.config.stage},
+    ]
+    queries = [
+        {
+            "Id": id,
+            "MetricStat": {
+                "Metric": {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions},
+                "Period": HOUR_S,
+                "Stat": stat,
+            },
+        }
+        for id, (name, stat) in METRICS.items()
+    ]
+    pages = (
+        stage.client("cloudwatch")
+        .get_paginator("get_metric_data")
+        .paginate(MetricDataQueries=queries, StartTime=start, EndTime=end)
+    )
+    found: dict[str, dict[datetime, float]] = {id: {} for id in METRICS}
+    for page in pages:
+        for result in page["MetricDataResults"]:
+            found[result["Id"]].update(zip(result["Timestamps"], result["Values"], strict=True))
+    return found
+
+
+def by_hour_of_week(counts: dict[datetime, float], start: datetime, end: datetime) -> dict[str, float]:
+    """{`mon 07-08`: requests per second}: the mean of that hour over the weeks, hours without any request counting too."""
+    totals: dict[str, list[float]] = {}
+    hour = start.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    by_start = {at.astimezone(UTC).replace(minute=0, second=0, microsecond=0): count for at, count in counts.items()}
+    while hour + timedelta(hours=1) <= end:
+        name = f"{DAYS[hour.weekday()]} {hour.hour:02d}-{hour.hour + 1:02d}"
+        totals.setdefault(name, []).append(by_start.get(hour, 0.0))
+        hour += timedelta(hours=1)
+    return {name: sum(values) / len(values) / SECONDS_PER_HOUR for name, values in totals.items()}
+
+
+def weighted(values: dict[datetime, float], counts: dict[datetime, float]) -> float | None:
+    """The mean over requests, from the means over hours."""
+    total = sum(counts.get(at, 0.0) for at in values)
+    return sum(value * counts.get(at, 0.0) for at, value in values.items()) / total if total else None
+
+
+def of_runs(stage: Stage, *, since: datetime, days: int) -> dict:
+    per_month = DAYS_PER_MONTH / days
+    batches, trainings, loads = (
+        recent(stage, kind, began, since)
+        for kind, began in (("batch", "started_at"), ("train", "started_at"), ("load", "loaded_at"))
+    )
+    rows = [batch["read"] for batch in batches if "read" in batch]
+    return {
+        "batch_runs": len(batches) * per_month,
+        "rows_per_batch": round(sum(rows) / len(rows)) if rows else None,
+        "training_runs": len(trainings) * per_month,
+        "rows_loaded": round(sum(load["accepted"] for load in loads) * per_month),
+    }
+
+
+def recent(stage: Stage, kind: str, began: str, since: datetime) -> list[dict]:
+    return [run for run in runs(stage, kind) if (at := parse_timestamp(run.get(began, ""))) and at >= since]
+
+
+def item_bytes(stage: Stage, table: str) -> int | None:
+    """Mean size of an item; AWS counts a table anew every six hours, so a young one has none yet."""
+    found = stage.client("dynamodb").describe_table(TableName=stage.addresses[table])["Table"]
+    return (
+        round(found["TableSizeBytes"] / found["ItemCount"])
+        if found.get("ItemCount") and found.get("TableSizeBytes")
+        else None
+    )
+
+
+def decisions(stage: Stage) -> dict[str, int]:
+    """{true_positive, false_positive, true_negative, false_negative} of the outcomes that met a prediction of the model."""
+    counts = dict.fromkeys(("true_positive", "false_positive", "true_negative", "false_negative"), 0)
+    pages = stage.client("dynamodb").get_paginator("scan").paginate(TableName=stage.addresses["outcomes"])
+    outcomes = (from_item(item) for page in pages for item in page["Items"])
+    for outcome in islice(outcomes, MOST_OUTCOMES):
+        if "correct" in outcome and outcome.get("source") == "model":
+            counts[f"{str(outcome['correct']).lower()}_{'positive' if outcome['prediction'] else 'negative'}"] += 1
+    return counts

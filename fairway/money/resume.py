@@ -1,0 +1,45 @@
+"""`fairway resume`: what the guard stopped at the budget's limits goes on again."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from domain.contract.schema import iso
+from domain.money import spending
+from domain.records import from_item
+from domain.release import routing as rules
+from fairway.commands.releases import go_back
+from fairway.stage.aws import connect
+from fairway.stage.records import routing
+from fairway.terminal.done import Done
+from fairway.terminal.errors import Refused
+
+KEY = {"item": {"S": spending.GUARD}}
+
+
+def resume(folder: Path, stage_name: str, *, progress) -> Done:
+    """Undo every action that stands. The guard takes none of them again this month, unless it is told that it may."""
+    stage = connect(folder, stage_name)
+    dynamodb, table = stage.client("dynamodb"), stage.addresses["routing"]
+    item = dynamodb.get_item(TableName=table, Key=KEY, ConsistentRead=True).get("Item")
+    standing = [
+        action
+        for action in (from_item(item)["actions"] if item else [])
+        if action not in from_item(item).get("undone", [])
+    ]
+    if not standing:
+        raise Refused("nothing_stopped", f"the guard stopped nothing in stage {stage_name!r}")
+    now = routing(stage)
+    if spending.STOP_MODEL in standing and rules.champion(now) is None and now["previous"]:
+        go_back(stage, now, reason="resumed by hand", progress=progress)
+    dynamodb.update_item(
+        TableName=table,
+        Key=KEY,
+        UpdateExpression="SET undone = :actions, resumed_at = :now",
+        ExpressionAttributeValues={":actions": item["actions"], ":now": {"S": iso(datetime.now(UTC))}},
+    )
+    told = [f"goes on again: {spending.ACTIONS[action]} no longer" for action in standing]
+    return Done(
+        {"stage": stage_name, "resumed": standing},
+        told,
+        "raise budget.monthly_usd and deploy, or it is announced again next month",
+    )

@@ -1,0 +1,70 @@
+"""The app's templates, as `cdk synth` would write them, without the CDK's command line: seconds less, and no account."""
+
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from domain.config.sections import Config, read_config
+from fairway.terminal.errors import Failed, Refused
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def synthesise(folder: Path, stage: str, *, root: Path = ROOT) -> Path:
+    """A temporary folder with the stage's templates. Failed, with what the app said last, where it cannot be built."""
+    out = Path(tempfile.mkdtemp(prefix="fairway-templates-"))
+    atexit.register(shutil.rmtree, out, ignore_errors=True)
+    context = {
+        **cdk_context(root),
+        "stage": stage,
+        "project": str(folder.absolute()),
+        "aws:cdk:enable-path-metadata": True,
+    }
+    environment = {
+        **os.environ,
+        "CDK_OUTDIR": str(out),
+        "CDK_CONTEXT_JSON": json.dumps(context),
+        "CDK_VALIDATION": "false",
+    }
+    ran = subprocess.run([sys.executable, "app.py"], cwd=root, env=environment, capture_output=True, text=True)
+    if ran.returncode:
+        said = (ran.stderr.strip() or ran.stdout.strip() or "nothing").splitlines()[-1]
+        raise Failed(
+            "synth", f"stage {stage!r} cannot be synthesised: {said}; `npx cdk synth -c stage={stage}` shows the rest"
+        )
+    return out
+
+
+def synthesise_at(reference: str, folder: Path, stage: str) -> tuple[Path, Config]:
+    """Templates and settings as they were at a git reference, checked out beside the working tree for the moment."""
+    inside = folder.absolute().relative_to(ROOT) if folder.absolute().is_relative_to(ROOT) else None
+    if inside is None:
+        raise Refused(
+            "compare", f"{folder} is not in the app's repository {ROOT}; compare with a file that `--json` wrote"
+        )
+    with tempfile.TemporaryDirectory(prefix="fairway-at-") as parent:
+        checkout = Path(parent) / "app"
+        git("worktree", "add", "--detach", str(checkout), reference)
+        try:
+            return synthesise(checkout / inside, stage, root=checkout), read_config(checkout / inside, stage)
+        finally:
+            git("worktree", "remove", "--force", str(checkout))
+
+
+def git(*arguments: str) -> None:
+    ran = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+    if ran.returncode:
+        raise Refused(
+            "compare",
+            f"git {' '.join(arguments)}: {ran.stderr.strip()}; give a branch, a commit or a projection's file",
+        )
+
+
+def cdk_context(root: Path) -> dict:
+    """The feature flags of cdk.json, which the CDK's command line would pass on."""
+    return json.loads((root / "cdk.json").read_text(encoding="utf-8")).get("context", {})

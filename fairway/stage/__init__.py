@@ -1,0 +1,1 @@
+"""Access to one stage: its AWS clients, its records, its flows under way."""

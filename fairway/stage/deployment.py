@@ -1,0 +1,73 @@
+"""Watching a release on its way to champion: the Release state machine, and the routing that ends it."""
+
+import time
+
+from domain.release import routing as rules
+from fairway.stage import executions, records
+from fairway.stage.aws import Stage
+from fairway.terminal.errors import Failed, Interrupted
+
+BEGINS_WITHIN_S = 120  # EventBridge delivers an approval in seconds; later than this and nobody heard it
+
+
+def wait_until_champion(stage: Stage, release: str, *, execution: str | None = None, progress) -> None:
+    """Return when the release answers; raise Failed when its deployment failed or never began.
+
+    `execution` is the deployment's ARN; without it, it is the one that the approval in the Model Registry begins.
+    """
+    progress(f"Releasing {release}")
+    try:
+        while not is_champion(stage, release):
+            arn = execution or deployment_of(stage, release)
+            # The deployment itself goes on after that: it waits to retire the champion before.
+            executions.follow(stage, arn, progress=progress, until=lambda: is_champion(stage, release))
+            if not is_champion(stage, release):
+                raise_unless_deploying(stage, release)
+                time.sleep(executions.poll_s(stage))
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped watching; the deployment of {release} goes on; `fairway status` shows when it answers"
+        ) from None
+
+
+def raise_unless_deploying(stage: Stage, release: str) -> None:
+    """A deployment ends at once where another one is at the same release already: AWS sends some events twice."""
+    state = (records.release(stage, release) or {}).get("state")
+    if state != "deploying":
+        raise Failed(
+            "not_released",
+            f"the deployment of {release} ended with the release {state}; `fairway status` shows who answers",
+        )
+
+
+def is_champion(stage: Stage, release: str) -> bool:
+    champion = rules.champion(records.routing(stage))
+    return champion is not None and champion["release"] == release
+
+
+def deployment_of(stage: Stage, release: str) -> str:
+    """ARN of the deployment that the approval of the release's model package begins."""
+    package = model_package(stage, release)
+    states = stage.client("stepfunctions")
+    deadline = time.monotonic() + BEGINS_WITHIN_S
+    while time.monotonic() < deadline:
+        for found in executions.latest(states, stage.addresses["release"]):
+            if found["input"].get("model_package_arn") == package:
+                return found["arn"]
+        time.sleep(executions.poll_s(stage))
+    raise Failed(
+        "not_released",
+        f"release {release} is approved, but no deployment began within {BEGINS_WITHIN_S} s; "
+        f"`fairway promote {release}` begins one",
+    )
+
+
+def model_package(stage: Stage, release: str) -> str:
+    """ARN of the release in the Model Registry, as its training run wrote it down."""
+    run = (records.release(stage, release) or {}).get("run")
+    package = (records.run(stage, "train", run) or {}).get("model_package_arn") if run else None
+    if not package:
+        raise Failed(
+            "not_registered", f"release {release} of run {run} has no model package in the registry; train again"
+        )
+    return package

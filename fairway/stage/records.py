@@ -1,0 +1,61 @@
+"""What the stage's tables say: runs, releases and the routing, as plain values."""
+
+from collections.abc import Iterator
+
+from domain import records
+from domain.release.routing import EMPTY
+
+
+def run(stage, kind: str, name: str) -> dict | None:
+    item = (
+        stage.client("dynamodb")
+        .get_item(TableName=stage.addresses["runs"], Key=records.run_key(kind, name), ConsistentRead=True)
+        .get("Item")
+    )
+    return records.from_item(item) if item else None
+
+
+def runs(stage, kind: str) -> Iterator[dict]:
+    """Every run of a kind, oldest name first."""
+    pages = (
+        stage.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=stage.addresses["runs"],
+            KeyConditionExpression="#kind = :kind",
+            ExpressionAttributeNames={"#kind": "kind"},
+            ExpressionAttributeValues={":kind": {"S": kind}},
+            ConsistentRead=True,
+        )
+    )
+    return (records.from_item(item) for page in pages for item in page["Items"])
+
+
+def routing(stage) -> dict:
+    item = (
+        stage.client("dynamodb")
+        .get_item(TableName=stage.addresses["routing"], Key=records.routing_key(), ConsistentRead=True)
+        .get("Item")
+    )
+    return {**EMPTY, **records.from_item(item)} if item else EMPTY
+
+
+def release(stage, name: str) -> dict | None:
+    item = (
+        stage.client("dynamodb")
+        .get_item(TableName=stage.addresses["routing"], Key=records.release_key(name), ConsistentRead=True)
+        .get("Item")
+    )
+    return records.from_item(item) if item else None
+
+
+def releases(stage) -> list[dict]:
+    """Every release, newest first."""
+    pages = (
+        stage.client("dynamodb")
+        .get_paginator("scan")
+        .paginate(TableName=stage.addresses["routing"], ConsistentRead=True)
+    )
+    found = [records.from_item(item) for page in pages for item in page["Items"]]
+    found = [item for item in found if item["item"].startswith(records.RELEASE)]
+    return sorted(found, key=lambda item: item.get("created_at", ""), reverse=True)

@@ -1,0 +1,56 @@
+"""Rows for the API: from JSON text, or from a table read one block at a time."""
+
+import json
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+from domain.contract.schema import Contract, from_text
+from fairway.terminal.errors import Refused
+
+
+def parsed_rows(text: str, where: str) -> list[dict]:
+    """The rows of a JSON object, or of a list of them."""
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise Refused("json", f"{where}: not valid JSON: {error}") from None
+    rows = found if isinstance(found, list) else [found]
+    wrong = [row for row in rows if not isinstance(row, dict)]
+    if wrong or not rows:
+        odd = json.dumps((wrong or [found])[0])[:80]
+        raise Refused("json", f"{where}: must be an object of column names to values, or a list of them; found {odd}")
+    return rows
+
+
+def read_rows(file: Path, contract: Contract, *, types: dict | None = None) -> Iterator[dict]:
+    """The table's rows as JSON can hold them. Refused when it cannot be read, at once or further down.
+
+    Cells of a CSV file are read as the contract's columns, or as those that `types` names; the others stay text.
+    """
+    from model_code.rows.tables import FileRefused, open_source
+
+    columns = {**contract.by_name, **(types or {})}
+    try:
+        source = open_source(file)
+        for block in source.blocks:
+            for row in block if isinstance(block, list) else block.to_pylist():
+                yield as_json(row, columns, is_text=source.is_text)
+    except FileRefused as error:
+        raise Refused("file", str(error)) from None
+
+
+def as_json(row, columns: dict, *, is_text: bool) -> dict:
+    if not isinstance(row, dict):
+        raise Refused(
+            "file", f"found {json.dumps(row)[:80]} where a row should be; a row is an object of column names to values"
+        )
+    if is_text:
+        return {name: from_text(columns[name], text) if name in columns else text for name, text in row.items()}
+    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}
+
+
+def chunks(rows: Iterator[dict], size: int) -> Iterator[list[dict]]:
+    rows = iter(rows)
+    while chunk := list(islice(rows, size)):
+        yield chunk

@@ -1,0 +1,1 @@
+"""What a command shows: progress, its end, its errors."""

@@ -1,0 +1,51 @@
+"""What every command has: its options, its progress, and how it ends."""
+
+import re
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from domain.config.sections import LOCAL
+from fairway.terminal.done import show
+from fairway.terminal.errors import explained
+from fairway.terminal.progress import Progress
+
+Project = Annotated[Path, typer.Option(help="The folder that holds fairway.toml.", metavar="DIR")]
+Stage = Annotated[
+    str, typer.Option(help="local is AWS on this machine; others are the stages of fairway.toml.", metavar="NAME")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
+HERE = Path(".")
+TOLD = re.compile(r"`(?P<command>fairway (?:prices )?(?P<verb>[a-z]+))(?P<rest>[^`]*)`")
+LOCAL_ONLY = ("init", "check", "up", "down")  # these take no --stage
+
+
+def run(command, *, json: bool, project: Path = HERE, stage: str = LOCAL) -> None:
+    """Do it with progress on standard error, then show how it ended; what is told to be typed is for this project."""
+    try:
+        with Progress() as progress:
+            done = command(progress)
+    except Exception as error:
+        failure = explained(error)
+        if failure is None:
+            raise
+        failure.message = as_typed(failure.message, project, stage)
+        raise failure from None
+    show(done, as_json=json, following=as_typed(done.next, project, stage))
+
+
+def as_typed(text: str, project: Path, stage: str) -> str:
+    """The commands in a text as they must be typed where this one was: with its --project and its --stage."""
+
+    def placed(found: re.Match) -> str:
+        given = {"--project": project if project != HERE else None, "--stage": stage if stage != LOCAL else None}
+        if found["verb"] in LOCAL_ONLY:
+            del given["--stage"]
+        if "--help" in found["rest"]:
+            return found[0]
+        words = [[name, str(value)] for name, value in given.items() if value and name not in found["rest"]]
+        return f"`{' '.join([found['command'], *map(shlex.join, words)])}{found['rest']}`"
+
+    return TOLD.sub(placed, text)

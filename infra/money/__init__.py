@@ -1,0 +1,1 @@
+"""The budget, the office hours, and the removal of what nobody needs."""

@@ -1,0 +1,1 @@
+"""Our CDK vocabulary: a function, a state machine, a SageMaker job, a schedule, the image."""

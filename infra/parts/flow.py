@@ -1,0 +1,197 @@
+"""A Step Functions state machine, and the few words its states are written in. JSONata throughout, no glue code.
+
+A flow is a dict of states in the order a reader meets them; the first is where it starts. `call` and `invoke` write a
+task with what every task must have: a retry that waits longer each time, a catch, and a time limit.
+"""
+
+from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+
+from infra.parts.function import Function, log_days
+from infra.permissions import Many, accept, allow
+
+# The errors by which a service asks to be called again later. Optimised SageMaker integrations have one name for all.
+TRANSIENT = {
+    "lambda": [
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+    ],
+    "sagemaker": ["SageMaker.AmazonSageMakerException", "SageMaker.SageMakerException", "SageMaker.SdkClientException"],
+    "dynamodb": [
+        "DynamoDB.InternalServerErrorException",
+        "DynamoDB.ProvisionedThroughputExceededException",
+        "DynamoDB.RequestLimitExceededException",
+        "DynamoDB.ThrottlingException",
+        "DynamoDB.SdkClientException",
+    ],
+    "applicationautoscaling": [
+        "ApplicationAutoScaling.ConcurrentUpdateException",
+        "ApplicationAutoScaling.InternalServiceException",
+        "ApplicationAutoScaling.SdkClientException",
+    ],
+}
+# What our own handlers let through when AWS is briefly unwell; all of them may be called twice.
+UNWELL = ["ServiceError", "Unreachable", "TimedOut", "ClientError", "EndpointConnectionError", "ReadTimeoutError"]
+
+# Why a flow failed, in words. A function and a SageMaker job give theirs within a JSON text; a job that was stopped gives none.
+REASON = """(
+    $found := $substring($error.Cause, 0, 1) = '{' ? $parse($error.Cause) : {};
+    $job := $exists($found.ProcessingJobName) ? $found.ProcessingJobName : $found.TrainingJobName;
+    $ended := $exists($found.ProcessingJobStatus) ? $found.ProcessingJobStatus : $found.TrainingJobStatus;
+    $words := $exists($found.errorMessage) ? $found.errorMessage
+      : $exists($found.FailureReason) ? $found.FailureReason
+      : $exists($job) ? 'the job ' & $job & ' ended as ' & $ended;
+    $substring($error.Error & ': ' & ($exists($words) ? $words : $error.Cause), 0, 2000)
+  )"""
+
+
+def jsonata(expression: str) -> str:
+    return "{% " + expression + " %}"
+
+
+def call(
+    integration: str, arguments, *, timeout_s: int = 60, retry: tuple = (), catch: tuple | None = None, **fields
+) -> dict:
+    """A task that calls a service natively, e.g. `sagemaker:createModel` or `aws-sdk:sagemaker:deleteModel`."""
+    service = integration.removeprefix("aws-sdk:").split(":")[0]
+    catch = (caught("RecordFailure"),) if catch is None else catch
+    return {
+        "Type": "Task",
+        "Resource": f"arn:aws:states:::{integration}",
+        "Arguments": arguments,
+        "TimeoutSeconds": timeout_s,
+        "Retry": [*retry, again(TRANSIENT[service], seconds=2, times=4)],
+        **({"Catch": list(catch)} if catch else {}),
+        **fields,
+    }
+
+
+def invoke(function: Function, payload, *, retry: tuple = (), **fields) -> dict:
+    """A task that calls one of our functions. What it answers is `$states.result.Payload`."""
+    return call(
+        "lambda:invoke",
+        {"FunctionName": function.function_arn, "Payload": payload},
+        timeout_s=function.timeout.to_seconds() + 10,
+        retry=(*retry, again(UNWELL, seconds=2, times=3)),
+        **fields,
+    )
+
+
+def again(errors: list[str], *, seconds: int, times: int) -> dict:
+    """Retry these errors, waiting twice as long each time, at random so that not all come back at once."""
+    return {
+        "ErrorEquals": errors,
+        "IntervalSeconds": seconds,
+        "MaxAttempts": times,
+        "BackoffRate": 2,
+        "MaxDelaySeconds": 60,
+        "JitterStrategy": "FULL",
+    }
+
+
+def caught(next: str, *errors: str) -> dict:
+    """These errors, or whatever else goes wrong, go on at `next`, which finds them in $error: {Error, Cause}."""
+    return {
+        "ErrorEquals": list(errors) or ["States.ALL"],
+        "Assign": {"error": jsonata("$states.errorOutput")},
+        "Next": next,
+    }
+
+
+def choice(*ways: tuple[str, str], otherwise: str, **fields) -> dict:
+    """Goes on at the first way, (condition in JSONata, next state), whose condition is true."""
+    choices = [{"Condition": jsonata(condition), "Next": next} for condition, next in ways]
+    return {"Type": "Choice", "Choices": choices, "Default": otherwise, **fields}
+
+
+def begin(kind: str, *, next: str) -> dict:
+    """Names the run, unless the caller did: train-20130401-20261122T074500Z says what it knows and when it began."""
+    as_of, started = "$compact($states.input.as_of)", "$compact($states.context.Execution.StartTime)"
+    name = f"'{kind}-' & $substring({as_of}, 0, 8) & '-' & $substring({started}, 0, 15) & 'Z'"
+    compact = "$compact := function($moment) { $replace($replace($moment, '-', ''), ':', '') };"
+    return {
+        "Type": "Pass",
+        "Output": jsonata(f"({compact} $merge([{{'run': {name}}}, $states.input]))"),
+        "Assign": {"run": jsonata(f"({compact} $exists($states.input.run) ? $states.input.run : {name})")},
+        "Next": next,
+    }
+
+
+def record_run(table, kind: str, values: dict, **fields) -> dict:
+    """A task that writes these values, JSONata or text, into the record of the run (keys: domain/records.py)."""
+    values = {**values, "finished_at": jsonata("$states.context.State.EnteredTime")}
+    return call(
+        "dynamodb:updateItem",
+        {
+            "TableName": table.table_name,
+            "Key": {"kind": {"S": kind}, "run": {"S": jsonata("$run")}},
+            "UpdateExpression": "SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            "ExpressionAttributeNames": {f"#{name}": name for name in values},
+            "ExpressionAttributeValues": {f":{name}": {"S": value} for name, value in values.items()},
+        },
+        **fields,
+    )
+
+
+def record_failure(table, kind: str) -> dict:
+    """The last task of a flow that failed; even when it fails too, the flow ends with the error that came first."""
+    ends = ({"ErrorEquals": ["States.ALL"], "Next": "Failed"},)
+    return record_run(table, kind, {"status": "FAILED", "reason": jsonata(REASON)}, catch=ends, Next="Failed")
+
+
+def fail() -> dict:
+    """The end of a flow that failed: the error that was caught, as it was."""
+    return {"Type": "Fail", "Error": jsonata("$error.Error"), "Cause": jsonata("$error.Cause")}
+
+
+class Flow(sfn.StateMachine):
+    """The construct id names it: `Train` is the state machine {prefix}-train. Every event is logged."""
+
+    def __init__(self, scope, id, *, config, states: dict, timeout_s: int):
+        name = f"{config.prefix}-{id.lower()}"
+        definition = {
+            "QueryLanguage": "JSONata",
+            "StartAt": next(iter(states)),
+            "States": states,
+            "TimeoutSeconds": timeout_s,
+        }
+        self.config = config
+        super().__init__(
+            scope,
+            id,
+            state_machine_name=name,
+            definition_body=sfn.DefinitionBody.from_string(Stack.of(scope).to_json_string(definition)),
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                level=sfn.LogLevel.ALL,
+                include_execution_data=True,
+                destination=logs.LogGroup(
+                    scope,
+                    f"{id}Logs",
+                    log_group_name=f"/aws/vendedlogs/states/{name}",  # this beginning keeps the log policy short enough
+                    retention=log_days(config),
+                    removal_policy=RemovalPolicy.DESTROY,
+                ),
+            ),
+        )
+        accept(
+            self.role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "Log delivery and X-Ray have no resources that a policy could name",
+        )
+
+    def allow(self, *actions: str, on: str | list[str] | Many, **conditions) -> None:
+        """Let the flow do exactly these actions on exactly these resources."""
+        allow(self.role, *actions, on=on, **conditions)
+
+    def allow_invoke(self, *functions: Function) -> None:
+        self.allow("lambda:InvokeFunction", on=[function.function_arn for function in functions])
+
+    def allow_pass(self, role: iam.IRole) -> None:
+        """Let the flow hand this role to SageMaker, and to nobody else."""
+        to_sagemaker = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
+        self.allow("iam:PassRole", on=role.role_arn, conditions=to_sagemaker)

@@ -1,0 +1,134 @@
+"""One Lambda: lambdas/<flow>/<verb>.py on Python 3.13, with a role and a log group of its own."""
+
+import atexit
+import functools
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+
+from domain.config import sections as settings
+from domain.contract import schema as contracts
+from infra.parts.image import ROOT, source_files
+from infra.permissions import Many, accept, allow
+
+
+def function_code(*, config, contract, image_tag: str) -> lambda_.Code:
+    """The zip that all functions of a stage share: lambdas/, domain/ and settings.json. They need boto3 and no more."""
+    folder = temporary_folder()
+    shutil.copytree(compiled_sources(), folder, dirs_exist_ok=True)
+    values = {"config": settings.as_dict(config), "contract": contracts.as_dict(contract), "code_version": image_tag}
+    (folder / "settings.json").write_text(json.dumps(values, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+    return lambda_.Code.from_asset(str(folder))
+
+
+@functools.cache
+def compiled_sources() -> Path:
+    """The sources with their bytecode, for the Python that runs this: where the function runs on another, that is not looked at.
+
+    Compiled by a process of its own, since what else is in memory shows in the bytes, and by no path or clock of this machine, so
+    that the same sources make the same zip.
+    """
+    folder = temporary_folder()
+    for file in source_files(ROOT, ("lambdas", "domain")):
+        target = folder / file.relative_to(ROOT)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, target)
+    options = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/var/task"]
+    subprocess.run([sys.executable, "-I", "-m", "compileall", *options, str(folder)], check=True)
+    return folder
+
+
+def temporary_folder() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="fairway-functions-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+class Function(lambda_.Function):
+    """The construct id is the verb: `SelectWindow` runs lambdas/train/select_window.py as {prefix}-select_window."""
+
+    def __init__(self, scope, id, *, config, code: lambda_.Code, memory_mb: int, timeout_s: int, environment: dict):
+        verb = re.sub(r"(?<!^)(?=[A-Z])", "_", id).lower()
+        name, module = f"{config.prefix}-{verb}", module_of(verb)
+        log_group = logs.LogGroup(
+            scope,
+            f"{id}Logs",
+            log_group_name=f"/aws/lambda/{name}",
+            retention=log_days(config),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(
+            scope,
+            f"{id}Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description=f"What {module} may do",
+        )
+        log_group.grant_write(role)
+        accept(role, "AwsSolutions-IAM5[Resource::*]", "X-Ray has no resources that a policy could name")
+        super().__init__(
+            scope,
+            id,
+            function_name=name,
+            handler=f"{module}.handler",
+            code=code,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=memory_mb,
+            timeout=Duration.seconds(timeout_s),
+            environment=environment,
+            role=role,
+            log_group=log_group,
+            tracing=lambda_.Tracing.ACTIVE,
+        )
+
+        for finding, reason in ACCEPTED.items():
+            accept(self, finding, reason)
+
+    def allow(self, *actions: str, on: str | list[str] | Many, **conditions) -> None:
+        """Let the function do exactly these actions on exactly these resources."""
+        allow(self.role, *actions, on=on, **conditions)
+
+
+def module_of(verb: str) -> str:
+    """The module below lambdas/ that has this name, in the folder of its flow."""
+    (file,) = (ROOT / "lambdas").glob(f"*/{verb}.py")
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts)
+
+
+def log_days(config) -> logs.RetentionDays:
+    return RETENTION[config.monitoring.log_days]
+
+
+OLDER = "Python 3.13 is maintained until 2029; a newer one is for the whole repository to take up at once"
+ACCEPTED = {
+    "AwsSolutions-L1": OLDER,
+    "Serverless-LambdaLatestVersion": OLDER,
+    "Serverless-LambdaDLQ": "Whoever calls it waits for the answer; what the clock calls, it calls again, and its errors alarm",
+}
+RETENTION = {
+    days: getattr(logs.RetentionDays, name)
+    for days, name in {
+        1: "ONE_DAY",
+        3: "THREE_DAYS",
+        5: "FIVE_DAYS",
+        7: "ONE_WEEK",
+        14: "TWO_WEEKS",
+        30: "ONE_MONTH",
+        60: "TWO_MONTHS",
+        90: "THREE_MONTHS",
+        120: "FOUR_MONTHS",
+        180: "SIX_MONTHS",
+        365: "ONE_YEAR",
+        400: "THIRTEEN_MONTHS",
+        731: "TWO_YEARS",
+    }.items()
+}

@@ -1,0 +1,31 @@
+"""The container image's tag: a hash of what goes into it, so the same code always runs in the same image."""
+
+import hashlib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("model_code", "domain")
+NOT_SOURCE = (".pyc", ".so", ".o")  # made from sources, and not the same on every machine
+# By tag, for which scripts/image.py takes the digest that it has when something is built.
+BASE_IMAGE = "docker.io/library/python:3.13-slim"
+
+
+def image_tag(root: Path = ROOT, *, base: str = BASE_IMAGE) -> str:
+    """12 hex digits that stand for the sources of the image, the packages it is built with and the base it stands on."""
+    digest = hashlib.sha256(f"{base}\0".encode())
+    lock = root / "uv.lock"
+    for file in [*source_files(root, SOURCES), *([lock] if lock.exists() else [])]:
+        digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()[:12]
+
+
+def source_files(root: Path, folders: tuple[str, ...]) -> list[Path]:
+    """The files of these folders that a person wrote, in one order everywhere."""
+    files = (file for folder in folders for file in (root / folder).rglob("*") if file.is_file())
+    return sorted(file for file in files if is_source(file.relative_to(root)))
+
+
+def is_source(path: Path) -> bool:
+    hidden = any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+    return not hidden and path.suffix not in NOT_SOURCE

@@ -1,0 +1,26 @@
+"""What happens by the clock. The clock is read here and nowhere behind it: each run is told its moment, `as_of`."""
+
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as targets
+from constructs import Construct
+
+from infra.parts.flow import Flow
+
+
+class Schedules(Construct):
+    """EventBridge Scheduler -> Train {as_of}, Batch {as_of, input}; what cannot be started goes to `undelivered`."""
+
+    def __init__(self, scope, id, *, config, train: Flow, batch: Flow, undelivered):
+        super().__init__(scope, id)
+        self.undelivered = undelivered
+        moment = {"as_of": scheduler.ContextAttribute.scheduled_time}
+        self.start("Train", config.training.schedule, train, moment)
+        self.start("Batch", config.batch.schedule, batch, {**moment, "input": config.batch.input})
+
+    def start(self, id: str, expression: str, flow: Flow, given: dict) -> None:
+        if expression == "off":
+            return
+        target = targets.StepFunctionsStartExecution(
+            flow, input=scheduler.ScheduleTargetInput.from_object(given), dead_letter_queue=self.undelivered
+        )
+        scheduler.Schedule(self, id, schedule=scheduler.ScheduleExpression.expression(expression), target=target)

@@ -1,0 +1,142 @@
+"""How releases are hosted. The endpoints themselves come and go with releases, so no stack owns them."""
+
+from aws_cdk import Aws, CustomResource, Duration
+from constructs import Construct
+
+from infra.data.lake import Lake
+from infra.data.registry import Registry
+from infra.parts.function import Function
+from infra.parts.jobs import job_role, tags
+from infra.permissions import Many, allow, arn
+
+VARIANT = "model"
+MOST_INSTANCES = 4  # times serving.instances, when requests keep coming
+INVOCATIONS_PER_INSTANCE = 1500  # a minute; a careful start, to be raised after a load test of one's own model
+LISTS = Many(["*"], "Lists of SageMaker cannot be narrowed by a policy")
+
+
+class Endpoints(Construct):
+    """Release flow -> model, endpoint config, endpoint {prefix}-{release}; all of them removed with the stack."""
+
+    def __init__(self, scope, id, *, config, code, lake: Lake, registry: Registry):
+        super().__init__(scope, id)
+        self.config = config
+        self.prefix = f"{config.prefix}-"
+        self.role = job_role(self, "Role", repository=registry.repository)
+        allow(self.role, "s3:GetObject", on=lake.objects("artefacts/"))
+
+        self.remove = Function(
+            self,
+            "RemoveEndpoints",
+            config=config,
+            code=code,
+            memory_mb=256,
+            timeout_s=300,
+            environment={"ENDPOINT_PREFIX": self.prefix},
+        )
+        self.allow_removal(self.remove)
+        self.removed_with_the_stack = CustomResource(
+            self,
+            "RemovedWithTheStack",
+            resource_type="Custom::Endpoints",
+            service_token=self.remove.function_arn,
+            properties={"Prefix": self.prefix},
+            service_timeout=Duration.minutes(
+                20
+            ),  # not an hour, for a function that is killed; Lambda calls it again twice
+        )
+        self.removed_with_the_stack.node.add_dependency(self.role)  # which outlives the endpoints that use it
+
+    @property
+    def always_on(self) -> bool:
+        return self.config.serving.mode == "instance"
+
+    def every(self, *kinds: str) -> Many:
+        """What SageMaker hosts of this stage: endpoint, endpoint-config, model. Their names go on with the release,
+        r-..., so a project whose name only begins like ours is left alone."""
+        return Many([arn("sagemaker", f"{kind}/{self.prefix}r-*") for kind in kinds], "Named by its release")
+
+    def allow_invoke(self, function: Function) -> None:
+        function.allow("sagemaker:InvokeEndpoint", on=self.every("endpoint"))
+
+    def allow_removal(self, function: Function) -> None:
+        function.allow("sagemaker:DeleteEndpoint", on=self.every("endpoint"))
+        function.allow("sagemaker:DeleteEndpointConfig", on=self.every("endpoint-config"))
+        function.allow("sagemaker:DeleteModel", on=self.every("model"))
+        function.allow("sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels", on=LISTS)
+
+    def model(self, *, name: str, image: str, artefact: str, artefact_sha256: str) -> dict:
+        """Arguments of createModel. The container refuses an artefact with another hash than the one that was verified."""
+        return {
+            "ModelName": name,
+            "ExecutionRoleArn": self.role.role_arn,
+            "PrimaryContainer": {
+                "Image": image,
+                "ModelDataUrl": artefact,
+                "Environment": {"ARTEFACT_SHA256": artefact_sha256},
+            },
+            "EnableNetworkIsolation": self.always_on,  # serverless endpoints know no isolation
+            "Tags": tags(self.config),
+        }
+
+    def endpoint_config(self, *, name: str) -> dict:
+        """Arguments of createEndpointConfig."""
+        serving = self.config.serving
+        serverless = {
+            "ServerlessConfig": {"MemorySizeInMB": serving.memory_mb, "MaxConcurrency": serving.max_concurrency}
+        }
+        instance = {
+            "InstanceType": serving.instance,
+            "InitialInstanceCount": serving.instances,
+            "InitialVariantWeight": 1.0,
+        }
+        variant = {"VariantName": VARIANT, "ModelName": name, **(instance if self.always_on else serverless)}
+        return {"EndpointConfigName": name, "ProductionVariants": [variant], "Tags": tags(self.config)}
+
+    def scaling(self, *, endpoint: str) -> tuple[dict, dict]:
+        """Arguments of registerScalableTarget and of putScalingPolicy, for an endpoint that is always on."""
+        least = self.config.serving.instances
+        target = {
+            "ServiceNamespace": "sagemaker",
+            "ResourceId": endpoint,
+            "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        }
+        follow = {
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"},
+            "TargetValue": INVOCATIONS_PER_INSTANCE,
+            "ScaleInCooldown": 300,
+            "ScaleOutCooldown": 60,
+        }
+        return (
+            {**target, "MinCapacity": least, "MaxCapacity": least * MOST_INSTANCES},
+            {
+                **target,
+                "PolicyName": "follow-the-requests",
+                "PolicyType": "TargetTrackingScaling",
+                "TargetTrackingScalingPolicyConfiguration": follow,
+            },
+        )
+
+    def allow_scaling(self, flow) -> None:
+        """Let the flow have Application Auto Scaling follow the requests of our endpoints."""
+        ours = {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}
+        targets = Many(
+            [arn("application-autoscaling", "scalable-target/*")], "Targets are named by AWS; the namespace is ours"
+        )
+        flow.allow(
+            "application-autoscaling:RegisterScalableTarget",
+            "application-autoscaling:PutScalingPolicy",
+            on=targets,
+            conditions=ours,
+        )
+        change = ("DescribeEndpoint", "DescribeEndpointConfig", "UpdateEndpointWeightsAndCapacities")
+        flow.allow(*(f"sagemaker:{action}" for action in change), on=self.every("endpoint", "endpoint-config"))
+        alarms = Many([arn("cloudwatch", f"alarm:TargetTracking-endpoint/{self.prefix}r-*")], "Named by its release")
+        flow.allow("cloudwatch:PutMetricAlarm", "cloudwatch:DescribeAlarms", "cloudwatch:DeleteAlarms", on=alarms)
+        service = "sagemaker.application-autoscaling.amazonaws.com"
+        role = f"role/aws-service-role/{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+        flow.allow(
+            "iam:CreateServiceLinkedRole",
+            on=f"arn:{Aws.PARTITION}:iam::{Aws.ACCOUNT_ID}:{role}",
+            conditions={"StringEquals": {"iam:AWSServiceName": service}},
+        )

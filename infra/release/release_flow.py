@@ -1,0 +1,183 @@
+"""The Release flow, state by state: from an approved model package to the champion, or back to where it began."""
+
+from infra.data.tables import ONLY_RELEASES, Tables
+from infra.parts.flow import REASON, Flow, again, call, caught, choice, fail, invoke, jsonata
+from infra.parts.function import Function
+from infra.permissions import Many
+from infra.release import hosting_states
+from infra.release.endpoints import LISTS, Endpoints
+
+MINUTE_S, HOUR_S = 60, 3600
+STUCK_AFTER_MS = 2 * HOUR_S * 1000  # whoever marked the release as deploying is not at it any more
+
+
+class ReleaseFlow(Flow):
+    """{model_package_arn} -> endpoint -> SmokeTest -> Promote -> KeepPrevious -> Retire; undone if it fails before."""
+
+    def __init__(
+        self,
+        scope,
+        id,
+        *,
+        config,
+        tables: Tables,
+        endpoints: Endpoints,
+        model_packages: Many,
+        verify_release: Function,
+        smoke_test: Function,
+        promote: Function,
+        retire: Function,
+    ):
+        self.tables, self.endpoints = tables, endpoints
+        self.verify_release = verify_release
+        self.smoke_test, self.promote, self.retire = smoke_test, promote, retire
+        kept_s = config.release.keep_previous_minutes * MINUTE_S
+        super().__init__(scope, id, config=config, states=self.states(kept_s), timeout_s=kept_s + 4 * HOUR_S)
+        self.allow_invoke(verify_release, smoke_test, promote, retire)
+        self.allow("dynamodb:UpdateItem", on=tables.routing.table_arn, conditions=ONLY_RELEASES)
+        self.allow("sagemaker:DescribeModelPackage", on=model_packages)
+        self.allow_hosting()
+
+    def states(self, kept_s: int) -> dict:
+        return {
+            **self.what_is_asked(),
+            **hosting_states.made(self.endpoints, next="SmokeTest"),
+            **self.what_is_tried(kept_s),
+            **self.what_is_undone(),
+        }
+
+    def what_is_asked(self) -> dict:
+        """May this release be deployed, by us and now?"""
+        return {
+            "DescribePackage": self.describe_package(Next="IsApproved"),
+            "IsApproved": choice(("$approval = 'Approved'", "MarkDeploying"), otherwise="NotApproved"),
+            "NotApproved": {
+                "Type": "Fail",
+                "Error": "NotApproved",
+                "Cause": jsonata("$model_package_arn & ' is ' & $approval & '; approve it in the registry first'"),
+            },
+            "MarkDeploying": self.mark_deploying(Next="VerifyRelease"),
+            "VerifyRelease": self.verify(Next="FindEndpoint"),
+        }
+
+    def what_is_tried(self, kept_s: int) -> dict:
+        """Its answers to the golden rows; then it answers everybody, and the previous champion waits for a rollback."""
+        return {
+            "SmokeTest": self.smoke(Next="Promote"),
+            "Promote": self.make_champion(Next="KeepPrevious"),
+            "KeepPrevious": {"Type": "Wait", "Seconds": kept_s, "Next": "Retire"},
+            "Retire": invoke(
+                self.retire,
+                {},
+                catch=(caught("Failed"),),  # the release answers already: nothing to undo
+                Output={"release": jsonata("$release"), "removed": jsonata("$states.result.Payload.removed")},
+                End=True,
+            ),
+        }
+
+    def what_is_undone(self) -> dict:
+        """Where the flow ends when a state before Promote failed: without what was made, and with the reason on record."""
+        return {
+            "Undo": choice(("$made_here", "FindWhatIsLeft"), otherwise="RecordFailure"),
+            **hosting_states.removed(next="RecordFailure"),
+            "RecordFailure": self.record_failure(Next="Failed"),
+            "Failed": fail(),
+            "DoneByAnother": {"Type": "Succeed"},
+        }
+
+    def describe_package(self, **fields) -> dict:
+        package = "$states.result"
+        assign = {
+            "model_package_arn": jsonata("$states.input.model_package_arn"),
+            "approval": jsonata(f"{package}.ModelApprovalStatus"),
+            "reason": jsonata(
+                f"$exists({package}.ModelPackageDescription) ? {package}.ModelPackageDescription : 'approved'"
+            ),
+            "release": jsonata(f"{package}.CustomerMetadataProperties.release"),
+            "run": jsonata(f"{package}.CustomerMetadataProperties.run"),
+            "endpoint": jsonata(f"'{self.endpoints.prefix}' & {package}.CustomerMetadataProperties.release"),
+            "image": jsonata(f"{package}.InferenceSpecification.Containers[0].Image"),
+            "artefact": jsonata(f"{package}.InferenceSpecification.Containers[0].ModelDataUrl"),
+            # null where there is none, so that it is refused by name
+            "signed": jsonata(
+                f"$merge([{{'artefact_sha256': null, 'signature': null}}, {package}.CustomerMetadataProperties])"
+            ),
+            "made_here": False,
+            "looks": 0,
+            "undo_looks": 0,
+            "why": "",
+        }
+        package_name = {"ModelPackageName": jsonata("$states.input.model_package_arn")}
+        return call(
+            "aws-sdk:sagemaker:describeModelPackage", package_name, Assign=assign, catch=(caught("Failed"),), **fields
+        )
+
+    def mark_deploying(self, **fields) -> dict:
+        """Only one execution deploys a release at a time: SageMaker sends some events twice. A champion may be deployed
+        again, since its endpoint may have gone with a deleted stack."""
+        now = "$states.context.Execution.StartTime"
+        values = {
+            ":deploying": "deploying",
+            ":now": jsonata(now),
+            ":stuck": jsonata(f"$fromMillis($toMillis({now}) - {STUCK_AFTER_MS})"),
+        }
+        return self.update_release(
+            "SET #state = :deploying, deploying_since = :now",
+            values,
+            ConditionExpression="attribute_not_exists(#state) OR #state <> :deploying OR deploying_since < :stuck",
+            catch=(caught("DoneByAnother", "DynamoDB.ConditionalCheckFailedException"), caught("Failed")),
+            **fields,
+        )
+
+    def verify(self, **fields) -> dict:
+        package = {
+            "release": jsonata("$release"),
+            "artefact_sha256": jsonata("$signed.artefact_sha256"),
+            "signature": jsonata("$signed.signature"),
+            "model_uri": jsonata("$artefact"),
+        }
+        assign = {"artefact_sha256": jsonata("$states.result.Payload.artefact_sha256")}
+        return invoke(self.verify_release, package, catch=(caught("Undo"),), Assign=assign, **fields)
+
+    def record_failure(self, **fields) -> dict:
+        update = "SET #state = :failed, failure = :reason"
+        return self.update_release(
+            update, {":failed": "failed", ":reason": jsonata(REASON)}, catch=(caught("Failed"),), **fields
+        )
+
+    def update_release(
+        self, update: str, values: dict, *, catch: tuple, ConditionExpression: str | None = None, **fields
+    ) -> dict:
+        arguments = {
+            "TableName": self.tables.routing.table_name,
+            "Key": {"item": {"S": jsonata("'release#' & $release")}},
+            "UpdateExpression": update,
+            "ExpressionAttributeNames": {"#state": "state"},
+            "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},
+            **({"ConditionExpression": ConditionExpression} if ConditionExpression else {}),
+        }
+        return call("dynamodb:updateItem", arguments, catch=catch, **fields)
+
+    def smoke(self, **fields) -> dict:
+        """A serverless endpoint may need some minutes to load its model, so it is asked again."""
+        asked = {"endpoint": jsonata("$endpoint"), "run": jsonata("$run"), "release": jsonata("$release")}
+        patient = (again(["EndpointNotReady"], seconds=10, times=8),)
+        return invoke(self.smoke_test, asked, retry=patient, catch=(caught("Undo"),), **fields)
+
+    def make_champion(self, **fields) -> dict:
+        """Whoever else changed the routing meanwhile was first, and is read before it is changed again."""
+        asked = {"release": jsonata("$release"), "endpoint": jsonata("$endpoint"), "reason": jsonata("$reason")}
+        patient = (again(["RoutingChanged"], seconds=1, times=6),)
+        return invoke(self.promote, asked, retry=patient, catch=(caught("Undo"),), **fields)
+
+    def allow_hosting(self) -> None:
+        every = self.endpoints.every
+        self.allow("sagemaker:ListEndpoints", on=LISTS)
+        self.allow("sagemaker:CreateModel", "sagemaker:DeleteModel", on=every("model"))
+        self.allow("sagemaker:CreateEndpointConfig", "sagemaker:DeleteEndpointConfig", on=every("endpoint-config"))
+        self.allow("sagemaker:CreateEndpoint", on=every("endpoint", "endpoint-config"))
+        self.allow("sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint", on=every("endpoint"))
+        self.allow("sagemaker:AddTags", on=every("model", "endpoint-config", "endpoint"))
+        self.allow_pass(self.endpoints.role)
+        if self.endpoints.always_on:
+            self.endpoints.allow_scaling(self)

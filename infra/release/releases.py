@@ -1,0 +1,98 @@
+"""How a release comes to answer: an approved model package starts the Release flow (infra/release/release_flow.py)."""
+
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.data.lake import Lake
+from infra.data.registry import Registry
+from infra.data.tables import ONLY_RELEASES, WHO_ANSWERS, Tables
+from infra.parts.function import Function
+from infra.release.endpoints import Endpoints
+from infra.release.release_flow import ReleaseFlow
+
+
+class Releases(Construct):
+    """Model package Approved -> Release flow -> SmokeTest, Promote and, later, Retire."""
+
+    def __init__(
+        self,
+        scope,
+        id,
+        *,
+        config,
+        code,
+        lake: Lake,
+        tables: Tables,
+        registry: Registry,
+        endpoints: Endpoints,
+        undelivered: sqs.IQueue,
+    ):
+        super().__init__(scope, id)
+        self.stage = {"config": config, "code": code}
+        self.lake, self.tables, self.registry, self.endpoints = lake, tables, registry, endpoints
+        self.flow = ReleaseFlow(
+            self,
+            "Release",
+            config=config,
+            tables=tables,
+            endpoints=endpoints,
+            model_packages=registry.versions,
+            verify_release=self.function_that_verifies(),
+            smoke_test=self.function_that_tests(),
+            promote=self.function_that_promotes(),
+            retire=self.function_that_retires(),
+        )
+        self.flow.node.add_dependency(endpoints.removed_with_the_stack)  # no release makes one while they are removed
+        self.when_approved(config, undelivered)
+
+    def function(self, id: str, timeout_s: int, environment: dict) -> Function:
+        return Function(self, id, **self.stage, memory_mb=256, timeout_s=timeout_s, environment=environment)
+
+    def function_that_verifies(self) -> Function:
+        signing_key = self.registry.signing_key.key_arn
+        function = self.function("VerifyRelease", 60, {"SIGNING_KEY": signing_key})
+        function.allow("kms:Verify", on=signing_key)
+        function.allow("s3:GetObject", on=self.lake.objects("artefacts/"))
+        return function
+
+    def function_that_tests(self) -> Function:
+        bucket = self.lake.bucket
+        function = self.function("SmokeTest", 60, {"LAKE": bucket.bucket_name})
+        function.allow("s3:ListBucket", on=bucket.bucket_arn)  # or a missing object would be a forbidden one
+        function.allow("s3:GetObject", on=self.lake.objects("runs/"))
+        self.endpoints.allow_invoke(function)
+        return function
+
+    def function_that_promotes(self) -> Function:
+        routing = self.tables.routing
+        function = self.function("Promote", 30, {"ROUTING_TABLE": routing.table_name})
+        function.allow("dynamodb:GetItem", on=routing.table_arn)
+        function.allow("dynamodb:PutItem", on=routing.table_arn, conditions=WHO_ANSWERS)
+        function.allow("dynamodb:UpdateItem", on=routing.table_arn, conditions=ONLY_RELEASES)
+        return function
+
+    def function_that_retires(self) -> Function:
+        routing = self.tables.routing
+        environment = {"ROUTING_TABLE": routing.table_name, "ENDPOINT_PREFIX": self.endpoints.prefix}
+        function = self.function("Retire", 60, environment)
+        function.allow("dynamodb:GetItem", on=routing.table_arn)
+        function.allow("dynamodb:UpdateItem", on=routing.table_arn, conditions=ONLY_RELEASES)
+        self.endpoints.allow_removal(function)
+        return function
+
+    def when_approved(self, config, undelivered) -> None:
+        approved = events.EventPattern(
+            source=["aws.sagemaker"],
+            detail_type=["SageMaker Model Package State Change"],
+            detail={"ModelPackageGroupName": [config.prefix], "ModelApprovalStatus": ["Approved"]},
+        )
+        package = {"model_package_arn": events.EventField.from_path("$.detail.ModelPackageArn")}
+        release = targets.SfnStateMachine(
+            self.flow,
+            input=events.RuleTargetInput.from_object(package),
+            dead_letter_queue=undelivered,
+            retry_attempts=20,
+        )
+        events.Rule(self, "WhenApproved", event_pattern=approved, targets=[release])

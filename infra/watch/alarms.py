@@ -1,0 +1,161 @@
+"""What an operator hears of and sees: failures at once, trends as alarms, all on one dashboard."""
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from infra.parts.flow import Flow
+from infra.parts.function import Function
+from infra.request.realtime_api import RealtimeApi
+
+FIVE_MINUTES, HOUR = Duration.minutes(5), Duration.hours(1)
+
+
+class Alarms(Construct):
+    """Failed jobs, flows and endpoints, and metrics beyond their limits -> alarms topic."""
+
+    def __init__(
+        self,
+        scope,
+        id,
+        *,
+        config,
+        topic: sns.ITopic,
+        api: RealtimeApi,
+        flows: list[Flow],
+        functions: list[Function],
+        undelivered: sqs.IQueue,
+    ):
+        super().__init__(scope, id)
+        self.config, self.topic, self.undelivered = config, topic, undelivered
+        self.tell_of_events(flows)
+        fallbacks, latency, broken = self.fallback_percent(), self.measured("Latency", "p99"), self.errors_of(functions)
+        self.watch_the_answers(fallbacks, latency)
+        self.watch_the_spending()
+        self.watch_what_breaks(api, broken)
+        self.dashboard(api, flows, fallbacks=fallbacks, latency=latency, broken=broken)
+
+    def watch_the_answers(self, fallbacks: cloudwatch.IMetric, latency: cloudwatch.IMetric) -> None:
+        most, deadline_ms = self.config.monitoring.fallback_percent, self.config.serving.deadline_ms
+        self.alarm("Fallbacks", fallbacks, above=most, periods=3, of="answers without the model, in %")
+        self.alarm("Latency", latency, above=deadline_ms + 500, periods=3, of="p99 of a request, in ms")
+
+    def watch_the_spending(self) -> None:
+        most, spent = self.config.budget.alert_percent, self.measured("SpentPercent", "Maximum").with_(period=HOUR)
+        reaped = self.measured("Reaped", "Sum").with_(period=HOUR)
+        self.alarm("Spent", spent, above=most, periods=1, of="the month's budget by usage so far, in %")
+        self.alarm("Reaped", reaped, above=0, periods=1, of="endpoints, jobs and notebooks that nothing knew, ended")
+
+    def watch_what_breaks(self, api: RealtimeApi, broken: cloudwatch.IMetric) -> None:
+        errors = self.api_metric(api, "5xx", "Sum")
+        waiting = self.undelivered.metric_approximate_number_of_messages_visible(
+            period=FIVE_MINUTES, statistic="Maximum"
+        )
+        self.alarm("ServerErrors", errors, above=0, periods=1, of="requests that ended in 5xx")
+        self.alarm("Undelivered", waiting, above=0, periods=1, of="events that nobody took")
+        self.alarm("FunctionErrors", broken, above=0, periods=1, of="calls of functions that raised")
+
+    def tell_of_events(self, flows: list[Flow]) -> None:
+        """What fails once is told once, with its reason: an alarm would only say that something did."""
+        ours = [{"prefix": f"{self.config.prefix}-"}]
+        self.tell(
+            "JobFailed",
+            "aws.sagemaker",
+            ["SageMaker Training Job State Change"],
+            {"TrainingJobName": ours, "TrainingJobStatus": ["Failed", "Stopped"]},
+        )
+        self.tell(
+            "ProcessingFailed",
+            "aws.sagemaker",
+            ["SageMaker Processing Job State Change"],
+            {"ProcessingJobName": ours, "ProcessingJobStatus": ["Failed", "Stopped"]},
+        )
+        broken = ["FAILED", "Failed", "OUT_OF_SERVICE", "OutOfService"]  # events and API write them differently
+        self.tell(
+            "EndpointFailed",
+            "aws.sagemaker",
+            ["SageMaker Endpoint State Change"],
+            {"EndpointName": ours, "EndpointStatus": broken},
+        )
+        arns = [flow.state_machine_arn for flow in flows]
+        self.tell(
+            "FlowFailed",
+            "aws.states",
+            ["Step Functions Execution Status Change"],
+            {"stateMachineArn": arns, "status": ["FAILED", "TIMED_OUT", "ABORTED"]},
+        )
+
+    def tell(self, id: str, source: str, detail_type: list[str], detail: dict) -> None:
+        target = targets.SnsTopic(self.topic, dead_letter_queue=self.undelivered)
+        pattern = events.EventPattern(source=[source], detail_type=detail_type, detail=detail)
+        events.Rule(self, id, event_pattern=pattern, targets=[target])
+
+    def measured(self, name: str, statistic: str) -> cloudwatch.Metric:
+        """A metric that lambdas/metrics.py writes."""
+        stage = {"project": self.config.project.name, "stage": self.config.stage}
+        return cloudwatch.Metric(
+            namespace="Fairway", metric_name=name, dimensions_map=stage, statistic=statistic, period=FIVE_MINUTES
+        )
+
+    def fallback_percent(self) -> cloudwatch.MathExpression:
+        return cloudwatch.MathExpression(
+            label="answers without the model, %",
+            expression="100 * fallbacks / predictions",
+            using_metrics={
+                "fallbacks": self.measured("Fallbacks", "Sum"),
+                "predictions": self.measured("Predictions", "Sum"),
+            },
+            period=FIVE_MINUTES,
+        )
+
+    def errors_of(self, functions: list[Function]) -> cloudwatch.MathExpression:
+        """Of whichever were called: a function that was not has no metric, and a sum of it would be none, and never alarm."""
+        errors = {
+            f"m{number}": function.metric_errors(period=FIVE_MINUTES, label=function.node.id)
+            for number, function in enumerate(functions)
+        }
+        return cloudwatch.MathExpression(
+            label="errors of functions",
+            expression=f"SUM([{', '.join(f'FILL({name}, 0)' for name in errors)}])",
+            using_metrics=errors,
+            period=FIVE_MINUTES,
+        )
+
+    def api_metric(self, api: RealtimeApi, name: str, statistic: str) -> cloudwatch.Metric:
+        return api.api.metric(name, statistic=statistic, period=FIVE_MINUTES)
+
+    def alarm(self, id: str, metric: cloudwatch.IMetric, *, above: float, periods: int, of: str) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            id,
+            alarm_name=f"{self.config.prefix}-{id}",
+            alarm_description=f"{self.config.prefix}: {of}: more than {above:g}",
+            metric=metric,
+            threshold=above,
+            evaluation_periods=periods,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self.topic))
+        alarm.add_ok_action(actions.SnsAction(self.topic))
+
+    def dashboard(self, api: RealtimeApi, flows: list[Flow], *, fallbacks, latency, broken) -> None:
+        def graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
+            return cloudwatch.GraphWidget(title=title, left=list(metrics), width=8)
+
+        board = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self.config.prefix)
+        board.add_widgets(
+            graph("Requests and answers", self.measured("Requests", "Sum"), self.measured("Predictions", "Sum")),
+            graph("Answers without the model, %", fallbacks),
+            graph("Latency, ms", self.measured("Latency", "p50"), latency, self.measured("ModelLatency", "p99")),
+        )
+        board.add_widgets(
+            graph("API errors", self.api_metric(api, "4xx", "Sum"), self.api_metric(api, "5xx", "Sum")),
+            graph("Functions' errors", broken),
+            graph("Flows that failed", *(flow.metric_failed(label=flow.node.id) for flow in flows)),
+        )

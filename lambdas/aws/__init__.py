@@ -1,0 +1,1 @@
+"""Lean AWS access that the functions share: signed requests, kept connections, tables, objects."""

@@ -1,0 +1,86 @@
+"""AWS clients: each built once, when it is first asked for, with the retries and time limits its callers can afford.
+
+What a customer waits for is called without botocore (lambdas/aws/services.py): importing it and building two clients is
+most of a cold start. Everything else is botocore's, imported where it is first used, and without boto3's resources.
+"""
+
+import functools
+import os
+
+from lambdas.aws.connections import MOST_KEPT, Connections
+from lambdas.aws.services import DynamoDB, Rest
+from lambdas.aws.sigv4 import Credentials
+
+
+@functools.cache
+def dynamodb() -> DynamoDB:
+    return lean(DynamoDB, "dynamodb", "dynamodb", tries=4, connect_s=1, read_s=3)
+
+
+@functools.cache
+def sagemaker_runtime(limit_s: float) -> Rest:
+    """For a caller with a deadline: one try, and no wait longer than the deadline itself."""
+    return lean(Rest, "sagemaker", "runtime.sagemaker", tries=1, connect_s=limit_s, read_s=limit_s)
+
+
+@functools.cache
+def functions() -> Rest:
+    return lean(Rest, "lambda", "lambda", tries=2, connect_s=1, read_s=3)
+
+
+@functools.cache
+def s3():
+    return build("s3", tries=4, connect_s=2, read_s=20)
+
+
+@functools.cache
+def sagemaker():
+    return build("sagemaker", tries=5, connect_s=2, read_s=20)
+
+
+@functools.cache
+def kms():
+    return build("kms", tries=4, connect_s=2, read_s=5)
+
+
+def lean(kind: type, signed_as: str, host: str, *, tries: int, connect_s: float, read_s: float):
+    region = os.environ["AWS_REGION"]
+    connections = Connections(url_of(host, region), connect_s=connect_s, read_s=read_s)
+    return kind(signed_as, connections, credentials(), region=region, tries=tries)
+
+
+def url_of(host: str, region: str) -> str:
+    """AWS's own, unless AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_<SERVICE> says otherwise, as botocore reads them."""
+    service = {"runtime.sagemaker": "SAGEMAKER_RUNTIME"}.get(host, host.upper())
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    own = os.environ.get(f"AWS_ENDPOINT_URL_{service}") or os.environ.get("AWS_ENDPOINT_URL")
+    return own or f"https://{host}.{region}.{suffix}"
+
+
+def credentials() -> Credentials:
+    return Credentials(
+        os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"], os.environ.get("AWS_SESSION_TOKEN")
+    )
+
+
+@functools.cache
+def session():
+    import botocore.session
+
+    return botocore.session.get_session()
+
+
+def build(service: str, *, tries: int, connect_s: float, read_s: float, **more):
+    from botocore.config import Config
+
+    return session().create_client(
+        service,
+        config=Config(
+            connect_timeout=connect_s,
+            read_timeout=read_s,
+            retries={"mode": "standard", "total_max_attempts": tries},
+            max_pool_connections=MOST_KEPT,
+            tcp_keepalive=True,
+            **more,
+        ),
+    )

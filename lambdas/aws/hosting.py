@@ -1,0 +1,47 @@
+"""What SageMaker hosts of this stage. A release's endpoint, endpoint configuration and model all have the same name."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from botocore.exceptions import ClientError
+
+from lambdas.aws import clients
+
+
+class Hosted(NamedTuple):
+    kind: str
+    name: str
+    created: datetime
+    status: str | None = None  # of an endpoint
+
+
+# In the order in which they may go: an endpoint needs its configuration, which needs its model.
+KINDS = {
+    "endpoint": ("list_endpoints", "Endpoints", "EndpointName", "delete_endpoint"),
+    "endpoint-config": ("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", "delete_endpoint_config"),
+    "model": ("list_models", "Models", "ModelName", "delete_model"),
+}
+BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack")  # SageMaker refuses to delete such an endpoint
+DELETING = "Deleting"
+
+
+def hosted(prefix: str):
+    """Everything that was made for a release of this stage, endpoints first. Releases are called r-...: a project called
+    `shop-dev` is not part of the stage dev of `shop`."""
+    for kind, (operation, listed, name, _) in KINDS.items():
+        for page in clients.sagemaker().get_paginator(operation).paginate(NameContains=prefix):
+            for found in page[listed]:
+                if found[name].startswith(f"{prefix}r-"):
+                    yield Hosted(kind, found[name], found["CreationTime"], found.get("EndpointStatus"))
+
+
+def remove(thing: Hosted) -> None:
+    """Gone already is as good as gone."""
+    *_, name, delete = KINDS[thing.kind]
+    try:
+        getattr(clients.sagemaker(), delete)(**{name: thing.name})
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("ValidationException", "ResourceNotFound"):
+            raise
+        if "Could not find" not in error.response["Error"]["Message"]:
+            raise

@@ -1,0 +1,83 @@
+"""What the first bytes of a file say of it: enough to refuse a wrong file before a machine is started for it."""
+
+import csv
+import io
+import json
+import zlib
+
+from domain.contract.schema import Contract
+
+HEAD_BYTES = 64 * 1024  # read of each file
+KINDS = (".csv", ".csv.gz", ".jsonl", ".json", ".jsonl.gz", ".json.gz", ".parquet")
+PARQUET = b"PAR1"
+SMALLEST_PARQUET_BYTES = 12
+GZIP = b"\x1f\x8b"
+
+
+def kind_of(key: str) -> str | None:
+    return next((kind for kind in sorted(KINDS, key=len, reverse=True) if key.lower().endswith(kind)), None)
+
+
+def file_problem(key: str, size: int, *, contract: Contract, read) -> str:
+    """Why the file cannot be scored, as far as a look tells; empty if nothing is wrong. `read(span)` gives bytes."""
+    kind = kind_of(key)
+    if kind is None:
+        return f"files of this kind are not read; give one of {', '.join(KINDS)}"
+    if size == 0:
+        return "is empty"
+    head = read(f"0-{HEAD_BYTES - 1}")
+    if kind == ".parquet":
+        return parquet_problem(head, size, read)
+    if kind.endswith(".gz"):
+        if not head.startswith(GZIP):
+            return "is not gzip, as its name says"
+        try:
+            head = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
+        except zlib.error:
+            return "is damaged: its gzip cannot be read; send it again"
+    line, newline, _ = head.partition(b"\n")
+    is_whole = bool(newline) or len(head) < HEAD_BYTES
+    if kind.startswith(".csv"):
+        return header_problem(line, is_whole, contract)
+    return "" if not is_whole or is_object(line) else "its first line is not a JSON object of column names to values"
+
+
+def parquet_problem(head: bytes, size: int, read) -> str:
+    if size < SMALLEST_PARQUET_BYTES or not head.startswith(PARQUET):
+        return "is not Parquet, as its name says"
+    tail = read("-8")
+    if not tail.endswith(PARQUET) or int.from_bytes(tail[:4], "little") > size - SMALLEST_PARQUET_BYTES:
+        return "is cut off: its Parquet footer is missing; send it again"
+    return ""
+
+
+def header_problem(line: bytes, is_whole: bool, contract: Contract) -> str:
+    """The columns that a row to score needs must all be there, and none that the contract does not know."""
+    try:
+        text = line.decode("utf-8-sig").rstrip("\r")
+    except UnicodeDecodeError:
+        return "its header is not UTF-8 text"
+    if not is_whole:
+        return f"has no line end within {HEAD_BYTES:,} bytes; a CSV file starts with its header"
+    try:
+        columns = next(csv.reader(io.StringIO(text)), [])
+    except csv.Error:  # a CR within it
+        return "its header is not CSV; end lines in LF or CRLF"
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    missing = [name for name in contract.header(with_target=False) if name not in columns]
+    unknown = [name for name in columns if name not in contract.by_name]
+    found = [f"has no column {listed(missing)}"] if missing else []
+    found += [f"has the column {listed(unknown)} that the contract {contract.name!r} does not know"] if unknown else []
+    found += [f"names {listed(twice)} more than once"] if twice else []
+    return " and ".join(found)
+
+
+def listed(names: list[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False

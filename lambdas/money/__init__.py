@@ -1,0 +1,1 @@
+"""The functions that watch the budget, the office hours and forgotten resources."""

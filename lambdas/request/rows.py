@@ -1,0 +1,52 @@
+"""The rows of a request: read from its body and checked against the contract, all problems at once."""
+
+import json
+from datetime import datetime
+
+from domain.contract.schema import Contract, Problem, check_row, iso
+from lambdas.request.http import BadRequest, TooLarge, shortened
+
+MOST_ROWS = 100
+MOST_PROBLEMS = 1000  # reported; a reply has its limit too
+LARGEST_ROW_CHARACTERS = 60_000  # an item of DynamoDB holds 400 KB, and a character may take six bytes
+
+
+def rows_of(document) -> list:
+    """One row, or a list of them, as a list."""
+    if isinstance(document, dict):
+        return [document]
+    if not isinstance(document, list) or not document:
+        raise BadRequest(f"send one row as an object of columns to values, or a list of 1 to {MOST_ROWS} rows")
+    if len(document) > MOST_ROWS:
+        raise TooLarge(f"{len(document)} rows; at most {MOST_ROWS} are answered at once, score more as a batch")
+    return document
+
+
+def check_rows(contract: Contract, rows: list, *, now: datetime) -> list[dict]:
+    """The rows as the contract writes them. Refuses all of them if one is wrong, and names every problem of each."""
+    checked = [check_row(contract, with_event_time(contract, row, now), with_target=False) for row in rows]
+    problems = [in_words(number, problem) for number, (_, found) in enumerate(checked) for problem in found]
+    if problems:
+        wrong = len({problem["row"] for problem in problems})
+        summary = f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {wrong} of {len(rows)} rows"
+        raise BadRequest(f"{summary}; the first: {problems[0]['message']}", problems[:MOST_PROBLEMS])
+    clean = [row for row, _ in checked]
+    if any(len(json.dumps(row)) > LARGEST_ROW_CHARACTERS for row in clean):
+        raise TooLarge(f"a row has more than {LARGEST_ROW_CHARACTERS:,} characters as JSON; it could not be stored")
+    return clean
+
+
+def with_event_time(contract: Contract, row, now: datetime):
+    """A request that does not say when is about now."""
+    column = contract.event_time
+    if column is None or not isinstance(row, dict) or row.get(column.name) is not None:
+        return row
+    return {**row, column.name: iso(now)}
+
+
+def in_words(row: int, problem: Problem) -> dict:
+    """{row, column, value, rule, allowed, message}; rows count from 0, as in the caller's list."""
+    column, value = shortened(problem.column), shortened(problem.value)
+    rule, allowed = problem.rule, problem.allowed
+    message = f"row {row}: {column} = {value!r}: {rule}, {allowed}"
+    return {"row": row, "column": column, "value": value, "rule": rule, "allowed": allowed, "message": message}

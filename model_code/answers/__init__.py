@@ -1,0 +1,1 @@
+"""From a body of rows to the body of the reply."""

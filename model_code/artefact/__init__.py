@@ -1,0 +1,1 @@
+"""The artefact: a model, its contract, golden rows and a manifest that hashes each file."""

@@ -1,0 +1,1 @@
+"""The parts of `score`: a block of rows, a segment of a shard."""

@@ -1,0 +1,178 @@
+"""One block of rows -> checked, its predictions as Arrow, and chunks of JSON lines for `write_results`.
+
+Everything goes by whole columns; what all rows of a block share is a scalar until it is written.
+"""
+
+import json
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from domain.batch.segments import segment_name
+from domain.contract.schema import Contract
+from domain.records import shard_id
+from model_code.answers.answer_columns import Columns, answer_columns, answer_fields, has_answer, prior_columns
+from model_code.answers.answering import NO_ANSWER, prove_golden
+from model_code.artefact.folder import Artefact, open_artefact
+from model_code.rows.features import unfed
+from model_code.rows.identity import batch_ids, entity_ids, event_times
+from model_code.rows.json_lines import json_lines, text_between
+from model_code.rows.matrices import model_batch
+from model_code.rows.tables import Block, Checked, checked
+from model_code.settings import JobRefused, Settings
+
+NO_MODEL = "no release yet"
+FEW_TEXTS = pa.dictionary(pa.int8(), pa.string())  # of columns that are the same in most rows
+GZIP = {"level": 1, "wbits": 31}  # with a header that names neither file nor time: the same bytes every time
+
+
+@dataclass(frozen=True)
+class Job:
+    """What all blocks of a run share. Without an artefact the contract's prior answers."""
+
+    contract: Contract
+    artefact: Artefact | None
+    threshold: float
+    rows_per_chunk: int
+    run: str
+    as_of: str
+    release: str | None
+    stores: bool  # its predictions go into the table too, and not only into Parquet
+    unfinished: Path
+
+    def score(self, shard: str, segment: int, block: Block) -> tuple[Checked, pa.RecordBatch]:
+        """The checked rows and their predictions, in order; the results are written to the folder of the segment, which is
+        called by its first row.
+        """
+        rows = checked(self.contract, block, with_target=False)
+        columns = {
+            "row_number": pa.array(rows.row_numbers),
+            "id": batch_ids(shard_id(self.run, shard), rows.row_numbers),
+            "entity_id": entity_ids(self.contract, rows.accepted),
+            "event_time": event_times(self.contract, rows.accepted),
+            "made_at": pa.scalar(self.as_of),
+            "run": pa.scalar(self.run),
+            **self.answers(rows.accepted),
+        }
+        if self.stores:
+            self.write_results(shard, self.folder(shard, segment), columns)
+        return rows, batch_of(columns, self.predictions_schema)
+
+    def answers(self, accepted: pa.RecordBatch) -> Columns:
+        """Who answers each row and why, and what; the contract's prior where there is no model or it gives no answer."""
+        prior = prior_columns(self.contract, threshold=self.threshold)
+        if self.artefact is None:
+            return {**fallback(NO_MODEL), **prior}
+        scores = self.artefact.scorer.score_batch(model_batch(self.contract, accepted), refusals=[])
+        classes = self.artefact.manifest["classes"]
+        answers = {
+            **who(release=self.release, role="champion", source="model"),
+            **answer_columns(self.contract, scores, classes=classes, threshold=self.threshold),
+        }
+        fine = has_answer(scores)
+        if fine.all():
+            return answers
+        instead = {**fallback(NO_ANSWER), **prior}
+        return {name: pc.if_else(pa.array(fine), answers[name], instead[name]) for name in answers}
+
+    def write_results(self, shard: str, folder: Path, columns: Columns) -> None:
+        """In each file a first line that says what all rows share and what each has of its own, then a line for each
+        row. A file is named by its first row, so that rows that are scored again are written to the same files.
+        """
+        shared = {name: value.as_py() for name, value in columns.items() if isinstance(value, pa.Scalar)}
+        if isinstance(shared.get("probabilities"), list):
+            shared["probabilities"] = dict(shared["probabilities"])
+        own = [name for name in columns if name not in shared and name != "id"]
+        about = {"all_rows": shared, "each_row": own, "shard_id": shard_id(self.run, shard)}
+        first_line = json.dumps(about, ensure_ascii=False).encode() + b"\n"
+        lines, row_numbers = json_lines([columns[name] for name in own]), columns["row_number"]
+        (folder / "results").mkdir(parents=True, exist_ok=True)
+        for start in range(0, len(lines), self.rows_per_chunk):
+            end = min(start + self.rows_per_chunk, len(lines))
+            file = folder / "results" / f"{segment_name(shard, row_numbers[start].as_py())}.jsonl.gz"
+            file.write_bytes(gzipped(first_line, text_between(lines, start, end)))
+
+    def folder(self, shard: str, segment: int) -> Path:
+        """Where a segment's files lie until it is whole."""
+        return self.unfinished / segment_name(shard, segment)
+
+    def chunks(self, rows: int) -> int:
+        return -(-rows // self.rows_per_chunk) if self.stores else 0
+
+    @property
+    def predictions_schema(self) -> pa.Schema:
+        event_time = self.contract.event_time
+        always = [("row_number", pa.int64()), ("id", pa.string()), ("entity_id", pa.string())]
+        return pa.schema(
+            [
+                *(pa.field(name, kind, nullable=False) for name, kind in always),
+                pa.field("event_time", pa.string(), nullable=event_time is None or event_time.nullable),
+                *(pa.field(name, FEW_TEXTS, nullable=False) for name in ("made_at", "run", "source")),
+                *(pa.field(name, FEW_TEXTS) for name in ("release", "role", "reason")),
+                *answer_fields(self.contract),
+            ]
+        )
+
+
+def who(*, release: str | None, role: str | None, source: str, reason: str | None = None) -> Columns:
+    given = {"release": release, "role": role, "source": source, "reason": reason}
+    return {name: pa.scalar(value, pa.string()) for name, value in given.items()}
+
+
+def fallback(reason: str) -> Columns:
+    return who(release=None, role=None, source="fallback", reason=reason)
+
+
+def batch_of(columns: Columns, schema: pa.Schema) -> pa.RecordBatch:
+    """Every column in full."""
+    rows = len(columns["row_number"])
+    if not rows:
+        return pa.RecordBatch.from_pylist([], schema)  # a map cannot be repeated no time
+    return pa.RecordBatch.from_arrays(
+        [in_full(columns[field.name], field.type, rows) for field in schema], schema=schema
+    )
+
+
+def in_full(values: pa.Array | pa.Scalar, kind: pa.DataType, rows: int) -> pa.Array:
+    if kind != FEW_TEXTS:
+        return pa.repeat(values, rows) if isinstance(values, pa.Scalar) else values
+    if not isinstance(values, pa.Scalar):
+        return values.dictionary_encode().cast(kind)
+    codes = pa.repeat(pa.scalar(0 if values.is_valid else None, kind.index_type), rows)
+    return pa.DictionaryArray.from_arrays(codes, [values.as_py()] if values.is_valid else [""], safe=False)
+
+
+def gzipped(*parts) -> bytes:
+    packer = zlib.compressobj(**GZIP)
+    return b"".join([*map(packer.compress, parts), packer.flush()])
+
+
+def open_job(settings: Settings, model: Path | None, unfinished: Path) -> Job:
+    contract, config, run = settings
+    artefact = open_artefact(model, expected=run["artefact_sha256"]) if model else None
+    if artefact:
+        refuse_other_features(artefact, contract)
+        prove_golden(artefact)
+    return Job(
+        contract=contract,
+        artefact=artefact,
+        threshold=config.serving.threshold,
+        rows_per_chunk=config.batch.rows_per_chunk,
+        run=run["run"],
+        as_of=run["as_of"],
+        release=run.get("release") if artefact else None,
+        stores=run.get("store", True),
+        unfinished=unfinished,
+    )
+
+
+def refuse_other_features(artefact: Artefact, contract: Contract) -> None:
+    missing = unfed(artefact.contract, contract)
+    if missing:
+        raise JobRefused(
+            f"the model was trained under the contract {artefact.contract.hash}; this batch has {contract.hash}, "
+            f"which has changed {', '.join(missing)}; train and release under today's contract first"
+        )

@@ -1,0 +1,117 @@
+"""Parquet files block by block, in the few types that the contract is checked on."""
+
+from collections.abc import Container
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from model_code.refusals import Malformed
+from model_code.rows.columns import FIRST, LAST, TIMESTAMP
+
+BLOCK_ROWS = 65_536
+SMALLEST_GROUP = BLOCK_ROWS // 4
+
+
+def open_parquet(file: Path, coded: Container[str]):
+    about = pq.read_metadata(file)
+    schema = about.schema.to_arrow_schema()
+    for field in schema:
+        if not is_readable(field.type):
+            raise Malformed(f"column {field.name!r} is {field.type}; give text, numbers, true/false or timestamps")
+    codes = [field.name for field in schema if field.name in coded and is_any_text(values_of(field.type))]
+    # what is read ahead would be kept to the end
+    parquet = pq.ParquetFile(
+        file, pre_buffer=False, read_dictionary=[] if has_small_groups(about) else codes, metadata=about
+    )
+    blocks = parquet.iter_batches(batch_size=BLOCK_ROWS)
+    return schema.names, False, (readable_batch(batch, coded) for batch in blocks)
+
+
+def has_small_groups(about: pq.FileMetaData) -> bool:
+    """Each row group has dictionaries of its own, so a block of them ends with it: small groups would be small blocks."""
+    return about.num_row_groups > 1 and about.num_rows < SMALLEST_GROUP * about.num_row_groups
+
+
+def is_readable(kind: pa.DataType) -> bool:
+    return any(test(values_of(kind)) for test in READABLE)
+
+
+def values_of(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def is_any_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+READABLE = (
+    is_any_text,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_boolean,
+    pa.types.is_timestamp,
+    pa.types.is_date,
+    pa.types.is_decimal,
+    pa.types.is_null,
+)
+
+
+def readable_batch(batch: pa.RecordBatch, coded: Container[str]) -> pa.RecordBatch:
+    columns = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        columns.append(column if name in coded and is_few_texts(column) else readable(column))
+        refuse_impossible(name, columns[-1])
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def is_few_texts(column: pa.Array) -> bool:
+    """A dictionary in which each text is there for several rows: else it would cost more than it saves."""
+    kind = column.type
+    if not pa.types.is_dictionary(kind) or not pa.types.is_string(kind.value_type):
+        return False
+    return 2 * len(column.dictionary) <= len(column)
+
+
+SETTLED = {pa.string(), pa.int64(), pa.uint64(), pa.float64(), pa.bool_(), TIMESTAMP, pa.null()}
+
+
+def readable(column: pa.Array) -> pa.Array:
+    """The same values in one of: string, int64, uint64, float64, bool, timestamp in UTC microseconds, null."""
+    kind = column.type
+    if kind in SETTLED:
+        return column
+    if pa.types.is_dictionary(kind):
+        return readable(column.dictionary_decode())
+    if is_any_text(kind):
+        return pc.cast(column, pa.string())
+    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        return pc.cast(column, pa.float64(), safe=False)
+    if pa.types.is_integer(kind) and kind != pa.uint64():
+        return pc.cast(column, pa.int64())
+    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+        # nanoseconds may lose their last digits; nothing else may lose anything
+        is_finer = getattr(kind, "unit", None) == "ns"
+        return pc.cast(column, pa.timestamp("us", getattr(kind, "tz", None)), safe=not is_finer).cast(TIMESTAMP)
+    return column
+
+
+def refuse_impossible(name: str, column: pa.Array) -> None:
+    """Arrow takes a Parquet file at its word. Such a value could be neither judged nor shown, so it is not a row's fault."""
+    texts = column.dictionary if pa.types.is_dictionary(column.type) else column
+    if pa.types.is_string(texts.type) and not is_ascii(texts):
+        texts.validate(full=True)
+    if column.type == TIMESTAMP and column.null_count < len(column):
+        found = pc.min_max(column)
+        if found["min"].value < FIRST.value or found["max"].value > LAST.value:
+            raise Malformed(
+                f"column {name!r} holds a moment outside the years 1 to 9999; leave it empty, or give it as text"
+            )
+
+
+def is_ascii(texts: pa.StringArray) -> bool:
+    """Sure of the whole buffer that the texts are a part of: a fraction of what it costs to look at each."""
+    text = texts.buffers()[2]
+    return text is None or not text.size or np.frombuffer(text, np.uint8).max() < 0x80

@@ -1,0 +1,215 @@
+"""Files into the lake: whole or not at all, and once."""
+
+import csv
+import gzip
+import io
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+ROW = {
+    "flight_id": "UA1",
+    "departure": "2013-01-01T10:15:00Z",
+    "carrier": "UA",
+    "origin": "EWR",
+    "dest": "IAH",
+    "month": "1",
+    "weekday": "2",
+    "hour": "5",
+    "minute": "15",
+    "arrival_hour": "8",
+    "distance": "1400",
+    "plane_year": "1999",
+    "manufacturer": "BOEING",
+    "seats": "149",
+    "engine": "Turbo-fan",
+    "temp": "39.92",
+    "dewp": "28.04",
+    "humid": "62.21",
+    "wind_dir": "250.0",
+    "wind_speed": "12.6",
+    "precip": "0.0",
+    "pressure": "1012.2",
+    "visib": "10.0",
+    "late": "false",
+}
+
+
+def table(file, *rows: dict):
+    with file.open("w", newline="") as lines:
+        out = csv.DictWriter(lines, list(ROW))
+        out.writeheader()
+        out.writerows([{**ROW, "flight_id": f"UA{number}", **row} for number, row in enumerate(rows)])
+    return file
+
+
+def test_good_rows_go_to_their_month_and_bad_rows_to_quarantine_with_their_reasons(place, tmp_path):
+    file = table(
+        tmp_path / "flights.csv",
+        {},
+        {"departure": "2013-02-28T23:59:59.5Z"},
+        {"hour": "25", "late": ""},
+        {"origin": "XXX"},
+    )
+    loaded = place.values("load", file)
+    assert loaded == {
+        "accepted": 2,
+        "quarantined": 2,
+        "reasons": {"category": 1, "maximum": 1, "null": 1},
+        "files": [{"file": str(file), "load": loaded["files"][0]["load"], "accepted": 2, "quarantined": 2}],
+        "replaced": [],
+    }
+    load = loaded["files"][0]["load"]
+    assert place.keys("rows/") == [
+        f"rows/month=2013-01/{load}-00000.parquet",
+        f"rows/month=2013-02/{load}-00000.parquet",
+    ]
+    assert read(place, f"rows/month=2013-02/{load}-00000.parquet")["flight_id"] == ["UA1"]
+    bad = read(place, f"quarantine/load={load}/00000.parquet")
+    assert bad["row_number"] == [3, 4]
+    assert [[(p["column"], p["rule"]) for p in json.loads(problems)] for problems in bad["problems"]] == [
+        [("hour", "maximum"), ("late", "null")],
+        [("origin", "category")],
+    ]
+
+
+def read(place, key: str) -> dict:
+    body = place.aws("s3").get_object(Bucket="lake", Key=key)["Body"].read()
+    return pq.read_table(io.BytesIO(body)).to_pydict()
+
+
+def test_the_record_names_every_part_with_its_rows_and_times(place, tmp_path):
+    file = table(
+        tmp_path / "flights.csv",
+        {},
+        {"departure": "2013-01-31T00:00:00+02:00"},
+        {"departure": "2013-02-28T23:59:59.5Z"},
+    )
+    load = place.values("load", file)["files"][0]["load"]
+    key = {"kind": {"S": "load"}, "run": {"S": load}}
+    record = place.aws("dynamodb").get_item(TableName="flights-local-runs", Key=key)["Item"]
+    assert (record["first"]["S"], record["last"]["S"]) == ("2013-01-01T10:15:00Z", "2013-03-01T00:00:00Z")
+    assert json.loads(record["parts"]["S"]) == [
+        {
+            "key": f"rows/month=2013-01/{load}-00000.parquet",
+            "rows": 2,
+            "first": "2013-01-01T10:15:00Z",
+            "last": "2013-01-30T22:00:00Z",
+        },
+        {
+            "key": f"rows/month=2013-02/{load}-00000.parquet",
+            "rows": 1,
+            "first": "2013-02-28T23:59:59Z",
+            "last": "2013-03-01T00:00:00Z",
+        },
+    ]
+
+
+def test_the_same_file_again_writes_nothing_and_counts_the_same_whatever_it_is_called(place, tmp_path):
+    first = place.values("load", table(tmp_path / "flights.csv", {}, {"hour": "25"}))
+    written = place.aws("s3").list_object_versions(Bucket="lake")
+    again = place.values("load", table(tmp_path / "copy.csv", {}, {"hour": "25"}), tmp_path / "flights.csv")
+    assert {key: again[key] for key in ("accepted", "quarantined", "reasons")} == {
+        "accepted": 1,
+        "quarantined": 1,
+        "reasons": {"maximum": 1},
+    }
+    assert [file["load"] for file in again["files"]] == [file["load"] for file in first["files"]]
+    assert times(place.aws("s3").list_object_versions(Bucket="lake")) == times(written)
+    _, out, _ = place.run("load", tmp_path / "copy.csv")
+    assert "1 of 1 files loaded already" in out
+
+
+def times(listing: dict) -> list:
+    return [(version["Key"], version["LastModified"]) for version in listing.get("Versions", [])]
+
+
+def test_one_bad_file_stops_the_command_before_anything_is_loaded(place, tmp_path):
+    good = table(tmp_path / "good.csv", {})
+    whole = table(tmp_path / "whole.csv", *[{}] * 300)
+    cut = tmp_path / "cut.csv.gz"
+    cut.write_bytes(gzip.compress(whole.read_bytes())[:-50])
+    code, out, err = place.run("load", good, cut)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1].startswith(f"error: {cut}: is cut off") and "nothing was loaded" in err
+    assert place.keys("") == []
+    assert place.aws("dynamodb").scan(TableName="flights-local-runs")["Count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("empty.csv", "", "is empty"),
+        ("header.csv", ",".join(ROW) + "\n", "has no rows"),
+        ("other.csv", "a,b\n1,2\n", "has no column 'arrival_hour'"),
+        ("flights.xlsx", "PK", "files of this kind are not read"),
+        ("flights.parquet", "PAR1", "not a whole Parquet file"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_what_is_wrong(place, tmp_path, name, content, said):
+    (tmp_path / name).write_text(content)
+    code, out, _ = place.run("load", tmp_path / name, "--json")
+    failure = json.loads(out)
+    assert (code, failure["error"]) == (2, "file")
+    assert str(tmp_path / name) in failure["message"] and said in failure["message"]
+
+
+def test_a_part_without_a_record_is_taken_up_by_the_next_try(place, tmp_path, monkeypatch):
+    import fairway.commands.load
+
+    file = table(tmp_path / "flights.csv", {})
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fairway.commands.load, "enter", killed)
+    code, _, err = place.run("load", file)
+    assert (code, place.aws("dynamodb").scan(TableName="flights-local-runs")["Count"]) == (130, 0)
+    monkeypatch.undo()
+    assert place.values("load", file)["accepted"] == 1
+    assert len(place.keys("rows/")) == 1
+
+
+def test_under_another_contract_the_same_file_takes_the_place_of_its_earlier_load(place, tmp_path):
+    file = table(tmp_path / "flights.csv", {}, {"hour": "25"})
+    first = place.values("load", file)
+    contract = place.folder / "flights/contract.toml"
+    contract.write_text(contract.read_text().replace("maximum = 23", "maximum = 25"))
+    code, out, _ = place.run("load", file)
+    assert (code, out.splitlines()[:2]) == (
+        0,
+        [
+            "accepted 2 rows, quarantined 0",
+            "1 of 1 files were loaded before under another contract, which counts no longer",
+        ],
+    )
+    loads = place.aws("dynamodb").scan(TableName="flights-local-runs")["Items"]
+    assert [load["replaces"]["L"] for load in loads] == [[{"S": first["files"][0]["load"]}]]
+
+
+def test_a_corrected_file_counts_beside_the_first_until_it_is_said_to_replace_it(place, tmp_path):
+    first = place.values("load", table(tmp_path / "flights.csv", {}, {"hour": "25"}))
+    corrected = table(tmp_path / "flights.csv", {}, {"hour": "23"})
+    _, out, _ = place.run("load", corrected)
+    load = first["files"][0]["load"]
+    assert out.splitlines()[-1] == (
+        f"flights.csv was loaded before with other content: {load}, which counts too; where this file corrects it, load it with --replace"
+    )
+    assert len(counting(place)) == 2
+    _, out, _ = place.run("load", corrected, "--replace")
+    assert out.splitlines()[-1] == f"flights.csv was loaded before with other content: {load}, which counts no longer"
+    assert counting(place) == [place.values("load", corrected, "--replace")["files"][0]["load"]]
+
+
+def test_files_of_one_command_do_not_replace_each_other(place, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    one, other = table(tmp_path / "a/flights.csv", {}), table(tmp_path / "b/flights.csv", {}, {})
+    assert place.values("load", one, other, "--replace")["replaced"] == []
+    assert len(counting(place)) == 2
+
+
+def counting(place) -> list[str]:
+    items = place.aws("dynamodb").scan(TableName="flights-local-runs")["Items"]
+    return [item["run"]["S"] for item in items if item["kind"]["S"] == "load"]

@@ -1,0 +1,157 @@
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+
+from domain.config.sections import Budget
+from domain.money import spending
+from domain.money.template import Resource
+from lambdas.money import guard as module
+from lambdas.money.guard import RoutingChanged, estimate, guard, handler
+from tests.lambdas import stage
+
+NOW = datetime(2026, 11, 16, tzinfo=UTC)  # half of November has passed
+NOTHING_RAN = {"training_runs": 0, "batch_runs": 0, "batch_rows": 0}
+API = Resource("Api", "AWS::ApiGatewayV2::Api", {}, "Api", "flights-local-service")
+BOARD = Resource("Board", "AWS::CloudWatch::Dashboard", {}, "Board", "flights-local-service")
+CHAMPION = {"release": "r-1", "endpoint": "flights-local-r-1", "role": "champion", "weight": 100, "since": ""}
+
+
+@pytest.fixture
+def careful(monkeypatch):
+    budget = Budget(monthly_usd=10.0, stop_training_percent=75.0, stop_model_percent=100.0)
+    monkeypatch.setattr(module, "CONFIG", replace(stage.CONFIG, budget=budget))
+
+
+def guarded(spent_usd, *, done=spending.NOTHING, now=NOW, writable=True):
+    """(what the guard answers, what it did, in order)."""
+    did = []
+
+    def write(routing):
+        did.append(("routing", routing["routes"]))
+        return writable
+
+    reply = guard(
+        now=now,
+        estimate=lambda: {"spent_usd": spent_usd, "forecast_usd": 2 * spent_usd},
+        done=done,
+        routing=lambda: {"version": 1, "routes": [CHAMPION], "previous": [], "changed_at": "", "reason": ""},
+        announce=lambda message: did.append(("announced", message)),
+        write_routing=write,
+        remember=lambda item: did.append(("remembered", item["actions"])),
+    )
+    return reply, did
+
+
+def test_half_a_month_costs_half_of_what_a_month_at_its_pace_costs():
+    counted = {
+        "requests": 1_000_000.0,
+        "predictions": 1_000_000.0,
+        "outcomes": 0.0,
+        "latency_ms": 50.0,
+        "model_ms": 8.0,
+        **NOTHING_RAN,
+    }
+    found = estimate([API, BOARD], counted, now=NOW)
+    # 360 of 720 hours: 2,027,778 requests in a month of 730 h x 0.000001, 0.5 kB of each leaving at 0.09 a GB, and 3 for the dashboard
+    requests = 1_000_000 * 730 / 360
+    assert found["forecast_usd"] == pytest.approx(requests * 0.000001 + requests * 0.5 / 1024**2 * 0.09 + 3)
+    assert found["spent_usd"] == pytest.approx(found["forecast_usd"] / 2)
+
+
+def test_a_quiet_month_still_costs_what_is_fixed():
+    silent = {"requests": 0.0, "predictions": 0.0, "outcomes": 0.0, "latency_ms": 0.0, "model_ms": 0.0, **NOTHING_RAN}
+    assert estimate([API, BOARD], silent, now=NOW)["spent_usd"] == pytest.approx(1.5)
+
+
+def test_no_pace_is_too_fast_to_be_reckoned_with():
+    """A month at the pace of a busy second hour has more runs than anybody would write into [usage]."""
+    counted = {
+        "requests": 1e9,
+        "predictions": 2e11,
+        "outcomes": 0.0,
+        "latency_ms": 40_000.0,
+        "model_ms": 8.0,
+        "training_runs": 30,
+        "batch_runs": 60,
+        "batch_rows": 20,
+    }
+    assert estimate([API, BOARD], counted, now=NOW.replace(day=1, hour=2))["forecast_usd"] > 100
+
+
+def test_nothing_is_done_that_the_settings_do_not_ask_for():
+    reply, did = guarded(1_000_000.0)
+    assert (reply["actions"], did) == ([], [])
+
+
+def test_each_action_is_announced_taken_and_remembered(careful):
+    reply, did = guarded(10.0)
+    assert reply == {"spent_usd": 10.0, "forecast_usd": 20.0, "actions": ["stop_training", "stop_model"]}
+    assert [what for what, _ in did] == ["announced", "remembered", "announced", "routing", "remembered"]
+    assert did[0][1] == (
+        "flights-local: 100 % of the budget of $10.00 is spent: new training runs are refused. `fairway resume --stage local` undoes it."
+    )
+    assert (did[3][1], did[4][1]) == ([], ["stop_training", "stop_model"])
+
+
+def test_what_was_done_is_not_done_again(careful):
+    done = {"month": "2026-11", "actions": ["stop_training"], "spent_usd": 8.0, "budget_usd": 10.0, "at": ""}
+    assert guarded(8.0, done=done)[1] == []
+    assert [what for what, _ in guarded(8.0, done={**done, "month": "2026-10"})[1]] == ["announced", "remembered"]
+
+
+def test_a_routing_that_somebody_else_changed_is_left_for_the_next_hour(careful):
+    with pytest.raises(RoutingChanged):
+        guarded(10.0, writable=False)
+
+
+def test_the_first_hour_of_a_month_tells_no_pace(careful):
+    assert guarded(1000.0, now=NOW.replace(day=1, minute=59))[0]["actions"] == []
+
+
+def test_every_hour_the_estimate_is_a_metric(careful, capsys):
+    guarded(5.0)
+    told = json.loads(capsys.readouterr().out)
+    assert {name: told[name] for name in ("SpentUsd", "SpentPercent", "forecast_usd")} == {
+        "SpentUsd": 5.0,
+        "forecast_usd": 10.0,
+        "SpentPercent": 50.0,
+    }
+
+
+class Stacks:
+    """CloudFormation, as far as it is asked: moto's needs a package that nothing else does."""
+
+    def get_template(self, *, StackName):  # noqa: N803
+        assert StackName in ("flights-local-data", "flights-local-service")
+        return {
+            "TemplateBody": {
+                "Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm"}, "Api": {"Type": "AWS::ApiGatewayV2::Api"}}
+            }
+        }
+
+
+def test_on_aws_the_deployed_templates_and_this_months_metrics_make_the_estimate(aws, careful, monkeypatch):
+    now = datetime.now(UTC)
+    if now - now.replace(day=1, hour=0, minute=0, second=0, microsecond=0) < timedelta(hours=3):
+        pytest.skip("the month has just begun: there is no pace yet")
+    monkeypatch.setattr("lambdas.aws.deployed.cloudformation", Stacks)
+    boto3.client("sns").create_topic(Name="flights-local-alarms")
+    emit(now - timedelta(minutes=30), Requests=40_000_000.0, Predictions=40_000_000.0, Latency=50.0, ModelLatency=8.0)
+    aws.routes(CHAMPION)
+    reply = handler({}, None)
+    # 40 million requests so far, in two APIs each: 80 dollars and more, whatever day it is, of a budget of 10
+    assert reply["spent_usd"] > 80 > 10
+    assert reply["actions"] == ["stop_training", "stop_model"]
+    assert aws.item(stage.ROUTING, item="routing")["routes"] == []
+    assert aws.item(stage.ROUTING, item="guard")["actions"] == ["stop_training", "stop_model"]
+    assert handler({}, None)["actions"] == []
+
+
+def emit(at, **measured):
+    dimensions = [{"Name": "project", "Value": "flights"}, {"Name": "stage", "Value": "local"}]
+    for name, value in measured.items():
+        datum = {"MetricName": name, "Dimensions": dimensions, "Timestamp": at, "Value": value}
+        boto3.client("cloudwatch").put_metric_data(Namespace="Fairway", MetricData=[datum])
