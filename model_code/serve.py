@@ -12,11 +12,11 @@ import time
 from model_code import paths
 from model_code.answers.answering import prove_golden
 from model_code.artefact.folder import Artefact, open_artefact
+from model_code.http.listening import listening_sockets
 from model_code.http.request_log import RequestLog, log
 from model_code.http.server import Server
 from model_code.http.service import Service
 from model_code.http.workers import run_workers, stops_blocked
-from model_code.listening import listening_sockets
 from model_code.settings import JobRefused
 
 MOST_AT_ONCE = 64  # POSTs under way in one worker; one more gets 429

@@ -3,8 +3,8 @@
 import os
 
 from model_code.answers.reply import Reply
+from model_code.http.listening import listening_sockets
 from model_code.http.workers import run_workers
-from model_code.listening import listening_sockets
 from model_code.serve import runner
 
 ECHO = Reply(b'{"predictions":[0.2063673372230694]}', rows=1)

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from model_code.answers.reply import Reply
 from model_code.http.connection import Connection, Request
+from model_code.http.listening import BACKLOG, HANDSHAKE_SECONDS, begin_no_more_connections
 from model_code.http.workers import STOPS, stops_unblocked
-from model_code.listening import BACKLOG, HANDSHAKE_SECONDS, begin_no_more_connections
 
 INLINE_BODY = 64 * 1024
 LARGE_AT_ONCE = 2  # threads for the larger ones; further ones wait

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
+from model_code.http.listening import begin_no_more_connections
 from model_code.http.request_log import log
-from model_code.listening import begin_no_more_connections
 
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
 END_SECONDS = 28  # SageMaker kills 30 s after SIGTERM

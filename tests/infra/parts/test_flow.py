@@ -7,11 +7,10 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from local.asl.machine import problems
 from tests.infra import asl
 from tests.infra.reading import of_type, short, text
 from tests.infra.test_permissions import granted
-
-from local.asl.machine import problems
 
 MOMENT = "2026-11-22T07:45:00.123Z"
 CONTEXT = {"Execution": {"StartTime": MOMENT}, "State": {"EnteredTime": MOMENT, "RetryCount": 1}}

@@ -4,12 +4,11 @@ import asyncio
 import signal
 import socket
 
-from model_code.reply import Reply
-from model_code.request_log import RequestLog
-from model_code.server import Server
-from model_code.workers import stops_blocked
-
-from model_code.listening import listening_sockets
+from model_code.answers.reply import Reply
+from model_code.http.listening import listening_sockets
+from model_code.http.request_log import RequestLog
+from model_code.http.server import Server
+from model_code.http.workers import stops_blocked
 from tests.model_code.serving import PATIENCE
 
 REQUEST = b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"

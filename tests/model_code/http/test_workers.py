@@ -11,7 +11,7 @@ from tests.model_code.serving import PATIENCE, ROOT
 WORKERS = """
 import os, signal, sys, threading, time
 from model_code import workers
-from model_code.listening import listening_sockets
+from model_code.http.listening import listening_sockets
 
 PARENT = os.getpid()
 

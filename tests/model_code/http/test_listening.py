@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from model_code.listening import begin_no_more_connections, listening_sockets
+from model_code.http.listening import begin_no_more_connections, listening_sockets
 
 PATIENCE = 60  # seconds; no test waits that long unless it fails
 
