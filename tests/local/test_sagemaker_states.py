@@ -143,20 +143,6 @@ def test_a_failed_job_fails_the_task_with_the_job_as_its_cause(states, flow_role
             "SageMaker.SageMakerException",
             "Could not find endpoint",
         ),
-        (
-            "not-optimised",
-            "sagemaker:describeEndpoint",
-            {"EndpointName": "none"},
-            "States.Runtime",
-            "aws-sdk:sagemaker:describeEndpoint",
-        ),
-        (
-            "no-sync",
-            "sagemaker:createEndpoint.sync",
-            {"EndpointName": "none", "EndpointConfigName": "c"},
-            "States.Runtime",
-            "not an optimised integration",
-        ),
     ],
 )
 def test_an_error_of_the_service_has_the_name_that_a_catch_expects(
@@ -165,6 +151,12 @@ def test_an_error_of_the_service_has_the_name_that_a_catch_expects(
     done = run(states, flow_role, name, resource, arguments)
     assert (done["status"], done["error"]) == ("FAILED", error)
     assert words in done["cause"]
+
+
+@pytest.mark.parametrize("resource", ["sagemaker:describeEndpoint", "sagemaker:createEndpoint.sync"])
+def test_what_is_not_an_integration_of_sagemaker_is_refused_when_the_machine_is_made(states, flow_role, resource):
+    with pytest.raises(states.exceptions.InvalidDefinition, match=f"{resource} is not recognized at /States/"):
+        run(states, flow_role, "no-integration", resource, {"EndpointName": "none"})
 
 
 def test_an_existing_job_is_resource_in_use(states, flow_role, role, sagemaker):

@@ -1,0 +1,159 @@
+"""Limits of services that neither botocore's models nor the registry's schemas name. Pure: a request or properties in, problems out.
+
+A resource's properties in CloudFormation have the names of the request's members, so one check serves both.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from domain import schedules
+
+Check = Callable[[dict[str, Any]], Iterator[str]]
+LONGEST_FUNCTION_S, LARGEST_ENVIRONMENT = 900, 4096
+RESERVED = re.compile(
+    r"AWS_(REGION|DEFAULT_REGION|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|EXECUTION_ENV|LAMBDA_.+)|_HANDLER|LAMBDA_(TASK_ROOT|RUNTIME_DIR)"
+)
+SHORT_PERIODS_S = (10, 20, 30)
+DAY_S = 86_400
+METHODS = "ANY|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS"
+
+
+def function_problems(request: dict[str, Any]) -> Iterator[str]:
+    timeout_s = _number(request.get("Timeout"))
+    if timeout_s is not None and not 1 <= timeout_s <= LONGEST_FUNCTION_S:
+        yield (
+            f"Value '{request['Timeout']}' at 'timeout' failed to satisfy constraint: Member must have value less than or "
+            f"equal to {LONGEST_FUNCTION_S}"
+        )
+    variables = (request.get("Environment") or {}).get("Variables") or {}
+    reserved = [name for name in variables if RESERVED.fullmatch(name)]
+    if reserved:
+        yield f"Lambda was unable to configure your environment variables because they are reserved: {', '.join(reserved)}"
+    size = len(json.dumps(variables, separators=(",", ":")).encode()) if variables else 0
+    if size > LARGEST_ENVIRONMENT:
+        yield f"Lambda was unable to configure your environment variables: {size} bytes exceed the {LARGEST_ENVIRONMENT} bytes limit"
+
+
+def alarm_problems(request: dict[str, Any]) -> Iterator[str]:
+    if not request.get("ComparisonOperator"):
+        yield "The parameter ComparisonOperator must be set"
+    if request.get("Threshold") is None and not request.get("ThresholdMetricId"):
+        yield "The parameter Threshold must be set"
+    if request.get("Statistic") and request.get("ExtendedStatistic"):
+        yield "The parameters Statistic and ExtendedStatistic are mutually exclusive"
+    percentile = re.fullmatch(r"p(\d+(\.\d+)?)", request.get("ExtendedStatistic") or "")
+    if percentile and float(percentile[1]) > 100:
+        yield f"The value {percentile[0]} for parameter ExtendedStatistic is not supported"
+    evaluated = _number(request.get("EvaluationPeriods")) or 1
+    if (_number(request.get("DatapointsToAlarm")) or 0) > evaluated:
+        yield "The parameter DatapointsToAlarm must be less than or equal to EvaluationPeriods"
+    if request.get("TreatMissingData", "missing") not in ("missing", "ignore", "breaching", "notBreaching"):
+        yield f"The value {request['TreatMissingData']} for parameter TreatMissingData is not supported"
+    yield from _period_problems(_number(request.get("Period")), evaluated)
+    for name in ("AlarmActions", "OKActions", "InsufficientDataActions"):
+        for action in request.get(name) or []:
+            if isinstance(action, str) and not action.startswith("arn:"):
+                yield f"Invalid arn syntax: {action}"
+    yield from _query_problems(request.get("Metrics") or [])
+
+
+def _period_problems(period_s: float | None, evaluated: float) -> Iterator[str]:
+    if period_s is None:
+        return
+    if period_s <= 0 or period_s not in SHORT_PERIODS_S and period_s % 60:
+        yield f"Invalid period {period_s:g}: must be 10, 20, 30 or a multiple of 60"
+    longest_s = DAY_S if period_s < 3600 else 7 * DAY_S
+    if period_s * evaluated > longest_s:
+        yield f"Metrics cannot be checked across more than {longest_s // DAY_S} days (EvaluationPeriods * Period)"
+
+
+def _query_problems(queries: list[dict[str, Any]]) -> Iterator[str]:
+    """Of metric math: at most ten metrics, names that begin in lower case, and one result."""
+    if sum("MetricStat" in query for query in queries) > 10:
+        yield "The parameter Metrics may not have more than 10 metrics"
+    if queries and sum(str(query.get("ReturnData", True)).lower() != "false" for query in queries) != 1:
+        yield "Exactly one element of the metrics list should return data"
+    for query in queries:
+        if not re.fullmatch(r"[a-z]\w*", str(query.get("Id"))):
+            yield f"The value {query.get('Id')} for parameter Metrics.member.Id is not matching the expected pattern"
+
+
+def metric_problems(request: dict[str, Any]) -> Iterator[str]:
+    if str(request.get("Namespace", "")).startswith("AWS/"):
+        yield "The value AWS/ for parameter Namespace is invalid: it is reserved"
+    for datum in request.get("MetricData") or []:
+        value = datum.get("Value")
+        if isinstance(value, float | str) and not math.isfinite(float(value)):
+            yield f"The value {value} for parameter MetricData.member.Value is invalid"
+
+
+def parameter_problems(request: dict[str, Any]) -> Iterator[str]:
+    value, advanced = str(request.get("Value", "")), request.get("Tier") in ("Advanced", "Intelligent-Tiering")
+    largest = 8192 if advanced else 4096
+    if len(value.encode()) > largest:
+        yield f"{'Advanced' if advanced else 'Standard'} tier parameters support a maximum parameter value of {largest} characters"
+    name = str(request.get("Name") or "/")
+    if not re.fullmatch(r"[\w./-]+", name):
+        yield f"Parameter name {name}: can only contain letters, numbers and the symbols .-_/"
+    if re.match(r"/?(aws|ssm)", name, re.IGNORECASE) and not name.startswith("/aws/reference/"):
+        yield f"Parameter name {name}: can't be prefixed with aws or ssm (case-insensitive)"
+
+
+def route_problems(request: dict[str, Any]) -> Iterator[str]:
+    key = request.get("RouteKey")
+    if key is not None and not re.fullmatch(
+        rf"\$default|\$connect|\$disconnect|({METHODS}) /\S*|[\w$][\w.-]*", str(key)
+    ):
+        yield f'The provided route key is not formatted properly for HTTP protocol. Format should be "<HTTP METHOD> /<RESOURCE PATH>" or "$default": {key}'
+
+
+def rule_problems(request: dict[str, Any]) -> Iterator[str]:
+    expression, pattern = request.get("ScheduleExpression"), request.get("EventPattern")
+    if expression and schedules.problem(str(expression), counted=True):
+        yield "Parameter ScheduleExpression is not valid."
+    if not expression and not pattern:
+        yield "Parameter(s) EventPattern or ScheduleExpression must be specified."
+
+
+def budget_problems(request: dict[str, Any]) -> Iterator[str]:
+    budget = request.get("Budget") or request.get("NewBudget") or {}
+    amount = _number((budget.get("BudgetLimit") or {}).get("Amount"))
+    if amount is not None and amount <= 0:
+        yield "Budget limit must be greater than 0"
+    kinds = ("COST", "USAGE", "RI_UTILIZATION", "RI_COVERAGE", "SAVINGS_PLANS_UTILIZATION", "SAVINGS_PLANS_COVERAGE")
+    if budget.get("BudgetType") not in kinds:
+        yield f"Unknown budget type: {budget.get('BudgetType')}"
+    if budget.get("TimeUnit") not in ("DAILY", "MONTHLY", "QUARTERLY", "ANNUALLY", "CUSTOM"):
+        yield f"Unknown time unit: {budget.get('TimeUnit')}"
+
+
+def message_problems(request: dict[str, Any]) -> Iterator[str]:
+    subject = request.get("Subject")
+    if subject is not None and (len(str(subject)) > 100 or not re.fullmatch(r"[ -~]+", str(subject))):
+        yield "Invalid parameter: Subject: must be at most 100 printable ASCII characters without a line break"
+
+
+def _number(value: Any) -> float | None:
+    try:
+        return None if value is None or isinstance(value, bool) else float(value)
+    except (TypeError, ValueError):
+        return None
+
+
+OF_TYPE: dict[str, Check] = {
+    "AWS::ApiGatewayV2::Route": route_problems,
+    "AWS::Budgets::Budget": budget_problems,
+    "AWS::CloudWatch::Alarm": alarm_problems,
+    "AWS::Events::Rule": rule_problems,
+    "AWS::Lambda::Function": function_problems,
+    "AWS::SSM::Parameter": parameter_problems,
+}
+
+
+def of_type(kind: str, properties: dict[str, Any]) -> list[str]:
+    """What is wrong with the resolved properties of a resource."""
+    check = OF_TYPE.get(kind)
+    return list(check(properties)) if check else []
