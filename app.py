@@ -1,7 +1,7 @@
 """The CDK app: two stacks for each stage of fairway.toml.
 
-Context: `project` (the folder of fairway.toml; this one), `stage` (one, `local` too; all that live on AWS), `image_tag` (the hash
-of the image's sources), `nag` (true: also check cdk-nag's AwsSolutions and Serverless packs).
+Context: `project` (the folder of fairway.toml; this one), `stage` (one, `local` too; all that live on AWS), `image_tag`
+(the hash of the image's sources), `nag` (true: also check cdk-nag's AwsSolutions and Serverless packs).
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from aws_cdk import App, Environment, Tags, Validations
 
-import infra  # noqa: F401, I001 - before aws_cdk, which needs the Node that it names
+import infra  # noqa: F401 - before aws_cdk, which needs the Node that it names
 from domain.config.sections import Config, ConfigError, read_config, stages
 from domain.contract.file import read_contract
 from infra.parts.image import ROOT, image_tag

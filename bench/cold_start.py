@@ -1,9 +1,9 @@
-"""`python bench/cold_start.py`: what a cold start of `predict` costs the processor, against boto3 making the same two clients;
-then how long the init of every function takes under the Lambda runtime interface emulator.
+"""`python bench/cold_start.py`: what a cold start of `predict` costs the processor, against boto3 making the same two
+clients; then how long the init of every function takes under the Lambda runtime interface emulator.
 
-Each start is a process of its own in the Lambda runtime's environment (.venv-lambda), from the files that ship with the bytecode
-that ships; the libraries have theirs, as there; the shapes take turns, so that a busy machine is equally unfair to all. Processor time
-of the whole process, interpreter included.
+Each start is a process of its own in the Lambda runtime's environment (.venv-lambda), from the files that ship with the
+bytecode that ships; the libraries have theirs, as there; the shapes take turns, so that a busy machine is equally
+unfair to all. Processor time of the whole process, interpreter included.
 """
 
 import argparse

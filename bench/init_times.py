@@ -1,7 +1,8 @@
-"""Init of every function as the Lambda runtime interface emulator reports it: awslambdaric, and the folder that becomes the zip.
+"""Init of every function as the Lambda runtime interface emulator reports it: awslambdaric, and the folder that becomes
+the zip.
 
-Beside them a function that does nothing and one that only makes boto3's clients for DynamoDB and SageMaker, started in the same rounds.
-Wall time: the emulator measures no other.
+Beside them a function that does nothing and one that only makes boto3's clients for DynamoDB and SageMaker, started in
+the same rounds. Wall time: the emulator measures no other.
 """
 
 import tempfile

@@ -1,4 +1,5 @@
-"""`python -m bench.kernel`: what one core scores, the kernel against scikit-learn's predict_proba, in one interleaved run.
+"""`python -m bench.kernel`: what one core scores, the kernel against scikit-learn's predict_proba, in one interleaved
+run.
 
 Prints a line per model and, last, one line of ratios. Answers are compared before anything is timed.
 """
@@ -64,7 +65,9 @@ def models():
 
 
 def seconds(work, least=0.2):
-    """Processor seconds of one call, from enough calls to fill `least` seconds: other processes on the machine do not count."""
+    """Processor seconds of one call, from enough calls to fill `least` seconds: other processes on the machine do not
+    count.
+    """
     calls, started = 0, time.process_time()
     while (spent := time.process_time() - started) < least:
         work()

@@ -1,4 +1,6 @@
-"""Writes docs/settings.md from domain/config/sections.py, the settings' one home: python docs/settings.py > docs/settings.md"""
+"""Writes docs/settings.md from domain/config/sections.py, the settings' one home: python docs/settings.py >
+docs/settings.md
+"""
 
 import dataclasses
 

@@ -1,8 +1,8 @@
 """Office hours: when a stage's endpoints are up, from a text such as `mon-fri 07:00-19:00 Europe/Berlin`.
 
-Times are those on the clocks there, so the hours keep their place when the clocks change. A span that ends before it begins
-runs over midnight and belongs to the day on which it begins. Outside the hours an endpoint is deleted, since SageMaker knows no
-stop, and `is_wanted` says when it is to be there again.
+Times are those on the clocks there, so the hours keep their place when the clocks change. A span that ends before it
+begins runs over midnight and belongs to the day on which it begins. Outside the hours an endpoint is deleted, since
+SageMaker knows no stop, and `is_wanted` says when it is to be there again.
 """
 
 import functools
@@ -124,7 +124,8 @@ def began(serving, now: datetime) -> datetime | None:
 
 
 def is_wanted(serving, now: datetime, *, up_since: datetime | None, asked: bool, woken_at: datetime | None) -> bool:
-    """Whether an endpoint is to be up: it is (`up_since`) or not, was asked in the last idle hours or not, was woken or not.
+    """Whether an endpoint is to be up: it is (`up_since`) or not, was asked in the last idle hours or not, was woken or
+    not.
 
     It comes up when the hours begin and when it is woken; from then on it stays for the hours, or until nobody asks.
     """
@@ -143,7 +144,9 @@ def idle_time(serving) -> timedelta:
 
 
 def why_asleep(serving, now: datetime) -> str | None:
-    """Why an endpoint that is not there may be meant not to be, in the words of an answer; None where it should be there."""
+    """Why an endpoint that is not there may be meant not to be, in the words of an answer; None where it should be
+    there.
+    """
     present = began(serving, now)
     if not sleeps(serving) or (present and not serving.idle_hours):
         return None

@@ -20,7 +20,9 @@ def quarantine_key(load: str, part: int) -> str:
 
 
 def run_key(run: str, name: str) -> str:
-    """What a training run used and found: contract.json, config.json, train.manifest, evaluate.manifest, evaluation.json."""
+    """What a training run used and found: contract.json, config.json, train.manifest, evaluate.manifest,
+    evaluation.json.
+    """
     return f"{RUNS}{run}/{name}"
 
 

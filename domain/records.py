@@ -35,8 +35,8 @@ def prediction_id(*parts: str) -> str:
 
 
 def batch_prediction_id(run: str, shard: str, row: int) -> str:
-    """The same of a row of a batch: 20 digits for its file and 12 for its place there, so that whole columns of them are
-    made at once.
+    """The same of a row of a batch: 20 digits for its file and 12 for its place there, so that whole columns of them
+    are made at once.
     """
     return row_id(shard_id(run, shard), row)
 

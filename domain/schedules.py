@@ -1,9 +1,16 @@
-"""The grammar of rate(...) and cron(...), as EventBridge's Scheduler and rules take it. No clock, and nothing that fires."""
+"""The grammar of rate(...) and cron(...), as EventBridge's Scheduler and rules take it. No clock, and nothing that
+fires.
+"""
 
 import re
 
-MONTHS = {name: number for number, name in enumerate("JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split(), 1)}
-WEEKDAYS = {name: number for number, name in enumerate("SUN MON TUE WED THU FRI SAT".split(), 1)}
+MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"], 1
+    )
+}
+WEEKDAYS = {name: number for number, name in enumerate(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"], 1)}
 # Field -> its values, its names, and what else it may be.
 _FIELDS: tuple[tuple[str, range, dict[str, int], str], ...] = (
     ("minute", range(60), {}, r"(?!)"),

@@ -7,7 +7,7 @@ import json as json_text
 import sys
 import traceback
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -24,7 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 
-AsOf = Annotated[Optional[str], typer.Option(help="The moment it is: ISO 8601, e.g. 2013-04-01.", metavar="T")]
+AsOf = Annotated[str | None, typer.Option(help="The moment it is: ISO 8601, e.g. 2013-04-01.", metavar="T")]
 
 
 @app.command(epilog="Example: fairway init --data flights.csv --target late --out flights")
@@ -34,7 +34,7 @@ def init(
     ],
     target: Annotated[str, typer.Option(help="The column to predict.", metavar="COLUMN")],
     out: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(help="Where fairway.toml and contract.toml go; else the project's folder.", metavar="DIR"),
     ] = None,
     project: Project = HERE,
@@ -59,7 +59,7 @@ def up(
     project: Project = HERE,
     port: Annotated[int, typer.Option(help="0 takes the port used last, or a free one.", min=0, max=65535)] = 0,
     state: Annotated[
-        Optional[Path], typer.Option(help="What AWS holds here. Default: DIR/.fairway/local", metavar="DIR")
+        Path | None, typer.Option(help="What AWS holds here. Default: DIR/.fairway/local", metavar="DIR")
     ] = None,
     enforce_iam: Annotated[
         bool, typer.Option("--enforce-iam", help="Check signatures and policies as AWS does.")
@@ -116,7 +116,7 @@ def train(
     stage: Stage = "local",
     as_of: AsOf = None,
     window: Annotated[
-        Optional[int], typer.Option(help="Days to look back, instead of data.window_days.", metavar="D", min=1)
+        int | None, typer.Option(help="Days to look back, instead of data.window_days.", metavar="D", min=1)
     ] = None,
     wait: Annotated[
         bool, typer.Option(help="Where approval is automatic: follow an approved release until it is champion.")
@@ -146,15 +146,15 @@ def import_(
             help="joblib, pickle, skops, ONNX, PyTorch, Keras or TensorFlow: a file or a SavedModel folder."
         ),
     ],
-    name: Annotated[Optional[str], typer.Option(help="The candidate's name. Default: the file's.", metavar="N")] = None,
+    name: Annotated[str | None, typer.Option(help="The candidate's name. Default: the file's.", metavar="N")] = None,
     module: Annotated[
-        Optional[str], typer.Option(help="The class of a PyTorch state dict.", metavar="FILE.py:CLASS")
+        str | None, typer.Option(help="The class of a PyTorch state dict.", metavar="FILE.py:CLASS")
     ] = None,
     encoding: Annotated[
         str, typer.Option(help="How a matrix has categories: ordinal or one-hot.", metavar="ENCODING")
     ] = "ordinal",
     answers: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Option(help="What it answered where it was made: features and a column `answer`.", metavar="FILE"),
     ] = None,
     trust: Annotated[
@@ -184,10 +184,8 @@ def import_(
     epilog="""Example: fairway predict --json '{"carrier": "UA", "origin": "EWR"}'. Always prints a JSON list."""
 )
 def predict(
-    json: Annotated[Optional[str], typer.Option(help="A row, or a list of rows, as JSON.", metavar="ROWS")] = None,
-    file: Annotated[
-        Optional[Path], typer.Option(help="Rows as CSV, JSON, JSON Lines or Parquet.", metavar="FILE")
-    ] = None,
+    json: Annotated[str | None, typer.Option(help="A row, or a list of rows, as JSON.", metavar="ROWS")] = None,
+    file: Annotated[Path | None, typer.Option(help="Rows as CSV, JSON, JSON Lines or Parquet.", metavar="FILE")] = None,
     project: Project = HERE,
     stage: Stage = "local",
 ):
@@ -283,7 +281,7 @@ def report(
     project: Project = HERE,
     stage: Stage = "local",
     out: Annotated[
-        Optional[Path], typer.Option(help="The page to write. Default: DIR/report.html", metavar="FILE")
+        Path | None, typer.Option(help="The page to write. Default: DIR/report.html", metavar="FILE")
     ] = None,
     json: Json = False,
 ):

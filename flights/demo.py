@@ -1,7 +1,8 @@
 """The whole loop on this machine, through the public commands only: `make demo`.
 
-Local AWS up and the app deployed, January to March 2013 loaded, trained, gated, released, requests answered over HTTP, April
-scored as a batch, and what really happened joined to the answers. Running it again finds everything done and is quick.
+Local AWS up and the app deployed, January to March 2013 loaded, trained, gated, released, requests answered over HTTP,
+April scored as a batch, and what really happened joined to the answers. Running it again finds everything done and is
+quick.
 """
 
 import argparse
@@ -37,7 +38,9 @@ class Demo:
         self.seconds = {}
 
     def fairway(self, command: str, *arguments: str) -> dict | list:
-        """One command's JSON; what it says on its way is passed on, but not what to do next: that is this script's part."""
+        """One command's JSON; what it says on its way is passed on, but not what to do next: that is this script's
+        part.
+        """
         machine = [] if command == "predict" else ["--json"]
         words = [str(FAIRWAY), command, *arguments, "--project", str(self.project), *machine]
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -171,8 +174,10 @@ def account(story: dict) -> list[tuple[str, str]]:
         ("champion", story["status"]["champion"]),
         (
             "batch",
-            f"read {batch['read']:,} = scored {batch['scored']:,} + quarantined {batch['quarantined']:,}; "
-            f"written {batch['written']:,}",
+            (
+                f"read {batch['read']:,} = scored {batch['scored']:,} + quarantined {batch['quarantined']:,}; "
+                f"written {batch['written']:,}"
+            ),
         ),
         ("outcomes", f"{outcomes['joined']} of {outcomes['accepted']} joined to their predictions"),
         ("took", f"{sum(story['seconds'].values()):.0f} s"),

@@ -1,8 +1,8 @@
 """What the local AWS remembers, on disk before an answer leaves: rows in one SQLite file with a write-ahead log.
 
-A write is put beside the file first, where every read finds it, and goes to disk with all the others that came meanwhile,
-in one transaction and one sync. SQLite checks what it reads of the log, so a torn last record is no record; a copy of the
-whole file is the generation to fall back to (local/generations.py).
+A write is put beside the file first, where every read finds it, and goes to disk with all the others that came
+meanwhile, in one transaction and one sync. SQLite checks what it reads of the log, so a torn last record is no record;
+a copy of the whole file is the generation to fall back to (local/generations.py).
 """
 
 import asyncio

@@ -20,8 +20,8 @@ POLL_S = 0.05
 def start(project_dir: Path, port: int, state_dir: Path, enforce_iam: bool) -> dict:
     """Start the local AWS, or find the one already running on this state folder.
 
-    Returns {pid, port, endpoint, enforce_iam, started, ...}. Raises LocalError with the fix. `project_dir` only becomes the
-    place that a relative state folder is relative to.
+    Returns {pid, port, endpoint, enforce_iam, started, ...}. Raises LocalError with the fix. `project_dir` only becomes
+    the place that a relative state folder is relative to.
     """
     state_dir = (Path(project_dir) / state_dir).absolute()
     check_version(state_dir)
@@ -82,7 +82,9 @@ def stop(state_dir: Path) -> bool:
 
 
 def end(process: int) -> None:
-    """SIGTERM and, for one that does not heed it, SIGKILL; returns when it is gone. Somebody else may end it at the same time."""
+    """SIGTERM and, for one that does not heed it, SIGKILL; returns when it is gone. Somebody else may end it at the
+    same time.
+    """
     for number, patience_s in ((signal.SIGTERM, STOP_TIMEOUT_S), (signal.SIGKILL, float("inf"))):
         with suppress(ProcessLookupError):
             os.kill(process, number)

@@ -68,7 +68,9 @@ def locked(folder: Path):
 
 @contextmanager
 def turn(folder: Path, *, waiting: Callable[[], None]):
-    """One `up` at a time: a second one waits for the first, and then finds everything done. `waiting` tells that it does."""
+    """One `up` at a time: a second one waits for the first, and then finds everything done. `waiting` tells that it
+    does.
+    """
     check_version(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -1,10 +1,10 @@
-"""score: shards of rows -> predictions and quarantine (Parquet), results for DynamoDB (JSON lines) and a summary, for each
-segment of a shard.
+"""score: shards of rows -> predictions and quarantine (Parquet), results for DynamoDB (JSON lines) and a summary, for
+each segment of a shard.
 
 One thread reads and writes, the others check and score, block by block, so that memory stays bounded and the order is
-the file's; nearly all of the work is done outside of the interpreter, so threads use every core. A segment's files appear
-when it is whole, its summary last. SIGTERM ends the segments under way where they are, and a job that is started again goes
-on behind the last segment that is there.
+the file's; nearly all of the work is done outside of the interpreter, so threads use every core. A segment's files
+appear when it is whole, its summary last. SIGTERM ends the segments under way where they are, and a job that is started
+again goes on behind the last segment that is there.
 """
 
 import glob
@@ -79,8 +79,8 @@ MORE, END = "more", "end"  # of a shard, where a segment of it is whole
 def score_shards(
     job: Job, shards: dict[str, Path], output: Path, pool, *, progress: dict[str, int], stopping: threading.Event
 ) -> list[FileRefused]:
-    """Scores what is in no segment yet, until `stopping`; the shards that could not be read. `progress` tells of shards that
-    an earlier job began elsewhere: {flat name: first row that is not scored}.
+    """Scores what is in no segment yet, until `stopping`; the shards that could not be read. `progress` tells of shards
+    that an earlier job began elsewhere: {flat name: first row that is not scored}.
     """
     begins = ((shard, file, first_row(output, shard, progress)) for shard, file in shards.items())
     todo = {shard: (file, row) for shard, file, row in begins if row is not None}
@@ -106,8 +106,8 @@ def first_row(output: Path, shard: str, progress: dict[str, int]) -> int | None:
 
 
 def blocks(job: Job, shards: dict[str, tuple[Path, int]], stopping: threading.Event) -> Iterator[tuple]:
-    """((shard, first row of a segment), block) from the row that each shard begins with; then, with the same place, MORE where
-    the segment ends and END where the shard does, or why the file turns out to be unusable.
+    """((shard, first row of a segment), block) from the row that each shard begins with; then, with the same place,
+    MORE where the segment ends and END where the shard does, or why the file turns out to be unusable.
     """
     for shard, (file, begin) in shards.items():
         place = (shard, begin)

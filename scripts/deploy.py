@@ -1,7 +1,7 @@
 """`make deploy STAGE=dev`: the data stack, then the image into its repository, then the service stack that runs it.
 
-The order matters once: the repository is in the data stack, and the service refers to the image by its tag. A tag stands
-for its sources and never changes, so an image that is there already is not built again.
+The order matters once: the repository is in the data stack, and the service refers to the image by its tag. A tag
+stands for its sources and never changes, so an image that is there already is not built again.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """`python scripts/destroy.py dev --yes`: a stage goes, and with it what CloudFormation alone would leave, or fail at.
 
-The service stack of any stage goes; the data stack only where the settings do not keep its data. Without --yes nothing is
-done, and what would be lost is said.
+The service stack of any stage goes; the data stack only where the settings do not keep its data. Without --yes nothing
+is done, and what would be lost is said.
 """
 
 import argparse

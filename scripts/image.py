@@ -1,4 +1,6 @@
-"""`make image`: the container image, built with docker or podman on a base named by its digest, and how large each layer is."""
+"""`make image`: the container image, built with docker or podman on a base named by its digest, and how large each
+layer is.
+"""
 
 import argparse
 import json
@@ -15,8 +17,8 @@ from infra.parts.image import BASE_IMAGE, image_tag  # noqa: E402
 
 PLATFORM = "linux/amd64"  # of the instances that SageMaker runs it on
 ENGINES = ("docker", "podman")
-# SageMaker takes an image of Docker's own media types: not OCI's, of which it says "Unsupported manifest media type", nor an
-# index of image and provenance. And an OCI image has no health check.
+# SageMaker takes an image of Docker's own media types: not OCI's, of which it says "Unsupported manifest media type",
+# nor an index of image and provenance. And an OCI image has no health check.
 BUILD = {
     "docker": ("buildx", "build", "--provenance=false", "--output", "type=docker"),
     "podman": ("build", "--format", "docker"),
@@ -68,8 +70,8 @@ def answers(engine: str) -> bool:
 
 
 def pinned(base: str, *, find=None, run=subprocess.run) -> str:
-    """NAME:TAG@sha256:... for NAME:TAG, by its registry: a tag moves on, and the image's own stands for what it is built on.
-    A base that comes with its digest is not looked up, which needs no engine.
+    """NAME:TAG@sha256:... for NAME:TAG, by its registry: a tag moves on, and the image's own stands for what it is
+    built on. A base that comes with its digest is not looked up, which needs no engine.
     """
     if "@" in base:
         return checked_digest(base)

@@ -94,8 +94,8 @@ def test_nothing_is_called_by_a_name_that_says_nothing(name):
     assert [str(file) for folder in MAY_IMPORT for file in (ROOT / folder).rglob(f"*{name}*.py")] == []
 
 
-# Runs in the Lambda runtime's Python with nothing of ours on its path but the zip; one child for each function, as each has
-# its own variables. boto3 is imported before, since it is the same for all.
+# Runs in the Lambda runtime's Python with nothing of ours on its path but the zip; one child for each function, as each
+# has its own variables. boto3 is imported before, since it is the same for all.
 IMPORT_ALL = """
 import boto3, importlib, json, os, sys
 functions, ended = json.load(sys.stdin), {}

@@ -18,14 +18,14 @@ def commands_of_the_readme() -> list[str]:
 
 
 def code_of(page: str) -> list[str]:
-    return re.findall(r"```(?:sh|text)?\n(.*?)```", page, re.S) + re.findall(r"`([^`\n]+)`", page)
+    return re.findall(r"```(?:sh|text)?\n(.*?)```", page, re.DOTALL) + re.findall(r"`([^`\n]+)`", page)
 
 
 def test_the_readme_names_every_command():
     listed = subprocess.run([FAIRWAY, "--help"], capture_output=True, text=True, timeout=60).stdout.split("Commands:")[
         1
     ]
-    commands = re.findall(r"^  ([a-z]+)  ", listed, re.M)
+    commands = re.findall(r"^  ([a-z]+)  ", listed, re.MULTILINE)
     assert {"init", "batch", "prices"} <= set(commands) <= set(commands_of_the_readme())
 
 
@@ -40,7 +40,7 @@ def test_the_make_targets_of_the_readme_exist():
     makefile = (ROOT / "Makefile").read_text()
     named = set(re.findall(r"`?make ([a-z-]+)", README))
     assert {"demo", "test", "down", "deploy"} <= named
-    assert {target for target in named if not re.search(rf"^{target}:", makefile, re.M)} == set()
+    assert {target for target in named if not re.search(rf"^{target}:", makefile, re.MULTILINE)} == set()
 
 
 def test_the_settings_page_is_what_the_settings_are():

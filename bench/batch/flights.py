@@ -1,4 +1,5 @@
-"""The table and the model of the batch benchmark: a year of flights, repeated under new keys, and one gradient boosting.
+"""The table and the model of the batch benchmark: a year of flights, repeated under new keys, and one gradient
+boosting.
 
 The model is the pipeline's own recipe with scikit-learn's default size, 100 trees of up to 31 leaves; one fitted
 estimator is compiled for the score job and pickled for the peer.

@@ -1,7 +1,7 @@
 """Load on a server: wrk where it is installed (Debian package wrk), else a small generator of our own on uvloop.
 
-Each connection sends its next request when the last one is answered; one that the server closes is made anew, as some servers
-close after every reply. A request that is never answered counts as failed.
+Each connection sends its next request when the last one is answered; one that the server closes is made anew, as some
+servers close after every reply. A request that is never answered counts as failed.
 """
 
 import asyncio
@@ -21,7 +21,9 @@ def generator() -> str:
 
 
 def measure(port: int, path: str, bodies: Path, *, connections: int, seconds: float) -> dict:
-    """{requests, seconds, p50_ms, p99_ms, failed}: the failed are among the requests, the times are of those that were answered."""
+    """{requests, seconds, p50_ms, p99_ms, failed}: the failed are among the requests, the times are of those that were
+    answered.
+    """
     url = f"http://127.0.0.1:{port}"
     if generator() == "wrk":
         command = [

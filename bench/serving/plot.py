@@ -16,8 +16,10 @@ def svg(results: dict) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"',
         '     font-family="system-ui, sans-serif" font-size="13">',
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
-        f'<text x="16" y="24" font-size="15" font-weight="600">Requests a second, one JSON row of 20 columns, '
-        f"{results['machine']['cores']} shared cores, {results['date']}</text>",
+        (
+            f'<text x="16" y="24" font-size="15" font-weight="600">Requests a second, one JSON row of 20 columns, '
+            f"{results['machine']['cores']} shared cores, {results['date']}</text>"
+        ),
         '<text x="16" y="42" fill="#555">upper bar 8 connections, lower bar 64; logarithmic scale; medians</text>',
         *(grid(decade, decades[-1], height) for decade in decades),
         *(bars(server, TOP + ROW * place, decades[-1]) for place, server in enumerate(servers)),

@@ -1,7 +1,8 @@
-"""A shard, one file of a batch, is scored in segments: runs of its rows that are kept as a whole. So a job that is stopped loses
-little, and the next one goes on behind what is there.
+"""A shard, one file of a batch, is scored in segments: runs of its rows that are kept as a whole. So a job that is
+stopped loses little, and the next one goes on behind what is there.
 
-A segment's summary says {shard, first_row, next_row, last, files: {name: bytes}}, and what was counted; rows count from 1.
+A segment's summary says {shard, first_row, next_row, last, files: {name: bytes}}, and what was counted; rows count from
+1.
 """
 
 from collections.abc import Iterable
@@ -18,8 +19,8 @@ def segment_name(shard: str, first_row: int) -> str:
 
 
 def next_row(segments: Iterable[dict], *, start: int = 1) -> int | None:
-    """The first row of a shard that is in no segment, from `start` on; None where the last segment is there. What lies behind
-    a gap does not count: it is scored again.
+    """The first row of a shard that is in no segment, from `start` on; None where the last segment is there. What lies
+    behind a gap does not count: it is scored again.
     """
     by_first_row = {segment["first_row"]: segment for segment in segments}
     row = start

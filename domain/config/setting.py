@@ -9,8 +9,10 @@ import re
 
 
 def setting(default=dataclasses.MISSING, doc="", **limits):
-    """A setting: its default (none means it must be given), what it is for, and limits: least, most, choices, pattern, or
-    a `check` that returns why a value is wrong, beginning with "must", or None; `form` tells readers of the docs what it takes."""
+    """A setting: its default (none means it must be given), what it is for, and limits: least, most, choices, pattern,
+    or a `check` that returns why a value is wrong, beginning with "must", or None; `form` tells readers of the docs
+    what it takes.
+    """
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata={"doc": doc, **limits})
     return dataclasses.field(default=default, metadata={"doc": doc, **limits})

@@ -1,7 +1,8 @@
 """The contract: what a row must be and where each column comes from.
 
-`check_row` judges one row with the standard library; `model_code/rows/tables.py` gives the same verdicts on Arrow batches.
-A row is a dict of column to value: text, whole number, number, true or false, or None. A timestamp is ISO 8601 text.
+`check_row` judges one row with the standard library; `model_code/rows/tables.py` gives the same verdicts on Arrow
+batches. A row is a dict of column to value: text, whole number, number, true or false, or None. A timestamp is ISO 8601
+text.
 """
 
 import hashlib
@@ -96,8 +97,9 @@ class Contract:
         return next(iter(self.of_role("event_time")), None)
 
     def held_to(self, *, with_target: bool) -> tuple[Column, ...]:
-        """What a row is held to. To learn from it, all columns as they are; to score it, not the target, and what is ignored
-        may be empty."""
+        """What a row is held to. To learn from it, all columns as they are; to score it, not the target, and what is
+        ignored may be empty.
+        """
         return self.columns if with_target else self.to_score
 
     def header(self, *, with_target: bool) -> list[str]:
@@ -244,7 +246,9 @@ TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
 
 
 def from_text(column: Column, text: str | None):
-    """The value that a cell of a text file (CSV) stands for; text that does not fit is kept, for `check_value` to refuse."""
+    """The value that a cell of a text file (CSV) stands for; text that does not fit is kept, for `check_value` to
+    refuse.
+    """
     if text is None or text == "":
         return None
     if column.type == "integer" and WHOLE.fullmatch(text) and text.isascii():
@@ -312,8 +316,10 @@ def role_of(document: dict, name: str, spec: dict) -> str:
 
 
 def as_dict(contract: Contract) -> dict:
-    """The contract as JSON can hold it, in the shape of the TOML file but for its columns: a list, since their order counts
-    (for cells of a text file, for the hash of a row) and a JSON object that is written with sorted keys loses it."""
+    """The contract as JSON can hold it, in the shape of the TOML file but for its columns: a list, since their order
+    counts (for cells of a text file, for the hash of a row) and a JSON object that is written with sorted keys loses
+    it.
+    """
     document = {
         "name": contract.name,
         "task": contract.task,

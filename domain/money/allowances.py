@@ -1,4 +1,6 @@
-"""What every account has for nothing, for ever. It is the account's and not the stage's, so it counts only where asked for."""
+"""What every account has for nothing, for ever. It is the account's and not the stage's, so it counts only where asked
+for.
+"""
 
 import csv
 import functools

@@ -1,4 +1,5 @@
-"""What to host a model on: serverless endpoint, always-on machines or a Lambda container, each by traffic, and which may be used.
+"""What to host a model on: serverless endpoint, always-on machines or a Lambda container, each by traffic, and which
+may be used.
 
 Instances are counted hour by hour of the week, as autoscaling would hold them: enough for the hour's requests at
 `BUSY_SHARE` of what the machine's processors can score, and at least `serving.instances`.
@@ -157,9 +158,11 @@ def scaled(month: Month, factor: float) -> Month:
 def break_even(
     option: Option | None, other: Option | None, month: Month, measured: Measured, prices: Prices
 ) -> dict | None:
-    """From how many requests a month on `other` is the cheaper one, in this week's shape; `requests` is None where it never is.
+    """From how many requests a month on `other` is the cheaper one, in this week's shape; `requests` is None where it
+    never is.
 
-    Machines come in whole numbers, so the two may cross more than once: this is the first time, looked for in steps of 5 %.
+    Machines come in whole numbers, so the two may cross more than once: this is the first time, looked for in steps of
+    5 %.
     """
     if not (option and other and month.requests):
         return None

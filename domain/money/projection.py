@@ -1,6 +1,7 @@
 """The monthly projection: every resource of the synthesised templates times the usage times the price table.
 
-Each resource ends up in `lines` (priced), in `free` (known to cost nothing) or in `unpriced`, by name: none is left out.
+Each resource ends up in `lines` (priced), in `free` (known to cost nothing) or in `unpriced`, by name: none is left
+out.
 """
 
 import csv

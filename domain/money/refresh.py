@@ -1,8 +1,9 @@
-"""A newer price table from AWS's own price list files: what matches is taken, what looks wrong is refused, the rest stays.
+"""A newer price table from AWS's own price list files: what matches is taken, what looks wrong is refused, the rest
+stays.
 
-The format is that of https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/<offer>/current/<region>/index.json. Usage types
-are compared whole and without the region's prefix, which no rule derives from the region; one usage type can stand for
-several operations at several prices, so those are told apart or left alone; free first tiers are skipped.
+The format is that of https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/<offer>/current/<region>/index.json. Usage
+types are compared whole and without the region's prefix, which no rule derives from the region; one usage type can
+stand for several operations at several prices, so those are told apart or left alone; free first tiers are skipped.
 """
 
 import csv

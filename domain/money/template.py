@@ -55,7 +55,9 @@ def text_of(value) -> str:
 
 
 def verb_of(resource: Resource) -> str:
-    """predict, for the handler lambdas.request.predict.handler or lambdas/predict.handler; empty where there is no handler."""
+    """predict, for the handler lambdas.request.predict.handler or lambdas/predict.handler; empty where there is no
+    handler.
+    """
     parts = re.split(r"[./]", text_of(resource.properties.get("Handler", "")))
     return parts[-2] if len(parts) > 1 else ""
 

@@ -1,9 +1,9 @@
 """Is the model worth its cost? What its decisions bring in a month beyond those without it, against the projection.
 
-Without a model the fallback decides, the same for everybody, and for nothing: so a model brings only what differs from that. A
-missed case that the fallback misses too costs money, but it is not the model's cost. The value of one decision is the mean over
-the outcomes that were seen, with the error of that mean; the other side is the range of the projection. So the answer is a range
-too, and "cannot be told yet" is one of the answers.
+Without a model the fallback decides, the same for everybody, and for nothing: so a model brings only what differs from
+that. A missed case that the fallback misses too costs money, but it is not the model's cost. The value of one decision
+is the mean over the outcomes that were seen, with the error of that mean; the other side is the range of the
+projection. So the answer is a range too, and "cannot be told yet" is one of the answers.
 """
 
 import math

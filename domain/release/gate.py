@@ -15,10 +15,12 @@ from domain.config.sections import SMALLER_IS_BETTER, Benchmarks
 def judge(benchmarks: Benchmarks, evaluation: dict, *, worth: dict | None = None) -> dict:
     """{verdict: approved|rejected, candidate, release, reason, metrics, artefact_sha256, tried: {candidate: breaches}}.
 
-    `worth` is what each candidate brings against what it costs (domain/money/worth.py), where settings require it to pay.
+    `worth` is what each candidate brings against what it costs (domain/money/worth.py), where settings require it to
+    pay.
 
-    Of the candidates that keep every benchmark and beat both the prior and the champion, those within one standard error of
-    the best are as good as each other (the one-standard-error rule of Breiman et al., 1984); of these the fastest is taken.
+    Of the candidates that keep every benchmark and beat both the prior and the champion, those within one standard
+    error of the best are as good as each other (the one-standard-error rule of Breiman et al., 1984); of these the
+    fastest is taken.
     """
     candidates = evaluation["candidates"]
     tried = {name: breaches(benchmarks, measured) for name, measured in candidates.items()}

@@ -21,8 +21,8 @@ class RoutingError(Exception):
 def choose(routing: dict, entity_id: str) -> dict | None:
     """The route that answers this entity, the same one every time; None before the first release.
 
-    An entity's place is the hash of its id, so a share of 10 % is 10 % of the entities, not of the requests, and raising
-    a share moves only the entities that it gains.
+    An entity's place is the hash of its id, so a share of 10 % is 10 % of the entities, not of the requests, and
+    raising a share moves only the entities that it gains.
     """
     answering = [route for route in routing["routes"] if route["weight"] > 0]
     if not answering:

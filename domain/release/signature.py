@@ -1,8 +1,8 @@
 """What is signed of a release, so that nothing but what this stage trained is ever served or scored with.
 
-The signature covers the name of the release and the hash of its artefact's manifest, which in turn has the hash of every
-file: one changed byte anywhere breaks the chain. It says where an artefact comes from, and not that it is good: that is
-the gate's and the registry's to say.
+The signature covers the name of the release and the hash of its artefact's manifest, which in turn has the hash of
+every file: one changed byte anywhere breaks the chain. It says where an artefact comes from, and not that it is good:
+that is the gate's and the registry's to say.
 """
 
 import re

@@ -9,7 +9,8 @@ def answer_from_score(contract: Contract, score: Score, *, classes: list | None 
     """{prediction, probability, probabilities?}.
 
     binary: prediction is true from `threshold` on, probability is that of the positive class. multiclass: the likeliest
-    of `classes` (the first where several are equally likely) and its probability. regression: the value, probability None.
+    of `classes` (the first where several are equally likely) and its probability. regression: the value, probability
+    None.
     """
     if contract.task == "regression":
         return {"prediction": score, "probability": None}

@@ -16,7 +16,9 @@ class RunRefused(ValueError):
 
 
 def training_window(*, as_of: str, window_days: int, evaluate_days: int) -> dict:
-    """{train_start, evaluate_start, as_of}, half open: train in [train_start, evaluate_start), judge in [evaluate_start, as_of)."""
+    """{train_start, evaluate_start, as_of}, half open: train in [train_start, evaluate_start), judge in
+    [evaluate_start, as_of).
+    """
     end = parse_timestamp(as_of)
     if end is None:
         raise WindowError(f"as_of {as_of!r} is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z")

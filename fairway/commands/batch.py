@@ -1,7 +1,7 @@
 """`fairway batch`: score a table to its end.
 
-The run is named for what it scores and with what, so that the same command attaches to the run while it goes on, resumes it
-after it was killed, and finds it done afterwards.
+The run is named for what it scores and with what, so that the same command attaches to the run while it goes on,
+resumes it after it was killed, and finds it done afterwards.
 """
 
 import hashlib
@@ -154,8 +154,10 @@ def summary(run: str, record: dict, *, predictions: str, store: bool, already: b
     }
     written = f"written {record['written']:,}" if store else "not stored in the table"
     told = [
-        f"{run}: read {record['read']:,} = scored {record['scored']:,} + quarantined {record['quarantined']:,}; "
-        f"{written}, in {record['seconds']:.1f} s",
+        (
+            f"{run}: read {record['read']:,} = scored {record['scored']:,} + quarantined {record['quarantined']:,}; "
+            f"{written}, in {record['seconds']:.1f} s"
+        ),
         f"predictions: {predictions} (Parquet)",
         *(["this was done before, and nothing was scored again; another --as-of is another run"] if already else []),
     ]

@@ -27,8 +27,10 @@ def check(folder: Path) -> Done:
         values,
         [
             f"{folder / 'fairway.toml'}: fine; project {config.project.name}, stages {', '.join(names)}",
-            f"{folder / config.project.contract}: fine; {len(contract.columns)} columns, "
-            f"{len(contract.features)} of them features, target {contract.target.name!r} ({contract.task})",
+            (
+                f"{folder / config.project.contract}: fine; {len(contract.columns)} columns, "
+                f"{len(contract.features)} of them features, target {contract.target.name!r} ({contract.task})"
+            ),
         ],
         "`fairway up` starts AWS on this machine with the project deployed",
     )

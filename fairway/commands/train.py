@@ -102,8 +102,10 @@ def lines(values: dict, *, champion: bool) -> list[str]:
     origin = "made elsewhere" if "imported" in values else f"learnt from {window['train_start']} on"
     return [
         f"{values['verdict']}: {values['reason']}",
-        f"release {values['release']} of {values['run']}, {origin}, "
-        f"judged on {window['evaluate_start']} to {window['as_of']}",
+        (
+            f"release {values['release']} of {values['run']}, {origin}, "
+            f"judged on {window['evaluate_start']} to {window['as_of']}"
+        ),
         *([f"{values['release']} is champion: it answers from now on"] if champion else []),
     ]
 

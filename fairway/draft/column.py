@@ -46,7 +46,7 @@ def type_of(facts: Facts, notes: list[str]) -> str:
 def is_code(facts: Facts) -> bool:
     """Digits that are no number: 00501, or more of them than a number can keep apart."""
     whole = isinstance(facts.example, str) and facts.example.lstrip("+-").isdigit() and not facts.fractions
-    return facts.leading_zeros and facts.holds("integer") or whole and facts.high["float"] > LARGEST_INTEGER
+    return (facts.leading_zeros and facts.holds("integer")) or (whole and facts.high["float"] > LARGEST_INTEGER)
 
 
 def commonest_type(facts: Facts, notes: list[str]) -> str:

@@ -6,7 +6,9 @@ from fairway.draft.survey import Facts, Survey, boolean_words
 from fairway.terminal.errors import Refused
 
 CLASSES = 100
-YES = frozenset("yes y true t 1 positive pos on ja oui si sí churned left won fraud".split())
+YES = frozenset(
+    ["yes", "y", "true", "t", "1", "positive", "pos", "on", "ja", "oui", "si", "sí", "churned", "left", "won", "fraud"]
+)
 
 
 def target_of(table: Survey, facts: Facts, notes: list[str]) -> tuple[str, dict, dict]:

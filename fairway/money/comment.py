@@ -10,8 +10,10 @@ def comment(found: dict, config: Config, compared_with: str) -> str:
     change = found["difference"]
     head = f"**{config.project.name}, stage {config.stage}: {signed(change['change_usd'])} a month**"
     parts = [
-        f"{head} ({usd(change['before_usd'])} at `{compared_with}`, {usd(change['after_usd'])} with this change, "
-        f"usage {config.usage.size}; budget {usd(found['budget_usd'])})",
+        (
+            f"{head} ({usd(change['before_usd'])} at `{compared_with}`, {usd(change['after_usd'])} with this change, "
+            f"usage {config.usage.size}; budget {usd(found['budget_usd'])})"
+        ),
         changes(change["changes"]),
         unpriced(change["unpriced"]),
     ]

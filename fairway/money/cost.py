@@ -1,4 +1,6 @@
-"""`fairway cost`: what a stage will cost a month, from its templates, its usage and the price table, before it is deployed."""
+"""`fairway cost`: what a stage will cost a month, from its templates, its usage and the price table, before it is
+deployed.
+"""
 
 import json
 from collections.abc import Callable
@@ -50,8 +52,8 @@ def cost(
 ) -> Done:
     """The projection.
 
-    `measured_days` takes the usage, and the decisions, from what the stage measured; `compare` is a git reference or a file
-    that `--json` wrote; `decisions` is a file of right and wrong ones; `plot` is drawn to, an .svg or .html file;
+    `measured_days` takes the usage, and the decisions, from what the stage measured; `compare` is a git reference or a
+    file that `--json` wrote; `decisions` is a file of right and wrong ones; `plot` is drawn to, an .svg or .html file;
     `comment` is written for a pull request, `export` for AWS's own calculator.
     """
     config = read_config(folder, stage)

@@ -1,4 +1,6 @@
-"""Usage as a stage's own metrics and tables tell it: what was asked by hour of the week, how long it took, what runs cost."""
+"""Usage as a stage's own metrics and tables tell it: what was asked by hour of the week, how long it took, what runs
+cost.
+"""
 
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -122,7 +124,9 @@ def item_bytes(stage: Stage, table: str) -> int | None:
 
 
 def decisions(stage: Stage) -> dict[str, int]:
-    """{true_positive, false_positive, true_negative, false_negative} of the outcomes that met a prediction of the model."""
+    """{true_positive, false_positive, true_negative, false_negative} of the outcomes that met a prediction of the
+    model.
+    """
     counts = dict.fromkeys(("true_positive", "false_positive", "true_negative", "false_negative"), 0)
     pages = stage.client("dynamodb").get_paginator("scan").paginate(TableName=stage.addresses["outcomes"])
     outcomes = (from_item(item) for page in pages for item in page["Items"])

@@ -41,8 +41,10 @@ def bill(found: dict) -> list[str]:
 def summary(found: dict, config: Config) -> list[str]:
     flows = ", ".join(f"{flow} {usd:,.2f}" for flow, usd in found["by_flow_usd"].items())
     told = [
-        f"{config.project.name}, stage {config.stage}, usage {config.usage.size}: ${found['monthly_usd']:,.2f} a month "
-        f"(${found['low_usd']:,.2f} to ${found['high_usd']:,.2f}), budget ${config.budget.monthly_usd:,.2f}",
+        (
+            f"{config.project.name}, stage {config.stage}, usage {config.usage.size}: ${found['monthly_usd']:,.2f} a month "
+            f"(${found['low_usd']:,.2f} to ${found['high_usd']:,.2f}), budget ${config.budget.monthly_usd:,.2f}"
+        ),
         f"  fixed {found['fixed_usd']:,.2f}, per use {found['per_use_usd']:,.2f}; by flow: {flows}",
     ]
     if found["predictions"]:

@@ -6,7 +6,9 @@ WIDTH, ROW, LEFT, RIGHT, TOP = 720, 30, 190, 90, 26
 
 
 def dots(rows: list[dict], *, limit: float | None, limit_name: str, title: str) -> str:
-    """Values on one scale: rows {name, value, error?, strong?}; `error` is drawn as a whisker each way, `limit` as a line."""
+    """Values on one scale: rows {name, value, error?, strong?}; `error` is drawn as a whisker each way, `limit` as a
+    line.
+    """
     ends = [row["value"] + way * (row.get("error") or 0) for row in rows for way in (-1, 1)] + (
         [limit] if limit is not None else []
     )

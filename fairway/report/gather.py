@@ -118,7 +118,9 @@ def judged(stage: Stage, release: dict) -> dict | None:
 
 
 def checks(benchmarks: Benchmarks, measured: dict, evaluation: dict) -> list[dict]:
-    """Each benchmark: what was agreed (None: nothing was) and what was measured, of the prior and the champion before too."""
+    """Each benchmark: what was agreed (None: nothing was) and what was measured, of the prior and the champion before
+    too.
+    """
     metric, before = evaluation["metric"], evaluation["champion"] or {}
     quality = measured["metrics"][metric]
     smaller = metric in SMALLER_IS_BETTER

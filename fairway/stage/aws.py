@@ -108,8 +108,9 @@ def ask_local(endpoint: str, page: str):
 
 
 def local_endpoint(folder: Path) -> str:
-    """Address of the project's local AWS. It must answer, since a killed one leaves its server.json behind, and serve this
-    very state: where it was, another project's may answer by now."""
+    """Address of the project's local AWS. It must answer, since a killed one leaves its server.json behind, and serve
+    this very state: where it was, another project's may answer by now.
+    """
     state = state_folder(folder)
     try:
         endpoint = json.loads((state / "server.json").read_text())["endpoint"]

@@ -66,7 +66,9 @@ class Lake(Construct):
 
 
 def lifecycle_rules(data: Data) -> list[s3.LifecycleRule]:
-    """By class of data. What a run used and found (runs/) is small and stays; `domain/money/resources/storage.py` counts what all this saves."""
+    """By class of data. What a run used and found (runs/) is small and stays; `domain/money/resources/storage.py`
+    counts what all this saves.
+    """
     cold = max(data.hot_days, data.window_days) if data.hot_days else 0  # what training reads is never cold
     moves = [
         (folder, place, days, size)
@@ -86,7 +88,7 @@ def lifecycle_rules(data: Data) -> list[s3.LifecycleRule]:
         )
         for folder, place, days, size in moves
     ]
-    ends = {folder: data.delete_days for folder in KEPT} | {
+    ends = dict.fromkeys(KEPT, data.delete_days) | {
         lake.FEATURES: cold,
         lake.SCRATCH: SCRATCH_DAYS,
     }  # features can be made again

@@ -43,7 +43,9 @@ class Registry(Construct):
 
 
 def signing_key(scope, config, removal_policy: RemovalPolicy) -> kms.Key:
-    """Signs releases (lambdas/aws/signatures.py). It survives the service stack, as what it signed does. About $1 a month."""
+    """Signs releases (lambdas/aws/signatures.py). It survives the service stack, as what it signed does. About $1 a
+    month.
+    """
     account = iam.AccountRootPrincipal()
     manage = [
         f"kms:{action}*" for action in ("Describe", "Get", "List", "Put", "Update", "Enable", "Disable", "Tag", "Untag")

@@ -16,7 +16,8 @@ from infra.release.endpoints import VARIANT, Endpoints
 
 
 class OfficeHours(Construct):
-    """Every five minutes, or predict when a request wakes it -> Hours: the endpoints that the routing names come and go.
+    """Every five minutes, or predict when a request wakes it -> Hours: the endpoints that the routing names come and
+    go.
 
     Without office hours and idle hours in the settings nothing calls it.
     """

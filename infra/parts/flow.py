@@ -37,7 +37,8 @@ TRANSIENT = {
 # What our own handlers let through when AWS is briefly unwell; all of them may be called twice.
 UNWELL = ["ServiceError", "Unreachable", "TimedOut", "ClientError", "EndpointConnectionError", "ReadTimeoutError"]
 
-# Why a flow failed, in words. A function and a SageMaker job give theirs within a JSON text; a job that was stopped gives none.
+# Why a flow failed, in words. A function and a SageMaker job give theirs within a JSON text; a job that was stopped
+# gives none.
 REASON = """(
     $found := $substring($error.Cause, 0, 1) = '{' ? $parse($error.Cause) : {};
     $job := $exists($found.ProcessingJobName) ? $found.ProcessingJobName : $found.TrainingJobName;

@@ -32,10 +32,11 @@ def function_code(*, config, contract, image_tag: str) -> lambda_.Code:
 
 @functools.cache
 def compiled_sources() -> Path:
-    """The sources with their bytecode, for the Python that runs this: where the function runs on another, that is not looked at.
+    """The sources with their bytecode, for the Python that runs this: where the function runs on another, that is not
+    looked at.
 
-    Compiled by a process of its own, since what else is in memory shows in the bytes, and by no path or clock of this machine, so
-    that the same sources make the same zip.
+    Compiled by a process of its own, since what else is in memory shows in the bytes, and by no path or clock of this
+    machine, so that the same sources make the same zip.
     """
     folder = temporary_folder()
     for file in source_files(ROOT, ("lambdas", "domain")):

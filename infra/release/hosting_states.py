@@ -108,8 +108,9 @@ def scaling(endpoints: Endpoints, *, next: str) -> dict:
 
 
 def removed(*, next: str) -> dict:
-    """What this execution made, and only that. What is not there need not be removed; an endpoint that is still being made
-    is waited for, and left to Reap with its configuration and model when that takes too long."""
+    """What this execution made, and only that. What is not there need not be removed; an endpoint that is still being
+    made is waited for, and left to Reap with its configuration and model when that takes too long.
+    """
 
     def delete(what: str, following: str) -> dict:
         name = {f"{what}Name": jsonata("$endpoint")}

@@ -114,7 +114,9 @@ class Alarms(Construct):
         )
 
     def errors_of(self, functions: list[Function]) -> cloudwatch.MathExpression:
-        """Of whichever were called: a function that was not has no metric, and a sum of it would be none, and never alarm."""
+        """Of whichever were called: a function that was not has no metric, and a sum of it would be none, and never
+        alarm.
+        """
         errors = {
             f"m{number}": function.metric_errors(period=FIVE_MINUTES, label=function.node.id)
             for number, function in enumerate(functions)

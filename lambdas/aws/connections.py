@@ -93,7 +93,9 @@ class Connections:
 
 @functools.cache
 def tls_context():
-    """Made once for all hosts, since reading the authorities takes time; a laptop, where nothing is encrypted, needs no ssl."""
+    """Made once for all hosts, since reading the authorities takes time; a laptop, where nothing is encrypted, needs no
+    ssl.
+    """
     import ssl
 
     return ssl.create_default_context()

@@ -26,8 +26,9 @@ DELETING = "Deleting"
 
 
 def hosted(prefix: str):
-    """Everything that was made for a release of this stage, endpoints first. Releases are called r-...: a project called
-    `shop-dev` is not part of the stage dev of `shop`."""
+    """Everything that was made for a release of this stage, endpoints first. Releases are called r-...: a project
+    called `shop-dev` is not part of the stage dev of `shop`.
+    """
     for kind, (operation, listed, name, _) in KINDS.items():
         for page in clients.sagemaker().get_paginator(operation).paginate(NameContains=prefix):
             for found in page[listed]:

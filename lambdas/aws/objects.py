@@ -40,8 +40,9 @@ def read_range(bucket: str, key: str, span: str) -> bytes:
 
 @contextlib.contextmanager
 def stream(bucket: str, key: str):
-    """The object's bytes as they come; a context that ends the connection. Unreachable where that broke: the object may be
-    fine, and whoever called tries again."""
+    """The object's bytes as they come; a context that ends the connection. Unreachable where that broke: the object may
+    be fine, and whoever called tries again.
+    """
     with contextlib.closing(clients.s3().get_object(Bucket=bucket, Key=key)["Body"]) as body:
         try:
             yield body

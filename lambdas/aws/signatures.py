@@ -1,4 +1,6 @@
-"""Releases signed by the stage's own key in KMS, which the key never leaves, and checked before anything of them is loaded."""
+"""Releases signed by the stage's own key in KMS, which the key never leaves, and checked before anything of them is
+loaded.
+"""
 
 import base64
 import binascii

@@ -78,7 +78,9 @@ def put_all(table: str, records: list[dict], *, tries: int = 6, sleep=time.sleep
 
 
 def write_batch(table: str, requests: list) -> list:
-    """What DynamoDB left unwritten: where it was too busy for any of them it fails the call instead of handing all back."""
+    """What DynamoDB left unwritten: where it was too busy for any of them it fails the call instead of handing all
+    back.
+    """
     try:
         reply = clients.dynamodb().call("BatchWriteItem", RequestItems={table: requests})
     except ServiceError as error:

@@ -48,8 +48,8 @@ def handler(event, context):
 def preprocess(
     run: str, *, place: tuple, as_of: str, store: bool, listing, read, read_each, champion, verify, write, record
 ) -> dict:
-    """What the Score job needs. A run that is started again keeps its release and scores what is not scored yet. Without
-    `store` the predictions are Parquet only: writing each into the table costs more than scoring it.
+    """What the Score job needs. A run that is started again keeps its release and scores what is not scored yet.
+    Without `store` the predictions are Parquet only: writing each into the table costs more than scoring it.
     """
     bucket, prefix = place
     files = checked_files(bucket, prefix, listing, read)
@@ -171,8 +171,8 @@ def release_and_model(champion: dict | None) -> dict:
 
 
 def progress_of(run: str, listing, read_each) -> dict[str, int | None]:
-    """{shard: its first row that is not scored, None where all are} of those that an earlier job has begun. A job's files go
-    up while it runs and in any order, so a segment counts once all that its summary names is there, and whole.
+    """{shard: its first row that is not scored, None where all are} of those that an earlier job has begun. A job's
+    files go up while it runs and in any order, so a segment counts once all that its summary names is there, and whole.
     """
     place = f"{lake.BATCH}{run}/"
     sizes = {key.removeprefix(place): size for key, size in listing(LAKE, place)}

@@ -1,7 +1,7 @@
 """Hourly: what this month has cost so far by its usage, told as a metric, and what the budget's limits ask for then.
 
-AWS's own billing data is hours late. This is the projection of the stage's deployed templates at the pace of this month, so it
-is an estimate, and as good as the price table. Nothing is done that fairway.toml does not ask for.
+AWS's own billing data is hours late. This is the projection of the stage's deployed templates at the pace of this
+month, so it is an estimate, and as good as the price table. Nothing is done that fairway.toml does not ask for.
 """
 
 import dataclasses

@@ -1,7 +1,8 @@
 """Every few minutes, and when a request asks for it: endpoints go outside the office hours and come back before them.
 
-SageMaker cannot stop an endpoint, so it is deleted; its configuration and its model stay, which cost nothing, and the routing
-goes on naming it. Each look compares what is there with what is wanted, so one that is cut short or comes twice does no harm.
+SageMaker cannot stop an endpoint, so it is deleted; its configuration and its model stay, which cost nothing, and the
+routing goes on naming it. Each look compares what is there with what is wanted, so one that is cut short or comes twice
+does no harm.
 """
 
 import functools

@@ -1,7 +1,7 @@
 """Hourly: what SageMaker runs of this stage that no routing, no release and no run knows is announced and ended.
 
-Only what has our tag is touched, whoever made it: names that begin alike may be another project's. What is young is left
-alone, since whoever made it may not have written it down yet.
+Only what has our tag is touched, whoever made it: names that begin alike may be another project's. What is young is
+left alone, since whoever made it may not have written it down yet.
 """
 
 import functools
@@ -105,7 +105,7 @@ def in_use(routing: dict, now: datetime):
     def used(name: str) -> bool:
         release = tables.get(ROUTING, release_key(name.removeprefix(PREFIX))) or {}
         given_up = ("failed", "champion", "previous") if stopped else ("failed",)
-        return name in kept or bool(release) and release.get("state") not in given_up
+        return name in kept or (bool(release) and release.get("state") not in given_up)
 
     return used
 
@@ -123,7 +123,9 @@ def endpoints(used) -> list[Found]:
 
 
 def variant_of(config: str) -> dict:
-    """What the endpoint runs on. An endpoint outlives its configuration: then nobody knows what it costs, and it still does."""
+    """What the endpoint runs on. An endpoint outlives its configuration: then nobody knows what it costs, and it still
+    does.
+    """
     try:
         return clients.sagemaker().describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
     except ClientError as error:

@@ -1,4 +1,6 @@
-"""Release, before anything is made of it: the signature is ours, and the artefact in the lake is the one that was signed."""
+"""Release, before anything is made of it: the signature is ours, and the artefact in the lake is the one that was
+signed.
+"""
 
 import hashlib
 import tarfile
@@ -16,7 +18,9 @@ def handler(event, context):
 
 
 def verify_release(package: dict, *, verify, manifest_of) -> dict:
-    """{release, artefact_sha256} of {release, artefact_sha256, signature, model_uri}; the container checks every file by it."""
+    """{release, artefact_sha256} of {release, artefact_sha256, signature, model_uri}; the container checks every file
+    by it.
+    """
     verify(package)
     found = hashlib.sha256(manifest_of(package["model_uri"])).hexdigest()
     if found != package["artefact_sha256"]:

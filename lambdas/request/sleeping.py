@@ -1,4 +1,6 @@
-"""What predict makes of an endpoint that is not there on purpose: it says so, and asks for it once where settings say that."""
+"""What predict makes of an endpoint that is not there on purpose: it says so, and asks for it once where settings say
+that.
+"""
 
 import json
 import logging

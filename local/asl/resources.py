@@ -84,7 +84,7 @@ def _is_optimised(called: str, pattern: str) -> bool:
     cluster = called.startswith(
         ("elasticmapreduce:", "emr-containers:", "emr-serverless:", "eks:")
     )  # dozens of actions
-    return pattern in OPTIMISED.get(called, ()) or cluster and pattern != SYNC2
+    return pattern in OPTIMISED.get(called, ()) or (cluster and pattern != SYNC2)
 
 
 def _is_of_sdk(called: str) -> bool:

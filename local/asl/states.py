@@ -45,7 +45,9 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 def state_problems(
     state: dict[str, Any], language: str, taken: frozenset[str], where: str, *, express: bool
 ) -> Iterator[Problem]:
-    """Of a state by itself; `taken` are the variables of outer scopes. Where it goes and what it nests is checked elsewhere."""
+    """Of a state by itself; `taken` are the variables of outer scopes. Where it goes and what it nests is checked
+    elsewhere.
+    """
     fields = FIELDS[language].get(str(state.get("Type")))
     if fields is None:
         yield schema(f"Invalid state type: {state.get('Type')}", f"{where}/Type")

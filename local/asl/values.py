@@ -83,7 +83,7 @@ def path_problems(value: Any, where: str, *, reference: bool = False) -> Iterato
     if value is None:
         return
     pattern = _REFERENCE if reference else _PATH
-    if not isinstance(value, str) or not (pattern.fullmatch(value) or _is_intrinsic(value) and not reference):
+    if not isinstance(value, str) or not (pattern.fullmatch(value) or (_is_intrinsic(value) and not reference)):
         yield schema(f"Value is not a {'Reference Path' if reference else 'valid JSONPath'}: {value}", where)
 
 

@@ -1,4 +1,5 @@
-"""CloudFormation types that MiniStack has no provisioner for: real where the service is there, else recorded and listed.
+"""CloudFormation types that MiniStack has no provisioner for: real where the service is there, else recorded and
+listed.
 
 What is only recorded is declared, not simulated: `/_fairway/declared` lists it and `fairway status` shows it.
 """

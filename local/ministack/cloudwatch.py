@@ -12,23 +12,24 @@ import time
 from local.metric_math import MetricMathError, evaluate, names_in, parse
 
 CLOUDWATCH = "ministack.services.cloudwatch"
-HOOKS = tuple(
-    f"{CLOUDWATCH}:{name}"
-    for name in (
-        "_alarms",
-        "_metrics",
-        "_evaluate_alarm",
-        "_dispatch_alarm_actions",
-        "_evaluate_parent_alarms",
-        "_record_history",
-        "_put_metric_alarm",
-        "_store_datum",
-        "_calc_stats",
-        "_stat_value",
-        "_dims_key",
-        "_error",
-    )
-) + (
+HOOKS = (
+    *tuple(
+        f"{CLOUDWATCH}:{name}"
+        for name in (
+            "_alarms",
+            "_metrics",
+            "_evaluate_alarm",
+            "_dispatch_alarm_actions",
+            "_evaluate_parent_alarms",
+            "_record_history",
+            "_put_metric_alarm",
+            "_store_datum",
+            "_calc_stats",
+            "_stat_value",
+            "_dims_key",
+            "_error",
+        )
+    ),
     "ministack.services.cloudwatch_logs:_append_log_events",
     "ministack.services.eventbridge:_put_events",
     "ministack.services.cloudformation.provisioners:_cw_metric_alarm_record",

@@ -1,7 +1,8 @@
-"""The condition keys of identity policies: more of them filled, and a policy with one that nothing here fills is refused.
+"""The condition keys of identity policies: more of them filled, and a policy with one that nothing here fills is
+refused.
 
-A key that is never filled allows everything under `ForAllValues` and `IfExists` and denies everything elsewhere, so that a
-wrong policy passes here and is AccessDenied on AWS, or the reverse.
+A key that is never filled allows everything under `ForAllValues` and `IfExists` and denies everything elsewhere, so
+that a wrong policy passes here and is AccessDenied on AWS, or the reverse.
 """
 
 import json

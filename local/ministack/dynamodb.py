@@ -44,7 +44,9 @@ Table = dict[str, Any]
 
 
 class Items:
-    """The items of one table: {partition: {sort: item}}, read from the journal. Written by `set_item` and `remove_item`."""
+    """The items of one table: {partition: {sort: item}}, read from the journal. Written by `set_item` and
+    `remove_item`.
+    """
 
     def __init__(self, journal: Journal, space: int):
         self.journal, self.space = journal, space
@@ -197,7 +199,9 @@ class _Store:
                     members[name].put(partition, place, present)
 
     def members(self, table: Table) -> dict[str, Members]:
-        """The members of every index by its name, made where an index is new. MiniStack forgets them when an index changes."""
+        """The members of every index by its name, made where an index is new. MiniStack forgets them when an index
+        changes.
+        """
         known = table.get(self.dynamodb._INDEX_MEMBERS)
         if known is None:
             items = self.items(table).all() if table.get("ItemCount") else ()

@@ -1,4 +1,6 @@
-"""Objects of S3 and the code of functions are files: they reach the disk before the answer, and an error reaches the caller."""
+"""Objects of S3 and the code of functions are files: they reach the disk before the answer, and an error reaches the
+caller.
+"""
 
 import os
 from contextvars import ContextVar

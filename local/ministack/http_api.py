@@ -1,7 +1,7 @@
 """HTTP APIs as closed as on AWS: a route with IAM authorization refuses whatever is not rightly signed and allowed.
 
-This holds with and without IAM enforced elsewhere. The stock API takes any Authorization header that is no AWS signature,
-checks none at all without AUTH, and calls a function that never allowed it.
+This holds with and without IAM enforced elsewhere. The stock API takes any Authorization header that is no AWS
+signature, checks none at all without AUTH, and calls a function that never allowed it.
 """
 
 import json
@@ -120,7 +120,9 @@ def is_allowed(api_id: str, stage: str, method: str, path: str, headers: dict, q
 
 
 def is_signed_by_root(signature, method: str, headers: dict, query_params: dict, *, presigned: bool) -> bool:
-    """MiniStack takes any secret for the root key; here it is held to ours, so that a wrong signature is one for root too."""
+    """MiniStack takes any secret for the root key; here it is held to ours, so that a wrong signature is one for root
+    too.
+    """
     from ministack.core import sigv4
 
     raw_path, body = REQUEST.get()

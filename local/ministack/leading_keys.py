@@ -1,7 +1,7 @@
 """The condition key dynamodb:LeadingKeys: the partition keys that a request names, table by table and item by item.
 
-MiniStack fills no such key, and `ForAllValues` over a key that is absent is true: a role that may write one item of a table
-could write them all.
+MiniStack fills no such key, and `ForAllValues` over a key that is absent is true: a role that may write one item of a
+table could write them all.
 """
 
 import json

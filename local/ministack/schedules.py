@@ -1,4 +1,5 @@
-"""Schedules and scheduled rules: held to their grammar when they are made, each in its own time zone, none in another's way.
+"""Schedules and scheduled rules: held to their grammar when they are made, each in its own time zone, none in another's
+way.
 
 Nothing is caught up after a pause: what was due while this machine was off is not made up for.
 """

@@ -1,7 +1,7 @@
 """Step Functions as a role: every integration may do only what the state machine's role allows.
 
-Also: a stopped or timed-out execution starts nothing more, and results over 256 KiB fail as on AWS. What is refused when a
-machine is made is in `stepfunctions_checks`; what its states give and set, in `stepfunctions_answers`.
+Also: a stopped or timed-out execution starts nothing more, and results over 256 KiB fail as on AWS. What is refused
+when a machine is made is in `stepfunctions_checks`; what its states give and set, in `stepfunctions_answers`.
 """
 
 import contextvars
@@ -13,25 +13,26 @@ from local.ministack import autoscaling, stepfunctions_answers, stepfunctions_ch
 from local.ministack.roles import denial
 
 SFN = "ministack.services.stepfunctions"
-HOOKS = tuple(
-    f"{SFN}:{name}"
-    for name in (
-        "_execute_task",
-        "_execute_map",
-        "_execute_parallel",
-        "_execute_pass",
-        "_run_execution",
-        "_invoke_resource",
-        "_invoke_with_callback",
-        "_executions",
-        "_state_machines",
-        "_ExecutionError",
-        "_add_event",
-        "_emit_execution_status_event",
-        "_resolve_lambda_function_ref",
-        "_AWS_SDK_ERROR_PREFIX",
-    )
-) + (
+HOOKS = (
+    *tuple(
+        f"{SFN}:{name}"
+        for name in (
+            "_execute_task",
+            "_execute_map",
+            "_execute_parallel",
+            "_execute_pass",
+            "_run_execution",
+            "_invoke_resource",
+            "_invoke_with_callback",
+            "_executions",
+            "_state_machines",
+            "_ExecutionError",
+            "_add_event",
+            "_emit_execution_status_event",
+            "_resolve_lambda_function_ref",
+            "_AWS_SDK_ERROR_PREFIX",
+        )
+    ),
     "ministack.app:call_service_handler_sync",
     "ministack.core.iam_actions:extract_iam_action",
     "ministack.core.iam_actions:extract_resource_arn",

@@ -1,4 +1,6 @@
-"""What a state gives and sets, where MiniStack leaves it out: Output and Assign, in both languages; and the limits of an execution."""
+"""What a state gives and sets, where MiniStack leaves it out: Output and Assign, in both languages; and the limits of
+an execution.
+"""
 
 import json
 import re

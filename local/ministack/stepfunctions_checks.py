@@ -101,8 +101,10 @@ def _execution_refusal(request: dict) -> Refusal | None:
     if size > LARGEST_INPUT_BYTES:
         return (
             "ValidationException",
-            "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length less "
-            f"than or equal to {LARGEST_INPUT_BYTES}",
+            (
+                "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length less "
+                f"than or equal to {LARGEST_INPUT_BYTES}"
+            ),
         )
     try:
         json.loads(given)
@@ -112,7 +114,9 @@ def _execution_refusal(request: dict) -> Refusal | None:
 
 
 def _started_once(start: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    """The same name with the same input, while it runs, is the same execution: a client that repeats itself is answered."""
+    """The same name with the same input, while it runs, is the same execution: a client that repeats itself is
+    answered.
+    """
 
     def start_once(request):
         from ministack.core.responses import json_response

@@ -1,4 +1,6 @@
-"""Which entries of MiniStack's state may have changed: its dicts of accounts and regions note every key that is asked for."""
+"""Which entries of MiniStack's state may have changed: its dicts of accounts and regions note every key that is asked
+for.
+"""
 
 import copy
 from collections.abc import Iterable
@@ -119,5 +121,7 @@ def state_of(get_state: FunctionType, keys: set) -> dict:
 
 
 def _copied(value):
-    """A scoped dict need not be copied to be written at once; what is inside one may be changed by the service's function."""
+    """A scoped dict need not be copied to be written at once; what is inside one may be changed by the service's
+    function.
+    """
     return value if is_scoped(value) else copy.deepcopy(value)

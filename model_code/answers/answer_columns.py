@@ -25,7 +25,7 @@ def has_answer(scores: np.ndarray) -> np.ndarray:
     """Which rows of (rows, classes) scores are an answer that can be stored: one that is NaN or too large is none, as
     `lambdas/request/scoring.py` has it for requests.
     """
-    if scores.size and -LARGEST_NUMBER < scores.min() and scores.max() < LARGEST_NUMBER:  # not so if there is a NaN
+    if scores.size and scores.min() > -LARGEST_NUMBER and scores.max() < LARGEST_NUMBER:  # not so if there is a NaN
         return np.ones(len(scores), dtype=bool)
     return (np.abs(scores) < LARGEST_NUMBER).all(axis=1)
 

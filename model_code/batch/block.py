@@ -44,8 +44,8 @@ class Job:
     unfinished: Path
 
     def score(self, shard: str, segment: int, block: Block) -> tuple[Checked, pa.RecordBatch]:
-        """The checked rows and their predictions, in order; the results are written to the folder of the segment, which is
-        called by its first row.
+        """The checked rows and their predictions, in order; the results are written to the folder of the segment, which
+        is called by its first row.
         """
         rows = checked(self.contract, block, with_target=False)
         columns = {

@@ -1,4 +1,6 @@
-"""One segment of a shard: its blocks collected in files that appear among the outputs when it is whole, its summary last."""
+"""One segment of a shard: its blocks collected in files that appear among the outputs when it is whole, its summary
+last.
+"""
 
 import json
 import shutil
@@ -12,8 +14,8 @@ from domain.batch.segments import segment_name
 from model_code.batch.block import Job
 from model_code.rows.tables import QUARANTINE, Checked
 
-# Columns by name; of the quarantine's only the row number is among them. Rows share what is dictionary-coded; least and greatest
-# are kept of what is asked for. Without Arrow's own schema in it, the file says that all texts are texts.
+# Columns by name; of the quarantine's only the row number is among them. Rows share what is dictionary-coded; least and
+# greatest are kept of what is asked for. Without Arrow's own schema in it, the file says that all texts are texts.
 REPEATED = ["made_at", "run", "release", "role", "source", "reason"]
 RANGES = ["row_number", "event_time", "probability"]
 PARQUET = {

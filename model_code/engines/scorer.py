@@ -1,7 +1,8 @@
-"""One seam for all who score: the kernel where it is built, else numpy on the same plan, else scikit-learn where no plan could be.
+"""One seam for all who score: the kernel where it is built, else numpy on the same plan, else scikit-learn where no
+plan could be.
 
-The three give the same answers at different speeds. A model that came as tensors is ONNX Runtime's. Scores are (rows, classes)
-float64, for a regression (rows, 1).
+The three give the same answers at different speeds. A model that came as tensors is ONNX Runtime's. Scores are (rows,
+classes) float64, for a regression (rows, 1).
 """
 
 import json
@@ -17,8 +18,9 @@ ENGINES = ("kernel", "numpy", "scikit-learn")
 def load_scorer(folder, *, columns=None, ignored=(), engine=None):
     """The folder of `plan.bin` and/or `model.joblib`, or of `model.onnx`, -> Scorer.
 
-    `columns`, or a file `columns.json` in the folder, [{"name", "kind"}] in the order the pipeline was fitted, is needed only
-    where there is no plan. `ignored` names what rows may carry without its being read. `engine` forces one of ENGINES.
+    `columns`, or a file `columns.json` in the folder, [{"name", "kind"}] in the order the pipeline was fitted, is
+    needed only where there is no plan. `ignored` names what rows may carry without its being read. `engine` forces one
+    of ENGINES.
     """
     # each engine is imported where it is chosen: a server on the kernel starts without numpy and scikit-learn
     folder, ignored = Path(folder), tuple(ignored)
@@ -45,15 +47,17 @@ def load_scorer(folder, *, columns=None, ignored=(), engine=None):
 
 
 class Scorer:
-    """Scores bodies, rows and batches. The first refused row raises RowRefused, unless the caller gives a list of `refusals` to
-    add all of them to: then a refused row's scores are NaN."""
+    """Scores bodies, rows and batches. The first refused row raises RowRefused, unless the caller gives a list of
+    `refusals` to add all of them to: then a refused row's scores are NaN.
+    """
 
     def __init__(self, engine):
         self.engine = engine.name
         self.columns = [{"name": column.name, "kind": column.kind} for column in engine.columns]
         self.classes, self.task = list(engine.classes), engine.task
         self._engine = engine
-        # (body, 0 JSON, 1 lines or 2 CSV) -> (the reply, its rows), or None where not every row is sure to keep the limits
+        # (body, 0 JSON, 1 lines or 2 CSV) -> (the reply, its rows), or None where not every row is sure to keep the
+        # limits
         self.reply_within = engine.reply_within
 
     def score_rows(self, rows, *, refusals=None):
@@ -65,7 +69,9 @@ class Scorer:
         return self._engine.lists(rows)
 
     def hold_to(self, limits, *, listed):
-        """`model_code/engines/limits.py`: what reply_within holds bodies to. `listed`: a row's answer is the list of its scores."""
+        """`model_code/engines/limits.py`: what reply_within holds bodies to. `listed`: a row's answer is the list of
+        its scores.
+        """
         self._engine.hold_to(limits, listed)
 
     def score_batch(self, batch, *, refusals=None):

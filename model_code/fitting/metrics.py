@@ -24,7 +24,9 @@ def measure(task: str, actual: np.ndarray, scores: np.ndarray, classes: list) ->
 
 
 def decisions(actual: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, int]:
-    """How often yes (P(positive) from the threshold on) and no were right and wrong; what each is worth is [business]'s."""
+    """How often yes (P(positive) from the threshold on) and no were right and wrong; what each is worth is
+    [business]'s.
+    """
     said, true = scores >= threshold, actual == 1
     counts = {
         "true_positive": said & true,

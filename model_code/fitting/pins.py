@@ -1,4 +1,5 @@
-"""What training pins, so that two hosts write the same bytes: nothing that is chosen by the processor rounds differently.
+"""What training pins, so that two hosts write the same bytes: nothing that is chosen by the processor rounds
+differently.
 
 OpenBLAS chooses its kernel, numpy its loops and the C library its exp and log (with FMA or without) as they are loaded,
 and each choice rounds the last bit in its own way. Training takes the least that numpy's own wheels ask of a processor,
@@ -25,7 +26,9 @@ _RESTARTED = "FAIRWAY_RESTARTED_TO_PIN"
 
 
 def pins(machine: str) -> dict[str, str]:
-    """Return {environment variable: value} for a machine as `platform.machine()` names it; of an unknown one, its threads."""
+    """Return {environment variable: value} for a machine as `platform.machine()` names it; of an unknown one, its
+    threads.
+    """
     return {**_LEAST.get(machine, {}), **_ONE_THREAD}
 
 
@@ -35,7 +38,8 @@ def pinned(environment: Mapping[str, str], machine: str) -> dict[str, str]:
 
 
 def hold_pins() -> None:
-    """Replace this process by itself in the pinned environment, once: the C library has read its own before Python runs.
+    """Replace this process by itself in the pinned environment, once: the C library has read its own before Python
+    runs.
 
     Something that starts Python may set variables of its own each time; then the process goes on with what it got, and
     the manifest records that.

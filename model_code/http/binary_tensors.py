@@ -1,4 +1,5 @@
-"""Tensors in binary form, as Triton's and KServe's clients send them unless told otherwise: behind the JSON, one after the other.
+"""Tensors in binary form, as Triton's and KServe's clients send them unless told otherwise: behind the JSON, one after
+the other.
 
 Numbers are little-endian, a text is its length in four bytes and its UTF-8. Where the JSON ends says a header.
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md

@@ -1,4 +1,5 @@
-"""One JSON line for each request that failed or was slow, and every few seconds one for all others: how long each stage took.
+"""One JSON line for each request that failed or was slow, and every few seconds one for all others: how long each stage
+took.
 
 A line for each request would cost as much as its reply. Never what was in a request.
 """
@@ -96,7 +97,9 @@ class RequestLog:
 
 
 def where_time_went(request, started: float, ended: float) -> dict:
-    """`read`: from the first byte to the last; `wait`: for those before it and for a thread; `score`: until the answer is there."""
+    """`read`: from the first byte to the last; `wait`: for those before it and for a thread; `score`: until the answer
+    is there.
+    """
     spans = {"ms": ended - request.since, "read_ms": request.whole_at - request.since}
     spans |= {"wait_ms": started - request.whole_at, "score_ms": ended - started}
     path = request.path.decode("latin-1")[:100]

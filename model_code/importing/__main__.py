@@ -138,7 +138,9 @@ def handed_back(work: Path) -> tuple[dict, np.ndarray]:
 
 
 def own_file(work: Path, *names: str) -> Path:
-    """The first of the files that the closed-off process wrote; not a link, by which it would have us read what it cannot."""
+    """The first of the files that the closed-off process wrote; not a link, by which it would have us read what it
+    cannot.
+    """
     for file in (work / name for name in names):
         if file.is_file() and not file.is_symlink():
             return file

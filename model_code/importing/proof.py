@@ -69,7 +69,7 @@ def refuse_other_classes(contract: Contract, classes: list) -> None:
                 f"the model's classes {', '.join(unknown)} are not in the contract: {classes_of(contract)}"
             )
         return
-    if len(classes) != 2 or classes not in ([0, 1], [False, True]) and classes[1] != contract.positive:
+    if len(classes) != 2 or (classes not in ([0, 1], [False, True]) and classes[1] != contract.positive):
         raise ImportRefused(
             f"the model's classes are {classes}; for a binary task they must be 0 and 1, or the second must be "
             f"{contract.positive!r}, the positive value of {contract.target.name}"
@@ -90,8 +90,8 @@ def refuse_no_probabilities(contract: Contract, scores: np.ndarray) -> None:
 def largest_difference(
     contract: Contract, found: np.ndarray, original: np.ndarray, answered: np.ndarray, *, of: str
 ) -> float:
-    """Refused by the first row that differs too much, or has another label, or an answer that the original has not. `of`
-    says whose answers the original ones are.
+    """Refused by the first row that differs too much, or has another label, or an answer that the original has not.
+    `of` says whose answers the original ones are.
     """
     scale = np.maximum(1, np.abs(original)) if contract.task == "regression" else 1.0
     difference = np.where(answered[:, None], np.abs(found - original) / scale, 0.0)

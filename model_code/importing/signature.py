@@ -77,7 +77,7 @@ def matrix_input(contract: Contract, given: Tensor, encoding: str) -> dict:
         raise ImportRefused(f"input {given.name!r} is {given.dtype}; a matrix of all features is {' or '.join(FLOATS)}")
     refuse_fixed_rows(given)
     found, needed = given.shape and given.shape[-1], width(contract, encoding)
-    if given.shape is not None and len(given.shape) != 2 or found not in (None, needed):
+    if (given.shape is not None and len(given.shape) != 2) or found not in (None, needed):
         other = next(one for one in ENCODINGS if one != encoding)
         raise ImportRefused(
             f"input {given.name!r} has the shape {shown(given.shape)}, the contract's features are (rows, {needed}) "

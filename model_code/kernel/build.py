@@ -12,7 +12,8 @@ import sysconfig
 from pathlib import Path
 
 SOURCES = Path(__file__).parent
-# No fused multiply-add: each product and sum is rounded by itself, as in scikit-learn, so results agree to the last bit.
+# No fused multiply-add: each product and sum is rounded by itself, as in scikit-learn, so results agree to the last
+# bit.
 FLAGS = ["-std=c++17", "-O3", "-ffp-contract=off", "-fvisibility=hidden", "-g0", "-Wall", "-Wextra", "-Wno-psabi"]
 SANITIZERS = [
     "-fsanitize=address,undefined",

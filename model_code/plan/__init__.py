@@ -1,4 +1,5 @@
-"""Fitted scikit-learn pipelines as plans: plain files of arrays and a few operations, executed by the kernel or by numpy.
+"""Fitted scikit-learn pipelines as plans: plain files of arrays and a few operations, executed by the kernel or by
+numpy.
 
 What is promised of a plan's answers, whichever executes it and however many rows are scored at once:
 - kernel and numpy agree to the last bit, and a row's answer never depends on the rows beside it;
@@ -7,7 +8,8 @@ What is promised of a plan's answers, whichever executes it and however many row
 - linear models differ from scikit-learn in the last bits. It leaves their sum to BLAS, which adds in another order for each processor
   and each number of rows, so that scikit-learn does not equal itself there; a plan always adds in the order of the features.
   On a sparse matrix (mostly one-hot columns) scikit-learn does the same, and the answers are equal.
-A plan is stricter in one place: an infinite number that an encoder or imputer takes is refused, where scikit-learn lets some pass.
+A plan is stricter in one place: an infinite number that an encoder or imputer takes is refused, where scikit-learn lets
+some pass.
 """
 
 from model_code.plan.compile import compile_plan

@@ -1,4 +1,6 @@
-"""What is compiled is compared with its pipeline before it is handed out, in numpy and, where it is built, in the kernel."""
+"""What is compiled is compared with its pipeline before it is handed out, in numpy and, where it is built, in the
+kernel.
+"""
 
 import numpy as np
 import pyarrow as pa
@@ -115,7 +117,9 @@ def _checked_columns(plan):
 
 
 def _keys(plan, place):
-    """The numbers that are known where a column is used as a category: any other may be refused, and tells nothing then."""
+    """The numbers that are known where a column is used as a category: any other may be refused, and tells nothing
+    then.
+    """
     codings = [coding for features in plan.feature_sets for coding in features.codings if coding.column == place]
     return np.concatenate([np.zeros(0), *(coding.keys for coding in codings)])
 

@@ -26,8 +26,9 @@ from model_code.refusals import PlanRefused
 def compile_plan(pipeline, columns):
     """(fitted pipeline, ordered [{"name", "kind"}]) -> bytes of a plan file.
 
-    Kinds are number (float64), boolean (0, 1 or NaN) and category (text or None; NaN where the pipeline was fitted on a data frame).
-    PlanRefused names the estimator or parameter that no plan can express, or the first row whose answer differs.
+    Kinds are number (float64), boolean (0, 1 or NaN) and category (text or None; NaN where the pipeline was fitted on a
+    data frame). PlanRefused names the estimator or parameter that no plan can express, or the first row whose answer
+    differs.
     """
     order = fitted_order(pipeline, columns)
     missing = missing_value(pipeline)

@@ -11,9 +11,11 @@ FINITE = (("present", 0.0, 0.0), ("finite", 0.0, 0.0))
 
 
 def members(estimator, signals, levels, *, scores=False):
-    """[(signals as the model takes them, model, links)] of a fitted estimator, one for each calibrated part of an ensemble.
+    """[(signals as the model takes them, model, links)] of a fitted estimator, one for each calibrated part of an
+    ensemble.
 
-    With `scores` the answer is what CalibratedClassifierCV calibrates: the decision function, or failing that the probabilities.
+    With `scores` the answer is what CalibratedClassifierCV calibrates: the decision function, or failing that the
+    probabilities.
     """
     name = type(estimator).__name__
     if not type(estimator).__module__.startswith("sklearn.") or name not in ESTIMATORS:

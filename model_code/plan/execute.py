@@ -13,7 +13,9 @@ WALKS_AT_ONCE = 1 << 20  # (row, tree) pairs; bounds memory
 
 
 def answers(plan, columns):
-    """Columns in the plan's order (float64, or integer codes) -> ((n, width) float64, [RowRefused]); a refused row is NaN."""
+    """Columns in the plan's order (float64, or integer codes) -> ((n, width) float64, [RowRefused]); a refused row is
+    NaN.
+    """
     rows = len(columns[0]) if columns else 0
     found = {}  # row -> its refusal in the first column
     with np.errstate(all="ignore"):
@@ -86,7 +88,7 @@ STEP = {
     "divide": lambda x, a, b: x / a,
     "multiply": lambda x, a, b: x * a,
     "add": lambda x, a, b: x + a,
-    "clip": lambda x, a, b: np.clip(x, a, b),
+    "clip": np.clip,
     "float32": lambda x, a, b: x.astype(np.float32).astype(np.float64),
 }
 

@@ -1,11 +1,11 @@
 """The plan as data, and as the plain file that the kernel and the Python executor both read.
 
-Behind its header (`plan_header.py`) a file is little-endian numbers, strings (u32 length, UTF-8) and arrays (u32 count, items) in
-the order of `encode`: no pickle, nothing that runs. `read.decode` checks every length, index and tree before it returns, so that
-what is executed cannot reach outside its arrays.
+Behind its header (`plan_header.py`) a file is little-endian numbers, strings (u32 length, UTF-8) and arrays (u32 count,
+items) in the order of `encode`: no pickle, nothing that runs. `read.decode` checks every length, index and tree before
+it returns, so that what is executed cannot reach outside its arrays.
 
-Codes of a boolean or category column with L levels: 0..L-1 the level, L missing, L+1 unknown. A boolean has the levels false
-and true.
+Codes of a boolean or category column with L levels: 0..L-1 the level, L missing, L+1 unknown. A boolean has the levels
+false and true.
 """
 
 import json
@@ -51,7 +51,8 @@ class NumberFeature:
 
 @dataclass(frozen=True)
 class Coding:
-    """All features that depend on the code of one column: per code its non-zero (feature, value) pairs, and whether it is allowed.
+    """All features that depend on the code of one column: per code its non-zero (feature, value) pairs, and whether it
+    is allowed.
 
     A number column is coded by its position in the ascending `keys`; then missing and unknown follow as for a category.
     """
@@ -93,9 +94,9 @@ class Linear:
 class Trees:
     """Trees whose leaves are summed in order over `baseline`, then divided by `divisor`.
 
-    With leaf_width 1 tree t adds to output t % outputs (boosting); else a leaf holds a value for every output (forests).
-    A node with feature -1 is a leaf and `left` its row of `values`. Else x goes left when x <= threshold, or, where category_set
-    is not -1, when int(x) is in that set; a NaN goes left when missing_left.
+    With leaf_width 1 tree t adds to output t % outputs (boosting); else a leaf holds a value for every output
+    (forests). A node with feature -1 is a leaf and `left` its row of `values`. Else x goes left when x <= threshold,
+    or, where category_set is not -1, when int(x) is in that set; a NaN goes left when missing_left.
     """
 
     baseline: np.ndarray
@@ -154,7 +155,8 @@ class Plan:
         return not any(isinstance(member.model, Linear) for member in self.members)
 
 
-# -- writing ----------------------------------------------------------------------------------------------------------------
+# -- writing
+# ----------------------------------------------------------------------------------------------------------------
 
 
 def encode(plan):

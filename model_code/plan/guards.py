@@ -1,4 +1,6 @@
-"""What transformers refuse of a row whose feature no model takes: features of its own that are zero for every row that is not refused."""
+"""What transformers refuse of a row whose feature no model takes: features of its own that are zero for every row that
+is not refused.
+"""
 
 from dataclasses import replace
 

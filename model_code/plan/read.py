@@ -1,4 +1,6 @@
-"""Reads a plan file and checks all of it, so that neither executor meets an index out of its array or a tree that loops."""
+"""Reads a plan file and checks all of it, so that neither executor meets an index out of its array or a tree that
+loops.
+"""
 
 import json
 import struct
@@ -96,7 +98,8 @@ def _plan(reader):
     columns = reader.many(_column, reader)
     _need(len({column.name for column in columns}) == len(columns), "a column is named twice")
     feature_sets = reader.many(_features, reader, columns)
-    # a width is memory for every row, and four bytes name any: so hardly more is taken than is described feature by feature
+    # a width is memory for every row, and four bytes name any: so hardly more is taken than is described feature by
+    # feature
     _need(sum(features.silent for features in feature_sets) <= MOST_SILENT, "more features than the plan describes")
     plan = Plan(task, classes, columns, feature_sets, ())
     _need((task == "classification") == bool(classes), f"{task} with {len(classes)} classes")

@@ -1,7 +1,8 @@
-"""Request bodies as rows, and rows or Arrow batches as the columns that a plan takes: the kernel's own readers are tested against it.
+"""Request bodies as rows, and rows or Arrow batches as the columns that a plan takes: the kernel's own readers are
+tested against it.
 
-`from_rows` and `from_arrow` return (columns, rows, [RowRefused]): per column float64 or codes (see `format.py`), with missing in
-the place of what was refused. A body that cannot be read as rows at all raises BodyRefused.
+`from_rows` and `from_arrow` return (columns, rows, [RowRefused]): per column float64 or codes (see `format.py`), with
+missing in the place of what was refused. A body that cannot be read as rows at all raises BodyRefused.
 """
 
 import csv

@@ -1,8 +1,9 @@
 """Follows each column through the fitted transformers: what every feature of the model is, as a function of one column.
 
-All transformers that a plan takes work column by column. So a number becomes a chain of exact steps; and a category or a boolean, which
-has few values, becomes a table: the fitted transformer itself is asked once for every level, for a missing and for an unknown
-value. Infrequent categories, unknown values and the like are therefore scikit-learn's own answers and are not written down twice.
+All transformers that a plan takes work column by column. So a number becomes a chain of exact steps; and a category or
+a boolean, which has few values, becomes a table: the fitted transformer itself is asked once for every level, for a
+missing and for an unknown value. Infrequent categories, unknown values and the like are therefore scikit-learn's own
+answers and are not written down twice.
 """
 
 import warnings
@@ -20,7 +21,9 @@ UNKNOWN = "\x00 a category that no encoder knows"
 
 @dataclass(frozen=True)
 class Signal:
-    """One feature: of a number column `steps`; else `table`, its value for each code, with the codes that are `refused`."""
+    """One feature: of a number column `steps`; else `table`, its value for each code, with the codes that are
+    `refused`.
+    """
 
     column: int
     steps: tuple = ()
@@ -40,7 +43,8 @@ class Signal:
 
 
 class Levels(dict):
-    """Column -> the texts that its encoders know, learned on the walk; and `guards`, signals whose refusals must not be lost.
+    """Column -> the texts that its encoders know, learned on the walk; and `guards`, signals whose refusals must not be
+    lost.
 
     What a transformer refuses is refused though its feature be dropped later, or reach a model that reads none.
     """
@@ -232,7 +236,7 @@ def _probe(transformer, signals, accepted=None):
     def probed(j, place):
         if j not in answers:
             answers[j] = _answers(
-                transformer, [accepted[:j] + [value] + accepted[j + 1 :] for value in signals[j].table]
+                transformer, [[*accepted[:j], value, *accepted[j + 1 :]] for value in signals[j].table]
             )
         table, refused = answers[j]
         # nothing is answered where every value is refused, as on the first walk, when no level is known yet

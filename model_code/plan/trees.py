@@ -1,4 +1,6 @@
-"""Fitted trees and their ensembles as `Trees`: nodes in one array, leaves summed in the order that scikit-learn sums them."""
+"""Fitted trees and their ensembles as `Trees`: nodes in one array, leaves summed in the order that scikit-learn sums
+them.
+"""
 
 from dataclasses import replace
 

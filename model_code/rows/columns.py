@@ -132,8 +132,8 @@ def without_nan(array: pa.Array) -> pa.Array:
 
 
 def is_plainly_right(column: Column, array: pa.Array) -> bool:
-    """Texts the longest of which is short enough, or numbers whose least and greatest keep the limits: one or two values
-    are looked at instead of all.
+    """Texts the longest of which is short enough, or numbers whose least and greatest keep the limits: one or two
+    values are looked at instead of all.
     """
     if array.type != ARROW_TYPES[column.type] or column.categories is not None:
         return False

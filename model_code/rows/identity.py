@@ -1,5 +1,5 @@
-"""Who a row is about and when it happened, for whole batches: the same answers as `domain.contract.schema.entity_id` row by
-row.
+"""Who a row is about and when it happened, for whole batches: the same answers as `domain.contract.schema.entity_id`
+row by row.
 """
 
 import hashlib

@@ -99,7 +99,9 @@ def readable(column: pa.Array) -> pa.Array:
 
 
 def refuse_impossible(name: str, column: pa.Array) -> None:
-    """Arrow takes a Parquet file at its word. Such a value could be neither judged nor shown, so it is not a row's fault."""
+    """Arrow takes a Parquet file at its word. Such a value could be neither judged nor shown, so it is not a row's
+    fault.
+    """
     texts = column.dictionary if pa.types.is_dictionary(column.type) else column
     if pa.types.is_string(texts.type) and not is_ascii(texts):
         texts.validate(full=True)

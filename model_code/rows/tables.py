@@ -1,5 +1,5 @@
-"""The contract on tables: files checked block by block, with exactly the verdicts that domain.contract.schema gives row by
-row.
+"""The contract on tables: files checked block by block, with exactly the verdicts that domain.contract.schema gives row
+by row.
 
 Arrow's kernels prove most values right (`columns.py`); each other distinct value is judged by the domain itself, so
 the two cannot disagree.

@@ -1,4 +1,6 @@
-"""The load generator of the serving benchmark counts what a server answers, whatever the server does with its connections."""
+"""The load generator of the serving benchmark counts what a server answers, whatever the server does with its
+connections.
+"""
 
 import asyncio
 import contextlib
@@ -40,7 +42,7 @@ def loaded(tmp_path, *replies: bytes, closes: bool) -> tuple[dict, int]:
     return asyncio.run(run()), seen
 
 
-@pytest.mark.parametrize("reply, closes", [(WELL, False), (LAST, True)])
+@pytest.mark.parametrize(("reply", "closes"), [(WELL, False), (LAST, True)])
 def test_a_server_that_closes_after_each_reply_is_asked_as_long_as_one_that_does_not(tmp_path, reply, closes):
     found, seen = loaded(tmp_path, reply, closes=closes)
     assert found["failed"] == 0

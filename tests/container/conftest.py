@@ -1,4 +1,6 @@
-"""The images that tests/container/build.sh built. Without them these tests are skipped: `make test-container` runs both."""
+"""The images that tests/container/build.sh built. Without them these tests are skipped: `make test-container` runs
+both.
+"""
 
 import os
 import subprocess

@@ -1,5 +1,5 @@
-"""The container as it ships, for SageMaker and for anywhere else: every verb on a read-only root file system, without network,
-rights, compiler or installer.
+"""The container as it ships, for SageMaker and for anywhere else: every verb on a read-only root file system, without
+network, rights, compiler or installer.
 """
 
 import json

@@ -22,7 +22,7 @@ def api(place):
 
     def build(*answers):
         given = list(answers)
-        server = serving(lambda request: (given.pop(0) if len(given) > 1 else given[0])(request))
+        server = serving(given.pop(0) if len(given) > 1 else given[0])
         url, seen = server.__enter__()
         opened.append(server)
         place.enter(api_url=url)
@@ -113,7 +113,7 @@ def test_predict_prints_a_list_whatever_it_was_given(place, api):
 
 
 def test_predict_reads_a_file_with_the_contracts_types_a_hundred_rows_at_a_time(place, api, tmp_path):
-    client, seen = api(lambda request: (200, {"predictions": [{"id": row["hour"]} for row in request["body"]]}))
+    _client, seen = api(lambda request: (200, {"predictions": [{"id": row["hour"]} for row in request["body"]]}))
     file = tmp_path / "rows.csv"
     file.write_text("flight_id,hour,temp,late\n" + "".join(f"007,{n % 24},,true\n" for n in range(150)))
     assert [answer["id"] for answer in place.values("predict", "--file", file)] == [n % 24 for n in range(150)]

@@ -1,8 +1,9 @@
-"""`python -m tests.fuzz`: coverage-guided fuzzing of the kernel's plan loader and body readers, under address, undefined-behaviour
-and leak checks.
+"""`python -m tests.fuzz`: coverage-guided fuzzing of the kernel's plan loader and body readers, under address,
+undefined-behaviour and leak checks.
 
-Needs clang with its runtime (Debian: clang and libclang-rt-14-dev). What it finds worth keeping stays in build/fuzz/corpus, so
-that the next run goes on from there; an input that breaks something is written to build/fuzz and named.
+Needs clang with its runtime (Debian: clang and libclang-rt-14-dev). What it finds worth keeping stays in
+build/fuzz/corpus, so that the next run goes on from there; an input that breaks something is written to build/fuzz and
+named.
 """
 
 import argparse
@@ -56,7 +57,9 @@ def main() -> int:
 
 
 def seeds() -> None:
-    """Inputs of every kind, and the plans that read bodies. Both grammars' words need no dictionary: the seeds have them."""
+    """Inputs of every kind, and the plans that read bodies. Both grammars' words need no dictionary: the seeds have
+    them.
+    """
     for name in ("plans", "seeds"):
         shutil.rmtree(FOLDER / name, ignore_errors=True)
     for name in ("plans", "seeds", "corpus"):

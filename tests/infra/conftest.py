@@ -1,4 +1,6 @@
-"""The app's templates, synthesised once for the session: with every compliance check, and in the other ways it can be set."""
+"""The app's templates, synthesised once for the session: with every compliance check, and in the other ways it can be
+set.
+"""
 
 import json
 import shutil
@@ -40,7 +42,9 @@ def template(assembly: Path, stack: str) -> dict:
 
 @pytest.fixture(scope="session")
 def prod(tmp_path_factory) -> Path:
-    """The production stage, checked by cdk-nag's AwsSolutions and Serverless packs and by CDK's own template validation."""
+    """The production stage, checked by cdk-nag's AwsSolutions and Serverless packs and by CDK's own template
+    validation.
+    """
     return synthesise(tmp_path_factory.mktemp("prod"), validated=True, stage="prod", nag="true")
 
 

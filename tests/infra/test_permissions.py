@@ -341,8 +341,10 @@ def test_endpoints_that_are_always_on_add_only_what_scaling_them_needs(service, 
             f"cloudwatch:{action} cloudwatch:alarm:TargetTracking-endpoint/flights-test-r-*"
             for action in ("PutMetricAlarm", "DescribeAlarms", "DeleteAlarms")
         ),
-        f"iam:CreateServiceLinkedRole iam:role/{role}"
-        " if iam:AWSServiceName = sagemaker.application-autoscaling.amazonaws.com",
+        (
+            f"iam:CreateServiceLinkedRole iam:role/{role}"
+            " if iam:AWSServiceName = sagemaker.application-autoscaling.amazonaws.com"
+        ),
     }
 
 

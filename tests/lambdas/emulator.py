@@ -52,7 +52,9 @@ def fetch() -> None:
 
 
 def synthesised(out: Path) -> tuple[Path, dict[str, dict]]:
-    """What `cdk synth` makes of the local stage: the folder that becomes the functions' zip, and {handler: its environment}."""
+    """What `cdk synth` makes of the local stage: the folder that becomes the functions' zip, and {handler: its
+    environment}.
+    """
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
     context = {
         "CDK_CONTEXT_JSON": json.dumps({**flags, "stage": "local"}),

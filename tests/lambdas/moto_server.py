@@ -1,7 +1,7 @@
 """moto's AWS behind a real HTTP server, for what does not call through botocore in the tests' own process.
 
-A request is passed on to the host that its signature is for, where moto answers it, as it answers everything that is sent
-with `requests` while a test has begun it.
+A request is passed on to the host that its signature is for, where moto answers it, as it answers everything that is
+sent with `requests` while a test has begun it.
 """
 
 import re

@@ -1,4 +1,6 @@
-"""An AWS service that does what a test tells it to, one reply after the other, and remembers who asked on which connection."""
+"""An AWS service that does what a test tells it to, one reply after the other, and remembers who asked on which
+connection.
+"""
 
 import json
 import threading

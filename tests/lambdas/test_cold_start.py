@@ -1,4 +1,6 @@
-"""Each function as the runtime starts it: its own process, the zip and botocore on the path, and nothing else of this machine."""
+"""Each function as the runtime starts it: its own process, the zip and botocore on the path, and nothing else of this
+machine.
+"""
 
 import json
 import os
@@ -92,7 +94,9 @@ def test_a_missing_setting_fails_the_start_and_not_a_customer(started, verb, mis
 
 
 def test_no_setting_is_read_in_another_way():
-    """With a default, or once a request is there, a missing one would go unnoticed. What the runtime itself gives is never missing."""
+    """With a default, or once a request is there, a missing one would go unnoticed. What the runtime itself gives is
+    never missing.
+    """
     own = {name: source for name, source in SOURCES.items() if name != "lambdas.aws.clients"}
     assert [
         name for name, source in own.items() if re.search(r"environ\.get|getenv|^ +.*os\.environ", source, re.MULTILINE)

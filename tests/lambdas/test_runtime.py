@@ -1,7 +1,8 @@
-"""Every function under the Lambda runtime interface emulator, from the very files that its zip is made of: it starts, and answers."""
+"""Every function under the Lambda runtime interface emulator, from the very files that its zip is made of: it starts,
+and answers.
+"""
 
 import gzip
-import json
 import os
 
 import pytest

@@ -191,7 +191,8 @@ FITTED = _Fitted()
 CASES = list(_estimators())
 LINEAR = [name for name in CASES if name.startswith(("logistic", "ridge", "least"))]
 
-# Values that a request may bring: zeros of both signs, denormals, the ends of float32 and float64, whole numbers beyond 2**53, None.
+# Values that a request may bring: zeros of both signs, denormals, the ends of float32 and float64, whole numbers beyond
+# 2**53, None.
 HOSTILE = [
     None,
     0.0,

@@ -145,7 +145,7 @@ def test_each_row_is_answered_in_order_as_the_rules_say(project, run_verb, tmp_p
             }
         ]
     }
-    assert sorted(written)[0] == "predictions/part.jsonl-000000000001.parquet"
+    assert min(written) == "predictions/part.jsonl-000000000001.parquet"
 
 
 def test_every_kind_of_file_gets_the_same_answers(parcels, run_verb, tmp_path):

@@ -1,4 +1,6 @@
-"""Every file of every kind of artefact, changed by one byte, gone or added: whoever would load it refuses it by name first."""
+"""Every file of every kind of artefact, changed by one byte, gone or added: whoever would load it refuses it by name
+first.
+"""
 
 import json
 import shutil
@@ -89,7 +91,9 @@ WAYS = {"serve": to_serve, "score": to_score, "evaluate": to_compare}
 
 @pytest.fixture(params=list(WAYS))
 def refusal(request, returns, artefacts, run_verb, tmp_path, monkeypatch, capsys):
-    """refusal(kind, damage): what the verb says of a damaged copy of the artefact that was signed; it loads nothing of it."""
+    """refusal(kind, damage): what the verb says of a damaged copy of the artefact that was signed; it loads nothing of
+    it.
+    """
     loaded = []
     monkeypatch.setattr(
         artefact, "load_scorer", lambda folder, **rest: loaded.append(folder.name) or load_scorer(folder, **rest)

@@ -60,8 +60,10 @@ def test_data_then_image_then_service(ecr):
     assert run.ran == [
         f"deploy flights-dev-data {context}",
         f"podman login --username AWS --password-stdin {REGISTRY}",
-        "podman build --format docker --file model_code/Dockerfile --target sagemaker --platform linux/amd64 "
-        f"--build-arg BASE_IMAGE={BASE} --tag {name} .",
+        (
+            "podman build --format docker --file model_code/Dockerfile --target sagemaker --platform linux/amd64 "
+            f"--build-arg BASE_IMAGE={BASE} --tag {name} ."
+        ),
         f"podman history --no-trunc --format {{{{.Size}}}}\t{{{{.CreatedBy}}}} {name}",
         f"podman image inspect --format {{{{.Size}}}} {name}",
         f"podman push {name}",

@@ -1,4 +1,6 @@
-"""What goes with a stage and what stays: nothing that holds data goes unasked, and nothing that costs is left by accident."""
+"""What goes with a stage and what stays: nothing that holds data goes unasked, and nothing that costs is left by
+accident.
+"""
 
 import subprocess
 import sys

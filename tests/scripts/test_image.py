@@ -120,8 +120,10 @@ def test_the_image_is_of_the_kind_that_sagemaker_takes(engine, how):
     run = Engine()
     image.build(engine, "fairway:1", base=f"{NAME}@sha256:abc", run=run)
     assert run.asked == [
-        f"{engine} {how} --file model_code/Dockerfile --target sagemaker --platform linux/amd64 "
-        f"--build-arg BASE_IMAGE={NAME}@sha256:abc --tag fairway:1 ."
+        (
+            f"{engine} {how} --file model_code/Dockerfile --target sagemaker --platform linux/amd64 "
+            f"--build-arg BASE_IMAGE={NAME}@sha256:abc --tag fairway:1 ."
+        )
     ]
 
 

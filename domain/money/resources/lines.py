@@ -16,7 +16,8 @@ def line(
     quantity: float,
     fixed: bool = False,
 ) -> dict:
-    """`price` is (service, usage type) or (service, usage type, operation); `fixed` costs the same however much is asked.
+    """`price` is (service, usage type) or (service, usage type, operation); `fixed` costs the same however much is
+    asked.
 
     Where the table has no such price, unit_usd and monthly_usd are None: unknown, not nothing.
     """

@@ -131,7 +131,9 @@ def prefix_of(rule: dict) -> str:
 
 
 def repository_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
-    """ECR stores a layer once however many images have it, so what counts is how often the dependencies change: monthly."""
+    """ECR stores a layer once however many images have it, so what counts is how often the dependencies change:
+    monthly.
+    """
     kept = min(usage.usage.months, images_kept(resource))
     price, quantity = ("AmazonECR", "TimedStorage-ByteHrs"), kept * usage.usage.image_gb
     return [line(resource, prices, flow="store", what=f"{kept:g} images", price=price, quantity=quantity, fixed=True)]

@@ -27,8 +27,9 @@ def log_group_lines(resource: Resource, usage: Month, prices: Prices) -> list[di
 
 
 def log_source(resource: Resource, month: Month) -> tuple[float, bool]:
-    """How many events are written, and whether they are as many however much is asked: by the function or the flow that the
-    group's name ends with, or by the API."""
+    """How many events are written, and whether they are as many however much is asked: by the function or the flow that
+    the group's name ends with, or by the API.
+    """
     writer = last_word(resource.properties.get("LogGroupName", resource.name))
     if writer in RUNS:
         runs = RUNS[writer](month)
@@ -142,7 +143,9 @@ USES_OF_A_RUN = (
 
 
 def key_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
-    """The key itself, and its uses: a key that signs is asked by training runs, one that encrypts by every answer at most."""
+    """The key itself, and its uses: a key that signs is asked by training runs, one that encrypts by every answer at
+    most.
+    """
     signs = resource.properties.get("KeyUsage") == "SIGN_VERIFY"
     requests = USES_OF_A_RUN * usage.training_runs if signs else usage.predictions + usage.batch_rows
     uses = ("awskms", "KMS-Requests-Asymmetric" if signs else "KMS-Requests")

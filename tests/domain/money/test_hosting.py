@@ -46,8 +46,9 @@ def test_a_function_is_cheaper_than_a_machine_up_to_55_million_requests():
 
 def test_break_even_with_serverless_counts_its_seconds_only_since_both_pay_for_the_data():
     crossing = break_even(BY_NAME["serverless 2048 MB"], BY_NAME["ml.m5.large"], MILLION, MODEL, PRICES)
-    # One m5.large scores 2 x 10 x 60 % = 12 requests a second; 83.95 / 0.000004 = 20.99 million are 8 a second: one is enough.
-    # (At 12 a second a second machine comes, and serverless is the cheaper one again for a while: the first crossing counts.)
+    # One m5.large scores 2 x 10 x 60 % = 12 requests a second; 83.95 / 0.000004 = 20.99 million are 8 a second: one is
+    # enough. (At 12 a second a second machine comes, and serverless is the cheaper one again for a while: the first
+    # crossing counts.)
     assert crossing["requests"] == pytest.approx(20_987_500, rel=0.001)
 
 

@@ -1,4 +1,6 @@
-"""Scenarios worked out by hand from the list prices of us-east-1; every price is in domain/money/data/prices.csv with its source."""
+"""Scenarios worked out by hand from the list prices of us-east-1; every price is in domain/money/data/prices.csv with
+its source.
+"""
 
 import json
 
@@ -351,7 +353,7 @@ GROWING = {
     "training_minutes": st.floats(0.1, 600),
     "predict_ms": st.floats(100, 1000),
 }
-USAGES = st.fixed_dictionaries({name: values for name, values in GROWING.items()})
+USAGES = st.fixed_dictionaries(dict(GROWING.items()))
 
 
 def of(usage):

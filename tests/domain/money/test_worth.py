@@ -19,7 +19,8 @@ def counts(tp, fp, tn, fn):
 
 def test_a_month_of_decisions_worked_out_by_hand():
     found = judge(LATE_FLIGHTS, counts(100, 50, 800, 50), predictions=10_000, cost=COST)
-    # Beyond answering no: 100 x (40 + 25) - 50 x 12 = 5,900 / 1000 a decision; the mean of squares is 100 x 4225 + 50 x 144 = 429.7
+    # Beyond answering no: 100 x (40 + 25) - 50 x 12 = 5,900 / 1000 a decision; the mean of squares is 100 x 4225 + 50 x
+    # 144 = 429.7
     mean, error = 5.9, math.sqrt((429.7 - 5.9**2) / 1000)
     assert found["value_usd"] == pytest.approx(59_000)
     assert found["net_usd"] == pytest.approx(58_940)

@@ -79,8 +79,10 @@ def test_where_a_model_must_pay_for_itself_the_best_that_does_is_taken():
         assert said(judge(BENCHMARKS, evaluation, worth={"trees": worth, "line": worth})) == (
             "rejected",
             "trees",
-            "trees is not shown to bring more than it costs, which budget.require_positive_value asks for. "
-            f"{worth['sentence']}",
+            (
+                "trees is not shown to bring more than it costs, which budget.require_positive_value asks for. "
+                f"{worth['sentence']}"
+            ),
         )
 
 

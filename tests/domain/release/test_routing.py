@@ -119,7 +119,7 @@ def test_without_a_champion_before_there_is_no_rollback():
 @given(st.lists(st.sampled_from(["r-1", "r-2", "r-3", "back"]), max_size=30))
 def test_whatever_is_done_one_release_answers_everybody_and_versions_have_no_gap(steps):
     routing = EMPTY
-    for number, step in enumerate(steps):
+    for _number, step in enumerate(steps):
         try:
             if step == "back":
                 changed = rollback(routing, at=AT, reason="")

@@ -160,7 +160,7 @@ def test_a_run_that_was_killed_is_resumed_as_of_the_same_moment(flow, tmp_path):
     file = table(tmp_path / "may.csv", {})
     run = flow.values("batch", file)["run"]
     flow.put("runs", kind="batch", run=run, status="FAILED", as_of="2013-05-07T00:00:00Z")
-    code, out, err = flow.run("batch", file)
+    code, _out, err = flow.run("batch", file)
     assert code == 0 and f"Resuming {run}" in err
     assert len(executions(flow)) == 2
     item = flow.aws("dynamodb").get_item(
@@ -185,8 +185,10 @@ def test_files_that_are_in_the_lake_already_are_scored_where_they_are(flow):
         ("s3://lake/none/", "s3://lake/none/ holds no file"),
         (
             "s3://elsewhere/rows.csv",
-            "is not in the lake; copy it there first: aws s3 cp --recursive s3://elsewhere/rows.csv s3://lake/batch/incoming/ "
-            "--endpoint-url http://127.0.0.1:",
+            (
+                "is not in the lake; copy it there first: aws s3 cp --recursive s3://elsewhere/rows.csv s3://lake/batch/incoming/ "
+                "--endpoint-url http://127.0.0.1:"
+            ),
         ),
         ("s3:/lake", "files of this kind are not read"),
         ("s3://", "'s3://' is not an S3 URI"),

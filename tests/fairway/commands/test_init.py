@@ -47,7 +47,9 @@ def write_csv(file: Path, names: list[str], rows: list[list]) -> Path:
 
 
 def drafted(data: Path, target: str, out: Path, *, rows: int | None = None) -> dict:
-    """What init wrote: it exists, `check` passes, and the contract takes every row whose target is known, all `rows` of them."""
+    """What init wrote: it exists, `check` passes, and the contract takes every row whose target is known, all `rows` of
+    them.
+    """
     assert main(["init", "--data", str(data), "--target", target, "--out", str(out)]) == 0
     assert main(["check", "--project", str(out)]) == 0
     contract = read_contract(out / "contract.toml", read_config(out).project.task)

@@ -164,7 +164,7 @@ def test_a_part_without_a_record_is_taken_up_by_the_next_try(place, tmp_path, mo
         raise KeyboardInterrupt
 
     monkeypatch.setattr(fairway.commands.load, "enter", killed)
-    code, _, err = place.run("load", file)
+    code, _, _err = place.run("load", file)
     assert (code, place.aws("dynamodb").scan(TableName="flights-local-runs")["Count"]) == (130, 0)
     monkeypatch.undo()
     assert place.values("load", file)["accepted"] == 1

@@ -293,7 +293,7 @@ def test_lists_that_cannot_be_used_leave_the_table_as_it_is(ask, changes, messag
 class Breaking(BaseHTTPRequestHandler):
     """A server whose lists break off halfway, or are not there."""
 
-    def do_GET(self):  # noqa: N802
+    def do_GET(self):
         self.send_response(404 if "gone" in self.path else 200)
         self.send_header("Content-Length", "1000")
         self.end_headers()

@@ -89,7 +89,7 @@ def busy(place):
 
 def words(page: str) -> str:
     """What a person reads: the page without its markup."""
-    without_style = re.sub(r"<style>.*?</style>", "", page, flags=re.S)
+    without_style = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", without_style))
 
 

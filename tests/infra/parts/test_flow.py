@@ -229,7 +229,9 @@ def with_real_names(arguments: dict) -> dict:
 
 
 def assert_limits(value, shape, path: str) -> None:
-    """What botocore leaves to the service: lengths, patterns and choices. Java's own classes in patterns are not Python's."""
+    """What botocore leaves to the service: lengths, patterns and choices. Java's own classes in patterns are not
+    Python's.
+    """
     if shape.type_name == "structure":
         for name, inner in value.items():
             assert_limits(inner, shape.members[name], f"{path}.{name}")

@@ -136,7 +136,8 @@ def test_a_model_that_must_pay_for_itself_is_weighed_against_what_the_stage_cost
     must_pay(true_positive_usd=1.0)
     assert handler({"run": RUN}, None)["verdict"] == "approved"
     must_pay(true_positive_usd=1.0, false_positive_usd=-3.0)
-    # Without it everybody is told no. (3,000 x 1 - 2,000 x 3) / 25,000 = -0.12, x 1,000,000 decisions - 3 for the dashboard
+    # Without it everybody is told no. (3,000 x 1 - 2,000 x 3) / 25,000 = -0.12, x 1,000,000 decisions - 3 for the
+    # dashboard
     reply = handler({"run": RUN}, None)
     assert reply["verdict"] == "rejected"
     assert reply["reason"].startswith(

@@ -170,13 +170,17 @@ def test_started_again_it_writes_the_same_and_remembers_when_it_began(aws):
         ),
         (
             PARTS[2:],
-            "no rows to train on from 2013-01-01T00:00:00Z to 2013-03-04T00:00:00Z; the lake has 1,200 rows from "
-            "2012-12-01T00:00:00Z to 2013-04-30T00:00:00Z: load more, or choose another --as-of",
+            (
+                "no rows to train on from 2013-01-01T00:00:00Z to 2013-03-04T00:00:00Z; the lake has 1,200 rows from "
+                "2012-12-01T00:00:00Z to 2013-04-30T00:00:00Z: load more, or choose another --as-of"
+            ),
         ),
         (
             PARTS[:1],
-            "no rows to evaluate on from 2013-03-04T00:00:00Z to 2013-04-01T00:00:00Z; the lake has 100 rows from "
-            "2013-01-05T00:00:00Z to 2013-01-31T23:00:00Z: load more, or choose another --as-of",
+            (
+                "no rows to evaluate on from 2013-03-04T00:00:00Z to 2013-04-01T00:00:00Z; the lake has 100 rows from "
+                "2013-01-05T00:00:00Z to 2013-01-31T23:00:00Z: load more, or choose another --as-of"
+            ),
         ),
     ],
 )

@@ -118,7 +118,7 @@ def test_metrics_are_held_to_the_namespace_that_a_policy_names(aws):
     assert not is_allowed(metrics.put_metric_data, Namespace="Other", MetricData=data)
 
 
-@pytest.mark.parametrize("instance, allowed", [("ml.m5.large", True), ("ml.m5.xlarge", False)])
+@pytest.mark.parametrize(("instance", "allowed"), [("ml.m5.large", True), ("ml.m5.xlarge", False)])
 def test_an_endpoint_configuration_is_held_to_the_instance_types_that_a_policy_names(aws, instance, allowed):
     condition = {"ForAllValues:StringEquals": {"sagemaker:InstanceTypes": ["ml.m5.large"]}}
     client = aws.client("sagemaker", aws.user(allow_if("sagemaker:CreateEndpointConfig", **condition)))
@@ -147,7 +147,7 @@ UNKNOWN_OPERATOR = policy(allow_if("s3:*", StringEqual={"s3:prefix": "x"}))
 
 
 @pytest.mark.parametrize(
-    "document, why", [(UNFILLED, "condition key lambda:FunctionArn"), (UNKNOWN_OPERATOR, "operator StringEqual")]
+    ("document", "why"), [(UNFILLED, "condition key lambda:FunctionArn"), (UNKNOWN_OPERATOR, "operator StringEqual")]
 )
 def test_a_condition_that_would_never_be_tested_is_refused_with_its_name(aws, document, why):
     iam, role = aws.client("iam"), aws.role("lambda").rpartition("/")[2]
@@ -169,7 +169,7 @@ def schedule(role: str) -> dict:
     }
 
 
-@pytest.mark.parametrize("passed_to, allowed", [(None, False), ("lambda", False), ("scheduler", True)])
+@pytest.mark.parametrize(("passed_to", "allowed"), [(None, False), ("lambda", False), ("scheduler", True)])
 def test_a_schedule_is_made_only_by_those_who_may_pass_its_role_to_the_scheduler(aws, passed_to, allowed):
     condition = {"StringEquals": {"iam:PassedToService": f"{passed_to}.amazonaws.com"}}
     statements = [allow("scheduler:CreateSchedule")] + ([allow_if("iam:PassRole", **condition)] if passed_to else [])

@@ -1,4 +1,6 @@
-"""Deploying onto the local AWS: when it is done again, what an image is, and how it fails. The journeys deploy the real app."""
+"""Deploying onto the local AWS: when it is done again, what an image is, and how it fails. The journeys deploy the real
+app.
+"""
 
 import os
 import time

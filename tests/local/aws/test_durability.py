@@ -1,4 +1,6 @@
-"""What was answered with 200 is there after a kill -9 of the local AWS in the next moment, and a full disk is not a 200."""
+"""What was answered with 200 is there after a kill -9 of the local AWS in the next moment, and a full disk is not a
+200.
+"""
 
 import resource
 import sys

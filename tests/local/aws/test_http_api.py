@@ -1,4 +1,6 @@
-"""An HTTP API with IAM authorization answers only who signed rightly and may call it, and only what may call the function."""
+"""An HTTP API with IAM authorization answers only who signed rightly and may call it, and only what may call the
+function.
+"""
 
 import json
 import time

@@ -1,4 +1,6 @@
-"""Step Functions as our flows use it: JSONata, the native integrations under the machine's role, and the distributed Map."""
+"""Step Functions as our flows use it: JSONata, the native integrations under the machine's role, and the distributed
+Map.
+"""
 
 import json
 import time

@@ -267,10 +267,10 @@ def test_both_ways_refuse_a_csv_for_a_cell_that_is_too_long_also_where_nobody_re
     "key", ["9" * 4300, "9" * 4301, "-" + "9" * 4301, "9" * 4301 + ".5", "9" * 4301 + "e1", "1e999"]
 )
 def test_both_ways_give_one_answer_to_a_number_that_nobody_reads(quoted, key):
-    row = '{"size": 1, "the, key": %s}' % key
+    row = '{{"size": 1, "the, key": {}}}'.format(key)
     both_ways_agree(quoted, row, LINES)
-    both_ways_agree(quoted, '{"instances": [%s]}' % row, JSON)
-    both_ways_agree(quoted, '{"instances": [{"size": 1}], "more": %s}' % key, JSON)
+    both_ways_agree(quoted, '{{"instances": [{}]}}'.format(row), JSON)
+    both_ways_agree(quoted, '{{"instances": [{{"size": 1}}], "more": {}}}'.format(key), JSON)
 
 
 @pytest.mark.parametrize("size", [1e30, 9.999999999999999e29, -5, -5.000000000000001, 10**30, 10**30 + 1])

@@ -115,7 +115,7 @@ def test_who_does_not_read_its_replies_is_cut_off():
 
 
 def test_who_does_not_take_its_replies_is_not_asked_for_more_requests():
-    server, slow = connected()
+    _server, slow = connected()
     slow.pause_writing()
     assert not slow.transport.reading
     slow.resume_writing()

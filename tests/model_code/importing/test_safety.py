@@ -94,7 +94,9 @@ def test_a_broken_file_is_refused(rents, tmp_path, broken):
 
 
 def program(file: Path, **members: bytes) -> Path:
-    """An archive as torch.export.save makes it; `inputs` are what torch.save made of the example, `more` is another file."""
+    """An archive as torch.export.save makes it; `inputs` are what torch.save made of the example, `more` is another
+    file.
+    """
     inputs = io.BytesIO()
     with zipfile.ZipFile(inputs, "w") as archive:
         archive.writestr("archive/data.pkl", members.get("inputs", pickle.dumps(())))

@@ -65,9 +65,7 @@ def test_a_saved_model_with_an_input_for_each_column(loans, tmp_path):
 def test_a_frozen_graph(loans, net, tmp_path):
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    function = tf.function(lambda features: net(features)).get_concrete_function(
-        tf.TensorSpec((None, 3), tf.float32, name="features")
-    )
+    function = tf.function(net).get_concrete_function(tf.TensorSpec((None, 3), tf.float32, name="features"))
     graph = convert_variables_to_constants_v2(function).graph.as_graph_def()
     (tmp_path / "net.pb").write_bytes(graph.SerializeToString())
     check(loans, tmp_path / "net.pb", net(MATRIX))

@@ -1,4 +1,6 @@
-"""Request bodies: what can be read is read as json.loads and csv read it, what cannot is refused with its row, column and value."""
+"""Request bodies: what can be read is read as json.loads and csv read it, what cannot is refused with its row, column
+and value.
+"""
 
 import json
 
@@ -42,7 +44,7 @@ def refusals_of(engines, body):
 
 
 @pytest.mark.parametrize(
-    "row, said",
+    ("row", "said"),
     [
         ('{"delay": "12.5"}', "row 1, column 'delay': found \"12.5\", allowed: a number or null"),
         ('{"delay": true}', "row 1, column 'delay': found true, allowed: a number or null"),
@@ -226,7 +228,7 @@ def test_json_lines_are_rows(engines):
 
 
 @pytest.mark.parametrize(
-    "line, said",
+    ("line", "said"),
     [
         ("x,2,3,UA,Zürich,true", "row 1, column 'distance': found x, allowed: a number or null"),
         ("1e999,2,3,UA,Zürich,true", "row 1, column 'distance': found 1e999, allowed: a number or null"),

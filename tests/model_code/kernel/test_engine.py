@@ -177,7 +177,7 @@ def test_a_batch_without_a_column_or_of_nulls_is_of_missing_values(both):
 
 
 @pytest.mark.parametrize(
-    "column, values",
+    ("column", "values"),
     [
         ("carrier", pa.array([1])),
         ("delay", pa.array(["1"])),
@@ -244,7 +244,7 @@ def test_any_row_at_all_is_answered_alike_by_all_three_or_refused_by_all(both, n
 
 
 @pytest.mark.parametrize("leaves", [2, 31, 32, 33, 64])
-@pytest.mark.parametrize("trees, bins, target", [(1, 8, 0), (33, 8, 1), (70, 255, 0)])
+@pytest.mark.parametrize(("trees", "bins", "target"), [(1, 8, 0), (33, 8, 1), (70, 255, 0)])
 def test_trees_of_every_size_are_summed_alike(leaves, trees, bins, target):
     from model_code.kernel.engine import KernelEngine
 

@@ -103,7 +103,9 @@ def coded(batch):
 
 
 def sanitized_kernel():
-    """A folder with the kernel built for checking; kept in build/ until a source of it changes, for building takes its time."""
+    """A folder with the kernel built for checking; kept in build/ until a source of it changes, for building takes its
+    time.
+    """
     sources = sorted((ROOT / "model_code" / "kernel").glob("*.[chp]*"))
     version = hashlib.sha256(b"".join(source.read_bytes() for source in sources) + sys.version.encode()).hexdigest()[
         :16

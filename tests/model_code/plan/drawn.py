@@ -1,4 +1,6 @@
-"""Pipelines that hypothesis draws: any transformer, estimator and parameter that a plan takes, over a small table of any shape."""
+"""Pipelines that hypothesis draws: any transformer, estimator and parameter that a plan takes, over a small table of
+any shape.
+"""
 
 import warnings
 from typing import NamedTuple
@@ -294,7 +296,9 @@ TAKES_NAN = ("histogram", "grown", "dummy")
 
 @st.composite
 def native(draw, wish):
-    """Numbers and booleans as they are, categories as ordinals that the estimator treats as categories; or texts of its own."""
+    """Numbers and booleans as they are, categories as ordinals that the estimator treats as categories; or texts of its
+    own.
+    """
     unknown = {"handle_unknown": "use_encoded_value", "unknown_value": draw(st.sampled_from([np.nan, -1, 200]))}
     ordinal = OrdinalEncoder(
         encoded_missing_value=draw(st.sampled_from([np.nan, -1])),
@@ -360,5 +364,6 @@ def fit(pipeline, wish, matrix, target):
         try:
             return pipeline.fit(framed(matrix) if wish.framed else matrix, target)
         except (ValueError, TypeError):
-            # not every parameter goes with every table, or with a sparse matrix: nothing is fitted, so there is nothing to agree on
+            # not every parameter goes with every table, or with a sparse matrix: nothing is fitted, so there is nothing
+            # to agree on
             assume(False)

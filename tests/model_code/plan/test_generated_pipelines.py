@@ -120,7 +120,9 @@ def answer_alike(case, plan, rows):
 
 
 def without_a_plan(case, rows, refused):
-    """What serves a pipeline that no plan can express; where it asks row by row, sums of eight classes end in other bits."""
+    """What serves a pipeline that no plan can express; where it asks row by row, sums of eight classes end in other
+    bits.
+    """
     file = io.BytesIO()
     joblib.dump(case.pipeline, file)
     file.seek(0)
