@@ -25,6 +25,7 @@ PLUGINS = (
     "leading_keys",
     "condition_keys",
     "passed_roles",
+    "cloudformation_conditions",
     "cloudformation_checks",
 )
 
