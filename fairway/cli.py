@@ -62,7 +62,10 @@ def up(
         Path | None, typer.Option(help="What AWS holds here. Default: DIR/.fairway/local", metavar="DIR")
     ] = None,
     enforce_iam: Annotated[
-        bool, typer.Option("--enforce-iam", help="Check signatures and policies as AWS does.")
+        bool, typer.Option("--enforce-iam", help="Check what a role's policies allow, as AWS does.")
+    ] = False,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Take over a state folder that somebody else or another machine made.")
     ] = False,
     json: Json = False,
 ):
@@ -70,7 +73,7 @@ def up(
     from fairway.commands.up import up
 
     run(
-        lambda progress: up(project, port=port, state=state, enforce_iam=enforce_iam, progress=progress),
+        lambda progress: up(project, port=port, state=state, enforce_iam=enforce_iam, adopt=adopt, progress=progress),
         json=json,
         project=project,
     )

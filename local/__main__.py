@@ -12,7 +12,7 @@ def main(arguments: list[str] | None = None) -> int:
     serve = parser.add_subparsers(dest="command", required=True).add_parser("serve", help="serve until interrupted")
     serve.add_argument("--port", type=int, default=0, help="0 takes the port used last, or a free one")
     serve.add_argument("--state", type=Path, required=True, help="the folder that holds everything this server keeps")
-    serve.add_argument("--enforce-iam", action="store_true", help="check signatures and policies as AWS does")
+    serve.add_argument("--enforce-iam", action="store_true", help="check what a role's policies allow, as AWS does")
     options = parser.parse_args(arguments)
     from local.server import serve as run  # slow to import: only once the arguments are known to be right
 

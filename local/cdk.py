@@ -10,10 +10,11 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
-from local.state import PROXIES, ROOT_KEY
+from local.profile import ACCOUNT, REGION, RootKey
+from local.state import PROXIES
 
 ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENT = f"aws://{ROOT_KEY[0]}/us-east-1"
+ENVIRONMENT = f"aws://{ACCOUNT}/{REGION}"
 RESOURCE_EVENT = re.compile(r"^(?P<stack>\S+) \| +(?P<done>\d+)/(?P<all>\d+) \|")
 TOLD_ON_FAILURE = 12  # lines
 
@@ -27,7 +28,7 @@ def command(*arguments: str) -> list[str]:
     return [str(node), str(ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"), "--no-notices", *arguments]
 
 
-def environment(endpoint: str) -> dict[str, str]:
+def environment(endpoint: str, key: RootKey) -> dict[str, str]:
     """This process's environment, without anything that could lead to a real account or to the network."""
     kept = {
         name: value
@@ -39,10 +40,10 @@ def environment(endpoint: str) -> dict[str, str]:
         **kept,
         "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}",
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": ROOT_KEY[0],
-        "AWS_SECRET_ACCESS_KEY": ROOT_KEY[1],
-        "AWS_REGION": "us-east-1",
-        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": key.access_key,
+        "AWS_SECRET_ACCESS_KEY": key.secret_key,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
@@ -56,12 +57,12 @@ def environment(endpoint: str) -> dict[str, str]:
 class Cdk:
     """A run of the CDK in a process group of its own, so that it ends whole, whatever ends it."""
 
-    def __init__(self, arguments: list[str], *, endpoint: str, folder: Path, log: Path):
+    def __init__(self, arguments: list[str], *, endpoint: str, key: RootKey, folder: Path, log: Path):
         self.arguments, self.log = arguments, log
         self.process = subprocess.Popen(
             command(*arguments),
             cwd=folder,
-            env=environment(endpoint),
+            env=environment(endpoint, key),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

@@ -13,7 +13,8 @@ from domain.config.sections import read_config
 from infra.parts.image import image_tag
 from local.build import build, tree_hash
 from local.cdk import ENVIRONMENT, ROOT, Cdk
-from local.state import ROOT_KEY, LocalError, ask
+from local.profile import REGION, RootKey, root_key
+from local.state import LocalError, ask
 
 INPUTS = ("app.py", "cdk.json", "infra", "lambdas", "domain", "uv.lock", "package-lock.json")
 
@@ -28,7 +29,7 @@ def deploy(
     began = time.monotonic()
     project_dir, state_dir = Path(project_dir).absolute(), state_folder(endpoint)
     project = read_config(project_dir, stage).project
-    parameters = client("ssm", endpoint)
+    parameters = client("ssm", endpoint, root_key(state_dir))
     tag = image_tag()
     wanted = fingerprint(project_dir, contract=project.contract, stage=stage, tag=tag)
     remembered, address_book = f"/fairway-local/{project.name}/{stage}", f"/fairway/{project.name}/{stage}"
@@ -70,11 +71,11 @@ def synthesise_and_deploy(
     bootstrapped: bool,
     progress: Callable[[str], None],
 ) -> None:
-    assembly, log = state_dir / "cdk.out", state_dir / "deploy.log"
+    assembly, log, key = state_dir / "cdk.out", state_dir / "deploy.log", root_key(state_dir)
     log.unlink(missing_ok=True)
 
     def cdk(*arguments: str, folder: Path = ROOT) -> Cdk:
-        return Cdk(list(arguments), endpoint=endpoint, folder=folder, log=log)
+        return Cdk(list(arguments), endpoint=endpoint, key=key, folder=folder, log=log)
 
     progress("building the templates")
     synth = cdk(
@@ -134,13 +135,13 @@ def repository_and_tag(image_uri: str) -> tuple[str, str]:
     return name, tag
 
 
-def client(service: str, endpoint: str):
+def client(service: str, endpoint: str, key: RootKey):
     return boto3.client(
         service,
         endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=ROOT_KEY[0],
-        aws_secret_access_key=ROOT_KEY[1],
+        region_name=REGION,
+        aws_access_key_id=key.access_key,
+        aws_secret_access_key=key.secret_key,
         config=Config(proxies={"http": None}),
     )
 

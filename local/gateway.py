@@ -1,31 +1,69 @@
-"""The front of the local AWS: our own few addresses under /_fairway/, everything else to MiniStack."""
+"""The front of the local AWS: who may speak to it and as whom, our own addresses, and everything else to MiniStack."""
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
+from local import visitors
 from local.journal import Written
+from local.ministack import http_api, signatures
 
-REFUSED = ("/_ministack/reset", "/_ministack/config")  # any web page could post to them, and wipe the state
+CLOSED = ("/_ministack/reset", "/_ministack/config")  # they wipe the state, for root too
+CALLBACKS = ("/_ministack/cfn-response/", "/_ministack/cfn-signal/")  # an address with a random token, presigned on AWS
+READ_BEFORE_A_REFUSAL = 1 << 20  # bytes: a client that is still sending would not see the answer
+POLICY_VIOLATION = 1008  # of a WebSocket; before it is accepted the client sees 403
 
 
 class Gateway:
     """An ASGI app. `ready` is called once the services are up; `written` tells whether the disk takes what happens."""
 
-    def __init__(self, aws, *, ready: Callable[[], None], written: Callable[[], Written], state: str):
-        self.aws, self.ready, self.written, self.state = aws, ready, written, state
-        self.failure = None  # why the services did not start
+    def __init__(self, aws, *, ready: Callable[[], None], written: Callable[[], Written], state: str, port: int):
+        self.aws, self.ready, self.written, self.state, self.port = aws, ready, written, state, port
+        self.failure: Exception | None = None  # why the services did not start
         self.pages = {"/_fairway/health": self.health, "/_fairway/declared": self.declared}
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "lifespan":
             return await self.live(scope, receive, send)
+        problem = visitors.refusal(scope, self.port)
+        if problem:
+            return await refuse(scope, receive, send, problem)
+        if scope["type"] == "websocket":
+            return await self.shake_hands(scope, receive, send)
+        await self.answer(scope, receive, visitors.without_cors(send))
+
+    async def answer(self, scope, receive, send) -> None:
         page = self.pages.get(scope["path"])
-        if page is not None and scope["type"] == "http":
+        if page is not None:
             return await reply(send, 200, page())
-        if scope["path"] in REFUSED:
+        if scope["path"] in CLOSED:
             closed = f"{scope['path']} is closed; stop the local AWS and remove its state folder"
             return await reply(send, 403, {"message": closed})
+        if not is_open(scope):
+            receive = await self.authenticate(scope, receive, send)
+        if receive is not None:
+            await self.aws(scope, receive, send)
+
+    async def authenticate(self, scope, receive, send) -> Callable[[], Awaitable[dict]] | None:
+        """A `receive` with the body that was read for the check; None for a request that is refused and answered."""
+        request = signatures.sent(scope)
+        signed = signatures.read(request)
+        failure = signed if isinstance(signed, signatures.AuthError) else None
+        body = await read_body(receive, most=READ_BEFORE_A_REFUSAL if failure else None)
+        if body is None:
+            return None
+        failure = failure or signatures.mismatch(signed, body)
+        if failure is None:
+            return replayed(body, receive)
+        status, headers, told = signatures.refused(request, body, failure)
+        await send_answer(send, status, headers, told)
+        return None
+
+    async def shake_hands(self, scope, receive, send) -> None:
+        """A WebSocket is signed by its first request, in a header or in the query."""
+        signed = signatures.read(signatures.sent(scope))
+        if isinstance(signed, signatures.AuthError) or signatures.mismatch(signed, b""):
+            return await refuse(scope, receive, send, "the upgrade is not rightly signed")
         await self.aws(scope, receive, send)
 
     async def live(self, scope, receive, send) -> None:
@@ -52,8 +90,48 @@ class Gateway:
         return [*cloudformation.declared(), *autoscaling.declared()]
 
 
+def is_open(scope) -> bool:
+    """What needs no signature here: HTTP APIs check their own routes, and callbacks their token."""
+    return http_api.owns(scope["path"]) or (scope["method"] == "PUT" and scope["path"].startswith(CALLBACKS))
+
+
+async def read_body(receive, *, most: int | None) -> bytes | None:
+    """The whole body, or so much of it as is wanted; None when the client has gone."""
+    chunks, size = [], 0
+    while most is None or size < most:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        chunks.append(message.get("body", b""))
+        size += len(chunks[-1])
+        if not message.get("more_body", False):
+            break
+    return b"".join(chunks)
+
+
+def replayed(body: bytes, receive) -> Callable[[], Awaitable[dict]]:
+    """A `receive` that gives the body once and then goes on."""
+    first = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def receive_again() -> dict:
+        return next(first, None) or await receive()
+
+    return receive_again
+
+
+async def refuse(scope, receive, send, problem: str) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        return await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
+    await reply(send, 403, {"error": "refused", "message": problem})
+
+
 async def reply(send, status: int, content) -> None:
-    body = json.dumps(content).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send_answer(send, status, {"content-type": "application/json"}, json.dumps(content).encode())
+
+
+async def send_answer(send, status: int, headers: dict[str, str], body: bytes) -> None:
+    lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*lines, length]})
     await send({"type": "http.response.body", "body": body})

@@ -8,9 +8,9 @@ import socket
 import time
 from pathlib import Path
 
-from local import generations, guard
+from local import generations, guard, ownership, profile
 from local.journal import Journal, Written
-from local.state import PROXIES, LocalError, claim, listen, locked, write_json
+from local.state import PROXIES, LocalError, check_version, claim, listen, locked, write_json
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -18,8 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 def serve(*, port: int, folder: Path, enforce_iam: bool) -> None:
     """Serve until SIGTERM or SIGINT."""
     folder = folder.absolute()
-    claim(folder)
+    check_version(folder)
+    ownership.check(folder)
     with locked(folder):
+        if ownership.is_new(folder):
+            ownership.take(folder)
+        claim(folder)
         sock = listen(folder, port)
         prepare(folder, port=sock.getsockname()[1], enforce_iam=enforce_iam)
         keeper = guard.start(os.environ[guard.MARK])
@@ -40,6 +44,7 @@ def prepare(folder: Path, *, port: int, enforce_iam: bool) -> None:
     foreign = ("AWS_", "MINISTACK_", "LAMBDA_", "LOCALSTACK_", "SFN_")
     for name in [name for name in os.environ if name.startswith(foreign) or name.lower() in PROXIES]:
         del os.environ[name]  # above all real credentials: nothing here may reach a real account
+    root = profile.root_key(folder)
     os.environ.update(
         {
             "GATEWAY_PORT": str(port),
@@ -56,7 +61,9 @@ def prepare(folder: Path, *, port: int, enforce_iam: bool) -> None:
             "S3_DATA_DIR": str(folder / "s3"),
             "DOCKER_HOST": f"unix://{folder}/no-docker",  # what would need Docker fails instead of using it when it is there
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
-            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": profile.REGION,
+            "AWS_ACCESS_KEY_ID": root.access_key,  # MiniStack takes just these for its root user
+            "AWS_SECRET_ACCESS_KEY": root.secret_key,
             "FAIRWAY_STATE_DIR": str(folder),
             "FAIRWAY_IMAGES": str(folder / "images"),
             guard.MARK: secrets.token_hex(8),
@@ -74,10 +81,11 @@ def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
     from hypercorn.utils import LifespanFailureError
 
     from local.durable import Durable
-    from local.gateway import Gateway
     from local.ministack import dynamodb, load_plugins, persistence
 
     app = load_plugins()
+    from local.gateway import Gateway  # what it imports of MiniStack is known to be there only now
+
     path, damage = generations.intact(folder / "journal")
     journal, named = Journal(path), generations.functions_in_copy(folder / "journal")
     entries = persistence.Entries(app, journal)
@@ -85,6 +93,7 @@ def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
     app._load_persisted_state = lambda: persistence.restore(app, entries, named)
     app.save_all = lambda states: None  # MiniStack's own save at a clean stop: ours, below, replaces it
     copies = generations.Copies(folder / "journal")
+    port = int(os.environ["GATEWAY_PORT"])
     config = Config()
     config.bind = [f"fd://{sock.detach()}"]
     config.keep_alive_timeout = 75
@@ -92,7 +101,7 @@ def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
     def ready() -> None:
         entries.start(asyncio.get_running_loop())
         copies.start()
-        port = int(os.environ["GATEWAY_PORT"])
+        profile.write_config(folder, f"http://127.0.0.1:{port}")
         write_json(
             folder / "server.json",
             {
@@ -110,7 +119,7 @@ def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
     def written() -> Written:
         return {"failure": journal.failure, "warnings": [*filter(None, (damage, copies.failure))]}
 
-    gateway = Gateway(durable, ready=ready, written=written, state=str(folder))
+    gateway = Gateway(durable, ready=ready, written=written, state=str(folder), port=port)
     try:
         asyncio.run(serve_asgi(gateway, config))
     except LifespanFailureError:

@@ -8,7 +8,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from local import guard
+from local import guard, ownership
 from local.state import LocalError, ask, check_version, is_locked, listen, read_json
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,14 +17,17 @@ STOP_TIMEOUT_S = 30
 POLL_S = 0.05
 
 
-def start(project_dir: Path, port: int, state_dir: Path, enforce_iam: bool) -> dict:
+def start(project_dir: Path, port: int, state_dir: Path, enforce_iam: bool, *, adopt: bool = False) -> dict:
     """Start the local AWS, or find the one already running on this state folder.
 
     Returns {pid, port, endpoint, enforce_iam, started, ...}. Raises LocalError with the fix. `project_dir` only becomes
-    the place that a relative state folder is relative to.
+    the place that a relative state folder is relative to; `adopt` takes over a state folder of somebody else's.
     """
     state_dir = (Path(project_dir) / state_dir).absolute()
     check_version(state_dir)
+    if adopt:
+        ownership.adopt(state_dir)
+    ownership.check(state_dir)
     found = running(state_dir)
     if found:
         return matching(found, port=port, enforce_iam=enforce_iam)

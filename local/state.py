@@ -11,9 +11,15 @@ from urllib.request import ProxyHandler, build_opener
 
 MINISTACK = "1.5.33"
 FORMAT = 2  # raise when what we keep in the folder changes shape
-ROOT_KEY = ("000000000000", "local")  # the root user's access key id (the account) and secret
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")  # of the environment, in either case: none leads to loopback
-MAY_PRECEDE_VERSION = {"lock", "up.lock", "server.log", "port.json"}  # written before the folder is claimed
+MAY_PRECEDE_VERSION = {  # written before the folder is claimed
+    "lock",
+    "up.lock",
+    "server.log",
+    "port.json",
+    "aws",
+    "owner",
+}
 
 
 class LocalError(Exception):

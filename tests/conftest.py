@@ -1,4 +1,14 @@
-"""What every test shares: names that are the same on every worker."""
+"""What every test shares: names that are the same on every worker, and a place of a user's own."""
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def user_of_the_tests(tmp_path_factory):
+    """What Fairway keeps of a user outside of projects is kept apart from what the real one has."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("user")))
+        yield
 
 
 def pytest_make_parametrize_id(config, val, argname):

@@ -13,8 +13,8 @@ from bench.batch import measure
 from bench.batch.flights import ROOT, contract
 from bench.batch.jobs import settings
 from domain.contract import schema as contract_rules
+from local.profile import RootKey, root_key
 from local.start import start, stop
-from local.state import ROOT_KEY
 
 BUCKET, TABLE = "bench-lake", "bench-predictions"
 FUNCTION = """
@@ -33,11 +33,12 @@ class LocalTable:
         self.folder = folder
         shutil.rmtree(folder / "state", ignore_errors=True)
         self.server = start(folder, 0, Path("state"), False)
-        self.environment = environment_of(self.server["endpoint"], folder)
+        self.key = root_key(folder / "state")
+        self.environment = environment_of(self.server["endpoint"], folder, self.key)
         self.make()
 
     def make(self) -> None:
-        session = boto3.Session(*ROOT_KEY, region_name="us-east-1")
+        session = boto3.Session(*self.key, region_name="us-east-1")
         self.s3, dynamodb = (session.client(name, endpoint_url=self.server["endpoint"]) for name in ("s3", "dynamodb"))
         self.s3.create_bucket(Bucket=BUCKET)
         texts = [{"AttributeName": name, "AttributeType": "S"} for name in ("id", "entity_id", "made_at")]
@@ -65,7 +66,7 @@ class LocalTable:
         stop(self.folder / "state")
 
 
-def environment_of(endpoint: str, folder: Path) -> dict:
+def environment_of(endpoint: str, folder: Path, key: RootKey) -> dict:
     """What a function finds around it: its zip's settings, its table, where AWS is."""
     values = {"config": settings(), "contract": contract_rules.as_dict(contract()), "code_version": "bench"}
     (folder / "settings.json").write_text(json.dumps(values))
@@ -75,7 +76,7 @@ def environment_of(endpoint: str, folder: Path) -> dict:
         "PREDICTIONS_TABLE": TABLE,
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
-        "AWS_ACCESS_KEY_ID": ROOT_KEY[0],
-        "AWS_SECRET_ACCESS_KEY": ROOT_KEY[1],
+        "AWS_ACCESS_KEY_ID": key.access_key,
+        "AWS_SECRET_ACCESS_KEY": key.secret_key,
         "AWS_ENDPOINT_URL": endpoint,
     }

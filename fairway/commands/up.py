@@ -1,19 +1,21 @@
 """`fairway up` and `fairway down`: AWS on this machine, with the project deployed on it."""
 
+import shlex
 import sys
 from pathlib import Path
 
 from domain.config.sections import LOCAL, read_config
-from fairway.stage.aws import contract_of, remember_state_folder, state_folder
+from fairway.stage.aws import contract_of, default_state_folder, remember_state_folder, state_folder
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
 
 
-def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, progress) -> Done:
+def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, adopt: bool, progress) -> Done:
     """Idempotent: what runs is found, what is deployed is brought up to date."""
     refuse_windows()
     from local.cdk import DeployFailed
     from local.deploy import deploy
+    from local.profile import variables
     from local.start import start
     from local.state import LocalError, turn
 
@@ -23,9 +25,10 @@ def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, progre
     try:
         with turn(state, waiting=lambda: progress("Waiting for another `fairway up` here to end")):
             progress("Starting the local AWS")
-            server = start(folder, port, state, enforce_iam)
+            server = start(folder, port, state, enforce_iam, adopt=adopt)
             remember_state_folder(folder, state)
-            keep_out_of_git(folder)
+            if state == default_state_folder(folder):
+                keep_out_of_git(folder)
             progress(f"Deploying {config.project.name} on {server['endpoint']}")
             deployed = deploy(folder, endpoint=server["endpoint"], stage=LOCAL, progress=progress.detail)
     except LocalError as error:
@@ -42,6 +45,7 @@ def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, progre
         "api_url": deployed["address_book"]["api_url"],
         "changed": deployed["changed"],
         "state": str(state),
+        "environment": variables(state),
     }
     what = "deployed" if deployed["changed"] else "deployed already"
     return Done(
@@ -49,9 +53,14 @@ def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, progre
         [
             f"the local AWS answers at {server['endpoint']} and keeps what it holds in {state}",
             f"project {config.project.name} is {what}; its API: {values['api_url']}",
+            f"the AWS CLI and SDKs reach it after: export {exported(values['environment'])}",
         ],
         "`fairway load FILE...` puts rows into the lake; `fairway down` stops the local AWS",
     )
+
+
+def exported(variables: dict[str, str]) -> str:
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
 
 
 def refuse_windows() -> None:

@@ -1,6 +1,8 @@
 """The way to a stage: its AWS clients, and the address book that its deployment left in SSM."""
 
+import hashlib
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
@@ -9,9 +11,6 @@ from domain.config.sections import LOCAL, Config, read_config
 from domain.contract.file import read_contract
 from domain.contract.schema import Contract
 from fairway.terminal.errors import Failed, Refused
-
-LOCAL_REGION = "us-east-1"
-LOCAL_ACCOUNT = "000000000000"  # as the access key it is the root user of the local AWS, whatever the secret
 
 
 @dataclass(frozen=True)
@@ -48,16 +47,24 @@ def connect(folder: Path, stage: str) -> Stage:
     config = read_config(folder, stage)
     contract_of(folder, config)
     endpoint = local_endpoint(folder) if stage == LOCAL else None
-    session = session_of(config)
+    session = local_session(state_folder(folder)) if endpoint else real_session(config)
     return Stage(folder, config, session, endpoint, addresses(folder, config, client(session, "ssm", endpoint)))
 
 
-def session_of(config: Config):
+def real_session(config: Config):
     from boto3 import Session
 
-    if config.stage == LOCAL:
-        return Session(aws_access_key_id=LOCAL_ACCOUNT, aws_secret_access_key="local", region_name=LOCAL_REGION)
     return Session(region_name=config.target.region)
+
+
+def local_session(state: Path):
+    """As the root user of the local AWS, whose key only the owner of its state folder can read."""
+    from boto3 import Session
+
+    from local.profile import REGION, root_key
+
+    key = root_key(state)
+    return Session(aws_access_key_id=key.access_key, aws_secret_access_key=key.secret_key, region_name=REGION)
 
 
 def client(session, service: str, endpoint: str | None):
@@ -88,17 +95,28 @@ def addresses(folder: Path, config: Config, ssm) -> dict:
 
 def state_folder(folder: Path) -> Path:
     """Where the project's local AWS keeps what it holds: the default, or where `fairway up --state` was last sent."""
-    pointer = folder / ".fairway" / "state"
-    return Path(pointer.read_text().strip()) if pointer.exists() else folder.absolute() / ".fairway" / LOCAL
+    pointer = pointer_of(folder)
+    return Path(pointer.read_text().strip()) if pointer.exists() else default_state_folder(folder)
+
+
+def default_state_folder(folder: Path) -> Path:
+    return folder.absolute() / ".fairway" / LOCAL
 
 
 def remember_state_folder(folder: Path, state: Path) -> None:
-    pointer = folder / ".fairway" / "state"
-    if state == folder.absolute() / ".fairway" / LOCAL:
+    pointer = pointer_of(folder)
+    if state == default_state_folder(folder):
         pointer.unlink(missing_ok=True)
     else:
-        pointer.parent.mkdir(exist_ok=True)
+        pointer.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         pointer.write_text(f"{state}\n")
+
+
+def pointer_of(folder: Path) -> Path:
+    """Beside what else is kept of this user: a project that comes with one would send its user to anybody's folder."""
+    from local.user import user_folder
+
+    return user_folder() / "states" / hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
 
 
 def ask_local(endpoint: str, page: str):
@@ -109,13 +127,19 @@ def ask_local(endpoint: str, page: str):
 
 def local_endpoint(folder: Path) -> str:
     """Address of the project's local AWS. It must answer, since a killed one leaves its server.json behind, and serve
-    this very state: where it was, another project's may answer by now.
+    this very state: where it was, another project's may answer by now. A folder of somebody else's is not asked at all.
     """
+    from local.ownership import check
+    from local.state import LocalError
+
     state = state_folder(folder)
     try:
+        check(state)
         endpoint = json.loads((state / "server.json").read_text())["endpoint"]
         health = ask_local(endpoint, "health")
         runs = state.samefile(health["state"])
+    except LocalError as error:
+        raise Refused("local", str(error)) from None
     except (OSError, ValueError, KeyError):
         runs = False
     if not runs:

@@ -7,6 +7,7 @@ from types import ModuleType
 from local.state import MINISTACK, LocalError
 
 PLUGINS = (
+    "signatures",
     "persistence",
     "dynamodb",
     "files",

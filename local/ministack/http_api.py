@@ -8,12 +8,13 @@ import json
 import os
 from contextvars import ContextVar
 
-from local.state import ROOT_KEY
+from local.ministack import signatures
+from local.profile import ACCOUNT
 
 HOOKS = (
     "ministack.app:_handle_execute_api_request",
     "ministack.app:_enforce_execute_api",
-    "ministack.app:AUTH",
+    "ministack.app:_parse_execute_api_url",
     "ministack.services.apigateway:route_authorization_type",
     "ministack.services.apigateway:find_api_scope",
     "ministack.services.apigateway:_invoke_lambda_proxy",
@@ -24,43 +25,32 @@ HOOKS = (
     "ministack.services.lambda_svc:_get_func_record_for_ref_in_scope",
     "ministack.core.arn:execute_api_arn",
     "ministack.core.iam_evaluator:enforce",
-    "ministack.core.iam_evaluator:pin_signed_request",
-    "ministack.core.iam_evaluator:pin_signed_body",
     "ministack.core.iam_evaluator:evaluate_resource_policy",
     "ministack.core.iam_evaluator:EvalContext",
-    "ministack.core.sigv4:parse_header_signature",
-    "ministack.core.sigv4:parse_query_signature",
-    "ministack.core.sigv4:header_signature_failure",
-    "ministack.core.sigv4:request_time_failure",
 )
 
 INVOKE = "execute-api:Invoke"
-SIGNED = "AWS4-HMAC-SHA256"
+ADDRESS = "/_aws/execute-api/"
 JSON = {"Content-Type": "application/json"}
-REQUEST = ContextVar("request")  # (path as sent, body) of the call being authorized
+REQUEST: ContextVar[tuple[signatures.Sent, bytes]] = ContextVar("request")  # and body, of the call being authorized
 
 
 def register() -> None:
     from ministack import app
-    from ministack.core.iam_evaluator import pin_signed_body, pin_signed_request
     from ministack.services import apigateway
     from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers
 
     handle, enforce, invoke = app._handle_execute_api_request, app._enforce_execute_api, apigateway._invoke_lambda_proxy
 
     async def handle_signed(host, path, method, headers, body, query_params, raw_path=None, raw_query_string=None):
-        REQUEST.set((raw_path or path, body))
-        if not app.AUTH:  # with AUTH the gateway has kept the request for its signature check already
-            lines = [(name.encode(), value.encode("latin-1", "replace")) for name, value in headers.items()]
-            pin_signed_request(method, raw_path or path, query_params, lines)
-            pin_signed_body(body)
+        REQUEST.set((signatures.Sent(method, path, raw_path or path, query_params, headers), body))
         return await handle(host, path, method, headers, body, query_params, raw_path, raw_query_string)
 
     def authorize(api_id, stage, method, path, headers, query_params, iam_action=INVOKE):
         if iam_action != INVOKE or apigateway.find_api_scope(api_id) is None:
             return enforce(api_id, stage, method, path, headers, query_params, iam_action=iam_action)
         wanted = apigateway.route_authorization_type(api_id, stage, method, path)  # None: no such route, so 404
-        if wanted != "AWS_IAM" or is_allowed(api_id, stage, method, path, headers, query_params):
+        if wanted != "AWS_IAM" or is_allowed(api_id, stage, path):
             return None
         return 403, dict(JSON), json.dumps({"message": "Forbidden"}).encode()
 
@@ -93,46 +83,42 @@ def register() -> None:
     apigateway._invoke_lambda_proxy = invoke_permitted
 
 
+def owns(path: str) -> bool:
+    """Whether a route of an HTTP API answers there, which checks its callers. Its management is signed as all else."""
+    from ministack import app
+    from ministack.services import apigateway
+
+    parsed = app._parse_execute_api_url("", path) if path.startswith(ADDRESS) else None
+    if parsed is None or "/@connections/" in path:
+        return False
+    scope = apigateway.find_api_scope(parsed[0])
+    return scope is not None and apigateway._apis.get_scoped(*scope, parsed[0])["protocolType"] == "HTTP"
+
+
 def address(api: dict) -> str:
     """Where the API answers: an address that this machine resolves, which `<id>.execute-api.localhost` is not."""
     if api["protocolType"] == "HTTP":
-        api["apiEndpoint"] = f"{os.environ['AWS_ENDPOINT_URL']}/_aws/execute-api/{api['apiId']}"
+        api["apiEndpoint"] = f"{os.environ['AWS_ENDPOINT_URL']}{ADDRESS}{api['apiId']}"
     return api["apiEndpoint"]
 
 
-def is_allowed(api_id: str, stage: str, method: str, path: str, headers: dict, query_params: dict) -> bool:
-    """Whether the call is signed for this service by a key that may call this route."""
-    from ministack.core import sigv4
+def is_allowed(api_id: str, stage: str, path: str) -> bool:
+    """Whether the call is rightly signed, for this service, by a key that may call this route."""
     from ministack.core.arn import execute_api_arn
     from ministack.core.iam_evaluator import enforce
     from ministack.core.responses import get_account_id
 
-    in_header = headers.get("authorization", "").startswith(SIGNED + " ")
-    if not in_header and SIGNED not in query_params.get("X-Amz-Algorithm", []):
+    request, body = REQUEST.get()
+    signed = signatures.read(request)
+    if not isinstance(signed, signatures.Signed) or signed.signature.service != "execute-api":
         return False
-    signature = sigv4.parse_header_signature(headers) if in_header else sigv4.parse_query_signature(query_params)
-    if isinstance(signature, tuple) or signature.service != "execute-api":
+    if signatures.mismatch(signed, body):
         return False
-    if signature.access_key_id == ROOT_KEY[0]:
-        return is_signed_by_root(signature, method, headers, query_params, presigned=not in_header)
-    resource = execute_api_arn(signature.region, get_account_id(), api_id, stage, method, path)
-    return enforce(signature.access_key_id, INVOKE, "apigateway", signature.region, resource_arn=resource) is None
-
-
-def is_signed_by_root(signature, method: str, headers: dict, query_params: dict, *, presigned: bool) -> bool:
-    """MiniStack takes any secret for the root key; here it is held to ours, so that a wrong signature is one for root
-    too.
-    """
-    from ministack.core import sigv4
-
-    raw_path, body = REQUEST.get()
-    return (
-        sigv4.request_time_failure(signature) is None
-        and sigv4.header_signature_failure(
-            signature, ROOT_KEY[1], method, raw_path, query_params, headers, body, presigned=presigned
-        )
-        is None
-    )
+    key, region = signed.signature.access_key_id, signed.signature.region
+    if key == ACCOUNT:
+        return True
+    resource = execute_api_arn(region, get_account_id(), api_id, stage, request.method, path)
+    return enforce(key, INVOKE, "apigateway", region, resource_arn=resource) is None
 
 
 def may_invoke(integration: dict, api_id: str, stage: str, route_key: str, account: str, region: str) -> bool:

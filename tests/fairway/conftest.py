@@ -15,6 +15,7 @@ import pytest
 from domain import records
 from fairway.cli import main
 from fairway.stage.aws import remember_state_folder
+from local.profile import RootKey, root_key
 from local.start import start, stop
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +28,7 @@ class Place:
 
     folder: Path
     endpoint: str
+    key: RootKey
     capsys: object = None
 
     def run(self, *words) -> tuple[int, str, str]:
@@ -47,8 +49,8 @@ class Place:
             service,
             endpoint_url=self.endpoint,
             region_name="us-east-1",
-            aws_access_key_id="000000000000",
-            aws_secret_access_key="local",
+            aws_access_key_id=self.key.access_key,
+            aws_secret_access_key=self.key.secret_key,
         )
 
     def put(self, table: str, **item) -> None:
@@ -115,7 +117,7 @@ def project(tmp_path) -> Path:
 def place(project, local_aws, capsys) -> Place:
     """The reference project, freshly and emptily deployed."""
     remember_state_folder(project, local_aws["state"])
-    place = Place(project, local_aws["endpoint"], capsys)
+    place = Place(project, local_aws["endpoint"], root_key(local_aws["state"]), capsys)
     lay_out(place)
     return place
 

@@ -16,6 +16,7 @@ from fairway.cli import main
 from fairway.commands.up import keep_out_of_git
 from fairway.stage.aws import remember_state_folder
 from fairway.terminal.command import as_typed
+from local.ownership import take
 from local.state import turn
 
 FAIRWAY = Path(sys.executable).with_name("fairway")
@@ -120,7 +121,7 @@ def test_a_stage_that_is_not_deployed_says_how_to_deploy_it(place):
 def test_a_local_aws_that_was_killed_counts_as_not_running_whoever_has_its_port_now(place, port):
     own = place.folder / ".fairway/local"
     remember_state_folder(place.folder, own)
-    own.mkdir()
+    take(own)
     endpoint = "http://127.0.0.1:9" if port == "nobody's" else place.endpoint
     (own / "server.json").write_text(json.dumps({"endpoint": endpoint}))
     code, out, _ = place.run("status", "--json")

@@ -15,6 +15,8 @@ from pathlib import Path
 import boto3
 import pytest
 
+from local.profile import root_key
+
 ROOT = Path(__file__).parents[2]
 FAIRWAY = Path(sys.executable).with_name("fairway")
 
@@ -42,16 +44,21 @@ class Journey:
 
     @property
     def server(self) -> dict:
-        return json.loads((self.project / ".fairway/local/server.json").read_text())
+        return json.loads((self.state / "server.json").read_text())
+
+    @property
+    def state(self) -> Path:
+        return self.project / ".fairway/local"
 
     def aws(self, service: str):
         """A client of the local AWS as its root user, to look at what the commands left there."""
+        key = root_key(self.state)
         return boto3.client(
             service,
             endpoint_url=self.server["endpoint"],
             region_name="us-east-1",
-            aws_access_key_id="000000000000",
-            aws_secret_access_key="local",
+            aws_access_key_id=key.access_key,
+            aws_secret_access_key=key.secret_key,
         )
 
     def address(self, stage: str = "local") -> dict:

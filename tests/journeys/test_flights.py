@@ -15,6 +15,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from local.profile import root_key
 from tests.journeys.conftest import ROOT, demo, processes_below
 
 
@@ -24,16 +25,15 @@ def rows_of(journey, month: str) -> list[dict]:
 
 
 ROUTING_REMEMBERED_S = 6  # a function that is warm reads the routing every few seconds
-ROOT_USER = Credentials("000000000000", "local")
 
 
-def request(journey, method: str, path: str, body=None, *, signer=ROOT_USER, headers=()) -> tuple[int, dict]:
+def request(journey, method: str, path: str, body=None, *, sign=True, signer=None, headers=()) -> tuple[int, dict]:
     """One HTTP request to the API as an application makes it: status and JSON."""
     url = journey.fairway("status")["api_url"].rstrip("/") + path
     data = None if body is None else json.dumps(body).encode()
     call = AWSRequest(method, url, data=data, headers={"Content-Type": "application/json", **dict(headers)})
-    if signer:
-        SigV4Auth(signer, "execute-api", "us-east-1").add_auth(call)
+    if sign:
+        SigV4Auth(signer or Credentials(*root_key(journey.state)), "execute-api", "us-east-1").add_auth(call)
     try:
         prepared = urllib.request.Request(url, data, dict(call.headers), method=method)
         with urllib.request.urlopen(prepared, timeout=30) as reply:
@@ -156,10 +156,10 @@ def test_an_unsigned_or_wrongly_signed_or_not_allowed_request_is_refused_and_not
     journey, _ = flights
     row = {**flight(journey, 1), "flight_id": "REFUSED"}
     caller = application(journey, allowed=True)
-    assert request(journey, "POST", "/predictions", row, signer=None)[0] == 403
+    assert request(journey, "POST", "/predictions", row, sign=False)[0] == 403
     assert request(journey, "POST", "/predictions", row, signer=Credentials(caller.access_key, "wrong"))[0] == 403
     assert request(journey, "POST", "/predictions", row, signer=application(journey, allowed=False))[0] == 403
-    assert request(journey, "GET", "/predictions?entity_id=REFUSED", signer=None)[0] == 403
+    assert request(journey, "GET", "/predictions?entity_id=REFUSED", sign=False)[0] == 403
     assert request(journey, "GET", "/predictions?entity_id=REFUSED", signer=caller) == (
         200,
         {"predictions": [], "next": None},

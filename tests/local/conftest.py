@@ -56,6 +56,8 @@ class Gateway:
             "FAIRWAY_STATE_DIR": str(self.state),
             "FAIRWAY_IMAGES": str(IMAGES),
             "AUTH": "true",
+            "AWS_ACCESS_KEY_ID": "000000000000",
+            "AWS_SECRET_ACCESS_KEY": "root",
             "PYTHONPATH": str(ROOT),
         }
         self.process = subprocess.Popen(

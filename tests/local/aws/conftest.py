@@ -11,10 +11,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from local import profile
 from local.start import start, stop
-from local.state import ROOT_KEY
 
-ACCOUNT, REGION = ROOT_KEY[0], "us-east-1"
+ACCOUNT, REGION = profile.ACCOUNT, profile.REGION
 
 
 class Aws:
@@ -22,8 +22,10 @@ class Aws:
 
     def __init__(self, server: dict, folder: Path):
         self.server, self.folder, self.endpoint = server, folder, server["endpoint"]
+        self.root = profile.root_key(folder)
 
-    def client(self, service: str, key: tuple = ROOT_KEY, token: str | None = None):
+    def client(self, service: str, key: tuple | None = None, token: str | None = None):
+        key = key or self.root
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
@@ -134,6 +136,19 @@ def aws(tmp_path_factory):
     folder = tmp_path_factory.mktemp("aws") / "state"
     yield Aws(start(folder.parent, 0, folder, True), folder)
     stop(folder)
+
+
+@pytest.fixture(scope="session")
+def lenient(tmp_path_factory):
+    """One without IAM enforced."""
+    folder = tmp_path_factory.mktemp("lenient") / "state"
+    yield Aws(start(folder.parent, 0, folder, False), folder)
+    stop(folder)
+
+
+@pytest.fixture(scope="session", params=["aws", "lenient"], ids=["IAM enforced", "IAM not enforced"])
+def cloud(request):
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture

@@ -10,7 +10,10 @@ import pytest
 from local import deploy
 from local.build import build, tree_hash
 from local.cdk import Cdk, DeployFailed, environment
+from local.profile import RootKey
 from local.state import LocalError
+
+KEY = RootKey("000000000000", "a secret of the local AWS")
 
 
 def test_the_fingerprint_changes_with_the_project_and_the_image_and_with_nothing_else(tmp_path):
@@ -76,8 +79,8 @@ def test_the_cdk_gets_no_credentials_profile_or_setting_of_this_machine(monkeypa
     monkeypatch.setenv("AWS_PROFILE", "production")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a real secret")
     monkeypatch.setenv("CDK_DEFAULT_ACCOUNT", "123456789012")
-    given = environment("http://127.0.0.1:1")
-    assert (given["AWS_SECRET_ACCESS_KEY"], given["AWS_ENDPOINT_URL"]) == ("local", "http://127.0.0.1:1")
+    given = environment("http://127.0.0.1:1", KEY)
+    assert (given["AWS_SECRET_ACCESS_KEY"], given["AWS_ENDPOINT_URL"]) == (KEY.secret_key, "http://127.0.0.1:1")
     assert {"AWS_PROFILE", "CDK_DEFAULT_ACCOUNT"} & given.keys() == set()
     assert given["AWS_CONFIG_FILE"] == given["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
 
@@ -86,7 +89,9 @@ def test_a_cdk_that_fails_tells_its_last_words_and_where_the_rest_is(tmp_path):
     (tmp_path / "app.py").write_text("raise SystemExit('fairway.toml: [project] name is missing')")
     log = tmp_path / "deploy.log"
     with pytest.raises(DeployFailed) as failed:
-        Cdk(["synth", "--app", "python3 app.py"], endpoint="http://127.0.0.1:1", folder=tmp_path, log=log).finish()
+        Cdk(
+            ["synth", "--app", "python3 app.py"], endpoint="http://127.0.0.1:1", key=KEY, folder=tmp_path, log=log
+        ).finish()
     assert "cdk synth failed" in str(failed.value) and str(log) in str(failed.value)
     assert "fairway.toml: [project] name is missing" in str(failed.value)
     assert "fairway.toml: [project] name is missing" in log.read_text()
@@ -95,7 +100,11 @@ def test_a_cdk_that_fails_tells_its_last_words_and_where_the_rest_is(tmp_path):
 def test_a_cdk_that_is_given_up_leaves_no_process(tmp_path):
     (tmp_path / "app.py").write_text("import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(60)")
     cdk = Cdk(
-        ["synth", "--app", "python3 app.py"], endpoint="http://127.0.0.1:1", folder=tmp_path, log=tmp_path / "log"
+        ["synth", "--app", "python3 app.py"],
+        endpoint="http://127.0.0.1:1",
+        key=KEY,
+        folder=tmp_path,
+        log=tmp_path / "log",
     )
     written = tmp_path / "pid"
     while not (written.exists() and written.read_text()):

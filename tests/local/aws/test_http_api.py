@@ -12,10 +12,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from local.start import start, stop
-from local.state import ROOT_KEY
-
-from .conftest import ACCOUNT, REGION, Aws, allow
+from .conftest import ACCOUNT, REGION, allow
 
 ECHO = """
 import json
@@ -49,22 +46,12 @@ def make_api(aws) -> tuple[str, str, str]:
     return api["ApiId"], function, api["ApiEndpoint"]
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["IAM enforced", "IAM not enforced"])
-def cloud(request, aws, tmp_path_factory):
-    if request.param:
-        yield aws
-        return
-    folder = tmp_path_factory.mktemp("open") / "state"
-    yield Aws(start(folder.parent, 0, folder, False), folder)
-    stop(folder)
-
-
 @pytest.fixture(scope="module")
 def api(cloud):
     return make_api(cloud)
 
 
-def call(url: str, *, key=ROOT_KEY, service="execute-api", method="POST", body=b'{"a": 1}', sent=None, headers=None):
+def call(url: str, *, key, service="execute-api", method="POST", body=b'{"a": 1}', sent=None, headers=None):
     """(status, JSON) of a signed call; `sent` goes instead of the body that was signed."""
     request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json"})
     if key:
@@ -79,13 +66,13 @@ def call(url: str, *, key=ROOT_KEY, service="execute-api", method="POST", body=b
         return error.code, json.load(error)
 
 
-def test_a_rightly_signed_call_reaches_the_function(api):
+def test_a_rightly_signed_call_reaches_the_function(cloud, api):
     _, _, url = api
-    assert call(f"{url}/predictions?x=1") == (
+    assert call(f"{url}/predictions?x=1", key=cloud.root) == (
         201,
         {"body": '{"a": 1}', "id": None, "query": {"x": "1"}, "user": f"arn:aws:iam::{ACCOUNT}:root"},
     )
-    assert call(f"{url}/predictions/p%201", method="GET", body=None)[1]["id"] == "p 1"
+    assert call(f"{url}/predictions/p%201", key=cloud.root, method="GET", body=None)[1]["id"] == "p 1"
 
 
 FORBIDDEN = (403, {"message": "Forbidden"})
@@ -96,7 +83,10 @@ FORBIDDEN = (403, {"message": "Forbidden"})
     [
         {"key": None},
         {"key": None, "headers": {"Authorization": "Bearer token"}},
-        {"key": (ROOT_KEY[0], "wrong")},
+        {"key": (ACCOUNT, "wrong")},
+        {"key": (ACCOUNT, "local")},
+        {"key": ("111111111111", "test")},
+        {"key": ("test", "test")},
         {"key": ("AKIAUNKNOWNKEY000000", "x")},
         {"service": "s3"},
         {"sent": b'{"a": 2}'},
@@ -104,8 +94,8 @@ FORBIDDEN = (403, {"message": "Forbidden"})
         {"headers": {"Authorization": "AWS4-HMAC-SHA256 Credential=x"}},
     ],
 )
-def test_what_is_not_rightly_signed_is_forbidden(api, wrong):
-    assert call(f"{api[2]}/predictions", **wrong) == FORBIDDEN
+def test_what_is_not_rightly_signed_is_forbidden(cloud, api, wrong):
+    assert call(f"{api[2]}/predictions", **{"key": cloud.root, **wrong}) == FORBIDDEN
 
 
 def test_a_user_calls_only_the_routes_of_a_policy_and_only_with_the_right_secret(cloud, api):
@@ -118,8 +108,8 @@ def test_a_user_calls_only_the_routes_of_a_policy_and_only_with_the_right_secret
     assert call(f"{url}/predictions/1", key=user, method="GET", body=None) == FORBIDDEN
 
 
-def test_a_route_that_does_not_exist_is_not_found(api):
-    assert call(f"{api[2]}/nothing") == (404, {"message": "Not Found"})
+def test_a_route_that_does_not_exist_is_not_found(cloud, api):
+    assert call(f"{api[2]}/nothing", key=cloud.root) == (404, {"message": "Not Found"})
 
 
 def test_a_function_that_does_not_let_the_api_call_it_is_not_called(cloud):
@@ -128,14 +118,14 @@ def test_a_function_that_does_not_let_the_api_call_it_is_not_called(cloud):
     statements = json.loads(functions.get_policy(FunctionName=function)["Policy"])["Statement"]
     own = next(each for each in statements if each["Condition"]["ArnLike"]["AWS:SourceArn"].endswith("/predictions"))
     functions.remove_permission(FunctionName=function, StatementId=own["Sid"])
-    assert call(f"{url}/predictions") == (500, {"message": "Internal Server Error"})
-    assert call(f"{url}/predictions/1", method="GET", body=None)[0] == 201
+    assert call(f"{url}/predictions", key=cloud.root) == (500, {"message": "Internal Server Error"})
+    assert call(f"{url}/predictions/1", key=cloud.root, method="GET", body=None)[0] == 201
 
 
 def test_calls_and_their_errors_are_measured(cloud):
     api_id, _, url = make_api(cloud)
     for path in ("predictions", "nothing"):
-        call(f"{url}/{path}")
+        call(f"{url}/{path}", key=cloud.root)
     found = {
         metric: sum(
             point["Sum"]

@@ -1,0 +1,45 @@
+"""Who may speak to the local AWS at all: programs on this machine that mean it, never a page in a browser.
+
+A browser shows what it is by headers that no page can leave out: the Host that it believes to speak to, which betrays
+a name that was rebound to loopback; the Origin of a form, a fetch, a preflight or a WebSocket; Sec-Fetch-Site of all
+else.
+"""
+
+NAMES = ("127.0.0.1", "localhost", "[::1]")
+TYPED_BY_THE_USER = b"none"  # a link of one's own, such as a presigned one; no page can send it
+
+
+def refusal(scope: dict, port: int) -> str | None:
+    """Why this request is not served, whoever signed it; None for one that is."""
+    target = scope.get("raw_path") or b"/"
+    if not target.startswith(b"/"):
+        return f"request target {_shown(target)}: must be a path that begins with /"
+    hosts = _values(scope, b"host")
+    if len(hosts) != 1 or hosts[0].decode("latin-1").lower() not in {f"{name}:{port}" for name in NAMES}:
+        return f"Host = {_shown(b', '.join(hosts))}: must be 127.0.0.1:{port} or localhost:{port}"
+    if _values(scope, b"origin"):
+        return f"Origin = {_shown(b', '.join(_values(scope, b'origin')))}: the local AWS serves no web page"
+    sites = _values(scope, b"sec-fetch-site")
+    if any(site != TYPED_BY_THE_USER for site in sites):
+        return f"Sec-Fetch-Site = {_shown(b', '.join(sites))}: the local AWS serves no web page"
+    return None
+
+
+def without_cors(send):
+    """A `send` that leaves out every header by which a service would open its answers to web pages."""
+
+    async def send_closed(message):
+        if message["type"] == "http.response.start":
+            kept = [line for line in message["headers"] if not line[0].lower().startswith(b"access-control-")]
+            message = {**message, "headers": kept}
+        await send(message)
+
+    return send_closed
+
+
+def _values(scope: dict, name: bytes) -> list[bytes]:
+    return [value.strip() for key, value in scope["headers"] if key.lower() == name]
+
+
+def _shown(value: bytes) -> str:
+    return repr(value[:100].decode("latin-1"))
