@@ -1,19 +1,21 @@
 """What the local AWS remembers, on disk before an answer leaves: rows in one SQLite file with a write-ahead log.
 
 A write is put beside the file first, where every read finds it, and goes to disk with all the others that came
-meanwhile, in one transaction and one sync. SQLite checks what it reads of the log, so a torn last record is no record;
+meanwhile, in one transaction and one sync. The sync is ours, in a thread of its own: a few rows are written on the
+event loop, since what costs is one thread waiting for the other. SQLite checks what it reads of the log, so a torn last
+record is no record;
 a copy of the whole file is the generation to fall back to (local/generations.py).
 """
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import NoReturn, TypedDict
 
 SCHEMA = (
     "CREATE TABLE IF NOT EXISTS spaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL)",
@@ -22,9 +24,12 @@ SCHEMA = (
 )
 PUT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)"
 DELETE = "DELETE FROM rows WHERE space = ? AND part = ? AND key = ?"
-LOG_PAGES = 8000  # 32 MB of log before its pages go to the file
+LOG_BYTES = 32 << 20  # then its pages go to the file
+FEW_ROWS = 8
 CACHE_KB = 65536
 BUSY_S = 30
+
+_sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 class Written(TypedDict):
@@ -61,6 +66,8 @@ class Journal:
         self._pending, self._writing = _Batch(), []
         self._round: asyncio.Future | None = None
         self._task: asyncio.Task | None = None
+        self._log = os.open(f"{path}-wal", os.O_RDWR)
+        self._unsynced = False
         self._spaces = dict(self._reader.execute("SELECT id, name FROM spaces"))
 
     def spaces(self, name: str | None = None) -> list[int]:
@@ -126,7 +133,7 @@ class Journal:
     @property
     def is_behind(self) -> bool:
         """Whether something is not on disk yet."""
-        return bool(self._pending or self._writing)
+        return bool(self._pending or self._writing or self._unsynced)
 
     def behind(self, parts: int) -> bool:
         """Whether more than this many parts wait for the disk."""
@@ -157,8 +164,9 @@ class Journal:
             self.flush()
         finally:
             self._thread.shutdown()
-            self._reader.close()
-            self._writer.close()
+            for opened in (self._reader, self._writer):
+                opened.close()
+            os.close(self._log)
 
     async def _write_rounds(self) -> None:
         """One transaction after the other, each with all that came during the one before."""
@@ -167,6 +175,7 @@ class Journal:
             current, self._round = self._round, None
             self._take()  # here, where no request is half done
             try:
+                self._write_few()
                 await loop.run_in_executor(self._thread, self._drain)
             except JournalError as error:
                 for future in filter(None, (current, self._round)):
@@ -182,31 +191,50 @@ class Journal:
                 self._writing = [*self._writing, self._pending]
                 self._pending = _Batch()
 
-    def _drain(self) -> None:
-        """Write the batches that were taken, in their order. They stay to be tried again when it fails."""
-        with self._disk:
-            with self._lock:
-                batches = self._writing
-            if not batches:
-                return
+    def _write_few(self) -> None:
+        """Write what was taken here and now, when it is little and no other thread writes."""
+        if sum(len(batch.rows) for batch in self._writing) <= FEW_ROWS and self._disk.acquire(blocking=False):
             try:
-                with self._writer:
-                    for batch in batches:
-                        _write(self._writer, batch)
-            except sqlite3.Error as error:
-                self.failure = f"{self.path} cannot be written ({error})"
-                raise JournalError(self.failure) from error
-            with self._lock:
-                self.failure = None
-                self._writing = self._writing[len(batches) :]
-                for number in {number for batch in batches for number in batch.dropped}:
-                    self._spaces.pop(number, None)
+                self._write_taken()
+            finally:
+                self._disk.release()
+
+    def _drain(self) -> None:
+        """Write what was taken and sync the log."""
+        with self._disk:
+            self._write_taken()
+            try:
+                _sync(self._log)
+                if os.fstat(self._log).st_size > LOG_BYTES:
+                    self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except (OSError, sqlite3.Error) as error:
+                self._fail(error)
+            self._unsynced, self.failure = False, None
+
+    def _write_taken(self) -> None:
+        """Write the batches that were taken, in their order. They stay to be tried again when it fails."""
+        with self._lock:
+            batches = self._writing
+        if not batches:
+            return
+        try:
+            _write(self._writer, batches)
+        except sqlite3.Error as error:
+            self._fail(error)
+        with self._lock:
+            self._writing, self._unsynced = self._writing[len(batches) :], True
+            for number in {number for batch in batches for number in batch.dropped}:
+                self._spaces.pop(number, None)
+
+    def _fail(self, error: Exception) -> NoReturn:
+        self.failure = f"{self.path} cannot be written ({error})"
+        raise JournalError(self.failure) from error
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """The file, opened so that a commit has reached the disk when it returns."""
-    database = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False)
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", f"wal_autocheckpoint = {LOG_PAGES}"):
+    """The file, opened so that a commit is in the log when it returns; what syncs the log makes it last."""
+    database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = 0"):
         database.execute(f"PRAGMA {pragma}")
     database.execute(f"PRAGMA cache_size = -{CACHE_KB}")
     for statement in SCHEMA:
@@ -214,17 +242,33 @@ def connect(path: Path) -> sqlite3.Connection:
     return database
 
 
-def _write(database: sqlite3.Connection, batch: _Batch) -> None:
+def _write(database: sqlite3.Connection, batches: list[_Batch]) -> None:
+    """All of it or nothing. A few rows are one statement: between two, another thread may take its turn."""
+    rows = [row for batch in batches for row in _rows(batch)]
+    is_plain = all(row[3] is not None for row in rows) and not any(batch.spaces or batch.dropped for batch in batches)
+    if is_plain and 0 < len(rows) <= FEW_ROWS:
+        database.execute(f"{PUT}{', (?, ?, ?, ?)' * (len(rows) - 1)}", [value for row in rows for value in row])
+        return
+    database.execute("BEGIN IMMEDIATE")
+    try:
+        for batch in batches:
+            _write_batch(database, batch)
+        database.execute("COMMIT")
+    except sqlite3.Error:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
+
+
+def _write_batch(database: sqlite3.Connection, batch: _Batch) -> None:
     database.executemany("INSERT INTO spaces VALUES (?, ?)", batch.spaces.items())
-    with closing(database.cursor()) as cursor:
-        cursor.executemany(PUT, _rows(batch, present=True))
-        cursor.executemany(DELETE, (row[:3] for row in _rows(batch, present=False)))
-        for table, column in (("rows", "space"), ("spaces", "id")):
-            cursor.executemany(f"DELETE FROM {table} WHERE {column} = ?", ((number,) for number in batch.dropped))
+    database.executemany(PUT, (row for row in _rows(batch) if row[3] is not None))
+    database.executemany(DELETE, (row[:3] for row in _rows(batch) if row[3] is None))
+    for table, column in (("rows", "space"), ("spaces", "id")):
+        database.executemany(f"DELETE FROM {table} WHERE {column} = ?", ((number,) for number in batch.dropped))
 
 
-def _rows(batch: _Batch, *, present: bool) -> Iterator[tuple[int, str, str, bytes | None]]:
+def _rows(batch: _Batch) -> Iterator[tuple[int, str, str, bytes | None]]:
     for (space, part), values in batch.rows.items():
         for key, value in values.items():
-            if (value is not None) == present:
-                yield space, part, key, value
+            yield space, part, key, value
