@@ -32,8 +32,8 @@ def intact(folder: Path) -> tuple[Path, str | None]:
     aside = folder / f"{DAMAGED}-{time.strftime('%Y%m%dT%H%M%S')}"
     if not copy.exists() or not is_intact(copy):
         raise LocalError(
-            f"{journal} is damaged and there is no intact copy of it; what was loaded is still in {folder.parent}/s3: keep "
-            f"that folder, start with another --state, and `fairway load` the files below it again"
+            f"{journal} is damaged and there is no intact copy of it; what was loaded is still in {folder.parent}/s3: "
+            f"keep that folder, start with another --state, and `fairway load` the files below it again"
         )
     aside.mkdir()
     for path in folder.glob(f"{JOURNAL}*"):

@@ -3,8 +3,7 @@
 A write is put beside the file first, where every read finds it, and goes to disk with all the others that came
 meanwhile, in one transaction and one sync. The sync is ours, in a thread of its own: a few rows are written on the
 event loop, since what costs is one thread waiting for the other. SQLite checks what it reads of the log, so a torn last
-record is no record;
-a copy of the whole file is the generation to fall back to (local/generations.py).
+record is not read; a copy of the whole file is the generation to fall back to (local/generations.py).
 """
 
 import asyncio
@@ -107,7 +106,7 @@ class Journal:
         return {key: value for key, value in found.items() if value is not None}
 
     def after(self, space: int, part: str = "", *, chunk: int = 500) -> Iterator[tuple[str, str, bytes]]:
-        """Rows from this part on, in order, a chunk in memory at a time. What is not on disk yet goes there first, now."""
+        """Rows from this part on, in order, a chunk in memory at a time. What is not written yet is written first."""
         self.flush()
         return self._written_after(space, (part, ""), chunk)
 

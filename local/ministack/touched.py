@@ -85,7 +85,7 @@ def is_scoped(value: object) -> bool:
 
 
 def watch(get_state: FunctionType) -> list[Touched]:
-    """Make all state of the service that has this function note what is touched. All of it counts as touched at first."""
+    """Make all state of the service that has this function note what is touched. At first all of it counts as such."""
     stores: list[Any] = [value for value in get_state.__globals__.values() if is_scoped(value)]
     for store in stores:
         if not isinstance(store._data, Touched):
