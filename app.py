@@ -7,9 +7,11 @@ Context: `project` (the folder of fairway.toml; this one), `stage` (one, `local`
 import sys
 from pathlib import Path
 
+import infra  # noqa: F401 - before aws_cdk, which needs the Node that it names
+
+# isort: split
 from aws_cdk import App, Environment, Tags, Validations
 
-import infra  # noqa: F401 - before aws_cdk, which needs the Node that it names
 from domain.config.sections import Config, ConfigError, read_config, stages
 from domain.contract.file import read_contract
 from infra.parts.image import ROOT, image_tag
