@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine (Python 3.11 or newer and make): `make demo` and `make test`.
-.PHONY: help demo test setup test-frameworks test-container fuzz bench-serving bench-batch bench-cold-start image deploy down clean
+.PHONY: help demo check format test setup test-frameworks test-container fuzz bench-serving bench-batch bench-cold-start image deploy down clean
 
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -10,6 +10,8 @@ export UV_NO_PROGRESS ?= 1
 help:
 	@echo "make demo     set up, run the whole loop on this machine, say what happened and where to look"
 	@echo "make test     set up and run every test, as CI does"
+	@echo "make check    lint, format, types, the drawing of the folders and the documents: what CI answers first"
+	@echo "make format   mend what lint and format can mend by themselves"
 	@echo "make setup    only set up: the locked Python environments, Node and the CDK"
 	@echo "make down     stop the local AWS that the demo left running"
 	@echo "make clean    remove what the demo made (.fairway); the environments stay"
@@ -24,6 +26,15 @@ help:
 
 demo: setup
 	@$(PYTHON) flights/demo.py
+
+# Every finding is printed before the first failure ends it; nothing is changed. `make format` mends what can be mended by itself.
+check: setup
+	@failed=0; \
+	for words in "ruff check -q ." "ruff format -q --check ." "mypy" "pytest tests/test_architecture.py tests/test_docs.py"; do \
+		$(PYTHON) -m $$words || failed=1; done; exit $$failed
+
+format: setup
+	@$(PYTHON) -m ruff check -q --fix . ; $(PYTHON) -m ruff format -q .
 
 test: setup
 	@$(PYTHON) -m pytest -n auto --dist loadfile
