@@ -14,6 +14,8 @@ import typer
 from fairway.commands import money as cost_commands
 from fairway.terminal.command import HERE, Json, Project, Stage, run
 from fairway.terminal.errors import Failed, FairwayError, Interrupted, Refused, explained
+from fairway.terminal.plain import plain
+from fairway.terminal.signals import interruptible
 
 app = typer.Typer(
     name="fairway",
@@ -301,7 +303,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command: exit code 0 done, 1 it failed, 2 asked wrongly, 130 interrupted."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        code = app(arguments or ["--help"], standalone_mode=False)
+        with interruptible():
+            code = app(arguments or ["--help"], standalone_mode=False)
         if code != Interrupted.exit_code:
             return code or 0
         failure = Interrupted()
@@ -324,9 +327,9 @@ def unforeseen(error: Exception) -> Failed:
 
 def tell(failure: FairwayError, *, as_json: bool) -> None:
     if as_json:
-        print(json_text.dumps({"error": failure.error, "message": failure.message}, ensure_ascii=False))
+        print(plain(json_text.dumps({"error": failure.error, "message": failure.message}, ensure_ascii=False)))
     else:
-        print(f"error: {failure.message}", file=sys.stderr)
+        print(plain(f"error: {failure.message}"), file=sys.stderr)
 
 
 if __name__ == "__main__":

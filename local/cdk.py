@@ -4,12 +4,14 @@ import contextlib
 import importlib.util
 import os
 import re
+import secrets
 import signal
 import subprocess
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from local import guard
 from local.profile import ACCOUNT, REGION, RootKey
 from local.state import PROXIES
 
@@ -55,14 +57,15 @@ def environment(endpoint: str, key: RootKey) -> dict[str, str]:
 
 
 class Cdk:
-    """A run of the CDK in a process group of its own, so that it ends whole, whatever ends it."""
+    """A run of the CDK in a process group of its own, so that it ends whole, whatever ends it or whoever started it."""
 
     def __init__(self, arguments: list[str], *, endpoint: str, key: RootKey, folder: Path, log: Path):
-        self.arguments, self.log = arguments, log
+        self.arguments, self.log, mark = arguments, log, secrets.token_hex(8)
+        self.guard = guard.start(mark)
         self.process = subprocess.Popen(
             command(*arguments),
             cwd=folder,
-            env=environment(endpoint, key),
+            env={**environment(endpoint, key), guard.MARK: mark},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -95,3 +98,4 @@ class Cdk:
         with contextlib.suppress(ProcessLookupError):  # it ended whole by itself
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self.guard.communicate()  # closes its pipe: it ends what has left the group, and itself

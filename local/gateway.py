@@ -2,9 +2,13 @@
 
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ministack.core.iam_evaluator import AuthError
 
 from local import visitors
+from local.asgi import App, Message, Receive, Scope, Send
 from local.journal import Written
 from local.ministack import http_api, signatures
 
@@ -17,12 +21,12 @@ POLICY_VIOLATION = 1008  # of a WebSocket; before it is accepted the client sees
 class Gateway:
     """An ASGI app. `ready` is called once the services are up; `written` tells whether the disk takes what happens."""
 
-    def __init__(self, aws, *, ready: Callable[[], None], written: Callable[[], Written], state: str, port: int):
+    def __init__(self, aws: App, *, ready: Callable[[], None], written: Callable[[], Written], state: str, port: int):
         self.aws, self.ready, self.written, self.state, self.port = aws, ready, written, state, port
         self.failure: Exception | None = None  # why the services did not start
         self.pages = {"/_fairway/health": self.health, "/_fairway/declared": self.declared}
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self.live(scope, receive, send)
         problem = visitors.refusal(scope, self.port)
@@ -32,23 +36,22 @@ class Gateway:
             return await self.shake_hands(scope, receive, send)
         await self.answer(scope, receive, visitors.without_cors(send))
 
-    async def answer(self, scope, receive, send) -> None:
+    async def answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         page = self.pages.get(scope["path"])
         if page is not None:
             return await reply(send, 200, page())
         if scope["path"] in CLOSED:
             closed = f"{scope['path']} is closed; stop the local AWS and remove its state folder"
             return await reply(send, 403, {"message": closed})
-        if not is_open(scope):
-            receive = await self.authenticate(scope, receive, send)
-        if receive is not None:
-            await self.aws(scope, receive, send)
+        accepted = receive if is_open(scope) else await self.authenticate(scope, receive, send)
+        if accepted is not None:
+            await self.aws(scope, accepted, send)
 
-    async def authenticate(self, scope, receive, send) -> Callable[[], Awaitable[dict]] | None:
+    async def authenticate(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
         """A `receive` with the body that was read for the check; None for a request that is refused and answered."""
         request = signatures.sent(scope)
         signed = signatures.read(request)
-        failure = signed if isinstance(signed, signatures.AuthError) else None
+        failure = signed if isinstance(signed, AuthError) else None
         body = await read_body(receive, most=READ_BEFORE_A_REFUSAL if failure else None)
         if body is None:
             return None
@@ -59,17 +62,17 @@ class Gateway:
         await send_answer(send, status, headers, told)
         return None
 
-    async def shake_hands(self, scope, receive, send) -> None:
+    async def shake_hands(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A WebSocket is signed by its first request, in a header or in the query."""
         signed = signatures.read(signatures.sent(scope))
-        if isinstance(signed, signatures.AuthError) or signatures.mismatch(signed, b""):
+        if isinstance(signed, AuthError) or signatures.mismatch(signed, b""):
             return await refuse(scope, receive, send, "the upgrade is not rightly signed")
         await self.aws(scope, receive, send)
 
-    async def live(self, scope, receive, send) -> None:
+    async def live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Start and stop the services; a service that cannot take its saved state refuses the start."""
 
-        async def announce(message):
+        async def announce(message: Message) -> None:
             await send(message)
             if message["type"] == "lifespan.startup.complete":
                 self.ready()
@@ -80,22 +83,22 @@ class Gateway:
             self.failure = error
             await send({"type": "lifespan.startup.failed", "message": str(error)})
 
-    def health(self) -> dict:
+    def health(self) -> dict[str, Any]:
         return {"pid": os.getpid(), "state": self.state, **self.written()}
 
-    def declared(self) -> list[dict]:
+    def declared(self) -> list[dict[str, Any]]:
         """What is declared, in a template or by a call, and nothing here simulates: [{stack, logical_id, type}]."""
         from local.ministack import autoscaling, cloudformation
 
         return [*cloudformation.declared(), *autoscaling.declared()]
 
 
-def is_open(scope) -> bool:
+def is_open(scope: Scope) -> bool:
     """What needs no signature here: HTTP APIs check their own routes, and callbacks their token."""
     return http_api.owns(scope["path"]) or (scope["method"] == "PUT" and scope["path"].startswith(CALLBACKS))
 
 
-async def read_body(receive, *, most: int | None) -> bytes | None:
+async def read_body(receive: Receive, *, most: int | None) -> bytes | None:
     """The whole body, or so much of it as is wanted; None when the client has gone."""
     chunks, size = [], 0
     while most is None or size < most:
@@ -109,28 +112,28 @@ async def read_body(receive, *, most: int | None) -> bytes | None:
     return b"".join(chunks)
 
 
-def replayed(body: bytes, receive) -> Callable[[], Awaitable[dict]]:
+def replayed(body: bytes, receive: Receive) -> Receive:
     """A `receive` that gives the body once and then goes on."""
-    first = iter([{"type": "http.request", "body": body, "more_body": False}])
+    first: Iterator[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
 
-    async def receive_again() -> dict:
+    async def receive_again() -> Message:
         return next(first, None) or await receive()
 
     return receive_again
 
 
-async def refuse(scope, receive, send, problem: str) -> None:
+async def refuse(scope: Scope, receive: Receive, send: Send, problem: str) -> None:
     if scope["type"] == "websocket":
         await receive()
         return await send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": ""})
     await reply(send, 403, {"error": "refused", "message": problem})
 
 
-async def reply(send, status: int, content) -> None:
+async def reply(send: Send, status: int, content: object) -> None:
     await send_answer(send, status, {"content-type": "application/json"}, json.dumps(content).encode())
 
 
-async def send_answer(send, status: int, headers: dict[str, str], body: bytes) -> None:
+async def send_answer(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
     lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [*lines, length]})

@@ -28,7 +28,7 @@ def start(project_dir: Path, port: int, state_dir: Path, enforce_iam: bool, *, a
     if adopt:
         ownership.adopt(state_dir)
     ownership.check(state_dir)
-    found = running(state_dir)
+    found = running(state_dir) or _begun(state_dir)
     if found:
         return matching(found, port=port, enforce_iam=enforce_iam)
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -122,6 +122,16 @@ def running(state_dir: Path) -> dict | None:
         return None
     described = read_json(state_dir / "server.json")
     return described if described and answers(described) else None
+
+
+def _begun(state_dir: Path) -> dict | None:
+    """The server that another command started and did not live to see ready; None when there is none."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while is_locked(state_dir) and time.monotonic() < deadline:
+        time.sleep(POLL_S)
+        if found := running(state_dir):
+            return found
+    return None
 
 
 def answers(described: dict) -> bool:

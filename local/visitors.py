@@ -5,11 +5,13 @@ a name that was rebound to loopback; the Origin of a form, a fetch, a preflight 
 else.
 """
 
+from local.asgi import Message, Scope, Send
+
 NAMES = ("127.0.0.1", "localhost", "[::1]")
 TYPED_BY_THE_USER = b"none"  # a link of one's own, such as a presigned one; no page can send it
 
 
-def refusal(scope: dict, port: int) -> str | None:
+def refusal(scope: Scope, port: int) -> str | None:
     """Why this request is not served, whoever signed it; None for one that is."""
     target = scope.get("raw_path") or b"/"
     if not target.startswith(b"/"):
@@ -25,10 +27,10 @@ def refusal(scope: dict, port: int) -> str | None:
     return None
 
 
-def without_cors(send):
+def without_cors(send: Send) -> Send:
     """A `send` that leaves out every header by which a service would open its answers to web pages."""
 
-    async def send_closed(message):
+    async def send_closed(message: Message) -> None:
         if message["type"] == "http.response.start":
             kept = [line for line in message["headers"] if not line[0].lower().startswith(b"access-control-")]
             message = {**message, "headers": kept}
@@ -37,7 +39,7 @@ def without_cors(send):
     return send_closed
 
 
-def _values(scope: dict, name: bytes) -> list[bytes]:
+def _values(scope: Scope, name: bytes) -> list[bytes]:
     return [value.strip() for key, value in scope["headers"] if key.lower() == name]
 
 

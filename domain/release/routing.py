@@ -12,6 +12,7 @@ import hashlib
 EMPTY = {"version": 0, "routes": [], "previous": [], "changed_at": "", "reason": "nothing released yet"}
 BUCKETS = 10_000
 KEPT = 10  # champions remembered
+FRESH_S = 5.0  # for so long a function may go on by the routing that it has read
 
 
 class RoutingError(Exception):

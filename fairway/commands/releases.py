@@ -9,7 +9,7 @@ from domain.release import routing as rules
 from fairway.commands.status import with_roles
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage, connect
-from fairway.stage.deployment import model_package, wait_until_champion
+from fairway.stage.deployment import WHEN, model_package, wait_until_champion
 from fairway.terminal.done import Done, table
 from fairway.terminal.errors import Failed, Refused
 
@@ -59,7 +59,7 @@ def promote(folder: Path, stage_name: str, release: str, *, progress) -> Done:
     if before and before["release"] == release:
         raise Refused("routing", f"release {release!r} is the champion already; nothing to do")
     bring_up(stage, item, progress=progress)
-    return settled(stage, before, f"{release} is champion: it answers from now on", "`fairway rollback` takes it back")
+    return settled(stage, before, f"{release} is champion: {WHEN}", "`fairway rollback` takes it back")
 
 
 def bring_up(stage: Stage, item: dict, *, progress) -> None:
@@ -83,7 +83,7 @@ def rollback(folder: Path, stage_name: str, *, progress) -> Done:
     before = rules.champion(routing)
     rules.rollback(routing, at="", reason="")  # refuses here when there is nothing to go back to
     release = go_back(stage, routing, reason="rolled back by hand", progress=progress)
-    return settled(stage, before, f"{release} is champion again", "`fairway status` shows who answers")
+    return settled(stage, before, f"{release} is champion again: {WHEN}", "`fairway status` shows who answers")
 
 
 def go_back(stage: Stage, routing: dict, *, reason: str, progress) -> str:

@@ -7,7 +7,7 @@ from domain.contract.schema import iso, parse_timestamp
 from domain.train.windows import run_name, training_window
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage, connect
-from fairway.stage.deployment import wait_until_champion
+from fairway.stage.deployment import WHEN, wait_until_champion
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
 
@@ -106,7 +106,7 @@ def lines(values: dict, *, champion: bool) -> list[str]:
             f"release {values['release']} of {values['run']}, {origin}, "
             f"judged on {window['evaluate_start']} to {window['as_of']}"
         ),
-        *([f"{values['release']} is champion: it answers from now on"] if champion else []),
+        *([f"{values['release']} is champion: {WHEN}"] if champion else []),
     ]
 
 

@@ -8,6 +8,7 @@ from fairway.stage.aws import Stage
 from fairway.terminal.errors import Failed, Interrupted
 
 BEGINS_WITHIN_S = 120  # EventBridge delivers an approval in seconds; later than this and nobody heard it
+WHEN = f"it answers within {rules.FRESH_S:.0f} s, as each function reads the routing anew"
 
 
 def wait_until_champion(stage: Stage, release: str, *, execution: str | None = None, progress) -> None:

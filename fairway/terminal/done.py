@@ -5,6 +5,8 @@ import os
 import sys
 from dataclasses import dataclass
 
+from fairway.terminal.plain import plain
+
 
 @dataclass(frozen=True)
 class Done:
@@ -18,11 +20,11 @@ class Done:
 def show(done: Done, *, as_json: bool, following: str) -> None:
     """The answer on standard output; what to do next on standard error, so that a pipe carries only the answer."""
     try:
-        print(json.dumps(done.values, ensure_ascii=False) if as_json else "\n".join(done.lines))
+        print(plain(json.dumps(done.values, ensure_ascii=False) if as_json else "\n".join(done.lines)))
         sys.stdout.flush()
     except BrokenPipeError:  # whoever reads it has had enough: `fairway releases | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    print(f"next: {following}", file=sys.stderr)
+    print(plain(f"next: {following}"), file=sys.stderr)
 
 
 def table(rows: list[tuple], heads: tuple) -> list[str]:

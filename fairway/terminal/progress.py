@@ -3,6 +3,8 @@
 import sys
 import time
 
+from fairway.terminal.plain import plain
+
 PLAIN_EVERY_S = 5.0  # at first; where a step takes long, ever more rarely
 PLAIN_RAREST_S = 60.0
 
@@ -32,7 +34,7 @@ class Progress:
         self.end("[green]✓[/]")
         self.step, self.began, self.told, self.pause = step, time.monotonic(), time.monotonic(), PLAIN_EVERY_S
         if self.console is None:
-            print(step, file=self.stream, flush=True)
+            print(plain(step), file=self.stream, flush=True)
         else:
             self.live = self.console.status(escaped(step))
             self.live.start()
@@ -42,7 +44,7 @@ class Progress:
             self.live.update(f"{escaped(self.step)} [dim]{escaped(text)}[/]")
         elif time.monotonic() - self.told >= self.pause:
             self.told, self.pause = time.monotonic(), min(2 * self.pause, PLAIN_RAREST_S)
-            print(f"  {text}", file=self.stream, flush=True)
+            print(plain(f"  {text}"), file=self.stream, flush=True)
 
     def end(self, mark: str) -> None:
         if self.live:
@@ -54,4 +56,4 @@ class Progress:
 def escaped(text: str) -> str:
     from rich.markup import escape
 
-    return escape(text)
+    return escape(plain(text))

@@ -5,11 +5,10 @@ import time
 
 from domain.records import ROUTING as ROUTING_ITEM
 from domain.records import release_key, routing_key
-from domain.release.routing import EMPTY, champion
+from domain.release.routing import EMPTY, FRESH_S, champion
 from lambdas.aws import tables
 
 LOG = logging.getLogger("fairway")
-FRESH_S = 5.0
 
 
 def read_routing(table: str) -> dict:

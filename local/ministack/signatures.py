@@ -11,6 +11,7 @@ import os
 import re
 import uuid
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs
 
 from ministack import app
@@ -19,6 +20,7 @@ from ministack.core.iam_evaluator import AuthError, CredentialResolutionError
 from ministack.core.router import extract_access_key_id
 from ministack.services import lambda_svc, s3, sts
 
+from local.asgi import Scope
 from local.profile import ACCOUNT
 
 HOOKS = (
@@ -61,7 +63,7 @@ def register() -> None:
     lambda_runtime.execution_credentials = lambda_svc.execution_credentials = _role_session
 
 
-def _role_session(config: dict) -> dict[str, str]:
+def _role_session(config: dict[str, Any]) -> dict[str, str]:
     """A session of the function's role. MiniStack makes its secret of the names alone, so that anybody could."""
     account, _ = lambda_runtime._account_region_from_function_config(config)
     role, name = config.get("Role", "").rpartition("/")[2], config.get("FunctionName", "function")[:64]
@@ -97,7 +99,7 @@ class Signed:
     presigned: bool
 
 
-def sent(scope: dict) -> Sent:
+def sent(scope: Scope) -> Sent:
     headers: dict[str, str] = {}
     for name, value in scope["headers"]:
         key, text = name.decode("latin-1").lower(), sigv4.decode_header_value(value)

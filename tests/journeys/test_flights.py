@@ -4,7 +4,10 @@ import csv
 import json
 import os
 import re
+import shlex
 import signal
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -299,6 +302,19 @@ def test_a_new_month_is_released_rolled_back_and_promoted_by_hand(flights):
     assert journey.predict(flight(journey, 9))[0]["release"] == release
     states = Counter(item["role"] for item in journey.fairway("status")["releases"])
     assert states["champion"] == 1
+
+
+def test_the_aws_sdk_reaches_the_local_aws_by_what_up_prints_which_holds_no_secret(flights):
+    journey, _ = flights
+    done = journey.run("up", "--enforce-iam")
+    (said,) = (line for line in done.stdout.splitlines() if "the AWS CLI and SDKs" in line)
+    command = said.partition("after: ")[2]
+    listed = "import boto3; print(len(boto3.client('dynamodb').list_tables()['TableNames']))"
+    script = f"{command}; exec {shlex.quote(sys.executable)} -c {shlex.quote(listed)}"
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    found = subprocess.run(["sh", "-c", script], env=plain, capture_output=True, text=True, check=True).stdout
+    assert int(found) == len(journey.aws("dynamodb").list_tables()["TableNames"]) > 0
+    assert root_key(journey.state).secret_key not in done.stdout + done.stderr
 
 
 def test_a_hard_kill_loses_nothing_that_was_answered_and_leaves_no_process(flights):

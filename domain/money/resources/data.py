@@ -6,6 +6,7 @@ from domain.money.prices import Prices
 from domain.money.resources.lines import line
 from domain.money.template import Resource, last_word
 from domain.money.usage import BYTES_PER_GB, DAYS_PER_MONTH, HOURS_PER_MONTH, SECONDS_PER_HOUR, Month
+from domain.release.routing import FRESH_S
 
 DYNAMODB = "AmazonDynamoDB"
 WRITES, READS, KEPT, RECOVERY = (
@@ -18,7 +19,6 @@ WRITE_UNIT_BYTES = 1024
 EVENTUAL = 0.5  # an eventually consistent read of up to 4 KB costs half a unit
 OUTCOME_BYTES = 300
 CONTROL_BYTES = 2048  # a routing item, a release, a run: few of them, and small
-ROUTING_CACHE_S = 5.0
 
 
 def table_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict] | None:
@@ -62,7 +62,7 @@ def outcomes(month: Month, copies: int) -> Demand:
 
 def routing(month: Month, copies: int) -> Demand:
     """predict remembers the routing for seconds, so it reads at most once a request and about once every few seconds."""
-    reads = min(month.requests, HOURS_PER_MONTH * SECONDS_PER_HOUR / ROUTING_CACHE_S)
+    reads = min(month.requests, HOURS_PER_MONTH * SECONDS_PER_HOUR / FRESH_S)
     changes = month.training_runs * 4  # a release is judged, promoted, replaced, retired
     return [("request", "who answers", READS, reads * EVENTUAL), *control(month, "train", changes * copies)]
 

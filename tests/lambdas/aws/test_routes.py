@@ -1,7 +1,8 @@
 import pytest
 
 from domain.release.routing import EMPTY
-from lambdas.aws.routes import FRESH_S, ReleaseUnknown, RoutingCache, champion_model, read_routing
+from domain.release.routing import FRESH_S
+from lambdas.aws.routes import ReleaseUnknown, RoutingCache, champion_model, read_routing
 from tests.lambdas import stage
 
 

@@ -3,7 +3,10 @@ app.
 """
 
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,8 @@ from local.build import build, tree_hash
 from local.cdk import Cdk, DeployFailed, environment
 from local.profile import RootKey
 from local.state import LocalError
+
+from .conftest import eventually
 
 KEY = RootKey("000000000000", "a secret of the local AWS")
 
@@ -114,6 +119,26 @@ def test_a_cdk_that_is_given_up_leaves_no_process(tmp_path):
     while os.path.exists(f"/proc/{written.read_text()}/cmdline") and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not os.path.exists(f"/proc/{written.read_text()}/stat") or is_zombie(written.read_text())
+
+
+STARTER = """
+from pathlib import Path
+from local.cdk import Cdk
+from local.profile import RootKey
+folder = Path({folder!r})
+Cdk(["synth", "--app", "{python} app.py"], endpoint="http://127.0.0.1:1", key=RootKey("0", "s"), folder=folder,
+    log=folder / "log").finish()
+"""
+
+
+def test_a_cdk_whose_starter_is_killed_ends_too(tmp_path):
+    (tmp_path / "app.py").write_text("import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(60)")
+    starter = subprocess.Popen([sys.executable, "-c", STARTER.format(folder=str(tmp_path), python=sys.executable)])
+    written = tmp_path / "pid"
+    app = eventually(lambda: written.exists() and written.read_text())
+    starter.kill()
+    starter.wait()
+    eventually(lambda: not Path(f"/proc/{app}").exists() or is_zombie(app))
 
 
 def is_zombie(process: str) -> bool:

@@ -245,6 +245,17 @@ def test_ctrl_c_during_a_start_leaves_nothing_running(folder):
     assert not (folder / "server.json").exists()
 
 
+def test_a_start_takes_up_a_server_that_another_start_was_killed_over(folder):
+    script = (
+        f"from pathlib import Path; from local.start import start; start(Path('.'), 0, Path({str(folder)!r}), False)"
+    )
+    starting = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+    eventually(lambda: start.is_locked(folder))
+    starting.kill()
+    starting.wait()
+    assert run(folder).client("sts").get_caller_identity()["Account"] == "000000000000"
+
+
 def test_the_credentials_of_this_machine_never_reach_what_runs_in_the_local_aws(folder, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a real secret")
     monkeypatch.setenv("AWS_PROFILE", "production")

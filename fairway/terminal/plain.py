@@ -1,0 +1,11 @@
+"""Text of files, tables and templates on a terminal: shown, never obeyed."""
+
+import re
+
+# What moves the cursor, changes colours or titles (C0 but tab and line feed, DEL, C1), or turns the writing direction.
+OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def plain(text: str) -> str:
+    """The text with such characters spelt out, in the form that JSON has for them too."""
+    return OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
