@@ -1,4 +1,4 @@
-"""Limits of services that neither botocore's models nor the registry's schemas name. Pure: a request or properties in, problems out.
+"""Limits of services that neither botocore's models nor the registry's schemas name. Pure: parameters in, problems out.
 
 A resource's properties in CloudFormation have the names of the request's members, so one check serves both.
 """
@@ -12,10 +12,13 @@ from typing import Any
 from domain import schedules
 
 Check = Callable[[dict[str, Any]], Iterator[str]]
-LONGEST_FUNCTION_S, LARGEST_ENVIRONMENT = 900, 4096
+UNCONFIGURED = "Lambda was unable to configure your environment variables"
+LONGEST_FUNCTION_S, LARGEST_MB, LARGEST_ENVIRONMENT = 900, 10_240, 4096
 RESERVED = re.compile(
     r"AWS_(REGION|DEFAULT_REGION|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|EXECUTION_ENV|LAMBDA_.+)|_HANDLER|LAMBDA_(TASK_ROOT|RUNTIME_DIR)"
 )
+LARGEST_EVENTS, LARGEST_LOG_BATCH = 1024 * 1024, 1024 * 1024
+PROTOCOLS = ("application", "email", "email-json", "firehose", "http", "https", "lambda", "sms", "sqs")
 SHORT_PERIODS_S = (10, 20, 30)
 DAY_S = 86_400
 METHODS = "ANY|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS"
@@ -25,16 +28,35 @@ def function_problems(request: dict[str, Any]) -> Iterator[str]:
     timeout_s = _number(request.get("Timeout"))
     if timeout_s is not None and not 1 <= timeout_s <= LONGEST_FUNCTION_S:
         yield (
-            f"Value '{request['Timeout']}' at 'timeout' failed to satisfy constraint: Member must have value less than or "
-            f"equal to {LONGEST_FUNCTION_S}"
+            f"Value '{request['Timeout']}' at 'timeout' failed to satisfy constraint: Member must have value "
+            f"less than or equal to {LONGEST_FUNCTION_S}"
         )
     variables = (request.get("Environment") or {}).get("Variables") or {}
     reserved = [name for name in variables if RESERVED.fullmatch(name)]
     if reserved:
-        yield f"Lambda was unable to configure your environment variables because they are reserved: {', '.join(reserved)}"
+        yield f"{UNCONFIGURED} because they are reserved: {', '.join(reserved)}"
+    yield from _function_size_problems(request)
     size = len(json.dumps(variables, separators=(",", ":")).encode()) if variables else 0
     if size > LARGEST_ENVIRONMENT:
-        yield f"Lambda was unable to configure your environment variables: {size} bytes exceed the {LARGEST_ENVIRONMENT} bytes limit"
+        yield f"{UNCONFIGURED}: {size} bytes exceed the {LARGEST_ENVIRONMENT} bytes limit"
+
+
+def _function_size_problems(request: dict[str, Any]) -> Iterator[str]:
+    storage = (request.get("EphemeralStorage") or {}).get("Size")
+    for name, value, least in (("memorySize", request.get("MemorySize"), 128), ("ephemeralStorage.size", storage, 512)):
+        size = _number(value)
+        if size is not None and not least <= size <= LARGEST_MB:
+            constraint = f"Member must have value from {least} to {LARGEST_MB}"
+            yield f"Value '{value}' at '{name}' failed to satisfy constraint: {constraint}"
+
+
+def new_function_problems(request: dict[str, Any]) -> Iterator[str]:
+    """Of CreateFunction, which needs more than a later change."""
+    if len(str(request.get("FunctionName", "")).rpartition(":")[2]) > 64:
+        yield "Value at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64"
+    if request.get("PackageType", "Zip") == "Zip" and not (request.get("Handler") and request.get("Runtime")):
+        yield "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+    yield from function_problems(request)
 
 
 def alarm_problems(request: dict[str, Any]) -> Iterator[str]:
@@ -63,7 +85,7 @@ def alarm_problems(request: dict[str, Any]) -> Iterator[str]:
 def _period_problems(period_s: float | None, evaluated: float) -> Iterator[str]:
     if period_s is None:
         return
-    if period_s <= 0 or period_s not in SHORT_PERIODS_S and period_s % 60:
+    if period_s <= 0 or (period_s not in SHORT_PERIODS_S and period_s % 60):
         yield f"Invalid period {period_s:g}: must be 10, 20, 30 or a multiple of 60"
     longest_s = DAY_S if period_s < 3600 else 7 * DAY_S
     if period_s * evaluated > longest_s:
@@ -91,10 +113,13 @@ def metric_problems(request: dict[str, Any]) -> Iterator[str]:
 
 
 def parameter_problems(request: dict[str, Any]) -> Iterator[str]:
+    if request.get("Value") == "":
+        yield "Value '' at 'value' failed to satisfy constraint: Member must have length greater than or equal to 1"
     value, advanced = str(request.get("Value", "")), request.get("Tier") in ("Advanced", "Intelligent-Tiering")
     largest = 8192 if advanced else 4096
     if len(value.encode()) > largest:
-        yield f"{'Advanced' if advanced else 'Standard'} tier parameters support a maximum parameter value of {largest} characters"
+        tier = "Advanced" if advanced else "Standard"
+        yield f"{tier} tier parameters support a maximum parameter value of {largest} characters"
     name = str(request.get("Name") or "/")
     if not re.fullmatch(r"[\w./-]+", name):
         yield f"Parameter name {name}: can only contain letters, numbers and the symbols .-_/"
@@ -107,7 +132,8 @@ def route_problems(request: dict[str, Any]) -> Iterator[str]:
     if key is not None and not re.fullmatch(
         rf"\$default|\$connect|\$disconnect|({METHODS}) /\S*|[\w$][\w.-]*", str(key)
     ):
-        yield f'The provided route key is not formatted properly for HTTP protocol. Format should be "<HTTP METHOD> /<RESOURCE PATH>" or "$default": {key}'
+        form = '"<HTTP METHOD> /<RESOURCE PATH>" or "$default"'
+        yield f"The provided route key is not formatted properly for HTTP protocol. Format should be {form}: {key}"
 
 
 def rule_problems(request: dict[str, Any]) -> Iterator[str]:
@@ -135,6 +161,73 @@ def message_problems(request: dict[str, Any]) -> Iterator[str]:
     if subject is not None and (len(str(subject)) > 100 or not re.fullmatch(r"[ -~]+", str(subject))):
         yield "Invalid parameter: Subject: must be at most 100 printable ASCII characters without a line break"
 
+    if not request.get("Message"):
+        yield "Invalid parameter: Empty message"
+
+
+def topic_problems(request: dict[str, Any]) -> Iterator[str]:
+    if not re.fullmatch(r"[\w-]{1,256}|[\w-]{1,251}\.fifo", str(request.get("Name"))):
+        yield "Invalid parameter: Topic Name"
+
+
+def subscription_problems(request: dict[str, Any]) -> Iterator[str]:
+    protocol, endpoint = request.get("Protocol"), str(request.get("Endpoint", ""))
+    if protocol not in PROTOCOLS:
+        yield f"Invalid parameter: Does not support this protocol string: {protocol}"
+    if protocol in ("email", "email-json") and not re.fullmatch(r"[^@\s]+@[^@\s]+", endpoint):
+        yield "Invalid parameter: Email address"
+
+
+def target_problems(request: dict[str, Any]) -> Iterator[str]:
+    """Of PutTargets."""
+    for target in request.get("Targets") or []:
+        if sum(name in target for name in ("Input", "InputPath", "InputTransformer")) > 1:
+            yield f"Only one of Input, InputPath, or InputTransformer must be provided for target {target.get('Id')}."
+        if ":states:" in str(target.get("Arn")) and not target.get("RoleArn"):
+            yield f"RoleArn is required for target {target.get('Arn')}."
+        if "Input" in target and not is_json(target["Input"]):
+            yield f"JSON syntax error in input for target {target.get('Id')}"
+
+
+def event_problems(request: dict[str, Any]) -> Iterator[str]:
+    size = sum(
+        len(str(entry.get(name, "")).encode())
+        for entry in request.get("Entries") or []
+        for name in ("Source", "DetailType", "Detail")
+    )
+    if size > LARGEST_EVENTS:
+        yield f"Total size of the entries in the request is over the limit of {LARGEST_EVENTS} bytes."
+
+
+def log_problems(request: dict[str, Any]) -> Iterator[str]:
+    events = request.get("logEvents") or []
+    moments = [event.get("timestamp", 0) for event in events]
+    if moments != sorted(moments):
+        yield "Log events in a single PutLogEvents request must be in chronological order."
+    size = sum(len(str(event.get("message", "")).encode()) + 26 for event in events)
+    if size > LARGEST_LOG_BATCH:
+        yield f"Upload too large: {size} bytes exceeds limit of {LARGEST_LOG_BATCH}"
+
+
+def span_problems(request: dict[str, Any]) -> Iterator[str]:
+    """Of GetMetricData and GetMetricStatistics, whose moments are numbers or text, alike in one request."""
+    start, end = request.get("StartTime"), request.get("EndTime")
+    if type(start) is type(end) and start is not None and start >= end:
+        yield "The parameter StartTime must be less than the parameter EndTime."
+
+
+def dashboard_problems(request: dict[str, Any]) -> Iterator[str]:
+    if not is_json(request.get("DashboardBody")):
+        yield "The field DashboardBody must be a valid JSON object"
+
+
+def is_json(text: Any) -> bool:
+    try:
+        json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return True
+
 
 def _number(value: Any) -> float | None:
     try:
@@ -148,7 +241,7 @@ OF_TYPE: dict[str, Check] = {
     "AWS::Budgets::Budget": budget_problems,
     "AWS::CloudWatch::Alarm": alarm_problems,
     "AWS::Events::Rule": rule_problems,
-    "AWS::Lambda::Function": function_problems,
+    "AWS::Lambda::Function": new_function_problems,
     "AWS::SSM::Parameter": parameter_problems,
 }
 
@@ -157,3 +250,31 @@ def of_type(kind: str, properties: dict[str, Any]) -> list[str]:
     """What is wrong with the resolved properties of a resource."""
     check = OF_TYPE.get(kind)
     return list(check(properties)) if check else []
+
+
+OF_OPERATION: dict[str, Check] = {
+    "CreateRoute": route_problems,
+    "UpdateRoute": route_problems,
+    "CreateBudget": budget_problems,
+    "UpdateBudget": budget_problems,
+    "PutMetricAlarm": alarm_problems,
+    "PutMetricData": metric_problems,
+    "PutRule": rule_problems,
+    "CreateFunction": new_function_problems,
+    "UpdateFunctionConfiguration": function_problems,
+    "PutParameter": parameter_problems,
+    "Publish": message_problems,
+    "CreateTopic": topic_problems,
+    "Subscribe": subscription_problems,
+    "PutTargets": target_problems,
+    "PutEvents": event_problems,
+    "PutLogEvents": log_problems,
+    "GetMetricData": span_problems,
+    "PutDashboard": dashboard_problems,
+}
+
+
+def of_operation(operation: str, parameters: dict[str, Any]) -> list[str]:
+    """What is wrong with the parameters of an operation; their names are of one service each."""
+    check = OF_OPERATION.get(operation)
+    return list(check(parameters)) if check else []

@@ -1,4 +1,4 @@
-"""What we change in MiniStack, one file per service. Each names the hooks it needs, so that another version is refused."""
+"""What we change in MiniStack, one file per service. Each names its hooks, so that another version is refused."""
 
 import importlib
 import importlib.metadata
@@ -28,6 +28,7 @@ PLUGINS = (
     "passed_roles",
     "cloudformation_conditions",
     "cloudformation_checks",
+    "requests",
 )
 
 

@@ -1,12 +1,15 @@
-"""What CloudFormation refuses: references to nothing, properties against the registry's schemas, names that are taken, exports
-in use, and IAM without its capability."""
+"""What CloudFormation refuses: references to nothing, properties that break the registry's schemas, names that are taken,
+exports in use, and IAM without its capability.
+"""
 
 import importlib
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from local import limits, registry
+from local.asl.machine import problems
 
 CFN = "ministack.services.cloudformation"
 HOOKS = (
@@ -72,7 +75,8 @@ def unresolved(template: dict[str, Any]) -> Iterator[str]:
             {name for name in _named(template.get(block) or {}) if name not in known and not name.startswith("AWS::")}
         )
         if missing:
-            yield f"Template format error: Unresolved resource dependencies [{', '.join(missing)}] in the {block} block of the template"
+            names = ", ".join(missing)
+            yield f"Template format error: Unresolved resource dependencies [{names}] in the {block} block of the template"
 
 
 def _named(node: Any) -> Iterator[str]:
@@ -126,9 +130,21 @@ def _checked_update(update: Callable[..., tuple]) -> Callable[..., tuple]:
 
 def check_properties(kind: str, logical_id: str, properties: dict[str, Any]) -> None:
     """Raise what CloudFormation gives as a resource's reason to fail."""
-    found = [*registry.problems(kind, properties), *limits.of_type(kind, properties)]
+    found = [*registry.problems(kind, properties), *limits.of_type(kind, properties), *_flow_problems(kind, properties)]
     if found:
         raise ValueError(f"Properties validation failed for resource {logical_id} with message:\n" + "\n".join(found))
+
+
+def _flow_problems(kind: str, properties: dict[str, Any]) -> list[str]:
+    """Of a state machine's definition, once what is substituted in it is."""
+    text = properties.get("DefinitionString", properties.get("Definition"))
+    if kind != "AWS::StepFunctions::StateMachine" or text is None:
+        return []
+    text = text if isinstance(text, str) else json.dumps(text)
+    for name, value in (properties.get("DefinitionSubstitutions") or {}).items():
+        text = text.replace(f"${{{name}}}", str(value))
+    found = problems(text, express=properties.get("StateMachineType") == "EXPRESS")
+    return [f"Invalid State Machine Definition: '{problem}'" for problem in found]
 
 
 def check_name(kind: str, properties: dict[str, Any]) -> None:
@@ -147,7 +163,7 @@ def check_name(kind: str, properties: dict[str, Any]) -> None:
 
 
 def _with_exports(resolve: Callable[..., tuple]) -> Callable[..., tuple]:
-    """Exports are one another's in the whole account: a name stands once, and what is imported is neither changed nor removed."""
+    """A name is exported once in the account, and what is imported is neither changed nor removed."""
 
     def resolve_checked(definitions, conditions, resources, parameters, mappings, stack_name, stack_id):
         outputs, exports = resolve(definitions, conditions, resources, parameters, mappings, stack_name, stack_id)

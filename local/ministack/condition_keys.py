@@ -52,7 +52,7 @@ _MEMBERS = {
 def register() -> None:
     from ministack.core import iam_actions, iam_evaluator
     from ministack.services import sts
-    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers
+    from ministack.services.cloudformation import provisioners
 
     tags_of, validate = iam_actions.request_tag_context, iam_evaluator.validate_policy_document
 
@@ -60,10 +60,11 @@ def register() -> None:
         return {**tags_of(service, action, body, params), **named_in_request(service, action, body)}
 
     def validate_all(document):
-        return validate(document) or next(iter(condition_problems(document)), None)
+        return validate(document) or next(iter([*grammar_problems(document), *condition_problems(document)]), None)
 
     iam_actions.request_tag_context = request_context
     iam_evaluator.validate_policy_document = sts.validate_policy_document = validate_all
+    handlers = provisioners._RESOURCE_HANDLERS
     for kind, documents in (("AWS::IAM::Role", _inline), ("AWS::IAM::User", _inline), ("AWS::IAM::Group", _inline)):
         if kind in handlers:
             handlers[kind] = _refusing(handlers[kind], documents)
@@ -85,11 +86,39 @@ def _member(body: bytes, name: str) -> str | None:
     return parse_qs(body.decode("utf-8", "replace")).get(name, [None])[0]
 
 
+def grammar_problems(document: str | dict) -> list[str]:
+    """What an identity policy may not have: a Principal, an action without a service, a resource without an ARN."""
+    found = []
+    for statement in _statements(document):
+        if "Principal" in statement or "NotPrincipal" in statement:
+            found.append("Policy document should not specify a principal.")
+        actions = _listed(statement.get("Action", statement.get("NotAction")))
+        resources = _listed(statement.get("Resource", statement.get("NotResource")))
+        found += [
+            f"Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.: {action}"
+            for action in actions
+            if action != "*" and ":" not in action
+        ]
+        found += [
+            f'Resource {resource} must be in ARN format or "*".'
+            for resource in resources
+            if not resource.startswith(("arn:", "*", "${"))
+        ]
+    return found
+
+
+def _listed(value) -> list[str]:
+    return [value] if isinstance(value, str) else list(value or [])
+
+
+def _statements(document: str | dict) -> list[dict]:
+    policy = json.loads(document) if isinstance(document, str) else document
+    return policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+
+
 def condition_problems(document: str | dict) -> list[str]:
     """Every operator that IAM does not have and every key that nothing here fills, each in a sentence."""
-    policy = json.loads(document) if isinstance(document, str) else document
-    statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
-    conditions = [statement.get("Condition") or {} for statement in statements]
+    conditions = [statement.get("Condition") or {} for statement in _statements(document)]
     return [
         problem
         for condition in conditions

@@ -55,6 +55,11 @@ WRONG = [
     ("AWS::Budgets::Budget", {"Budget": {**BUDGET, "BudgetType": "FOO"}}, "Unknown budget type: FOO"),
     ("AWS::Budgets::Budget", {"Budget": {**BUDGET, "BudgetLimit": {"Amount": -5, "Unit": "USD"}}}, "greater than 0"),
     ("AWS::Events::Rule", {"ScheduleExpression": "rate(1 days)"}, "ScheduleExpression is not valid"),
+    (
+        "AWS::StepFunctions::StateMachine",
+        {"RoleArn": FUNCTION["Role"], "DefinitionString": '{"StartAt": "Z", "States": {"A": {"Type": "Foo"}}}'},
+        "Invalid state type: Foo at /States/A/Type",
+    ),
     ("AWS::ApiGatewayV2::Route", {"ApiId": "a", "RouteKey": "FOO bar"}, "route key is not formatted properly"),
 ]
 
