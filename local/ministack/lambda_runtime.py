@@ -14,6 +14,7 @@ import threading
 from pathlib import Path
 
 from local import functions
+from local.runtime_api import guarded
 
 RUNTIME = "ministack.core.lambda_runtime"
 LAMBDA = "ministack.services.lambda_svc"
@@ -149,9 +150,7 @@ def make_worker(runtime):
             self._output = None
 
         def _build_handler_class(self, *arguments):
-            handler = super()._build_handler_class(*arguments)
-            handler.disable_nagle_algorithm = True  # headers and body are two writes: 40 ms a call otherwise
-            return handler
+            return guarded(super()._build_handler_class(*arguments))
 
         def _await_init(self, init_timeout=None):
             try:
