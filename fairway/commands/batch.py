@@ -8,20 +8,48 @@ import hashlib
 import shlex
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from domain import lake
 from domain.contract.schema import iso, parse_timestamp
 from domain.release import routing as rules
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage, connect
+from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
 
 COUNTS = ("read", "quarantined", "scored", "written", "seconds")
 
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("batch", epilog="Example: fairway batch data/2013-04.csv   or: fairway batch s3://LAKE/batch/incoming/")
+def batch_command(
+    source: Annotated[
+        str, typer.Argument(help="A table on this machine, or a file or folder of the lake.", metavar="FILE|S3URI")
+    ],
+    project: Project = HERE,
+    stage: StageName = "local",
+    as_of: AsOf = None,
+    store: Annotated[
+        bool, typer.Option(help="Each prediction into the table too, to be looked up; else as Parquet only, for less.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """One batch run to its end. The same command again attaches to it, resumes it, or finds it done."""
+    run(
+        lambda progress: batch(project, stage, source, as_of=as_of, store=store, progress=progress),
+        json=json,
+        project=project,
+        stage=stage,
+    )
+
 
 def batch(folder: Path, stage_name: str, source: str, *, as_of: str | None, store: bool = True, progress) -> Done:
-    """With `store` each prediction is in the table too, where it is found by its row; without it they are Parquet only."""
+    """Score a file or S3 URI; `store` also puts each prediction into the table, without it they are Parquet only."""
     if as_of is not None and parse_timestamp(as_of) is None:
         raise Refused(
             "window", f"--as-of {as_of!r} is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z"

@@ -2,10 +2,21 @@
 
 from pathlib import Path
 
+import typer
+
 from domain.config.sections import LOCAL, TASKS, ConfigError, problems_of, read_config, read_toml, stages
 from domain.contract.file import read_contract
+from fairway.terminal.command import HERE, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("check", epilog="Example: fairway check --project flights")
+def check_command(project: Project = HERE, json: Json = False) -> None:
+    """Validate fairway.toml and the contract; list every problem at once."""
+    run(lambda progress: check(project), json=json, project=project)
 
 
 def check(folder: Path) -> Done:

@@ -11,6 +11,9 @@ import tempfile
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from domain import lake
 from domain.contract import schema as contract_rules
@@ -21,12 +24,59 @@ from fairway.stage import executions, records
 from fairway.stage.aws import Stage, connect
 from fairway.stage.deployment import wait_until_champion
 from fairway.tables.rows import read_rows
+from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
 
 ROOT = Path(__file__).parents[2]
 MOST_ANSWERS = 10_000
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(
+    "import",
+    epilog="Example: fairway import churn.joblib --trust   or: fairway import net.pth --module net.py:Net --trust. "
+    "docs/import.md says what is taken and how inputs map to the contract. Exit code 0 for a rejected release too.",
+)
+def import_command(  # noqa: PLR0913 - one argument for each option
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="joblib, pickle, skops, ONNX, PyTorch, Keras or TensorFlow: a file or a SavedModel folder."
+        ),
+    ],
+    name: Annotated[str | None, typer.Option(help="The candidate's name. Default: the file's.", metavar="N")] = None,
+    module: Annotated[
+        str | None, typer.Option(help="The class of a PyTorch state dict.", metavar="FILE.py:CLASS")
+    ] = None,
+    encoding: Annotated[
+        str, typer.Option(help="How a matrix has categories: ordinal or one-hot.", metavar="ENCODING")
+    ] = "ordinal",
+    answers: Annotated[
+        Path | None,
+        typer.Option(help="What it answered where it was made: features and a column `answer`.", metavar="FILE"),
+    ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="You trust whoever made the file. Pickles and .pt2 are refused without it.")
+    ] = False,
+    project: Project = HERE,
+    stage: StageName = "local",
+    as_of: AsOf = None,
+    wait: Annotated[
+        bool, typer.Option(help="Where approval is automatic: follow an approved release until it is champion.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """A model made elsewhere, through the same evaluation and gate as a trained one."""
+    options = {"name": name, "module": module, "encoding": encoding, "answers": answers, "trust": trust}
+    run(
+        lambda progress: import_model(project, stage, file, options=options, as_of=as_of, wait=wait, progress=progress),
+        json=json,
+        project=project,
+        stage=stage,
+    )
 
 
 def import_model(
@@ -116,7 +166,7 @@ def newest_part(stage: Stage, asked: dict, scratch: Path) -> list[Path]:
 
 
 def told_of(made: dict) -> list[str]:
-    """What serves the model, and with whose answers its own agree: an ONNX file is no conversion of ours to be proved."""
+    """Report what serves the model and whose answers it was compared with: an ONNX file was not converted here."""
     by = {"plan": "a plan", "onnx": "ONNX Runtime", "sklearn": "scikit-learn"}[made["format"]]
     compared, given, was_onnx = made["compared"], made["compared_with_given"], made["file_format"] == "onnx"
     served = f"{made['file']} ({made['file_format']}) is served by {by}"

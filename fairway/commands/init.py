@@ -3,12 +3,35 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from fairway.draft import toml
+from fairway.terminal.command import HERE, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
 
 CALIBRATED_FROM_ROWS = 50_000  # with fewer rows the calibration error itself is too uncertain for the usual limit
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("init", epilog="Example: fairway init --data flights.csv --target late --out flights")
+def init_command(
+    data: Annotated[
+        Path, typer.Option(help="A table with a header: CSV (also .gz), JSON Lines or Parquet.", metavar="FILE")
+    ],
+    target: Annotated[str, typer.Option(help="The column to predict.", metavar="COLUMN")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where fairway.toml and contract.toml go; else the project's folder.", metavar="DIR"),
+    ] = None,
+    project: Project = HERE,
+    json: Json = False,
+) -> None:
+    """Draft fairway.toml and the contract from a table."""
+    run(lambda progress: init(data, target=target, out=out or project, progress=progress), json=json)
 
 
 def init(data: Path, *, target: str, out: Path, progress) -> Done:

@@ -13,15 +13,42 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import typer
 
 from domain import records as items
 from domain.contract.schema import Contract, iso
 from fairway.stage import records
 from fairway.stage.aws import Stage, connect
+from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
 
 UPLOADS = 4
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("load", epilog="Example: fairway load data/2013-01.csv data/2013-02.csv.gz")
+def load_command(
+    files: Annotated[
+        list[Path], typer.Argument(help="CSV (also .gz), JSON Lines or Parquet files.", metavar="FILE...")
+    ],
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Count them instead of what files of the same names held before.")
+    ] = False,
+    project: Project = HERE,
+    stage: StageName = "local",
+    json: Json = False,
+) -> None:
+    """Rows into the lake. All files are read and checked first; a file that is loaded already changes nothing."""
+    run(
+        lambda progress: load(project, stage, files, replace=replace, progress=progress),
+        json=json,
+        project=project,
+        stage=stage,
+    )
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fairway.terminal.command import HERE, Json, Project, Stage, run
+from fairway.terminal.command import HERE, Json, Project, StageName, run
 
 File = Path | None
 
@@ -19,7 +19,7 @@ app.add_typer(prices, name="prices")
 )
 def cost(
     project: Project = HERE,
-    stage: Stage = "local",
+    stage: StageName = "local",
     usage: Annotated[File, typer.Option(help="A usage profile to lay over [usage].", metavar="FILE")] = None,
     measured: Annotated[
         int | None,
@@ -72,7 +72,7 @@ def about():
 @prices.command(epilog="Example: fairway prices refresh --stage prod   or, without a network: --lists FOLDER")
 def refresh(
     project: Project = HERE,
-    stage: Stage = "local",
+    stage: StageName = "local",
     lists: Annotated[
         File, typer.Option(help="A folder of <offer>.json, instead of reading them from AWS.", metavar="DIR")
     ] = None,
@@ -91,7 +91,7 @@ def refresh(
 
 
 @app.command(epilog="Example: fairway resume --stage prod")
-def resume(project: Project = HERE, stage: Stage = "local", json: Json = False):
+def resume(project: Project = HERE, stage: StageName = "local", json: Json = False):
     """Undo what the guard stopped at the budget's limits."""
     from fairway.money.resume import resume
 

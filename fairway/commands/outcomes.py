@@ -5,17 +5,36 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from domain.contract.schema import Column, Contract, check_row, check_value, entity_id
 from fairway.client import MOST_ROWS, Fairway
 from fairway.stage.aws import connect
 from fairway.tables.rows import chunks, read_rows
+from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
 
 REQUESTS = 4  # at a time
 IDENTITY = {"entity_id": Column("entity_id", "string"), "prediction_id": Column("prediction_id", "string")}
 WHEN = Column("event_time", "timestamp", nullable=True)
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("outcomes", epilog="Example: fairway outcomes arrivals.csv")
+def outcomes_command(
+    file: Annotated[
+        Path, typer.Argument(help="Columns entity_id or prediction_id, outcome, event_time; or the contract's own.")
+    ],
+    project: Project = HERE,
+    stage: StageName = "local",
+    json: Json = False,
+) -> None:
+    """What really happened, joined to the predictions."""
+    run(lambda progress: outcomes(project, stage, file, progress=progress), json=json, project=project, stage=stage)
 
 
 def outcomes(folder: Path, stage_name: str, file: Path, *, progress) -> Done:

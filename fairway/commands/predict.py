@@ -1,12 +1,37 @@
 """`fairway predict`: rows to the API, answers as a JSON list."""
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from fairway.client import MOST_ROWS, Fairway
 from fairway.stage.aws import connect
 from fairway.tables.rows import chunks, parsed_rows, read_rows
+from fairway.terminal.command import HERE, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(
+    "predict",
+    epilog="""Example: fairway predict --json '{"carrier": "UA", "origin": "EWR"}'. Always prints a JSON list.""",
+)
+def predict_command(
+    json: Annotated[str | None, typer.Option(help="A row, or a list of rows, as JSON.", metavar="ROWS")] = None,
+    file: Annotated[Path | None, typer.Option(help="Rows as CSV, JSON, JSON Lines or Parquet.", metavar="FILE")] = None,
+    project: Project = HERE,
+    stage: StageName = "local",
+) -> None:
+    """Signed requests to the API: a list of {id, entity_id, prediction, probability, release, role, source, reason}."""
+    run(
+        lambda progress: predict(project, stage, text=json, file=file, progress=progress),
+        json=True,
+        project=project,
+        stage=stage,
+    )
 
 
 def predict(folder: Path, stage_name: str, *, text: str | None, file: Path | None, progress) -> Done:

@@ -2,10 +2,21 @@
 
 from pathlib import Path
 
+import typer
+
 from domain.release import routing as rules
 from fairway.stage import records
 from fairway.stage.aws import Stage, ask_local, connect
+from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done, table
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("status", epilog="Example: fairway status --stage prod --json")
+def status_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
+    """Who answers now."""
+    run(lambda progress: status(project, stage), json=json, project=project, stage=stage)
 
 
 def status(folder: Path, stage_name: str) -> Done:
@@ -17,24 +28,11 @@ def status(folder: Path, stage_name: str) -> Done:
         "api_url": stage.addresses["api_url"],
         "champion": champion["release"] if champion else None,
         "reason": routing["reason"],
-        "releases": with_roles(records.releases(stage), routing),
+        "releases": records.with_roles(records.releases(stage), routing),
         "declared_not_simulated": declared(stage),
         "warnings": warnings(stage),
     }
     return Done(values, lines(values), next_step(values))
-
-
-def with_roles(releases: list[dict], routing: dict) -> list[dict]:
-    """Each release with the role and weight that the routing gives it; none and 0 where it answers nobody."""
-    routes = {route["release"]: route for route in routing["routes"]}
-    unanswering = {"role": None, "weight": 0}
-    found = []
-    for item in releases:
-        route = routes.get(item["release"], unanswering)
-        found.append(
-            {"release": item["release"], "role": route["role"], "weight": route["weight"], "state": item.get("state")}
-        )
-    return found
 
 
 def declared(stage: Stage) -> list[dict]:

@@ -2,14 +2,46 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from domain.contract.schema import iso, parse_timestamp
 from domain.train.windows import run_name, training_window
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage, connect
 from fairway.stage.deployment import WHEN, wait_until_champion
+from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(
+    "train",
+    epilog="Example: fairway train --as-of 2013-04-01 --window 90. Without --as-of it is the moment after the newest "
+    "loaded row. A rejected release is a judgement, not a failure: exit code 0, and the verdict says rejected.",
+)
+def train_command(
+    project: Project = HERE,
+    stage: StageName = "local",
+    as_of: AsOf = None,
+    window: Annotated[
+        int | None, typer.Option(help="Days to look back, instead of data.window_days.", metavar="D", min=1)
+    ] = None,
+    wait: Annotated[
+        bool, typer.Option(help="Where approval is automatic: follow an approved release until it is champion.")
+    ] = True,
+    json: Json = False,
+) -> None:
+    """A training run to its verdict. The same command again attaches to a run that is still going."""
+    run(
+        lambda progress: train(project, stage, as_of=as_of, window_days=window, wait=wait, progress=progress),
+        json=json,
+        project=project,
+        stage=stage,
+    )
 
 
 def train(folder: Path, stage_name: str, *, as_of: str | None, window_days: int | None, wait: bool, progress) -> Done:

@@ -3,11 +3,46 @@
 import shlex
 import sys
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from domain.config.sections import LOCAL, read_config
 from fairway.stage.aws import contract_of, default_state_folder, remember_state_folder, state_folder
+from fairway.terminal.command import HERE, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command("up", epilog="Example: fairway up --port 4566 --enforce-iam")
+def up_command(
+    project: Project = HERE,
+    port: Annotated[int, typer.Option(help="0 takes the port used last, or a free one.", min=0, max=65535)] = 0,
+    state: Annotated[
+        Path | None, typer.Option(help="What AWS holds here. Default: DIR/.fairway/local", metavar="DIR")
+    ] = None,
+    enforce_iam: Annotated[
+        bool, typer.Option("--enforce-iam", help="Check what a role's policies allow, as AWS does.")
+    ] = False,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Take over a state folder that somebody else or another machine made.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Start AWS on this machine, or find it running, and deploy the project on it."""
+    run(
+        lambda progress: up(project, port=port, state=state, enforce_iam=enforce_iam, adopt=adopt, progress=progress),
+        json=json,
+        project=project,
+    )
+
+
+@app.command("down", epilog="Example: fairway down")
+def down_command(project: Project = HERE, json: Json = False) -> None:
+    """Stop AWS on this machine. What it holds stays for the next `fairway up`."""
+    run(lambda progress: down(project, progress=progress), json=json, project=project)
 
 
 def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, adopt: bool, progress) -> Done:

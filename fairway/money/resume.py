@@ -7,8 +7,8 @@ from domain.contract.schema import iso
 from domain.money import spending
 from domain.records import from_item
 from domain.release import routing as rules
-from fairway.commands.releases import go_back
 from fairway.stage.aws import connect
+from fairway.stage.promotion import go_back
 from fairway.stage.records import routing
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused

@@ -1,4 +1,4 @@
-"""The release that answers now, as `fairway cost` reckons with it: how fast and how large it is, how often it is right."""
+"""The release that answers now, for `fairway cost`: how fast and how large it is, how often it is right."""
 
 from pathlib import Path
 

@@ -59,3 +59,16 @@ def releases(stage) -> list[dict]:
     found = [records.from_item(item) for page in pages for item in page["Items"]]
     found = [item for item in found if item["item"].startswith(records.RELEASE)]
     return sorted(found, key=lambda item: item.get("created_at", ""), reverse=True)
+
+
+def with_roles(releases: list[dict], routing: dict) -> list[dict]:
+    """Each release with the role and weight that the routing gives it; none and 0 where it answers nobody."""
+    routes = {route["release"]: route for route in routing["routes"]}
+    unanswering = {"role": None, "weight": 0}
+    found = []
+    for item in releases:
+        route = routes.get(item["release"], unanswering)
+        found.append(
+            {"release": item["release"], "role": route["role"], "weight": route["weight"], "state": item.get("state")}
+        )
+    return found

@@ -13,8 +13,11 @@ from fairway.terminal.errors import explained
 from fairway.terminal.progress import Progress
 
 Project = Annotated[Path, typer.Option(help="The folder that holds fairway.toml.", metavar="DIR")]
-Stage = Annotated[
+StageName = Annotated[
     str, typer.Option(help="local is AWS on this machine; others are the stages of fairway.toml.", metavar="NAME")
+]
+AsOf = Annotated[
+    str | None, typer.Option(help="The timestamp to act as of, in ISO 8601, e.g. 2013-04-01.", metavar="T")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
 HERE = Path(".")

@@ -1,4 +1,4 @@
-"""SIGTERM, and a terminal that is closed, end a command as Ctrl-C does: it tells what goes on and leaves nothing behind."""
+"""SIGTERM and a closed terminal end a command as Ctrl-C does: it reports what goes on and leaves nothing behind."""
 
 import signal
 import threading

@@ -53,7 +53,7 @@ def resumed():
 
 
 def test_one_command_undoes_all_that_was_stopped(table, monkeypatch):
-    monkeypatch.setattr("fairway.commands.releases.is_up", lambda stage, release: True)
+    monkeypatch.setattr("fairway.stage.promotion.is_up", lambda stage, release: True)
     put(table, **STOPPED)
     put(
         table,
@@ -76,12 +76,10 @@ def test_a_model_whose_endpoint_was_removed_meanwhile_is_deployed_again(table, m
     put(table, **STOPPED)
     put(table, item="release#r-1", release="r-1", state="champion", run="train-1")
     put(table, item="guard", month="2026-11", actions=["stop_model"], spent_usd=10.0, budget_usd=10.0, at="t")
-    monkeypatch.setattr("fairway.commands.releases.is_up", lambda stage, release: False)
+    monkeypatch.setattr("fairway.stage.promotion.is_up", lambda stage, release: False)
+    monkeypatch.setattr("fairway.stage.promotion.deploy", lambda stage, item: did.append(item["run"]) or "an-execution")
     monkeypatch.setattr(
-        "fairway.commands.releases.deploy", lambda stage, item: did.append(item["run"]) or "an-execution"
-    )
-    monkeypatch.setattr(
-        "fairway.commands.releases.wait_until_champion",
+        "fairway.stage.promotion.wait_until_champion",
         lambda stage, release, execution, progress: did.append(execution),
     )
     assert resumed().values["resumed"] == ["stop_model"]

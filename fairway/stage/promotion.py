@@ -1,0 +1,106 @@
+"""Bringing a release to where it answers: its approval, its deployment, and the one write that switches to it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from domain import records as items
+from domain.contract.schema import iso
+from domain.release import routing as rules
+from fairway.stage import executions, records
+from fairway.stage.aws import Stage
+from fairway.stage.deployment import model_package, wait_until_champion
+from fairway.terminal.errors import Failed
+from fairway.terminal.progress import Progress
+
+
+def bring_up(stage: Stage, item: dict, *, progress: Progress) -> None:
+    """Approve it, switch to it, or deploy it: whatever stands between the release and its answering."""
+    release = item["release"]
+    if item["state"] == "waiting":
+        progress(f"Approving {release}")
+        _approve(stage, release)
+        wait_until_champion(stage, release, progress=progress)
+    elif is_up(stage, release):
+        progress(f"Switching to {release}")
+        change = {"release": release, "endpoint": _endpoint(stage, release), "reason": "promoted by hand"}
+        _switch(stage, lambda routing, at: rules.promote(routing, at=at, **change))
+    else:
+        wait_until_champion(stage, release, execution=deploy(stage, item), progress=progress)
+
+
+def go_back(stage: Stage, routing: dict, *, reason: str, progress: Progress) -> str:
+    """Let the previous champion answer again and return its name; deploy it where its endpoint was removed."""
+    release = routing["previous"][0]["release"]
+    if is_up(stage, release):
+        progress(f"Switching back to {release}")
+        _switch(stage, lambda now, at: rules.rollback(now, at=at, reason=reason))
+    else:
+        wait_until_champion(stage, release, execution=deploy(stage, records.release(stage, release)), progress=progress)
+    return release
+
+
+def _approve(stage: Stage, release: str) -> None:
+    """The registry's own approval: it begins the deployment, as a click in the console would."""
+    stage.client("sagemaker").update_model_package(
+        ModelPackageArn=model_package(stage, release),
+        ModelApprovalStatus="Approved",
+        ApprovalDescription="fairway promote",
+    )
+
+
+def _endpoint(stage: Stage, release: str) -> str:
+    return f"{stage.addresses['endpoint_prefix']}{release}"
+
+
+def is_up(stage: Stage, release: str) -> bool:
+    """Whether the release's endpoint is in service."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found = stage.client("sagemaker").describe_endpoint(EndpointName=_endpoint(stage, release))
+    except ClientError as error:
+        if "Could not find" in error.response["Error"]["Message"]:
+            return False
+        raise
+    return found["EndpointStatus"] == "InService"
+
+
+def deploy(stage: Stage, item: dict) -> str:
+    """ARN of the deployment of the release: a new one, or the one that is still on its way to its first promotion."""
+    states, machine = stage.client("stepfunctions"), stage.addresses["release"]
+    package = model_package(stage, item["release"])
+    if item["state"] in ("approved", "deploying"):
+        for going in executions.running(states, machine):
+            if going["input"].get("model_package_arn") == package:
+                return going["arn"]
+    values = {"model_package_arn": package, "release": item["release"]}
+    return executions.start(states, machine, name=executions.unique(item["release"]), values=values)
+
+
+def _switch(stage: Stage, change: Callable[[dict, str], dict]) -> None:
+    """One conditional write: it holds only if nobody changed the routing since it was read."""
+    routing = change(records.routing(stage), iso(datetime.now(UTC)))
+    dynamodb, name = stage.client("dynamodb"), stage.addresses["routing"]
+    try:
+        dynamodb.put_item(
+            TableName=name,
+            Item=items.to_item({**routing, "item": items.ROUTING}),
+            ConditionExpression="attribute_not_exists(#item) OR #version = :read",
+            ExpressionAttributeNames={"#item": "item", "#version": "version"},
+            ExpressionAttributeValues={":read": {"N": str(routing["version"] - 1)}},
+        )
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        message = "somebody else changed the routing just now; see `fairway status`, then try again"
+        raise Failed("routing_changed", message) from None
+
+
+def mark(stage: Stage, release: str, **values: str) -> None:
+    """Set attributes of the release's item, which must exist."""
+    stage.client("dynamodb").update_item(
+        TableName=stage.addresses["routing"],
+        Key=items.release_key(release),
+        UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+        ExpressionAttributeNames={"#item": "item", **{f"#{name}": name for name in values}},
+        ExpressionAttributeValues=items.to_item({f":{name}": value for name, value in values.items()}),
+        ConditionExpression="attribute_exists(#item)",
+    )

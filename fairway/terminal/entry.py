@@ -1,0 +1,47 @@
+"""One call of the command line, from its words to its exit code: the one place where errors become lines or JSON."""
+
+import json
+import sys
+import traceback
+from collections.abc import Sequence
+
+import typer
+
+from fairway.terminal.errors import Failed, FairwayError, Interrupted, Refused, explained
+from fairway.terminal.plain import plain
+from fairway.terminal.signals import interruptible
+
+
+def exit_code_of(app: typer.Typer, arguments: Sequence[str]) -> int:
+    """0 done, 1 it failed, 2 it was called wrongly, 130 interrupted."""
+    try:
+        with interruptible():
+            code = app(list(arguments) or ["--help"], standalone_mode=False)
+        if code != Interrupted.exit_code:
+            return code or 0
+        failure: FairwayError = Interrupted()
+    except typer.TyperException as error:
+        failure = _usage(error)
+    except Exception as error:  # noqa: BLE001 - the outermost edge: one line for the user, whatever it was
+        failure = explained(error) or _unforeseen(error)
+    _report(failure, as_json="--json" in arguments)
+    return failure.exit_code
+
+
+def _usage(error: typer.TyperException) -> Refused:
+    context = getattr(error, "ctx", None)
+    command = f" {context.info_name}" if context and context.parent else ""
+    return Refused("usage", f"{error.format_message().rstrip('.')}; `fairway{command} --help` shows what is allowed")
+
+
+def _unforeseen(error: Exception) -> Failed:
+    """A fault of ours: the traceback goes to standard error, for the person that reports it."""
+    traceback.print_exception(error)
+    return Failed("internal", f"{type(error).__name__}: {error}; this is a fault of fairway, please report it")
+
+
+def _report(failure: FairwayError, *, as_json: bool) -> None:
+    if as_json:
+        print(plain(json.dumps({"error": failure.error, "message": failure.message}, ensure_ascii=False)))
+    else:
+        print(plain(f"error: {failure.message}"), file=sys.stderr)
