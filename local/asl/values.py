@@ -62,7 +62,7 @@ def expression_problems(value: Any, where: str) -> Iterator[Problem]:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from expression_problems(inner, f"{where}[{index}]")
-    elif isinstance(value, str) and (value.startswith("{%") or value.endswith("%}")):
+    elif isinstance(value, str) and value.startswith("{%"):
         reason = _jsonata_reason(value)
         if reason:
             yield Problem("SCHEMA_VALIDATION_FAILED", f"INVALID_JSONATA_EXPRESSION: {reason}", where)

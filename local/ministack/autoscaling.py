@@ -5,9 +5,12 @@ What is recorded is listed as declared, not simulated (`/_fairway/declared`).
 
 import hashlib
 import json
+import re
 import sys
 import time
 from functools import cache
+
+from local.requests import check
 
 NAME = "application-autoscaling"
 HOOKS = (
@@ -23,6 +26,16 @@ HOOKS = (
     "ministack.services.stepfunctions:_AWS_SDK_ERROR_PREFIX",
 )
 TARGET_PREFIX = "AnyScaleFrontendService"
+MOST_IN_A_PAGE = 50
+SERVICE_ROLE = (
+    "sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+)
+NOT_SUSPENDED = {
+    "DynamicScalingInSuspended": False,
+    "DynamicScalingOutSuspended": False,
+    "ScheduledScalingSuspended": False,
+}
+VARIANT = r"endpoint/[\w-]+/variant/[\w-]+|inference-component/[\w-]+"
 JSON = {"Content-Type": "application/x-amz-json-1.1"}  # copied for each reply: MiniStack adds to its headers
 KEYS = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 _targets: dict[str, dict] = {}
@@ -78,17 +91,13 @@ def model():
 
 def answer(operation: str, request: dict) -> dict:
     """One operation, with its request checked against the service's own model."""
-    from botocore.validate import ParamValidator
-
     if operation not in OPERATIONS:
         raise Refused("UnknownOperationException", f"{operation} is not simulated; only {', '.join(OPERATIONS)}")
     shape = model().operation_model(operation).input_shape
     unknown = sorted(request.keys() - shape.members.keys())
-    problems = ParamValidator().validate(request, shape).generate_report() or ", ".join(
-        f"unknown {name}" for name in unknown
-    )
-    if problems:
-        raise Refused("ValidationException", problems)
+    problems = check.problems(request, shape)
+    if problems or unknown:
+        raise Refused("ValidationException", check.message(problems) if problems else f"unknown {', '.join(unknown)}")
     return OPERATIONS[operation](request)
 
 
@@ -96,8 +105,26 @@ def register_target(request: dict) -> dict:
     from ministack.core.responses import get_account_id, get_region
 
     arn = f"arn:aws:{NAME}:{get_region()}:{get_account_id()}:scalable-target/{target_id(request)}"
+    role = f"arn:aws:iam::{get_account_id()}:role/aws-service-role/{SERVICE_ROLE}"
     kept = {key: value for key, value in request.items() if key != "Tags"}
-    _targets[arn] = {"CreationTime": time.time(), **_targets.get(arn, {}), **kept, "ScalableTargetARN": arn}
+    target = {
+        "CreationTime": time.time(),
+        "RoleARN": role,
+        "SuspendedState": NOT_SUSPENDED,
+        **_targets.get(arn, {}),
+        **kept,
+    }
+    if "MinCapacity" not in target or "MaxCapacity" not in target:
+        raise Refused(
+            "ValidationException", "MinCapacity and MaxCapacity are required to register a new scalable target"
+        )
+    if target["MinCapacity"] > target["MaxCapacity"]:
+        raise Refused("ValidationException", "Maximum capacity cannot be less than minimum capacity")
+    if target["ServiceNamespace"] == "sagemaker" and not re.fullmatch(VARIANT, target["ResourceId"]):
+        raise Refused(
+            "ValidationException", f"Unsupported service namespace, resource type or dimension: {target['ResourceId']}"
+        )
+    _targets[arn] = {**target, "ScalableTargetARN": arn}
     return {"ScalableTargetARN": arn}
 
 
@@ -142,17 +169,23 @@ def chosen(kept: dict[str, dict], request: dict) -> list[str]:
     ]
 
 
+def page(member: str, kept: dict[str, dict], request: dict) -> dict:
+    """One page of what the request names, with the token of the next where there is more."""
+    found = [kept[arn] for arn in chosen(kept, request)]
+    token = request.get("NextToken") or "0"
+    if not token.isdecimal():
+        raise Refused("InvalidNextTokenException", f"NextToken {token} is not one that was given")
+    start, end = int(token), int(token) + request.get("MaxResults", MOST_IN_A_PAGE)
+    return {member: found[start:end], **({"NextToken": str(end)} if end < len(found) else {})}
+
+
 OPERATIONS = {
     "RegisterScalableTarget": register_target,
     "DeregisterScalableTarget": deregister_target,
     "PutScalingPolicy": put_policy,
     "DeleteScalingPolicy": delete_policy,
-    "DescribeScalableTargets": lambda request: {
-        "ScalableTargets": [_targets[arn] for arn in chosen(_targets, request)]
-    },
-    "DescribeScalingPolicies": lambda request: {
-        "ScalingPolicies": [_policies[arn] for arn in chosen(_policies, request)]
-    },
+    "DescribeScalableTargets": lambda request: page("ScalableTargets", _targets, request),
+    "DescribeScalingPolicies": lambda request: page("ScalingPolicies", _policies, request),
 }
 
 

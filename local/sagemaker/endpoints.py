@@ -5,7 +5,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from local.sagemaker import resources
+from local.sagemaker import quotas, resources
 from local.sagemaker.engine import Engine
 from local.sagemaker.errors import JobFailed, SageMakerError, invalid, refuse
 from local.sagemaker.servers import HEALTH_TIMEOUT_S, Server, kill_server, start_server, stop_server
@@ -34,6 +34,7 @@ class Variant:
     servers: list[Server]
     slots: threading.BoundedSemaphore | None = None
     turn: int = 0
+    last_used: float = 0
     healing: threading.Lock = field(default_factory=threading.Lock)
 
     def next_server(self) -> Server | None:
@@ -44,7 +45,8 @@ class Variant:
 
 def create(engine: Engine, request: dict) -> dict:
     refuse(request, ("DeploymentConfig",), "CreateEndpoint")
-    resources.need(engine, "EndpointConfig", request["EndpointConfigName"])
+    config = resources.need(engine, "EndpointConfig", request["EndpointConfigName"])
+    quotas.check_concurrency(engine, config, besides=request["EndpointName"])
     record = resources.create(engine, KIND, request, EndpointStatus="Creating", LastModifiedTime=time.time())
     announce(engine, record)
     roll_in_background(engine, record["EndpointName"], request["EndpointConfigName"])
@@ -58,7 +60,8 @@ def update(engine: Engine, request: dict) -> dict:
         "UpdateEndpoint",
     )
     record = need_settled(engine, request["EndpointName"], "update")
-    resources.need(engine, "EndpointConfig", request["EndpointConfigName"])
+    config = resources.need(engine, "EndpointConfig", request["EndpointConfigName"])
+    quotas.check_concurrency(engine, config, besides=request["EndpointName"])
     announce(engine, set_status(engine, record["EndpointName"], "Updating"))
     roll_in_background(engine, record["EndpointName"], request["EndpointConfigName"])
     return {"EndpointArn": record["EndpointArn"]}

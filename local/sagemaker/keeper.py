@@ -13,6 +13,7 @@ import sys
 import threading
 
 CONTAINER_FOLDER = "/opt/ml"
+HOSTS = "hosts"  # beside the folder: what the command finds at /etc/hosts
 NEW_MOUNTS, NEW_USER = 0x00020000, 0x10000000
 BIND_TREE, PRIVATE_TREE = 0x5000, 0x44000
 SET_PARENT_DEATH_SIGNAL = 1
@@ -44,6 +45,9 @@ def enter(folder: str, *, as_user: bool) -> None:
     check(libc.mount(b"none", b"/", None, PRIVATE_TREE, None))
     make_container_folder(libc)
     check(libc.mount(folder.encode(), CONTAINER_FOLDER.encode(), None, BIND_TREE, None))
+    names = os.path.join(os.path.dirname(folder), HOSTS)
+    if os.path.exists(names):
+        check(libc.mount(names.encode(), b"/etc/hosts", None, BIND_TREE, None))
 
 
 def make_container_folder(libc) -> None:

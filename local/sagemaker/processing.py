@@ -5,7 +5,7 @@ import threading
 import time
 from pathlib import Path
 
-from local.sagemaker import jobs, resources
+from local.sagemaker import jobs, quotas, resources
 from local.sagemaker.container import path_inside
 from local.sagemaker.engine import Engine, write_json
 from local.sagemaker.errors import JobFailed, invalid, not_simulated, refuse
@@ -44,6 +44,7 @@ def check(engine: Engine, request: dict) -> None:
         check_folder(item["OutputName"], item["S3Output"].get("LocalPath"))
     engine.image(request["AppSpecification"]["ImageUri"])
     engine.check_role(request["RoleArn"])
+    quotas.check_instances(engine, KIND, request["ProcessingResources"]["ClusterConfig"])
 
 
 def check_input(item: dict) -> None:

@@ -11,6 +11,7 @@ from local.sagemaker.kinds import JOBS, KINDS
 from local.sagemaker.shapes import in_milliseconds, pick, service
 
 DEFAULT_PAGE = 10
+OLDEST_FIRST = ("TrainingJob", "ProcessingJob", "ModelPackage", "ModelPackageGroup")
 # How a List operation's filters read a record: request member -> (record member, comparison)
 TIME_FILTERS = {
     "CreationTimeAfter": ("CreationTime", 1),
@@ -76,13 +77,13 @@ def delete(engine: Engine, kind: str, request: dict) -> dict:
 
 
 def list_page(engine: Engine, kind: str, request: dict) -> dict:
-    """One page of summaries, filtered and sorted as the request says, newest first by default."""
+    """One page of summaries, filtered and sorted as the request says; in the order of the kind when it says nothing."""
     refuse(request, ("WarmPoolStatusEquals", "TrainingPlanArnEquals", "CrossAccountFilterOption"), f"List{kind}s")
     records = [record for record in engine.store.all(kind) if matches(kind, record, request)]
     sort_by = {"Name": f"{kind}Name", "Status": f"{kind}Status"}.get(request.get("SortBy"), "CreationTime")
     records.sort(
         key=lambda record: (record.get(sort_by, ""), record[f"{kind}Arn"]),
-        reverse=request.get("SortOrder", "Descending") == "Descending",
+        reverse=request.get("SortOrder", "Ascending" if kind in OLDEST_FIRST else "Descending") == "Descending",
     )
     start = read_token(request.get("NextToken"))
     end = start + request.get("MaxResults", DEFAULT_PAGE)

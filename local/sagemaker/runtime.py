@@ -6,6 +6,7 @@ import random
 import threading
 import time
 
+from local.sagemaker import quotas
 from local.sagemaker.endpoints import Variant, heal
 from local.sagemaker.engine import Engine
 from local.sagemaker.errors import SageMakerError
@@ -39,6 +40,9 @@ def invoke(engine: Engine, name: str, headers: dict, body: bytes) -> tuple[dict,
     if variant.slots and not variant.slots.acquire(blocking=False):
         raise SageMakerError("ThrottlingException", "Rate exceeded: the endpoint's MaxConcurrency is in use.")
     try:
+        if variant.slots:
+            quotas.wait_for_container(variant.last_used, time.time())
+            variant.last_used = time.time()
         return measured(engine, name, variant, {key: headers[key] for key in FORWARDED if key in headers}, body)
     finally:
         if variant.slots:

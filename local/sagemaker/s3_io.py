@@ -62,6 +62,12 @@ def list_prefix(client, uri: str) -> list[tuple[str, str, str]]:
     return found
 
 
+def is_there(client, uri: str) -> bool:
+    """Whether any object's key starts with the URI's."""
+    bucket, prefix = parse_uri(uri)
+    return client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"] > 0
+
+
 def path_below(prefix: str, key: str) -> str:
     """`data/a.csv` is a.csv below `data/`, `data` and `data/a.csv`; below the mere beginning `da` it keeps `data/`."""
     if key.startswith(prefix.rstrip("/") + "/"):

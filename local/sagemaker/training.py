@@ -6,13 +6,15 @@ import threading
 import time
 from pathlib import Path
 
-from local.sagemaker import jobs, resources
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.sagemaker import jobs, quotas, resources
 from local.sagemaker.container import Container, path_inside
 from local.sagemaker.engine import Engine
 from local.sagemaker.errors import JobFailed, invalid, not_simulated, refuse
 from local.sagemaker.jobs import Stopped
 from local.sagemaker.logs import LogStream
-from local.sagemaker.s3_io import Mirror, fill, list_prefix, send, upload_archive
+from local.sagemaker.s3_io import Mirror, fill, is_there, list_prefix, send, upload_archive
 from local.sagemaker.training_folder import host_names, prepare, toolkit_variables
 
 KIND = "TrainingJob"
@@ -85,6 +87,9 @@ def check(engine: Engine, request: dict) -> None:
     check_time(request)
     engine.image(request["AlgorithmSpecification"]["TrainingImage"])
     engine.check_role(request["RoleArn"])
+    for channel in request.get("InputDataConfig", []):
+        need_objects(engine, request, channel)
+    quotas.check_instances(engine, KIND, request["ResourceConfig"])
 
 
 def check_channel(request: dict, channel: dict) -> None:
@@ -98,6 +103,22 @@ def check_channel(request: dict, channel: dict) -> None:
     if channel.get("CompressionType", "None") != "None":
         raise not_simulated(f"CompressionType of channel {name}", "SageMaker decompresses in Pipe mode only.")
     refuse(channel, NOT_SIMULATED_OF_A_CHANNEL, f"channel {name}")
+
+
+def need_objects(engine: Engine, request: dict, channel: dict) -> None:
+    """Refuse a prefix without objects. What the role may not even list is left to the job, as on SageMaker."""
+    source = channel["DataSource"]["S3DataSource"]
+    s3 = engine.client("s3", request["RoleArn"], request["TrainingJobName"])
+    try:
+        found = is_there(s3, source["S3Uri"])
+    except (ClientError, BotoCoreError, JobFailed):
+        return
+    if not found:
+        raise invalid(
+            f'No S3 objects found under S3 URL "{source["S3Uri"]}" given in input data source. Please ensure that the '
+            "bucket exists in the selected region, that objects exist under that S3 prefix, and that the role "
+            f'"{request["RoleArn"]}" has "s3:ListBucket" permissions on it.'
+        )
 
 
 def check_time(request: dict) -> None:

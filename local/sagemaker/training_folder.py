@@ -6,6 +6,7 @@ from pathlib import Path
 
 from local.sagemaker.container import base_path
 from local.sagemaker.engine import write_json
+from local.sagemaker.keeper import HOSTS
 
 PARTS = ("input/data", "input/config", "model", "output/data", "code", "checkpoints")
 
@@ -23,7 +24,15 @@ def prepare(work: Path, record: dict, host: str, hosts: list[str]) -> Path:
         {channel["ChannelName"]: channel_config(channel, mode) for channel in record.get("InputDataConfig", [])},
     )
     write_json(config / "resourceconfig.json", resource_config(record, host, hosts))
+    write_hosts(work, hosts)
     return folder
+
+
+def write_hosts(work: Path, hosts: list[str]) -> None:
+    """Every host of a job is this machine. AWS's own training toolkit looks its own name up before it runs a script."""
+    known = Path("/etc/hosts")
+    lines = known.read_text(encoding="utf-8", errors="replace") if known.exists() else ""
+    (work / HOSTS).write_text(f"{lines.rstrip()}\n127.0.0.1 {' '.join(hosts)}\n", encoding="utf-8")
 
 
 def channel_config(channel: dict, mode: str) -> dict:

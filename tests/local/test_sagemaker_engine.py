@@ -4,15 +4,17 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
-from local.sagemaker import api, container, endpoints, runtime
+from local.sagemaker import api, container, endpoints, quotas, runtime
 from local.sagemaker.engine import Cloud, Engine, sweep
 from local.sagemaker.errors import SageMakerError
 from local.sagemaker.images import find_image
 from local.sagemaker.logs import LogStream
 from local.sagemaker.training import Metrics
+from local.sagemaker.training_folder import write_hosts
 
 from .conftest import IMAGE, IMAGES, ROOT, wait_until
 from .test_sagemaker_processing import finish as finish_processing
@@ -55,6 +57,19 @@ def test_a_container_finds_its_folder_and_only_the_environment_that_it_is_given(
     )
     assert started.wait(10) == 7
     assert lines == ["word", "[] yes"]
+
+
+@pytest.mark.parametrize("isolated", ["mount", "user"], indirect=True)
+def test_the_hosts_of_a_job_resolve_inside_its_containers_and_nowhere_else(isolated, tmp_path):
+    folder, lines = tmp_path / "ml", []
+    folder.mkdir()
+    write_hosts(tmp_path, ["algo-1", "algo-2"])
+    program = "import socket; print(socket.gethostbyname('algo-2'))"
+    started = container.start(
+        [sys.executable, "-c", program], folder=folder, work=tmp_path, environment={}, on_line=lines.append
+    )
+    assert (started.wait(10), lines) == (0, ["127.0.0.1"])
+    assert "algo-2" not in Path("/etc/hosts").read_text()
 
 
 def test_output_is_read_on_whatever_its_reader_makes_of_it(tmp_path):
@@ -280,3 +295,45 @@ def test_a_response_that_the_api_does_not_have_is_our_fault_and_said_so(engine, 
     with pytest.raises(SageMakerError, match="wrong ListModels response") as wrong:
         api.call(engine, "ListModels", {})
     assert (wrong.value.code, wrong.value.status) == ("InternalFailure", 500)
+
+
+CONFIG = {"ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 6}, "VariantName": "all"}
+
+
+def test_a_new_accounts_serverless_endpoints_share_their_concurrency(engine, role, monkeypatch):
+    monkeypatch.setenv("FAIRWAY_QUOTAS", "new-account")
+    host(engine, role, "first-of-account")
+    for name in ("one", "two"):
+        variant = {**CONFIG, "ModelName": "first-of-account"}
+        api.call(engine, "CreateEndpointConfig", {"EndpointConfigName": name, "ProductionVariants": [variant]})
+    api.call(engine, "CreateEndpoint", {"EndpointName": "one", "EndpointConfigName": "one"})
+    with pytest.raises(
+        SageMakerError, match="is 10, with current utilization of 6 and a request delta of 6"
+    ) as refused:
+        api.call(engine, "CreateEndpoint", {"EndpointName": "two", "EndpointConfigName": "two"})
+    assert refused.value.code == "ResourceLimitExceeded"
+
+
+def test_the_machines_of_jobs_are_counted_by_their_type(engine, monkeypatch):
+    running = {"TrainingJobStatus": "InProgress", "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 2}}
+    engine.store.add("TrainingJob", "running", {**running, "TrainingJobArn": "arn:running"})
+    engine.store.add(
+        "TrainingJob", "ended", {**running, "TrainingJobStatus": "Completed", "TrainingJobArn": "arn:ended"}
+    )
+    monkeypatch.setenv("FAIRWAY_QUOTAS", '{"training_instances": 3}')
+    quotas.check_instances(engine, "TrainingJob", {"InstanceType": "ml.m5.large", "InstanceCount": 1})
+    quotas.check_instances(engine, "TrainingJob", {"InstanceType": "ml.m5.xlarge", "InstanceCount": 3})
+    with pytest.raises(
+        SageMakerError, match="'ml.m5.large for training job usage' is 3, with current utilization of 2"
+    ):
+        quotas.check_instances(engine, "TrainingJob", {"InstanceType": "ml.m5.large", "InstanceCount": 2})
+
+
+def test_only_an_idle_endpoint_is_cold(monkeypatch):
+    waited = []
+    monkeypatch.setattr(quotas.time, "sleep", waited.append)
+    quotas.wait_for_container(last_used=0, now=1000)
+    monkeypatch.setenv("FAIRWAY_COLD_START_S", "8.5")
+    quotas.wait_for_container(last_used=0, now=1000)
+    quotas.wait_for_container(last_used=990, now=1000)
+    assert waited == [8.5]

@@ -63,8 +63,8 @@ def test_packages_are_listed_by_approval_and_page(sagemaker, group):
         ModelPackageGroupName="flights", PaginationConfig={"PageSize": 2}
     )
     assert [[package["ModelPackageVersion"] for package in page["ModelPackageSummaryList"]] for page in pages] == [
-        [3, 2],
-        [1],
+        [1, 2],
+        [3],
     ]
     with pytest.raises(ClientError, match="Invalid NextToken"):
         sagemaker.list_model_packages(ModelPackageGroupName="flights", NextToken="bm9wZQ")

@@ -232,11 +232,12 @@ def test_the_failure_file_and_exit_code_become_the_failure_reason(sagemaker, rol
     )
 
 
-def test_an_empty_channel_fails_the_job_with_the_uri_and_the_role(sagemaker, role):
-    done = train(sagemaker, **job("no-data", role, channels=[channel("rows", "s3://lab/nothing/")]))
-    assert done["TrainingJobStatus"] == "Failed"
-    assert 'No S3 objects found under S3 URL "s3://lab/nothing/"' in done["FailureReason"]
-    assert role in done["FailureReason"]
+def test_an_empty_channel_is_refused_with_the_uri_and_the_role(sagemaker, role):
+    empty = job("no-data", role, channels=[channel("rows", "s3://lab/nothing/")])
+    with pytest.raises(ClientError, match='No S3 objects found under S3 URL "s3://lab/nothing/"') as refused:
+        sagemaker.create_training_job(**empty)
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert role in str(refused.value)
 
 
 def test_a_job_acts_as_its_role_and_fails_without_its_rights(gateway, sagemaker):
@@ -314,16 +315,16 @@ def test_an_unknown_parameter_or_operation_is_refused_by_name(gateway):
     assert answer["__type"] == "UnknownOperationException" and "CreateAutoMLJob is not simulated" in answer["message"]
 
 
-def test_jobs_are_listed_newest_first_by_pages_and_filters(sagemaker, role, trained):
+def test_jobs_are_listed_oldest_first_by_pages_and_filters(sagemaker, role, trained):
     for number in range(3):
         train(sagemaker, **job(f"listed-{number}", role))
     first = sagemaker.list_training_jobs(NameContains="listed", MaxResults=2)
-    assert names(first) == ["listed-2", "listed-1"]
+    assert names(first) == ["listed-0", "listed-1"]
     second = sagemaker.list_training_jobs(NameContains="listed", MaxResults=2, NextToken=first["NextToken"])
-    assert names(second) == ["listed-0"] and "NextToken" not in second
+    assert names(second) == ["listed-2"] and "NextToken" not in second
     assert sagemaker.list_training_jobs(NameContains="listed", StatusEquals="Failed")["TrainingJobSummaries"] == []
-    in_order = sagemaker.list_training_jobs(NameContains="listed", SortBy="Name", SortOrder="Ascending")
-    assert names(in_order) == ["listed-0", "listed-1", "listed-2"]
+    turned = sagemaker.list_training_jobs(NameContains="listed", SortBy="Name", SortOrder="Descending")
+    assert names(turned) == ["listed-2", "listed-1", "listed-0"]
 
 
 def names(page: dict) -> list[str]:

@@ -61,6 +61,7 @@ def test_a_flow_registers_a_target_and_its_policy_which_are_listed_as_declared_u
     scaling = aws.client("application-autoscaling")
     [target] = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")["ScalableTargets"]
     assert (target["MinCapacity"], target["MaxCapacity"]) == (1, 4)
+    assert target["RoleARN"].startswith("arn:aws:iam::000000000000:role/aws-service-role/sagemaker.")
     scaling.deregister_scalable_target(**TARGET)
     assert declared(aws) == []
 
@@ -77,3 +78,31 @@ def test_a_policy_wants_a_target_and_a_request_its_parameters(aws):
         scaling.put_scaling_policy(**{**POLICY, "ResourceId": "endpoint/none/variant/v"})
     with pytest.raises(ClientError, match="is not simulated"):
         scaling.describe_scaling_activities(ServiceNamespace="sagemaker")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"MinCapacity": 3, "MaxCapacity": 2}, "cannot be less than minimum"),
+        ({"MinCapacity": 1}, "are required"),
+        ({"MinCapacity": 1, "MaxCapacity": 2, "ResourceId": "foo"}, "Unsupported service namespace"),
+    ],
+)
+def test_a_target_that_could_not_be_scaled_is_refused(aws, wrong, why):
+    target = {**TARGET, "ResourceId": "endpoint/wrong/variant/v", **wrong}
+    with pytest.raises(ClientError, match=f"ValidationException.*{why}"):
+        aws.client("application-autoscaling").register_scalable_target(**target)
+
+
+def test_targets_are_described_by_pages(aws):
+    scaling = aws.client("application-autoscaling")
+    for number in range(3):
+        scaling.register_scalable_target(
+            **{**TARGET, "ResourceId": f"endpoint/paged-{number}/variant/v"}, MinCapacity=1, MaxCapacity=2
+        )
+    names = [f"endpoint/paged-{number}/variant/v" for number in range(3)]
+    asked = {"ServiceNamespace": "sagemaker", "ResourceIds": names}
+    first = scaling.describe_scalable_targets(**asked, MaxResults=2)
+    rest = scaling.describe_scalable_targets(**asked, NextToken=first["NextToken"])
+    assert [each["ResourceId"] for page in (first, rest) for each in page["ScalableTargets"]] == names
+    assert "NextToken" not in rest
