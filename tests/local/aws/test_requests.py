@@ -7,8 +7,6 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from local.state import ROOT_KEY
-
 from .conftest import ACCOUNT, REGION, new_name
 
 MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:x"
@@ -30,8 +28,8 @@ def unchecked(aws, service: str):
         service,
         endpoint_url=aws.endpoint,
         region_name=REGION,
-        aws_access_key_id=ROOT_KEY[0],
-        aws_secret_access_key=ROOT_KEY[1],
+        aws_access_key_id=aws.root[0],
+        aws_secret_access_key=aws.root[1],
         config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
     )
 
