@@ -83,6 +83,9 @@ class Training:
     instance: str = setting("ml.m5.xlarge", "machine of each training job", pattern=INSTANCE)
     spot: bool = setting(True, "train on Spot capacity, with checkpoints")
     volume_gb: int = setting(10, "disk of each training and evaluation job", least=1, most=1000)
+    parallel: int = setting(
+        3, "training jobs of a run at the same time; at most the account's quota for the instance", least=1, most=40
+    )
     max_runtime_minutes: int = setting(60, "a training job is stopped after this", least=1, most=1440)
     seed: int = setting(7, "seed of everything random in training", least=0, most=2**32 - 1)
 
@@ -103,7 +106,9 @@ class Serving:
         "serverless", "serverless (pay per request) or instance (always on)", choices=("serverless", "instance")
     )
     memory_mb: int = setting(2048, "memory of a serverless endpoint", choices=(1024, 2048, 3072, 4096, 5120, 6144))
-    max_concurrency: int = setting(20, "concurrent requests of a serverless endpoint", least=1, most=200)
+    max_concurrency: int = setting(
+        5, "concurrent requests of a serverless endpoint; a new account has 10 in all", least=1, most=200
+    )
     instance: str = setting("ml.m5.large", "machine of an instance endpoint", pattern=INSTANCE)
     instances: int = setting(1, "how many machines an instance endpoint starts with", least=1, most=100)
     deadline_ms: int = setting(1500, "after this the fallback answers", least=10, most=25000)
@@ -160,7 +165,12 @@ class Business:
 class Budget:
     monthly_usd: float = setting(100.0, "what the stage may cost a month", least=0.0)
     alert_percent: float = setting(75.0, "warn when this much of it is spent", least=1.0, most=100.0)
-    anomaly_usd: float = setting(10.0, "tell of spending that is so much above what it usually is; 0: never", least=0.0)
+    anomaly_usd: float = setting(
+        0.0,
+        "notify when spending exceeds its usual level by this amount; 0 disables. An account of an AWS Organization other "
+        "than its payer may not have the monitor",
+        least=0.0,
+    )
     require_positive_value: bool = setting(False, "release nothing that costs more than it brings by [business]")
     stop_training_percent: float = setting(
         0.0, "refuse new training runs when this much is spent; 0: never", least=0.0, most=1000.0

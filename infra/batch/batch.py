@@ -5,7 +5,7 @@ from constructs import Construct
 from infra.data.lake import Lake
 from infra.data.registry import Registry
 from infra.data.tables import Tables
-from infra.parts.flow import Flow, again, begin, caught, choice, fail, invoke, jsonata, record_failure
+from infra.parts.flow import Flow, again, begin, caught, choice, fail, invoke, jsonata, record_error, record_failure
 from infra.parts.function import Function
 from infra.parts.jobs import Jobs, inputs, output
 from infra.permissions import Many, arn
@@ -52,8 +52,9 @@ class Batch(Construct):
                 Next="IsAnythingLeft",
             ),
             # a run that was killed and started again may have scored everything before
-            "IsAnythingLeft": choice(("$plan.shards_manifest != null", "Score"), otherwise="WriteResults"),
-            "Score": self.score(Next="WriteResults"),
+            "IsAnythingLeft": choice(("$plan.shards_manifest != null", "Score"), otherwise="IsAnythingStored"),
+            "Score": self.score(Next="IsAnythingStored"),
+            "IsAnythingStored": choice(("$plan.store", "WriteResults"), otherwise="CloseBatch", Assign={"written": 0}),
             "WriteResults": self.write_every_file(Next="CloseBatch"),
             "CloseBatch": invoke(
                 self.close_batch,
@@ -62,6 +63,7 @@ class Batch(Construct):
                 End=True,
             ),
             "RecordFailure": record_failure(self.tables.runs, "batch"),
+            "RecordError": record_error(self.tables.runs, "batch"),
             "Failed": fail(),
         }
 

@@ -12,7 +12,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from infra.parts.function import Function, log_days
 from infra.permissions import Many, accept, allow
 
-# The errors by which a service asks to be called again later. Optimised SageMaker integrations have one name for all.
+# The errors by which a service asks to be called again later. Optimised SageMaker integrations have one name for most.
 TRANSIENT = {
     "lambda": [
         "Lambda.ServiceException",
@@ -34,6 +34,9 @@ TRANSIENT = {
         "ApplicationAutoScaling.SdkClientException",
     ],
 }
+# A job that exceeds an account's quota for its instance type is refused, not queued.
+QUOTA = "SageMaker.ResourceLimitExceededException"
+QUOTA_RETRIES = 60  # a minute apart: as long as a job of another run may keep the instance
 # What our own handlers let through when AWS is briefly unwell; all of them may be called twice.
 UNWELL = ["ServiceError", "Unreachable", "TimedOut", "ClientError", "EndpointConnectionError", "ReadTimeoutError"]
 
@@ -94,6 +97,17 @@ def again(errors: list[str], *, seconds: int, times: int) -> dict:
     }
 
 
+def until_there_is_quota() -> dict:
+    """Retry a job that exceeds a quota once a minute for an hour."""
+    return {
+        "ErrorEquals": [QUOTA],
+        "IntervalSeconds": 60,
+        "MaxAttempts": QUOTA_RETRIES,
+        "BackoffRate": 1,
+        "JitterStrategy": "FULL",
+    }
+
+
 def caught(next: str, *errors: str) -> dict:
     """These errors, or whatever else goes wrong, go on at `next`, which finds them in $error: {Error, Cause}."""
     return {
@@ -139,9 +153,15 @@ def record_run(table, kind: str, values: dict, **fields) -> dict:
 
 
 def record_failure(table, kind: str) -> dict:
-    """The last task of a flow that failed; even when it fails too, the flow ends with the error that came first."""
+    """Record the failure of a run. A cause that cannot be read goes on at `RecordError`, which records the error alone."""
+    unread = ({"ErrorEquals": ["States.ALL"], "Next": "RecordError"},)
+    return record_run(table, kind, {"status": "FAILED", "reason": jsonata(REASON)}, catch=unread, Next="Failed")
+
+
+def record_error(table, kind: str) -> dict:
+    """Record the name of the error alone, or else a run would stay RUNNING; the flow ends with the error either way."""
     ends = ({"ErrorEquals": ["States.ALL"], "Next": "Failed"},)
-    return record_run(table, kind, {"status": "FAILED", "reason": jsonata(REASON)}, catch=ends, Next="Failed")
+    return record_run(table, kind, {"status": "FAILED", "reason": jsonata("$error.Error")}, catch=ends, Next="Failed")
 
 
 def fail() -> dict:

@@ -4,7 +4,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from infra.data.lake import Lake
-from infra.parts.flow import Flow, call, jsonata
+from infra.parts.flow import Flow, call, jsonata, until_there_is_quota
 from infra.permissions import Many, allow, arn
 
 TO_GET_A_MACHINE_S = 3600  # beside its own limit, which does not count the wait for a machine and for the data
@@ -91,7 +91,13 @@ class Jobs(Construct):
 
 def to_its_end(operation: str, arguments: dict, longest_s: int, **fields) -> dict:
     """A task that starts a job and waits until it has ended."""
-    return call(f"sagemaker:{operation}.sync", arguments, timeout_s=longest_s + TO_GET_A_MACHINE_S, **fields)
+    return call(
+        f"sagemaker:{operation}.sync",
+        arguments,
+        timeout_s=longest_s + TO_GET_A_MACHINE_S,
+        retry=(until_there_is_quota(),),
+        **fields,
+    )
 
 
 def jobs_of(config, kind: str) -> Many:

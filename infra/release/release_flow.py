@@ -80,7 +80,11 @@ class ReleaseFlow(Flow):
         return {
             "Undo": choice(("$made_here", "FindWhatIsLeft"), otherwise="RecordFailure"),
             **hosting_states.removed(next="RecordFailure"),
-            "RecordFailure": self.record_failure(Next="Failed"),
+            "RecordFailure": self.record_failure(
+                REASON, catch=({"ErrorEquals": ["States.ALL"], "Next": "RecordError"},), Next="Failed"
+            ),
+            # a cause that cannot be read must not leave the release marked as deploying
+            "RecordError": self.record_failure("$error.Error", catch=(caught("Failed"),), Next="Failed"),
             "Failed": fail(),
             "DoneByAnother": {"Type": "Succeed"},
         }
@@ -139,11 +143,9 @@ class ReleaseFlow(Flow):
         assign = {"artefact_sha256": jsonata("$states.result.Payload.artefact_sha256")}
         return invoke(self.verify_release, package, catch=(caught("Undo"),), Assign=assign, **fields)
 
-    def record_failure(self, **fields) -> dict:
+    def record_failure(self, reason: str, **fields) -> dict:
         update = "SET #state = :failed, failure = :reason"
-        return self.update_release(
-            update, {":failed": "failed", ":reason": jsonata(REASON)}, catch=(caught("Failed"),), **fields
-        )
+        return self.update_release(update, {":failed": "failed", ":reason": jsonata(reason)}, **fields)
 
     def update_release(
         self, update: str, values: dict, *, catch: tuple, ConditionExpression: str | None = None, **fields

@@ -5,7 +5,7 @@ from constructs import Construct
 from infra.data.lake import Lake
 from infra.data.registry import Registry
 from infra.data.tables import ONLY_RELEASES, Tables
-from infra.parts.flow import Flow, begin, call, caught, fail, invoke, jsonata, record_failure, record_run
+from infra.parts.flow import Flow, begin, call, caught, fail, invoke, jsonata, record_error, record_failure, record_run
 from infra.parts.function import Function
 from infra.parts.jobs import Jobs, inputs, output, tags, to_its_end
 from infra.permissions import own_stacks
@@ -60,12 +60,15 @@ class Training(Construct):
             "RegisterVerdict": self.register_verdict(Next="RecordRun"),
             "RecordRun": self.record_verdict(End=True),
             "RecordFailure": record_failure(self.tables.runs, "train"),
+            "RecordError": record_error(self.tables.runs, "train"),
             "Failed": fail(),
         }
 
     def longest_s(self) -> int:
-        """Of a training job, the wait for Spot capacity included, and of the evaluation after it."""
-        return self.longest_training_s() + self.config.training.max_runtime_minutes * MINUTE_S
+        """Seconds of all rounds of training jobs, the wait for Spot capacity included, and of the evaluation after them."""
+        training = self.config.training
+        rounds = -(-len(training.candidates) // training.parallel)
+        return rounds * self.longest_training_s() + training.max_runtime_minutes * MINUTE_S
 
     def longest_training_s(self) -> int:
         training = self.config.training
@@ -75,6 +78,7 @@ class Training(Construct):
         return {
             "Type": "Map",
             "Items": jsonata("$window.candidates"),
+            "MaxConcurrency": self.config.training.parallel,
             "ItemProcessor": {
                 "ProcessorConfig": {"Mode": "INLINE"},
                 "StartAt": "TrainCandidate",

@@ -73,6 +73,7 @@ def preprocess(
         "shards": len(left),
         "instances": max(1, min(CONFIG.batch.instances, len(left))),
         "output_uri": lake.uri(LAKE, f"{lake.BATCH}{run}/"),
+        "store": settings.get("store", True),
     }
 
 

@@ -118,8 +118,8 @@ def count(parts: list[dict]) -> int:
 
 
 def manifest(parts: list[dict]) -> list:
-    """SageMaker's ManifestFile: where the keys start, then each key."""
-    return [{"prefix": lake.uri(LAKE, "")}, *(part["key"] for part in parts)]
+    """SageMaker's ManifestFile: where the keys start, then the rest of each key. AWS documents no bare bucket there."""
+    return [{"prefix": lake.uri(LAKE, lake.ROWS)}, *(part["key"].removeprefix(lake.ROWS) for part in parts)]
 
 
 def write_settings(run: str, more: dict, champion: dict | None, write) -> None:

@@ -1,6 +1,7 @@
 """What CI may do, and whose code it runs: a workflow holds more rights than anybody who works here."""
 
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import pytest
@@ -76,17 +77,33 @@ def role() -> dict:
     return template["Resources"]["DeployRole"]["Properties"]
 
 
-def test_only_this_repository_s_environment_of_the_stage_may_deploy_it(role):
+def patterns(role: dict, repository: str, stage: str) -> list[str]:
+    """What the role's trust says of a token's subject, its parameters put in."""
     (trust,) = role["AssumeRolePolicyDocument"]["Statement"]
-    assert (trust["Action"], trust["Condition"]) == (
-        "sts:AssumeRoleWithWebIdentity",
-        {
-            "StringEquals": {
-                "token.actions.githubusercontent.com:aud": "sts.amazonaws.com",
-                "token.actions.githubusercontent.com:sub": "repo:${Repository}:environment:${Stage}",
-            }
-        },
-    )
+    assert trust["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert trust["Condition"]["StringEquals"] == {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"}
+    owner, _, name = repository.partition("/")
+    values = {"Repository": repository, "Stage": stage, "Owner": owner, "Name": name}
+    subjects = trust["Condition"]["StringLike"]["token.actions.githubusercontent.com:sub"]
+    texts = [each if isinstance(each, str) else each[0] for each in subjects]
+    return [re.sub(r"\$\{(\w+)\}", lambda found: values[found[1]], text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("subject", "trusted"),
+    [
+        ("repo:octo-org/shop:environment:dev", True),
+        ("repo:octo-org@123456/shop@456789:environment:dev", True),  # as GitHub writes it since July 2026
+        ("repo:octo-org@123456/shop@456789:environment:prod", False),
+        ("repo:octo-org@123456/another@1:environment:dev", False),
+        ("repo:octo-orgs@1/shop@2:environment:dev", False),
+        ("repo:somebody/octo-org:environment:dev", False),
+        ("repo:octo-org/shop:ref:refs/heads/main", False),
+    ],
+)
+def test_only_this_repository_s_environment_of_the_stage_may_deploy_it(role, subject, trusted):
+    found = [pattern for pattern in patterns(role, "octo-org/shop", "dev") if fnmatchcase(subject, pattern)]
+    assert bool(found) is trusted
 
 
 def test_a_deployment_may_become_the_cdk_s_own_roles_and_push_the_stage_s_image(role):

@@ -7,6 +7,7 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
+from infra.parts.flow import QUOTA
 from local.asl.machine import problems
 from tests.infra import asl
 from tests.infra.reading import of_type, short, text
@@ -137,7 +138,7 @@ def test_the_flows_are_those_of_the_drawing(service):
             "KeepPrevious",
             "Retire",
         ],
-        "batch": ["Begin", "Preprocess", "IsAnythingLeft", "Score", "WriteResults", "CloseBatch"],
+        "batch": ["Begin", "Preprocess", "IsAnythingLeft", "Score", "IsAnythingStored", "WriteResults", "CloseBatch"],
     }
 
 
@@ -152,10 +153,40 @@ def test_every_task_has_a_limit_a_patient_retry_and_a_catch(service, always_on):
         assert 0 < task["TimeoutSeconds"] <= 26 * 3600, name
         assert task.get("Catch") or around["Catch"], name
         for retry in task["Retry"]:
-            assert retry["JitterStrategy"] == "FULL" and retry["MaxAttempts"] and retry["BackoffRate"] == 2, name
+            backoff = 1 if retry["ErrorEquals"] == [QUOTA] else 2
+            assert retry["JitterStrategy"] == "FULL" and retry["MaxAttempts"] and retry["BackoffRate"] == backoff, name
             assert "States.ALL" not in retry["ErrorEquals"] and "States.TaskFailed" not in retry["ErrorEquals"], name
         last = (task.get("Catch") or around["Catch"])[-1]
         assert last["ErrorEquals"] == ["States.ALL"], name
+
+
+def test_a_job_beyond_the_account_s_quota_is_tried_again_for_an_hour(service):
+    jobs = {name: task for name, task, _ in every_task(service) if task["Resource"].endswith(".sync")}
+    assert {name.rpartition("/")[2] for name in jobs} == {"TrainCandidate", "Evaluate", "Score"}
+    for name, task in jobs.items():
+        retry = task["Retry"][0]
+        assert retry["ErrorEquals"] == ["SageMaker.ResourceLimitExceededException"], name
+        assert retry["IntervalSeconds"] * retry["MaxAttempts"] == 3600, name
+
+
+def test_no_more_candidates_are_trained_at_a_time_than_set(service):
+    assert flows(service)["train"]["States"]["TrainCandidates"]["MaxConcurrency"] == 3
+
+
+READABLE = {"Error": "SageMaker.SomeException", "Cause": "it is gone"}
+UNREADABLE = {"Error": "SageMaker.SomeException", "Cause": "{cut off"}
+
+
+@pytest.mark.parametrize("flow", ["train", "batch", "release"])
+def test_a_cause_that_cannot_be_read_is_recorded_by_its_error(service, flow):
+    states = flows(service)[flow]["States"]
+    known = {"error": UNREADABLE, "run": RUN, "release": "r"}
+    asl.evaluate(states["RecordFailure"]["Arguments"], {**known, "error": READABLE}, context=CONTEXT)
+    with pytest.raises(json.JSONDecodeError):
+        asl.evaluate(states["RecordFailure"]["Arguments"], known, context=CONTEXT)
+    assert states["RecordFailure"]["Catch"][-1] == {"ErrorEquals": ["States.ALL"], "Next": "RecordError"}
+    arguments = asl.evaluate(states["RecordError"]["Arguments"], known, context=CONTEXT)
+    assert arguments["ExpressionAttributeValues"][":reason"] == {"S": UNREADABLE["Error"]}
 
 
 def test_a_flow_outlasts_its_tasks_or_it_would_end_without_a_record_of_why(service, longest):
@@ -410,9 +441,16 @@ def test_an_endpoint_that_is_still_made_is_removed_later_or_left_to_reap(service
     assert states["WaitToUndo"]["Seconds"] * 120 < flows(service)["release"]["TimeoutSeconds"]
 
 
-@pytest.mark.parametrize(("left", "next"), [(PLAN["shards_manifest"], "Score"), (None, "WriteResults")])
+@pytest.mark.parametrize(("left", "next"), [(PLAN["shards_manifest"], "Score"), (None, "IsAnythingStored")])
 def test_a_batch_that_is_scored_already_is_only_written(service, left, next):
     assert chosen(flows(service)["batch"]["States"]["IsAnythingLeft"], plan={**PLAN, "shards_manifest": left}) == next
+
+
+@pytest.mark.parametrize(("store", "next"), [(True, "WriteResults"), (False, "CloseBatch")])
+def test_a_batch_that_stores_nothing_is_not_handed_to_the_map(service, store, next):
+    state = flows(service)["batch"]["States"]["IsAnythingStored"]
+    assert chosen(state, plan={**PLAN, "store": store}) == next
+    assert state["Assign"] == {"written": 0}
 
 
 @pytest.mark.parametrize(
@@ -470,7 +508,7 @@ def test_hosting_is_serverless_or_instances_that_follow_the_requests(service, al
 
     name = VARIABLES["endpoint"]
     assert config(service) == [
-        {"VariantName": "model", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 20}}
+        {"VariantName": "model", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}
     ]
     assert config(always_on["service"]) == [
         {

@@ -1,7 +1,6 @@
 import pytest
 
-from domain.release.routing import EMPTY
-from domain.release.routing import FRESH_S
+from domain.release.routing import EMPTY, FRESH_S
 from lambdas.aws.routes import ReleaseUnknown, RoutingCache, champion_model, read_routing
 from tests.lambdas import stage
 

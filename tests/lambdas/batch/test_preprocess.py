@@ -36,6 +36,7 @@ def test_every_file_becomes_a_shard_for_the_champion(aws):
         "shards": 2,
         "instances": 1,
         "output_uri": f"{URI}/batch/{RUN}/",
+        "store": True,
     }
     assert aws.document(f"batch/{RUN}/settings/shards.manifest") == [
         {"prefix": f"{URI}/batch/incoming/"},

@@ -67,8 +67,15 @@ def test_a_run_gets_its_window_its_manifests_and_its_candidates(aws):
         "candidates": [candidate(name, window) for name in ("prior", "logistic_regression", "gradient_boosting")],
         "champion": None,
     }
-    assert aws.document(f"runs/{RUN}/train.manifest") == [{"prefix": f"{URI}/"}, PARTS[0]["key"], PARTS[1]["key"]]
-    assert aws.document(f"runs/{RUN}/evaluate.manifest") == [{"prefix": f"{URI}/"}, PARTS[1]["key"]]
+    assert aws.document(f"runs/{RUN}/train.manifest") == [
+        {"prefix": f"{URI}/rows/"},
+        "month=2013-01/load-00000.parquet",
+        "month=2013-03/load-00001.parquet",
+    ]
+    assert aws.document(f"runs/{RUN}/evaluate.manifest") == [
+        {"prefix": f"{URI}/rows/"},
+        "month=2013-03/load-00001.parquet",
+    ]
     assert aws.document(f"runs/{RUN}/settings/run.json") == {
         "run": RUN,
         **window,
@@ -149,7 +156,7 @@ def test_parts_that_no_load_names_do_not_exist(aws):
     load(aws, PARTS[1:2])
     aws.upload(PARTS[0]["key"], b"PAR1")
     reply = handler({"run": RUN, "as_of": AS_OF}, None)
-    assert aws.document(f"runs/{RUN}/train.manifest")[1:] == [PARTS[1]["key"]]
+    assert aws.document(f"runs/{RUN}/train.manifest")[1:] == ["month=2013-03/load-00001.parquet"]
     assert reply["train_rows"] == 200
 
 
