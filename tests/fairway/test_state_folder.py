@@ -1,13 +1,16 @@
 """Where the commands find a project's local AWS, and that a project which came with one sends nobody there."""
 
 import json
+import shlex
 import shutil
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from fairway.cli import main
 from fairway.stage.aws import remember_state_folder, state_folder
+from local.profile import root_key, variables
 
 WAY_OUT = " --adopt` takes it over"
 
@@ -82,3 +85,22 @@ def test_the_folder_that_up_was_sent_to_is_remembered_outside_of_the_project(pro
     assert (state_folder(project), sorted(project.rglob("*"))) == (tmp_path / "own", before)
     remember_state_folder(project, project / ".fairway/local")
     assert state_folder(project) == project / ".fairway/local"
+
+
+def test_up_with_its_state_elsewhere_writes_nothing_into_the_project_and_down_finds_it(
+    project, tmp_path_factory, monkeypatch, capsys
+):
+    """As for a project that cannot be written to. What is deployed, and how, is left out: the journeys do it."""
+    deployed = {"changed": False, "address_book": {"api_url": "http://127.0.0.1/api"}}
+    monkeypatch.setattr("local.deploy.deploy", lambda *_, **__: deployed)
+    state, before = tmp_path_factory.mktemp("elsewhere") / "my state", sorted(project.rglob("*"))
+    try:
+        assert main(["up", "--state", str(state), "--project", str(project)]) == 0
+        said = capsys.readouterr().out
+        exported = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables(state).items())
+        assert f"the AWS CLI and SDKs reach it after: export {exported}" in said
+        assert root_key(state).secret_key not in said
+    finally:
+        assert main(["down", "--json", "--project", str(project)]) == 0
+    assert json.loads(capsys.readouterr().out) == {"stopped": True, "state": str(state)}
+    assert sorted(project.rglob("*")) == before
