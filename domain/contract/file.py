@@ -4,18 +4,9 @@ import math
 from pathlib import Path
 
 from domain.config.sections import ConfigError, read_toml
-from domain.contract.schema import (
-    TYPES,
-    Column,
-    Contract,
-    check_value,
-    column_values,
-    from_dict,
-    from_text,
-    is_finite,
-    role_of,
-    to_float,
-)
+from domain.contract.schema import TYPES, Column, Contract, column_values, from_dict, role_of
+from domain.contract.text import from_text
+from domain.contract.values import check_value, is_finite, to_float
 
 
 def read_contract(file: Path | str, task: str) -> Contract:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from domain.contract.schema import iso, parse_timestamp
+from domain.timestamps import iso, parse_timestamp
 
 
 class WindowError(ValueError):

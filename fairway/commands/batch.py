@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 
 from domain import lake
-from domain.contract.schema import iso, parse_timestamp
 from domain.release import routing as rules
+from domain.timestamps import iso, parse_timestamp
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage, connect
 from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run

@@ -17,7 +17,7 @@ import typer
 
 from domain import lake
 from domain.contract import schema as contract_rules
-from domain.contract.schema import iso
+from domain.timestamps import iso
 from domain.train.windows import overlapping, run_name, training_window
 from fairway.commands.train import lines, next_step, request, verdict
 from fairway.stage import executions, records

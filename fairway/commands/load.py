@@ -18,7 +18,8 @@ from typing import Annotated
 import typer
 
 from domain import records as items
-from domain.contract.schema import Contract, iso
+from domain.contract.schema import Contract
+from domain.timestamps import iso
 from fairway.stage import records
 from fairway.stage.aws import Stage, connect
 from fairway.terminal.command import HERE, Json, Project, StageName, run

@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
-from domain.contract.schema import Column, Contract, check_row, check_value, entity_id
+from domain.contract.keys import entity_id
+from domain.contract.schema import Column, Contract
+from domain.contract.values import check_row, check_value
 from fairway.client import MOST_ROWS, Fairway
 from fairway.stage.aws import connect
 from fairway.tables.rows import chunks, read_rows

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from domain.contract.schema import iso, parse_timestamp
+from domain.timestamps import iso, parse_timestamp
 from domain.train.windows import run_name, training_window
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage, connect

@@ -3,7 +3,7 @@
 import math
 import re
 
-from domain.contract.schema import LARGEST_INTEGER
+from domain.contract.values import LARGEST_INTEGER
 from fairway.draft.survey import Facts, Survey, boolean_words
 from fairway.terminal.errors import Refused
 

@@ -7,7 +7,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract.schema import Column, check_value, from_text, parse_timestamp
+from domain.contract.schema import Column
+from domain.contract.text import from_text
+from domain.contract.values import check_value
+from domain.timestamps import parse_timestamp
 from fairway.terminal.errors import Refused
 from model_code.rows.tables import FileRefused, open_source
 

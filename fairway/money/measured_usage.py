@@ -5,9 +5,9 @@ cost.
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from domain.contract.schema import parse_timestamp
 from domain.money.usage import DAYS, DAYS_PER_MONTH, SECONDS_PER_HOUR
 from domain.records import from_item
+from domain.timestamps import parse_timestamp
 from fairway.stage.aws import Stage
 from fairway.stage.records import runs
 from fairway.terminal.errors import Refused

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from domain.contract.schema import iso
 from domain.money import spending
 from domain.records import from_item
 from domain.release import routing as rules
+from domain.timestamps import iso
 from fairway.stage.aws import connect
 from fairway.stage.promotion import go_back
 from fairway.stage.records import routing

@@ -12,12 +12,12 @@ from pathlib import Path
 from domain import lake
 from domain import records as items
 from domain.config.sections import SMALLER_IS_BETTER, Benchmarks
-from domain.contract.schema import iso
 from domain.money import hosting
 from domain.money.usage import month_of
 from domain.release import routing as rules
 from domain.release.gate import at_least_as_good
 from domain.request.answers import fallback_answer
+from domain.timestamps import iso
 from fairway.money import cost
 from fairway.money.synth import synthesise
 from fairway.report.page import page

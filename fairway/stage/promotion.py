@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from domain import records as items
-from domain.contract.schema import iso
 from domain.release import routing as rules
+from domain.timestamps import iso
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
 from fairway.stage.deployment import model_package, wait_until_champion

@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from pyarrow.parquet import ParquetWriter
 
 from domain import lake
-from domain.contract.schema import Contract, iso
+from domain.contract.schema import Contract
+from domain.timestamps import iso
 from model_code.rows.tables import read_table
 
 GROUP_ROWS = 65_536  # one row group; larger compresses better, smaller is held in memory for more months at a time

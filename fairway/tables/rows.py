@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from domain.contract.schema import Contract, from_text
+from domain.contract.schema import Contract
+from domain.contract.text import from_text
 from fairway.terminal.errors import Refused
 
 

@@ -5,7 +5,7 @@ import sys
 import tempfile
 
 from domain.config.sections import ConfigError
-from domain.contract.schema import ContractError
+from domain.contract.values import ContractError
 from domain.release.routing import RoutingError
 from domain.train.windows import WindowError
 

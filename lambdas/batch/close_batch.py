@@ -5,8 +5,8 @@ from collections import Counter
 from datetime import UTC, datetime
 
 from domain import lake
-from domain.contract.schema import iso, parse_timestamp
 from domain.records import run_key
+from domain.timestamps import iso, parse_timestamp
 from lambdas.aws import objects, tables
 
 LAKE = os.environ["LAKE"]

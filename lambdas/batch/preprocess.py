@@ -9,8 +9,8 @@ from domain import lake
 from domain.batch.segments import flat, next_row
 from domain.config import sections as config
 from domain.contract import schema as contract
-from domain.contract.schema import iso, parse_timestamp
 from domain.records import run_key
+from domain.timestamps import iso, parse_timestamp
 from domain.train.windows import checked_run
 from lambdas.aws import objects, signatures, tables
 from lambdas.aws.routes import champion_model

@@ -10,12 +10,12 @@ import os
 from calendar import monthrange
 from datetime import UTC, datetime, timedelta
 
-from domain.contract.schema import iso, parse_timestamp
 from domain.money import spending
 from domain.money.prices import read_prices
 from domain.money.projection import project
 from domain.money.template import Resource
 from domain.money.usage import HOURS_PER_MONTH, SECONDS_PER_HOUR, month_of
+from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
 from lambdas.aws import clients, tables
 from lambdas.aws.deployed import deployed

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from botocore.exceptions import ClientError
 
 from domain import hours
-from domain.contract.schema import parse_timestamp
+from domain.timestamps import parse_timestamp
 from lambdas import metrics
 from lambdas.aws import clients, tables
 from lambdas.aws.routes import read_routing

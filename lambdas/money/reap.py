@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
-from domain.contract.schema import iso, parse_timestamp
 from domain.money.prices import find, read_prices
 from domain.money.schedule import HOURS_PER_MONTH
 from domain.records import release_key
 from domain.release.routing import endpoints_in_use
+from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
 from lambdas.aws import clients, tables
 from lambdas.aws.hosting import BUSY, DELETING, Hosted, remove

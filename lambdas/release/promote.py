@@ -3,9 +3,9 @@
 import os
 from datetime import UTC, datetime
 
-from domain.contract.schema import iso
 from domain.records import release_key
 from domain.release import routing as rules
+from domain.timestamps import iso
 from lambdas.aws import tables
 from lambdas.aws.routes import read_routing, write_routing
 

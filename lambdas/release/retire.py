@@ -4,9 +4,9 @@ import logging
 import os
 from datetime import UTC, datetime, timedelta
 
-from domain.contract.schema import iso, parse_timestamp
 from domain.records import release_key
 from domain.release.routing import endpoints_in_use
+from domain.timestamps import iso, parse_timestamp
 from lambdas.aws import tables
 from lambdas.aws.hosting import BUSY, DELETING, Hosted, hosted, remove
 from lambdas.aws.routes import read_routing

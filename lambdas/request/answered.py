@@ -6,8 +6,8 @@ import re
 import zlib
 from datetime import datetime
 
-from domain.contract.schema import parse_timestamp
 from domain.records import prediction_id
+from domain.timestamps import parse_timestamp
 from lambdas.aws import tables
 from lambdas.aws.connections import Unreachable
 from lambdas.aws.services import ServiceError

@@ -3,9 +3,11 @@
 import os
 from datetime import UTC, datetime
 
-from domain.contract.schema import as_key, check_value, is_unicode, iso, parse_timestamp
+from domain.contract.keys import as_key
+from domain.contract.values import check_value, is_unicode
 from domain.records import LARGEST_NUMBER
 from domain.request.outcomes import assess
+from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
 from lambdas.aws import tables
 from lambdas.request.http import BadRequest, Request, TooLarge, http_function, shortened

@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import uuid4
 
-from domain.contract.schema import as_key, entity_id, iso, parse_timestamp
+from domain.contract.keys import as_key, entity_id
 from domain.hours import IDLE, OUTSIDE, WAKING
 from domain.release.routing import choose
 from domain.request.answers import answer_from_score, fallback_answer
+from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
 from lambdas.aws.routes import RoutingCache, read_routing
 from lambdas.request import sleeping

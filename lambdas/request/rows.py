@@ -3,7 +3,9 @@
 import json
 from datetime import datetime
 
-from domain.contract.schema import Contract, Problem, check_row, iso
+from domain.contract.schema import Contract
+from domain.contract.values import Problem, check_row
+from domain.timestamps import iso
 from lambdas.request.http import BadRequest, TooLarge, shortened
 
 MOST_ROWS = 100

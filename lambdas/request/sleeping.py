@@ -8,7 +8,7 @@ import os
 from datetime import datetime
 
 from domain import hours
-from domain.contract.schema import iso
+from domain.timestamps import iso
 from lambdas.aws import clients, tables
 from lambdas.aws.connections import Unreachable
 from lambdas.aws.services import ServiceError

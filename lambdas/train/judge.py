@@ -4,13 +4,13 @@ import os
 from datetime import UTC, datetime
 
 from domain import lake
-from domain.contract.schema import iso
 from domain.money import worth
 from domain.money.prices import read_prices
 from domain.money.projection import project
 from domain.money.usage import month_of
 from domain.records import release_key
 from domain.release import gate
+from domain.timestamps import iso
 from lambdas.aws import objects, signatures, tables
 from lambdas.aws.deployed import deployed
 from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT

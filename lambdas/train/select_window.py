@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from domain import lake
 from domain.config import sections as config
 from domain.contract import schema as contract
-from domain.contract.schema import iso
 from domain.money import spending
 from domain.records import run_key
+from domain.timestamps import iso
 from domain.train.windows import checked_run, overlapping, training_window
 from lambdas.aws import objects, signatures, tables
 from lambdas.aws.routes import champion_model

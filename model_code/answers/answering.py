@@ -9,7 +9,8 @@ import math
 import re
 from collections.abc import Callable, Iterator
 
-from domain.contract.schema import Contract, from_text
+from domain.contract.schema import Contract
+from domain.contract.text import from_text
 from model_code.answers.reply import JSON, Reply
 from model_code.artefact.folder import Artefact, ArtefactRefused
 from model_code.rows.features import check_features

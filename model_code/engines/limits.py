@@ -1,6 +1,6 @@
 """What a contract allows of each feature, as the kernel can hold a body to it while reading.
 
-`domain/contract/schema.py` is the rule: the kernel only tells a request without fault from one that may have any.
+`domain/contract/values.py` is the rule: the kernel only tells a request without fault from one that may have any.
 """
 
 import math

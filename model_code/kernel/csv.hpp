@@ -8,7 +8,7 @@ enum class Header { none, first_line, if_it_names_columns };
 
 constexpr size_t LONGEST_CELL = 131072;  // characters, as in Python's csv
 
-// What domain/contract/schema.py takes as the text of an integer; any other number is in doubt where one is wanted.
+// What domain/contract/text.py takes as the text of an integer; any other number is in doubt where one is wanted.
 inline bool is_integer_text(std::string_view text) {
   size_t at = !text.empty() && (text[0] == '-' || text[0] == '+'), digits = 0;
   for (; at < text.size() && is_digit(text[at]); at++) digits++;

@@ -1,5 +1,5 @@
 // What a contract allows of each column, so that a request without fault is known as one while it is read. It names no fault: a
-// body with any goes to domain/contract/schema.py, which has the words for it. In doubt there is one.
+// body with any goes to domain/contract/values.py, which has the words for it. In doubt there is one.
 #pragma once
 #include "reader.hpp"
 

@@ -1,5 +1,5 @@
 // The short way from a request's bytes to its reply, for a body without any fault: it is read, held to the contract's limits,
-// scored and answered in one go. Any doubt, and the body is not answered here: domain/contract/schema.py has the words for its faults.
+// scored and answered in one go. Any doubt, and the body is not answered here: domain/contract/values.py has the words for its faults.
 #pragma once
 #include "csv.hpp"
 #include "engine.hpp"

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract.schema import DECIMAL, FALSE, TRUE
+from domain.contract.text import DECIMAL, FALSE, TRUE
 from model_code.refusals import BodyRefused, RowRefused
 
 ALLOWED = {"number": "a number or null", "boolean": "true, false or null", "category": "text or null"}

@@ -9,17 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract.schema import (
-    FALSE,
-    LARGEST_INTEGER,
-    LONGEST_TEXT,
-    TRUE,
-    Column,
-    Problem,
-    check_value,
-    from_text,
-    parse_timestamp,
-)
+from domain.contract.schema import Column
+from domain.contract.text import FALSE, TRUE, from_text
+from domain.contract.values import LARGEST_INTEGER, LONGEST_TEXT, Problem, check_value
+from domain.timestamps import parse_timestamp
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 FIRST, LAST = (

@@ -3,7 +3,9 @@
 Standard library only: a server starts with it.
 """
 
-from domain.contract.schema import Column, Contract, check_value, parse_timestamp
+from domain.contract.schema import Column, Contract
+from domain.contract.values import check_value
+from domain.timestamps import parse_timestamp
 
 
 def model_columns(contract: Contract) -> list[dict]:

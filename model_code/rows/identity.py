@@ -1,4 +1,4 @@
-"""Who a row is about and when it happened, for whole batches: the same answers as `domain.contract.schema.entity_id`
+"""Who a row is about and when it happened, for whole batches: the same answers as `domain.contract.keys.entity_id`
 row by row.
 """
 
@@ -10,8 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.contract.schema import LONGEST_KEY_BYTES, Column, Contract, as_key, parse_timestamp
+from domain.contract.keys import LONGEST_KEY_BYTES, as_key
+from domain.contract.schema import Column, Contract
 from domain.records import ROW_DIGITS
+from domain.timestamps import parse_timestamp
 
 Rows = pa.RecordBatch | pa.Table
 
@@ -94,7 +96,7 @@ def row_values(column: Column, rows: Rows) -> list:
 
 
 def iso_texts(moments):
-    """As `domain.contract.schema.iso` writes them: UTC, microseconds only where there are any."""
+    """As `domain.timestamps.iso` writes them: UTC, microseconds only where there are any."""
     if isinstance(moments, pa.Array) and not moments.null_count:
         try:
             return of_whole_seconds(pc.cast(moments, pa.timestamp("s", "UTC")))

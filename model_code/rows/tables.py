@@ -1,4 +1,4 @@
-"""The contract on tables: files checked block by block, with exactly the verdicts that domain.contract.schema gives row
+"""The contract on tables: files checked block by block, with exactly the verdicts that domain.contract.values gives row
 by row.
 
 Arrow's kernels prove most values right (`columns.py`); each other distinct value is judged by the domain itself, so
@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from domain.contract.schema import Contract, Problem
+from domain.contract.schema import Contract
+from domain.contract.values import Problem
 from model_code.rows.columns import ARROW_TYPES, judge
 from model_code.rows.readers import FileRefused, Source, open_source
 

@@ -17,9 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from domain.contract.schema import check_row, entity_id, iso, parse_timestamp
+from domain.contract.keys import entity_id
+from domain.contract.values import check_row
 from domain.records import batch_prediction_id, row_id, to_item
 from domain.request.answers import answer_from_score, fallback_answer
+from domain.timestamps import iso, parse_timestamp
 from model_code.answers.answering import answer, respond
 from model_code.artefact.folder import open_artefact
 from model_code.batch.block import Job

@@ -6,21 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.contract.schema import (
-    LARGEST_INTEGER,
-    Column,
-    Contract,
-    Problem,
-    as_dict,
-    as_key,
-    check_row,
-    check_value,
-    entity_id,
-    from_dict,
-    from_text,
-    iso,
-    parse_timestamp,
-)
+from domain.contract.keys import as_key, entity_id
+from domain.contract.schema import Column, Contract, as_dict, from_dict
+from domain.contract.text import from_text
+from domain.contract.values import LARGEST_INTEGER, Problem, check_row, check_value
+from domain.timestamps import iso, parse_timestamp
 
 TEXT = Column("carrier", "string", categories=("AA", "UA"))
 HOUR = Column("hour", "integer", minimum=0, maximum=23)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.contract.schema import iso, parse_timestamp
+from domain.timestamps import iso, parse_timestamp
 from domain.train.windows import WindowError, overlapping, run_name, training_window
 
 

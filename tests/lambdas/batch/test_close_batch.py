@@ -1,6 +1,6 @@
 import pytest
 
-from domain.contract.schema import parse_timestamp
+from domain.timestamps import parse_timestamp
 from lambdas.batch.close_batch import CountsDoNotAddUp, close_batch, handler
 from tests.lambdas import stage
 

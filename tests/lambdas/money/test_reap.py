@@ -6,7 +6,7 @@ import boto3
 import pytest
 from moto.sagemaker.models import sagemaker_backends
 
-from domain.contract.schema import iso
+from domain.timestamps import iso
 from lambdas.money.reap import Found, NotEnded, handler, monthly_usd, reap
 from tests.lambdas import stage
 

@@ -6,8 +6,8 @@ import pytest
 
 from domain.config import sections as config
 from domain.contract import schema as contract
-from domain.contract.schema import iso
 from domain.release.signature import SignatureRefused
+from domain.timestamps import iso
 from domain.train.windows import RunRefused, WindowError
 from lambdas.train.select_window import BudgetSpent, NoRows, handler, job_name, select_window
 from tests.lambdas import stage

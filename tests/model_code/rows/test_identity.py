@@ -7,8 +7,11 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.contract.schema import Column, Contract, check_row, entity_id, iso
+from domain.contract.keys import entity_id
+from domain.contract.schema import Column, Contract
+from domain.contract.values import check_row
 from domain.records import batch_prediction_id, shard_id
+from domain.timestamps import iso
 from domain.train.windows import training_window
 from model_code.rows.identity import batch_ids, entity_ids, event_times, in_window, iso_texts
 from model_code.rows.tables import check_block

@@ -12,7 +12,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from domain.contract.schema import Column, Contract, check_row, from_text, iso
+from domain.contract.schema import Column, Contract
+from domain.contract.text import from_text
+from domain.contract.values import check_row
+from domain.timestamps import iso
 from model_code.rows.tables import check_block, read_blocks, read_table, schema_of
 
 PROPERTY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

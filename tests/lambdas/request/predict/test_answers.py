@@ -3,8 +3,8 @@
 import json
 from datetime import UTC, datetime
 
-from domain.contract.schema import parse_timestamp
 from domain.release.routing import EMPTY, choose, promote
+from domain.timestamps import parse_timestamp
 from lambdas.request.predict import handler, predict
 from lambdas.request.scoring import ModelFailed, Scores
 from tests.lambdas import stage
