@@ -16,9 +16,11 @@ from domain.config.sections import Config
 from domain.contract.schema import Contract
 from model_code import paths
 from model_code.answers.answer_columns import has_answer
-from model_code.answers.answering import prove_golden, responder
+from model_code.answers.answering import responder
+from model_code.answers.golden import prove_golden
 from model_code.answers.reply import JSON, Reply
-from model_code.artefact.folder import GOLDEN, Artefact, open_artefact, unpack
+from model_code.artefact.archive import unpack
+from model_code.artefact.folder import GOLDEN, Artefact, open_artefact
 from model_code.fitting import metrics
 from model_code.rows.features import unfed
 from model_code.rows.identity import row_values

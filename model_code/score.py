@@ -23,7 +23,7 @@ from pathlib import Path
 
 from domain.batch.segments import flat, next_row
 from model_code import paths
-from model_code.artefact.folder import unpack
+from model_code.artefact.archive import unpack
 from model_code.batch.block import Job, open_job
 from model_code.batch.segment import Segment
 from model_code.rows.readers import FileRefused

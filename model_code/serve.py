@@ -10,7 +10,7 @@ import socket
 import time
 
 from model_code import paths
-from model_code.answers.answering import prove_golden
+from model_code.answers.golden import prove_golden
 from model_code.artefact.folder import Artefact, open_artefact
 from model_code.http.listening import listening_sockets
 from model_code.http.request_log import RequestLog, log
@@ -63,7 +63,7 @@ def number(name: str, default: float, *, least: float, most: float) -> float:
 
 
 def runner(service):
-    """What a worker does with its socket. Everything it needs is imported before root is given up, and before the fork."""
+    """Return a worker's function of its socket; its imports happen before root is given up and before the fork."""
     import uvloop
 
     server = Server(

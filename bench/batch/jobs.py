@@ -12,7 +12,8 @@ from bench.batch import measure
 from bench.batch.flights import ROOT, contract
 from domain.config import sections as config_rules
 from domain.contract import schema as contract_rules
-from model_code.artefact.folder import MANIFEST, pack, sha256
+from model_code.artefact.archive import pack
+from model_code.artefact.folder import MANIFEST, sha256
 
 IMAGE_PYTHON = ROOT / ".venv-image/bin/python"  # what the container has, and no more
 RUN = {"run": "bench", "as_of": "2014-01-01T00:00:00Z", "release": "bench"}

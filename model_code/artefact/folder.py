@@ -5,23 +5,20 @@ The same rows, settings and code give the same bytes: no clock, host, path or ru
 its manifest is refused by name before anything of it is loaded.
 """
 
-import gzip
 import hashlib
-import io
 import json
-import shutil
-import tarfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from domain.contract import schema as contract_rules
 from domain.contract.schema import Contract
+from model_code.artefact.manifest import Manifest, ModelPart
 from model_code.engines.limits import limits_of
 from model_code.engines.scorer import COLUMNS_FILE, MODEL_FILE, PLAN_FILE, Scorer, load_scorer
 from model_code.rows.features import model_columns
 
 MANIFEST, CONTRACT, GOLDEN = "manifest.json", "contract.json", "golden.json"
-LARGEST_BYTES = 4 << 30  # of one file in an archive
 
 
 class ArtefactRefused(Exception):
@@ -32,18 +29,18 @@ class ArtefactRefused(Exception):
 class Artefact:
     """A verified artefact, ready to score. `sha256` is the hash of its manifest and so of everything in it."""
 
-    manifest: dict
+    manifest: Manifest
     contract: Contract
     scorer: Scorer
-    golden: dict
+    golden: dict[str, Any]  # instances, their predictions, and `within` where they have a bound of their own
     sha256: str
 
 
 # ---- writing
 
 
-def write_model(folder: Path, estimator, contract: Contract) -> dict:
-    """Writes the fitted estimator as a plan, or as itself where no plan can express it; the manifest's part about it."""
+def write_model(folder: Path, estimator: Any, contract: Contract) -> ModelPart:
+    """Write the estimator as a plan, or as itself where no plan expresses it; return its part of the manifest."""
     import joblib  # only training needs these: a server starts without them
 
     from model_code.plan import PlanRefused, compile_plan
@@ -60,14 +57,14 @@ def write_model(folder: Path, estimator, contract: Contract) -> dict:
         return {"format": "sklearn", "plan_refused": str(error)}
 
 
-def seal(folder: Path, manifest: dict) -> str:
-    """Writes the manifest over all that lies in the folder; its sha256 is the artefact's."""
+def seal(folder: Path, manifest: Manifest) -> str:
+    """Write the manifest with the hash of each file in the folder; return its sha256, which is the artefact's."""
     files = {file.name: sha256(file) for file in sorted(folder.iterdir()) if file.name != MANIFEST}
     (folder / MANIFEST).write_bytes(as_json({**manifest, "files": files}))
     return sha256(folder / MANIFEST)
 
 
-def as_json(value) -> bytes:
+def as_json(value: Any) -> bytes:
     return (json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
@@ -80,86 +77,47 @@ def sha256(file: Path) -> str:
 
 
 def open_artefact(folder: Path, *, expected: str | None = None) -> Artefact:
-    """The artefact in `folder`, verified: every file is there, none is added, each has its hash, the contract is the
-    one it was trained under. `expected` is the hash that was signed; without one the folder is only true to itself.
+    """Open the artefact in `folder`: every file is there, none is added, each has its hash, and the contract is the one
+    that it was trained under. ArtefactRefused names the file that differs.
+
+    `expected` is the hash that was signed; without one the folder is only proved consistent with itself.
     """
-    manifest = verified_manifest(folder)
-    found = sha256(folder / MANIFEST)
-    if expected is not None and found != expected:
+    manifest = _verified_manifest(folder)
+    digest = sha256(folder / MANIFEST)
+    if expected is not None and digest != expected:
         raise ArtefactRefused(
-            f"{folder / MANIFEST} is not the one that was signed: its sha256 is {found}, not {expected}"
+            f"{folder / MANIFEST} is not the one that was signed: its sha256 is {digest}, not {expected}"
         )
     contract = contract_rules.from_dict(json.loads((folder / CONTRACT).read_bytes()))
     if contract.hash != manifest["contract_hash"]:
         raise ArtefactRefused(
-            f"{folder / CONTRACT} has the hash {contract.hash}, the manifest says {manifest['contract_hash']}"
+            f"{folder / CONTRACT} has the hash {contract.hash}, the manifest has {manifest['contract_hash']}"
         )
     golden = json.loads((folder / GOLDEN).read_bytes())
     scorer = load_scorer(folder, ignored=[column.name for column in contract.columns if column.role != "feature"])
-    scorer.hold_to(limits_of(contract), listed=contract.task == "multiclass")
-    return Artefact(manifest, contract, scorer, golden, found)
+    scorer.set_limits(limits_of(contract), listed=contract.task == "multiclass")
+    return Artefact(manifest, contract, scorer, golden, digest)
 
 
-def verified_manifest(folder: Path) -> dict:
+def _verified_manifest(folder: Path) -> Manifest:
     file = folder / MANIFEST
     try:
-        manifest = json.loads(file.read_bytes())
+        manifest: Manifest = json.loads(file.read_bytes())
         listed = dict(manifest["files"])
     except FileNotFoundError:
         raise ArtefactRefused(f"{file} is not there; {folder} holds no artefact") from None
     except (ValueError, TypeError, KeyError) as error:
         raise ArtefactRefused(f"{file} is not a manifest: {error!r}") from None
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} - {MANIFEST}
-    for name in sorted(there ^ set(listed) | {CONTRACT, GOLDEN} - set(listed)):
-        what = "is not named by its manifest" if name in there else "is missing"
-        raise ArtefactRefused(f"{folder / name} {what}; take the artefact as it was trained")
+    _refuse_other_files(folder, set(listed))
     for name, expected in sorted(listed.items()):
-        found = sha256(folder / name)
-        if found != expected:
-            raise ArtefactRefused(f"{folder / name} was changed: its sha256 is {found}, the manifest says {expected}")
+        digest = sha256(folder / name)
+        if digest != expected:
+            raise ArtefactRefused(f"{folder / name} was changed: its sha256 is {digest}, the manifest has {expected}")
     return manifest
 
 
-# ---- model.tar.gz
-
-
-def pack(folder: Path, file: Path) -> None:
-    """One flat tar.gz of the folder's files, the same bytes for the same files."""
-    with (
-        file.open("wb") as raw,
-        gzip.GzipFile("", "wb", 6, raw, mtime=0) as zipped,
-        tarfile.open(fileobj=zipped, mode="w") as tar,
-    ):
-        for part in sorted(folder.iterdir()):
-            entry = tarfile.TarInfo(part.name)
-            entry.size, entry.mode = part.stat().st_size, 0o644
-            tar.addfile(entry, io.BytesIO(part.read_bytes()))
-
-
-def unpack(file: Path, folder: Path) -> Path:
-    """The artefact's files of a model.tar.gz: plain files at its top and nothing else, so that nothing lands
-    elsewhere.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with tarfile.open(file, "r:gz") as tar:
-            for entry in tar:
-                if entry.isdir() and entry.name.strip("./") == "":
-                    continue
-                refuse_entry(file, entry)
-                # By hand, since Debian's Python 3.11 has no filters that make extraction safe; these are plain files.
-                with tar.extractfile(entry) as content, (folder / entry.name.removeprefix("./")).open("wb") as out:
-                    shutil.copyfileobj(content, out)
-    except (tarfile.TarError, OSError, EOFError) as error:
-        raise ArtefactRefused(f"{file} is not a model.tar.gz: {error}") from error
-    return folder
-
-
-def refuse_entry(file: Path, entry: tarfile.TarInfo) -> None:
-    name = entry.name.removeprefix("./")
-    if not entry.isfile() or "/" in name or "\\" in name or name in ("", ".", ".."):
-        raise ArtefactRefused(f"{file} holds {entry.name!r}; an artefact has plain files at its top and nothing else")
-    if entry.size > LARGEST_BYTES:
-        raise ArtefactRefused(
-            f"{file} holds {entry.name!r} of {entry.size:,} bytes; at most {LARGEST_BYTES:,} are taken"
-        )
+def _refuse_other_files(folder: Path, listed: set[str]) -> None:
+    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} - {MANIFEST}
+    for name in sorted(there ^ listed | {CONTRACT, GOLDEN} - listed):
+        wrong = "is not named by its manifest" if name in there else "is missing"
+        raise ArtefactRefused(f"{folder / name} {wrong}; take the artefact as it was trained")

@@ -15,7 +15,8 @@ from domain.batch.segments import segment_name
 from domain.contract.schema import Contract
 from domain.records import shard_id
 from model_code.answers.answer_columns import Columns, answer_columns, answer_fields, has_answer, prior_columns
-from model_code.answers.answering import NO_ANSWER, prove_golden
+from model_code.answers.answering import NO_ANSWER
+from model_code.answers.golden import prove_golden
 from model_code.artefact.folder import Artefact, open_artefact
 from model_code.rows.features import unfed
 from model_code.rows.identity import batch_ids, entity_ids, event_times
@@ -62,7 +63,7 @@ class Job:
         return rows, batch_of(columns, self.predictions_schema)
 
     def answers(self, accepted: pa.RecordBatch) -> Columns:
-        """Who answers each row and why, and what; the contract's prior where there is no model or it gives no answer."""
+        """Return the answer to each row, its source and reason; the contract's prior where the model has no answer."""
         prior = prior_columns(self.contract, threshold=self.threshold)
         if self.artefact is None:
             return {**fallback(NO_MODEL), **prior}

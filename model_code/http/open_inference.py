@@ -7,8 +7,9 @@ https://github.com/kserve/open-inference-protocol/blob/main/specification/protoc
 import json
 
 from domain.contract.schema import Contract
-from model_code.answers.answering import RequestRefused, answer, decoded
-from model_code.answers.reply import JSON, Reply
+from model_code.answers.answering import answer
+from model_code.answers.bodies import decoded
+from model_code.answers.reply import JSON, Reply, RequestRefused
 from model_code.artefact.folder import Artefact
 from model_code.http.binary_tensors import TensorRefused, read_tensor, written
 
@@ -92,7 +93,7 @@ def fill_in(document, binary: bytes) -> None:
             continue
         if not is_size(size) or place + size > len(binary):
             raise refused(
-                f"input {one.get('name')!r} has the binary_data_size {size!r}, of {len(binary) - place} bytes that are left"
+                f"input {one.get('name')!r} has the binary_data_size {size!r}: must be at most {len(binary) - place}"
             )
         one["data"] = read_input(one, binary[place : place + size])
         place += size
@@ -167,7 +168,7 @@ def column_values(contract: Contract, name: str, tensor: dict) -> list:
         raise refused(f"input {name!r} is not in the contract {contract.name!r}")
     if not isinstance(data, list):
         raise refused(
-            f"input {name!r} has no data: neither in the JSON, nor behind it by the header Inference-Header-Content-Length"
+            f"input {name!r} has no data: neither in the JSON nor behind it (header Inference-Header-Content-Length)"
         )
     values = [value[0] if isinstance(value, list) and len(value) == 1 else value for value in data]
     if len(values) != shape[0]:

@@ -7,8 +7,8 @@ import json
 from functools import lru_cache, partial
 from urllib.parse import unquote_to_bytes
 
-from model_code.answers.answering import RequestRefused, responder
-from model_code.answers.reply import Reply
+from model_code.answers.answering import responder
+from model_code.answers.reply import Reply, RequestRefused
 from model_code.artefact.folder import Artefact
 from model_code.http import open_inference
 from model_code.http.connection import LARGEST_BODY
@@ -53,7 +53,7 @@ class Service:
             reply = handler(request.body)
         except RequestRefused as error:
             return refusal(request.path, error)
-        except Exception as error:  # the edge: whatever the model does, a client gets an answer and the log its kind
+        except Exception as error:  # noqa: BLE001 - the edge: a client gets an answer, and the log the kind of error
             log(event="failed", error=type(error).__name__)
             return refusal(request.path, RequestRefused(500, "internal_error", "the model failed on this request"))
         return reply._replace(more=reply.more + ATTRIBUTES % request.attributes) if request.attributes else reply

@@ -17,20 +17,12 @@ import pyarrow as pa
 
 from domain.contract import schema as contract_rules
 from domain.contract.schema import Contract
-from model_code.answers.answering import golden_answers
-from model_code.artefact.folder import (
-    COLUMNS_FILE,
-    CONTRACT,
-    GOLDEN,
-    MODEL_FILE,
-    PLAN_FILE,
-    as_json,
-    pack,
-    seal,
-    sha256,
-)
+from model_code.answers.golden import golden_answers
+from model_code.artefact.archive import pack
+from model_code.artefact.folder import CONTRACT, GOLDEN, as_json, seal, sha256
 from model_code.engines.onnx_engine import open_session
-from model_code.engines.scorer import ONNX_FILE, SIGNATURE_FILE, load_scorer
+from model_code.engines.scorer import COLUMNS_FILE, MODEL_FILE, ONNX_FILE, PLAN_FILE, SIGNATURE_FILE, load_scorer
+from model_code.fitting.golden_rows import golden_rows
 from model_code.importing import request, sandbox
 from model_code.importing.formats import STATE_DICT, TORCH_EXPORT, TORCH_PICKLE, Format, ImportRefused, format_of
 from model_code.importing.proof import BOUND, prove, prove_given
@@ -39,7 +31,6 @@ from model_code.importing.scan import refuse_what_is_no_program, refuse_what_is_
 from model_code.importing.signature import ENCODINGS, of_session, signature
 from model_code.rows.features import model_columns
 from model_code.rows.tables import FileRefused, read_table, schema_of
-from model_code.train import golden_rows
 
 READ_ROWS, COMPARED_ROWS = 100_000, 1000
 HANDED_BACK = {ONNX_FILE: "onnx", PLAN_FILE: "plan", MODEL_FILE: "sklearn"}
@@ -192,7 +183,7 @@ def write(model: Path, contract: Contract, rows: pa.Table, about: dict) -> str:
 
 def answered(contract: Contract, scorer, instances: list[dict]) -> tuple[list, list]:
     """The golden rows that the model has an answer to: one made elsewhere may know nothing of what is missing."""
-    predictions = golden_answers(contract, scorer, instances)["predictions"]
+    predictions = golden_answers(contract, scorer, instances)
     kept = [pair for pair in zip(instances, predictions, strict=True) if not isinstance(pair[1], dict)]
     return [instance for instance, _ in kept], [prediction for _, prediction in kept]
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from domain.contract.schema import Contract
-from model_code.answers.answering import answer, cells
+from model_code.answers.answering import answer
+from model_code.answers.bodies import numbers_of
 from model_code.importing.formats import ImportRefused
 from model_code.importing.signature import classes_of
 from model_code.rows.matrices import model_batch
@@ -39,7 +40,7 @@ def prove_given(contract: Contract, scorer, given: list[dict]) -> dict:
         raise ImportRefused(f"--answers: {len(errors)} of {len(given)} rows cannot be answered; {errors[:1]}")
     pair = as_pairs if contract.task == "binary" else np.asarray
     largest = largest_difference(
-        contract, pair([cells(one) for one in found]), pair(original), np.full(len(given), True), of="--answers"
+        contract, pair([numbers_of(one) for one in found]), pair(original), np.full(len(given), True), of="--answers"
     )
     return {"rows": len(given), "bound": BOUND, "largest_difference": float(f"{largest:.3g}")}
 

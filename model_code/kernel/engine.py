@@ -1,4 +1,4 @@
-"""The kernel as an engine of `model_code/engines/scorer.py`: a plan file in, numpy arrays or the bytes of a reply out."""
+"""The kernel as an engine of `engines/scorer.py`: a plan file in, numpy arrays or the bytes of a reply out."""
 
 import json
 import math
@@ -36,7 +36,7 @@ class KernelEngine:
     def rows(self, rows):
         return self.json(rows_as_json(rows))
 
-    def hold_to(self, limits, listed):
+    def set_limits(self, limits, listed):
         self._kernel.set_limits(limits, listed)
 
     def lists(self, rows):

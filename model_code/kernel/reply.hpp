@@ -1,4 +1,4 @@
-// The body that answers a request, as `model_code/answers/answering.py` writes it.
+// The body that answers a request, as `model_code/answers/bodies.py` writes it.
 #pragma once
 #include "rows.hpp"
 

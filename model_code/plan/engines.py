@@ -1,4 +1,4 @@
-"""The two engines that need no compiler: numpy on a plan, and scikit-learn on the pipeline that no plan could express."""
+"""The engines that need no compiler: numpy on a plan, and scikit-learn on a pipeline that no plan expresses."""
 
 import joblib
 import numpy as np
@@ -25,8 +25,8 @@ class RowEngine:
     def csv(self, body, header):
         return self.rows(csv_rows(self.columns, body, ignored=self.ignored, header=header))
 
-    def hold_to(self, limits, listed):
-        """Only the kernel reads a body fast enough for it to be worth knowing that nothing is wrong with it."""
+    def set_limits(self, limits, listed):
+        """Do nothing: only the kernel has a fast path that uses the limits of columns."""
 
     def reply_within(self, body, form):
         return None

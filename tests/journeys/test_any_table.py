@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from domain.lake import split_uri
-from model_code.artefact.folder import MANIFEST, pack, unpack
+from model_code.artefact.archive import pack, unpack
+from model_code.artefact.folder import MANIFEST
 from tests.journeys.conftest import FAIRWAY, Journey, drafted, eventually, write_csv
 
 

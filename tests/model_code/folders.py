@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 from domain.config import sections as config_rules
 from domain.contract import schema as contract_rules
 from domain.train.windows import training_window
-from model_code.artefact.folder import MANIFEST, pack, sha256
+from model_code.artefact.archive import pack
+from model_code.artefact.folder import MANIFEST, sha256
 from model_code.rows.tables import check_block
 
 AS_OF = "2024-03-01T00:00:00Z"

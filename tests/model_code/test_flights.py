@@ -17,7 +17,7 @@ from domain.contract.file import read_contract
 from domain.release.gate import judge
 from domain.train.windows import training_window
 from model_code.__main__ import main
-from model_code.artefact.folder import pack
+from model_code.artefact.archive import pack
 from model_code.rows.tables import read_table
 from tests.model_code.folders import write_json
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from model_code.answers.answering import CSV, JSON, LINES, RequestRefused, respond
+from model_code.answers.answering import respond
+from model_code.answers.media_types import CSV, LINES
+from model_code.answers.reply import JSON, RequestRefused
 from model_code.artefact.folder import open_artefact
 from tests.model_code.serving import (
     IMAGE_PYTHON,
@@ -203,7 +205,8 @@ def test_a_multiclass_answer_has_a_probability_for_each_class(parcels):
     assert document["predictions"][1] == {"error": "weight = -1.0: minimum, must be at least 0"}
     assert (reply.rows, reply.refused) == (2, 1)
     csv = respond(artefact, b"9.0,C\n-1,C\n", "text/csv").body.decode().splitlines()
-    assert [float(cell) for cell in csv[0].split(",")] == document["predictions"][0] and csv[1] == ""
+    assert [float(cell) for cell in csv[0].split(",")] == document["predictions"][0]
+    assert csv[1] == ',,,"weight = -1.0: minimum, must be at least 0"'
 
 
 def test_an_accept_header_may_list_and_weigh(parcels):

@@ -13,9 +13,10 @@ from sklearn.impute import SimpleImputer
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
-from model_code.answers.answering import golden_answers
+from model_code.answers.golden import golden_answers
 from model_code.artefact import folder as artefact
-from model_code.artefact.folder import as_json, open_artefact, pack, seal, write_model
+from model_code.artefact.archive import pack
+from model_code.artefact.folder import as_json, open_artefact, seal, write_model
 from model_code.engines.scorer import load_scorer
 from model_code.rows.matrices import matrix, target
 from model_code.rows.tables import check_block
@@ -50,7 +51,7 @@ def without_plan(project, folder: Path) -> Path:
     model = make_pipeline(numbers, KNeighborsClassifier(3)).fit(matrix(contract, table), target(contract, table))
     about = write_model(folder, model, contract)
     instances = [{"größe (cm)": 12.0}, {"größe (cm)": 40.0}]
-    golden = {"instances": instances, **golden_answers(contract, load_scorer(folder), instances)}
+    golden = {"instances": instances, "predictions": golden_answers(contract, load_scorer(folder), instances)}
     (folder / "golden.json").write_bytes(as_json(golden))
     seal(folder, {**about, "contract_hash": contract.hash, "classes": [0, 1]})
     return folder

@@ -11,7 +11,7 @@ import pytest
 
 from domain.contract.schema import Column, Contract, as_dict
 from model_code.__main__ import main
-from model_code.answers.answering import prove_golden
+from model_code.answers.golden import prove_golden
 from model_code.artefact.folder import open_artefact
 from model_code.fitting.pins import pins
 from tests.model_code.folders import WINDOW, training_folder, write_rows

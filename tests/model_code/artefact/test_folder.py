@@ -10,8 +10,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 
-from model_code.answers.answering import golden_answers, prove_golden
-from model_code.artefact.folder import ArtefactRefused, as_json, open_artefact, pack, seal, unpack, write_model
+from model_code.answers.golden import golden_answers, prove_golden
+from model_code.artefact.archive import pack, unpack
+from model_code.artefact.folder import ArtefactRefused, as_json, open_artefact, seal, write_model
 from model_code.engines.scorer import load_scorer
 from model_code.rows.matrices import matrix, target
 from model_code.rows.tables import check_block
@@ -150,7 +151,7 @@ def test_a_model_that_no_plan_expresses_is_served_by_scikit_learn_itself(parcels
         "estimator sklearn.neighbors._classification.KNeighborsClassifier: a plan takes"
     )
     instances = [{"weight": 2.5, "from": "A"}, {"weight": 9.0, "from": "C"}]
-    golden = {"instances": instances, **golden_answers(contract, load_scorer(tmp_path / "m"), instances)}
+    golden = {"instances": instances, "predictions": golden_answers(contract, load_scorer(tmp_path / "m"), instances)}
     (tmp_path / "m/golden.json").write_bytes(as_json(golden))
     seal(tmp_path / "m", {**about, "contract_hash": contract.hash, "classes": [1, 2, 3]})
     assert prove_golden(open_artefact(tmp_path / "m")) == 2

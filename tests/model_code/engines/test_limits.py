@@ -1,5 +1,7 @@
 """The short way from a request's bytes to its reply is taken only where it says what the contract's own way says."""
 
+import csv
+import io
 import itertools
 import json
 import os
@@ -13,18 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from domain.contract.schema import Column, Contract
-from model_code.answers.answering import (
-    CSV,
-    FORMS,
-    JSON,
-    LINES,
-    MOST_ANSWERS,
-    PARSE,
-    WRITE,
-    RequestRefused,
-    answer,
-    respond,
-)
+from model_code.answers.answering import MOST_ANSWERS, answer, respond
+from model_code.answers.bodies import parse, write
+from model_code.answers.media_types import CSV, FORMS, LINES
+from model_code.answers.reply import JSON, RequestRefused
 from model_code.artefact.folder import open_artefact
 from model_code.engines.limits import limits_of
 
@@ -73,13 +67,14 @@ ODD = [
 
 
 def the_long_way(artefact, body, kind):
-    answers, _ = answer(artefact.contract, artefact.scorer, PARSE[kind](artefact.contract, body))
-    return WRITE[kind](artefact, answers)
+    answers, _ = answer(artefact.contract, artefact.scorer, parse(artefact.contract, body, kind))
+    return write(artefact, answers, kind)
 
 
 def read(body, kind):
     if kind == CSV:
-        return [[float(cell) for cell in line.split(",") if cell] for line in body.decode().split("\n")]
+        lines = csv.reader(io.StringIO(body.decode(), newline=""))
+        return [line if "" in line else [float(cell) for cell in line] for line in lines]
     return json.loads(body) if kind == JSON else [json.loads(line) for line in body.splitlines()]
 
 
@@ -267,10 +262,10 @@ def test_both_ways_refuse_a_csv_for_a_cell_that_is_too_long_also_where_nobody_re
     "key", ["9" * 4300, "9" * 4301, "-" + "9" * 4301, "9" * 4301 + ".5", "9" * 4301 + "e1", "1e999"]
 )
 def test_both_ways_give_one_answer_to_a_number_that_nobody_reads(quoted, key):
-    row = '{{"size": 1, "the, key": {}}}'.format(key)
+    row = f'{{"size": 1, "the, key": {key}}}'
     both_ways_agree(quoted, row, LINES)
-    both_ways_agree(quoted, '{{"instances": [{}]}}'.format(row), JSON)
-    both_ways_agree(quoted, '{{"instances": [{{"size": 1}}], "more": {}}}'.format(key), JSON)
+    both_ways_agree(quoted, f'{{"instances": [{row}]}}', JSON)
+    both_ways_agree(quoted, f'{{"instances": [{{"size": 1}}], "more": {key}}}', JSON)
 
 
 @pytest.mark.parametrize("size", [1e30, 9.999999999999999e29, -5, -5.000000000000001, 10**30, 10**30 + 1])
@@ -289,7 +284,7 @@ def test_limits_are_rounded_inwards_to_what_a_float_can_be():
 def test_a_csv_may_begin_with_the_mark_that_spreadsheets_write(quoted, quotes):
     text = 'size,"say ""x"""\n1.5,a\n'
     assert respond(quoted, b"\xef\xbb\xbf" + text.encode(), CSV, CSV) == respond(quoted, text.encode(), CSV, CSV)
-    assert len(PARSE[CSV](quotes.contract, b"\xef\xbb\xbf" + text.encode())) == 1
+    assert len(parse(quotes.contract, b"\xef\xbb\xbf" + text.encode(), CSV)) == 1
 
 
 def test_a_category_is_allowed_by_the_whole_of_its_text(quoted):
@@ -298,10 +293,10 @@ def test_a_category_is_allowed_by_the_whole_of_its_text(quoted):
     body = json.dumps({"instances": [{'say "x"': "a"}]}).encode()
     assert kernel.reply_within(body, FORMS[JSON]) is not None
     try:
-        kernel.hold_to([*limits[:1], (*limits[1][:4], ("a\0b",)), *limits[2:]], False)
+        kernel.set_limits([*limits[:1], (*limits[1][:4], ("a\0b",)), *limits[2:]], False)
         assert kernel.reply_within(body, FORMS[JSON]) is None
     finally:
-        kernel.hold_to(limits, False)
+        kernel.set_limits(limits, False)
 
 
 def test_threads_that_reply_at_once_do_not_disturb_each_other(quoted, quotes):
@@ -345,14 +340,12 @@ def test_more_answers_than_a_reply_may_have_are_refused_and_not_made(quotes):
     with pytest.raises(RequestRefused) as refused:
         answer(artefact.contract, artefact.scorer, [{}] * (MOST_ANSWERS + 1))
     assert (refused.value.status, refused.value.code) == (413, "too_many_answers")
-    assert (
-        str(refused.value) == "4,194,305 numbers are asked for; at most 4,194,304 are answered at once, send fewer rows"
-    )
+    assert str(refused.value) == "4,194,305 rows ask for 4,194,305 numbers: must be at most 4,194,304; send fewer rows"
 
 
 def test_the_classes_of_a_row_count_as_its_answers(parcels):
     artefact = open_artefact(parcels.models["gradient_boosting"])
-    with pytest.raises(RequestRefused, match="4,194,306 numbers are asked for"):
+    with pytest.raises(RequestRefused, match="1,398,102 rows ask for 4,194,306 numbers: must be at most"):
         answer(artefact.contract, artefact.scorer, [{}] * (MOST_ANSWERS // 3 + 1))
 
 
@@ -408,4 +401,4 @@ def test_the_kernel_wants_a_limit_for_each_column(returns):
     engine = open_artefact(returns.models["gradient_boosting"]).scorer._engine
     for wrong in ([], [(True,)], [None] * 4, [(True, False, 0.0, 1.0, [object()])] * 4):
         with pytest.raises((ValueError, TypeError)):
-            engine.hold_to(wrong, False)
+            engine.set_limits(wrong, False)

@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from model_code.answers.answering import RequestRefused
+from model_code.answers.reply import RequestRefused
 from model_code.artefact.folder import open_artefact
 from model_code.http.binary_tensors import FORMATS, TensorRefused, read_tensor, written
 from model_code.http.open_inference import infer
@@ -151,7 +151,7 @@ def test_bytes_that_are_no_such_tensor_are_refused(datatype, data, named):
         (
             {"parameters": {"binary_data_size": 17}},
             None,
-            "'größe (cm)' has the binary_data_size 17, of 16 bytes that are left",
+            "'größe (cm)' has the binary_data_size 17: must be at most 16",
         ),
         ({"parameters": {"binary_data_size": -1}}, None, "-1"),
         ({"parameters": {"binary_data_size": 8}}, None, "8 bytes behind the JSON belong to no input"),

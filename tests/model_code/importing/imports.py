@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from domain.contract import schema as contract_rules
-from model_code.artefact.folder import open_artefact, unpack
+from model_code.artefact.archive import unpack
+from model_code.artefact.folder import open_artefact
 from model_code.importing.__main__ import bring
 from model_code.importing.formats import ImportRefused
 from tests.model_code.folders import write_rows

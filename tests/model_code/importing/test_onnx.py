@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from model_code.answers.answering import prove_golden
-from model_code.artefact.folder import open_artefact, unpack
+from model_code.answers.golden import prove_golden
+from model_code.artefact.archive import unpack
+from model_code.artefact.folder import open_artefact
 from model_code.importing.formats import ImportRefused
 from tests.model_code.importing.graphs import logistic, sums
 

@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
-from model_code.answers.answering import prove_golden
+from model_code.answers.golden import prove_golden
 from tests.model_code.projects import PROJECTS
 
 

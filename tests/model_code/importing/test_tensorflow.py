@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model_code.answers.answering import prove_golden
+from model_code.answers.golden import prove_golden
 from model_code.importing import sandbox
 
 tf = pytest.importorskip("tensorflow")

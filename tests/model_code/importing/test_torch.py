@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from model_code.answers.answering import prove_golden
+from model_code.answers.golden import prove_golden
 
 torch = pytest.importorskip("torch")
 for package in ("onnx", "onnxscript", "onnxruntime"):

@@ -1,0 +1,47 @@
+"""manifest.json: how an artefact came to be, and the hash of each of its files."""
+
+from typing import Any, NotRequired, TypedDict
+
+
+class ModelPart(TypedDict):
+    """How the model is stored: as a plan, as scikit-learn's own file, or as ONNX."""
+
+    format: str  # plan, sklearn or onnx
+    plan_refused: NotRequired[str]  # the reason that no plan expresses the estimator
+
+
+class Calibration(TypedDict):
+    """`rows`, the newest of the training window, were held back to calibrate on."""
+
+    method: str
+    rows: int
+
+
+class RowCounts(TypedDict):
+    """`fitted` is None where somebody else fitted the model."""
+
+    fitted: int | None
+    read: int
+    quarantined: int
+
+
+class Manifest(ModelPart):
+    """What training and importing write; `files` is added when the folder is sealed. `classes` are in the order of the
+    scores, none for a regression.
+    """
+
+    candidate: str
+    parameters: dict[str, Any]
+    seed: int | None
+    data_window: dict[str, str] | None  # train_start, evaluate_start, as_of
+    code_version: str
+    task: str
+    classes: list[Any]
+    contract_hash: str
+    columns: list[dict[str, str]]  # name and kind, in the contract's order
+    calibration: Calibration | None
+    rows: RowCounts
+    versions: dict[str, str]
+    arithmetic: NotRequired[dict[str, Any]]
+    imported: NotRequired[dict[str, Any]]
+    files: NotRequired[dict[str, str]]
