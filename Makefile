@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine (Python 3.11 or newer and make): `make demo` and `make test`.
-.PHONY: help demo check format test setup test-frameworks test-container fuzz bench-serving bench-batch bench-cold-start image deploy down clean
+.PHONY: help demo check format test setup test-frameworks test-container fuzz bench-serving bench-batch bench-cold-start bench-fidelity image deploy down clean
 
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -22,6 +22,7 @@ help:
 	@echo "make fuzz               look for bytes that break the kernel (clang; FUZZ_SECONDS=60)"
 	@echo "make bench-serving      serve against what people use instead, ten minutes (BENCH=--quick: one)"
 	@echo "make bench-batch        files in, predictions out, against pandas and predict_proba, ten minutes (BENCH=--quick: one)"
+	@echo "make bench-fidelity     the local AWS against what the app relies on and moto's own tests; docs/fidelity.md (BENCH=--quick: four minutes)"
 	@echo "make bench-cold-start   what a cold start of predict costs, against boto3, and the init time of every function"
 
 demo: setup
@@ -87,6 +88,10 @@ bench-serving: setup
 
 bench-batch: setup
 	@$(PYTHON) -m bench.batch $(BENCH)
+
+# moto's tests come with its source distribution on PyPI, which pip downloads into build/bench once.
+bench-fidelity: setup
+	@$(PYTHON) -m bench.fidelity $(BENCH)
 
 down:
 	@.venv/bin/fairway down
