@@ -4,8 +4,10 @@ This holds with and without IAM enforced elsewhere. The stock API takes any Auth
 signature, checks none at all without AUTH, and calls a function that never allowed it.
 """
 
+import asyncio
 import json
 import os
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 
 from local.ministack import signatures
@@ -23,6 +25,7 @@ HOOKS = (
     "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
     "ministack.services.apigateway:_extract_lambda_ref_from_integration_uri",
     "ministack.services.lambda_svc:_get_func_record_for_ref_in_scope",
+    "ministack.services.lambda_svc:lambda_execute_result_to_api_proxy_response",
     "ministack.core.arn:execute_api_arn",
     "ministack.core.iam_evaluator:enforce",
     "ministack.core.iam_evaluator:evaluate_resource_policy",
@@ -32,17 +35,21 @@ HOOKS = (
 INVOKE = "execute-api:Invoke"
 ADDRESS = "/_aws/execute-api/"
 JSON = {"Content-Type": "application/json"}
+LONGEST_S, MOST_BODY_BYTES = 30, 10 * 1024 * 1024
+IN_HTTP_API: ContextVar[bool] = ContextVar("in_http_api", default=False)
 REQUEST: ContextVar[tuple[signatures.Sent, bytes]] = ContextVar("request")  # and body, of the call being authorized
 
 
 def register() -> None:
     from ministack import app
-    from ministack.services import apigateway
+    from ministack.services import apigateway, lambda_svc
     from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers
 
     handle, enforce, invoke = app._handle_execute_api_request, app._enforce_execute_api, apigateway._invoke_lambda_proxy
 
     async def handle_signed(host, path, method, headers, body, query_params, raw_path=None, raw_query_string=None):
+        if len(body or b"") > MOST_BODY_BYTES:
+            return said(413, "Request Entity Too Large")
         REQUEST.set((signatures.Sent(method, path, raw_path or path, query_params, headers), body))
         return await handle(host, path, method, headers, body, query_params, raw_path, raw_query_string)
 
@@ -58,10 +65,11 @@ def register() -> None:
         integration, api_id, stage, path, method, headers, body, query_params, route_key, path_params, **named
     ):
         if may_invoke(integration, api_id, stage, route_key, named["owner_account_id"], named["owner_region"]):
-            return await invoke(
+            invocation = invoke(
                 integration, api_id, stage, path, method, headers, body, query_params, route_key, path_params, **named
             )
-        return 500, dict(JSON), json.dumps({"message": "Internal Server Error"}).encode()
+            return await within_limits(invocation)
+        return said(500, "Internal Server Error")
 
     create, provision = apigateway._create_api, handlers["AWS::ApiGatewayV2::Api"]["create"]
 
@@ -77,6 +85,8 @@ def register() -> None:
         api_id, attributes = provision(logical_id, properties, stack)
         return api_id, {**attributes, "ApiEndpoint": address(apigateway._apis[api_id])}
 
+    shape = lambda_svc.lambda_execute_result_to_api_proxy_response
+    lambda_svc.lambda_execute_result_to_api_proxy_response = without_traces(shape)
     apigateway._create_api = create_addressed
     handlers["AWS::ApiGatewayV2::Api"]["create"] = provision_addressed
     app._handle_execute_api_request, app._enforce_execute_api = handle_signed, authorize
@@ -93,6 +103,36 @@ def owns(path: str) -> bool:
         return False
     scope = apigateway.find_api_scope(parsed[0])
     return scope is not None and apigateway._apis.get_scoped(*scope, parsed[0])["protocolType"] == "HTTP"
+
+
+async def within_limits(invocation: Awaitable[tuple]) -> tuple:
+    """What the function answers in time."""
+    IN_HTTP_API.set(True)
+    try:
+        return await asyncio.wait_for(invocation, LONGEST_S)
+    except TimeoutError:
+        return said(503, "Service Unavailable")
+
+
+def without_traces(shape: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
+    """How a function failed is for its log only; MiniStack answers with its stack trace, and with any status."""
+
+    def shape_plainly(result: dict) -> tuple:
+        answer, problem = shape(result)
+        failed = bool(result.get("error")) and not result.get("throttle")
+        if IN_HTTP_API.get() and (failed or not is_status((answer or {}).get("statusCode"))):
+            return {"statusCode": 500, "body": json.dumps({"message": "Internal Server Error"})}, None
+        return answer, problem
+
+    return shape_plainly
+
+
+def is_status(status: object) -> bool:
+    return str(status).isdecimal() and 100 <= int(str(status)) <= 599
+
+
+def said(status: int, message: str) -> tuple:
+    return status, dict(JSON), json.dumps({"message": message}).encode()
 
 
 def address(api: dict) -> str:

@@ -2,6 +2,7 @@
 function.
 """
 
+import asyncio
 import json
 import time
 import urllib.error
@@ -11,6 +12,8 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+
+from local.ministack import http_api
 
 from .conftest import ACCOUNT, REGION, allow
 
@@ -142,3 +145,51 @@ def test_calls_and_their_errors_are_measured(cloud):
         for metric in ("Count", "4xx", "5xx")
     }
     assert found == {"Count": 2, "4xx": 1, "5xx": 0}
+
+
+ODD = """
+def handler(event, context):
+    wanted = (event.get("queryStringParameters") or {}).get("do")
+    if wanted == "raise": raise ValueError("a secret of the function")
+    if wanted == "status": return {"statusCode": 999}
+    if wanted == "own": return {"statusCode": 502, "body": '{"message": "its own"}'}
+"""
+
+
+@pytest.fixture(scope="module")
+def odd(cloud):
+    """The address of a route without authorization to a function that misbehaves."""
+    apis, function = cloud.client("apigatewayv2"), cloud.function(ODD)
+    api = apis.create_api(Name="odd", ProtocolType="HTTP")
+    integration = apis.create_integration(
+        ApiId=api["ApiId"], IntegrationType="AWS_PROXY", IntegrationUri=function, PayloadFormatVersion="2.0"
+    )["IntegrationId"]
+    apis.create_route(ApiId=api["ApiId"], RouteKey="POST /odd", Target=f"integrations/{integration}")
+    apis.create_stage(ApiId=api["ApiId"], StageName="$default", AutoDeploy=True)
+    allowed = {"StatementId": "api", "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"}
+    cloud.client("lambda").add_permission(FunctionName=function, **allowed)
+    return f"{api['ApiEndpoint']}/odd"
+
+
+@pytest.mark.parametrize(
+    ("do", "answer"),
+    [
+        ("raise", (500, {"message": "Internal Server Error"})),
+        ("status", (500, {"message": "Internal Server Error"})),
+        ("own", (502, {"message": "its own"})),
+    ],
+)
+def test_how_a_function_fails_is_for_its_log_and_not_for_the_caller(odd, do, answer):
+    assert call(f"{odd}?do={do}", key=None) == answer
+
+
+def test_a_function_that_takes_longer_than_the_api_waits_is_unavailable(monkeypatch):
+    assert http_api.LONGEST_S == 30
+    monkeypatch.setattr(http_api, "LONGEST_S", 0.01)
+    status, _, body = asyncio.run(http_api.within_limits(asyncio.sleep(60, result=(200, {}, b""))))
+    assert (status, json.loads(body)) == (503, {"message": "Service Unavailable"})
+
+
+def test_a_body_of_more_than_ten_megabytes_is_refused(odd):
+    large = b" " * (10 * 1024 * 1024 + 1)
+    assert call(odd, key=None, body=large) == (413, {"message": "Request Entity Too Large"})
