@@ -41,8 +41,7 @@ class Demo:
         """One command's JSON; what it says on its way is passed on, but not what to do next: that is this script's
         part.
         """
-        machine = [] if command == "predict" else ["--json"]
-        words = [str(FAIRWAY), command, *arguments, "--project", str(self.project), *machine]
+        words = [str(FAIRWAY), command, *arguments, "--project", str(self.project), "--json"]
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             for line in process.stderr:
                 if not line.startswith("next:"):
@@ -133,7 +132,7 @@ def value_of(name: str, text: str):
 
 def ask(demo: Demo, flights: list[dict]) -> list[dict]:
     rows = [{name: value for name, value in flight.items() if name != "late"} for flight in flights]
-    return demo.fairway("predict", "--json", json.dumps(rows))
+    return demo.fairway("predict", json.dumps(rows))
 
 
 def happened(demo: Demo, flights: list[dict]) -> Path:

@@ -12,7 +12,8 @@ import typer
 from domain.contract.keys import entity_id
 from domain.contract.schema import Column, Contract
 from domain.contract.values import check_row, check_value
-from fairway.client import MOST_ROWS, Fairway
+from fairway.client.api import MOST_ROWS
+from fairway.stage.api import api_of
 from fairway.stage.aws import connect
 from fairway.tables.rows import chunks, read_rows
 from fairway.terminal.command import HERE, Json, Project, StageName, run
@@ -41,7 +42,7 @@ def outcomes_command(
 
 def outcomes(folder: Path, stage_name: str, file: Path, *, progress) -> Done:
     stage = connect(folder, stage_name)
-    api, contract = Fairway(connected=stage), stage.contract
+    api, contract = api_of(stage), stage.contract
     progress(f"Checking {file.name}")
     known = sum(outcome is not None for outcome in read_outcomes(file, contract))
     rows = (outcome for outcome in read_outcomes(file, contract) if outcome is not None)

@@ -1,50 +1,97 @@
-"""`fairway predict`: rows to the API, answers as a JSON list."""
+"""`fairway predict`: rows to the API, its answers as a table or as a JSON list."""
 
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fairway.client import MOST_ROWS, Fairway
+from domain.contract.schema import Contract
+from fairway.client.api import MOST_ROWS
+from fairway.client.replies import Prediction
+from fairway.stage.api import api_of
 from fairway.stage.aws import connect
 from fairway.tables.rows import chunks, parsed_rows, read_rows
-from fairway.terminal.command import HERE, Project, StageName, run
+from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
+from fairway.terminal.progress import Progress
+from fairway.terminal.table import table
 
 app = typer.Typer(rich_markup_mode=None)
 
 
 @app.command(
     "predict",
-    epilog="""Example: fairway predict --json '{"carrier": "UA", "origin": "EWR"}'. Always prints a JSON list.""",
+    epilog="""Example: fairway predict '{"carrier": "UA", "origin": "EWR"}'   or: fairway predict --file rows.csv""",
 )
 def predict_command(
-    json: Annotated[str | None, typer.Option(help="A row, or a list of rows, as JSON.", metavar="ROWS")] = None,
+    rows: Annotated[str | None, typer.Argument(help="A row, or a list of rows, as JSON.", metavar="ROWS")] = None,
     file: Annotated[Path | None, typer.Option(help="Rows as CSV, JSON, JSON Lines or Parquet.", metavar="FILE")] = None,
     project: Project = HERE,
     stage: StageName = "local",
+    json: Json = False,
 ) -> None:
-    """Signed requests to the API: a list of {id, entity_id, prediction, probability, release, role, source, reason}."""
+    """Ask the API, signed: {id, entity_id, prediction, probability, release, role, source, reason} for each row."""
     run(
-        lambda progress: predict(project, stage, text=json, file=file, progress=progress),
-        json=True,
+        lambda progress: predict(project, stage, text=rows, file=file, progress=progress),
+        json=json,
         project=project,
         stage=stage,
     )
 
 
-def predict(folder: Path, stage_name: str, *, text: str | None, file: Path | None, progress) -> Done:
+def predict(folder: Path, stage_name: str, *, text: str | None, file: Path | None, progress: Progress) -> Done:
     if (text is None) == (file is None):
-        raise Refused("usage", "give either --json ROWS or --file FILE; `fairway predict --help` shows an example")
-    given = parsed_rows(text, "--json") if text is not None else None
+        raise Refused("usage", "give either ROWS or --file FILE; `fairway predict --help` shows an example")
+    given = parsed_rows(text, "ROWS") if text is not None else None
     stage = connect(folder, stage_name)
-    api = Fairway(connected=stage)
-    answers = []
+    api = api_of(stage)
+    answers: list[Prediction] = []
     progress("Asking for predictions")
-    for rows in chunks(given or read_rows(file, stage.contract), MOST_ROWS):
+    for rows in chunks(iter(given) if given else _rows_of(file, stage.contract), MOST_ROWS):
         answers += api.predict(rows)
         progress.detail(f"{len(answers):,} answered")
     if not answers:
         raise Refused("file", f"{file}: holds no rows")
-    return Done(answers, [], "`fairway outcomes FILE` tells what really happened; `fairway status` who answers")
+    return Done(answers, _lines(answers), "`fairway outcomes FILE` reports what really happened, once it is known")
+
+
+def _rows_of(file: Path | None, contract: Contract) -> Iterator[dict]:
+    """Rows of a table; a .json file may also be one JSON document, as ROWS is."""
+    assert file is not None
+    if file.suffix == ".json" and _begins_with_a_list(file):
+        return iter(parsed_rows(file.read_text(encoding="utf-8-sig"), str(file)))
+    return read_rows(file, contract)
+
+
+def _begins_with_a_list(file: Path) -> bool:
+    try:
+        with file.open(encoding="utf-8-sig", errors="replace") as opened:
+            return opened.read(1000).lstrip().startswith("[")
+    except OSError:
+        return False  # read_rows says why it cannot be read
+
+
+def _lines(answers: list[Prediction]) -> list[str]:
+    sources = Counter(answer.get("source", "unknown") for answer in answers)
+    total = ", ".join(f"{count:,} by the {source}" for source, count in sources.most_common())
+    rows = [
+        (
+            answer.get("entity_id"),
+            answer.get("prediction"),
+            _share(answer),
+            answer.get("source"),
+            answer.get("release") or "-",
+            answer.get("reason"),
+        )
+        for answer in answers
+    ]
+    heads = ("entity", "prediction", "probability", "source", "release", "why")
+    return [f"{len(answers):,} answered: {total}", *table(rows, heads)]
+
+
+def _share(answer: Prediction) -> str:
+    probability = answer.get("probability")
+    return "-" if probability is None else f"{probability:.4f}"

@@ -11,7 +11,8 @@ from fairway.stage.aws import Stage, connect
 from fairway.stage.deployment import WHEN
 from fairway.stage.promotion import bring_up, go_back, mark
 from fairway.terminal.command import HERE, Json, Project, StageName, run
-from fairway.terminal.done import Done, table
+from fairway.terminal.done import Done
+from fairway.terminal.table import table
 from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
 

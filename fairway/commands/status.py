@@ -8,7 +8,8 @@ from domain.release import routing as rules
 from fairway.stage import records
 from fairway.stage.aws import Stage, ask_local, connect
 from fairway.terminal.command import HERE, Json, Project, StageName, run
-from fairway.terminal.done import Done, table
+from fairway.terminal.done import Done
+from fairway.terminal.table import table
 
 app = typer.Typer(rich_markup_mode=None)
 

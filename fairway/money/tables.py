@@ -3,7 +3,7 @@
 from domain.config.sections import Config
 from domain.money.prices import OLD_AFTER_DAYS
 from domain.money.resources.lines import FLOWS
-from fairway.terminal.done import table
+from fairway.terminal.table import table
 
 SHOWN_USD = 0.005  # lines of less than a cent are summed up
 

@@ -2,13 +2,14 @@
 
 import re
 import shlex
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from domain.config.sections import LOCAL
-from fairway.terminal.done import show
+from fairway.terminal.done import Done, show
 from fairway.terminal.errors import explained
 from fairway.terminal.progress import Progress
 
@@ -19,14 +20,14 @@ StageName = Annotated[
 AsOf = Annotated[
     str | None, typer.Option(help="The timestamp to act as of, in ISO 8601, e.g. 2013-04-01.", metavar="T")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON object on standard output.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, as in a pipe.")]
 HERE = Path(".")
-TOLD = re.compile(r"`(?P<command>fairway (?:prices )?(?P<verb>[a-z]+))(?P<rest>[^`]*)`")
+NAMED = re.compile(r"`(?P<command>fairway (?:prices )?(?P<verb>[a-z]+))(?P<rest>[^`]*)`")
 LOCAL_ONLY = ("init", "check", "up", "down")  # these take no --stage
 
 
-def run(command, *, json: bool, project: Path = HERE, stage: str = LOCAL) -> None:
-    """Do it with progress on standard error, then show how it ended; what is told to be typed is for this project."""
+def run(command: Callable[[Progress], Done], *, json: bool, project: Path = HERE, stage: str = LOCAL) -> None:
+    """Do it with progress on standard error, then show how it ended; commands to type are those of this project."""
     try:
         with Progress() as progress:
             done = command(progress)
@@ -42,7 +43,7 @@ def run(command, *, json: bool, project: Path = HERE, stage: str = LOCAL) -> Non
 def as_typed(text: str, project: Path, stage: str) -> str:
     """The commands in a text as they must be typed where this one was: with its --project and its --stage."""
 
-    def placed(found: re.Match) -> str:
+    def placed(found: re.Match[str]) -> str:
         given = {"--project": project if project != HERE else None, "--stage": stage if stage != LOCAL else None}
         if found["verb"] in LOCAL_ONLY:
             del given["--stage"]
@@ -51,4 +52,4 @@ def as_typed(text: str, project: Path, stage: str) -> str:
         words = [[name, str(value)] for name, value in given.items() if value and name not in found["rest"]]
         return f"`{' '.join([found['command'], *map(shlex.join, words)])}{found['rest']}`"
 
-    return TOLD.sub(placed, text)
+    return NAMED.sub(placed, text)

@@ -1,34 +1,37 @@
-"""How a command ends: values for a script, lines for a person, and what to do next."""
+"""How a command ends: values for a program, lines for a person, and what to do next."""
 
 import json
 import os
 import sys
 from dataclasses import dataclass
+from typing import Any
 
 from fairway.terminal.plain import plain
 
 
 @dataclass(frozen=True)
 class Done:
-    """`values` is what --json prints, `lines` what a person reads, `next` one line on what to do now."""
+    """`values` is printed as JSON in a pipe, `lines` on a terminal; `next` is one line on what to do now."""
 
-    values: dict | list
+    values: dict[str, Any] | list[Any]
     lines: list[str]
     next: str
 
 
 def show(done: Done, *, as_json: bool, following: str) -> None:
-    """The answer on standard output; what to do next on standard error, so that a pipe carries only the answer."""
+    """Print the answer on standard output: JSON where that was asked for or another program reads it.
+
+    What to do next is printed on standard error, so that a pipe carries only the answer.
+    """
+    machine = as_json or not on_terminal()
     try:
-        print(plain(json.dumps(done.values, ensure_ascii=False) if as_json else "\n".join(done.lines)))
+        print(plain(json.dumps(done.values, ensure_ascii=False) if machine else "\n".join(done.lines)))
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads it has had enough: `fairway releases | head -1`
+    except BrokenPipeError:  # its reader has had enough: `fairway releases | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print(plain(f"next: {following}"), file=sys.stderr)
 
 
-def table(rows: list[tuple], heads: tuple) -> list[str]:
-    """Rows as aligned columns of text."""
-    texts = [tuple(map(str, row)) for row in (heads, *rows)]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
-    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in texts]
+def on_terminal() -> bool:
+    """Whether a person reads standard output."""
+    return sys.stdout.isatty()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from fairway.terminal.errors import Failed, FairwayError, Interrupted, Refused, explained
+from fairway.terminal.errors import EXIT_CODES, Failed, FairwayError, Interrupted, Refused, explained
 from fairway.terminal.plain import plain
 from fairway.terminal.signals import interruptible
 
@@ -17,7 +17,7 @@ def exit_code_of(app: typer.Typer, arguments: Sequence[str]) -> int:
     try:
         with interruptible():
             code = app(list(arguments) or ["--help"], standalone_mode=False)
-        if code != Interrupted.exit_code:
+        if code != EXIT_CODES[Interrupted]:
             return code or 0
         failure: FairwayError = Interrupted()
     except typer.TyperException as error:
@@ -25,7 +25,7 @@ def exit_code_of(app: typer.Typer, arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the outermost edge: one line for the user, whatever it was
         failure = explained(error) or _unforeseen(error)
     _report(failure, as_json="--json" in arguments)
-    return failure.exit_code
+    return next(code for kind, code in EXIT_CODES.items() if isinstance(failure, kind))
 
 
 def _usage(error: typer.TyperException) -> Refused:

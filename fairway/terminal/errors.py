@@ -1,4 +1,4 @@
-"""What stops a command, told in one line: what was asked wrongly, what failed, what goes on without us."""
+"""What stops a command, in one line: what was asked wrongly, what failed, what goes on without us."""
 
 import errno
 import sys
@@ -8,43 +8,23 @@ from domain.config.sections import ConfigError
 from domain.contract.values import ContractError
 from domain.release.routing import RoutingError
 from domain.train.windows import WindowError
-
-
-class FairwayError(Exception):
-    """A command cannot go on. `error` is a code for scripts; the message names the thing, the value and the fix."""
-
-    exit_code = 1
-
-    def __init__(self, error: str, message: str):
-        self.error, self.message = error, message
-        super().__init__(message)
-
-
-class Refused(FairwayError):
-    """Asked wrongly; nothing was done."""
-
-    exit_code = 2
-
-
-class Failed(FairwayError):
-    """Asked rightly, and it did not work."""
+from fairway.client.errors import Failed, FairwayError, Refused
 
 
 class Interrupted(FairwayError):
     """Ctrl-C; the message says what goes on running and how to take it up again."""
 
-    exit_code = 130
-
-    def __init__(self, message: str = "stopped; nothing goes on running"):
+    def __init__(self, message: str = "stopped; nothing goes on running") -> None:
         super().__init__("interrupted", message)
 
 
+EXIT_CODES = {Refused: 2, Failed: 1, Interrupted: 130}
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 ASKED_WRONGLY = {ConfigError: "config", ContractError: "contract", RoutingError: "routing", WindowError: "window"}
 
 
 def explained(error: Exception) -> FairwayError | None:
-    """The error as a command tells it; None for one that nobody foresaw."""
+    """Return the error as a command reports it; None for one that nobody foresaw."""
     if isinstance(error, FairwayError):
         return error
     for kind, code in ASKED_WRONGLY.items():

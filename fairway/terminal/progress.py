@@ -2,6 +2,8 @@
 
 import sys
 import time
+from types import TracebackType
+from typing import Any, Self, TextIO
 
 from fairway.terminal.plain import plain
 
@@ -15,45 +17,48 @@ class Progress:
     A step on a terminal spins until the next one begins and is then left there with how long it took.
     """
 
-    def __init__(self, stream=None):
+    def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stderr
-        self.step, self.began, self.told, self.pause = None, 0.0, 0.0, PLAIN_EVERY_S
-        self.live = self.console = None
+        self.step, self.began, self.printed, self.pause = "", 0.0, 0.0, PLAIN_EVERY_S
+        self.live: Any = None  # rich's, which is imported on a terminal only
+        self.console: Any = None
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         if self.stream.isatty():
             from rich.console import Console
 
             self.console = Console(file=self.stream, highlight=False)
         return self
 
-    def __exit__(self, kind, error, trace):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.end("[red]✗[/]" if kind else "[green]✓[/]")
 
     def __call__(self, step: str) -> None:
         self.end("[green]✓[/]")
-        self.step, self.began, self.told, self.pause = step, time.monotonic(), time.monotonic(), PLAIN_EVERY_S
+        self.step, self.began, self.printed, self.pause = step, time.monotonic(), time.monotonic(), PLAIN_EVERY_S
         if self.console is None:
             print(plain(step), file=self.stream, flush=True)
         else:
-            self.live = self.console.status(escaped(step))
+            self.live = self.console.status(_escaped(step))
             self.live.start()
 
     def detail(self, text: str) -> None:
         if self.live:
-            self.live.update(f"{escaped(self.step)} [dim]{escaped(text)}[/]")
-        elif time.monotonic() - self.told >= self.pause:
-            self.told, self.pause = time.monotonic(), min(2 * self.pause, PLAIN_RAREST_S)
+            self.live.update(f"{_escaped(self.step)} [dim]{_escaped(text)}[/]")
+        elif time.monotonic() - self.printed >= self.pause:
+            self.printed, self.pause = time.monotonic(), min(2 * self.pause, PLAIN_RAREST_S)
             print(plain(f"  {text}"), file=self.stream, flush=True)
 
     def end(self, mark: str) -> None:
         if self.live:
             self.live.stop()
-            self.console.print(f"{mark} {escaped(self.step)} [dim]{time.monotonic() - self.began:.1f} s[/]")
-        self.live = self.step = None
+            self.console.print(f"{mark} {_escaped(self.step)} [dim]{time.monotonic() - self.began:.1f} s[/]")
+        self.live, self.step = None, ""
 
 
-def escaped(text: str) -> str:
+def _escaped(text: str) -> str:
     from rich.markup import escape
 
     return escape(plain(text))

@@ -40,7 +40,7 @@ class Place:
 
     def values(self, *words):
         """The JSON of a command that must succeed."""
-        code, out, err = self.run(*words, *([] if words[0] == "predict" else ["--json"]))
+        code, out, err = self.run(*words, "--json")
         assert code == 0, out + err
         return json.loads(out)
 
@@ -92,6 +92,12 @@ def writes(table: str, **values) -> dict:
     """A state that puts an item."""
     arguments = {"TableName": f"flights-local-{table}", "Item": records.to_item(values)}
     return {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "Arguments": arguments}
+
+
+@pytest.fixture(autouse=True)
+def person(monkeypatch):
+    """A person reads what commands print; without one it would all be JSON."""
+    monkeypatch.setattr("fairway.terminal.done.on_terminal", lambda: True)
 
 
 @pytest.fixture(scope="session")

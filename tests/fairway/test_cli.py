@@ -39,7 +39,7 @@ COMMANDS = (
 NEED_A_STAGE = {
     "load": ["rows.csv"],
     "train": [],
-    "predict": ["--json", "{}"],
+    "predict": ["{}"],
     "batch": ["rows.csv"],
     "outcomes": ["rows.csv"],
     "status": [],
@@ -96,8 +96,7 @@ def test_every_command_says_what_is_missing_step_by_step(capsys, tmp_path, proje
     words = [command, *NEED_A_STAGE[command], "--project"]
     failures = []
     for folder, more in ((tmp_path / "nothing", []), (project, []), (project, ["--stage", "moon"])):
-        machine = [] if command == "predict" else ["--json"]
-        code, out, _ = run(capsys, *words, folder, *more, *machine)
+        code, out, _ = run(capsys, *words, folder, *more, "--json")
         assert code == 2
         failures.append(json.loads(out))
     assert [failure["error"] for failure in failures] == ["config", "not_running", "config"]

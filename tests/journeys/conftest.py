@@ -34,13 +34,12 @@ class Journey:
 
     def fairway(self, command: str, *arguments: str):
         """The command's JSON; it must succeed."""
-        machine = [] if command == "predict" else ["--json"]
-        done = self.run(command, *arguments, *machine)
+        done = self.run(command, *arguments, "--json")
         assert done.returncode == 0, f"fairway {command}: {done.stdout}\n{done.stderr}"
         return json.loads(done.stdout)
 
     def predict(self, *rows: dict) -> list[dict]:
-        return self.fairway("predict", "--json", json.dumps(list(rows)))
+        return self.fairway("predict", json.dumps(list(rows)))
 
     @property
     def server(self) -> dict:

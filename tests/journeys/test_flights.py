@@ -120,7 +120,7 @@ def test_requests_are_answered_by_the_champion(flights):
 
 def test_the_request_in_the_readme_is_answered(flights):
     journey, _ = flights
-    (row,) = re.findall(r"fairway predict --json '([^']+)'", (ROOT / "README.md").read_text(encoding="utf-8"))
+    (row,) = re.findall(r"fairway predict '([^']+)'", (ROOT / "README.md").read_text(encoding="utf-8"))
     (answer,) = journey.predict(json.loads(row))
     assert (answer["entity_id"], answer["source"]) == ("UA1-EWR-20130601", "model")
 
@@ -334,7 +334,7 @@ def test_a_hard_kill_loses_nothing_that_was_answered_and_leaves_no_process(fligh
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["predict", "--json", "{not json"], "JSON"),
+        (["predict", "{not json", "--json"], "JSON"),
         (["load", "/nowhere/file.csv"], "/nowhere/file.csv"),
         (["train", "--as-of", "yesterday"], "yesterday"),
         (["promote", "r-00000000-00000000"], "r-00000000-00000000"),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.fairway.api import serving
+from tests.fairway.client.server import serving
 
 
 def join(request):

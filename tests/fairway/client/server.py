@@ -8,7 +8,7 @@ from threading import Thread
 
 @contextmanager
 def serving(answer):
-    """Serve `answer(request) -> (status, document)`; yields (url, requests so far). A status of 0 hangs up unanswered."""
+    """Serve `answer(request) -> (status, document)`; yield (url, requests so far). A status of 0 hangs up."""
     seen = []
 
     class Handler(BaseHTTPRequestHandler):

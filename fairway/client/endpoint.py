@@ -1,0 +1,83 @@
+"""Where requests go and who signs them: a URL, the usual credentials of AWS, and connections that are kept.
+
+botocore is imported by whatever uses it: the command line imports this package for its errors, and its help must not
+cost the half second that botocore takes.
+"""
+
+import re
+import socket
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from fairway.client.errors import Failed, Refused
+
+OF_AWS = re.compile(r"\.execute-api\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?$")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+CONNECTIONS = 16
+# A POST is its headers and then its body. With Nagle's algorithm the body waits until the headers are acknowledged,
+# which the other side delays by 40 ms.
+AT_ONCE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+
+
+class Credentials(NamedTuple):
+    """The keys that sign a request; `token` belongs to temporary ones."""
+
+    access_key: str
+    secret_key: str
+    token: str | None = None
+
+
+class Endpoint:
+    """Signed requests to one URL. Thread-safe."""
+
+    def __init__(self, url: str, *, region: str | None, credentials: Any, timeout_s: float) -> None:
+        from botocore.httpsession import URLLib3Session
+        from botocore.session import Session
+
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise Refused(
+                "url", f"url = {url!r}: must be the API's, such as https://ID.execute-api.REGION.amazonaws.com"
+            )
+        self.url, self.is_here = url.rstrip("/"), parts.hostname in LOOPBACK
+        self._session, self._given = Session(), credentials
+        self._region = region or self._region_of(parts.hostname)
+        session: Any = URLLib3Session  # its stubs know neither fractions of a second nor socket options
+        self._http = session(
+            timeout=timeout_s,
+            max_pool_connections=CONNECTIONS,
+            proxies={} if self.is_here else None,
+            socket_options=AT_ONCE,
+        )
+
+    def send(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> Any:
+        """The reply, whatever its status; Failed when there was none at all."""
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.exceptions import BotoCoreError, HTTPClientError
+
+        content = {"Content-Type": "application/json"} if data is not None else {}
+        request = AWSRequest(method, self.url + path, data=data, headers={**content, **headers})
+        SigV4Auth(self._credentials(), "execute-api", self._region).add_auth(request)
+        try:
+            return self._http.send(request.prepare())
+        except (BotoCoreError, HTTPClientError) as error:
+            fix = "; is the local AWS running? `fairway up`" if self.is_here else ""
+            raise Failed("no_reply", f"{method} {self.url}{path}: {error}{fix}") from None
+
+    def _region_of(self, host: str) -> str:
+        found = OF_AWS.search(host)
+        region = found["region"] if found else self._session.get_config_variable("region")
+        if not region:
+            raise Refused(
+                "region", f"url = {self.url}: does not name its region; pass region= or set AWS_DEFAULT_REGION"
+            )
+        return str(region)
+
+    def _credentials(self) -> Any:
+        """Those that were given, else those that botocore finds and renews."""
+        credentials = self._given or self._session.get_credentials()
+        if credentials is None:
+            fix = "sign in with `aws configure sso`, set AWS_PROFILE or pass credentials="
+            raise Refused("credentials", f"no AWS credentials to sign with; {fix}")
+        return credentials.get_frozen_credentials() if hasattr(credentials, "get_frozen_credentials") else credentials

@@ -1,0 +1,83 @@
+"""What the API replies: its answers as typed records, its refusals as errors."""
+
+import json
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypedDict
+
+from fairway.client.errors import Failed, FairwayError, Refused
+
+SKEW_S = 300  # AWS takes no signature that is older or newer than this
+NOT_ALLOWED = (401, 403)
+
+
+class _Always(TypedDict):
+    id: str
+    entity_id: str
+    prediction: Any
+    probability: float | None
+    release: str | None
+    role: str | None
+    source: str  # "model" or "fallback"
+    reason: str
+    made_at: str
+    event_time: str | None
+
+
+class Prediction(_Always, total=False):
+    """One stored answer. `prediction` is a boolean, a class or a number, as the task has it."""
+
+    weight: int  # the share of requests that its release answers, in percent
+    probabilities: dict[str, float]  # of each class, where there are more than two
+
+
+class Outcomes(TypedDict):
+    """How many outcomes were stored, and how many of them belong to a stored prediction."""
+
+    accepted: int
+    joined: int
+    unmatched: int
+
+
+def refusal(reply: Any, request: str, *, now: datetime | None = None) -> FairwayError:
+    """The error in a reply (status_code, headers, content) to `request`, such as "POST /predictions".
+
+    4xx was asked wrongly, except where the caller is not allowed to ask or asked too often.
+    """
+    document, status = _document(reply.content), reply.status_code
+    reason = document.get("message") or document.get("Message") or _text(reply.content) or "no reason given"
+    problems = [problem for problem in document.get("problems", []) if isinstance(problem, dict)]
+    named = "".join(f"\n  {problem.get('message') or problem}" for problem in problems)
+    headers = {name.lower(): value for name, value in reply.headers.items()}
+    request_id = headers.get("apigw-requestid") or headers.get("x-amzn-requestid")
+    skew = _skew(headers.get("date"), now or datetime.now(UTC)) if status in NOT_ALLOWED else None
+    known = {"status": status, "problems": problems, "request_id": request_id}
+    if skew:
+        return Failed("clock", f"{request}: refused, since {skew}; set the clock of this computer", **known)
+    traced = f" (request {request_id})" if request_id and (status >= 500 or status in NOT_ALLOWED) else ""
+    kind = Refused if 400 <= status < 500 and status not in (*NOT_ALLOWED, 429) else Failed
+    code = document.get("error") or f"http_{status}"
+    return kind(code, f"{request}: answered {status}: {reason}{traced}{named}", **known)
+
+
+def _document(content: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _text(content: bytes) -> str:
+    return content.decode(errors="replace")[:200].strip()
+
+
+def _skew(date: str | None, now: datetime) -> str | None:
+    """How far the clock here is from the API's, in words; None where that is not why it refused."""
+    try:
+        theirs = parsedate_to_datetime(date or "")
+    except ValueError:
+        return None
+    if theirs.tzinfo is None or abs((now - theirs).total_seconds()) < SKEW_S:
+        return None
+    return f"the clock here shows {now:%Y-%m-%d %H:%M:%S} UTC and the API's {theirs:%Y-%m-%d %H:%M:%S} UTC"
