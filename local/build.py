@@ -6,9 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from infra.parts.image import SOURCES
+from infra.parts.image import NOT_IN_IMAGE, SOURCES
 
-NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*")
+NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", *(Path(folder).name for folder in NOT_IN_IMAGE))
 
 
 def build(root: Path, images: Path, repository: str, tag: str) -> Path:

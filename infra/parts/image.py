@@ -5,6 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("model_code", "domain")
+NOT_IN_IMAGE = ("model_code/importing",)  # runs where `fairway import` does; also in Dockerfile.dockerignore
 NOT_SOURCE = (".pyc", ".so", ".o")  # made from sources, and not the same on every machine
 # By tag, for which scripts/image.py takes the digest that it has when something is built.
 BASE_IMAGE = "docker.io/library/python:3.13-slim"
@@ -14,10 +15,15 @@ def image_tag(root: Path = ROOT, *, base: str = BASE_IMAGE) -> str:
     """12 hex digits that stand for the sources of the image, the packages it is built with and the base it stands on."""
     digest = hashlib.sha256(f"{base}\0".encode())
     lock = root / "uv.lock"
-    for file in [*source_files(root, SOURCES), *([lock] if lock.exists() else [])]:
+    sources = [file for file in source_files(root, SOURCES) if not _is_left_out(file.relative_to(root))]
+    for file in [*sources, *([lock] if lock.exists() else [])]:
         digest.update(f"{file.relative_to(root).as_posix()}\0".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()[:12]
+
+
+def _is_left_out(path: Path) -> bool:
+    return any(path.is_relative_to(folder) for folder in NOT_IN_IMAGE)
 
 
 def source_files(root: Path, folders: tuple[str, ...]) -> list[Path]:

@@ -1,6 +1,6 @@
 """`python -m model_code.kernel.build`: compiles the kernel beside its sources with the compiler at hand.
 
-The wheel builds it from `setup.py` with the same flags. Where there is no compiler nothing is lost but speed.
+The wheel (pyproject.toml) compiles it with the same `flags.txt`. Without a compiler nothing is lost but speed.
 """
 
 import argparse
@@ -9,12 +9,13 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 
 SOURCES = Path(__file__).parent
-# No fused multiply-add: each product and sum is rounded by itself, as in scikit-learn, so results agree to the last
-# bit.
-FLAGS = ["-std=c++17", "-O3", "-ffp-contract=off", "-fvisibility=hidden", "-g0", "-Wall", "-Wextra", "-Wno-psabi"]
+# A response file, which g++ and clang++ read. No fused multiply-add: each product and sum is rounded by itself, as
+# in scikit-learn, so results agree to the last bit.
+FLAGS = [f"@{SOURCES / 'flags.txt'}"]
 SANITIZERS = [
     "-fsanitize=address,undefined",
     "-fno-sanitize-recover=undefined",
@@ -25,18 +26,19 @@ SANITIZERS = [
 ]
 
 
-def compiler():
-    return next(filter(None, map(shutil.which, filter(None, [os.environ.get("CXX"), "g++", "clang++", "c++"]))), None)
+def compiler() -> str | None:
+    programs = filter(None, [os.environ.get("CXX"), "g++", "clang++", "c++"])
+    return next(filter(None, map(shutil.which, programs)), None)
 
 
-def build(folder=SOURCES, *, extra=()):
-    """The path of the compiled module in `folder`; FileNotFoundError where there is no compiler."""
+def build(folder: Path = SOURCES, *, extra: Sequence[str] = ()) -> Path:
+    """Compile the module into the folder and return its path; FileNotFoundError where there is no compiler."""
     program = compiler()
     if program is None:
         raise FileNotFoundError(
             "no C++ compiler: install g++ or clang++, or set CXX; until then numpy executes the plans"
         )
-    out = Path(folder) / ("_kernel" + sysconfig.get_config_var("EXT_SUFFIX"))
+    out = Path(folder) / f"_kernel{sysconfig.get_config_var('EXT_SUFFIX')}"
     # written aside and moved: a process that has the old one open keeps it
     fresh = out.with_suffix(f".{os.getpid()}.tmp")
     include = ["-I", sysconfig.get_path("include")]
@@ -48,12 +50,12 @@ def build(folder=SOURCES, *, extra=()):
     return out
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def main() -> None:
+    parser = argparse.ArgumentParser(description="compiles the kernel beside its sources")
     parser.add_argument(
         "--sanitize", action="store_true", help="with address and undefined-behaviour checks, for tests"
     )
-    parser.add_argument("--out", default=SOURCES, help="the folder to put it in")
+    parser.add_argument("--out", type=Path, default=SOURCES, help="the folder to put it in")
     arguments = parser.parse_args()
     try:
         print(build(arguments.out, extra=SANITIZERS if arguments.sanitize else ()))

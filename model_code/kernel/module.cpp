@@ -189,19 +189,24 @@ PyCFunction method(Function function) {
   return reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(function));
 }
 
+// Each text begins with the signature that Python shows; _kernel.pyi has it with types, and a test compares the two.
 PyMethodDef methods[] = {
-    {"describe", method(describe), METH_NOARGS, "-> (task, [class as JSON text], [(name, kind)])"},
-    {"score_json", method(score_json), METH_O, "body -> (bytearray of float64, [RowRefused])"},
-    {"score_json_lines", method(score_json_lines), METH_O, "body -> (bytearray of float64, [RowRefused])"},
-    {"score_csv", method(score_csv), METH_VARARGS, "(body, header) -> (bytearray of float64, [RowRefused])"},
-    {"score_arrow", method(score_arrow), METH_VARARGS, "(schema, array capsules) -> (bytearray of float64, [RowRefused])"},
-    {"set_limits", method(set_limits), METH_VARARGS, "([(nullable, whole, minimum, maximum, allowed texts or None)], listed)"},
-    {"reply_within", method(reply_to), METH_FASTCALL, "(body, 0 JSON, 1 lines or 2 CSV) -> (bytes, rows), or None where any of it may be at fault"},
+    {"describe", method(describe), METH_NOARGS, "describe($self, /)\n--\n\nReturn (task, [class as JSON text], [(name, kind)])."},
+    {"score_json", method(score_json), METH_O, "score_json($self, body, /)\n--\n\nReturn (bytearray of float64, [RowRefused])."},
+    {"score_json_lines", method(score_json_lines), METH_O,
+     "score_json_lines($self, body, /)\n--\n\nReturn (bytearray of float64, [RowRefused])."},
+    {"score_csv", method(score_csv), METH_VARARGS, "score_csv($self, body, header, /)\n--\n\nReturn (bytearray of float64, [RowRefused])."},
+    {"score_arrow", method(score_arrow), METH_VARARGS,
+     "score_arrow($self, schema, array, /)\n--\n\nReturn (bytearray of float64, [RowRefused]) for two capsules."},
+    {"set_limits", method(set_limits), METH_VARARGS,
+     "set_limits($self, limits, listed, /)\n--\n\nTake (nullable, whole, minimum, maximum, allowed texts or None) of each column."},
+    {"reply_within", method(reply_to), METH_FASTCALL,
+     "reply_within($self, body, form, /)\n--\n\nReturn (bytes, rows), or None where any row may be at fault."},
     {nullptr, nullptr, 0, nullptr},
 };
 
 PyType_Slot slots[] = {
-    {Py_tp_doc, const_cast<char*>("Kernel(body of a plan file, names that rows may carry unread)")},
+    {Py_tp_doc, const_cast<char*>("Kernel(plan, ignored, /)\n--\n\nExecutes the body of a plan file.")},
     {Py_tp_new, reinterpret_cast<void*>(kernel_new)},
     {Py_tp_dealloc, reinterpret_cast<void*>(kernel_delete)},
     {Py_tp_methods, methods},
@@ -222,5 +227,9 @@ PyMODINIT_FUNC PyInit__kernel() {
   PyObject* module = plan_corrupt && body_refused && row_refused ? PyModule_Create(&definition) : nullptr;
   PyObject* type = module ? PyType_FromSpec(&spec) : nullptr;
   if (!type || PyModule_AddObject(module, "Kernel", type) < 0) return nullptr;
+  // what Python has too, for a test to compare
+  for (auto [name, value] : {std::pair{"FORM_JSON", long(Form::json)}, {"FORM_JSON_LINES", long(Form::json_lines)},
+                             {"FORM_CSV", long(Form::csv)}, {"MOST_ANSWERS", long(MOST_ANSWERS)}})
+    if (PyModule_AddIntConstant(module, name, value) < 0) return nullptr;
   return module;
 }

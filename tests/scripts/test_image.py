@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from infra.parts.image import NOT_IN_IMAGE, image_tag
+from local.build import build
 from scripts import image
 
 ROOT = Path(__file__).parents[2]
@@ -26,6 +28,22 @@ def test_what_the_building_machine_compiled_for_itself_is_not_in_the_image(tmp_p
     assert built.endswith("-m model_code.kernel.build")
     subprocess.run(tidied, shell=True, cwd=tmp_path, check=True)
     assert sorted(file.name for file in tmp_path.rglob("*") if file.is_file()) == ["module.cpp", "serve.py"]
+
+
+def test_what_only_imports_models_is_in_no_image_and_not_in_its_tag(tmp_path):
+    """Not in the container's context, not in the local AWS's folder; a change of it builds no new image."""
+    for file in ("model_code/serve.py", "model_code/importing/scan.py", "domain/lake.py"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("1")
+    tag = image_tag(tmp_path)
+    built = build(tmp_path, tmp_path / "images", "fairway", tag)
+    assert sorted(file.name for file in built.rglob("*.py")) == ["lake.py", "serve.py"]
+    (tmp_path / "model_code/importing/scan.py").write_text("2")
+    assert image_tag(tmp_path) == tag
+    (tmp_path / "model_code/serve.py").write_text("2")
+    assert image_tag(tmp_path) != tag
+    context = (ROOT / "model_code/Dockerfile.dockerignore").read_text().splitlines()
+    assert all(context.index(folder) > context.index("!model_code") for folder in NOT_IN_IMAGE)
 
 
 def test_a_machine_that_builds_no_containers_says_so():
