@@ -12,7 +12,7 @@ STUCK_AFTER_MS = 2 * HOUR_S * 1000  # whoever marked the release as deploying is
 
 
 class ReleaseFlow(Flow):
-    """{model_package_arn} -> endpoint -> SmokeTest -> Promote -> KeepPrevious -> Retire; undone if it fails before."""
+    """{model_package_arn} -> endpoint -> TryEndpoint -> Promote -> KeepPrevious -> Retire; undone if it fails before."""
 
     def __init__(
         self,
@@ -24,16 +24,16 @@ class ReleaseFlow(Flow):
         endpoints: Endpoints,
         model_packages: Many,
         verify_release: Function,
-        smoke_test: Function,
+        try_endpoint: Function,
         promote: Function,
         retire: Function,
     ):
         self.tables, self.endpoints = tables, endpoints
         self.verify_release = verify_release
-        self.smoke_test, self.promote, self.retire = smoke_test, promote, retire
+        self.try_endpoint, self.promote, self.retire = try_endpoint, promote, retire
         kept_s = config.release.keep_previous_minutes * MINUTE_S
         super().__init__(scope, id, config=config, states=self.states(kept_s), timeout_s=kept_s + 4 * HOUR_S)
-        self.allow_invoke(verify_release, smoke_test, promote, retire)
+        self.allow_invoke(verify_release, try_endpoint, promote, retire)
         self.allow("dynamodb:UpdateItem", on=tables.routing.table_arn, conditions=ONLY_RELEASES)
         self.allow("sagemaker:DescribeModelPackage", on=model_packages)
         self.allow_hosting()
@@ -41,7 +41,7 @@ class ReleaseFlow(Flow):
     def states(self, kept_s: int) -> dict:
         return {
             **self.what_is_asked(),
-            **hosting_states.made(self.endpoints, next="SmokeTest"),
+            **hosting_states.made(self.endpoints, next="TryEndpoint"),
             **self.what_is_tried(kept_s),
             **self.what_is_undone(),
         }
@@ -63,7 +63,7 @@ class ReleaseFlow(Flow):
     def what_is_tried(self, kept_s: int) -> dict:
         """Its answers to the golden rows; then it answers everybody, and the previous champion waits for a rollback."""
         return {
-            "SmokeTest": self.smoke(Next="Promote"),
+            "TryEndpoint": self.try_the_endpoint(Next="Promote"),
             "Promote": self.make_champion(Next="KeepPrevious"),
             "KeepPrevious": {"Type": "Wait", "Seconds": kept_s, "Next": "Retire"},
             "Retire": invoke(
@@ -160,11 +160,11 @@ class ReleaseFlow(Flow):
         }
         return call("dynamodb:updateItem", arguments, catch=catch, **fields)
 
-    def smoke(self, **fields) -> dict:
+    def try_the_endpoint(self, **fields) -> dict:
         """A serverless endpoint may need some minutes to load its model, so it is asked again."""
         asked = {"endpoint": jsonata("$endpoint"), "run": jsonata("$run"), "release": jsonata("$release")}
         patient = (again(["EndpointNotReady"], seconds=10, times=8),)
-        return invoke(self.smoke_test, asked, retry=patient, catch=(caught("Undo"),), **fields)
+        return invoke(self.try_endpoint, asked, retry=patient, catch=(caught("Undo"),), **fields)
 
     def make_champion(self, **fields) -> dict:
         """Whoever else changed the routing meanwhile was first, and is read before it is changed again."""

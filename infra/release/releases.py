@@ -14,7 +14,7 @@ from infra.release.release_flow import ReleaseFlow
 
 
 class Releases(Construct):
-    """Model package Approved -> Release flow -> SmokeTest, Promote and, later, Retire."""
+    """Model package Approved -> Release flow -> TryEndpoint, Promote and, later, Retire."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Releases(Construct):
             endpoints=endpoints,
             model_packages=registry.versions,
             verify_release=self.function_that_verifies(),
-            smoke_test=self.function_that_tests(),
+            try_endpoint=self.function_that_tries(),
             promote=self.function_that_promotes(),
             retire=self.function_that_retires(),
         )
@@ -57,9 +57,9 @@ class Releases(Construct):
         function.allow("s3:GetObject", on=self.lake.objects("artefacts/"))
         return function
 
-    def function_that_tests(self) -> Function:
+    def function_that_tries(self) -> Function:
         bucket = self.lake.bucket
-        function = self.function("SmokeTest", 60, {"LAKE": bucket.bucket_name})
+        function = self.function("TryEndpoint", 60, {"LAKE": bucket.bucket_name})
         function.allow("s3:ListBucket", on=bucket.bucket_arn)  # or a missing object would be a forbidden one
         function.allow("s3:GetObject", on=self.lake.objects("runs/"))
         self.endpoints.allow_invoke(function)

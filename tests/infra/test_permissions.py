@@ -131,7 +131,7 @@ ROLES = {
     "EndpointsRole": CONTAINER | {f"s3:GetObject {LAKE}/artefacts/*"},
     "EndpointsRemoveEndpointsRole": FUNCTION | REMOVAL,
     "ReleasesVerifyReleaseRole": FUNCTION | {f"s3:GetObject {LAKE}/artefacts/*", f"kms:Verify {KEY}"},
-    "ReleasesSmokeTestRole": FUNCTION
+    "ReleasesTryEndpointRole": FUNCTION
     | {
         f"s3:ListBucket {LAKE}",
         f"s3:GetObject {LAKE}/runs/*",
@@ -158,7 +158,7 @@ ROLES = {
         f"sagemaker:DescribeEndpoint sagemaker:endpoint/{HOSTED}",
         *(f"sagemaker:AddTags sagemaker:{kind}/{HOSTED}" for kind in ("model", "endpoint-config", "endpoint")),
         f"iam:PassRole <EndpointsRole> {TO_SAGEMAKER}",
-        *(f"lambda:InvokeFunction <Releases{name}>" for name in ("VerifyRelease", "SmokeTest", "Promote", "Retire")),
+        *(f"lambda:InvokeFunction <Releases{name}>" for name in ("VerifyRelease", "TryEndpoint", "Promote", "Retire")),
     },
     "ReleasesReleaseEventsRole": {"states:StartExecution <ReleasesRelease>"},
     "BatchPreprocessRole": FUNCTION

@@ -84,7 +84,7 @@ REFUSALS = {
         {"release": "r-1", "artefact_sha256": "0" * 64, "signature": "AAAA", "model_uri": "s3://lake/m"},
         {"SignatureRefused"},
     ),
-    "smoke_test": ({**RUN, "endpoint": "e", "release": "r-1"}, {"SmokeTestFailed"}),
+    "try_endpoint": ({**RUN, "endpoint": "e", "release": "r-1"}, {"TrialFailed"}),
 }
 OF_THEIR_OWN = {"predict", "outcomes", "write_results"}
 
@@ -145,12 +145,12 @@ def test_results_are_written(aws, run):
 
 def test_a_function_that_takes_too_long_is_ended_and_started_anew(aws, model, run):
     model.drips(0.5, 20)
-    late, next_one = run("smoke_test", *two_smoke_tests(aws), timeout_s=2)
+    late, next_one = run("try_endpoint", *two_trials(aws), timeout_s=2)
     assert late == "Task timed out after 2.00 seconds"
-    assert next_one["errorType"] == "SmokeTestFailed"
+    assert next_one["errorType"] == "TrialFailed"
 
 
-def two_smoke_tests(aws):
+def two_trials(aws):
     aws.upload("runs/run-1/verdict.json", {"candidate": "c"})
     aws.upload("runs/run-1/golden/c.json", {"instances": [{"hour": 5}], "predictions": [0.5]})
     return {**RUN, "endpoint": "e", "release": "r-1"}, {**RUN, "run": "run-2", "endpoint": "e", "release": "r-1"}

@@ -49,7 +49,7 @@ RUNS = {
     "select_window": training_step,
     "judge": training_step,
     "verify_release": training_step,
-    "smoke_test": training_step,
+    "try_endpoint": training_step,
     "promote": training_step,
     "retire": training_step,
     "preprocess": batch_step,

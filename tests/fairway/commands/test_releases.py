@@ -114,9 +114,9 @@ def test_promote_deploys_a_release_whose_endpoint_is_gone_and_rollback_goes_back
 
 
 def test_a_deployment_that_fails_leaves_the_champion_and_exits_1(released):
-    released.machine("release", SmokeTest={"Type": "Fail", "Error": "SmokeTestFailed", "Cause": "golden row 3"})
+    released.machine("release", TryEndpoint={"Type": "Fail", "Error": "TrialFailed", "Cause": "golden row 3"})
     code, out, _ = released.run("promote", "r-20130601-dddddddd", "--json")
-    assert code == 1 and "SmokeTestFailed: golden row 3" in json.loads(out)["message"]
+    assert code == 1 and "TrialFailed: golden row 3" in json.loads(out)["message"]
     assert released.values("status")["champion"] == "r-20130401-aaaaaaaa"
 
 

@@ -133,7 +133,7 @@ def test_the_flows_are_those_of_the_drawing(service):
             "WaitForEndpoint",
             "DescribeEndpoint",
             "IsInService",
-            "SmokeTest",
+            "TryEndpoint",
             "Promote",
             "KeepPrevious",
             "Retire",
@@ -212,7 +212,7 @@ def test_errors_that_our_functions_raise_to_be_asked_again_are_retried(service):
         for name, task, _ in every_task(service)
     }
     for name, error in {
-        "release/SmokeTest": "EndpointNotReady",
+        "release/TryEndpoint": "EndpointNotReady",
         "release/Promote": "RoutingChanged",
         "batch/WriteFile": "TableBusy",
         "train/SelectWindow": "ClientError",
@@ -377,7 +377,7 @@ def test_a_run_is_named_by_what_it_knows_and_when_it_began_unless_it_has_a_name(
 @pytest.mark.parametrize(
     ("status", "looks", "next"),
     [
-        ("InService", 3, "SmokeTest"),
+        ("InService", 3, "TryEndpoint"),
         ("Creating", 3, "WaitForEndpoint"),
         ("Creating", 70, "Undo"),
         ("Failed", 3, "Undo"),

@@ -16,7 +16,7 @@ ROWS_PER_CALL = 100
 PATIENCE_S = 50.0  # a serverless endpoint loads its model at the first call
 
 
-class SmokeTestFailed(Exception):
+class TrialFailed(Exception):
     """The endpoint answers otherwise than the model that was judged: it must not be released."""
 
 
@@ -25,24 +25,24 @@ class EndpointNotReady(Exception):
 
 
 def handler(event, context):
-    return smoke_test(
+    return try_endpoint(
         event["endpoint"],
         golden=read_golden(event["run"]),
         score=lambda rows: ask(clients.sagemaker_runtime(PATIENCE_S), event["endpoint"], rows, contract=CONTRACT),
     )
 
 
-def smoke_test(endpoint: str, *, golden: dict, score) -> dict:
+def try_endpoint(endpoint: str, *, golden: dict, score) -> dict:
     """{checked: rows}. `golden` holds instances and the predictions that each must get."""
     rows, expected, within = golden["instances"], golden["predictions"], golden.get("within", TOLERANCE)
     if not rows or len(rows) != len(expected):
-        raise SmokeTestFailed(f"{len(rows)} golden rows, {len(expected)} answers; there must be as many, at least one")
+        raise TrialFailed(f"{len(rows)} golden rows, {len(expected)} answers; there must be as many, at least one")
     for start in range(0, len(rows), ROWS_PER_CALL):
         given = scores(endpoint, rows[start : start + ROWS_PER_CALL], score)
         for number, (wanted, got) in enumerate(zip(expected[start : start + ROWS_PER_CALL], given, strict=True), start):
             if isinstance(got, ModelFailed) or not same(wanted, got, within):
                 found = f"{endpoint} answers golden row {number} with {got}"
-                raise SmokeTestFailed(f"{found}, training wrote down {wanted}")
+                raise TrialFailed(f"{found}, training wrote down {wanted}")
     return {"checked": len(rows)}
 
 
@@ -50,7 +50,7 @@ def scores(endpoint: str, rows: list[dict], score) -> list:
     try:
         return score(rows).scores
     except ModelFailed as error:
-        raise SmokeTestFailed(f"{endpoint}: {error}") from error
+        raise TrialFailed(f"{endpoint}: {error}") from error
     except (ServiceError, Unreachable) as error:
         raise EndpointNotReady(f"{endpoint}: {reason_of(error)}") from error
 
@@ -67,5 +67,5 @@ def read_golden(run: str) -> dict:
     key = lake.run_key(run, f"golden/{verdict['candidate']}.json") if verdict else lake.run_key(run, "verdict.json")
     golden = verdict and objects.read_json(LAKE, key)
     if golden is None:
-        raise SmokeTestFailed(f"{lake.uri(LAKE, key)} is not there; train again")
+        raise TrialFailed(f"{lake.uri(LAKE, key)} is not there; train again")
     return golden

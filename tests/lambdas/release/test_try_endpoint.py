@@ -1,6 +1,6 @@
 import pytest
 
-from lambdas.release.smoke_test import EndpointNotReady, SmokeTestFailed, handler
+from lambdas.release.try_endpoint import EndpointNotReady, TrialFailed, handler
 from tests.lambdas import stage
 
 EVENT = {"endpoint": "flights-local-r-2", "run": "run-1", "model_uri": "s3://lake/model.tar.gz", "release": "r-2"}
@@ -25,7 +25,7 @@ def test_an_endpoint_that_answers_as_in_training_passes(aws, model):
 def test_an_endpoint_that_answers_otherwise_fails(aws, model):
     golden(aws)
     model.says([0.0, 0.001, 0.002001])
-    with pytest.raises(SmokeTestFailed) as failed:
+    with pytest.raises(TrialFailed) as failed:
         handler(EVENT, None)
     assert str(failed.value) == "flights-local-r-2 answers golden row 2 with 0.002001, training wrote down 0.002"
 
@@ -40,7 +40,7 @@ def test_golden_rows_of_a_model_in_float32_say_how_near_an_answer_must_be(aws, m
 def test_an_endpoint_that_talks_nonsense_fails(aws, model, answers):
     golden(aws)
     model.says(answers)
-    with pytest.raises(SmokeTestFailed):
+    with pytest.raises(TrialFailed):
         handler(EVENT, None)
 
 
@@ -55,15 +55,15 @@ def test_an_endpoint_that_is_not_up_yet_is_worth_another_try(aws, model, error):
 @pytest.mark.parametrize("wrong", [{"instances": [], "predictions": []}, {"predictions": [0.0]}])
 def test_without_a_golden_row_nothing_is_proven(aws, model, wrong):
     golden(aws, **wrong)
-    with pytest.raises(SmokeTestFailed):
+    with pytest.raises(TrialFailed):
         handler(EVENT, None)
 
 
 def test_golden_rows_that_are_missing_are_named(aws, model):
-    with pytest.raises(SmokeTestFailed) as failed:
+    with pytest.raises(TrialFailed) as failed:
         handler(EVENT, None)
     assert str(failed.value) == f"s3://{stage.LAKE}/runs/run-1/verdict.json is not there; train again"
     aws.upload("runs/run-1/verdict.json", {"run": "run-1", "candidate": "prior"})
-    with pytest.raises(SmokeTestFailed) as failed:
+    with pytest.raises(TrialFailed) as failed:
         handler(EVENT, None)
     assert str(failed.value) == f"s3://{stage.LAKE}/runs/run-1/golden/prior.json is not there; train again"
