@@ -13,6 +13,13 @@ from domain import schedules
 
 Check = Callable[[dict[str, Any]], Iterator[str]]
 UNCONFIGURED = "Lambda was unable to configure your environment variables"
+BLOCKED_RUNTIMES = frozenset(
+    {
+        *("python2.7", "python3.6", "python3.7", "nodejs", "nodejs4.3", "nodejs6.10", "nodejs8.10", "nodejs10.x"),
+        *("nodejs12.x", "nodejs14.x", "dotnetcore2.1", "dotnetcore3.1", "ruby2.5", "ruby2.7", "go1.x", "java8"),
+    }
+)
+LONGEST_VISIBILITY_S = 43_200
 LONGEST_FUNCTION_S, LARGEST_MB, LARGEST_ENVIRONMENT = 900, 10_240, 4096
 RESERVED = re.compile(
     r"AWS_(REGION|DEFAULT_REGION|ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|EXECUTION_ENV|LAMBDA_.+)|_HANDLER|LAMBDA_(TASK_ROOT|RUNTIME_DIR)"
@@ -56,6 +63,8 @@ def new_function_problems(request: dict[str, Any]) -> Iterator[str]:
         yield "Value at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64"
     if request.get("PackageType", "Zip") == "Zip" and not (request.get("Handler") and request.get("Runtime")):
         yield "Runtime and Handler are mandatory parameters for functions created with deployment packages."
+    if request.get("Runtime") in BLOCKED_RUNTIMES:
+        yield f"The runtime parameter of {request['Runtime']} is no longer supported for creating AWS Lambda functions."
     yield from function_problems(request)
 
 
@@ -134,6 +143,30 @@ def route_problems(request: dict[str, Any]) -> Iterator[str]:
     ):
         form = '"<HTTP METHOD> /<RESOURCE PATH>" or "$default"'
         yield f"The provided route key is not formatted properly for HTTP protocol. Format should be {form}: {key}"
+    yield from _authorization_problems(request)
+
+
+def _authorization_problems(request: dict[str, Any]) -> Iterator[str]:
+    if request.get("AuthorizationType") in ("JWT", "CUSTOM") and not request.get("AuthorizerId"):
+        yield "AuthorizerId must be provided when AuthorizationType is JWT or CUSTOM"
+
+
+def integration_problems(request: dict[str, Any]) -> Iterator[str]:
+    version = request.get("PayloadFormatVersion")
+    if version is not None and version not in ("1.0", "2.0"):
+        yield f"Invalid payload format version {version}: must be 1.0 or 2.0"
+
+
+def queue_problems(request: dict[str, Any]) -> Iterator[str]:
+    if not re.fullmatch(r"[\w-]{1,80}|[\w-]{1,75}\.fifo", str(request.get("QueueName"))):
+        yield "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
+
+
+def visibility_problems(request: dict[str, Any]) -> Iterator[str]:
+    seconds = _number(request.get("VisibilityTimeout"))
+    if seconds is not None and not 0 <= seconds <= LONGEST_VISIBILITY_S:
+        most = LONGEST_VISIBILITY_S
+        yield f"Value {seconds:g} for parameter VisibilityTimeout is invalid. Must be between 0 and {most}"
 
 
 def rule_problems(request: dict[str, Any]) -> Iterator[str]:
@@ -254,6 +287,10 @@ def of_type(kind: str, properties: dict[str, Any]) -> list[str]:
 
 OF_OPERATION: dict[str, Check] = {
     "CreateRoute": route_problems,
+    "CreateIntegration": integration_problems,
+    "CreateQueue": queue_problems,
+    "ReceiveMessage": visibility_problems,
+    "ChangeMessageVisibility": visibility_problems,
     "UpdateRoute": route_problems,
     "CreateBudget": budget_problems,
     "UpdateBudget": budget_problems,

@@ -9,9 +9,11 @@ EVENTS = "ministack.services.eventbridge"
 HOOKS = (
     f"{EVENTS}:_invoke_target",
     f"{EVENTS}:_dispatch_to_sqs",
+    *(f"{EVENTS}:{name}" for name in ("_put_targets", "_delete_rule", "_targets", "_rule_key")),
     "ministack.core.arn:parse_arn",
 )
 
+MOST_TARGETS = 5
 LOG = logging.getLogger("events")
 
 
@@ -30,6 +32,38 @@ def register() -> None:
         return invoke(target, event, rule, view)
 
     eventbridge._invoke_target = invoke_as_role
+    put, delete = eventbridge._put_targets, eventbridge._delete_rule
+    eventbridge._put_targets = lambda request: too_many(request) or put(request)
+    eventbridge._delete_rule = lambda request: still_used(request) or delete(request)
+
+
+def targets_of(request: dict, name: str) -> list[dict]:
+    from ministack.services import eventbridge
+
+    bus = str(request.get("EventBusName") or "default").rpartition("/")[2]
+    return eventbridge._targets.get(eventbridge._rule_key(name, bus)) or []
+
+
+def too_many(request: dict) -> tuple | None:
+    """The refusal of PutTargets that would give a rule more than five."""
+    from ministack.core.responses import error_response_json
+
+    name = request.get("Rule", "")
+    ids = {target["Id"] for target in (*targets_of(request, name), *request.get("Targets", []))}
+    if len(ids) <= MOST_TARGETS:
+        return None
+    return error_response_json(
+        "LimitExceededException", f"The requested resource exceeds the maximum number of targets: {name}", 400
+    )
+
+
+def still_used(request: dict) -> tuple | None:
+    """The refusal of DeleteRule for a rule that has targets."""
+    from ministack.core.responses import error_response_json
+
+    if not targets_of(request, request.get("Name", "")):
+        return None
+    return error_response_json("ValidationException", "Rule can't be deleted since it has targets.", 400)
 
 
 def filled(text: str, event: dict, schedule: dict) -> str:

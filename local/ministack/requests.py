@@ -1,4 +1,4 @@
-"""Every request held to botocore's model of its service, and to the limits that no model names, before its service sees it."""
+"""Every request held to botocore's model of its service, and to the limits that no model names, first."""
 
 from collections.abc import Callable
 
@@ -24,14 +24,14 @@ CODES = {
     "monitoring": "ValidationError",
     "scheduler": "ValidationException",
     "sns": "InvalidParameter",
+    "sqs": "InvalidParameterValue",
     "ssm": "ValidationException",
     "states": "ValidationException",
     "sts": "ValidationError",
     "tagging": "InvalidParameterException",
 }
 # Not here: DynamoDB (MiniStack checks its requests in DynamoDB's own words and order, and they are the hot ones),
-# SageMaker and Application Auto Scaling (ours check theirs), S3 (its model names no constraint but lists), SQS (it has
-# an error of its own for each limit).
+# SageMaker and Application Auto Scaling (ours check theirs), S3 (its model names no constraint but lists).
 INVOKED = ("Invoke", "InvokeAsync", "InvokeWithResponseStream")  # a function's payload is its own
 XML = {
     "cloudformation": "http://cloudformation.amazonaws.com/doc/2010-05-15/",
@@ -66,8 +66,11 @@ def refusal(service: str, method: str, path: str, headers: dict, body, query: di
         read = models.read(service, method, path, headers, body, query)
     except models.Unreadable as error:
         return _answer(service, headers, "SerializationException", str(error))
-    if read is None or read[0].input_shape is None or read[0].name in INVOKED:
+    if read is None or read[0].input_shape is None:
         return None
+    if read[0].name in INVOKED:
+        wrong = bool(body) and not limits.is_json(body)
+        return _answer(service, headers, "InvalidRequestContentException", "The payload is not JSON") if wrong else None
     operation, parameters = read
     found = check.problems(parameters, operation.input_shape)
     if found:

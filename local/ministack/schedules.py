@@ -23,12 +23,14 @@ HOOKS = (
     *(f"{SCHEDULER}:{name}" for name in ("_schedules", "_schedule_last_fired", "_tick_schedules", "_to_epoch")),
     f"{SCHEDULER}:_ensure_default_group",
     f"{SCHEDULER}:_SCHEDULE_TICK_INTERVAL",
+    "ministack.core.iam_evaluator:validate_role_arn",
     "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
     "ministack.services.cloudformation.provisioners:_physical_name",
 )
 EVERY_S = 2
 LATE_S = 60  # a moment that is over by less when its schedule is made is still met
 NEEDS_JSON = (":lambda:", ":states:", ":events:")  # targets whose input must be JSON
+ASSUMED = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
 LOG = logging.getLogger("schedules")
 
 
@@ -58,9 +60,11 @@ def register() -> None:
 
 def _checked(store):
     def store_checked(name, schedule):
+        from ministack.core.iam_evaluator import validate_role_arn
         from ministack.services import scheduler
 
-        reason = problem(schedule)
+        unknown = validate_role_arn(str((schedule.get("Target") or {}).get("RoleArn")))  # only where IAM is enforced
+        reason = problem(schedule) or (unknown and f"{ASSUMED} {unknown}")
         return scheduler._error(400, "ValidationException", reason) if reason else store(name, schedule)
 
     return store_checked

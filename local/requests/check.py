@@ -91,7 +91,14 @@ def _boolean(value: Any, shape: Any, path: str) -> Iterator[str]:
         yield _said(value, path, "Member must be a boolean")
 
 
+def _blob(value: Any, shape: Any, path: str) -> Iterator[str]:
+    """Bytes, which JSON carries in base64."""
+    size = len(value.rstrip("=")) * 3 // 4 if isinstance(value, str) else len(value)
+    yield from _size(size, f"{size} bytes", shape, path, "length")
+
+
 _CHECKS = {
+    "blob": _blob,
     "structure": _structure,
     "list": _list,
     "map": _map,

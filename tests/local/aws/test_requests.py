@@ -40,6 +40,16 @@ WRONG = [
     ("cloudformation", "delete_stack", {}, "ValidationError"),
     ("sns", "publish", {"TopicArn": "arn", "Message": "m", "Subject": "two\nlines"}, "InvalidParameter"),
     ("sns", "create_topic", {"Name": "a b"}, "InvalidParameter"),
+    ("sqs", "create_queue", {"QueueName": "a" * 81}, "InvalidParameterValue"),
+    ("kms", "sign", {"KeyId": "k", "Message": b"x" * 4097, "SigningAlgorithm": "ECDSA_SHA_256"}, "ValidationException"),
+    ("lambda", "create_function", {**FUNCTION, "Runtime": "python3.7"}, "InvalidParameterValueException"),
+    ("lambda", "invoke", {"FunctionName": "f", "Payload": b"not json"}, "InvalidRequestContentException"),
+    (
+        "apigatewayv2",
+        "create_route",
+        {"ApiId": "a", "RouteKey": "GET /x", "AuthorizationType": "JWT"},
+        "BadRequestException",
+    ),
     ("states", "list_executions", {"maxResults": 1001}, "ValidationException"),
     ("events", "put_rule", {"Name": "a b", "ScheduleExpression": "rate(1 day)"}, "ValidationException"),
     ("events", "put_targets", {"Rule": "r", "Targets": [TARGET]}, "ValidationException"),
@@ -90,6 +100,19 @@ def test_what_is_right_is_taken_by_every_protocol(aws):
     logs.create_log_stream(logGroupName=group, logStreamName="s")
     event = {"timestamp": int(time.time() * 1000), "message": "m"}
     assert "rejectedLogEventsInfo" not in logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=[event])
+
+
+def test_a_rule_has_five_targets_and_is_not_deleted_with_them(aws):
+    events, name, role = aws.client("events"), new_name("rule"), aws.role("events")
+    events.put_rule(Name=name, EventPattern='{"source": ["own"]}')
+    targets = [{**TARGET, "Id": str(number), "RoleArn": role} for number in range(6)]
+    events.put_targets(Rule=name, Targets=targets[:5])
+    with pytest.raises(events.exceptions.LimitExceededException):
+        events.put_targets(Rule=name, Targets=targets[5:])
+    with pytest.raises(ClientError, match="can't be deleted since it has targets"):
+        events.delete_rule(Name=name)
+    events.remove_targets(Rule=name, Ids=[target["Id"] for target in targets])
+    events.delete_rule(Name=name)
 
 
 def test_an_identity_policy_that_iam_would_not_take_is_malformed(aws):

@@ -63,6 +63,12 @@ def test_a_target_that_cannot_be_started_is_refused(aws, wrong):
         schedule(aws, MACHINE, Target={**target(aws, MACHINE), **wrong})
 
 
+def test_a_role_that_is_not_there_is_refused(aws):
+    nobody = {"Arn": MACHINE, "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/nobody"}
+    with pytest.raises(ClientError, match="must allow AWS EventBridge Scheduler to assume the role"):
+        schedule(aws, MACHINE, Target=nobody)
+
+
 def test_a_schedule_is_not_changed_to_one_that_is_refused(aws):
     name = schedule(aws, MACHINE)
     with pytest.raises(ClientError, match="Invalid Schedule Expression"):
