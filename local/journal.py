@@ -21,10 +21,10 @@ SCHEMA = (
     # A rowid table: rows go to its end, and only the small index is written all over (31 instead of 61 us a row).
     "CREATE TABLE IF NOT EXISTS rows (space INTEGER, part TEXT, key TEXT, value BLOB, PRIMARY KEY (space, part, key))",
 )
-PUT = "INSERT OR REPLACE INTO rows VALUES (?, ?, ?, ?)"
 DELETE = "DELETE FROM rows WHERE space = ? AND part = ? AND key = ?"
 LOG_BYTES = 32 << 20  # then its pages go to the file
-FEW_ROWS = 8
+FEW_ROWS = 8  # written on the event loop
+ROWS_A_STATEMENT = 100
 CACHE_KB = 65536
 BUSY_S = 30
 
@@ -97,13 +97,20 @@ class Journal:
 
     def part(self, space: int, part: str) -> dict[str, bytes]:
         """All rows of one part as they are now, written or not yet: {key: value}."""
+        return self.parts(space, [part])[part]
+
+    def parts(self, space: int, parts: list[str]) -> dict[str, dict[str, bytes]]:
+        """All rows of these parts as they are now, {part: {key: value}}, by one look at the disk."""
+        found: dict[str, dict[str, bytes | None]] = {part: {} for part in parts}
+        places = ", ".join("?" * len(found))
         with self._lock:
-            found = dict(
-                self._reader.execute("SELECT key, value FROM rows WHERE space = ? AND part = ?", (space, part))
-            )
+            query = f"SELECT part, key, value FROM rows WHERE space = ? AND part IN ({places})"
+            for part, key, value in self._reader.execute(query, (space, *found)):
+                found[part][key] = value
             for batch in (*self._writing, self._pending):
-                found.update(batch.rows.get((space, part), {}))
-        return {key: value for key, value in found.items() if value is not None}
+                for part, rows in found.items():
+                    rows.update(batch.rows.get((space, part), {}))
+        return {part: {key: value for key, value in rows.items() if value is not None} for part, rows in found.items()}
 
     def after(self, space: int, part: str = "", *, chunk: int = 500) -> Iterator[tuple[str, str, bytes]]:
         """Rows from this part on, in order, a chunk in memory at a time. What is not written yet is written first."""
@@ -242,12 +249,11 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _write(database: sqlite3.Connection, batches: list[_Batch]) -> None:
-    """All of it or nothing. A few rows are one statement: between two, another thread may take its turn."""
+    """All of it or nothing. A few rows are one statement, which needs no transaction of its own."""
     rows = [row for batch in batches for row in _rows(batch)]
     is_plain = all(row[3] is not None for row in rows) and not any(batch.spaces or batch.dropped for batch in batches)
     if is_plain and 0 < len(rows) <= FEW_ROWS:
-        database.execute(f"{PUT}{', (?, ?, ?, ?)' * (len(rows) - 1)}", [value for row in rows for value in row])
-        return
+        return _put(database, rows)
     database.execute("BEGIN IMMEDIATE")
     try:
         for batch in batches:
@@ -260,11 +266,20 @@ def _write(database: sqlite3.Connection, batches: list[_Batch]) -> None:
 
 
 def _write_batch(database: sqlite3.Connection, batch: _Batch) -> None:
+    rows = list(_rows(batch))
     database.executemany("INSERT INTO spaces VALUES (?, ?)", batch.spaces.items())
-    database.executemany(PUT, (row for row in _rows(batch) if row[3] is not None))
-    database.executemany(DELETE, (row[:3] for row in _rows(batch) if row[3] is None))
+    _put(database, [row for row in rows if row[3] is not None])
+    database.executemany(DELETE, (row[:3] for row in rows if row[3] is None))
     for table, column in (("rows", "space"), ("spaces", "id")):
         database.executemany(f"DELETE FROM {table} WHERE {column} = ?", ((number,) for number in batch.dropped))
+
+
+def _put(database: sqlite3.Connection, rows: list[tuple[int, str, str, bytes | None]]) -> None:
+    """Many rows a statement: between two statements another thread may take its turn."""
+    for at in range(0, len(rows), ROWS_A_STATEMENT):
+        some = rows[at : at + ROWS_A_STATEMENT]
+        places = ", ".join(["(?, ?, ?, ?)"] * len(some))
+        database.execute(f"INSERT OR REPLACE INTO rows VALUES {places}", [value for row in some for value in row])
 
 
 def _rows(batch: _Batch) -> Iterator[tuple[int, str, str, bytes | None]]:

@@ -4,6 +4,7 @@ MiniStack changes an item through two functions, which are ours here, and reads 
 {partition: {sort: item}}, which is ours too. A page of a scan reads just that page.
 """
 
+import contextlib
 import json
 import threading
 import time
@@ -18,6 +19,7 @@ HOOKS = tuple(
     for name in (
         "_INDEX_MEMBERS",
         "_DDB_PAGE_SIZE_BYTES",
+        "_batch_write_item",
         "drop_stream_records",
         "_extract_key_val",
         "_index_item",
@@ -39,6 +41,8 @@ SPACE = "dynamodb"  # the first word of the name of every space of a table or an
 EXPIRE_EVERY_S = 3600.0  # DynamoDB itself takes some days
 BYTES_PER_ITEM = 200  # as MiniStack counts
 
+_encoded = json.JSONEncoder(separators=(",", ":"), check_circular=False).encode  # json.dumps makes one each time
+
 Item = dict[str, Any]
 Table = dict[str, Any]
 
@@ -50,12 +54,12 @@ class Items:
 
     def __init__(self, journal: Journal, space: int):
         self.journal, self.space = journal, space
-        self.page: dict[str, dict[str, Item]] | None = None  # while a scan reads one page
+        self.page: dict[str, dict[str, Item]] | None = None  # what a request will ask for, read at once
         self._last: tuple[str, dict[str, Item]] | None = None  # a query asks for a partition more than once
 
     def get(self, partition: str, default=None):
         if self.page is not None and partition in self.page:
-            return self.page[partition]
+            return self.page[partition] or default
         if self._last is None or self._last[0] != partition:
             rows = self.journal.part(self.space, partition)
             self._last = partition, {sort: json.loads(value) for sort, value in rows.items()}
@@ -63,8 +67,18 @@ class Items:
 
     def put(self, partition: str, sort: str, item: Item | None) -> None:
         self._last = None
-        value = None if item is None else json.dumps(item, separators=(",", ":")).encode()
+        if self.page is not None and partition in self.page:
+            others = {name: other for name, other in self.page[partition].items() if name != sort}
+            self.page[partition] = others if item is None else {**others, sort: item}
+        value = None if item is None else _encoded(item).encode()
         self.journal.put(self.space, partition, sort, value)
+
+    def read_at_once(self, partitions: list[str]) -> None:
+        """Have these partitions at hand until `page` is None again."""
+        found = self.journal.parts(self.space, partitions)
+        self.page = {
+            partition: {sort: json.loads(value) for sort, value in rows.items()} for partition, rows in found.items()
+        }
 
     def all(self, partition: str = "") -> Iterator[tuple[str, str, Item]]:
         """(partition, sort, item) in order from this partition on."""
@@ -108,10 +122,22 @@ class Members:
         self.journal, self.space = journal, space
 
     def get(self, partition, default=()) -> list[tuple[str, str]]:
-        return [tuple(json.loads(place)) for place in self.journal.part(self.space, json.dumps(partition))]
+        return [_place(key) for key in self.journal.part(self.space, _part(partition))]
 
     def put(self, partition, place: tuple[str, str], present: bool) -> None:
-        self.journal.put(self.space, json.dumps(partition), json.dumps(place), b"" if present else None)
+        key = f"{len(place[0])} {place[0]}{place[1]}"
+        self.journal.put(self.space, _part(partition), key, b"" if present else None)
+
+
+def _part(partition: str | tuple) -> str:
+    """The members' part: the value that a query asks for, or several."""
+    return partition if isinstance(partition, str) else _encoded(partition)
+
+
+def _place(key: str) -> tuple[str, str]:
+    """(partition, sort) as `Members.put` joined them."""
+    length, _, both = key.partition(" ")
+    return both[: int(length)], both[int(length) :]
 
 
 def register() -> None:
@@ -123,11 +149,13 @@ def use(journal: Journal, save_tables: Callable[[], None]) -> None:
     from ministack.services import dynamodb
 
     store = _Store(dynamodb, journal, save_tables)
-    scan, drop, load = dynamodb._scan, dynamodb.drop_stream_records, dynamodb.load_persisted_state
+    scan, batch_write = dynamodb._scan, dynamodb._batch_write_item
+    drop, load = dynamodb.drop_stream_records, dynamodb.load_persisted_state
     dynamodb._set_item, dynamodb._remove_item = store.set_item, store.remove_item
     dynamodb._index_members = store.members
     dynamodb._index_item = lambda *_, **__: None  # `set_item` and `remove_item` did
     dynamodb._items_replaced = store.replaced
+    dynamodb._batch_write_item = lambda request: store.batch_write(batch_write, request)
     dynamodb._scan = lambda request: store.scan(scan, request)
     dynamodb.drop_stream_records = lambda name, table=None: store.drop_stream(drop, name, table)
     dynamodb.load_persisted_state = lambda saved: store.load(load, saved)
@@ -251,6 +279,24 @@ class _Store:
                 break
         return found
 
+    def batch_write(self, write, request: dict):
+        """MiniStack's batch of writes, with what it replaces read at once."""
+        tables = []
+        with contextlib.suppress(
+            AttributeError, KeyError, TypeError
+        ):  # a request of another form is refused by MiniStack
+            for name, writes in request["RequestItems"].items():
+                table = self.dynamodb._tables.get(self.dynamodb._normalize_table_name(name))
+                if table is not None:
+                    keys = [_written(one).get(table["pk_name"]) for one in writes]
+                    self.items(table).read_at_once([self.dynamodb._extract_key_val(key) for key in keys])
+                    tables.append(table)
+        try:
+            return write(request)
+        finally:
+            for table in tables:
+                table["items"].page = None
+
     def drop_stream(self, drop, name: str, table: Table | None = None) -> None:
         """MiniStack does this with every table it deletes: remove its rows too."""
         drop(name, table)
@@ -308,6 +354,11 @@ class _Store:
                 until = item.get(setting["AttributeName"], {}).get("N")
                 if until is not None and float(until) <= now:
                     self.remove_item(table, partition, sort)
+
+
+def _written(request: dict) -> Item:
+    """The item that one member of a batch puts, or the key that it removes."""
+    return (request.get("PutRequest") or {}).get("Item") or (request.get("DeleteRequest") or {}).get("Key") or {}
 
 
 def _space_name(table: Table, index: str | None = None) -> str:
