@@ -2,9 +2,13 @@
 200.
 """
 
+import json
 import resource
+import shutil
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError
@@ -15,6 +19,7 @@ from local.state import ask
 from .conftest import Aws, allow
 from .test_server import kill, run
 
+ROOT = Path(__file__).parents[3]
 KEY = {"AttributeName": "id", "KeyType": "HASH"}
 NOTHING_MORE = (4096, resource.RLIM_INFINITY)
 
@@ -271,3 +276,26 @@ def test_a_disk_that_takes_nothing_more_is_not_answered_with_200_and_is_shown(fo
     assert ask(f"{aws.endpoint}/_fairway/health", timeout_s=5)["failure"] is None
     kill(aws)
     assert items(run(folder)).keys() == {"1", "2"}  # the first was not answered, and may have been done
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits a running process")
+def test_a_command_on_a_disk_that_takes_nothing_more_exits_1_and_says_so(tmp_path):
+    project = tmp_path / "flights"
+    (project / "flights").mkdir(parents=True)
+    shutil.copy(ROOT / "fairway.toml", project)
+    shutil.copy(ROOT / "flights/contract.toml", project / "flights")
+    folder = project / ".fairway/local"
+    folder.parent.mkdir()
+    aws = run(folder)
+    try:
+        make_table(aws)
+        resource.prlimit(aws.server["pid"], resource.RLIMIT_FSIZE, NOTHING_MORE)
+        with pytest.raises(ClientError):
+            aws.client("dynamodb").put_item(TableName="flights", Item=item("1"))
+        words = [Path(sys.executable).with_name("fairway"), "status", "--project", project, "--json"]
+        ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    finally:
+        kill(aws)
+    said = json.loads(ended.stdout)
+    assert (ended.returncode, said["error"]) == (1, "not_written")
+    assert "journal.db cannot be written" in said["message"] and "make room" in said["message"]
