@@ -31,6 +31,7 @@ HOOKS = (
     "ministack.services.eventbridge:_put_events",
     "ministack.services.cloudwatch:record_metric",
     *sagemaker_iam.HOOKS,
+    "ministack.services.ecr:_images",
     *sagemaker_cloudformation.HOOKS,
     *sagemaker_states.HOOKS,
 )
@@ -80,6 +81,7 @@ def make_engine(account: str, region: str) -> Engine:
         role_problem=scoped(account, region, sagemaker_iam.role_problem),
         emit=scoped(account, region, put_event),
         metric=scoped(account, region, put_metric),
+        manifest=scoped(account, region, manifest_in_ecr),
     )
     return Engine(
         cloud,
@@ -113,6 +115,15 @@ def put_metric(namespace: str, name: str, value: float, unit: str, dimensions: d
     from ministack.services import cloudwatch
 
     cloudwatch.record_metric(namespace, name, value, unit, dimensions)
+
+
+def manifest_in_ecr(uri: str) -> str | None:
+    """The media type of the manifest that was pushed as `<registry>/<repository>:<tag>`; None for one that was not."""
+    from ministack.services import ecr
+
+    repository, _, tag = uri.partition("/")[2].partition(":")
+    pushed = (ecr._images.get(repository) or []) if "/" in uri else []
+    return next((each["imageManifestMediaType"] for each in pushed if (tag or "latest") in each["imageTags"]), None)
 
 
 def call(operation: str, request: dict) -> dict:

@@ -35,6 +35,7 @@ class Cloud:
     role_problem: Callable[[str], str | None]  # why SageMaker may not assume this role, if it may not
     emit: Callable[[str, dict, list[str]], None]  # detail type, detail, resource ARNs -> EventBridge
     metric: Callable[[str, str, float, str, dict], None]  # namespace, name, value, unit, dimensions -> CloudWatch
+    manifest: Callable[[str], str | None] = lambda uri: None  # the media type that ECR has of an image, if it has it
 
 
 @dataclass

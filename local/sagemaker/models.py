@@ -46,11 +46,19 @@ def create_model(engine: Engine, request: dict) -> dict:
     if "ExecutionRoleArn" not in request:
         raise invalid("ExecutionRoleArn is required.")
     source = image_and_data(engine, container(request))
+    check_manifest(engine, source["Image"])
     engine.image(source["Image"])
     engine.check_role(request["ExecutionRoleArn"])
     record = resources.create(engine, "Model", request)
     resources.announce(engine, "Model", record)
     return {"ModelArn": record["ModelArn"]}
+
+
+def check_manifest(engine: Engine, image: str) -> None:
+    """SageMaker hosts images of Docker's media types only; BuildKit and podman make OCI's unless told otherwise."""
+    kind = engine.cloud.manifest(image)
+    if kind and ".oci." in kind:
+        raise invalid(f"Unsupported manifest media type {kind} for image {image}. Push it with Docker's media types.")
 
 
 def container(model: dict) -> dict:

@@ -163,6 +163,23 @@ def test_a_container_that_exits_fails_the_endpoint_with_the_reason(sagemaker, ro
     assert "s3://lab/models/none.tar.gz" in failed["FailureReason"]
 
 
+def test_an_image_with_a_manifest_of_oci_is_not_hosted(gateway, sagemaker, role):
+    ecr = gateway.client("ecr")
+    ecr.create_repository(repositoryName="pushed")
+    for tag, kind in (("oci", "oci.image.manifest.v1"), ("docker", "docker.distribution.manifest.v2")):
+        media_type = f"application/vnd.{kind}+json"
+        ecr.put_image(
+            repositoryName="pushed",
+            imageTag=tag,
+            imageManifestMediaType=media_type,
+            imageManifest=f'{{"tag": "{tag}"}}',
+        )
+    model = {"ModelName": "pushed", "ExecutionRoleArn": role}
+    for tag, why in (("oci", "Unsupported manifest media type application/vnd.oci.image"), ("docker", "not found")):
+        with pytest.raises(ClientError, match=why):
+            sagemaker.create_model(**model, PrimaryContainer={"Image": IMAGE.replace("probe:v1", f"pushed:{tag}")})
+
+
 def test_an_endpoint_that_is_still_made_is_not_deleted(sagemaker, role):
     sick = instance(make_model(sagemaker, role, "never-well", SICK="yes"))
     sagemaker.create_endpoint_config(EndpointConfigName="unready", ProductionVariants=[sick])
