@@ -4,21 +4,24 @@ import re
 from datetime import UTC, datetime
 
 # No 24:00, which some versions of Python take for midnight and others refuse.
-TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?")
+_ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?")
+_BEYOND_MICROSECONDS = re.compile(r"(?<=\.\d{6})\d+")
 
 
 def parse_timestamp(text: str) -> datetime | None:
-    """ISO 8601 date, or date and time to the microsecond, UTC unless it says otherwise. None if it is anything else."""
-    match = TIMESTAMP.fullmatch(text)
-    if not match or not text.isascii():
+    """Read an ISO 8601 date, or date and time, UTC unless it says otherwise. None if the text is anything else.
+
+    Digits beyond microseconds are cut, as RFC 3339 writers of nanoseconds give them.
+    """
+    if not text.isascii() or not _ISO_8601.fullmatch(text):
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(_BEYOND_MICROSECONDS.sub("", text))
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
 def iso(moment: datetime) -> str:
-    """The one way a moment is written: UTC, seconds, and microseconds only where there are any."""
+    """Write a timestamp in the one way: UTC, seconds, and microseconds only where there are any."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

@@ -1,16 +1,18 @@
-"""The contract as its owner writes it, one TOML file: read, and every mistake in it said at once."""
+"""The contract as its owner writes it, one TOML file: read, and every mistake in it named at once."""
 
 import math
+import re
 from pathlib import Path
+from typing import Any
 
 from domain.config.sections import ConfigError, read_toml
 from domain.contract.schema import TYPES, Column, Contract, column_values, from_dict, role_of
-from domain.contract.text import from_text
+from domain.contract.text import NUMERIC, SPACES, from_text
 from domain.contract.values import check_value, is_finite, to_float
 
 
 def read_contract(file: Path | str, task: str) -> Contract:
-    """The contract of a TOML file. Raises ConfigError naming every mistake."""
+    """Read the contract of a TOML file. Raises ConfigError naming every mistake."""
     file = Path(file)
     document = read_toml(file)
     problems = problems_of(document, task)
@@ -19,37 +21,42 @@ def read_contract(file: Path | str, task: str) -> Contract:
     return from_dict({**document, "task": task})
 
 
-TOP = {"name": str, "key": list, "event_time": str, "target": dict, "columns": dict}
-COLUMN = {
+_TOP: dict[str, Any] = {"name": str, "key": list, "event_time": str, "missing": list, "target": dict, "columns": dict}
+COLUMN: dict[str, Any] = {
     "type": str,
     "role": str,
     "nullable": bool,
     "minimum": (int, float),
     "maximum": (int, float),
     "categories": list,
+    "missing": list,
+    "unit": str,
+    "thousands": str,
+    "decimal": str,
     "source": str,
     "owner": str,
     "description": str,
 }
 
 
-def problems_of(document: dict, task: str) -> list[str]:
-    found = [f"{key} is not a key of a contract; keys: {', '.join(TOP)}" for key in document if key not in TOP]
+def problems_of(document: dict[str, Any], task: str) -> list[str]:
+    """Every mistake in the TOML document of a contract, one line each."""
+    found = [f"{key} is not a key of a contract; keys: {', '.join(_TOP)}" for key in document if key not in _TOP]
     found += [
-        f"{key} = {document[key]!r}: must be a {TOP[key].__name__}"
-        for key in TOP
-        if key in document and not isinstance(document[key], TOP[key])
+        f"{key} = {document[key]!r}: must be a {_TOP[key].__name__}"
+        for key in _TOP
+        if key in document and not isinstance(document[key], _TOP[key])
     ]
     found += [f"{key} is missing" for key in ("name", "target", "columns") if key not in document]
-    found = found or name_problems(document)
+    found = found or _name_problems(document)
     if found:
         return found
     for name, spec in document["columns"].items():
-        found += column_problems(name, spec)
-    return found or reference_problems(document) or target_problems(document, task)
+        found += _column_problems(name, spec) or _notation_problems(name, spec, document.get("missing", []))
+    return found or _reference_problems(document) or _target_problems(document, task)
 
 
-def name_problems(document: dict) -> list[str]:
+def _name_problems(document: dict[str, Any]) -> list[str]:
     """Columns are named by text."""
     named = [("target.column", document["target"].get("column")), *(("key", name) for name in document.get("key", []))]
     return [
@@ -59,7 +66,7 @@ def name_problems(document: dict) -> list[str]:
     ]
 
 
-def column_problems(name: str, spec) -> list[str]:
+def _column_problems(name: str, spec: Any) -> list[str]:
     path = f"columns.{name}"
     if not isinstance(spec, dict):
         return [f"{path} must be a table with at least a type"]
@@ -76,11 +83,11 @@ def column_problems(name: str, spec) -> list[str]:
             f"{path}.role = {spec['role']!r}: must be feature or ignored; key, event_time and target name columns"
         )
     else:
-        found += limits_that_do_not_fit(path, spec)
+        found += _limits_that_do_not_fit(path, spec)
     return found
 
 
-def limits_that_do_not_fit(path: str, spec: dict) -> list[str]:
+def _limits_that_do_not_fit(path: str, spec: dict[str, Any]) -> list[str]:
     found = []
     numeric = spec["type"] in ("integer", "float")
     found += [
@@ -107,7 +114,47 @@ def limits_that_do_not_fit(path: str, spec: dict) -> list[str]:
     return found
 
 
-def reference_problems(document: dict) -> list[str]:
+_UNIT = re.compile(r"[^\d+\-.,()\s]([^\d+\-,()]{0,10}[^\d+\-,()\s])?")
+
+
+def _notation_problems(name: str, spec: dict[str, Any], for_all: list[Any]) -> list[str]:
+    """What is wrong with the texts that mean null in a column, and with how its numbers are written."""
+    path, kind = f"columns.{name}", spec["type"]
+    missing = spec.get("missing", for_all)
+    if any(not isinstance(marker, str) or marker != marker.strip(SPACES) or not marker for marker in missing):
+        return [f"{path}.missing = {missing!r}: must be texts in quotes, not empty, without spaces around them"]
+    plain = Column(name, kind)
+    values = [
+        marker
+        for marker in missing
+        if (
+            marker in spec.get("categories", [])
+            if kind == "string"
+            else not check_value(plain, from_text(plain, marker))[1]
+        )
+    ]
+    found = [
+        f"{path}.missing = {marker!r}: must not be a value of the column itself; "
+        f"leave it out, here with `missing = [...]` of the column's own"
+        for marker in values
+    ]
+    keys = [key for key in ("unit", "thousands", "decimal") if spec.get(key)]
+    if keys and kind not in NUMERIC:
+        return [*found, f"{path}.{keys[0]}: only a number has a {keys[0]}, this is a {kind}"]
+    if spec.get("decimal", ".") not in (".", ","):
+        found.append(f"{path}.decimal = {spec['decimal']!r}: must be . or ,")
+    if spec.get("thousands", "") not in ("", ",", ".", " ", "'", "\u2019", "_") or (
+        spec.get("thousands") == spec.get("decimal", ".")
+    ):
+        found.append(
+            f"{path}.thousands = {spec['thousands']!r}: must be one of , . ' _ or a space, not the decimal sign"
+        )
+    if spec.get("unit") and not _UNIT.fullmatch(spec["unit"]):
+        found.append(f"{path}.unit = {spec['unit']!r}: must be a sign such as $, % or EUR, of at most 12 characters")
+    return found
+
+
+def _reference_problems(document: dict[str, Any]) -> list[str]:
     columns, found = document["columns"], []
     target = document["target"].get("column")
     event_time = document.get("event_time")
@@ -128,24 +175,24 @@ def reference_problems(document: dict) -> list[str]:
     return found
 
 
-TARGET = ("column", "prior", "positive")
+_TARGET = ("column", "prior", "positive")
 
 
-def target_problems(document: dict, task: str) -> list[str]:
+def _target_problems(document: dict[str, Any], task: str) -> list[str]:
     target = document["target"]
     column = Column(target["column"], **column_values(document["columns"][target["column"]]))
     found = [
-        f"target.{key} is not a key of the target; keys: {', '.join(TARGET)}" for key in target if key not in TARGET
+        f"target.{key} is not a key of the target; keys: {', '.join(_TARGET)}" for key in target if key not in _TARGET
     ]
-    wrong = prior_problem(task, target.get("prior"), column)
+    wrong = _prior_problem(task, target.get("prior"), column)
     found += [f"target.prior = {target.get('prior')!r}: {wrong}"] if wrong else []
-    return found + (positive_problems(target, column) if task == "binary" else [])
+    return found + (_positive_problems(target, column) if task == "binary" else [])
 
 
-def prior_problem(task: str, prior, column: Column) -> str:
+def _prior_problem(task: str, prior: Any, column: Column) -> str:
     """Why this cannot be the answer without a model; empty if it can."""
     if task == "multiclass":
-        return shares_problem(prior, column)
+        return _shares_problem(prior, column)
     _, wrong = to_float(prior)
     if task == "binary":
         return (
@@ -155,22 +202,22 @@ def prior_problem(task: str, prior, column: Column) -> str:
     return "" if fits else f"a regression needs a number, for a column of numbers; this is a {column.type}"
 
 
-def shares_problem(prior, column: Column) -> str:
+def _shares_problem(prior: Any, column: Column) -> str:
     shares = list(prior.values()) if isinstance(prior, dict) else []
     if any(to_float(share)[1] or share < 0 for share in shares) or abs(sum(shares) - 1) > 1e-3:
         return "a multiclass task needs a table of class = probability that sums to 1"
     if column.type not in ("string", "integer"):
         return f"classes are text or whole numbers; {column.name!r} is a {column.type}"
-    wrong = [name for name in prior if not is_class(column, name)]
+    wrong = [name for name in prior if not _is_class(column, name)]
     return f"{', '.join(wrong)}: not a value of {column.name!r}" if wrong else ""
 
 
-def is_class(column: Column, name: str) -> bool:
+def _is_class(column: Column, name: str) -> bool:
     value, problems = check_value(column, from_text(column, name))
     return not problems and str(value) == name
 
 
-def positive_problems(target: dict, column: Column) -> list[str]:
+def _positive_problems(target: dict[str, Any], column: Column) -> list[str]:
     if column.type != "boolean" and "positive" not in target:
         return ["target.positive is missing; it says which value of the target counts as a yes"]
     _, problems = check_value(column, target.get("positive", True))

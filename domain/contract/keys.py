@@ -8,8 +8,8 @@ from domain.contract.schema import Contract
 LONGEST_KEY_BYTES = 1024
 
 
-def entity_id(contract: Contract, row: dict) -> str:
-    """Whom or what the row is about: its key columns, joined; without a key, the hash of its features."""
+def entity_id(contract: Contract, row: dict[str, object]) -> str:
+    """Name the entity that a row is about: its key columns, joined; without a key, the hash of its features."""
     keys = contract.of_role("key")
     if keys:
         return as_key("|".join(str(row[column.name]) for column in keys))
@@ -18,6 +18,6 @@ def entity_id(contract: Contract, row: dict) -> str:
 
 
 def as_key(text: str) -> str:
-    """The text, or its hash where a table could not take it as a key: empty, or too long."""
+    """Return the text, or its hash where a table could not take it as a key: empty, or too long."""
     encoded = text.encode()
     return text if 1 <= len(encoded) <= LONGEST_KEY_BYTES else hashlib.sha256(encoded).hexdigest()[:32]

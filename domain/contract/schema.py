@@ -3,6 +3,9 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from domain.contract.text import NUMERIC
 
 TYPES = ("string", "integer", "float", "boolean", "timestamp")
 ROLES = ("feature", "key", "event_time", "target", "ignored")
@@ -10,16 +13,29 @@ ROLES = ("feature", "key", "event_time", "target", "ignored")
 
 @dataclass(frozen=True)
 class Column:
+    """A column. `missing` lists texts that mean null; `unit`, `thousands` and `decimal` say how its numbers are written
+    where they come as text, such as $, a comma and a point in $1,234.50.
+    """
+
     name: str
     type: str
     role: str = "feature"
     nullable: bool = False
     minimum: float | None = None
     maximum: float | None = None
-    categories: tuple | None = None
+    categories: tuple[str | int, ...] | None = None
+    missing: tuple[str, ...] = ()
+    unit: str = ""
+    thousands: str = ""
+    decimal: str = ""
     source: str = ""
     owner: str = ""
     description: str = ""
+    has_notation: bool = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        notation = self.type in NUMERIC and bool(self.unit or self.thousands or self.decimal)
+        object.__setattr__(self, "has_notation", notation)
 
 
 @dataclass(frozen=True)
@@ -30,16 +46,17 @@ class Contract:
     name: str
     task: str
     columns: tuple[Column, ...]
-    prior: float | dict
+    prior: float | dict[str, float]
     positive: object = True
-    by_name: dict = field(init=False, compare=False, repr=False)
+    by_name: dict[str, Column] = field(init=False, compare=False, repr=False)
     to_score: tuple[Column, ...] = field(init=False, compare=False, repr=False)
+    to_learn: tuple[Column, ...] = field(init=False, compare=False, repr=False)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
+        columns = tuple(_as_checked(column) for column in self.columns)
         object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
-        object.__setattr__(
-            self, "to_score", tuple(as_scored(column) for column in self.columns if column.role != "target")
-        )
+        object.__setattr__(self, "to_learn", columns)
+        object.__setattr__(self, "to_score", tuple(column for column in columns if column.role != "target"))
 
     def of_role(self, role: str) -> list[Column]:
         return [column for column in self.columns if column.role == role]
@@ -57,16 +74,12 @@ class Contract:
         return next(iter(self.of_role("event_time")), None)
 
     def held_to(self, *, with_target: bool) -> tuple[Column, ...]:
-        """What a row is held to. To learn from it, all columns as they are; to score it, not the target, and what is
-        ignored may be empty.
-        """
-        return self.columns if with_target else self.to_score
+        """Columns that a row is checked against: with the target to learn from it, without it to score it."""
+        return self.to_learn if with_target else self.to_score
 
     def header(self, *, with_target: bool) -> list[str]:
-        """The columns that a file must have, also those that may be empty in every row."""
-        return [
-            column.name for column in self.held_to(with_target=with_target) if with_target or column.role != "ignored"
-        ]
+        """Columns that a file must have. One that may be null may be absent too, as in a request."""
+        return [column.name for column in self.held_to(with_target=with_target) if not column.nullable]
 
     @property
     def hash(self) -> str:
@@ -75,21 +88,23 @@ class Contract:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def as_scored(column: Column) -> Column:
-    """No model reads an ignored column, so a row to score may leave it away; what it does give is judged."""
+def _as_checked(column: Column) -> Column:
+    """No model reads an ignored column, so a row may omit it."""
     return replace(column, nullable=True) if column.role == "ignored" else column
 
 
 # ---- as plain data
 
 
-def from_dict(document: dict) -> Contract:
-    """From the TOML document, or from what `as_dict` wrote; checked already."""
+def from_dict(document: dict[str, Any]) -> Contract:
+    """Make the contract of a checked TOML document, or of what `as_dict` wrote."""
     target, specs = document["target"], document["columns"]
     if isinstance(specs, list):
         specs = {spec["name"]: {key: value for key, value in spec.items() if key != "name"} for spec in specs}
+    missing = document.get("missing", [])
     columns = tuple(
-        Column(name=name, role=role_of(document, name, spec), **column_values(spec)) for name, spec in specs.items()
+        Column(name=name, role=role_of(document, name, spec), **column_values({"missing": missing, **spec}))
+        for name, spec in specs.items()
     )
     return Contract(
         name=document["name"],
@@ -100,45 +115,46 @@ def from_dict(document: dict) -> Contract:
     )
 
 
-def column_values(spec: dict) -> dict:
+def column_values(spec: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a Column, but for name and role."""
     values = {key: value for key, value in spec.items() if key != "role"}
-    if "categories" in values:
-        values["categories"] = tuple(values["categories"])
-    return values
+    return values | {key: tuple(values[key]) for key in ("categories", "missing") if key in values}
 
 
-def role_of(document: dict, name: str, spec: dict) -> str:
+def role_of(document: dict[str, Any], name: str, spec: dict[str, Any]) -> str:
+    """The part that a column of a TOML document has."""
     if name == document["target"]["column"]:
         return "target"
     if name in document.get("key", []):
         return "key"
     if name == document.get("event_time"):
         return "event_time"
-    return spec.get("role", "feature")
+    return str(spec.get("role", "feature"))
 
 
-def as_dict(contract: Contract) -> dict:
-    """The contract as JSON can hold it, in the shape of the TOML file but for its columns: a list, since their order
-    counts (for cells of a text file, for the hash of a row) and a JSON object that is written with sorted keys loses
-    it.
+def as_dict(contract: Contract) -> dict[str, Any]:
+    """Write the contract as JSON can hold it, in the shape of the TOML file. Only its columns are a list: their order
+    counts for the hash of a row, and a JSON object that is written with sorted keys loses it.
     """
-    document = {
+    document: dict[str, Any] = {
         "name": contract.name,
         "task": contract.task,
         "key": [column.name for column in contract.of_role("key")],
         "target": {"column": contract.target.name, "prior": contract.prior, "positive": contract.positive},
-        "columns": [column_as_dict(column) for column in contract.columns],
+        "columns": [_column_as_dict(column) for column in contract.columns],
     }
     if contract.event_time:
         document["event_time"] = contract.event_time.name
     return document
 
 
-def column_as_dict(column: Column) -> dict:
-    # `0 in (None, "", False)` is true, and a minimum of 0 must stay: identity, not equality.
-    values = {
-        key: value for key, value in asdict(column).items() if value is not None and value is not False and value != ""
+def _column_as_dict(column: Column) -> dict[str, Any]:
+    values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(column).items()}
+    left_out = {"has_notation"} | ({"role"} if column.role != "ignored" else set())
+    # `0 in (None, "", False)` is true, and a minimum of 0 must stay: identity, not equality. A name may be empty.
+    return {
+        key: value
+        for key, value in values.items()
+        if key not in left_out
+        and (key == "name" or (value is not None and value is not False and value not in ("", [])))
     }
-    if column.role != "ignored":
-        values.pop("role")
-    return {**values, "categories": list(column.categories)} if column.categories is not None else values

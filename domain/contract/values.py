@@ -4,10 +4,13 @@
 number, number, true or false, or None. A timestamp is ISO 8601 text.
 """
 
+import json
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, SupportsFloat
 
 from domain.contract.schema import Column, Contract
+from domain.contract.text import read_written
 from domain.timestamps import iso, parse_timestamp
 
 LARGEST_INTEGER = 2**53  # the largest that float64 and every JSON reader keep exact
@@ -32,22 +35,24 @@ class Problem(NamedTuple):
 
     @property
     def message(self) -> str:
-        return f"{cut(self.column)} = {cut(repr(self.value))}: {self.rule}, {self.allowed}"
+        return f"{_cut(self.column)} = {_cut(repr(self.value))}: {self.rule}, {self.allowed}"
 
 
-def cut(text: str, most: int = 200) -> str:
-    """What a message repeats of what was found: a megabyte is not told twice."""
+def _cut(text: str, most: int = 200) -> str:
+    """Shorten a text for a message, which need not repeat a megabyte."""
     return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters in all)"
 
 
-def check_row(contract: Contract, row: dict, *, with_target: bool) -> tuple[dict, list[Problem]]:
-    """The row as the contract writes it, and every problem it has.
+def check_row(contract: Contract, row: Any, *, with_target: bool) -> tuple[dict[str, object], list[Problem]]:
+    """Return the row as the contract writes it, and every problem it has.
 
-    A row to learn from needs its target and what the contract ignores; a row to score needs neither, and a target it
-    brings along is left out. The clean row has every other column of the contract, None where nothing was given.
+    A row to learn from needs its target; a row to score does not, and a target it brings along is left out. The clean
+    row has every other column of the contract, None where nothing was given.
     """
     if not isinstance(row, dict):
         return {}, [Problem("(row)", row, "type", "must be an object of column names to values")]
+    if repeats_header(row):
+        return {}, [HEADER_AGAIN]
     problems = [
         Problem(str(name), value, "unknown_column", f"is not in the contract {contract.name!r}")
         for name, value in row.items()
@@ -60,81 +65,117 @@ def check_row(contract: Contract, row: dict, *, with_target: bool) -> tuple[dict
     return clean, problems
 
 
-def check_value(column: Column, value) -> tuple[object, list[Problem]]:
-    """The value in the contract's own type, and what is wrong with it."""
+HEADER_AGAIN = Problem("(row)", "the column names", "header", "must be values; remove the repeated header")
+
+
+def repeats_header(row: Mapping[str, object]) -> bool:
+    """Whether a row of two or more columns holds the columns' own names, as where files with headers were joined."""
+    return len(row) > 1 and all(name == value for name, value in row.items())
+
+
+def check_value(column: Column, value: object) -> tuple[object, list[Problem]]:
+    """Return the value in the contract's own type, and what is wrong with it."""
+    value = read_written(column, value)
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None, [] if column.nullable else [Problem(column.name, None, "null", "must have a value")]
-    kept, allowed = CONVERT[column.type](value)
+    if column.type == "string" and column.role == "ignored":
+        return _anything_as_text(column, value)
+    if column.type == "string" and column.role == "key":
+        value = _digits(value)
+    kept, allowed = _CONVERT[column.type](value)
     if allowed:
         return value, [Problem(column.name, value, "type", allowed)]
-    return kept, limit_problems(column, kept)
+    return kept, _limit_problems(column, kept)
 
 
-def limit_problems(column: Column, value) -> list[Problem]:
+def _anything_as_text(column: Column, value: object) -> tuple[object, list[Problem]]:
+    """Take a value that no model reads: text of any length, and anything else that JSON has as its JSON."""
+    try:
+        kept = json.dumps(value) if isinstance(value, (bool, int, float, list, dict)) else value
+    except (RecursionError, ValueError, TypeError):  # nested too deeply, an endless number, or a name that is not text
+        kept = None
+    if isinstance(kept, str) and is_unicode(kept):
+        return kept, []
+    return value, [Problem(column.name, value, "type", "must be text")]
+
+
+def _digits(value: object) -> object:
+    """Write a whole number that is a key as its digits, so that an id has one name in every kind of file."""
+    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_INTEGER:
+        return str(int(value))
+    try:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return value
+
+
+def _limit_problems(column: Column, value: Any) -> list[Problem]:
     found = []
     if column.minimum is not None and value < column.minimum:
         found.append(Problem(column.name, value, "minimum", f"must be at least {column.minimum}"))
     if column.maximum is not None and value > column.maximum:
         found.append(Problem(column.name, value, "maximum", f"must be at most {column.maximum}"))
     if column.categories is not None and value not in column.categories:
-        found.append(Problem(column.name, value, "category", f"must be one of {shortened(column.categories)}"))
+        found.append(Problem(column.name, value, "category", f"must be one of {_shortened(column.categories)}"))
     return found
 
 
-def shortened(categories: tuple, most: int = 12) -> str:
+def _shortened(categories: tuple[object, ...], most: int = 12) -> str:
     listed = ", ".join(map(str, categories[:most]))
     return listed if len(categories) <= most else f"{listed}, ... ({len(categories)} in all)"
 
 
-def to_string(value):
+def _to_string(value: object) -> tuple[object, str]:
     if not isinstance(value, str) or not is_unicode(value):
         return value, "must be text"
     return value, f"must have at most {LONGEST_TEXT} characters" if len(value) > LONGEST_TEXT else ""
 
 
 def is_unicode(text: str) -> bool:
-    """JSON can hold one half of a surrogate pair, which is no character and cannot be stored or hashed."""
+    """Whether the text can be stored and hashed: JSON can hold one half of a surrogate pair, which is no character."""
     try:
         return text.isascii() or bool(text.encode())
     except UnicodeEncodeError:
         return False
 
 
-def to_integer(value):
-    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-    if isinstance(value, bool) or not whole or abs(value) > LARGEST_INTEGER:
-        return value, f"must be a whole number within +-{LARGEST_INTEGER}"
-    return int(value), ""
+def _to_integer(value: object) -> tuple[object, str]:
+    allowed = f"must be a whole number within +-{LARGEST_INTEGER}"
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) <= LARGEST_INTEGER:
+        return value, allowed
+    return (int(value), "") if float(value).is_integer() else (value, allowed)
 
 
-def to_float(value):
+def to_float(value: object) -> tuple[object, str]:
+    """Return the value as float64, and what is allowed if it is not a finite number."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not is_finite(value):
         return value, "must be a finite number"
     return float(value), ""
 
 
-def is_finite(number) -> bool:
+def is_finite(number: SupportsFloat) -> bool:
+    """Whether the number is finite as float64."""
     try:
         return math.isfinite(number)
     except OverflowError:  # a whole number beyond float64
         return False
 
 
-def to_boolean(value):
+def _to_boolean(value: object) -> tuple[object, str]:
     return value, "" if isinstance(value, bool) else "must be true or false"
 
 
-def to_timestamp(value):
+def _to_timestamp(value: object) -> tuple[object, str]:
     moment = parse_timestamp(value) if isinstance(value, str) else None
     if moment is None:
         return value, "must be ISO 8601 text such as 2013-04-01T09:30:00Z"
     return iso(moment), ""
 
 
-CONVERT = {
-    "string": to_string,
-    "integer": to_integer,
+_CONVERT: dict[str, Callable[[object], tuple[object, str]]] = {
+    "string": _to_string,
+    "integer": _to_integer,
     "float": to_float,
-    "boolean": to_boolean,
-    "timestamp": to_timestamp,
+    "boolean": _to_boolean,
+    "timestamp": _to_timestamp,
 }

@@ -1,6 +1,7 @@
 """One request's bytes in, its answer's bytes out: what `serve` does per request and `evaluate` times."""
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,6 +13,8 @@ from model_code.artefact.folder import Artefact
 from model_code.engines.scorer import Scorer
 from model_code.rows.features import check_features
 
+# Spaces around a cell mean nothing to a contract; the kernel takes a text as it is.
+_SPACES_AROUND_CELLS = re.compile(rb'(?:^|[,"\r\n])(?:[ \t]|\xc2\xa0)|(?:[ \t]|\xc2\xa0)(?:[,"\r\n]|$)')
 MOST_REASONS = 6 * 1024 * 1024  # characters; as long as the longest request
 MOST_ANSWERS = 1 << 22  # numbers in one reply, some 80 MB: a row of two bytes may ask for one of each class
 NO_ANSWER = "the model has no finite answer to this row"
@@ -38,7 +41,8 @@ def responder(artefact: Artefact, content_type: str, accept: str) -> Callable[[b
         return Reply(write(artefact, answers, reply_type), reply_type, len(answers), refused)
 
     def at_once(body: bytes) -> Reply:
-        made = reply_within(body, form)
+        has_spaces = body_type == CSV and _SPACES_AROUND_CELLS.search(body)
+        made = None if has_spaces else reply_within(body, form)
         # None where some row may be at fault: the contract's own words for it, row by row
         return row_by_row(body) if made is None else Reply(made[0], reply_type, made[1])
 

@@ -17,12 +17,15 @@ def limits_of(contract: Contract) -> list[Limit]:
 
 def _limit(column: Column) -> Limit:
     kind = kind_of(column)
-    if column.type == "timestamp" or (kind == "category" and column.type != "string"):
-        # JSON has these in another type than the model, so any value is for the contract to convert
+    is_text = column.type == "string"
+    if column.type == "timestamp" or column.has_notation or (kind == "category" and not is_text):
+        # Any value is for the contract to convert: JSON has it in another type than the model, or a text is a number.
         return (column.nullable, False, math.inf, -math.inf, ())
     minimum = -math.inf if column.minimum is None else -_at_most(-column.minimum)
     maximum = math.inf if column.maximum is None else _at_most(column.maximum)
-    return (column.nullable, column.type == "integer", minimum, maximum, column.categories)
+    # Among free texts some may mean null, and the kernel knows listed ones only.
+    allowed = () if is_text and column.missing and column.categories is None else column.categories
+    return (column.nullable, column.type == "integer", minimum, maximum, allowed)
 
 
 def _at_most(limit: float) -> float:

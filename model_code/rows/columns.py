@@ -3,6 +3,7 @@ distinct value.
 """
 
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from domain.contract.schema import Column
-from domain.contract.text import FALSE, TRUE, from_text
+from domain.contract.text import FALSE, SPACES, TRUE, from_text
 from domain.contract.values import LARGEST_INTEGER, LONGEST_TEXT, Problem, check_value
 from domain.timestamps import parse_timestamp
 
@@ -37,6 +38,7 @@ def judge(column: Column, values: pa.Array | list, *, is_text: bool) -> tuple[pa
     array = values if isinstance(values, pa.Array) else as_array(column, values)
     if array is None:
         return settled(column, [check_value(column, value) for value in values])
+    array = _without_markers(column, without_spaces(array) if is_text else array)
     if pa.types.is_dictionary(array.type):
         return judge_coded(column, array, is_text=is_text)
     if is_text and repeats(array):
@@ -45,7 +47,7 @@ def judge(column: Column, values: pa.Array | list, *, is_text: bool) -> tuple[pa
     if not is_text and is_plainly_right(column, array):
         return array, []
     array = without_nan(array)
-    kept, is_read = (READ_TEXT if is_text else READ)[column.type](array)
+    kept, is_read = _reader(column, is_text=is_text)(array)
     proven = pc.and_(is_read, pc.fill_null(within_limits(column, kept), column.nullable))
     doubtful = np.flatnonzero(~proven.to_numpy(zero_copy_only=False))
     if not len(doubtful):
@@ -76,7 +78,58 @@ def judge_coded(column: Column, array: pa.DictionaryArray, *, is_text: bool) -> 
     if problems or (of_nothing and codes.null_count):
         of_row = (of_nothing if code is None else problems.get(code) for code in codes.to_pylist())
         found = [(row, why) for row, why in enumerate(of_row) if why]
-    return pa.DictionaryArray.from_arrays(codes, texts, safe=False), found  # the codes are Arrow's own
+    kept = pa.DictionaryArray.from_arrays(codes, texts, safe=False)  # the codes are Arrow's own
+    if texts.null_count:  # a row is null by its code, not by the text of its code
+        kept = kept.dictionary_decode().dictionary_encode()
+    return kept, found
+
+
+def without_spaces(array: pa.Array) -> pa.Array:
+    """Cells without the spaces around them, which mean nothing; an empty cell is null."""
+    if pa.types.is_dictionary(array.type):
+        texts = without_spaces(array.dictionary)
+        if texts is array.dictionary:
+            return array
+        return pa.DictionaryArray.from_arrays(array.indices, texts).dictionary_decode()
+    if not pa.types.is_string(array.type) or not _has_spaces_around(array):
+        return array
+    trimmed = pc.utf8_trim(array, SPACES)
+    return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed)
+
+
+FIRST_BYTES = np.frombuffer(b" \t\xc2", np.uint8)  # of a space, or of a no-break space
+LAST_BYTES = np.frombuffer(b" \t\xa0", np.uint8)
+
+
+def _has_spaces_around(array: pa.StringArray) -> bool:
+    """Whether some cell may begin or end in a space: two bytes of each are looked at."""
+    _, offsets, text = array.buffers()
+    if text is None or not text.size:
+        return False
+    places = np.frombuffer(offsets, np.int32)[array.offset : array.offset + len(array) + 1]
+    letters = np.frombuffer(text, np.uint8)
+    filled = places[1:] > places[:-1]
+    first, last = letters[places[:-1][filled]], letters[places[1:][filled] - 1]
+    return bool(np.isin(first, FIRST_BYTES).any() or np.isin(last, LAST_BYTES).any())
+
+
+def _without_markers(column: Column, array: pa.Array) -> pa.Array:
+    """Null for the texts that mean it, and for a blank key; ids that a file has as whole numbers become their digits."""
+    if pa.types.is_integer(array.type) and column.type == "string" and column.role == "key":
+        return pc.cast(array, pa.string())
+    if not pa.types.is_string(array.type) or not (column.missing or column.role == "key"):
+        return array
+    is_null = pc.is_in(array, pa.array(column.missing, pa.string()))
+    if column.role == "key":
+        is_null = pc.or_(is_null, pc.fill_null(pc.equal(pc.utf8_trim(array, SPACES), ""), False))
+    return pc.if_else(is_null, pa.scalar(None, pa.string()), array) if pc.any(is_null).as_py() else array
+
+
+def _reader(column: Column, *, is_text: bool) -> Callable:
+    """What proves the plain values of a column; a notation of numbers is left to the domain."""
+    if column.has_notation and is_text:
+        return lambda array: nothing(array, ARROW_TYPES[column.type])
+    return (READ_TEXT if is_text else READ)[column.type]
 
 
 def settled(column: Column, verdicts: list) -> tuple[pa.Array, Found]:

@@ -15,14 +15,17 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from domain.contract.schema import Contract
-from domain.contract.values import Problem
+from domain.contract.text import SPACES
+from domain.contract.values import HEADER_AGAIN, Problem, repeats_header
 from model_code.rows.columns import ARROW_TYPES, judge
 from model_code.rows.readers import FileRefused, Source, open_source
 
 __all__ = ["Block", "Checked", "FileRefused", "check_block", "open_source", "read_blocks", "read_table", "schema_of"]
 
+REASONS = "why quarantined"  # a column of `fairway quarantine --out`, which a mended file may still have
 QUARANTINE = pa.schema([("row_number", pa.int64()), ("row", pa.string()), ("problems", pa.string())])
 
 
@@ -90,7 +93,7 @@ def checked(contract: Contract, block: Block, *, with_target: bool) -> Checked:
 def refuse_other_columns(file: Path, some: set, every: set, contract: Contract, with_target: bool) -> None:
     """`some` are the columns that some row has, `every` those that every row has."""
     needed = set(contract.header(with_target=with_target))
-    missing, unknown = needed - some, every - set(contract.by_name)
+    missing, unknown = needed - some, every - set(contract.by_name) - {REASONS}
     if not missing and not unknown:
         return
     found = [f"has no column {listed(missing)}"] if missing else []
@@ -101,13 +104,10 @@ def refuse_other_columns(file: Path, some: set, every: set, contract: Contract, 
 
 
 def refuse_other_keys(file: Path, rows: list, contract: Contract, with_target: bool) -> None:
-    """JSON Lines have no header: a column counts as missing when no early row has it and it may not be empty."""
+    """JSON Lines have no header: a column counts as missing when no early row has it."""
     keys = {frozenset(row) for row in rows if isinstance(row, dict)}
     if keys:
-        nullable = {column.name for column in contract.columns if column.nullable}
-        refuse_other_columns(
-            file, frozenset.union(*keys) | nullable, frozenset.intersection(*keys), contract, with_target
-        )
+        refuse_other_columns(file, frozenset.union(*keys), frozenset.intersection(*keys), contract, with_target)
 
 
 def listed(names: set) -> str:
@@ -127,7 +127,7 @@ def check_block(
         kept[column.name], found = judge(column, cells(objects, column.name), is_text=is_text)
         for row, problems in found:
             faults.setdefault(row, []).extend(problems)
-    faults |= shape_faults(block)
+    faults |= shape_faults(block) | _header_faults(block, is_text=is_text)
     accepted = pa.RecordBatch.from_pydict(kept)
     numbers = np.arange(first_row, first_row + len(block))
     bad = sorted(faults)
@@ -169,6 +169,35 @@ def shape_faults(block: pa.RecordBatch | list) -> dict[int, list[Problem]]:
         return {}
     allowed = "must be an object of column names to values"
     return {i: [Problem("(row)", row, "type", allowed)] for i, row in enumerate(block) if not isinstance(row, dict)}
+
+
+def _header_faults(block: pa.RecordBatch | list, *, is_text: bool) -> dict[int, list[Problem]]:
+    """Rows that repeat the header, as where files were joined. Arrow finds the candidates, the domain decides."""
+    if isinstance(block, list):
+        rows = enumerate(block)
+    else:
+        rows = ((index, block.slice(index, 1).to_pylist()[0]) for index in _like_the_header(block))
+    return {
+        index: [HEADER_AGAIN] for index, row in rows if isinstance(row, dict) and repeats_header(_read(row, is_text))
+    }
+
+
+def _like_the_header(block: pa.RecordBatch) -> list[int]:
+    """Rows whose texts are the names of their columns, as far as spaces around them do not matter."""
+    names = [name for name in block.schema.names if name != REASONS]
+    found = np.arange(len(block)) if len(names) > 1 else np.arange(0)
+    for name in names:
+        values = block.column(block.schema.get_field_index(name))
+        values = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+        if not len(found) or not pa.types.is_string(values.type):
+            return []
+        cells = pc.utf8_trim(values.take(pa.array(found)), SPACES)
+        found = found[pc.fill_null(pc.equal(cells, name.strip(SPACES)), False).to_numpy(zero_copy_only=False)]
+    return found.tolist()
+
+
+def _read(row: dict, is_text: bool) -> dict:
+    return {name: (value or "").strip(SPACES) if is_text else value for name, value in row.items() if name != REASONS}
 
 
 def quarantine(block: pa.RecordBatch | list, bad: list[int], faults: dict, first_row: int) -> pa.RecordBatch:

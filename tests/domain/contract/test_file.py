@@ -45,7 +45,7 @@ def changed(path: str, value) -> dict:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("color", 1, "color is not a key of a contract; keys: name, key, event_time, target, columns"),
+        ("color", 1, "color is not a key of a contract; keys: name, key, event_time, missing, target, columns"),
         ("name", 7, "name = 7: must be a str"),
         ("key", "flight", "key = 'flight': must be a list"),
         ("key", [["flight"]], "key = ['flight']: must be the name of a column, in quotes"),
@@ -188,3 +188,31 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path):
     with pytest.raises(ConfigError) as broken:
         read_contract(tmp_path / "contract.toml", "binary")
     assert "not valid TOML" in str(broken.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("columns/hour/missing", ["NA", 5], "columns.hour.missing = ['NA', 5]: must be texts in quotes"),
+        ("columns/hour/missing", [" NA"], "columns.hour.missing = [' NA']: must be texts in quotes"),
+        ("columns/hour/missing", ["-999"], "columns.hour.missing = '-999': must not be a value of the column itself"),
+        ("missing", ["7"], "columns.hour.missing = '7': must not be a value of the column itself"),
+        ("columns/flight/decimal", ",", "columns.flight.decimal: only a number has a decimal, this is a string"),
+        ("columns/hour/decimal", ";", "columns.hour.decimal = ';': must be . or ,"),
+        ("columns/hour/thousands", ".", "columns.hour.thousands = '.': must be one of"),
+        ("columns/hour/thousands", "x", "columns.hour.thousands = 'x': must be one of"),
+        ("columns/hour/unit", "5", "columns.hour.unit = '5': must be a sign such as"),
+    ],
+)
+def test_a_wrong_marker_or_notation_is_named(path, value, message):
+    (found,) = problems_of(changed(path, value), "binary")
+    assert found.startswith(message)
+
+
+def test_markers_for_the_whole_table_hold_for_each_column_without_its_own():
+    document = changed("missing", ["NA"])
+    document["columns"]["hour"]["missing"] = ["?"]
+    assert problems_of(document, "binary") == []
+    contract = from_dict({**document, "task": "binary"})
+    assert {column.name: column.missing for column in contract.columns if column.missing != ("NA",)} == {"hour": ("?",)}
+    assert from_dict(as_dict(contract)) == contract

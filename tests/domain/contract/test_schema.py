@@ -159,15 +159,43 @@ def test_what_is_ignored_is_still_judged_where_it_is_given():
         assert [(problem.column, problem.rule) for problem in problems] == [("gate", rule)]
 
 
-def test_a_row_to_learn_from_must_have_what_is_ignored():
-    _, problems = check_row(NOTED, {"flight": "UA1", "hour": 5, "late": True}, with_target=True)
-    assert problems == [Problem("gate", None, "null", "must have a value")]
+def test_a_row_to_learn_from_needs_nothing_of_what_is_ignored_either():
+    clean, problems = check_row(NOTED, {"flight": "UA1", "hour": 5, "late": True}, with_target=True)
+    assert (clean, problems) == ({"flight": "UA1", "hour": 5, "gate": None, "late": True}, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("x" * 5000, "x" * 5000), (7, "7"), ({"a": [1, None]}, '{"a": [1, null]}'), (True, "true"), ("", "")],
+)
+def test_an_ignored_text_takes_any_value(given, kept):
+    assert check_value(Column("remark", "string", role="ignored"), given) == (kept, [])
+    assert check_value(Column("remark", "string", role="ignored"), "\ud800")[1][0].rule == "type"
+
+
+@pytest.mark.parametrize(("given", "kept"), [(1729382256910270464, "1729382256910270464"), (3.0, "3"), ("3", "3")])
+def test_an_id_in_numbers_is_a_key_by_its_digits(given, kept):
+    assert check_value(FLIGHT, given) == (kept, [])
+
+
+@pytest.mark.parametrize("key", ["", " ", "\u00a0\t"])
+def test_an_empty_key_is_null(key):
+    assert check_value(FLIGHT, key) == (None, [Problem("flight", None, "null", "must have a value")])
+
+
+def test_a_row_that_repeats_the_header_is_one_problem():
+    row = {name: name for name in ROW}
+    assert check_row(CONTRACT, row, with_target=False) == (
+        {},
+        [Problem("(row)", "the column names", "header", "must be values; remove the repeated header")],
+    )
+    assert check_row(CONTRACT, {"carrier": "carrier"}, with_target=False)[1][0].rule == "null"
 
 
 def test_a_file_must_have_the_columns_that_its_rows_are_held_to():
-    assert NOTED.header(with_target=True) == ["flight", "hour", "gate", "late"]
+    assert NOTED.header(with_target=True) == ["flight", "hour", "late"]
     assert NOTED.header(with_target=False) == ["flight", "hour"]
-    assert CONTRACT.header(with_target=False) == ["flight", "departure", "carrier", "hour", "temp"]
+    assert CONTRACT.header(with_target=False) == ["flight", "departure", "carrier", "hour"]
 
 
 text = st.text() | st.text(st.characters(categories=["Cs"]))  # JSON can hold half a character

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -247,6 +248,37 @@ def test_both_ways_give_one_answer_wherever_a_json_line_has_its_spaces(quoted, q
 @pytest.fixture(scope="module")
 def quoted(quotes):
     return open_artefact(quotes.models["gradient_boosting"])
+
+
+@pytest.fixture(scope="module")
+def written(quotes):
+    """The model under a contract with missing markers and a notation of numbers, which the kernel does not know."""
+    artefact = open_artefact(quotes.models["gradient_boosting"])
+    marked = {"string": {"missing": ("a", "NA")}, "float": {"decimal": ",", "thousands": ".", "missing": ("?",)}}
+    columns = [replace(column, **marked.get(column.type, {})) for column in artefact.contract.columns]
+    contract = replace(artefact.contract, columns=tuple(columns))
+    artefact.scorer.set_limits(limits_of(contract), listed=False)
+    return replace(artefact, contract=contract)
+
+
+WRITTEN = ["a", "NA", "?", "b", "1.5", "1,5", "1.500", " 1", "x ", "", 1, 1.5, None]
+
+
+def test_both_ways_give_one_answer_to_markers_and_notations(written, quotes):
+    names = [column.name for column in written.contract.features]
+    for name, value in itertools.product(names, WRITTEN):
+        row = {**quotes.rows[1], name: value}
+        both_ways_agree(written, json.dumps({"instances": [row]}), JSON)
+        both_ways_agree(written, ",".join(as_quoted(as_cell(row.get(other))) for other in names) + "\n")
+
+
+def test_spaces_around_a_cell_change_no_answer(quoted, quotes):
+    names = [column.name for column in quoted.contract.features]
+    cells = [as_cell(quotes.rows[1].get(name)) for name in names]
+    plain = respond(quoted, (",".join(map(as_quoted, cells)) + "\n").encode(), CSV, CSV).body
+    for space in (" ", "\t", "\u00a0"):
+        body = ",".join(as_quoted(f"{space}{cell}{space}") for cell in cells).encode()
+        assert respond(quoted, body, CSV, CSV).body == plain
 
 
 LONG = 2**17  # characters that Python's csv takes in a cell

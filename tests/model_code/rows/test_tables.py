@@ -71,12 +71,34 @@ MOMENTS = [
     "2013-04-01T09",
     "2013-04-01T09:30:60Z",
     "2013-04-01T09:30:00.1234567Z",
+    "1969-12-31T23:59:59.999999999Z",
     "2013-4-1",
     "2013-04-01Z",
     "2013-04-01T09:30z",
 ]
 BOOLEANS = ["true", "TRUE", "yes", "T", "0", "1", "no", "maybe", "\u212a"]
-CELLS = st.sampled_from([*TEXTS, *NUMBERS, *MOMENTS, *BOOLEANS]) | st.text(
+MARKERS = ["NA", "?", "\\N", "-"]
+WRITTEN = [
+    "$1,234.50",
+    "-$5",
+    "$-5",
+    "($5.25)",
+    "(-5)",
+    "1.234,5",
+    "1,234",
+    "12,34",
+    "1 234",
+    "1\u202f234",
+    "12 %",
+    "5%",
+    "$",
+    "\u00a0 5 \t",
+    " NA ",
+    " a\u00a0",
+    "   ",
+    "$\u0661",
+]
+CELLS = st.sampled_from([*TEXTS, *NUMBERS, *MOMENTS, *BOOLEANS, *MARKERS, *WRITTEN]) | st.text(
     st.characters(exclude_categories=["Cs", "Cc"]), max_size=5
 )
 WHOLE = st.integers(-20, 20) | st.sampled_from([2**53, 2**53 + 1, -(2**53) - 1, 2**63, 10**400])
@@ -87,6 +109,15 @@ JSON_VALUES = CELLS | WHOLE | REAL | st.booleans() | st.none() | st.just([1]) | 
 NAMES = st.sampled_from(
     ["a", "A", "with space", "dot.ted", "1st", "ümlaut", "class", "(row)", "row_number", "problems", ""]
 )
+
+
+NOTATIONS = [
+    {},
+    {"unit": "$", "thousands": ","},
+    {"thousands": ".", "decimal": ","},
+    {"thousands": " "},
+    {"unit": "%"},
+]
 
 
 @st.composite
@@ -102,6 +133,10 @@ def columns(draw, name):
         limits["categories"] = tuple(
             draw(st.lists(st.integers(-6, 6) | st.just(10**30), min_size=1, max_size=4, unique=True))
         )
+    if draw(st.booleans()):
+        limits["missing"] = tuple(draw(st.lists(st.sampled_from(MARKERS), max_size=2, unique=True)))
+    if kind in ("integer", "float"):
+        limits |= draw(st.sampled_from(NOTATIONS))
     role = draw(st.sampled_from(["feature", "ignored", "key"]))
     return Column(name, kind, role=role, nullable=draw(st.booleans()), **limits)
 
