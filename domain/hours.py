@@ -8,7 +8,7 @@ SageMaker knows no stop, and `is_wanted` says when it is to be there again.
 import functools
 import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = "|".join(DAYS)
@@ -107,15 +107,28 @@ def opened(hours: Hours, now: datetime) -> datetime | None:
     return next((begin for begin, end in open_spans(hours, week) if begin <= now < end), None)
 
 
+class Serving(Protocol):
+    """The part of [serving] that says when endpoints are up (domain/config imports this module, so it is not named)."""
+
+    @property
+    def office_hours(self) -> str: ...
+    @property
+    def idle_hours(self) -> int: ...
+    @property
+    def outside(self) -> str: ...
+    @property
+    def wake_minutes(self) -> int: ...
+
+
 # ---- of a stage's settings: [serving] office_hours, idle_hours, outside, wake_minutes
 
 
-def sleeps(serving) -> bool:
+def sleeps(serving: Serving) -> bool:
     """Whether the settings ever let an endpoint go."""
     return bool(serving.office_hours or serving.idle_hours)
 
 
-def began(serving, now: datetime) -> datetime | None:
+def began(serving: Serving, now: datetime) -> datetime | None:
     """When the present hours began, counting the minutes before them that an endpoint needs to come up; None outside."""
     if not serving.office_hours:
         return datetime.min.replace(tzinfo=UTC)
@@ -123,7 +136,9 @@ def began(serving, now: datetime) -> datetime | None:
     return opened(hours, now + timedelta(minutes=serving.wake_minutes)) or opened(hours, now)
 
 
-def is_wanted(serving, now: datetime, *, up_since: datetime | None, asked: bool, woken_at: datetime | None) -> bool:
+def is_wanted(
+    serving: Serving, now: datetime, *, up_since: datetime | None, asked: bool, woken_at: datetime | None
+) -> bool:
     """Whether an endpoint is to be up: it is (`up_since`) or not, was asked in the last idle hours or not, was woken or
     not.
 
@@ -139,14 +154,12 @@ def is_wanted(serving, now: datetime, *, up_since: datetime | None, asked: bool,
     return up_since is not None and (asked or now - up_since < idle)
 
 
-def idle_time(serving) -> timedelta:
+def idle_time(serving: Serving) -> timedelta:
     return max(timedelta(hours=serving.idle_hours), LEAST_IDLE)
 
 
-def why_asleep(serving, now: datetime) -> str | None:
-    """Why an endpoint that is not there may be meant not to be, in the words of an answer; None where it should be
-    there.
-    """
+def why_asleep(serving: Serving, now: datetime) -> str | None:
+    """Return the reason to report for a missing endpoint; None if the endpoint is supposed to be up."""
     present = began(serving, now)
     if not sleeps(serving) or (present and not serving.idle_hours):
         return None
@@ -155,7 +168,7 @@ def why_asleep(serving, now: datetime) -> str | None:
     return IDLE if present else OUTSIDE
 
 
-def up_shares(serving, rates: tuple[float, ...]) -> tuple[float, ...]:
+def up_shares(serving: Serving, rates: tuple[float, ...]) -> tuple[float, ...]:
     """How much of each hour of the week (UTC, from Monday) an endpoint is up, over a year; idle hours are not foreseen.
 
     Where a request wakes it, it is up in every hour that is asked anything.
@@ -170,10 +183,10 @@ def open_shares(text: str, wake_minutes: int) -> tuple[float, ...]:
     totals, lead = [0.0] * WEEK_HOURS, timedelta(minutes=wake_minutes)
     days = [date(YEAR, 1, 1) + timedelta(days=day) for day in range(365)]
     for begin, end in open_spans(read_hours(text), days):
-        begin -= lead
-        while begin < end:
-            step = min(end, begin.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1))
-            totals[begin.weekday() * 24 + begin.hour] += (step - begin).total_seconds()
-            begin = step
+        at = begin - lead
+        while at < end:
+            step = min(end, at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1))
+            totals[at.weekday() * 24 + at.hour] += (step - at).total_seconds()
+            at = step
     weeks = len(days) / 7
     return tuple(min(1.0, total / 3600 / weeks) for total in totals)

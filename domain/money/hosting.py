@@ -9,10 +9,12 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass
+from typing import TypedDict
 
 from domain.money.instances import BURSTABLE, types, usable
-from domain.money.prices import Prices, cost_usd, find
-from domain.money.usage import HOURS_PER_MONTH, HOURS_PER_WEEK, KB_PER_GB, Month
+from domain.money.prices import Price, PriceError, Prices, cost_usd, find
+from domain.money.schedule import HOURS_PER_MONTH
+from domain.money.usage import HOURS_PER_WEEK, KB_PER_GB, Month
 
 SAGEMAKER = "AmazonSageMaker"
 SERVERLESS_MB = (1024, 2048, 3072, 4096, 5120, 6144)
@@ -43,6 +45,33 @@ class Option:
     vcpu: int | None = None
 
 
+class Row(TypedDict):
+    """One option with its cost a month, and why it may not be used."""
+
+    option: str
+    kind: str
+    monthly_usd: float
+    refused: list[str]
+
+
+class BreakEven(TypedDict):
+    """Requests a month from which `above` is cheaper than `below`; None where it never is."""
+
+    below: str
+    above: str
+    requests: float | None
+
+
+class Comparison(TypedDict):
+    """Every option, cheapest first, and where their costs cross."""
+
+    options: list[Row]
+    cheapest: str | None
+    break_even: list[BreakEven]
+    curve: list[dict[str, float]]
+    savings_plan: str
+
+
 def options(prices: Prices) -> list[Option]:
     """Everything that can host and has a price here."""
     found = [Option("serverless", f"serverless {mb} MB", mb) for mb in SERVERLESS_MB if serverless_price(prices, mb)]
@@ -52,7 +81,7 @@ def options(prices: Prices) -> list[Option]:
     for name in usable("Host"):
         if find(prices, SAGEMAKER, f"Host:{name}"):
             size = types()[name]
-            found.append(Option("instance", name, size["memory_gb"] * 1024, size["vcpu"]))
+            found.append(Option("instance", name, (size.memory_gb or 0.0) * 1024, size.vcpu))
     return found
 
 
@@ -60,31 +89,38 @@ def monthly_usd(option: Option, month: Month, measured: Measured, prices: Prices
     """What hosting the model costs; everything around it (API, tables, logs) is the same for all options."""
     seconds = month.requests * measured.scoring_ms / 1000.0
     if option.kind == "lambda":  # nothing to turn off: it answers whenever it is asked
-        duration = cost_usd(find(prices, "AWSLambda", "Lambda-GB-Second-ARM"), seconds * option.memory_mb / 1024)
-        return duration + cost_usd(find(prices, "AWSLambda", "Request-ARM"), month.requests)
+        duration = usd(find(prices, "AWSLambda", "Lambda-GB-Second-ARM"), seconds * option.memory_mb / 1024)
+        return duration + usd(find(prices, "AWSLambda", "Request-ARM"), month.requests)
     if option.kind == "serverless":
         scored = seconds * month.scored_requests / month.requests if month.requests else 0.0
-        return cost_usd(serverless_price(prices, option.memory_mb), scored) + data_usd(month, prices)
+        return usd(serverless_price(prices, option.memory_mb), scored) + data_usd(month, prices)
     machines = machines_by_hour(option, month, measured)
     hours = WEEKS_PER_MONTH * sum(count * share for count, share in zip(machines, month.up, strict=True))
-    return cost_usd(find(prices, SAGEMAKER, f"Host:{option.name}"), hours) + data_usd(month, prices)
+    return usd(find(prices, SAGEMAKER, f"Host:{option.name}"), hours) + data_usd(month, prices)
 
 
-def serverless_price(prices: Prices, memory_mb: float):
+def usd(price: Price | None, quantity: float) -> float:
+    """Cost of a quantity; options without a price are left out before anything is reckoned."""
+    if price is None:
+        raise PriceError("prices.csv", ["a price that an option needs is missing; run `fairway prices refresh`"])
+    return cost_usd(price, quantity)
+
+
+def serverless_price(prices: Prices, memory_mb: float) -> Price | None:
     return find(prices, SAGEMAKER, f"ServerlessInf:Mem-{memory_mb / 1024:g}GB")
 
 
 def data_usd(month: Month, prices: Prices) -> float:
     sizes = (("In", month.usage.request_kb), ("Out", month.usage.reply_kb))
     return sum(
-        cost_usd(find(prices, SAGEMAKER, f"Hst:Data-Bytes-{way}"), month.scored_requests * kb / KB_PER_GB)
+        usd(find(prices, SAGEMAKER, f"Hst:Data-Bytes-{way}"), month.scored_requests * kb / KB_PER_GB)
         for way, kb in sizes
     )
 
 
 def machines_by_hour(option: Option, month: Month, measured: Measured) -> list[int]:
     """Machines in each hour of the week; a burstable one cannot be scaled, so its busiest hour counts for all."""
-    each_rps = option.vcpu * 1000.0 / measured.scoring_ms * BUSY_SHARE
+    each_rps = (option.vcpu or 1) * 1000.0 / measured.scoring_ms * BUSY_SHARE
     counts = [max(month.config.serving.instances, math.ceil(rate / each_rps)) for rate in month.rates]
     return [max(counts)] * HOURS_PER_WEEK if option.name.startswith(BURSTABLE) else counts
 
@@ -107,9 +143,9 @@ def refusals(option: Option, month: Month, measured: Measured) -> list[str]:
     return found
 
 
-def compare(month: Month, measured: Measured, prices: Prices) -> dict:
-    """{options: cheapest first, cheapest: name or None, break_even: [...], savings_plan: sentence}."""
-    rows = [
+def compare(month: Month, measured: Measured, prices: Prices) -> Comparison:
+    """Compare all options at this month's traffic."""
+    rows: list[Row] = [
         {
             "option": option.name,
             "kind": option.kind,
@@ -136,7 +172,7 @@ def compare(month: Month, measured: Measured, prices: Prices) -> dict:
 PAIRS = (("serverless", "instance"), ("lambda", "instance"))
 
 
-def cheapest_by_kind(rows: list[dict], by_name: dict[str, Option]) -> dict[str, Option]:
+def cheapest_by_kind(rows: list[Row], by_name: dict[str, Option]) -> dict[str, Option]:
     best: dict[str, Option] = {}
     for row in rows:
         if not row["refused"]:
@@ -157,7 +193,7 @@ def scaled(month: Month, factor: float) -> Month:
 
 def break_even(
     option: Option | None, other: Option | None, month: Month, measured: Measured, prices: Prices
-) -> dict | None:
+) -> BreakEven | None:
     """From how many requests a month on `other` is the cheaper one, in this week's shape; `requests` is None where it
     never is.
 
@@ -181,7 +217,7 @@ def break_even(
     return {"below": option.name, "above": other.name, "requests": above}
 
 
-def curve(options: list[Option], month: Month, measured: Measured, prices: Prices) -> list[dict]:
+def curve(options: list[Option], month: Month, measured: Measured, prices: Prices) -> list[dict[str, float]]:
     """Monthly cost at round numbers of requests, for the plot."""
     if not month.requests:
         return []
@@ -207,7 +243,7 @@ def savings_plan(option: Option | None, month: Month, measured: Measured, prices
     price = find(prices, "SageMakerSavingsPlans", f"Host:{option.name}")
     on_demand = find(prices, SAGEMAKER, f"Host:{option.name}")
     head = f"{floor} x {option.name} run around the clock ({floor * HOURS_PER_MONTH:g} hours a month)"
-    if price is None:
+    if price is None or on_demand is None:
         return f"{head}; a Savings Plan could cover them, at a rate that the price table does not hold: it is unknown here."
     rate = price.tiers[0].usd
     saved = 1 - rate / on_demand.tiers[0].usd

@@ -5,6 +5,7 @@ instance_types.csv is botocore's own enumerations, use by use: an ml.t3 cannot h
 
 import csv
 import functools
+from dataclasses import dataclass
 from pathlib import Path
 
 TYPES = Path(__file__).parent / "data" / "instance_types.csv"
@@ -21,26 +22,35 @@ class InstanceError(ValueError):
     """The machine cannot be put to this use; the message names some that can."""
 
 
+@dataclass(frozen=True, slots=True)
+class InstanceType:
+    """What an instance may be used for, and its size; None where the size is not known."""
+
+    uses: frozenset[str]  # Host, Train, Processing, Transform
+    vcpu: int | None
+    memory_gb: float | None
+
+
 @functools.cache
-def types() -> dict[str, dict]:
-    """{instance: {uses, vcpu, memory_gb}}; the sizes are None where nobody has looked them up."""
+def types() -> dict[str, InstanceType]:
+    """Return the instance types by name."""
     with open(TYPES, newline="", encoding="utf-8") as lines:
         return {
-            row["instance"]: {
-                "uses": frozenset(row["uses"].split()),
-                "vcpu": int(row["vcpu"]) if row["vcpu"] else None,
-                "memory_gb": float(row["memory_gb"]) if row["memory_gb"] else None,
-            }
+            row["instance"]: InstanceType(
+                uses=frozenset(row["uses"].split()),
+                vcpu=int(row["vcpu"]) if row["vcpu"] else None,
+                memory_gb=float(row["memory_gb"]) if row["memory_gb"] else None,
+            )
             for row in csv.DictReader(lines)
         }
 
 
 def usable(use: str) -> list[str]:
     """The machines of known size that may be put to this use."""
-    return [name for name, each in types().items() if use in each["uses"] and each["vcpu"]]
+    return [name for name, each in types().items() if use in each.uses and each.vcpu]
 
 
 def check_use(instance: str, use: str, where: str) -> None:
-    if use not in types().get(instance, {"uses": ()})["uses"]:
+    if instance not in types() or use not in types()[instance].uses:
         some = ", ".join(usable(use)[:6])
         raise InstanceError(f"{where}: {instance!r} cannot {USES[use]} on SageMaker; machines that can: {some}, ...")

@@ -23,6 +23,7 @@ COLUMNS = (
     "source_date",
     "confidence",
 )
+Row = dict[str, str]  # a row of the table, by COLUMNS
 CONFIDENCES = ("high", "medium", "low")
 EVERYWHERE = "global"
 OLD_AFTER_DAYS = 180  # warn
@@ -57,21 +58,20 @@ class Price:
     tiers: tuple[Tier, ...]
 
 
-Prices = dict[
-    tuple[str, str, str], Price
-]  # of one region, by (service, usage type without the region's prefix, operation)
+# Of one region, by (service, usage type without the region's prefix, operation).
+Prices = dict[tuple[str, str, str], Price]
 
 
 def read_prices(region: str, file: Path = SHIPPED) -> Prices:
     """The prices of one region. Raises PriceError naming every row that cannot be used."""
     rows = [row for row in read_rows(file) if row["region"] in (region, EVERYWHERE)]
-    by_key: dict[tuple[str, str, str], list[dict]] = {}
+    by_key: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
         by_key.setdefault(key_of(row), []).append(row)
     return {key: price_of(key, tiers) for key, tiers in by_key.items()}
 
 
-def read_rows(file: Path = SHIPPED) -> list[dict]:
+def read_rows(file: Path = SHIPPED) -> list[Row]:
     with open(file, newline="", encoding="utf-8") as lines:
         reader = csv.DictReader(lines)
         if tuple(reader.fieldnames or ()) != COLUMNS:
@@ -84,7 +84,7 @@ def read_rows(file: Path = SHIPPED) -> list[dict]:
     return rows
 
 
-def row_problems(row: dict) -> list[str]:
+def row_problems(row: Row) -> list[str]:
     found = []
     for column in ("from_quantity", "usd_per_unit"):
         if not is_amount(row[column]):
@@ -98,9 +98,9 @@ def is_amount(text: str) -> bool:
     return bool(re.fullmatch(r"\d+(\.\d+)?(e-?\d+)?", text))
 
 
-def tier_problems(rows: list[dict]) -> list[str]:
+def tier_problems(rows: list[Row]) -> list[str]:
     """A price needs a tier from 0, and each tier once."""
-    starts: dict[tuple, list[str]] = {}
+    starts: dict[tuple[str, ...], list[str]] = {}
     for row in rows:
         starts.setdefault((row["region"], *key_of(row)), []).append(row["from_quantity"])
     return [
@@ -110,7 +110,7 @@ def tier_problems(rows: list[dict]) -> list[str]:
     ]
 
 
-def key_of(row: dict) -> tuple[str, str, str]:
+def key_of(row: Row) -> tuple[str, str, str]:
     return row["service"], without_region(row["usage_type"], row["region"]), row["operation"]
 
 
@@ -119,12 +119,12 @@ def without_region(usage_type: str, region: str) -> str:
     return re.sub(rf"^({re.escape(region)}|EU|[A-Z]{{3}}\d{{1,2}})-", "", usage_type)
 
 
-def price_of(key: tuple[str, str, str], rows: list[dict]) -> Price:
+def price_of(key: tuple[str, str, str], rows: list[Row]) -> Price:
     tiers = sorted((tier_of(row) for row in rows), key=lambda tier: tier.from_quantity)
     return Price(rows[0]["usage_type"], *key, rows[0]["unit"], tuple(tiers))
 
 
-def tier_of(row: dict) -> Tier:
+def tier_of(row: Row) -> Tier:
     dated = row["source_date"] if is_date(row["source_date"]) else ""
     return Tier(float(row["from_quantity"]), float(row["usd_per_unit"]), dated, row["confidence"])
 

@@ -6,12 +6,15 @@ out.
 
 import csv
 import functools
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from domain.money.allowances import with_allowances
 from domain.money.prices import OLD_AFTER_DAYS, STALE_AFTER_DAYS, Prices, age_days
 from domain.money.resources import api, compute, data, network, storage, watching, workflow
-from domain.money.resources.lines import FLOWS
+from domain.money.resources.lines import FLOWS, Line
 from domain.money.template import Resource, verb_of
 from domain.money.usage import Month
 
@@ -20,14 +23,52 @@ FREE = Path(__file__).parent / "data" / "free.csv"
 OFF_BY = {"high": 0.02, "medium": 0.15, "low": 0.5}
 
 
-def function_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict] | None:
-    """The function itself, its traces, and the metrics that it writes."""
-    found = compute.function_lines(resource, usage, prices)
-    if found is None:
+@dataclass(frozen=True, slots=True)
+class Unpriced:
+    """A resource, or a use of it, that has no price, and why."""
+
+    resource: str
+    type: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Projection:
+    """The bill of one month of a stage; `fairway cost --json` prints it.
+
+    Sums are dollars a month; the figures for each prediction are None without predictions. The ages are those of the
+    prices behind the lines that cost something.
+    """
+
+    stage: str
+    monthly_usd: float
+    low_usd: float
+    high_usd: float
+    fixed_usd: float
+    per_use_usd: float
+    by_flow_usd: dict[str, float]
+    predictions: float
+    per_prediction_usd: float | None
+    per_thousand_predictions_usd: float | None
+    next_thousand_predictions_usd: float | None
+    lines: list[Line]
+    unpriced: list[Unpriced]
+    free: list[Unpriced]
+    oldest_price: str | None
+    oldest_price_days: int | None
+    old_prices: list[str]
+    undated_prices: list[str]
+    stale_usd: float
+
+
+def _function_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line] | None:
+    """Price the function itself, its traces, and the metrics that it writes."""
+    lines = compute.function_lines(resource, usage, prices)
+    if lines is None:
         return None
     runs = compute.RUNS[verb_of(resource)](usage)
     traces = watching.trace_lines(resource, usage, prices, runs.count, fixed=runs.fixed)
-    return found + traces + watching.metric_lines(resource, usage, prices)
+    return lines + traces + watching.metric_lines(resource, usage, prices)
 
 
 PRICED = {
@@ -43,7 +84,7 @@ PRICED = {
     "AWS::EC2::VPCEndpoint": network.vpc_endpoint_lines,
     "AWS::ECR::Repository": storage.repository_lines,
     "AWS::KMS::Key": watching.key_lines,
-    "AWS::Lambda::Function": function_lines,
+    "AWS::Lambda::Function": _function_lines,
     "AWS::Logs::LogGroup": watching.log_group_lines,
     "AWS::Logs::MetricFilter": watching.metric_filter_lines,
     "AWS::S3::Bucket": storage.bucket_lines,
@@ -57,70 +98,69 @@ PRICED = {
 
 
 @functools.cache
-def free_types() -> dict[str, str]:
+def _free_types() -> dict[str, str]:
     """{resource type: why it costs nothing}."""
     with open(FREE, newline="", encoding="utf-8") as lines:
         return {row["type"]: row["why"] for row in csv.DictReader(lines)}
 
 
-def project(resources: list[Resource], usage: Month, prices: Prices, *, today: str) -> dict:
-    """The bill of one month; `fairway cost --json` prints it."""
-    free = [resource for resource in resources if why_free(resource.type)]
-    lines, unpriced = [], []
+def project(resources: list[Resource], usage: Month, prices: Prices, *, today: str) -> Projection:
+    """Project the bill of one month. `today` is an ISO date, by which the prices have an age."""
+    lines: list[Line] = []
+    unpriced: list[Unpriced] = []
+    free: list[Unpriced] = []
     for resource in resources:
-        if not why_free(resource.type):
-            known, unknown = lines_of(resource, usage, prices)
+        if why := _why_free(resource.type):
+            free.append(Unpriced(resource.name, resource.type, why))
+        else:
+            known, unknown = _lines_of(resource, usage, prices)
             lines += known
-            unpriced += [{"resource": resource.name, "type": resource.type, "why": why} for why in unknown]
+            unpriced += [Unpriced(resource.name, resource.type, reason) for reason in unknown]
     if usage.usage.free_tier:
         lines = with_allowances(lines, usage.config.target.region)
-    return {
-        "stage": usage.config.stage,
-        **totals(lines, usage),
-        "lines": lines,
-        "unpriced": unpriced,
-        "free": [
-            {"resource": resource.name, "type": resource.type, "why": why_free(resource.type)} for resource in free
-        ],
-        **dates(lines, today),
-    }
+    return Projection(
+        stage=usage.config.stage,
+        lines=lines,
+        unpriced=unpriced,
+        free=free,
+        **_totals(lines, usage.predictions + usage.batch_rows),
+        **_ages(lines, today),
+    )
 
 
-def lines_of(resource: Resource, usage: Month, prices: Prices) -> tuple[list[dict], list[str]]:
-    """The priced lines of a resource, and why it has none or what of it has no price."""
+def _lines_of(resource: Resource, usage: Month, prices: Prices) -> tuple[list[Line], list[str]]:
+    """Return the priced lines of a resource, and the reasons for which it, or a use of it, has none."""
     if resource.type not in PRICED:
-        return [], [
-            f"nobody has said what {resource.type} costs; add it to domain/money/projection.py or domain/money/data/free.csv"
-        ]
+        rooms = "domain/money/projection.py or domain/money/data/free.csv"
+        return [], [f"no pricing rule for {resource.type}; add one in {rooms}"]
     lines = PRICED[resource.type](resource, usage, prices)
     if lines is None:
         return [], [
-            "nobody has said how much it is used; say so in domain/money/resources/, beside the others of its type"
+            "no rule for how much it is used; add one in domain/money/resources/, beside the others of its type"
         ]
-    known = [line for line in lines if line["monthly_usd"] is not None]
-    return known, [no_price(line) for line in lines if line["monthly_usd"] is None and line["quantity"]]
+    known = [line for line in lines if line.monthly_usd is not None]
+    return known, [_no_price(line) for line in lines if line.monthly_usd is None and line.quantity]
 
 
-def why_free(type: str) -> str | None:
-    return "billed as the function it calls" if type.startswith("Custom::") else free_types().get(type)
+def _why_free(type: str) -> str | None:
+    return "billed as the function it calls" if type.startswith("Custom::") else _free_types().get(type)
 
 
-def no_price(line: dict) -> str:
-    what = " ".join(filter(None, (line["service"], line["usage_type"], line["operation"])))
-    return f"{line['what']}: {line['quantity']:,.4g} a month, but the price table has no {what} for this region"
+def _no_price(line: Line) -> str:
+    price = " ".join(filter(None, (line.service, line.usage_type, line.operation)))
+    return f"{line.what}: {line.quantity:,.4g} a month, but the price table has no {price} for this region"
 
 
-def totals(lines: list[dict], usage: Month) -> dict:
-    total = total_usd(lines)
-    predictions = usage.predictions + usage.batch_rows
-    per_use = total_usd(line for line in lines if not line["fixed"])
+def _totals(lines: list[Line], predictions: float) -> dict[str, Any]:
+    total = _total_usd(lines)
+    per_use = _total_usd(line for line in lines if not line.fixed)
     return {
         "monthly_usd": total,
-        "low_usd": sum(line["monthly_usd"] * (1 - OFF_BY[line["confidence"]]) for line in lines),
-        "high_usd": sum(line["monthly_usd"] * (1 + OFF_BY[line["confidence"]]) for line in lines),
+        "low_usd": sum(line.usd * (1 - OFF_BY[line.confidence]) for line in lines),
+        "high_usd": sum(line.usd * (1 + OFF_BY[line.confidence]) for line in lines),
         "fixed_usd": total - per_use,
         "per_use_usd": per_use,
-        "by_flow_usd": {flow: total_usd(line for line in lines if line["flow"] == flow) for flow in FLOWS},
+        "by_flow_usd": {flow: _total_usd(line for line in lines if line.flow == flow) for flow in FLOWS},
         "predictions": predictions,
         "per_prediction_usd": total / predictions if predictions else None,
         "per_thousand_predictions_usd": 1000 * total / predictions if predictions else None,
@@ -128,34 +168,34 @@ def totals(lines: list[dict], usage: Month) -> dict:
     }
 
 
-def total_usd(lines) -> float:
-    return sum(line["monthly_usd"] for line in lines)
+def _total_usd(lines: Iterable[Line]) -> float:
+    return sum(line.usd for line in lines)
 
 
-def dates(lines: list[dict], today: str) -> dict:
-    """How old the prices are, and which have no date at all; only of lines that cost something."""
-    paid = [line for line in lines if line["monthly_usd"] > 0]
-    oldest = min((line["price_date"] for line in paid if line["price_date"]), default=None)
+def _ages(lines: list[Line], today: str) -> dict[str, Any]:
+    """Tell how old the prices are, and which have no date at all; only of lines that cost something."""
+    paid = [line for line in lines if line.usd > 0]
+    oldest = min((line.price_date for line in paid if line.price_date), default=None)
     return {
         "oldest_price": oldest,
         "oldest_price_days": age_days(oldest, today) if oldest else None,
-        "old_prices": named(
-            line for line in paid if line["price_date"] and age_days(line["price_date"], today) > OLD_AFTER_DAYS
+        "old_prices": _names(
+            line for line in paid if line.price_date and age_days(line.price_date, today) > OLD_AFTER_DAYS
         ),
-        "undated_prices": named(line for line in paid if not line["price_date"]),
-        "stale_usd": total_usd(line for line in paid if is_stale(line["price_date"], today)),
+        "undated_prices": _names(line for line in paid if not line.price_date),
+        "stale_usd": _total_usd(line for line in paid if _is_stale(line.price_date, today)),
     }
 
 
-def is_stale(dated: str, today: str) -> bool:
+def _is_stale(dated: str, today: str) -> bool:
     return not dated or age_days(dated, today) > STALE_AFTER_DAYS
 
 
 def lifecycle_saving_usd(resources: list[Resource], usage: Month, prices: Prices) -> float:
-    """What moving and deleting by age saves a month, all buckets together."""
+    """Return the dollars a month that moving and deleting by age saves, all buckets together."""
     buckets = [resource for resource in resources if resource.type == "AWS::S3::Bucket"]
     return sum(storage.lifecycle_saving_usd(bucket, usage, prices) for bucket in buckets)
 
 
-def named(lines) -> list[str]:
-    return sorted({f"{line['service']} {line['usage_type']}" for line in lines})
+def _names(lines: Iterable[Line]) -> list[str]:
+    return sorted({f"{line.service} {line.usage_type}" for line in lines})

@@ -10,12 +10,19 @@ import csv
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
-from domain.money.prices import COLUMNS, is_date, key_of, without_region
+from domain.money.prices import COLUMNS, Row, is_date, key_of, without_region
 
 JUMP = Decimal("0.3")
 DEEP_ARCHIVE = "AmazonS3GlacierDeepArchive"  # S3's archive has a price list of its own
 TOO_LARGE = {"AmazonEC2"}  # hundreds of megabytes, for a NAT gateway that this product does not have
+
+
+Json = dict[str, Any]  # an object of a price list
+PriceKey = tuple[str, str, str]
+Tiers = tuple[tuple[Decimal, Decimal, str], ...]  # (from quantity, US dollars, description) as AWS writes them
+NO_TERM: Json = {"priceDimensions": {}}
 
 
 @dataclass(frozen=True)
@@ -24,10 +31,10 @@ class Offered:
 
     usage_type: str
     operation: str
-    tiers: tuple[tuple[Decimal, Decimal, str], ...]
+    tiers: Tiers
 
 
-def offers_of(rows: list[dict], region: str) -> list[str]:
+def offers_of(rows: list[Row], region: str) -> list[str]:
     """The price list files that the table's prices of a region come from."""
     services = {row["service"] for row in rows if row["region"] == region}
     if any(is_deep_archive(row) for row in rows if row["region"] == region):
@@ -35,11 +42,13 @@ def offers_of(rows: list[dict], region: str) -> list[str]:
     return sorted(services - TOO_LARGE)
 
 
-def is_deep_archive(row: dict) -> bool:
+def is_deep_archive(row: Row) -> bool:
     return row["service"] == "AmazonS3" and "GDA" in row["usage_type"]
 
 
-def refreshed(rows: list[dict], documents: list[dict], region: str, *, accept: bool = False) -> tuple[list[dict], dict]:
+def refreshed(
+    rows: list[Row], documents: list[Json], region: str, *, accept: bool = False
+) -> tuple[list[Row], dict[str, list[str]]]:
     """(rows, {updated, unchanged, refused, unmatched}); a refused or unmatched price keeps the row it has.
 
     `accept` takes zero prices and jumps beyond 30 % too.
@@ -60,21 +69,21 @@ def refreshed(rows: list[dict], documents: list[dict], region: str, *, accept: b
     return sorted(new_rows, key=lambda row: position(row, rows)), report
 
 
-def by_price(rows: list[dict]) -> dict[tuple, list[dict]]:
-    found: dict[tuple, list[dict]] = {}
+def by_price(rows: list[Row]) -> dict[PriceKey, list[Row]]:
+    found: dict[PriceKey, list[Row]] = {}
     for row in rows:
         found.setdefault(key_of(row), []).append(row)
     return found
 
 
-def position(row: dict, rows: list[dict]) -> int:
+def position(row: Row, rows: list[Row]) -> int:
     """Where its price stood in the table, so that a refresh shows as few changed lines as it can."""
     return next(
         number for number, each in enumerate(rows) if (each["region"], key_of(each)) == (row["region"], key_of(row))
     )
 
 
-def offers(document: dict, region: str) -> list[Offered]:
+def offers(document: Json, region: str) -> list[Offered]:
     on_demand = document["terms"].get("OnDemand", {})
     return [
         Offered(
@@ -87,9 +96,9 @@ def offers(document: dict, region: str) -> list[Offered]:
     ]
 
 
-def tiers_of(terms: dict) -> tuple[tuple[Decimal, Decimal, str], ...]:
+def tiers_of(terms: Json) -> Tiers:
     """Of the newest term: while a price changes, the one before it may be listed too."""
-    newest = max(terms.values(), key=lambda term: term.get("effectiveDate", ""), default={"priceDimensions": {}})
+    newest = max(terms.values(), key=lambda term: term.get("effectiveDate", ""), default=NO_TERM)
     dimensions = [each for each in newest["priceDimensions"].values() if "USD" in each["pricePerUnit"]]
     tiers = sorted(
         (Decimal(each["beginRange"]), Decimal(each["pricePerUnit"]["USD"]), each["description"]) for each in dimensions
@@ -100,14 +109,14 @@ def tiers_of(terms: dict) -> tuple[tuple[Decimal, Decimal, str], ...]:
     return ((Decimal(0), *paid[0][1:]), *paid[1:])  # an allowance is not a price: the first paid tier starts at nothing
 
 
-def matching(offered: list[Offered], key: tuple) -> list[Offered]:
+def matching(offered: list[Offered], key: PriceKey) -> list[Offered]:
     _, usage_type, operation = key
     return [
         each for each in offered if each.usage_type == usage_type and (not operation or each.operation == operation)
     ]
 
 
-def compare(old: list[dict], found: list[Offered], published: str) -> tuple[str, str, tuple]:
+def compare(old: list[Row], found: list[Offered], published: str) -> tuple[str, str, Tiers]:
     """(updated | unchanged | refused | unmatched, why, tiers)."""
     tiers = {tuple((start, usd) for start, usd, _ in each.tiers): each.tiers for each in found if each.tiers}
     if not tiers:
@@ -143,7 +152,7 @@ def suspicious(before: Decimal, after: Decimal) -> str:
     return ""
 
 
-def replaced(old: list[dict], tiers: tuple, document: dict) -> list[dict]:
+def replaced(old: list[Row], tiers: Tiers, document: Json) -> list[Row]:
     source = f"AWS price list {document['offerCode']} {document['version']}"
     return [
         {
@@ -165,7 +174,7 @@ def plain(number: Decimal) -> str:
     return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
 
 
-def write_rows(rows: list[dict], file: Path) -> None:
+def write_rows(rows: list[Row], file: Path) -> None:
     with open(file, "w", newline="", encoding="utf-8") as lines:
         writer = csv.DictWriter(lines, COLUMNS, lineterminator="\n")
         writer.writeheader()

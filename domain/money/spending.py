@@ -7,6 +7,8 @@ What was done stands in one item, so that it is done once, is refused to nobody 
 An action that was undone by hand is not taken again in the same month.
 """
 
+from typing import NotRequired, TypedDict
+
 from domain.config.sections import Budget
 from domain.release import routing as rules
 
@@ -17,26 +19,49 @@ ACTIONS = {
     STOP_CHALLENGERS: "only the champion answers",
     STOP_MODEL: "the fallback answers everybody",
 }
-NOTHING = {"month": "", "actions": [], "undone": []}
+
+
+class Done(TypedDict):
+    """What the guard did in a month, and what of it was undone by hand."""
+
+    month: str
+    actions: list[str]
+    undone: NotRequired[list[str]]
+    spent_usd: NotRequired[float]
+    budget_usd: NotRequired[float]
+    at: NotRequired[str]
+
+
+NOTHING: Done = {"month": "", "actions": [], "undone": []}
 
 
 def calendar_month(moment: str) -> str:
     return moment[:7]
 
 
-def due(budget: Budget, spent_usd: float, done: dict, *, now: str) -> list[str]:
+def due(budget: Budget, spent_usd: float, done: Done, *, now: str) -> list[str]:
     """The actions whose limit is reached and that were not taken this month, the mildest first."""
     taken = done["actions"] if done["month"] == calendar_month(now) else []
-    limits = {action: getattr(budget, f"{action}_percent") for action in ACTIONS}
+    limits = {
+        STOP_TRAINING: budget.stop_training_percent,
+        STOP_CHALLENGERS: budget.stop_challengers_percent,
+        STOP_MODEL: budget.stop_model_percent,
+    }
     percent = 100 * spent_usd / budget.monthly_usd if budget.monthly_usd else 0.0
     return [action for action, limit in limits.items() if limit and percent >= limit and action not in taken]
 
 
-def after(done: dict, actions: list[str], *, spent_usd: float, budget_usd: float, now: str) -> dict:
+def after(done: Done, actions: list[str], *, spent_usd: float, budget_usd: float, now: str) -> Done:
     """The item once these were taken; a new month begins anew."""
     before = done if done["month"] == calendar_month(now) else NOTHING
-    taken = {"actions": [*before["actions"], *actions], "undone": before.get("undone", [])}
-    return {"month": calendar_month(now), **taken, "spent_usd": spent_usd, "budget_usd": budget_usd, "at": now}
+    return {
+        "month": calendar_month(now),
+        "actions": [*before["actions"], *actions],
+        "undone": before.get("undone", []),
+        "spent_usd": spent_usd,
+        "budget_usd": budget_usd,
+        "at": now,
+    }
 
 
 def changed(routing: dict, action: str, *, at: str, reason: str) -> dict | None:
@@ -56,7 +81,7 @@ def alone(champion: dict) -> dict:
     return {**champion, "weight": 100}
 
 
-def refusal(done: dict | None, *, now: str) -> str | None:
+def refusal(done: Done | None, *, now: str) -> str | None:
     """Why no training run may begin now; None where it may."""
     done = done or NOTHING
     standing = set(done["actions"]) - set(done.get("undone", []))

@@ -2,15 +2,19 @@
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]  # an object of a template
 
 
 @dataclass(frozen=True)
 class Resource:
     id: str
     type: str
-    properties: dict
+    properties: Json
     name: str  # the construct's path within its stack, e.g. Realtime/Predict
     stack: str
 
@@ -27,14 +31,14 @@ def stack_of(file: Path) -> str:
     return file.name.removesuffix(".template.json").removesuffix(".nested")
 
 
-def resources(template: dict, stack: str) -> list[Resource]:
+def resources(template: Json, stack: str) -> list[Resource]:
     return [
         Resource(id, body["Type"], body.get("Properties", {}), name_of(id, body), stack)
         for id, body in template.get("Resources", {}).items()
     ]
 
 
-def name_of(id: str, body: dict) -> str:
+def name_of(id: str, body: Json) -> str:
     """Its path; where the template has none (`cdk synth --no-path-metadata`) its id without the hash."""
     path = body.get("Metadata", {}).get("aws:cdk:path", "").split("/")[1:]
     while len(path) > 1 and path[-1] in ("Resource", "Default"):
@@ -42,15 +46,16 @@ def name_of(id: str, body: dict) -> str:
     return "/".join(path) or re.sub(r"[0-9A-F]{8}$", "", id)
 
 
-def text_of(value) -> str:
+def text_of(value: Any) -> str:
     """The text that an intrinsic function makes, with `${Id}` for what is only known once deployed."""
     if not isinstance(value, dict):
         return str(value)
     ((function, inner),) = value.items()
     if function == "Fn::Join":
-        return inner[0].join(text_of(part) for part in inner[1])
+        separator, parts = inner
+        return str(separator).join(text_of(part) for part in parts)
     if function == "Fn::Sub":
-        return inner if isinstance(inner, str) else inner[0]
+        return str(inner if isinstance(inner, str) else inner[0])
     return "${" + (".".join(inner) if function == "Fn::GetAtt" and isinstance(inner, list) else str(inner)) + "}"
 
 
@@ -62,22 +67,24 @@ def verb_of(resource: Resource) -> str:
     return parts[-2] if len(parts) > 1 else ""
 
 
-def last_word(name) -> str:
+def last_word(name: Any) -> str:
     """predictions, for a table named flights-prod-predictions."""
     return re.split(r"[-/]", text_of(name))[-1].lower()
 
 
-def definition_of(resource: Resource) -> dict:
+def definition_of(resource: Resource) -> Json:
     """What a state machine does."""
     if "Definition" in resource.properties:
-        return resource.properties["Definition"]
-    return json.loads(text_of(resource.properties["DefinitionString"]))
+        definition: Json = resource.properties["Definition"]
+    else:
+        definition = json.loads(text_of(resource.properties["DefinitionString"]))
+    return definition
 
 
-def states_of(definition: dict):
+def states_of(definition: Json) -> Iterator[tuple[Json, tuple[Json, ...]]]:
     """(state, the enclosing Map states) for every state, however deep."""
 
-    def walk(states: dict, maps: tuple):
+    def walk(states: Json, maps: tuple[Json, ...]) -> Iterator[tuple[Json, tuple[Json, ...]]]:
         for state in states.values():
             yield state, maps
             inner = state.get("ItemProcessor") or state.get("Iterator")

@@ -6,6 +6,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from domain.config.sections import Config, ConfigError, Usage, read_toml
 from domain.config.setting import as_type, section_problems
@@ -85,7 +86,7 @@ def first_given(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
 
 
-def with_usage(config: Config, table: dict, file: str = "usage") -> Config:
+def with_usage(config: Config, table: dict[str, Any], file: str = "usage") -> Config:
     """The settings with a usage profile laid over [usage]. Raises ConfigError naming every problem."""
     table = table.get("usage", table)
     problems = section_problems("usage", Usage, table)
@@ -110,7 +111,7 @@ def unit_hint(problem: str) -> str:
 
 
 @functools.cache
-def sizes() -> dict[str, dict]:
+def sizes() -> dict[str, dict[str, Any]]:
     return tomllib.loads(SIZES.read_text(encoding="utf-8"))
 
 
@@ -135,7 +136,7 @@ def usage_problems(usage: Usage) -> list[str]:
     return problems
 
 
-def span_problems(span: str, rate) -> list[str]:
+def span_problems(span: str, rate: Any) -> list[str]:
     most = Usage.__dataclass_fields__["requests_per_second"].metadata["most"]
     problems = []
     if not hours_of(span):

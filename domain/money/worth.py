@@ -7,6 +7,7 @@ projection. So the answer is a range too, and "cannot be told yet" is one of the
 """
 
 import math
+from typing import Protocol, TypedDict
 
 from domain.config.sections import Business
 
@@ -14,26 +15,54 @@ CELLS = ("true_positive", "false_positive", "true_negative", "false_negative")
 Z_95 = 1.96  # of the normal distribution: the range holds the true value in 95 of 100 such measurements
 
 
+class Bill(Protocol):
+    """The part of a projection that a model's value is compared with."""
+
+    @property
+    def monthly_usd(self) -> float: ...
+    @property
+    def low_usd(self) -> float: ...
+    @property
+    def high_usd(self) -> float: ...
+    @property
+    def fixed_usd(self) -> float: ...
+    @property
+    def per_use_usd(self) -> float: ...
+
+
+class Worth(TypedDict):
+    """The value of a model in dollars a month; `positive` is None where the range holds both signs."""
+
+    value_usd: float  # beyond the fallback's
+    cost_usd: float
+    net_usd: float
+    net_low_usd: float
+    net_high_usd: float
+    value_per_prediction_usd: float
+    decisions_usd: float  # the decisions' own value
+    break_even_predictions: float | None
+    outcomes: int
+    without: str
+    positive: bool | None
+    sentence: str
+
+
 class WorthError(ValueError):
     """The counts cannot be used; the message says what they must be."""
 
 
 def judge(
-    business: Business, counts: dict[str, int], *, predictions: float, cost: dict, fallback_says_yes: bool = False
-) -> dict:
-    """`counts` of right and wrong decisions, by CELLS; `cost` is a projection of `predictions` decisions a month.
-
-    {value_usd: beyond the fallback's, net_usd, net_low_usd, net_high_usd, decisions_usd: the decisions' own value,
-    break_even_predictions, positive, sentence}. `positive` is True, False, or None where the range holds both.
-    """
+    business: Business, counts: dict[str, int], *, predictions: float, cost: Bill, fallback_says_yes: bool = False
+) -> Worth:
+    """`counts` of right and wrong decisions, by CELLS; `cost` is a projection of `predictions` decisions a month."""
     values = {cell: getattr(business, f"{cell}_usd") for cell in CELLS}
     mean, error = value_of_one(beyond_fallback(values, fallback_says_yes), counts)
     value, margin = mean * predictions, Z_95 * error * predictions
-    low, high = value - margin - cost["high_usd"], value + margin - cost["low_usd"]
-    found = {
+    low, high = value - margin - cost.high_usd, value + margin - cost.low_usd
+    worth: Worth = {
         "value_usd": value,
-        "cost_usd": cost["monthly_usd"],
-        "net_usd": value - cost["monthly_usd"],
+        "cost_usd": cost.monthly_usd,
+        "net_usd": value - cost.monthly_usd,
         "net_low_usd": low,
         "net_high_usd": high,
         "value_per_prediction_usd": mean,
@@ -42,8 +71,9 @@ def judge(
         "outcomes": sum(counts.values()),
         "without": "yes" if fallback_says_yes else "no",
         "positive": True if low > 0 else False if high < 0 else None,
+        "sentence": "",
     }
-    return {**found, "sentence": sentence(found)}
+    return {**worth, "sentence": sentence(worth)}
 
 
 def beyond_fallback(values: dict[str, float], says_yes: bool) -> dict[str, float]:
@@ -68,19 +98,19 @@ def value_of_one(values: dict[str, float], counts: dict[str, int]) -> tuple[floa
     return mean, math.sqrt(variance / total)
 
 
-def break_even(mean: float, cost: dict, predictions: float) -> float | None:
+def break_even(mean: float, cost: Bill, predictions: float) -> float | None:
     """Predictions a month from which the model pays for itself; None where more of them only lose more."""
-    each = mean - (cost["per_use_usd"] / predictions if predictions else 0.0)
-    return cost["fixed_usd"] / each if each > 0 else None
+    each = mean - (cost.per_use_usd / predictions if predictions else 0.0)
+    return cost.fixed_usd / each if each > 0 else None
 
 
-def sentence(found: dict) -> str:
-    net, low, high = (f"${abs(found[key]):,.0f}" for key in ("net_usd", "net_low_usd", "net_high_usd"))
-    span = f"between {sign(found['net_low_usd'])}{low} and {sign(found['net_high_usd'])}{high}"
-    measured = f"measured on {found['outcomes']:,} outcomes, against answering {found['without']} every time"
-    if found["positive"] is None:
+def sentence(worth: Worth) -> str:
+    net, low, high = (f"${abs(usd):,.0f}" for usd in (worth["net_usd"], worth["net_low_usd"], worth["net_high_usd"]))
+    span = f"between {sign(worth['net_low_usd'])}{low} and {sign(worth['net_high_usd'])}{high}"
+    measured = f"measured on {worth['outcomes']:,} outcomes, against answering {worth['without']} every time"
+    if worth["positive"] is None:
         return f"It cannot be told yet whether the model is worth its cost: {span} a month, {measured}."
-    verb, more = ("brings", "costs") if found["net_usd"] >= 0 else ("costs", "brings")
+    verb, more = ("brings", "costs") if worth["net_usd"] >= 0 else ("costs", "brings")
     return f"The model {verb} {net} a month more than it {more} ({span}, {measured})."
 
 

@@ -13,8 +13,9 @@ from datetime import UTC, datetime, timedelta
 from domain.money import spending
 from domain.money.prices import read_prices
 from domain.money.projection import project
+from domain.money.schedule import HOURS_PER_MONTH
 from domain.money.template import Resource
-from domain.money.usage import HOURS_PER_MONTH, SECONDS_PER_HOUR, month_of
+from domain.money.usage import SECONDS_PER_HOUR, month_of
 from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
 from lambdas.aws import clients, tables
@@ -78,7 +79,7 @@ def estimate(templates: list[Resource], counted: dict, *, now: datetime) -> dict
     # Not held to the limits of [usage], which are there for slips of the hand: what was counted is so.
     usage = dataclasses.replace(CONFIG.usage, **at_this_pace(counted, hours))
     config = dataclasses.replace(CONFIG, usage=usage)
-    monthly_usd = project(templates, month_of(config), PRICES, today=now.date().isoformat())["monthly_usd"]
+    monthly_usd = project(templates, month_of(config), PRICES, today=now.date().isoformat()).monthly_usd
     return {"spent_usd": monthly_usd * passed, "forecast_usd": monthly_usd}
 
 

@@ -3,7 +3,7 @@
 import math
 
 from domain.money.prices import Prices
-from domain.money.resources.lines import line
+from domain.money.resources.lines import Line, line
 from domain.money.template import Resource
 from domain.money.usage import KB_PER_GB, Month
 
@@ -11,7 +11,7 @@ STEP_KB = 512.0
 MESSAGE_STEP_KB = 32.0
 
 
-def http_api_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def http_api_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     if resource.properties.get("ProtocolType") == "WEBSOCKET":
         return websocket_lines(resource, usage, prices)
     steps = math.ceil(max(usage.usage.request_kb, usage.usage.reply_kb) / STEP_KB)
@@ -23,20 +23,20 @@ def http_api_lines(resource: Resource, usage: Month, prices: Prices) -> list[dic
     ]
 
 
-def rest_api_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def rest_api_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     price = ("AmazonApiGateway", "ApiGatewayRequest")
     asked = line(resource, prices, flow="request", what="predictions asked", price=price, quantity=usage.requests)
     return [asked, egress(resource, usage, prices)]
 
 
-def websocket_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def websocket_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     """A message each way for each request; how long people stay connected is not known, so it is not counted."""
     steps = sum(math.ceil(kb / MESSAGE_STEP_KB) for kb in (usage.usage.request_kb, usage.usage.reply_kb))
     price = ("AmazonApiGateway", "ApiGatewayMessage")
     return [line(resource, prices, flow="request", what="messages", price=price, quantity=usage.requests * steps)]
 
 
-def egress(resource: Resource, usage: Month, prices: Prices) -> dict:
+def egress(resource: Resource, usage: Month, prices: Prices) -> Line:
     quantity = usage.requests * usage.usage.reply_kb / KB_PER_GB
     price = ("AWSDataTransfer", "DataTransfer-Out-Bytes")
     return line(resource, prices, flow="request", what="replies leaving AWS", price=price, quantity=quantity)

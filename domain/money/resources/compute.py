@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 from domain.hours import sleeps
 from domain.money.prices import Prices
-from domain.money.resources.lines import line
+from domain.money.resources.lines import Line, line
+from domain.money.schedule import HOURS_PER_MONTH
 from domain.money.template import Resource, verb_of
-from domain.money.usage import HOURS_PER_MONTH, SECONDS_PER_HOUR, Month
+from domain.money.usage import SECONDS_PER_HOUR, Month
 
 MB_PER_GB = 1024.0
 FREE_TMP_MB = 512
@@ -68,7 +69,7 @@ def chunk_ms(month: Month) -> float:
     return 1000.0 * rows / month.usage.written_rows_per_second
 
 
-def function_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict] | None:
+def function_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line] | None:
     """None for a function that nothing here says how often it runs."""
     runs_of = RUNS.get(verb_of(resource))
     if runs_of is None:

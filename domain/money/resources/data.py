@@ -3,9 +3,10 @@
 import math
 
 from domain.money.prices import Prices
-from domain.money.resources.lines import line
+from domain.money.resources.lines import Line, line
+from domain.money.schedule import HOURS_PER_MONTH
 from domain.money.template import Resource, last_word
-from domain.money.usage import BYTES_PER_GB, DAYS_PER_MONTH, HOURS_PER_MONTH, SECONDS_PER_HOUR, Month
+from domain.money.usage import BYTES_PER_GB, DAYS_PER_MONTH, SECONDS_PER_HOUR, Month
 from domain.release.routing import FRESH_S
 
 DYNAMODB = "AmazonDynamoDB"
@@ -21,7 +22,7 @@ OUTCOME_BYTES = 300
 CONTROL_BYTES = 2048  # a routing item, a release, a run: few of them, and small
 
 
-def table_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict] | None:
+def table_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line] | None:
     """None for a table that nothing here says how it is used."""
     demand = TABLES.get(last_word(resource.properties.get("TableName", resource.name)))
     if demand is None:

@@ -2,16 +2,17 @@
 
 from domain.money.instances import check_use
 from domain.money.prices import Prices
-from domain.money.resources.lines import line
-from domain.money.template import Resource
-from domain.money.usage import HOURS_PER_MONTH, KB_PER_GB, Month
+from domain.money.resources.lines import Line, line
+from domain.money.schedule import HOURS_PER_MONTH
+from domain.money.template import Json, Resource
+from domain.money.usage import KB_PER_GB, Month
 
 SAGEMAKER = "AmazonSageMaker"
 MINUTES_PER_HOUR = 60.0
 JOBS = {"Train": "training", "Processing": "processing"}
 
 
-def job_lines(resource: Resource, usage: Month, prices: Prices, flow: str, state: dict, runs: float) -> list[dict]:
+def job_lines(resource: Resource, usage: Month, prices: Prices, flow: str, state: Json, runs: float) -> list[Line]:
     """The machines of the job that a state starts, and their disks; nothing where it starts none."""
     call = state.get("Resource", "")
     if "createTrainingJob" in call:
@@ -38,12 +39,12 @@ def scoring_hours(month: Month) -> float:
     return (rows_s / 60.0 + month.config.batch.instances * month.usage.start_minutes) / MINUTES_PER_HOUR
 
 
-def training_machine(state: dict, month: Month) -> tuple[str, float]:
+def training_machine(state: Json, month: Month) -> tuple[str, float]:
     given = arguments(state).get("ResourceConfig", {})
     return machine(given, month.config.training.instance, month.config.training.volume_gb)
 
 
-def processing_machine(state: dict, month: Month, flow: str) -> tuple[str, float]:
+def processing_machine(state: Json, month: Month, flow: str) -> tuple[str, float]:
     settings = month.config.batch if flow == "batch" else month.config.training
     given = arguments(state).get("ProcessingResources", {})
     return machine(
@@ -51,12 +52,12 @@ def processing_machine(state: dict, month: Month, flow: str) -> tuple[str, float
     )
 
 
-def arguments(state: dict) -> dict:
+def arguments(state: Json) -> Json:
     given = state.get("Arguments", state.get("Parameters", {}))
     return given if isinstance(given, dict) else {}
 
 
-def machine(given: dict, instance: str, volume_gb: float) -> tuple[str, float]:
+def machine(given: Json, instance: str, volume_gb: float) -> tuple[str, float]:
     """What the state says; the settings where it takes them from its input."""
     named = given.get("InstanceType", "") if isinstance(given, dict) else ""
     volume = given.get("VolumeSizeInGB") if isinstance(given, dict) else None
@@ -68,7 +69,7 @@ def machine(given: dict, instance: str, volume_gb: float) -> tuple[str, float]:
 
 def machine_lines(
     resource: Resource, prices: Prices, flow: str, use: str, what: tuple[str, float], hours: float
-) -> list[dict]:
+) -> list[Line]:
     instance, volume_gb = what
     check_use(instance, use, resource.name)
     fixed, job = flow != "batch", JOBS[use]
@@ -95,7 +96,7 @@ def machine_lines(
     ]
 
 
-def endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     """The endpoint of the champion, the previous one kept for a rollback, and the data through them."""
     serving = usage.config.serving
     found = [

@@ -1,9 +1,36 @@
 """A line of the projection: so much of something that one resource uses in a month, and what that costs."""
 
-from domain.money.prices import CONFIDENCES, Prices, cost_usd, find, tiers_used
+from dataclasses import dataclass
+
+from domain.money.prices import CONFIDENCES, Price, Prices, cost_usd, find, tiers_used
 from domain.money.template import Resource
 
 FLOWS = ("train", "request", "batch", "watch", "store")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the bill. `unit_usd` and `monthly_usd` are None where the table has no price: unknown, not nothing."""
+
+    resource: str
+    type: str
+    flow: str
+    what: str
+    unit: str
+    quantity: float
+    unit_usd: float | None
+    monthly_usd: float | None
+    price_date: str  # "" where nobody knows
+    confidence: str
+    fixed: bool  # costs the same however much is asked
+    service: str
+    usage_type: str
+    operation: str
+
+    @property
+    def usd(self) -> float:
+        """Monthly cost in dollars of a priced line."""
+        return self.monthly_usd or 0.0
 
 
 def line(
@@ -15,37 +42,47 @@ def line(
     price: tuple[str, ...],
     quantity: float,
     fixed: bool = False,
-) -> dict:
-    """`price` is (service, usage type) or (service, usage type, operation); `fixed` costs the same however much is
-    asked.
+) -> Line:
+    """Price a quantity that a resource uses in a month.
 
-    Where the table has no such price, unit_usd and monthly_usd are None: unknown, not nothing.
+    `price` is (service, usage type) or (service, usage type, operation).
     """
     known = find(prices, *price)
-    found = {
-        "resource": resource.name,
-        "type": resource.type,
-        "flow": flow,
-        "what": what,
-        "unit": known.unit if known else "",
-        "quantity": quantity,
-        **(priced(known, quantity) if known else UNPRICED),
-        "fixed": fixed,
-        "service": price[0],
-        "usage_type": known.published if known else price[1],
-        "operation": price[2] if len(price) > 2 else "",
-    }
-    return found
+    cost = _priced(known, quantity) if known else UNKNOWN
+    return Line(
+        resource=resource.name,
+        type=resource.type,
+        flow=flow,
+        what=what,
+        unit=known.unit if known else "",
+        quantity=quantity,
+        unit_usd=cost.unit_usd,
+        monthly_usd=cost.monthly_usd,
+        price_date=cost.price_date,
+        confidence=cost.confidence,
+        fixed=fixed,
+        service=price[0],
+        usage_type=known.published if known else price[1],
+        operation=price[2] if len(price) > 2 else "",
+    )
 
 
-UNPRICED = {"unit_usd": None, "monthly_usd": None, "price_date": "", "confidence": "unknown"}
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    unit_usd: float | None
+    monthly_usd: float | None
+    price_date: str
+    confidence: str
 
 
-def priced(price, quantity: float) -> dict:
-    used, monthly_usd = tiers_used(price, quantity), cost_usd(price, quantity)
-    return {
-        "unit_usd": monthly_usd / quantity if quantity else used[0].usd,
-        "monthly_usd": monthly_usd,
-        "price_date": min(tier.dated for tier in used),
-        "confidence": max((tier.confidence for tier in used), key=CONFIDENCES.index),
-    }
+UNKNOWN = _Cost(None, None, "", "unknown")
+
+
+def _priced(price: Price, quantity: float) -> _Cost:
+    tiers, monthly_usd = tiers_used(price, quantity), cost_usd(price, quantity)
+    return _Cost(
+        unit_usd=monthly_usd / quantity if quantity else tiers[0].usd,
+        monthly_usd=monthly_usd,
+        price_date=min(tier.dated for tier in tiers),
+        confidence=max((tier.confidence for tier in tiers), key=CONFIDENCES.index),
+    )

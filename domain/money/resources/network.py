@@ -1,18 +1,19 @@
 """What a private network costs by being there: gateways, endpoints and addresses, by the hour and used or not."""
 
 from domain.money.prices import Prices
-from domain.money.resources.lines import line
+from domain.money.resources.lines import Line, line
+from domain.money.schedule import HOURS_PER_MONTH
 from domain.money.template import Resource
-from domain.money.usage import HOURS_PER_MONTH, KB_PER_GB, Month
+from domain.money.usage import KB_PER_GB, Month
 
 
-def nat_gateway_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def nat_gateway_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     return hourly(resource, prices, ("AmazonEC2", "NatGateway-Hours"), 1) + through(
         resource, usage, prices, ("AmazonEC2", "NatGateway-Bytes")
     )
 
 
-def vpc_endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def vpc_endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     """An interface endpoint is billed in every zone; the gateways of S3 and DynamoDB are free."""
     if resource.properties.get("VpcEndpointType", "Gateway") == "Gateway":
         return hourly(resource, prices, ("AmazonVPC", "GatewayEndpoint"), 1)
@@ -22,11 +23,11 @@ def vpc_endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list
     )
 
 
-def address_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def address_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     return hourly(resource, prices, ("AmazonVPC", "PublicIPv4:InUseAddress"), 1)
 
 
-def firewall_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def firewall_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     rules = len(resource.properties.get("Rules", []))
     return [
         line(resource, prices, flow="request", what="firewall", price=("awswaf", "WebACLV2"), quantity=1, fixed=True),
@@ -42,11 +43,11 @@ def firewall_lines(resource: Resource, usage: Month, prices: Prices) -> list[dic
     ]
 
 
-def hourly(resource: Resource, prices: Prices, price: tuple[str, str], count: int) -> list[dict]:
+def hourly(resource: Resource, prices: Prices, price: tuple[str, str], count: int) -> list[Line]:
     hours = count * HOURS_PER_MONTH
     return [line(resource, prices, flow="request", what="by the hour", price=price, quantity=hours, fixed=True)]
 
 
-def through(resource: Resource, usage: Month, prices: Prices, price: tuple[str, str]) -> list[dict]:
+def through(resource: Resource, usage: Month, prices: Prices, price: tuple[str, str]) -> list[Line]:
     gb = usage.requests * (usage.usage.request_kb + usage.usage.reply_kb) / KB_PER_GB
     return [line(resource, prices, flow="request", what="data", price=price, quantity=gb)]

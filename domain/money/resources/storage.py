@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from domain import lake
 from domain.money.prices import Prices
-from domain.money.resources.lines import line
-from domain.money.template import Resource
+from domain.money.resources.lines import Line, line
+from domain.money.template import Json, Resource
 from domain.money.usage import BYTES_PER_GB, DAYS_PER_MONTH, Month
 
 MB_PER_GB = 1024.0
-KEPT_FOR_EVER = math.inf
+FOREVER = math.inf
 LEAST_TO_MOVE_BYTES = 128 * 1024  # S3 leaves smaller objects where they are, since moving them costs more than it saves
 RESULT_BYTES = 100.0  # one compressed line of a batch's results
 RUN_OBJECTS, RUN_MB = 20, 1.0  # settings, manifests and evaluation of one training run
@@ -50,7 +50,7 @@ def arrivals(month: Month) -> list[Arrival]:
     ]
 
 
-def bucket_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def bucket_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     """After [usage] months of data, under the bucket's own rules. A bucket that is not the lake holds next to nothing."""
     found = stored_lines(resource, usage, prices, active_rules(resource))
     puts = sum(each.objects for each in arrivals(usage))
@@ -68,10 +68,10 @@ def lifecycle_saving_usd(resource: Resource, usage: Month, prices: Prices) -> fl
     """What the bucket's rules save a month: nothing ever moved or deleted, less what is moved and deleted."""
     kept = stored_lines(resource, usage, prices, [])
     ruled = stored_lines(resource, usage, prices, active_rules(resource))
-    return sum(each["monthly_usd"] or 0.0 for each in kept) - sum(each["monthly_usd"] or 0.0 for each in ruled)
+    return sum(each.usd for each in kept) - sum(each.usd for each in ruled)
 
 
-def stored_lines(resource: Resource, usage: Month, prices: Prices, rules: list[dict]) -> list[dict]:
+def stored_lines(resource: Resource, usage: Month, prices: Prices, rules: list[Json]) -> list[Line]:
     versioned = resource.properties.get("VersioningConfiguration", {}).get("Status") == "Enabled"
     gb: dict[str, float] = {"STANDARD": 0.0}
     moved: dict[str, float] = {}
@@ -81,7 +81,9 @@ def stored_lines(resource: Resource, usage: Month, prices: Prices, rules: list[d
             gb[storage] = gb.get(storage, 0.0) + arrival.gb * days / DAYS_PER_MONTH
             if start > 0 and days > 0:
                 moved[storage] = moved.get(storage, 0.0) + arrival.objects
-    amounts = [(f"kept as {storage}", (STORAGE[storage][0],), quantity) for storage, quantity in gb.items()]
+    amounts: list[tuple[str, tuple[str, ...], float]] = [
+        (f"kept as {storage}", (STORAGE[storage][0],), quantity) for storage, quantity in gb.items()
+    ]
     amounts += [(f"moved to {storage}", STORAGE[storage][1], quantity) for storage, quantity in moved.items()]
     return [
         line(resource, prices, flow="store", what=what, price=("AmazonS3", *price), quantity=quantity, fixed=True)
@@ -89,7 +91,7 @@ def stored_lines(resource: Resource, usage: Month, prices: Prices, rules: list[d
     ]
 
 
-def stages(arrival: Arrival, rules: list[dict], versioned: bool) -> list[tuple[str, float, float]]:
+def stages(arrival: Arrival, rules: list[Json], versioned: bool) -> list[tuple[str, float, float]]:
     """(storage class, age in days it enters it, age it leaves it) of a folder's objects, from Standard to their end."""
     own = [rule for rule in rules if arrival.prefix.startswith(prefix_of(rule))]
     size = arrival.gb * BYTES_PER_GB / arrival.objects
@@ -109,28 +111,28 @@ def stages(arrival: Arrival, rules: list[dict], versioned: bool) -> list[tuple[s
     return [(storage, start, until) for (start, storage), until in zip(starts, ends, strict=True)]
 
 
-def end_of_life(own: list[dict], versioned: bool) -> float:
+def end_of_life(own: list[Json], versioned: bool) -> float:
     """Days until an object is gone. In a versioned bucket it lives on as an old version until that expires too."""
-    expires = min((rule["ExpirationInDays"] for rule in own if "ExpirationInDays" in rule), default=KEPT_FOR_EVER)
-    old = min((days for rule in own if (days := old_version_days(rule))), default=KEPT_FOR_EVER)
+    expires = min((rule["ExpirationInDays"] for rule in own if "ExpirationInDays" in rule), default=FOREVER)
+    old = min((days for rule in own if (days := old_version_days(rule))), default=FOREVER)
     return expires + old if versioned else expires
 
 
-def old_version_days(rule: dict) -> float | None:
+def old_version_days(rule: Json) -> float | None:
     nested = rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays")
     return nested or rule.get("NoncurrentVersionExpirationInDays")
 
 
-def active_rules(resource: Resource) -> list[dict]:
+def active_rules(resource: Resource) -> list[Json]:
     rules = resource.properties.get("LifecycleConfiguration", {}).get("Rules", [])
     return [rule for rule in rules if rule.get("Status") == "Enabled"]
 
 
-def prefix_of(rule: dict) -> str:
-    return rule.get("Prefix") or rule.get("Filter", {}).get("Prefix", "")
+def prefix_of(rule: Json) -> str:
+    return str(rule.get("Prefix") or rule.get("Filter", {}).get("Prefix", ""))
 
 
-def repository_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def repository_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     """ECR stores a layer once however many images have it, so what counts is how often the dependencies change:
     monthly.
     """

@@ -2,17 +2,17 @@
 
 from domain.money.prices import Prices
 from domain.money.resources.compute import RUNS
-from domain.money.resources.lines import line
-from domain.money.schedule import firings_per_month
+from domain.money.resources.lines import Line, line
+from domain.money.schedule import HOURS_PER_MONTH, firings_per_month
 from domain.money.template import Resource, last_word, text_of, verb_of
-from domain.money.usage import DAYS_PER_MONTH, HOURS_PER_MONTH, HOURS_PER_WEEK, KB_PER_GB, SECONDS_PER_HOUR, Month
+from domain.money.usage import DAYS_PER_MONTH, HOURS_PER_WEEK, KB_PER_GB, SECONDS_PER_HOUR, Month
 
 CLOUDWATCH = "AmazonCloudWatch"
 NOTIFICATIONS = 30.0  # alarms that ring in a month, each to one address
 SAMPLED_SHARE = 0.05  # X-Ray records the first request of every second and 5 % of the others
 
 
-def log_group_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def log_group_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     """What is written, and what is kept until it expires. Storage is counted uncompressed, so it is the most it can be."""
     events, fixed = log_source(resource, usage)
     gb = events * usage.usage.log_kb / KB_PER_GB
@@ -52,7 +52,7 @@ FLOW_EVENTS = {
 }
 
 
-def metric_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def metric_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     """The metrics that functions write into their logs are shared by all of them; they are counted once, at predict."""
     if verb_of(resource) != "predict":
         return []
@@ -64,29 +64,29 @@ def metric_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]
     ]
 
 
-def metric_filter_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def metric_filter_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     price, count = (CLOUDWATCH, "CW:MetricMonitorUsage"), len(resource.properties.get("MetricTransformations", [1]))
     return [line(resource, prices, flow="watch", what="metrics from logs", price=price, quantity=count, fixed=True)]
 
 
-def alarm_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def alarm_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     """An alarm is billed for each metric it looks at."""
     metrics = [each for each in resource.properties.get("Metrics", []) if "MetricStat" in each]
     price, count = (CLOUDWATCH, "CW:AlarmMonitorUsage"), len(metrics) or 1
     return [line(resource, prices, flow="watch", what="alarm", price=price, quantity=count, fixed=True)]
 
 
-def composite_alarm_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def composite_alarm_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     price = (CLOUDWATCH, "CW:CompositeAlarmMonitorUsage")
     return [line(resource, prices, flow="watch", what="composite alarm", price=price, quantity=1, fixed=True)]
 
 
-def dashboard_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def dashboard_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     price = (CLOUDWATCH, "DashboardsUsageHour")
     return [line(resource, prices, flow="watch", what="dashboard", price=price, quantity=1, fixed=True)]
 
 
-def trace_lines(resource: Resource, usage: Month, prices: Prices, runs: float, *, fixed: bool) -> list[dict]:
+def trace_lines(resource: Resource, usage: Month, prices: Prices, runs: float, *, fixed: bool) -> list[Line]:
     """What X-Ray records of `runs` spread over the week as the requests are."""
     if not traced(resource):
         return []
@@ -107,7 +107,7 @@ def sampled(runs: float, month: Month) -> float:
     return sum(min(rate, 1.0) + max(rate - 1.0, 0.0) * SAMPLED_SHARE for rate in rates) * SECONDS_PER_HOUR * weeks
 
 
-def topic_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def topic_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     return [
         line(
             resource,
@@ -122,14 +122,14 @@ def topic_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
     ]
 
 
-def queue_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def queue_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     """Our queues hold what failed; looking whether there is something is what costs."""
     kind = "FIFO-RBP" if resource.properties.get("FifoQueue") else "RBP"
     price = ("AWSQueueService", f"Requests-{kind}")
     return [line(resource, prices, flow="watch", what="failures kept", price=price, quantity=NOTIFICATIONS, fixed=True)]
 
 
-def schedule_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def schedule_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     expression = text_of(resource.properties.get("ScheduleExpression", "off"))
     runs = 1.0 if expression.startswith("at(") else firings_per_month(expression)
     runs *= resource.properties.get("State", "ENABLED") == "ENABLED"
@@ -142,7 +142,7 @@ USES_OF_A_RUN = (
 )
 
 
-def key_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
+def key_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     """The key itself, and its uses: a key that signs is asked by training runs, one that encrypts by every answer at
     most.
     """
@@ -155,7 +155,7 @@ def key_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict]:
     ]
 
 
-def parameter_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict] | None:
+def parameter_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line] | None:
     """Standard parameters are free and say so in the table; the others are not in it."""
     if resource.properties.get("Tier", "Standard") != "Standard":
         return None

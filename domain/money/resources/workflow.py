@@ -2,13 +2,13 @@
 
 from domain.money.prices import Prices
 from domain.money.resources.jobs import endpoint_lines, job_lines
-from domain.money.resources.lines import line
+from domain.money.resources.lines import Line, line
 from domain.money.resources.watching import trace_lines
-from domain.money.template import Resource, definition_of, states_of
+from domain.money.template import Json, Resource, definition_of, states_of
 from domain.money.usage import Month
 
 
-def machine_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict] | None:
+def machine_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line] | None:
     """None for a state machine that nothing here says how often it runs."""
     definition = definition_of(resource)
     calls = [state.get("Resource", "") for state, _ in states_of(definition)]
@@ -16,7 +16,7 @@ def machine_lines(resource: Resource, usage: Month, prices: Prices) -> list[dict
     if flow_and_runs is None:
         return None
     flow, runs = flow_and_runs
-    found = [
+    found: list[Line] = [
         transitions(resource, usage, prices, definition, flow, runs),
         *trace_lines(resource, usage, prices, runs, fixed=True),
     ]
@@ -42,7 +42,7 @@ def creates(calls: list[str], call: str) -> bool:
     return any(resource.removesuffix(".sync").endswith(f":{call}") for resource in calls)
 
 
-def transitions(resource: Resource, usage: Month, prices: Prices, definition: dict, flow: str, runs: float) -> dict:
+def transitions(resource: Resource, usage: Month, prices: Prices, definition: Json, flow: str, runs: float) -> Line:
     """Each state entered is one transition, and so is each start. A loop is counted once, a retry not at all."""
     entered = sum(times(maps, usage) for _, maps in states_of(definition)) + 1
     return line(
@@ -56,7 +56,7 @@ def transitions(resource: Resource, usage: Month, prices: Prices, definition: di
     )
 
 
-def times(maps: tuple[dict, ...], month: Month) -> float:
+def times(maps: tuple[Json, ...], month: Month) -> float:
     """How often a state inside these maps is entered in one run: once a candidate, or once a chunk of a batch."""
     count = 1.0
     for each in maps:

@@ -2,6 +2,7 @@
 
 from domain.config.sections import Config, of_stage
 from domain.money.prices import read_prices
+from domain.money.resources.lines import Line
 from domain.money.template import Resource
 from domain.money.usage import Month, month_of, with_usage
 
@@ -26,7 +27,7 @@ def resource(type: str, name: str = "Thing", **properties) -> Resource:
     return Resource("Thing", type, properties, name, "flights-local-service")
 
 
-def only(lines: list[dict], usage_type: str) -> dict:
+def only(lines: list[Line], usage_type: str) -> Line:
     """The one line that is billed as this."""
-    (found,) = [line for line in lines if line["usage_type"].endswith(usage_type)]
+    (found,) = [line for line in lines if line.usage_type.endswith(usage_type)]
     return found

@@ -11,7 +11,7 @@ def test_aws_takes_every_batch_as_it_is():
     found = project(
         [*dashboards, resource("AWS::ApiGatewayV2::Api")], month(requests(1000)), PRICES, today="2026-11-22"
     )
-    batches = usage_lines(found["lines"], account="123456789012")
+    batches = usage_lines(found.lines, account="123456789012")
     assert [len(batch) for batch in batches] == [25, 8]
     calculator = boto3.client("bcm-pricing-calculator", region_name="us-east-1").meta.service_model
     call = calculator.operation_model("BatchCreateWorkloadEstimateUsage").input_shape
@@ -22,7 +22,7 @@ def test_aws_takes_every_batch_as_it_is():
 
 def test_usage_has_the_name_that_aws_bills_it_by():
     found = project([resource("AWS::ApiGatewayV2::Api")], month(requests(1000)), PRICES, today="2026-11-22")
-    ((first, *_),) = usage_lines(found["lines"], account="123456789012")
+    ((first, *_),) = usage_lines(found.lines, account="123456789012")
     assert first | {"amount": round(first["amount"])} == {
         "serviceCode": "AmazonApiGateway",
         "usageType": "USE1-ApiGatewayHttpRequest",
@@ -36,4 +36,4 @@ def test_usage_has_the_name_that_aws_bills_it_by():
 
 def test_what_is_not_used_is_not_sent():
     found = project([resource("AWS::ApiGatewayV2::Api")], month(requests(0)), PRICES, today="2026-11-22")
-    assert usage_lines(found["lines"], account="123456789012") == []
+    assert usage_lines(found.lines, account="123456789012") == []

@@ -16,7 +16,7 @@ ENUMS = {
 def test_the_machines_and_their_uses_are_those_that_sagemaker_takes():
     sagemaker = boto3.client("sagemaker", region_name="us-east-1").meta.service_model
     for use, enum in ENUMS.items():
-        assert {name for name, each in types().items() if use in each["uses"]} == set(sagemaker.shape_for(enum).enum)
+        assert {name for name, each in types().items() if use in each.uses} == set(sagemaker.shape_for(enum).enum)
 
 
 def test_no_machine_has_a_price_for_a_use_it_cannot_be_put_to():

@@ -41,21 +41,21 @@ def test_a_million_requests_on_a_function():
     usage = month({**requests(MILLION), "predict_ms": 100.0, "metrics": 0})
     found = projected(usage, function("predict"))
     # 1,000,000 x 0.1 s x 1 GB x 0.0000133334 = 1.33334, and 1,000,000 x 0.0000002 = 0.20
-    assert found["monthly_usd"] == pytest.approx(1.53334)
-    assert found["by_flow_usd"] == pytest.approx({"train": 0, "request": 1.53334, "batch": 0, "watch": 0, "store": 0})
+    assert found.monthly_usd == pytest.approx(1.53334)
+    assert found.by_flow_usd == pytest.approx({"train": 0, "request": 1.53334, "batch": 0, "watch": 0, "store": 0})
 
 
 def test_a_million_requests_through_the_api():
     usage = month({**requests(MILLION), "outcomes_percent": 10.0, "request_kb": 2.0, "reply_kb": 1.0})
     found = projected(usage, resource("AWS::ApiGatewayV2::Api", ProtocolType="HTTP"))
     # 1.1 million requests x 0.000001 = 1.10; 1,000,000 kB = 0.953674 GB out x 0.09 = 0.0858307
-    assert found["monthly_usd"] == pytest.approx(1.10 + 0.0858307)
+    assert found.monthly_usd == pytest.approx(1.10 + 0.0858307)
 
 
 def test_a_request_larger_than_512_kilobytes_counts_twice():
     usage = month({**requests(MILLION), "outcomes_percent": 0.0, "request_kb": 600.0})
-    asked = projected(usage, resource("AWS::ApiGatewayV2::Api"))["lines"][0]
-    assert asked["quantity"] == pytest.approx(2 * MILLION)
+    asked = projected(usage, resource("AWS::ApiGatewayV2::Api")).lines[0]
+    assert asked.quantity == pytest.approx(2 * MILLION)
 
 
 def test_a_million_seconds_of_a_serverless_endpoint():
@@ -71,7 +71,7 @@ def test_a_million_seconds_of_a_serverless_endpoint():
     )
     found = projected(usage, machine("sagemaker:createEndpoint"))
     # 100,000 s x 0.00004 (2 GB) = 4.00; 2 x 0.953674 GB x 0.016 = 0.0305176
-    assert found["monthly_usd"] == pytest.approx(4.00 + 0.0305176)
+    assert found.monthly_usd == pytest.approx(4.00 + 0.0305176)
 
 
 def test_an_endpoint_that_is_always_on():
@@ -80,9 +80,9 @@ def test_an_endpoint_that_is_always_on():
         serving={"mode": "instance", "instance": "ml.m5.large", "instances": 2},
         release={"keep_previous_minutes": 120},
     )
-    line = only(projected(usage, machine("sagemaker:createEndpoint"))["lines"], "Host:ml.m5.large")
+    line = only(projected(usage, machine("sagemaker:createEndpoint")).lines, "Host:ml.m5.large")
     # 2 machines x (730 h + 4 releases x 2 h of the one before) x 0.115 = 169.74
-    assert (line["quantity"], line["monthly_usd"], line["fixed"]) == (2 * 738, pytest.approx(169.74), True)
+    assert (line.quantity, line.monthly_usd, line.fixed) == (2 * 738, pytest.approx(169.74), True)
 
 
 OFFICE = {"office_hours": "mon-fri 07:00-19:00", "wake_minutes": 15}
@@ -92,9 +92,9 @@ def test_outside_office_hours_there_is_no_endpoint_to_pay_for():
     usage = month(
         {**requests(0), "training_runs": 0.0}, serving={"mode": "instance", "instance": "ml.m5.large", **OFFICE}
     )
-    line = only(projected(usage, machine("sagemaker:createEndpoint"))["lines"], "Host:ml.m5.large")
+    line = only(projected(usage, machine("sagemaker:createEndpoint")).lines, "Host:ml.m5.large")
     # 5 days x 12.25 h of 168 h: 730 x 61.25 / 168 x 0.115 = 30.6068 (AWS's own example, 12 h x 22 days: 30.36)
-    assert line["monthly_usd"] == pytest.approx(30.6068, rel=0.01)
+    assert line.monthly_usd == pytest.approx(30.6068, rel=0.01)
 
 
 @pytest.mark.parametrize(("outside", "hours"), [("fallback", 61.25), ("wake", 168.0)])
@@ -103,15 +103,15 @@ def test_requests_outside_the_hours_are_scored_only_where_they_wake_the_endpoint
         {**requests(MILLION), "scoring_ms": 100.0, "predict_ms": 200.0, "training_runs": 0.0},
         serving={**OFFICE, "outside": outside},
     )
-    line = only(projected(usage, machine("sagemaker:createEndpoint"))["lines"], "ServerlessInf:Mem-2GB")
-    assert line["monthly_usd"] == pytest.approx(4.00 * hours / 168, rel=0.01)
+    line = only(projected(usage, machine("sagemaker:createEndpoint")).lines, "ServerlessInf:Mem-2GB")
+    assert line.monthly_usd == pytest.approx(4.00 * hours / 168, rel=0.01)
 
 
 def test_looking_after_the_hours_costs_next_to_nothing():
     looked = projected(month({"function_ms": 500.0}, serving=OFFICE), function("hours", 256))
     # 8,760 looks x 0.5 s x 0.25 GB x 0.0000133334 + 8,760 x 0.0000002
-    assert looked["monthly_usd"] == pytest.approx(0.0146 + 0.00175, rel=0.01)
-    assert projected(month({}), function("hours", 256))["monthly_usd"] == 0
+    assert looked.monthly_usd == pytest.approx(0.0146 + 0.00175, rel=0.01)
+    assert projected(month({}), function("hours", 256)).monthly_usd == 0
 
 
 def test_a_month_of_training():
@@ -133,19 +133,19 @@ def test_a_month_of_training():
     )
     found = projected(usage, machine("sagemaker:createProcessingJob.sync", Candidates=per_candidate))
     hours = 10 * 3 * 12 / 60 * 0.5  # runs x candidates x minutes, half of it saved by Spot: 3 h
-    assert only(found["lines"], "Train:ml.m5.xlarge")["monthly_usd"] == pytest.approx(3 * 0.23)
-    assert only(found["lines"], "Processing:ml.m5.xlarge")["monthly_usd"] == pytest.approx(10 * 6 / 60 * 0.23)
-    assert only(found["lines"], "Train:VolumeUsage.gp2")["monthly_usd"] == pytest.approx(10 * hours / 730 * 0.14)
+    assert only(found.lines, "Train:ml.m5.xlarge").monthly_usd == pytest.approx(3 * 0.23)
+    assert only(found.lines, "Processing:ml.m5.xlarge").monthly_usd == pytest.approx(10 * 6 / 60 * 0.23)
+    assert only(found.lines, "Train:VolumeUsage.gp2").monthly_usd == pytest.approx(10 * hours / 730 * 0.14)
     # the start, the job, the map and what is in it, once for each of three candidates
-    assert only(found["lines"], "StateTransition")["monthly_usd"] == pytest.approx(10 * (1 + 1 + 1 + 3) * 0.000025)
+    assert only(found.lines, "StateTransition").monthly_usd == pytest.approx(10 * (1 + 1 + 1 + 3) * 0.000025)
 
 
 def test_spot_saves_nothing_where_it_is_off():
     usage = month(
         {"training_runs": 1.0, "training_minutes": 58.5, "spot_saving_percent": 60.0}, training={"spot": False}
     )
-    line = only(projected(usage, machine("sagemaker:createTrainingJob.sync"))["lines"], "Train:ml.m5.xlarge")
-    assert line["monthly_usd"] == pytest.approx(0.23)  # 58.5 minutes and 1.5 to start
+    line = only(projected(usage, machine("sagemaker:createTrainingJob.sync")).lines, "Train:ml.m5.xlarge")
+    assert line.monthly_usd == pytest.approx(0.23)  # 58.5 minutes and 1.5 to start
 
 
 def test_a_month_of_batches():
@@ -165,10 +165,10 @@ def test_a_month_of_batches():
         usage, machine("sagemaker:createProcessingJob.sync", Chunks=per_chunk), function("write_results", 512)
     )
     # 30 runs x (100 s of rows + 4 machines x 60 s to start) = 2.8333 machine-hours x 0.115
-    assert only(found["lines"], "Processing:ml.m5.large")["monthly_usd"] == pytest.approx(30 * 340 / 3600 * 0.115)
-    assert only(found["lines"], "StateTransition")["quantity"] == pytest.approx(30 * (1 + 1 + 1 + 200))
-    assert only(found["lines"], "Request-ARM")["quantity"] == 30 * 200
-    assert found["predictions"] == 30 * MILLION
+    assert only(found.lines, "Processing:ml.m5.large").monthly_usd == pytest.approx(30 * 340 / 3600 * 0.115)
+    assert only(found.lines, "StateTransition").quantity == pytest.approx(30 * (1 + 1 + 1 + 200))
+    assert only(found.lines, "Request-ARM").quantity == 30 * 200
+    assert found.predictions == 30 * MILLION
 
 
 def test_a_million_answers_in_a_table_with_an_index():
@@ -177,14 +177,12 @@ def test_a_million_answers_in_a_table_with_an_index():
     backed_up = {"Replicas": [{"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}]}
     found = projected(usage, table("predictions", indexes=1, **backed_up))
     # 1500 bytes are 2 write units, and 2 more for the index: 4 million x 0.000000625 = 2.50
-    assert sum(line["monthly_usd"] for line in found["lines"] if line["what"] == "answers written") == pytest.approx(
-        2.50
-    )
+    assert sum(line.monthly_usd for line in found.lines if line.what == "answers written") == pytest.approx(2.50)
     # 73 days are 2.4 months: 2.4 million x 1500 bytes x 2 copies = 6.70552 GB
     gb = 2.4 * MILLION * 1500 * 2 / 1024**3
-    assert only(found["lines"], "TimedStorage-ByteHrs")["monthly_usd"] == pytest.approx(gb * 0.25)
-    assert only(found["lines"], "TimedPITRStorage-ByteHrs")["monthly_usd"] == pytest.approx(gb * 0.20)
-    assert only(found["lines"], "ReadRequestUnits")["monthly_usd"] == pytest.approx(500_000 * 0.5 * 0.000000125)
+    assert only(found.lines, "TimedStorage-ByteHrs").monthly_usd == pytest.approx(gb * 0.25)
+    assert only(found.lines, "TimedPITRStorage-ByteHrs").monthly_usd == pytest.approx(gb * 0.20)
+    assert only(found.lines, "ReadRequestUnits").monthly_usd == pytest.approx(500_000 * 0.5 * 0.000000125)
 
 
 def test_logs_are_paid_when_written_and_while_they_are_kept():
@@ -192,7 +190,7 @@ def test_logs_are_paid_when_written_and_while_they_are_kept():
     group = resource("AWS::Logs::LogGroup", LogGroupName="/aws/lambda/flights-local-predict", RetentionInDays=73)
     found = projected(usage, group)
     gb = MILLION / 1024**2  # 0.953674 GB a month, of which 2.4 months are kept
-    assert found["monthly_usd"] == pytest.approx(gb * 0.50 + 2.4 * gb * 0.03)
+    assert found.monthly_usd == pytest.approx(gb * 0.50 + 2.4 * gb * 0.03)
 
 
 def test_what_watches_costs_the_same_however_little_there_is_to_see():
@@ -205,23 +203,23 @@ def test_what_watches_costs_the_same_however_little_there_is_to_see():
         resource("AWS::CloudWatch::Dashboard"),
         resource("AWS::Logs::MetricFilter", MetricTransformations=[{}]),
     )
-    assert found["fixed_usd"] == pytest.approx(0.10 + 2 * 0.10 + 0.50 + 3.00 + 0.30)
-    assert found["per_use_usd"] == 0
+    assert found.fixed_usd == pytest.approx(0.10 + 2 * 0.10 + 0.50 + 3.00 + 0.30)
+    assert found.per_use_usd == 0
 
 
 def test_traces_are_sampled_above_one_request_a_second():
     usage = month({"requests_per_second": 11.0, "predict_ms": 10.0, "metrics": 0})
     traced = projected(usage, function("predict", TracingConfig={"Mode": "Active"}))
     # 1 of the first request and 5 % of the other 10, each second: 1.5 x 730 x 3600 x 0.000005
-    assert only(traced["lines"], "XRay-TracesStored")["monthly_usd"] == pytest.approx(1.5 * 730 * 3600 * 0.000005)
+    assert only(traced.lines, "XRay-TracesStored").monthly_usd == pytest.approx(1.5 * 730 * 3600 * 0.000005)
 
 
 def test_a_key_that_signs_is_asked_by_training_runs_and_one_that_encrypts_by_answers():
     usage = month(requests(1e6) | {"training_runs": 4, "batch_runs": 0})
-    signing = projected(usage, resource("AWS::KMS::Key", KeyUsage="SIGN_VERIFY"))["lines"]
-    encrypting = projected(usage, resource("AWS::KMS::Key"))["lines"]
-    assert only(signing, "KMS-Requests-Asymmetric")["quantity"] == 12  # 4 runs x 3
-    assert only(encrypting, "KMS-Requests")["monthly_usd"] == pytest.approx(3.00)  # 1e6 x 0.000003
+    signing = projected(usage, resource("AWS::KMS::Key", KeyUsage="SIGN_VERIFY")).lines
+    encrypting = projected(usage, resource("AWS::KMS::Key")).lines
+    assert only(signing, "KMS-Requests-Asymmetric").quantity == 12  # 4 runs x 3
+    assert only(encrypting, "KMS-Requests").monthly_usd == pytest.approx(3.00)  # 1e6 x 0.000003
 
 
 def test_a_private_network_costs_more_than_all_the_rest():
@@ -232,25 +230,25 @@ def test_a_private_network_costs_more_than_all_the_rest():
         *[resource("AWS::EC2::VPCEndpoint", **zones)] * 6,
         resource("AWS::EC2::VPCEndpoint", VpcEndpointType="Gateway"),
     )
-    assert found["monthly_usd"] == pytest.approx(32.85 + 87.60)  # 730 x 0.045, and 6 x 2 x 730 x 0.01
+    assert found.monthly_usd == pytest.approx(32.85 + 87.60)  # 730 x 0.045, and 6 x 2 x 730 x 0.01
 
 
 def test_the_cost_of_a_prediction_counts_everything_and_of_one_more_only_what_it_adds():
     usage = month({**requests(MILLION), "batch_runs": 0.0, "predict_ms": 100.0, "metrics": 0})
     found = projected(usage, function("predict"), resource("AWS::CloudWatch::Dashboard"))
-    assert found["per_thousand_predictions_usd"] == pytest.approx((1.53334 + 3) / 1000)
-    assert found["next_thousand_predictions_usd"] == pytest.approx(1.53334 / 1000)
+    assert found.per_thousand_predictions_usd == pytest.approx((1.53334 + 3) / 1000)
+    assert found.next_thousand_predictions_usd == pytest.approx(1.53334 / 1000)
 
 
 def test_the_range_is_as_wide_as_the_prices_are_uncertain():
     usage = month({"training_runs": 1.0, "training_minutes": 58.5})
     found = projected(usage, machine("sagemaker:createTrainingJob.sync"))
-    job = only(found["lines"], "Train:ml.m5.xlarge")
-    assert job["confidence"] == "medium"
-    assert found["low_usd"] == pytest.approx(
-        sum(line["monthly_usd"] * (0.85 if line is job else 0.98) for line in found["lines"])
+    job = only(found.lines, "Train:ml.m5.xlarge")
+    assert job.confidence == "medium"
+    assert found.low_usd == pytest.approx(
+        sum(line.monthly_usd * (0.85 if line is job else 0.98) for line in found.lines)
     )
-    assert found["low_usd"] < found["monthly_usd"] < found["high_usd"]
+    assert found.low_usd < found.monthly_usd < found.high_usd
 
 
 def test_nothing_is_left_out_in_silence():
@@ -262,36 +260,36 @@ def test_nothing_is_left_out_in_silence():
         table("feathers"),
         resource("Custom::Endpoints", "Remover"),
     )
-    assert found["lines"] == []
-    assert [(each["resource"], each["type"]) for each in found["free"]] == [
+    assert found.lines == []
+    assert [(each.resource, each.type) for each in found.free] == [
         ("Role", "AWS::IAM::Role"),
         ("Remover", "Custom::Endpoints"),
     ]
-    assert [each["why"][:41] for each in found["unpriced"]] == [
-        "nobody has said what AWS::Redshift::Clust",
-        "nobody has said how much it is used; say ",
-        "nobody has said how much it is used; say ",
+    assert [each.why[:41] for each in found.unpriced] == [
+        "no pricing rule for AWS::Redshift::Cluste",
+        "no rule for how much it is used; add one ",
+        "no rule for how much it is used; add one ",
     ]
 
 
 def test_a_price_that_is_missing_in_a_region_is_named_and_not_counted_as_nothing():
     usage = month({**requests(MILLION), "metrics": 0, "predict_ms": 100.0})
     found = projected(usage, function("predict"), prices=read_prices("eu-west-1"))
-    assert [each["why"] for each in found["unpriced"]] == [
+    assert [each.why for each in found.unpriced] == [
         "runs: 1e+06 a month, but the price table has no AWSLambda Request-ARM for this region"
     ]
-    assert found["monthly_usd"] == pytest.approx(1.33334)
+    assert found.monthly_usd == pytest.approx(1.33334)
 
 
 def test_old_and_undated_prices_are_named():
     backed_up = {"Replicas": [{"PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}]}
     usage = month({**requests(MILLION), "metrics": 0})
     found = projected(usage, table("predictions", **backed_up), function("predict", TracingConfig={"Mode": "Active"}))
-    assert (found["oldest_price"], found["oldest_price_days"]) == ("2024-11-15", 737)
-    assert found["old_prices"] == ["AmazonDynamoDB TimedPITRStorage-ByteHrs"]
-    assert found["undated_prices"] == ["AWSXRay USE1-XRay-TracesStored"]
-    stale = only(found["lines"], "TimedPITRStorage-ByteHrs"), only(found["lines"], "XRay-TracesStored")
-    assert found["stale_usd"] == pytest.approx(sum(line["monthly_usd"] for line in stale))
+    assert (found.oldest_price, found.oldest_price_days) == ("2024-11-15", 737)
+    assert found.old_prices == ["AmazonDynamoDB TimedPITRStorage-ByteHrs"]
+    assert found.undated_prices == ["AWSXRay USE1-XRay-TracesStored"]
+    stale = only(found.lines, "TimedPITRStorage-ByteHrs"), only(found.lines, "XRay-TracesStored")
+    assert found.stale_usd == pytest.approx(sum(line.monthly_usd for line in stale))
 
 
 def test_a_machine_that_cannot_do_the_work_is_refused():
@@ -310,15 +308,15 @@ def test_allowances_count_only_where_asked_for_and_once_for_all_that_share_them(
     asked = {**requests(3 * MILLION), "outcomes_percent": 0.0, "predict_ms": 100.0, "metrics": 16, "batch_runs": 0.0}
     stack = [function("predict"), function("predict", Architectures=["x86_64"])]
     paid, allowed = (projected(month({**asked, "free_tier": free}), *stack) for free in (False, True))
-    assert paid["monthly_usd"] == pytest.approx(
+    assert paid.monthly_usd == pytest.approx(
         300_000 * (0.0000133334 + 0.0000166667) + 6 * MILLION * 0.0000002 + 32 * 0.30
     )
     # 600,000 GB-s less 400,000, 6 million requests less one, 32 metrics less ten: in equal parts from both functions
-    assert allowed["monthly_usd"] == pytest.approx(
+    assert allowed.monthly_usd == pytest.approx(
         300_000 * (0.0000133334 + 0.0000166667) / 3 + 5 * MILLION * 0.0000002 + 22 * 0.30
     )
     little = projected(month({**asked, **requests(100), "metrics": 1, "free_tier": True}), *stack)
-    assert (little["monthly_usd"], little["lines"][0]["quantity"]) == (0, pytest.approx(100))
+    assert (little.monthly_usd, little.lines[0].quantity) == (0, pytest.approx(100))
 
 
 # ---- what holds for every usage
@@ -364,18 +362,18 @@ def of(usage):
 @given(usage=USAGES)
 def test_no_line_is_negative_and_all_together_are_the_total(usage):
     found = project(STACK, of(usage), PRICES, today=TODAY)
-    assert all(line["monthly_usd"] >= 0 and line["quantity"] >= 0 for line in found["lines"])
-    assert found["monthly_usd"] == pytest.approx(sum(found["by_flow_usd"].values()))
-    assert found["fixed_usd"] + found["per_use_usd"] == pytest.approx(found["monthly_usd"])
-    assert 0 <= found["low_usd"] <= found["monthly_usd"] <= found["high_usd"]
+    assert all(line.monthly_usd >= 0 and line.quantity >= 0 for line in found.lines)
+    assert found.monthly_usd == pytest.approx(sum(found.by_flow_usd.values()))
+    assert found.fixed_usd + found.per_use_usd == pytest.approx(found.monthly_usd)
+    assert 0 <= found.low_usd <= found.monthly_usd <= found.high_usd
 
 
 @settings(max_examples=40, deadline=None)
 @given(usage=USAGES, cut=st.integers(0, len(STACK)))
 def test_two_halves_of_an_app_cost_what_the_whole_costs(usage, cut):
     usage = of(usage)
-    halves = [project(half, usage, PRICES, today=TODAY)["monthly_usd"] for half in (STACK[:cut], STACK[cut:])]
-    assert sum(halves) == pytest.approx(project(STACK, usage, PRICES, today=TODAY)["monthly_usd"])
+    halves = [project(half, usage, PRICES, today=TODAY).monthly_usd for half in (STACK[:cut], STACK[cut:])]
+    assert sum(halves) == pytest.approx(project(STACK, usage, PRICES, today=TODAY).monthly_usd)
 
 
 @settings(max_examples=80, deadline=None)
@@ -383,7 +381,7 @@ def test_two_halves_of_an_app_cost_what_the_whole_costs(usage, cut):
 def test_more_usage_never_costs_less(usage, name, factor):
     grown = usage[name] * factor if isinstance(usage[name], float) else int(usage[name] * factor)
     more = {**usage, name: min(grown, Usage.__dataclass_fields__[name].metadata.get("most", grown))}
-    less_usd, more_usd = (project(STACK, of(each), PRICES, today=TODAY)["monthly_usd"] for each in (usage, more))
+    less_usd, more_usd = (project(STACK, of(each), PRICES, today=TODAY).monthly_usd for each in (usage, more))
     assert more_usd >= less_usd * (1 - 1e-9)
 
 
@@ -395,4 +393,4 @@ def test_every_priced_type_asks_for_prices_that_there_are():
         "DefinitionString": '{"States": {"A": {"Resource": "sagemaker:createEndpoint"}}}',
     }
     everything = [resource(type, **properties) for type in PRICED]
-    assert projected(month(), *everything)["unpriced"] == []
+    assert projected(month(), *everything).unpriced == []

@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,7 @@ from domain.money.worth import CELLS, WorthError, judge
 LATE_FLIGHTS = Business(
     true_positive_usd=40.0, false_positive_usd=-12.0, true_negative_usd=0.0, false_negative_usd=-25.0
 )
-COST = {"monthly_usd": 60.0, "low_usd": 55.0, "high_usd": 65.0, "fixed_usd": 50.0, "per_use_usd": 10.0}
+COST = SimpleNamespace(monthly_usd=60.0, low_usd=55.0, high_usd=65.0, fixed_usd=50.0, per_use_usd=10.0)
 
 
 def counts(tp, fp, tn, fn):

@@ -21,9 +21,7 @@ def bucket(*rules, versioned=False):
 
 def stored(place, usage=USAGE):
     return {
-        line["what"]: line["quantity"]
-        for line in bucket_lines(place, usage, PRICES)
-        if line["what"] not in ("writes", "reads")
+        line.what: line.quantity for line in bucket_lines(place, usage, PRICES) if line.what not in ("writes", "reads")
     }
 
 
@@ -101,7 +99,7 @@ def test_a_repository_keeps_no_more_images_than_its_rule_allows():
     }
     kept = resource("AWS::ECR::Repository", LifecyclePolicy={"LifecyclePolicyText": json.dumps(rules)})
     usage = month({"months": 24, "image_gb": 0.5})
-    assert [line["monthly_usd"] for line in repository_lines(kept, usage, PRICES)] == pytest.approx([10 * 0.5 * 0.10])
+    assert [line.monthly_usd for line in repository_lines(kept, usage, PRICES)] == pytest.approx([10 * 0.5 * 0.10])
     assert [
-        line["monthly_usd"] for line in repository_lines(resource("AWS::ECR::Repository"), usage, PRICES)
+        line.monthly_usd for line in repository_lines(resource("AWS::ECR::Repository"), usage, PRICES)
     ] == pytest.approx([24 * 0.5 * 0.10])
