@@ -32,7 +32,16 @@ class Difference:
     unpriced: list[Unpriced]
 
 
-def difference(before: Projection, after: Projection) -> Difference:
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The part of an earlier projection that a newer one is compared with."""
+
+    monthly_usd: float
+    lines: list[Line]
+    unpriced: list[Unpriced]
+
+
+def difference(before: Projection | Baseline, after: Projection) -> Difference:
     """Compare two projections; changes below half a cent are left out."""
     old, new = _by_part(before.lines), _by_part(after.lines)
     changes = [

@@ -47,21 +47,22 @@ def cost(
     json: Json = False,
 ):
     """What the stage will cost a month, from its templates, its usage and dated prices."""
-    from fairway.money.cost import cost
+    # templates and prices cost no import where only help is asked for
+    from fairway.money.cost import Options, cost
 
-    asked = {
-        "usage": usage,
-        "measured_days": measured,
-        "compare": compare,
-        "comment": comment,
-        "hosts": hosting,
-        "plot": plot,
-        "decisions": decisions,
-        "export": export,
-        "within_budget": within_budget,
-        "templates": templates,
-    }
-    run(lambda progress: cost(project, stage, **asked, progress=progress), json=json, project=project, stage=stage)
+    options = Options(
+        usage=usage,
+        measured_days=measured,
+        compare=compare,
+        comment=comment,
+        hosts=hosting,
+        plot=plot,
+        decisions=decisions,
+        export=export,
+        within_budget=within_budget,
+        templates=templates,
+    )
+    run(lambda progress: cost(project, stage, options, progress=progress), json=json, project=project, stage=stage)
 
 
 @prices.callback()

@@ -4,20 +4,23 @@ deployed.
 
 import json
 from collections.abc import Callable
-from dataclasses import astuple, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from domain.config.sections import Config, read_config
 from domain.contract.schema import Contract
-from domain.money import difference, hosting, worth
+from domain.money import hosting, worth
 from domain.money.calculator import usage_lines
+from domain.money.difference import Baseline, Difference, difference
 from domain.money.instances import InstanceError
 from domain.money.prices import OLD_AFTER_DAYS, STALE_AFTER_DAYS, PriceError, Prices, read_prices
-from domain.money.projection import lifecycle_saving_usd, project
+from domain.money.projection import Projection, Unpriced, lifecycle_saving_usd, project
+from domain.money.resources.lines import Line
 from domain.money.template import read_templates
 from domain.money.usage import Month, month_of, read_usage, with_usage
-from domain.money.worth import WorthError
+from domain.money.worth import Worth, WorthError
 from fairway.money import comment as cost_comment
 from fairway.money import tables
 from fairway.money.hosting_plot import write_plot
@@ -32,110 +35,147 @@ NO_ACCOUNT = "000000000000"
 STALE_MAY_BE = 2.0  # times what it was: where that would break the budget, a stale price decides nothing
 
 
+@dataclass(frozen=True)
+class Options:
+    """What `fairway cost` is asked for beside the projection."""
+
+    usage: Path | None = None  # a profile laid over [usage]
+    measured_days: int | None = None  # usage and decisions from what the stage measured
+    compare: str | None = None  # a git reference, or a file that --json wrote
+    hosts: bool = False
+    plot: Path | None = None  # .svg or .html
+    comment: Path | None = None  # Markdown for a pull request
+    decisions: Path | None = None  # counts of right and wrong decisions
+    export: Path | None = None  # for AWS's own calculator
+    within_budget: bool = False
+    templates: Path | None = None  # a folder that `cdk synth` wrote
+    today: str | None = None  # ISO date; now
+
+
+class HostingReport(hosting.Comparison):
+    """The comparison of hosts, and the release that p99 and size were measured of."""
+
+    release: str | None
+
+
+@dataclass(frozen=True)
+class CostReport:
+    """A projection and whatever else was asked of it."""
+
+    projection: Projection
+    lifecycle_saves_usd: float
+    budget_usd: float
+    difference: Difference | None = None
+    hosting: HostingReport | None = None
+    worth: Worth | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that --json prints: the projection's keys beside the others; what was not asked is absent."""
+        rest = {name: value for name, value in asdict(self).items() if name != "projection" and value is not None}
+        return {**asdict(self.projection), **rest}
+
+
 def cost(
     folder: Path,
     stage: str,
+    options: Options,
     *,
-    usage: Path | None = None,
-    measured_days: int | None = None,
-    compare: str | None = None,
-    hosts: bool = False,
-    plot: Path | None = None,
-    comment: Path | None = None,
-    decisions: Path | None = None,
-    export: Path | None = None,
-    within_budget: bool = False,
-    templates: Path | None = None,
-    today: str | None = None,
     synth: Callable[[Path, str], Path] = synthesise,
-    progress,
+    progress: Callable[[str], None],
 ) -> Done:
-    """The projection.
-
-    `measured_days` takes the usage, and the decisions, from what the stage measured; `compare` is a git reference or a
-    file that `--json` wrote; `decisions` is a file of right and wrong ones; `plot` is drawn to, an .svg or .html file;
-    `comment` is written for a pull request, `export` for AWS's own calculator.
-    """
+    """Project the bill of a stage, and compare, plot, comment, judge or export it as asked."""
     config = read_config(folder, stage)
-    if measured_days:
-        config, counts, release = of_the_stage(config, folder, stage, measured_days, progress)
+    if options.measured_days:
+        config, counts, release = _of_the_stage(config, folder, stage, options.measured_days, progress)
     else:
         counts, release = None, champion_here(folder, stage)
-    config = read_usage(config, usage) if usage else config
+    config = read_usage(config, options.usage) if options.usage else config
     month, prices = month_of(config), read_table(folder, config)
-    today = today or date.today().isoformat()
-    if not templates:
+    today = options.today or date.today().isoformat()
+    if not options.templates:
         progress(f"Building the templates of {stage}")
-    found = projected(templates or synth(folder, stage), month, prices, today)
-    if compare:
-        progress(f"Comparing with {compare}")
-        found["difference"] = difference.difference(before(compare, folder, month, prices, today), found)
-    if comment:
-        write_comment(comment, found, config, compare)
-    if hosts or plot:
-        found["hosting"] = {
-            "release": release and release["release"],
-            **hosting.compare(month, measured(month, release), prices),
-        }
-    if plot:
-        title = f"Hosting {config.project.name}, stage {stage}: what it costs at what traffic"
-        write_plot(plot, found["hosting"], title=title, requests=month.requests)
+    report = projected(options.templates or synth(folder, stage), month, prices, today)
+    if options.compare:
+        progress(f"Comparing with {options.compare}")
+        earlier = _before(options.compare, folder, month, prices, today)
+        report = replace(report, difference=difference(earlier, report.projection))
+    if options.hosts or options.plot:
+        report = replace(report, hosting=_hosting_report(month, release, prices))
     counts = counts if counts and any(counts.values()) else release and release.get("decisions")
-    if decisions or (counts and any(astuple(config.business))):
-        found["worth"] = worth_of(config, contract_of(folder, config), decisions, counts, found)
-    if export:
-        account = config.target.account or NO_ACCOUNT
-        export.write_text(json.dumps(usage_lines(found["lines"], account=account), indent=1), encoding="utf-8")
-    if within_budget:
-        refuse_above_budget(config, found)
-    return Done(found, tables.lines(found, config), next_step(found, config))
+    if options.decisions or (counts and any(astuple(config.business))):
+        contract = contract_of(folder, config)
+        report = replace(report, worth=worth_of(config, contract, options.decisions, counts, report.projection))
+    _write_files(options, report, config, month)
+    if options.within_budget:
+        _refuse_above_budget(config, report.projection)
+    return Done(report.as_json(), tables.lines(report, config), _next_step(report.projection, config))
 
 
-def write_comment(file: Path, found: dict, config: Config, compare: str | None) -> None:
-    if not compare:
-        raise Refused(
-            "compare", f"--comment {file}: says what a change costs, so say with --compare REF what it changes"
-        )
-    file.write_text(cost_comment.comment(found, config, compare), encoding="utf-8")
+def _write_files(options: Options, report: CostReport, config: Config, month: Month) -> None:
+    if options.comment:
+        if not options.compare or report.difference is None:
+            raise Refused(
+                "compare", "--comment needs --compare REF: it reports the cost difference from that reference"
+            )
+        options.comment.write_text(cost_comment.comment(report, config, options.compare), encoding="utf-8")
+    if options.plot and report.hosting:
+        title = f"Hosting {config.project.name}, stage {config.stage}: monthly cost by traffic"
+        write_plot(options.plot, report.hosting, title=title, requests=month.requests)
+    if options.export:
+        usage = usage_lines(report.projection.lines, account=config.target.account or NO_ACCOUNT)
+        options.export.write_text(json.dumps(usage, indent=1), encoding="utf-8")
+
+
+def _hosting_report(month: Month, release: dict | None, prices: Prices) -> HostingReport:
+    compared = hosting.compare(month, measured(month, release), prices)
+    return {"release": release["release"] if release else None, **compared}
 
 
 def read_table(folder: Path, config: Config) -> Prices:
+    """Read the project's price table, or the one that ships."""
     try:
         return read_prices(config.target.region, prices_file(folder))
     except PriceError as error:
         raise Refused("prices", str(error)) from error
 
 
-def projected(templates: Path, month: Month, prices: Prices, today: str) -> dict:
+def projected(templates: Path, month: Month, prices: Prices, today: str) -> CostReport:
+    """Project the bill of a folder of templates."""
     try:
         resources = read_templates(templates)
-        found = project(resources, month, prices, today=today)
+        projection = project(resources, month, prices, today=today)
     except (FileNotFoundError, InstanceError) as error:
         raise Refused("cost", str(error)) from error
-    return {
-        **found,
-        "lifecycle_saves_usd": lifecycle_saving_usd(resources, month, prices),
-        "budget_usd": month.config.budget.monthly_usd,
-    }
+    return CostReport(
+        projection,
+        lifecycle_saves_usd=lifecycle_saving_usd(resources, month, prices),
+        budget_usd=month.config.budget.monthly_usd,
+    )
 
 
-def before(compare: str, folder: Path, month: Month, prices: Prices, today: str) -> dict:
-    """The projection to compare with: the settings of then, under the usage and the prices of now."""
+def _before(compare: str, folder: Path, month: Month, prices: Prices, today: str) -> Projection | Baseline:
+    """Return the projection to compare with: the settings of then, under the usage and the prices of now."""
     file = Path(compare)
     if not file.is_file():
         templates, config = synthesise_at(compare, folder, month.config.stage)
-        return projected(templates, month_of(replace(config, usage=month.config.usage)), prices, today)
+        then = month_of(replace(config, usage=month.config.usage))
+        return projected(templates, then, prices, today).projection
+    return _read_baseline(file)
+
+
+def _read_baseline(file: Path) -> Baseline:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:  # nor is it JSON
-        found = None
-    if not isinstance(found, dict) or not {"lines", "monthly_usd", "unpriced"} <= found.keys():
-        raise Refused("compare", f"{file}: not a projection; `fairway cost --json > {file.name}` writes one")
-    return found
+        document = json.loads(file.read_text(encoding="utf-8"))
+        lines = [Line(**line) for line in document["lines"]]
+        unpriced = [Unpriced(**each) for each in document["unpriced"]]
+        return Baseline(float(document["monthly_usd"]), lines, unpriced)
+    except (ValueError, TypeError, KeyError):
+        problem = f"{file}: must be a projection; `fairway cost --json > {file.name}` writes one"
+        raise Refused("compare", problem) from None
 
 
 def measured(month: Month, release: dict | None) -> hosting.Measured:
-    """Of the model to host. What no release has shown yet is taken to be as large and as slow as the benchmarks allow."""
+    """Return the size and speed of the model to host; without a release, the most that the benchmarks allow."""
     shown, agreed = release or {}, month.config.benchmarks
     return hosting.Measured(
         scoring_ms=month.usage.scoring_ms,
@@ -145,25 +185,33 @@ def measured(month: Month, release: dict | None) -> hosting.Measured:
     )
 
 
-def of_the_stage(
-    config: Config, folder: Path, stage: str, days: int, progress
+def _of_the_stage(
+    config: Config, folder: Path, stage: str, days: int, progress: Callable[[str], None]
 ) -> tuple[Config, dict | None, dict | None]:
-    """What the deployed stage measured: its usage, for a binary task its right and wrong decisions, and its champion."""
+    """Read what the deployed stage measured: its usage, the decisions of a binary task, and its champion."""
+    # boto3 takes half a second, and a projection needs no AWS
     from fairway.money.measured_usage import decisions, measured_usage
 
     progress(f"Reading what {stage} measured in {days} days")
     deployed = connect(folder, stage)
-    told = measured_usage(deployed, days=days, now=datetime.now(UTC))
+    usage = measured_usage(deployed, days=days, now=datetime.now(UTC))
     counts = decisions(deployed) if config.project.task == "binary" else None
-    return with_usage(config, told, f"measured in {stage}"), counts, champion_of(deployed)
+    return with_usage(config, usage, f"measured in {stage}"), counts, champion_of(deployed)
 
 
-def worth_of(config: Config, contract: Contract, decisions: Path | None, counts: dict | None, found: dict) -> dict:
+def worth_of(
+    config: Config, contract: Contract, decisions: Path | None, counts: dict | None, projection: Projection
+) -> Worth:
+    """Judge the value of a model's decisions against its bill."""
     try:
         counts = json.loads(decisions.read_text(encoding="utf-8")) if decisions else counts
         fallback_says_yes = config.project.task == "binary" and contract.prior >= config.serving.threshold
         return worth.judge(
-            config.business, counts, predictions=found["predictions"], cost=found, fallback_says_yes=fallback_says_yes
+            config.business,
+            counts,
+            predictions=projection.predictions,
+            cost=projection,
+            fallback_says_yes=fallback_says_yes,
         )
     except (ValueError, AttributeError) as error:
         shape = json.dumps(dict.fromkeys(worth.CELLS, 0))
@@ -171,30 +219,30 @@ def worth_of(config: Config, contract: Contract, decisions: Path | None, counts:
         raise Refused("decisions", f"{decisions}: {problem}; write {shape} with what was counted") from None
 
 
-def refuse_above_budget(config: Config, found: dict) -> None:
+def _refuse_above_budget(config: Config, bill: Projection) -> None:
     """For a pipeline: exit code 1 above the budget, and where the bill cannot be trusted to decide it."""
     budget = config.budget.monthly_usd
-    if found["monthly_usd"] > budget:
+    if bill.monthly_usd > budget:
         raise Failed(
             "budget",
-            f"${found['monthly_usd']:,.2f} a month is above budget.monthly_usd = {budget:g} of stage {config.stage!r}",
+            f"${bill.monthly_usd:,.2f} a month is above budget.monthly_usd = {budget:g} of stage {config.stage!r}",
         )
-    if found["unpriced"]:
-        names = ", ".join(sorted({each["resource"] for each in found["unpriced"]}))
+    if bill.unpriced:
+        names = ", ".join(sorted({each.resource for each in bill.unpriced}))
         raise Failed("unpriced", f"the budget cannot be judged: no price of {names}")
-    if found["monthly_usd"] + (STALE_MAY_BE - 1) * found["stale_usd"] > budget:
+    if bill.monthly_usd + (STALE_MAY_BE - 1) * bill.stale_usd > budget:
         raise Failed(
             "prices",
-            f"the budget cannot be judged: prices of ${found['stale_usd']:,.2f} of the bill are older than {STALE_AFTER_DAYS} days "
-            f"or undated, and twice as much would break it; run `fairway prices refresh`",
+            f"the budget cannot be judged: prices of ${bill.stale_usd:,.2f} of the bill are older than "
+            f"{STALE_AFTER_DAYS} days or undated, and twice as much would break it; run `fairway prices refresh`",
         )
 
 
-def next_step(found: dict, config: Config) -> str:
-    if found["unpriced"]:
+def _next_step(bill: Projection, config: Config) -> str:
+    if bill.unpriced:
         return "the unpriced resources above are not in the total; `fairway prices refresh` may find their prices"
-    if found["monthly_usd"] > config.budget.monthly_usd:
+    if bill.monthly_usd > config.budget.monthly_usd:
         return "`fairway cost --hosting` compares what the model could be hosted on"
-    if found["old_prices"] or found["undated_prices"]:
+    if bill.old_prices or bill.undated_prices:
         return f"some prices are undated or older than {OLD_AFTER_DAYS} days; `fairway prices refresh` reads them anew"
-    return "`fairway cost --usage FILE` reckons with another usage"
+    return "`fairway cost --usage FILE` projects the bill of another usage"

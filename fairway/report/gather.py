@@ -238,16 +238,16 @@ def money(stage: Stage, release: dict | None, *, synth, progress) -> dict:
     try:
         month, prices = month_of(config), cost.read_table(folder, config)
         progress(f"Building the templates of {config.stage}, for what they cost")
-        found = cost.projected(synth(folder, config.stage), month, prices, date.today().isoformat())
+        report = cost.projected(synth(folder, config.stage), month, prices, date.today().isoformat())
     except FairwayError as error:
         return {"unknown": error.message}
     counts = release and release.get("decisions")
     judged = counts and any(astuple(config.business))
     return {
-        **found,
+        **report.as_json(),
         "alert_percent": config.budget.alert_percent,
         "usage": config.usage.size,
         "requests": month.requests,
         "hosting": hosting.compare(month, cost.measured(month, release), prices),
-        "worth": cost.worth_of(config, stage.contract, None, counts, found) if judged else None,
+        "worth": cost.worth_of(config, stage.contract, None, counts, report.projection) if judged else None,
     }

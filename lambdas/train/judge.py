@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from domain import lake
 from domain.money import worth
 from domain.money.prices import read_prices
-from domain.money.projection import project
+from domain.money.projection import Projection, project
 from domain.money.usage import month_of
 from domain.records import release_key
 from domain.release import gate
@@ -73,13 +73,13 @@ def verdict_on(evaluation: dict, bill) -> dict:
         raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
 
 
-def worth_of(candidates: dict, cost: dict) -> dict[str, dict]:
+def worth_of(candidates: dict, cost: Projection) -> dict[str, dict]:
     """What each would bring a month, at the usage of the settings, against what the deployed stage costs at it."""
     return {
         name: worth.judge(
             CONFIG.business,
             measured["decisions"],
-            predictions=cost["predictions"],
+            predictions=cost.predictions,
             cost=cost,
             fallback_says_yes=CONTRACT.prior >= CONFIG.serving.threshold,
         )
@@ -87,7 +87,7 @@ def worth_of(candidates: dict, cost: dict) -> dict[str, dict]:
     }
 
 
-def monthly_bill() -> dict:
+def monthly_bill() -> Projection:
     today = datetime.now(UTC).date().isoformat()
     return project(deployed(), month_of(CONFIG), read_prices(CONFIG.target.region), today=today)
 

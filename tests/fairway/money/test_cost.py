@@ -15,7 +15,7 @@ from domain.money.projection import project
 from domain.money.template import read_templates
 from domain.money.usage import month_of
 from fairway.cli import main
-from fairway.money.cost import cost
+from fairway.money.cost import Options, cost
 from fairway.money.prices import PRICE_LISTS, download, refresh
 from fairway.terminal.errors import Failed, Refused
 from fairway.terminal.progress import Progress
@@ -56,7 +56,12 @@ def ask(templates, tmp_path):
         with open(tmp_path / "fairway.toml", "a") as file:
             file.write(settings)
         with Progress() as progress:
-            return cost(tmp_path, stage, templates=templates[stage], today=TODAY, progress=progress, **options)
+            return cost(
+                tmp_path,
+                stage,
+                Options(**{"templates": templates[stage], "today": TODAY, **options}),
+                progress=progress,
+            )
 
     def edit(found, put):
         text = (tmp_path / "fairway.toml").read_text()
@@ -71,8 +76,8 @@ def test_nothing_that_any_stage_deploys_is_left_unpriced(templates):
     for stage, folder in templates.items():
         resources = read_templates(folder)
         found = project(resources, month_of(read_config(ROOT, stage)), read_prices("us-east-1"), today=TODAY)
-        assert found["unpriced"] == [], stage
-        named = {line["resource"] for line in found["lines"]} | {each["resource"] for each in found["free"]}
+        assert found.unpriced == [], stage
+        named = {line.resource for line in found.lines} | {each.resource for each in found.free}
         assert named == {resource.name for resource in resources}, stage
 
 
@@ -136,7 +141,7 @@ def test_a_pull_request_is_told_what_it_costs_also_where_that_is_too_much(ask):
     text = comment.read_text()
     assert "| Releases/Release | AmazonSageMaker USE1-Host:ml.m5.large | $0.00 | $84.45 | +$84.45 |" in text
     assert "**Above the budget by $" in text
-    with pytest.raises(Refused, match="say with --compare REF what it changes"):
+    with pytest.raises(Refused, match="--comment needs --compare REF"):
         ask(comment=comment)
 
 
