@@ -33,8 +33,8 @@ def local_aws() -> Iterator[str]:
             until(lambda: answers(port), within_s=60)
             yield f"http://127.0.0.1:{port}"
         finally:
-            server.terminate()
-            server.wait(30)
+            server.kill()  # nothing of it is kept, and requests that a suite left open need not end
+            server.wait()
 
 
 def answers(port: int) -> bool:
