@@ -3,6 +3,7 @@
 from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_sqs as sqs
 
+from domain.config.fingerprints import fingerprints
 from infra.batch.batch import Batch
 from infra.data.address import AddressBook
 from infra.data.lake import Lake
@@ -60,7 +61,7 @@ class ServiceStack(Stack):
 
     def __init__(self, scope, id, *, config, contract, image_tag: str, data: DataStack, **options):
         super().__init__(scope, id, description=f"Fairway, {config.prefix}: what can be replaced", **options)
-        self.config, self.data = config, data
+        self.config, self.contract, self.data = config, contract, data
         self.image = f"{Aws.ACCOUNT_ID}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}/{config.prefix}:{image_tag}"
         self.stage = {"config": config, "code": function_code(config=config, contract=contract, image_tag=image_tag)}
         self.stores = {"lake": data.lake, "tables": data.tables, "registry": data.registry}
@@ -122,6 +123,7 @@ class ServiceStack(Stack):
             alarms=self.data.alarms.topic_arn,
             model_package_group=self.config.prefix,
             endpoint_prefix=self.endpoints.prefix,
+            settings=fingerprints(self.config, self.contract),
         )
         CfnOutput(self, "ApiUrl", value=self.api.url)
 

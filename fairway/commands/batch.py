@@ -16,7 +16,8 @@ from domain import lake
 from domain.release import routing as rules
 from domain.timestamps import iso, parse_timestamp
 from fairway.stage import executions, records
-from fairway.stage.aws import Stage, connect
+from fairway.stage.aws import Stage
+from fairway.stage.settings import connected
 from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
@@ -54,7 +55,7 @@ def batch(folder: Path, stage_name: str, source: str, *, as_of: str | None, stor
         raise Refused(
             "window", f"--as-of {as_of!r} is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z"
         )
-    stage = connect(folder, stage_name)
+    stage = connected(folder, stage_name, progress)
     if source.startswith("s3://"):
         content, uri = listed(stage, source), source
     else:

@@ -21,8 +21,9 @@ from domain.timestamps import iso
 from domain.train.windows import overlapping, run_name, training_window
 from fairway.commands.train import lines, next_step, request, verdict
 from fairway.stage import executions, records
-from fairway.stage.aws import Stage, connect
+from fairway.stage.aws import Stage
 from fairway.stage.deployment import wait_until_champion
+from fairway.stage.settings import connected
 from fairway.tables.rows import read_rows
 from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
 from fairway.terminal.done import Done
@@ -86,7 +87,7 @@ def import_model(
     name = checked_name(options["name"] or re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")[:40])
     if not file.exists():
         raise Refused("file", f"{file}: No such file or directory")
-    stage = connect(folder, stage_name)
+    stage = connected(folder, stage_name, progress)
     asked = request(stage, as_of=as_of, window_days=None, progress=progress)
     with tempfile.TemporaryDirectory() as scratch:
         model = {**options, **told_by_files(stage, options), "file": str(file.absolute()), "name": name}

@@ -21,7 +21,8 @@ from domain import records as items
 from domain.contract.schema import Contract
 from domain.timestamps import iso
 from fairway.stage import records
-from fairway.stage.aws import Stage, connect
+from fairway.stage.aws import Stage
+from fairway.stage.settings import connected
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
@@ -61,7 +62,7 @@ class File:
 
 def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = False, progress) -> Done:
     """With `replace` a file counts instead of all that was loaded from files of its name: it corrects them."""
-    stage = connect(folder, stage_name)
+    stage = connected(folder, stage_name, progress)
     files = list({file.load: file for file in (identified(path, stage.contract, progress) for path in paths)}.values())
     known = {file.load: records.run(stage, "load", file.load) for file in files}
     new = [file for file in files if not known[file.load]]

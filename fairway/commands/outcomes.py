@@ -14,7 +14,7 @@ from domain.contract.schema import Column, Contract
 from domain.contract.values import check_row, check_value
 from fairway.client.api import MOST_ROWS
 from fairway.stage.api import api_of
-from fairway.stage.aws import connect
+from fairway.stage.settings import connected
 from fairway.tables.rows import chunks, read_rows
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
@@ -41,7 +41,7 @@ def outcomes_command(
 
 
 def outcomes(folder: Path, stage_name: str, file: Path, *, progress) -> Done:
-    stage = connect(folder, stage_name)
+    stage = connected(folder, stage_name, progress)
     api, contract = api_of(stage), stage.contract
     progress(f"Checking {file.name}")
     known = sum(outcome is not None for outcome in read_outcomes(file, contract))

@@ -11,7 +11,7 @@ from domain.contract.schema import Contract
 from fairway.client.api import MOST_ROWS
 from fairway.client.replies import Prediction
 from fairway.stage.api import api_of
-from fairway.stage.aws import connect
+from fairway.stage.settings import connected
 from fairway.tables.rows import chunks, parsed_rows, read_rows
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
@@ -46,7 +46,7 @@ def predict(folder: Path, stage_name: str, *, text: str | None, file: Path | Non
     if (text is None) == (file is None):
         raise Refused("usage", "give either ROWS or --file FILE; `fairway predict --help` shows an example")
     given = parsed_rows(text, "ROWS") if text is not None else None
-    stage = connect(folder, stage_name)
+    stage = connected(folder, stage_name, progress)
     api = api_of(stage)
     answers: list[Prediction] = []
     progress("Asking for predictions")

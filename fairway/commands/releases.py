@@ -7,14 +7,15 @@ import typer
 
 from domain.release import routing as rules
 from fairway.stage import records
-from fairway.stage.aws import Stage, connect
+from fairway.stage.aws import Stage
 from fairway.stage.deployment import WHEN
 from fairway.stage.promotion import bring_up, go_back, mark
+from fairway.stage.settings import connected, connected_whatever
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
-from fairway.terminal.table import table
 from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
+from fairway.terminal.table import table
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -22,7 +23,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("releases", epilog="Example: fairway releases")
 def releases_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
     """Every release, its state, its quality and why."""
-    run(lambda progress: releases(project, stage), json=json, project=project, stage=stage)
+    run(lambda progress: releases(project, stage, progress=progress), json=json, project=project, stage=stage)
 
 
 @app.command("promote", epilog="Example: fairway promote r-20130401-1a2b3c4d")
@@ -42,8 +43,8 @@ def rollback_command(project: Project = HERE, stage: StageName = "local", json: 
     run(lambda progress: rollback(project, stage, progress=progress), json=json, project=project, stage=stage)
 
 
-def releases(folder: Path, stage_name: str) -> Done:
-    stage = connect(folder, stage_name)
+def releases(folder: Path, stage_name: str, *, progress: Progress) -> Done:
+    stage = connected_whatever(folder, stage_name, progress)
     found = records.releases(stage)
     roles = records.with_roles(found, records.routing(stage))
     metric = stage.config.benchmarks.metric
@@ -75,7 +76,7 @@ def _next_step(found: list[dict]) -> str:
 
 
 def promote(folder: Path, stage_name: str, release: str, *, progress: Progress) -> Done:
-    stage = connect(folder, stage_name)
+    stage = connected(folder, stage_name, progress)
     item = records.release(stage, release)
     if item is None:
         raise Refused("no_release", f"release {release!r} is not there; `fairway releases` lists those that are")
@@ -91,7 +92,7 @@ def promote(folder: Path, stage_name: str, release: str, *, progress: Progress) 
 
 
 def rollback(folder: Path, stage_name: str, *, progress: Progress) -> Done:
-    stage = connect(folder, stage_name)
+    stage = connected_whatever(folder, stage_name, progress)
     routing = records.routing(stage)
     before = rules.champion(routing)
     rules.rollback(routing, at="", reason="")  # refuses here when there is nothing to go back to

@@ -6,9 +6,11 @@ import typer
 
 from domain.release import routing as rules
 from fairway.stage import records
-from fairway.stage.aws import Stage, ask_local, connect
+from fairway.stage.aws import Stage, ask_local
+from fairway.stage.settings import connected_whatever
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
+from fairway.terminal.progress import Progress
 from fairway.terminal.table import table
 
 app = typer.Typer(rich_markup_mode=None)
@@ -17,11 +19,11 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("status", epilog="Example: fairway status --stage prod --json")
 def status_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
     """Who answers now."""
-    run(lambda progress: status(project, stage), json=json, project=project, stage=stage)
+    run(lambda progress: status(project, stage, progress=progress), json=json, project=project, stage=stage)
 
 
-def status(folder: Path, stage_name: str) -> Done:
-    stage = connect(folder, stage_name)
+def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
+    stage = connected_whatever(folder, stage_name, progress)
     routing = records.routing(stage)
     champion = rules.champion(routing)
     values = {

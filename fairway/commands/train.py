@@ -9,8 +9,9 @@ import typer
 from domain.timestamps import iso, parse_timestamp
 from domain.train.windows import run_name, training_window
 from fairway.stage import executions, records
-from fairway.stage.aws import Stage, connect
+from fairway.stage.aws import Stage
 from fairway.stage.deployment import WHEN, wait_until_champion
+from fairway.stage.settings import connected
 from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
@@ -45,7 +46,7 @@ def train_command(
 
 
 def train(folder: Path, stage_name: str, *, as_of: str | None, window_days: int | None, wait: bool, progress) -> Done:
-    stage = connect(folder, stage_name)
+    stage = connected(folder, stage_name, progress)
     asked = request(stage, as_of=as_of, window_days=window_days, progress=progress)
     run = run_to_the_end(stage, asked, progress=progress)
     values = verdict(stage, run)

@@ -126,7 +126,8 @@ def down(folder: Path, *, progress) -> Done:
     from local.start import stop
     from local.state import LocalError
 
-    read_config(folder)
+    if not (folder / "fairway.toml").exists():
+        read_config(folder)  # refuses; one that is there but wrong keeps nobody from stopping
     state = state_folder(folder)
     progress("Stopping the local AWS")
     try:

@@ -42,10 +42,14 @@ def contract_of(folder: Path, config: Config) -> Contract:
     return read_contract(folder / config.project.contract, config.project.task)
 
 
-def connect(folder: Path, stage: str) -> Stage:
-    """The deployed stage. Refused when there is no such stage, no local AWS, or nothing deployed."""
-    config = read_config(folder, stage)
-    contract_of(folder, config)
+def connect(folder: Path, stage: str, *, config: Config | None = None) -> Stage:
+    """The deployed stage. Refused when there is no such stage, no local AWS, or nothing deployed.
+
+    With `config` neither fairway.toml nor the contract is read: what must work when they are wrong gives its own.
+    """
+    if config is None:
+        config = read_config(folder, stage)
+        contract_of(folder, config)
     endpoint = local_endpoint(folder) if stage == LOCAL else None
     session = local_session(state_folder(folder)) if endpoint else real_session(config)
     return Stage(folder, config, session, endpoint, addresses(folder, config, client(session, "ssm", endpoint)))

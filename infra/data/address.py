@@ -8,7 +8,7 @@ from constructs import Construct
 class AddressBook(Construct):
     """deployed names -> SSM parameter /fairway/{project}/{stage} -> the fairway command. No secret is in it."""
 
-    def __init__(self, scope, id, *, config, **addresses: str):
+    def __init__(self, scope, id, *, config, **addresses: str | dict[str, str]):
         super().__init__(scope, id)
         book = {"stage": config.stage, "project": config.project.name, "region": config.target.region, **addresses}
         self.parameter = ssm.StringParameter(

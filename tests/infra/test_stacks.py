@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from aws_cdk import App
 
+from domain.config.fingerprints import fingerprints
 from domain.config.sections import Data, read_config
+from domain.contract.file import read_contract
 from infra.data.lake import lifecycle_rules
 from infra.stacks import DataStack
 from local.metric_math import evaluate
@@ -478,6 +480,7 @@ def test_the_address_book_lists_what_the_commands_need(service):
         "alarms": "<AlarmsTopic>",
         "model_package_group": "flights-prod",
         "endpoint_prefix": "flights-prod-",
+        "settings": fingerprints(read_config(ROOT, "prod"), read_contract(ROOT / "flights/contract.toml", "binary")),
     }
 
 

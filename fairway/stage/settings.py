@@ -1,0 +1,81 @@
+"""Settings beside what is deployed: a stage is connected to, and sections that were edited since are reported.
+
+What has to work when something is wrong (`down`, `status`, `rollback`) is not stopped by a
+fairway.toml that is wrong too.
+"""
+
+import re
+from pathlib import Path
+
+from domain.config.fingerprints import CONTRACT, edited, fingerprints
+from domain.config.sections import LOCAL, Config, ConfigError, of_stage, read_config
+from fairway.stage.aws import Stage, connect, contract_of
+from fairway.terminal.progress import Progress
+
+SECTION = re.compile(r"\s*\[\s*(?P<name>[^\[\]]+?)\s*\]\s*(#.*)?")
+TEXT = re.compile(r"""\s*(?P<key>\w+)\s*=\s*(?P<quote>["'])(?P<value>[^"']*)(?P=quote)\s*(#.*)?""")
+
+
+def connected(folder: Path, stage_name: str, progress: Progress) -> Stage:
+    """Connect to the stage, and report what was edited since it was deployed: it is not used until it is deployed."""
+    stage = connect(folder, stage_name)
+    if note := not_deployed(stage):
+        progress(f"Note: {note}")
+    return stage
+
+
+def not_deployed(stage: Stage) -> str | None:
+    """The sections that were edited after the deployment, in a sentence; None where there are none."""
+    now = fingerprints(stage.config, stage.contract)
+    names = [
+        "the contract" if name == CONTRACT else f"[{name}]" for name in edited(stage.addresses.get("settings", {}), now)
+    ]
+    if not names:
+        return None
+    how = "`fairway up`" if stage.is_local else "a deployment"
+    differ = "differs" if len(names) == 1 else "differ"
+    return (
+        f"{', '.join(names)} {differ} from what is deployed, and the deployed values are used; {how} applies the edit"
+    )
+
+
+def connected_whatever(folder: Path, stage_name: str, progress: Progress) -> Stage:
+    """Connect by a project's name and a stage's region alone where fairway.toml or the contract is wrong."""
+    try:
+        contract_of(folder, read_config(folder, stage_name))
+    except ConfigError as error:
+        config = _readable(folder, stage_name)
+        if config is None:
+            raise
+        first = str(error).splitlines()[0]
+        progress(f"Note: {first}; going on without it, `fairway check` lists every problem")
+        return connect(folder, stage_name, config=config)
+    return connected(folder, stage_name, progress)
+
+
+def _readable(folder: Path, stage_name: str) -> Config | None:
+    """Settings that only say which stage of which project this is, read line by line; None where they do not."""
+    try:
+        lines = (folder / "fairway.toml").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    texts = _texts(lines)
+    name, target = texts.get("project", {}).get("name"), texts.get(f"stages.{stage_name}")
+    if not name or (stage_name != LOCAL and target is None):
+        return None
+    region = {"region": target["region"]} if target and "region" in target else {}
+    project = {"name": name, "contract": "contract.toml", "task": "regression"}
+    return of_stage({"project": project, "stages": {stage_name: region} if region else {}}, stage_name)
+
+
+def _texts(lines: list[str]) -> dict[str, dict[str, str]]:
+    """{section: {key: text}} of the lines that are well-formed on their own."""
+    found: dict[str, dict[str, str]] = {}
+    section = ""
+    for line in lines:
+        if heading := SECTION.fullmatch(line):
+            section = heading["name"]
+            found.setdefault(section, {})
+        elif setting := TEXT.fullmatch(line):
+            found.setdefault(section, {})[setting["key"]] = setting["value"]
+    return found
