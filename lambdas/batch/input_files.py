@@ -1,10 +1,9 @@
 """What the first bytes of a file say of it: enough to refuse a wrong file before a machine is started for it."""
 
-import csv
-import io
 import json
 import zlib
 
+from domain.batch.csv_head import REASONS, csv_head
 from domain.contract.schema import Contract
 
 HEAD_BYTES = 64 * 1024  # read of each file
@@ -35,10 +34,11 @@ def file_problem(key: str, size: int, *, contract: Contract, read) -> str:
             head = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
         except zlib.error:
             return "is damaged: its gzip cannot be read; send it again"
-    line, newline, _ = head.partition(b"\n")
-    is_whole = bool(newline) or len(head) < HEAD_BYTES
+    is_whole = size <= HEAD_BYTES if not kind.endswith(".gz") else len(head) < HEAD_BYTES
     if kind.startswith(".csv"):
-        return header_problem(line, is_whole, contract)
+        return header_problem(head, is_whole, contract)
+    line, newline, _ = head.partition(b"\n")
+    is_whole = bool(newline) or is_whole
     return "" if not is_whole or is_object(line) else "its first line is not a JSON object of column names to values"
 
 
@@ -51,18 +51,12 @@ def parquet_problem(head: bytes, size: int, read) -> str:
     return ""
 
 
-def header_problem(line: bytes, is_whole: bool, contract: Contract) -> str:
-    """The columns that a row to score needs must all be there, and none that the contract does not know."""
-    try:
-        text = line.decode("utf-8-sig").rstrip("\r")
-    except UnicodeDecodeError:
-        return "its header is not UTF-8 text"
-    if not is_whole:
-        return f"has no line end within {HEAD_BYTES:,} bytes; a CSV file starts with its header"
-    try:
-        columns = next(csv.reader(io.StringIO(text)), [])
-    except csv.Error:  # a CR within it
-        return "its header is not CSV; end lines in LF or CRLF"
+def header_problem(head: bytes, is_whole: bool, contract: Contract) -> str:
+    """Why the header does not fit: a column that a row to score needs is missing, or the contract does not know one."""
+    found_head = csv_head(head, is_whole=is_whole)
+    if found_head.problem:
+        return found_head.problem
+    columns = [name for name in found_head.names if name != REASONS]
     twice = sorted({name for name in columns if columns.count(name) > 1})
     missing = [name for name in contract.header(with_target=False) if name not in columns]
     unknown = [name for name in columns if name not in contract.by_name]

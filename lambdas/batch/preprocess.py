@@ -117,7 +117,16 @@ def checked_files(bucket: str, prefix: str, listing, read) -> list[str]:
 def files_at(prefix: str, listed):
     """(key, size) of the files of a folder; of a file only itself, and not what its name is the beginning of."""
     is_folder = prefix == "" or prefix.endswith("/")
-    return ((key, size) for key, size in listed if not key.endswith("/") and (is_folder or key == prefix))
+    return (
+        (key, size)
+        for key, size in listed
+        if not key.endswith("/") and (key == prefix or (is_folder and not is_aside(key.removeprefix(prefix))))
+    )
+
+
+def is_aside(path: str) -> bool:
+    """Whether a file below the folder is not data, as Spark, Hive and Athena have it: _SUCCESS, .a.crc, _metadata/a."""
+    return path.endswith(".crc") or any(name.startswith(("_", ".")) for name in path.split("/"))
 
 
 def folder_of(prefix: str) -> str:

@@ -1,39 +1,47 @@
 """CSV files block by block, every cell as text: the contract and not a guess decides what it means."""
 
 import gzip
+from collections.abc import Container, Iterator
 from pathlib import Path
+from typing import IO
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
+from domain.batch.csv_head import CsvHead, csv_head
 from model_code.refusals import Malformed
 
 BLOCK_BYTES = 4 << 20
+HEAD_BYTES = 1 << 20
 
 
-def open_csv(file: Path, _):
-    stream = QuoteCounter(gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb"))
-    reader = csv_reader(stream)
-    return reader.schema.names, True, csv_blocks(reader, stream)
+def open_csv(file: Path, _: Container[str]) -> tuple[list[str], bool, Iterator[pa.RecordBatch]]:
+    """Return the columns, True since cells are text, and the blocks."""
+    stream = _QuoteCounter(gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb"))
+    head = stream.head
+    if head.problem:
+        stream.close()
+        raise Malformed(head.problem)
+    reader = _csv_reader(stream, head)
+    return reader.schema.names, True, _csv_blocks(reader, stream)
 
 
-def csv_reader(stream):
-    with_header = stream.peek_line()
-    names = arrow_csv.read_csv(pa.BufferReader(with_header), parse_options=CSV).schema.names if with_header else []
+def _csv_reader(stream: "_QuoteCounter", head: CsvHead) -> arrow_csv.CSVStreamingReader:
+    parse = arrow_csv.ParseOptions(newlines_in_values=True, delimiter=head.separator)
     convert = arrow_csv.ConvertOptions(
-        column_types={name: pa.string() for name in names},
+        column_types={name: pa.string() for name in head.names},
         null_values=[""],
         strings_can_be_null=True,
         quoted_strings_can_be_null=True,
     )
     read = arrow_csv.ReadOptions(block_size=BLOCK_BYTES)
-    return arrow_csv.open_csv(stream, read_options=read, parse_options=CSV, convert_options=convert)
+    reader = arrow_csv.open_csv(stream, read_options=read, parse_options=parse, convert_options=convert)
+    if any(kind != pa.string() for kind in reader.schema.types):
+        raise Malformed(f"its header cannot be read for sure: {', '.join(map(repr, reader.schema.names[:20]))}")
+    return reader
 
 
-CSV = arrow_csv.ParseOptions(newlines_in_values=True)
-
-
-def csv_blocks(reader, stream):
+def _csv_blocks(reader: arrow_csv.CSVStreamingReader, stream: "_QuoteCounter") -> Iterator[pa.RecordBatch]:
     yield from reader
     if stream.quotes % 2:
         raise Malformed(
@@ -41,26 +49,31 @@ def csv_blocks(reader, stream):
         )
 
 
-class QuoteCounter:
-    """A binary file that counts the double quotes it hands out: an odd number means that a text is never closed."""
+class _QuoteCounter:
+    """A binary file from its header on that counts the double quotes it hands out: an odd number means that a text is
+    never closed.
+    """
 
     closed = False
 
-    def __init__(self, file):
-        self.file, self.quotes, self.ahead = file, 0, b""
+    def __init__(self, file: IO[bytes]):
+        self.file, self.quotes = file, 0
+        begin = file.read(HEAD_BYTES)
+        self.head = csv_head(begin, is_whole=len(begin) < HEAD_BYTES)
+        self.ahead = begin[self.head.start :]
 
-    def peek_line(self) -> bytes:
-        self.ahead = self.file.readline()
-        while self.ahead.count(b'"') % 2 and (more := self.file.readline()):  # a name with a line break in it
-            self.ahead += more
-        return self.ahead
-
-    def read(self, size=-1) -> bytes:
-        block = self.ahead + self.file.read(max(size - len(self.ahead), 0) if size >= 0 else -1)
-        self.ahead = b""
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, at most `size`."""
+        if size < 0:
+            block, self.ahead = self.ahead + self.file.read(), b""
+        elif self.ahead:
+            block, self.ahead = self.ahead[:size], self.ahead[size:]
+        else:
+            block = self.file.read(size)
         self.quotes += block.count(b'"')
         return block
 
-    def close(self):
+    def close(self) -> None:
+        """Close the file."""
         self.closed = True
         self.file.close()

@@ -87,15 +87,30 @@ def readable(column: pa.Array) -> pa.Array:
         return readable(column.dictionary_decode())
     if is_any_text(kind):
         return pc.cast(column, pa.string())
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if pa.types.is_decimal(kind):
+        return _of_decimals(column)
+    if pa.types.is_floating(kind):
         return pc.cast(column, pa.float64(), safe=False)
     if pa.types.is_integer(kind) and kind != pa.uint64():
         return pc.cast(column, pa.int64())
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         # nanoseconds may lose their last digits; nothing else may lose anything
-        is_finer = getattr(kind, "unit", None) == "ns"
-        return pc.cast(column, pa.timestamp("us", getattr(kind, "tz", None)), safe=not is_finer).cast(TIMESTAMP)
+        if getattr(kind, "unit", None) == "ns":
+            column = pc.floor_temporal(column, unit="microsecond")  # cut as digits are, before 1970 too
+        return pc.cast(column, pa.timestamp("us", getattr(kind, "tz", None))).cast(TIMESTAMP)
     return column
+
+
+def _of_decimals(column: pa.Array) -> pa.Array:
+    """Whole ones as int64 where they fit, others as the float64 that their digits are read as: to divide by a power of
+    ten is off by a bit.
+    """
+    if column.type.scale == 0:
+        try:
+            return pc.cast(column, pa.int64())
+        except pa.ArrowInvalid:  # beyond int64
+            pass
+    return pc.cast(pc.cast(column, pa.string()), pa.float64())
 
 
 def refuse_impossible(name: str, column: pa.Array) -> None:

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from domain.batch.csv_head import REASONS
 from domain.contract.schema import Contract
 from domain.contract.text import SPACES
 from domain.contract.values import HEADER_AGAIN, Problem, repeats_header
@@ -25,7 +26,6 @@ from model_code.rows.readers import FileRefused, Source, open_source
 
 __all__ = ["Block", "Checked", "FileRefused", "check_block", "open_source", "read_blocks", "read_table", "schema_of"]
 
-REASONS = "why quarantined"  # a column of `fairway quarantine --out`, which a mended file may still have
 QUARANTINE = pa.schema([("row_number", pa.int64()), ("row", pa.string()), ("problems", pa.string())])
 
 

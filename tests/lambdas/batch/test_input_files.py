@@ -57,8 +57,9 @@ def test_a_file_that_may_be_scored_has_no_problem(name, body):
         ("rows.csv", HEADER.replace(b",hour", b"") + b"\n", "has no column 'hour'"),
         ("rows.csv", HEADER + b",color\n", "has the column 'color' that the contract 'flights' does not know"),
         ("rows.csv", HEADER + b",hour\n", "names 'hour' more than once"),
-        ("rows.csv", b"\xff\xfe\n", "its header is not UTF-8 text"),
-        ("rows.csv", HEADER + b"\r1,2,3\r", "its header is not CSV; end lines in LF or CRLF"),
+        ("rows.csv", b"\xff\xfe\n", "is UTF-16 text; convert it, e.g. iconv -f UTF-16 -t UTF-8"),
+        ("rows.csv", b"gr\xfcn\n", "is not UTF-8 text; convert it, e.g. iconv -f LATIN1 -t UTF-8"),
+        ("rows.csv", gzip.compress(HEADER), "is gzip, though its name does not end in .gz; rename it, or unpack it"),
         ("rows.csv", b"x" * (HEAD_BYTES + 1), "has no line end within 65,536 bytes; a CSV file starts with its header"),
         ("rows.csv.gz", HEADER, "is not gzip, as its name says"),
         ("rows.csv.gz", b"\x1f\x8b" + b"x" * 50, "is damaged: its gzip cannot be read; send it again"),
@@ -79,3 +80,17 @@ def test_a_parquet_file_whose_footer_is_longer_than_the_file_is_cut_off():
         problem("rows.parquet", b"PAR1" + (1000).to_bytes(4, "little") + b"PAR1")
         == "is cut off: its Parquet footer is missing; send it again"
     )
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        HEADER.replace(b",", b";") + b"\n",
+        b"\n\n" + HEADER + b"\n",
+        HEADER + b"\r" + b"1," * HEADER.count(b",") + b"1\r",
+        b"A title\n" + HEADER + b"\n" + b"1," * HEADER.count(b",") + b"1\n",
+        HEADER + b",why quarantined\n",
+    ],
+)
+def test_a_header_is_found_whatever_separates_or_precedes_it(body):
+    assert problem("rows.csv", body) == ""

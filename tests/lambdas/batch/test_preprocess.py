@@ -23,6 +23,8 @@ def test_every_file_becomes_a_shard_for_the_champion(aws):
     aws.upload("batch/incoming/", b"")
     aws.upload("batch/incoming/a.csv", CSV)
     aws.upload("batch/incoming/sub/b.parquet", PARQUET)
+    for aside in ("_SUCCESS", ".a.csv.crc", "sub/_temporary/c.csv", "a.csv.crc"):  # what Spark writes beside its data
+        aws.upload(f"batch/incoming/{aside}", b"")
 
     reply = handler(EVENT, None)
 

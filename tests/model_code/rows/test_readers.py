@@ -52,6 +52,14 @@ LINES = """{"no": 1, "größe (cm)": 2.5, "seen": "2013-04-01", "kind": "a", "re
         ("t.csv", GOOD),
         ("t.CSV", "\ufeff" + GOOD.replace("\n", "\r\n")),
         ("t.csv.gz", GOOD),
+        ("t.csv", GOOD.replace(",", ";")),
+        ("t.csv", GOOD.replace(",", "\t")),
+        ("t.csv", GOOD.replace(",", "|")),
+        ("t.csv", GOOD.replace("\n", "\r")),
+        ("t.csv", "\ufeff\n\n" + GOOD),
+        ("t.csv", "Sales of April\n\n" + GOOD),
+        ("t.csv", "Sales of April,,,,\r\n,,,,\r\n" + GOOD),
+        ("t.csv", GOOD.replace(",", " , ").replace("\n", " \n").replace(HEADER.replace(",", " , ") + " ", HEADER)),
         ("t.jsonl", LINES),
         ("t.json.gz", "\ufeff" + LINES),
     ],
@@ -165,6 +173,10 @@ FAR = {unit: pa.array([2**62], pa.int64()).cast(pa.timestamp(unit)) for unit in 
     ("name", "content", "reason"),
     [
         ("t.csv", "", "is empty"),
+        ("t.csv", gzip.compress(GOOD.encode()), "is gzip, though its name does not end in .gz; rename it"),
+        ("t.csv", GOOD.encode("utf-16"), "is UTF-16 text; convert it, e.g. iconv -f UTF-16 -t UTF-8"),
+        ("t.csv", GOOD.encode("utf-16-le"), "holds zero bytes, as UTF-16 text does"),
+        ("t.csv", b"PK\x03\x04", "is a ZIP archive or an Excel workbook"),
         ("t.csv", HEADER + "\n", "has no rows"),
         ("t.jsonl", "\n\n", "has no rows"),
         ("t.xlsx", "", "files of this kind are not read; give .csv"),
@@ -173,7 +185,6 @@ FAR = {unit: pa.array([2**62], pa.int64()).cast(pa.timestamp(unit)) for unit in 
             GOOD.replace("größe", "breite"),
             "has no column 'größe (cm)' and has the column 'breite (cm)' that the contract 'shop' does not know",
         ),
-        ("t.csv", GOOD.replace(",", ";"), "has no column"),
         ("t.csv", GOOD.replace("seen", "no"), "the header names 'no' more than once"),
         ("t.csv", GOOD + "3,4\n", "holds two schemas: Expected 5 columns, got 2"),
         ("t.csv", GOOD + '3,4,,a,"true\n', "a double quote is never closed"),
@@ -298,3 +309,46 @@ def test_a_null_or_a_fault_within_a_dictionary_counts_only_for_the_rows_that_hav
     )
     checked = check_block(strict, rows.slice(1), with_target=False)
     assert (checked.row_numbers.tolist(), checked.reasons) == ([3, 4, 5], {"null": 2})
+
+
+def test_decimals_and_nanoseconds_are_what_their_digits_are_read_as(tmp_path):
+    texts = ["65.46", "0.07", "-1234567.89", "9007199254740.93"]
+    columns = {"no": pa.array([Decimal(n) for n in range(4)]), "größe (cm)": pa.array(list(map(Decimal, texts)))}
+    columns["seen"] = pa.array([-500, 999, 1000, None], pa.timestamp("ns"))
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    (checked,) = read_table(
+        tmp_path / "t.parquet", replace(SHOP, columns=(*SHOP.columns[:1], *UNBOUNDED)), with_target=False
+    )
+    assert checked.accepted.column("größe (cm)").to_pylist() == list(map(float, texts))
+    assert checked.accepted.column("no").to_pylist() == [0, 1, 2, 3]
+    micros = checked.accepted.column("seen").cast(pa.int64()).to_pylist()
+    assert micros == [-1, 0, 1, None]
+
+
+UNBOUNDED = (
+    Column("größe (cm)", "float"),
+    Column("seen", "timestamp", nullable=True),
+    Column("returned", "boolean", role="target"),
+)
+
+
+def test_ids_beyond_what_a_float_keeps_are_keys_by_their_digits(tmp_path):
+    ids = [1729382256910270464, 1729382256910270465]
+    contract = Contract("ids", "binary", (Column("id", "string", role="key"), *UNBOUNDED[2:]), prior=0.5)
+    pq.write_table(pa.table({"id": ids, "returned": [True, False]}), tmp_path / "t.parquet")
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps({"id": one, "returned": True}) + "\n" for one in ids))
+    for name in ("t.parquet", "t.jsonl"):
+        (checked,) = read_table(tmp_path / name, contract, with_target=True)
+        assert checked.accepted.column("id").to_pylist() == list(map(str, ids))
+
+
+def test_a_file_with_the_reasons_of_its_quarantine_is_read_without_them(tmp_path):
+    text = GOOD.replace("\n", ",x\n").replace("returned,x", "returned,why quarantined")
+    (checked,) = read_table(write(tmp_path, "t.csv", text), SHOP, with_target=True)
+    assert checked.accepted.to_pylist() == ROWS
+
+
+def test_a_header_that_comes_again_is_quarantined_and_the_rows_around_it_are_read(tmp_path):
+    (checked,) = read_table(write(tmp_path, "t.csv", GOOD + GOOD), SHOP, with_target=True)
+    assert checked.accepted.to_pylist() == ROWS + ROWS
+    assert (checked.row_numbers.tolist(), checked.reasons) == ([1, 2, 4, 5], {"header": 1})

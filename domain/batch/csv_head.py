@@ -1,0 +1,91 @@
+"""Look at the first bytes of a CSV file: its separator, the lines above its header and its columns, or why it is not
+CSV.
+"""
+
+import csv
+import io
+import itertools
+import re
+from dataclasses import dataclass
+
+REASONS = "why quarantined"  # a column of `fairway quarantine --out`, which a mended file may still have
+SEPARATORS = (",", ";", "\t", "|")
+MOST_TITLES = 8  # lines above a header
+_LOOKED_AT = 12  # records
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|$)")
+_OTHER_KINDS = (
+    (b"\x1f\x8b", "is gzip, though its name does not end in .gz; rename it, or unpack it"),
+    (b"PK\x03\x04", "is a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV"),
+    (b"PAR1", "is Parquet, though its name says CSV; rename it to .parquet"),
+    (b"\xff\xfe", "is UTF-16 text; convert it, e.g. iconv -f UTF-16 -t UTF-8"),
+    (b"\xfe\xff", "is UTF-16 text; convert it, e.g. iconv -f UTF-16 -t UTF-8"),
+)
+
+
+@dataclass(frozen=True)
+class CsvHead:
+    """`start`: bytes above the header, which are `titles` or blank. `problem`: why it is not CSV, or empty."""
+
+    names: list[str]
+    separator: str = ","
+    start: int = 0
+    titles: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def csv_head(head: bytes, *, is_whole: bool) -> CsvHead:
+    """Look at the first bytes of a file; `is_whole`: there are no more."""
+    problem = next((why for magic, why in _OTHER_KINDS if head.startswith(magic)), "")
+    if not problem and b"\0" in head[:200]:
+        problem = "holds zero bytes, as UTF-16 text does; convert it, e.g. iconv -f UTF-16LE -t UTF-8"
+    if problem:
+        return CsvHead([], problem=problem)
+    whole_lines = head if is_whole else head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1]
+    try:
+        whole_lines.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return CsvHead([], problem="is not UTF-8 text; convert it, e.g. iconv -f LATIN1 -t UTF-8")
+    if head and not whole_lines:
+        return CsvHead([], problem=f"has no line end within {len(head):,} bytes; a CSV file starts with its header")
+    return _below_titles(whole_lines)
+
+
+def _below_titles(text: bytes) -> CsvHead:
+    """The first line from which on all records have as many fields as the header; the first that is not blank, if
+    there is none.
+    """
+    start, titles, first = 0, [], None
+    for line in itertools.islice(_LINE.findall(text), MOST_TITLES + 1):
+        shown = line.decode("utf-8-sig").strip()
+        if shown.strip(" \t,;|"):
+            found = _from(text[start:], start, tuple(titles))
+            if found is not None:
+                return found
+            first = start if first is None else first
+            titles.append(shown)
+        start += len(line)
+    records = _records(text[first or 0 :], ",")
+    return CsvHead(records[0] if records else [], start=first or 0)
+
+
+def _from(text: bytes, start: int, titles: tuple[str, ...]) -> CsvHead | None:
+    """What begins here, if it is a header and rows of the same width; below titles there must be a row, and each name."""
+    for separator in SEPARATORS:
+        records = _records(text, separator)
+        widths = {len(record) for record in records}
+        if len(widths) != 1 or widths == {1} or records[0].count("") > 1:
+            continue
+        is_below = (
+            len(records) > 1 and all(records[0]) and all(separator not in one.rstrip(separator) for one in titles)
+        )
+        if not titles or is_below:
+            return CsvHead(records[0], separator, start, titles)
+    return None
+
+
+def _records(text: bytes, separator: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text.decode("utf-8-sig"), newline=""), delimiter=separator)
+    try:
+        return [record for record in itertools.islice(reader, _LOOKED_AT) if record]
+    except csv.Error:
+        return []
