@@ -25,6 +25,7 @@ MAY_IMPORT = {
         "scipy",
         "sklearn",
         "joblib",
+        "pandas",
         "threadpoolctl",
         "pyarrow",
         "onnxruntime",
@@ -39,7 +40,6 @@ ALSO = {
         "skops": "`fairway import` opens files of skops with it, where it is installed; never in the image",
         "tensorflow": "`fairway import` opens models of TensorFlow with it, where it is installed; never in the image",
         "torch": "`fairway import` opens models of PyTorch with it, where it is installed; never in the image",
-        "pandas": "only where it is installed, to call a pipeline that was fitted on a data frame; the image has none",
     },
     "fairway": {
         "model_code.rows.tables": "rows are checked by the very code that the container checks them with",

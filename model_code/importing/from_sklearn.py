@@ -3,10 +3,12 @@
 import re
 import warnings
 from importlib.metadata import version
+from typing import Any
 from zipfile import is_zipfile
 
 import joblib
 from sklearn.exceptions import InconsistentVersionWarning
+from sklearn.model_selection._search import BaseSearchCV
 
 from model_code.artefact.folder import write_model
 from model_code.importing.formats import SKOPS, ImportRefused
@@ -20,7 +22,7 @@ from model_code.rows.matrices import model_batch
 
 
 def convert(conversion: Conversion):
-    pipeline = opened(conversion)
+    pipeline = _best(conversion, opened(conversion))
     refuse_what_cannot_answer(conversion, pipeline)
     scores = own_answers(conversion, pipeline)
     write_model(conversion.folder, pipeline, conversion.contract)
@@ -36,6 +38,17 @@ def opened(conversion: Conversion):
         if isinstance(warning.message, InconsistentVersionWarning):
             refuse_other_version(warning.message.original_sklearn_version)
     return pipeline
+
+
+def _best(conversion: Conversion, estimator: Any) -> Any:
+    """Return a search's best estimator: that is what it answers with, and a plan may express it."""
+    if not isinstance(estimator, BaseSearchCV):
+        return estimator
+    if not hasattr(estimator, "best_estimator_"):
+        raise ImportRefused(
+            f"{conversion.file.name} holds a {type(estimator).__name__} without best_estimator_; fit it with refit"
+        )
+    return estimator.best_estimator_
 
 
 def refuse_other_version(made_with: str) -> None:

@@ -40,6 +40,8 @@ BUILTINS = {
     "str",
     "tuple",
 }
+ABSTRACT_TYPES = {"number", "integer", "signedinteger", "unsignedinteger", "inexact", "floating", "generic"}
+MASKED = {"MaskedArray", "_mareconstruct"}  # the results of a search
 # What the pickles of scikit-learn pipelines name beside scikit-learn's own classes; all of it only makes values.
 HARMLESS = {
     "builtins": BUILTINS,
@@ -49,7 +51,8 @@ HARMLESS = {
     "copyreg": {"_reconstructor"},
     "copy_reg": {"_reconstructor"},
     "joblib.numpy_pickle": {"NumpyArrayWrapper"},
-    "numpy": NUMPY_TYPES | NUMPY_FUNCTIONS,
+    "numpy": NUMPY_TYPES | NUMPY_FUNCTIONS | ABSTRACT_TYPES,
+    **dict.fromkeys(("numpy.ma", "numpy.ma.core"), MASKED),
     **dict.fromkeys(("numpy.core.multiarray", "numpy._core.multiarray"), REBUILD),
     **dict.fromkeys(("numpy.core.numeric", "numpy._core.numeric"), REBUILD),
     **dict.fromkeys(("numpy.core._multiarray_umath", "numpy._core._multiarray_umath"), NUMPY_FUNCTIONS),
@@ -62,6 +65,15 @@ HARMLESS = {
     "torch._utils": {"_rebuild_parameter", "_rebuild_tensor_v2"},
     "torch": {f"{kind}Storage" for kind in ("BFloat16", "Bool", "Double", "Float", "Half", "Int", "Long")},
 }
+# Their functions compute a number from numbers: the scores that selectors and searches go by.
+SCORE_FUNCTIONS = {
+    "sklearn.feature_selection._mutual_info",
+    "sklearn.feature_selection._univariate_selection",
+    "sklearn.metrics._classification",
+    "sklearn.metrics._ranking",
+    "sklearn.metrics._regression",
+}
+SELECTORS = {("sklearn.compose._column_transformer", "make_column_selector")}  # a class, for all its name
 OF_SKLEARN = re.compile(r"_?[A-Z]\w*|__pyx_unpickle_\w+|newObj")
 OF_TORCH = re.compile(r"torch\.nn\.modules\.(activation|batchnorm|container|dropout|flatten|linear|normalization)")
 
@@ -79,16 +91,22 @@ def refuse_names(file: Path, names: set[tuple[str, str]]) -> None:
         listed = ", ".join(f"{module}.{name}" for module, name in outside)
         raise ImportRefused(
             f"{file.name} names {listed}, which is not known to be harmless and not there where the model serves; "
-            "save the model without it, or export it to ONNX"
+            "save the model without it (of a search, its best_estimator_), or export it to ONNX"
         )
 
 
 def is_harmless(module: str, name: str) -> bool:
     if module.startswith("sklearn."):
-        return bool(OF_SKLEARN.fullmatch(name)) and is_of_sklearn(module, name)
+        return _may_be_named(module, name) and is_of_sklearn(module, name)
     return name in HARMLESS.get(module, ()) or (
         bool(OF_TORCH.fullmatch(module)) and name.isidentifier() and name[0].isupper()
     )
+
+
+def _may_be_named(module: str, name: str) -> bool:
+    """Whether scikit-learn's name is that of a class, or of a function that only computes a score."""
+    score = module in SCORE_FUNCTIONS and not name.startswith("_")
+    return score or (module, name) in SELECTORS or bool(OF_SKLEARN.fullmatch(name))
 
 
 def is_of_sklearn(module: str, name: str) -> bool:
@@ -97,7 +115,9 @@ def is_of_sklearn(module: str, name: str) -> bool:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError):
         return False
-    return getattr(found, "__module__", module).startswith("sklearn.")
+    home = getattr(found, "__module__", module)
+    # score functions are those that the module itself defines: it also imports functions that do more
+    return home == module if module in SCORE_FUNCTIONS else home.startswith("sklearn.")
 
 
 def names_in(file: Path, *, zipped: bool = False) -> set[tuple[str, str]]:

@@ -76,19 +76,16 @@ def pipeline_answers(pipeline, matrix, kinds):
 
 
 def _frame(names, matrix, kinds):
-    """A pipeline that was fitted on a data frame finds its columns by name; without pandas, Arrow is frame enough.
+    """Return the rows as the data frame that a pipeline fitted on one needs: what passes through must be pandas'.
 
-    A column of texts stays one where every text is missing: left to itself it would become a column of numbers.
+    A column of texts stays one where every text is null: left to itself it would become a column of numbers.
     """
+    import pandas as pd  # half a second, and only such a pipeline needs it
+
     columns = [
         (name, matrix[:, j].tolist(), kind == "category")
         for j, (name, kind) in enumerate(zip(names, kinds, strict=True))
     ]
-    try:
-        import pandas as pd
-    except ImportError:
-        types = {True: pa.string(), False: pa.float64()}
-        return pa.table({name: pa.array(values, types[texts], from_pandas=True) for name, values, texts in columns})
     return pd.DataFrame({name: pd.Series(values, dtype=object if texts else float) for name, values, texts in columns})
 
 

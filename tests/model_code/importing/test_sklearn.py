@@ -1,15 +1,22 @@
 """scikit-learn models that were fitted elsewhere, as joblib, pickle and skops files."""
 
+import json
 import pickle
+import subprocess
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from scipy.stats import loguniform
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.ensemble import AdaBoostClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.feature_selection import SelectKBest, f_classif, mutual_info_classif
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
@@ -17,6 +24,7 @@ from sklearn.svm import LinearSVC
 
 from model_code.answers.golden import prove_golden
 from tests.model_code.projects import PROJECTS
+from tests.model_code.serving import IMAGE_PYTHON, ROOT
 
 
 def table(task: str) -> pd.DataFrame:
@@ -80,6 +88,94 @@ def test_what_no_plan_expresses_is_served_by_scikit_learn_itself(parcels, tmp_pa
     assert (said["format"], artefact.scorer.engine) == ("sklearn", "scikit-learn")
     row = {"weight": 4.0, "from": "C"}
     np.testing.assert_array_equal(artefact.scorer.score_rows([row]), model.predict_proba(pd.DataFrame([row])))
+
+
+def passed_through(model):
+    """Fitted on a data frame, of which one column reaches the model as it is."""
+    data = table("multiclass")
+    encode = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["from"]), remainder="passthrough")
+    return make_pipeline(encode, model).fit(data[["weight", "from"]], data["zone"])
+
+
+IN_THE_IMAGE = """
+import json, sys
+from pathlib import Path
+from model_code.answers.golden import prove_golden
+from model_code.artefact.folder import open_artefact
+rows = json.loads(sys.argv[1])
+artefacts = [open_artefact(Path(folder)) for folder in sys.argv[2:]]
+assert all(prove_golden(artefact) > 10 for artefact in artefacts)
+print(json.dumps([artefact.scorer.score_lists(rows) for artefact in artefacts]))
+"""
+
+
+def test_what_passes_columns_through_answers_in_the_image_as_scikit_learn_does(parcels, tmp_path):
+    models = [
+        CalibratedClassifierCV(passed_through(LinearSVC()), cv=3).fit(
+            table("multiclass")[["weight", "from"]], table("multiclass")["zone"]
+        ),
+        *map(passed_through, (KNeighborsClassifier(), GaussianNB(), AdaBoostClassifier(n_estimators=5))),
+    ]
+    folders = []
+    for place, model in enumerate(models):
+        artefact, said = parcels.artefact(dump(model, tmp_path / f"{place}.joblib"), trust=True)
+        assert (said["format"], artefact.scorer.engine) == ("sklearn", "scikit-learn")
+        folders.append(parcels.folder / f"artefact-{parcels.count}")
+    rows = [{"weight": 4.0, "from": "C"}, {"weight": 0.5, "from": "A"}]
+    command = [IMAGE_PYTHON, "-c", IN_THE_IMAGE, json.dumps(rows), *folders]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    expected = [model.predict_proba(pd.DataFrame(rows)) for model in models]
+    np.testing.assert_allclose(json.loads(ran.stdout), expected, rtol=0, atol=1e-12)
+
+
+def selected(scores):
+    """Columns chosen by scikit-learn's own selectors and score functions."""
+    data = table("multiclass")
+    encode = make_column_transformer(
+        (StandardScaler(), make_column_selector(dtype_include=np.number)),
+        (OneHotEncoder(handle_unknown="ignore"), make_column_selector(dtype_exclude="number")),
+    )
+    model = make_pipeline(encode, SelectKBest(scores, k=2), LogisticRegression())
+    return model.fit(data[["weight", "from"]], data["zone"])
+
+
+@pytest.mark.parametrize("scores", [f_classif, mutual_info_classif])
+@pytest.mark.parametrize("name", ["m.joblib", "m.pkl"])
+def test_scikit_learns_own_selectors_and_score_functions_are_taken(parcels, tmp_path, scores, name):
+    model = selected(scores)
+    artefact, _ = parcels.artefact(dump(model, tmp_path / name), trust=True)
+    row = {"weight": 4.0, "from": "C"}
+    np.testing.assert_allclose(artefact.scorer.score_rows([row]), model.predict_proba(pd.DataFrame([row])), atol=1e-9)
+
+
+def search(**options):
+    data = table("multiclass")
+    encode = make_column_transformer((OneHotEncoder(handle_unknown="ignore"), ["from"]), remainder=StandardScaler())
+    grid = {"logisticregression__C": [0.1, 1.0]}
+    found = GridSearchCV(make_pipeline(encode, LogisticRegression()), grid, cv=3, **options)
+    return found.fit(data[["weight", "from"]], data["zone"])
+
+
+def test_a_search_is_its_best_estimator(parcels, tmp_path):
+    grid = search(scoring=["accuracy", "f1_macro"], refit="f1_macro")
+    artefact, said = parcels.artefact(dump(grid, tmp_path / "grid.joblib"), trust=True)
+    assert said["format"] == "plan"
+    row = {"weight": 4.0, "from": "C"}
+    expected = grid.best_estimator_.predict_proba(pd.DataFrame([row]))
+    np.testing.assert_allclose(artefact.scorer.score_rows([row]), expected, atol=1e-9)
+    bare = dump(search(refit=False), tmp_path / "bare.joblib")
+    assert parcels.refusal(bare, trust=True) == (
+        "bare.joblib holds a GridSearchCV without best_estimator_; fit it with refit"
+    )
+
+
+def test_distributions_of_a_search_are_refused_with_the_way_out(parcels, tmp_path):
+    """scipy's run a text of their pickle as code when they are opened."""
+    data = table("multiclass")
+    spread = {"C": loguniform(0.1, 1)}
+    drawn = RandomizedSearchCV(LogisticRegression(), spread, n_iter=2, cv=3).fit(data[["weight"]], data["zone"])
+    said = parcels.refusal(dump(drawn, tmp_path / "drawn.joblib"), trust=True)
+    assert "scipy.stats._continuous_distns" in said and "(of a search, its best_estimator_)" in said
 
 
 def test_a_text_target_is_taken_where_its_second_class_is_the_positive(returns, tmp_path):
