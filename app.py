@@ -14,6 +14,7 @@ from aws_cdk import App, Environment, Tags, Validations
 
 from domain.config.sections import Config, ConfigError, read_config, stages
 from domain.contract.file import read_contract
+from infra.parts.function import readable_by_all
 from infra.parts.image import ROOT, image_tag
 from infra.stacks import DataStack, ServiceStack
 
@@ -25,8 +26,14 @@ def main() -> int:
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
-    app.synth()
+    publishable(Path(app.synth().directory))
     return 0
+
+
+def publishable(assembly: Path) -> None:
+    """Let others read the copies of the functions' code: the CDK makes folders by the umask, and zips their modes."""
+    for asset in assembly.glob("asset.*"):
+        readable_by_all(asset)
 
 
 def build(app: App) -> None:

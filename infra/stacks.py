@@ -29,7 +29,9 @@ class DataStack(Stack):
         description = f"Fairway, {config.prefix}: what must survive"
         protected = config.target.keep_data
         super().__init__(scope, id, description=description, termination_protection=protected, **options)
-        removal_policy = RemovalPolicy.RETAIN if config.target.keep_data else RemovalPolicy.DESTROY
+        # On a failed creation nothing is retained: it would be in the way of the next attempt by its name.
+        kept, gone = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE, RemovalPolicy.DESTROY
+        removal_policy = kept if config.target.keep_data else gone
         self.lake = Lake(self, "Lake", data=config.data, removal_policy=removal_policy)
         self.tables = Tables(self, "Tables", prefix=config.prefix, removal_policy=removal_policy)
         self.registry = Registry(self, "Registry", config=config, removal_policy=removal_policy)

@@ -90,13 +90,28 @@ def ship(repository: str, tag: str, *, base: str, ecr, run, find) -> None:
     image.build(engine, name, base=base, run=run)
     print("\n".join(image.layers(engine, name, run=run)))
     run([engine, "push", name], check=True)
+    if not is_there(ecr, repository, tag):
+        raise DeployRefused(f"image {repository}:{tag} was pushed, and the repository does not list it; deploy again")
 
 
 def is_there(ecr, repository: str, tag: str) -> bool:
+    """Whether the repository has the image; raise DeployRefused for one that SageMaker would refuse.
+
+    A tag never changes what it stands for, so an image of other media types must be deleted before it is built anew.
+    """
     try:
-        return bool(ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"])
+        (found,) = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
     except ecr.exceptions.ImageNotFoundException:
         return False
+    kind = found.get("imageManifestMediaType")
+    if kind != image.MANIFEST:
+        mend = f"aws ecr batch-delete-image --repository-name {repository} --image-ids imageTag={tag}"
+        region = ecr.meta.region_name
+        raise DeployRefused(
+            f"image {repository}:{tag}: manifest media type = {kind}: must be {image.MANIFEST}, the only one that "
+            f"SageMaker takes; delete it with `{mend} --region {region}`, then deploy again"
+        )
+    return True
 
 
 def log_in(engine: str, ecr, run) -> str:

@@ -18,11 +18,13 @@ from infra.parts.image import BASE_IMAGE, image_tag  # noqa: E402
 PLATFORM = "linux/amd64"  # of the instances that SageMaker runs it on
 ENGINES = ("docker", "podman")
 # SageMaker takes an image of Docker's own media types: not OCI's, of which it says "Unsupported manifest media type",
-# nor an index of image and provenance. And an OCI image has no health check.
+# nor an index of image and provenance. And an OCI image has no health check. BuildKit writes OCI's since 0.31, for this
+# exporter too, unless it is told not to.
 BUILD = {
-    "docker": ("buildx", "build", "--provenance=false", "--output", "type=docker"),
+    "docker": ("buildx", "build", "--provenance=false", "--output", "type=docker,oci-mediatypes=false"),
     "podman": ("build", "--format", "docker"),
 }
+MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 PLATFORMS_OF = {"docker": ("buildx", "imagetools", "inspect", "--raw"), "podman": ("manifest", "inspect")}
 
 

@@ -39,7 +39,7 @@ class Tables(Construct):
                 point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                     point_in_time_recovery_enabled=True
                 ),
-                deletion_protection=removal_policy == RemovalPolicy.RETAIN,
+                deletion_protection=removal_policy != RemovalPolicy.DESTROY,
                 removal_policy=removal_policy,
                 tags=[CfnTag(key="fairway", value=prefix)],  # the app's own do not reach a replica
                 **more,

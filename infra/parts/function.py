@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import hashlib
 import json
 import re
 import shutil
@@ -10,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import AssetHashType, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -23,32 +24,54 @@ from infra.permissions import Many, accept, allow
 
 def function_code(*, config, contract, image_tag: str) -> lambda_.Code:
     """The zip that all functions of a stage share: lambdas/, domain/ and settings.json. They need boto3 and no more."""
-    folder = temporary_folder()
-    shutil.copytree(compiled_sources(), folder, dirs_exist_ok=True)
+    folder = _temporary_folder()
+    shutil.copytree(compiled_sources(local=config.stage == settings.LOCAL), folder, dirs_exist_ok=True)
     values = {"config": settings.as_dict(config), "contract": contracts.as_dict(contract), "code_version": image_tag}
     (folder / "settings.json").write_text(json.dumps(values, sort_keys=True, ensure_ascii=False), encoding="utf-8")
-    return lambda_.Code.from_asset(str(folder))
+    readable_by_all(folder)
+    return lambda_.Code.from_asset(str(folder), asset_hash=_hash_of(folder), asset_hash_type=AssetHashType.CUSTOM)
+
+
+def _hash_of(folder: Path) -> str:
+    """Hash names, modes and contents, without bytecode: the hash must not depend on the Python that deploys.
+
+    With the modes, which the CDK's own hash omits: a zip of unreadable files would count as published already.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc"):
+        name = file.relative_to(folder).as_posix()
+        digest.update(f"{name}\0{file.stat().st_mode & 0o777:o}\0".encode())
+        digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def readable_by_all(folder: Path) -> None:
+    """Give files 0644 and folders 0755, whatever the umask: Lambda's user is not the owner of what is in the zip."""
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 @functools.cache
-def compiled_sources() -> Path:
-    """The sources with their bytecode, for the Python that runs this: where the function runs on another, that is not
-    looked at.
+def compiled_sources(*, local: bool, version: tuple[int, int] = sys.version_info[:2]) -> Path:
+    """Copy the sources, with bytecode where this Python is the one that the functions run on.
 
-    Compiled by a process of its own, since what else is in memory shows in the bytes, and by no path or clock of this
-    machine, so that the same sources make the same zip.
+    Local functions run on this Python. Bytecode is compiled by a process of its own, since what else is in memory shows
+    in the bytes, and without a path or clock of this machine, so that the same sources make the same zip.
     """
-    folder = temporary_folder()
+    folder = _temporary_folder()
     for file in source_files(ROOT, ("lambdas", "domain")):
         target = folder / file.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
+    if not local and version != PYTHON:
+        return folder
     options = ["-q", "--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", "/var/task"]
     subprocess.run([sys.executable, "-I", "-m", "compileall", *options, str(folder)], check=True)
     return folder
 
 
-def temporary_folder() -> Path:
+def _temporary_folder() -> Path:
     folder = Path(tempfile.mkdtemp(prefix="fairway-functions-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
@@ -109,6 +132,7 @@ def log_days(config) -> logs.RetentionDays:
     return RETENTION[config.monitoring.log_days]
 
 
+PYTHON = (3, 13)  # of the functions on AWS, as their runtime
 OLDER = "Python 3.13 is maintained until 2029; a newer one is for the whole repository to take up at once"
 ACCEPTED = {
     "AwsSolutions-L1": OLDER,

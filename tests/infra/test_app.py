@@ -13,7 +13,7 @@ import pytest
 from infra.parts import function
 from infra.parts.image import image_tag, source_files
 from infra.request import realtime_api
-from tests.infra.conftest import ROOT, synthesise
+from tests.infra.conftest import ROOT, TAG, synthesise
 
 
 def run_app(out: Path, **context) -> subprocess.CompletedProcess:
@@ -108,10 +108,27 @@ def test_the_bytecode_is_the_same_whatever_machine_and_moment_makes_it():
     def contents(folder):
         return {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*.pyc")}
 
-    first = contents(function.compiled_sources())
+    first = contents(function.compiled_sources(local=True))
     function.compiled_sources.cache_clear()
-    assert first and contents(function.compiled_sources()) == first
+    assert first and contents(function.compiled_sources(local=True)) == first
     assert not [name for name, code in first.items() if str(ROOT).encode() in code or b"fairway-functions-" in code]
+
+
+def test_what_goes_to_aws_has_bytecode_of_the_functions_python_or_none():
+    assert list(function.compiled_sources(local=False, version=(3, 12)).rglob("*.pyc")) == []
+    assert list(function.compiled_sources(local=False, version=(3, 13)).rglob("*.pyc"))
+
+
+def test_others_can_read_the_functions_code_whatever_the_umask_and_its_hash_stays(tmp_path, local):
+    with_umask = "import os, runpy; os.umask(0o077); runpy.run_path('app.py', run_name='__main__')"
+    context = {**json.loads((ROOT / "cdk.json").read_text())["context"], "image_tag": TAG, "stage": "local"}
+    environment = {**os.environ, "CDK_CONTEXT_JSON": json.dumps(context), "CDK_OUTDIR": str(tmp_path)}
+    environment["CDK_VALIDATION"] = "false"
+    subprocess.run([sys.executable, "-c", with_umask], cwd=ROOT, env=environment, check=True)
+    (asset,) = tmp_path.glob("asset.*")
+    modes = {("folder" if path.is_dir() else "file", path.stat().st_mode & 0o777) for path in asset.rglob("*")}
+    assert modes == {("folder", 0o755), ("file", 0o644)}
+    assert asset.name == next(local.glob("asset.*")).name
 
 
 def test_the_image_tag_changes_with_the_sources_and_only_with_them(tmp_path):

@@ -142,7 +142,7 @@ def test_what_must_survive_survives_in_production_and_goes_with_the_laptop(data,
             if found["Type"] in kept
         }
 
-    assert policies(data) == {("Retain", "Retain")}
+    assert policies(data) == {("RetainExceptOnCreate", "Retain")}
     assert policies(template(local, "flights-local-data")) == {("Delete", "Delete")}
 
 

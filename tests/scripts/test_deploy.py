@@ -19,19 +19,23 @@ ROOT = Path(__file__).parents[2]
 BASE = "docker.io/library/python:3.13-slim@sha256:" + "ab" * 32
 TAG = image_tag(base=BASE)
 MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distribution.manifest.v2+json"}'
+OCI = MANIFEST.replace("docker.distribution.manifest.v2", "oci.image.manifest.v1")
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 
 
 class Commands:
     """Writes down what would be run, without the paths of this machine, and answers for docker."""
 
-    def __init__(self, platforms: str = ""):
+    def __init__(self, platforms: str = "", *, ecr=None, pushes: str = MANIFEST):
         self.ran, self.given, self.platforms = [], [], platforms
+        self.ecr, self.pushes = ecr, pushes
 
     def __call__(self, command, *, input=None, **options):
         words = [str(word) for word in command]
         self.ran.append(" ".join(words[words.index("--no-notices") + 1 :] if "--no-notices" in words else words))
         self.given.append(input)
+        if "push" in words and self.ecr:
+            self.ecr.put_image(repositoryName="flights-dev", imageManifest=self.pushes, imageTag=TAG)
         said = "50MB\tCOPY /opt/venv /opt/venv\n0B\tENV LANG=C.UTF-8\n" if "history" in words else "50000000\n"
         said = self.platforms if "manifest" in words else said
         return subprocess.CompletedProcess(words, 0, stdout=said)
@@ -47,8 +51,8 @@ def ecr(monkeypatch):
         yield client
 
 
-def deployed(ecr) -> Commands:
-    run = Commands()
+def deployed(ecr, *, pushes: str = MANIFEST) -> Commands:
+    run = Commands(ecr=ecr, pushes=pushes)
     script.deploy(read_config(ROOT, "dev"), project=ROOT, base=BASE, ecr=ecr, run=run, find=lambda: "podman")
     return run
 
@@ -89,6 +93,24 @@ def test_an_image_that_is_there_is_not_built_again(ecr, capsys):
     assert f"image flights-dev:{TAG} is in the repository already" in capsys.readouterr().out
 
 
+REFUSED = (
+    f"^image flights-dev:{TAG}: manifest media type = application/vnd.oci.image.manifest.v1\\+json: must be .*"
+    f"delete it with `aws ecr batch-delete-image --repository-name flights-dev --image-ids imageTag={TAG} "
+    "--region us-east-1`"
+)
+
+
+def test_an_image_of_oci_s_media_types_that_is_there_is_refused_with_the_command_that_deletes_it(ecr):
+    ecr.put_image(repositoryName="flights-dev", imageManifest=OCI, imageTag=TAG)
+    with pytest.raises(script.DeployRefused, match=REFUSED):
+        deployed(ecr)
+
+
+def test_an_image_that_was_pushed_with_oci_s_media_types_is_refused_before_the_service_runs_it(ecr):
+    with pytest.raises(script.DeployRefused, match=REFUSED):
+        deployed(ecr, pushes=OCI)
+
+
 @pytest.mark.parametrize(
     ("stage", "said"),
     [("local", "`fairway up` deploys it"), ("nowhere", "stage 'nowhere' is not in fairway.toml; it has ")],
@@ -111,10 +133,11 @@ def test_another_account_than_the_stage_s_is_refused():
 def test_what_the_base_s_tag_names_now_is_what_is_deployed(ecr):
     """It is looked up once, before the image's tag is made of it."""
     platforms = [{"digest": BASE.partition("@")[2], "platform": {"os": "linux", "architecture": "amd64"}}]
-    run = Commands(json.dumps({"manifests": platforms}))
+    run = Commands(json.dumps({"manifests": platforms}), ecr=ecr)
     name = BASE.partition("@")[0]
     script.deploy(read_config(ROOT, "dev"), project=ROOT, base=name, ecr=ecr, run=run, find=lambda: "podman")
     assert run.ran[0] == f"podman manifest inspect {name}"
+    ecr.batch_delete_image(repositoryName="flights-dev", imageIds=[{"imageTag": TAG}])
     assert run.ran[1:] == deployed(ecr).ran
 
 

@@ -132,7 +132,10 @@ def test_nothing_is_built_on_a_base_that_nobody_named():
 
 @pytest.mark.parametrize(
     ("engine", "how"),
-    [("docker", "buildx build --provenance=false --output type=docker"), ("podman", "build --format docker")],
+    [
+        ("docker", "buildx build --provenance=false --output type=docker,oci-mediatypes=false"),
+        ("podman", "build --format docker"),
+    ],
 )
 def test_the_image_is_of_the_kind_that_sagemaker_takes(engine, how):
     run = Engine()
