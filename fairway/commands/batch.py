@@ -6,8 +6,10 @@ resumes it after it was killed, and finds it done afterwards.
 
 import hashlib
 import shlex
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -21,6 +23,7 @@ from fairway.stage.settings import connected
 from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
+from fairway.terminal.progress import Progress
 
 COUNTS = ("read", "quarantined", "scored", "written", "seconds")
 
@@ -38,19 +41,36 @@ def batch_command(
     store: Annotated[
         bool, typer.Option(help="Each prediction into the table too, to be looked up; else as Parquet only, for less.")
     ] = True,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the table's rows with their predictions to this CSV.", metavar="FILE.csv")
+    ] = None,
     json: Json = False,
 ) -> None:
     """One batch run to its end. The same command again attaches to it, resumes it, or finds it done."""
     run(
-        lambda progress: batch(project, stage, source, as_of=as_of, store=store, progress=progress),
+        lambda progress: batch(project, stage, source, as_of=as_of, store=store, out=out, progress=progress),
         json=json,
         project=project,
         stage=stage,
     )
 
 
-def batch(folder: Path, stage_name: str, source: str, *, as_of: str | None, store: bool = True, progress) -> Done:
-    """Score a file or S3 URI; `store` also puts each prediction into the table, without it they are Parquet only."""
+def batch(
+    folder: Path,
+    stage_name: str,
+    source: str,
+    *,
+    as_of: str | None,
+    store: bool = True,
+    out: Path | None = None,
+    progress: Progress,
+) -> Done:
+    """Score a file or S3 URI; `store` also puts each prediction into the table, without it they are Parquet only.
+
+    `out` gets the file's rows with their predictions beside them.
+    """
+    if out is not None:
+        _refuse_out(source, out)
     if as_of is not None and parse_timestamp(as_of) is None:
         raise Refused(
             "window", f"--as-of {as_of!r} is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z"
@@ -71,7 +91,34 @@ def batch(folder: Path, stage_name: str, source: str, *, as_of: str | None, stor
             arn = started(stage, run, {"input": place, "store": store}, as_of, record, progress)
         watch(stage, run, arn, again(source, as_of, store), progress)
         record = records.run(stage, "batch", run) or {}
-    return summary(run, record, predictions=predictions_of(stage, run), store=store, already=already)
+    done = summary(run, record, predictions=predictions_of(stage, run), store=store, already=already)
+    return done if out is None else _with_file(stage, run, Path(source), out, done, progress)
+
+
+def _refuse_out(source: str, out: Path) -> None:
+    """Before anything is scored."""
+    if source.startswith("s3://"):
+        raise Refused("out", f"--out {out}: must go with a FILE of this computer, not with an S3 URI")
+    if out.suffix != ".csv" or not out.parent.is_dir() or out.resolve() == Path(source).resolve():
+        raise Refused("out", f"--out {out}: must be another file, named .csv, in a folder that exists")
+
+
+def _with_file(stage: Stage, run: str, source: Path, out: Path, done: Done, progress: Progress) -> Done:
+    """Write `out` from the run's predictions, and say so."""
+    from fairway.tables.scored import write_scored  # with Arrow, which help must not cost
+
+    progress(f"Writing {out.name}")
+    s3, bucket = stage.client("s3"), stage.addresses["lake"]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=lake.batch_prefix(run, "predictions"))
+    keys = [found["Key"] for page in pages for found in page.get("Contents", []) if found["Key"].endswith(".parquet")]
+    with TemporaryDirectory(prefix="fairway-batch-") as scratch:
+        parts = [Path(scratch, f"{number}.parquet") for number in range(len(keys))]
+        for key, part in zip(keys, parts, strict=True):
+            s3.download_file(bucket, key, str(part))
+        predicted = write_scored(source, parts, out)
+    values = {**done.values, "out": str(out)} if isinstance(done.values, dict) else done.values
+    written = f"{out}: the rows of {source.name}, {predicted:,} of them with a prediction"
+    return replace(done, values=values, lines=[*done.lines, written])
 
 
 def fingerprint(file: Path, stage: Stage) -> str:
