@@ -10,14 +10,14 @@ import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple, Protocol
 
+from domain.request.reasons import Reason
+
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = "|".join(DAYS)
 SPAN = rf"({DAY})(?:-({DAY}))? (\d\d):(\d\d)-(\d\d):(\d\d)"
 MINUTES_PER_DAY = 24 * 60
 LEAST_IDLE = timedelta(hours=1)  # what was woken stays at least this long after the last request
 WEEK_HOURS = 168
-WOKEN = "hours"  # key of the item in the routing table that holds when a request last asked for the endpoints
-WAKING, OUTSIDE, IDLE = "asleep, waking", "outside office hours", "asleep until the next office hours"
 YEAR = 2025  # any has the same share of summer time, nearly
 
 
@@ -158,14 +158,14 @@ def idle_time(serving: Serving) -> timedelta:
     return max(timedelta(hours=serving.idle_hours), LEAST_IDLE)
 
 
-def why_asleep(serving: Serving, now: datetime) -> str | None:
+def why_asleep(serving: Serving, now: datetime) -> Reason | None:
     """Return the reason to report for a missing endpoint; None if the endpoint is supposed to be up."""
     present = began(serving, now)
     if not sleeps(serving) or (present and not serving.idle_hours):
         return None
     if serving.outside == "wake":
-        return WAKING
-    return IDLE if present else OUTSIDE
+        return Reason.WAKING
+    return Reason.IDLE if present else Reason.OUTSIDE_HOURS
 
 
 def up_shares(serving: Serving, rates: tuple[float, ...]) -> tuple[float, ...]:

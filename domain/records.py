@@ -2,41 +2,67 @@
 
     predictions   id                 one stored answer; by_entity: entity_id, made_at
     outcomes      entity_id, event_time    what really happened
-    routing       item               `routing`, and `release#<release>` for each release
+    routing       item               `routing`, `release#<release>` for each release, `guard`, `hours`
     runs          kind, run          load, train and batch runs
 
 Lambdas speak DynamoDB's low-level notation, so none pays for boto3's resource layer at a cold start.
 """
 
 import hashlib
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
+
+Attribute = dict[str, Any]  # {type: value}, such as {"N": "1.5"}
+Item = dict[str, Attribute]
 
 ROUTING = "routing"
 RELEASE = "release#"
+GUARD = "guard"  # what the budget guard did this month
+WOKEN = "hours"  # when a request last asked for sleeping endpoints
 ROW_DIGITS = 12  # of a batch's prediction id
 SMALLEST_NUMBER, LARGEST_NUMBER = 1e-130, 1e126  # that DynamoDB holds
 
 
-def release_key(release: str) -> dict:
-    return {"item": {"S": RELEASE + release}}
+def routing_item(name: str) -> Item:
+    """Key of one item of the routing table: ROUTING, GUARD, WOKEN."""
+    return {"item": {"S": name}}
 
 
-def routing_key() -> dict:
-    return {"item": {"S": ROUTING}}
+def release_key(release: str) -> Item:
+    return routing_item(RELEASE + release)
 
 
-def run_key(kind: str, run: str) -> dict:
+def routing_key() -> Item:
+    return routing_item(ROUTING)
+
+
+def routing_write(routing: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the PutItem arguments that change the routing, only if nobody wrote since version - 1 was read."""
+    return {
+        "Item": to_item({**routing, "item": ROUTING}),
+        "ConditionExpression": "attribute_not_exists(#item) OR #version = :read",
+        "ExpressionAttributeNames": {"#item": "item", "#version": "version"},
+        "ExpressionAttributeValues": to_item({":read": routing["version"] - 1}),
+    }
+
+
+def prediction_key(id: str) -> Item:
+    return {"id": {"S": id}}
+
+
+def run_key(kind: str, run: str) -> Item:
     return {"kind": {"S": kind}, "run": {"S": run}}
 
 
 def prediction_id(*parts: str) -> str:
-    """32 hex digits, the same for the same parts: what makes a retried request or batch store each answer once."""
+    """Return 32 hex digits, the same for the same parts, so a retried request or batch stores each answer once."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
 def batch_prediction_id(run: str, shard: str, row: int) -> str:
-    """The same of a row of a batch: 20 digits for its file and 12 for its place there, so that whole columns of them
-    are made at once.
+    """Return the id of a row of a batch: 20 digits for its file and 12 for its place there, so whole columns of ids are
+    made at once.
     """
     return row_id(shard_id(run, shard), row)
 
@@ -49,16 +75,16 @@ def shard_id(run: str, shard: str) -> str:
     return prediction_id(run, shard)[:-ROW_DIGITS]
 
 
-def to_item(values: dict) -> dict:
-    """Plain values as a DynamoDB item; None and missing are the same."""
+def to_item(values: Mapping[str, Any]) -> Item:
+    """Convert plain values to a DynamoDB item; None is left out."""
     return {name: to_attribute(value) for name, value in values.items() if value is not None}
 
 
-def from_item(item: dict) -> dict:
+def from_item(item: Item) -> dict[str, Any]:
     return {name: from_attribute(attribute) for name, attribute in item.items()}
 
 
-def to_attribute(value) -> dict:
+def to_attribute(value: object) -> Attribute:
     if value is None:
         return {"NULL": True}
     if isinstance(value, bool):
@@ -81,13 +107,13 @@ def to_attribute(value) -> dict:
 
 
 def to_number(value: float) -> str:
-    """What is smaller than DynamoDB's numbers is zero to everyone; what is larger is no answer."""
+    """Write a number; one smaller than DynamoDB holds becomes 0. Raises ValueError for one that is too large or NaN."""
     if not abs(value) < LARGEST_NUMBER:  # NaN too
         raise ValueError(f"{value} cannot be stored; a number must be finite and below {LARGEST_NUMBER}")
     return repr(value) if abs(value) >= SMALLEST_NUMBER else "0"
 
 
-def from_attribute(attribute: dict):
+def from_attribute(attribute: Attribute) -> Any:
     ((kind, value),) = attribute.items()
     if kind == "N":
         return int(value) if value.lstrip("-").isdigit() else float(value)

@@ -2,17 +2,19 @@
 
 import json
 import time
+from collections.abc import Mapping
 
-NAMESPACE = "Fairway"
+from domain.names import METRICS_NAMESPACE
+
 UNITS = {"Latency": "Milliseconds", "Percent": "Percent", "Usd": "None"}  # by the end of the name; all else is a count
 
 
-def line(*, project: str, stage: str, measured: dict, **said) -> str:
-    """`measured` become metrics by project and stage; what is `said` is only in the log, to search for."""
+def line(*, project: str, stage: str, measured: Mapping[str, float], **logged: object) -> str:
+    """Return the line: `measured` become metrics by project and stage, `logged` can only be searched for in the log."""
     metrics = [{"Name": name, "Unit": unit_of(name)} for name in measured]
-    directive = {"Namespace": NAMESPACE, "Dimensions": [["project", "stage"]], "Metrics": metrics}
+    directive = {"Namespace": METRICS_NAMESPACE, "Dimensions": [["project", "stage"]], "Metrics": metrics}
     header = {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": [directive]}
-    return json.dumps({"_aws": header, "project": project, "stage": stage, **measured, **said})
+    return json.dumps({"_aws": header, "project": project, "stage": stage, **measured, **logged})
 
 
 def unit_of(name: str) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from domain import names, records
+
 ROOT = Path(__file__).resolve().parent.parent
 LAMBDA_PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
 
@@ -137,3 +139,34 @@ def test_every_handler_imports_from_the_very_zip_it_ships_in(tmp_path):
 def variables_of(function: dict) -> dict[str, str]:
     given = function["Environment"]["Variables"]
     return {name: value if isinstance(value, str) else "named-at-deploy" for name, value in given.items()}
+
+
+# Texts that have one home each; literals that merely are spelt like one are named here.
+ONE_HOME = {
+    "domain/names.py": [names.METRICS_NAMESPACE, names.BY_ENTITY, *names.Metric],
+    "domain/records.py": [records.RELEASE, "attribute_not_exists(#item) OR #version = :read"],
+}
+SPELT_ALIKE = {
+    "fairway/client/__init__.py": "the client is installable without domain, and exports classes of these names",
+    "infra/data/tables.py": "ids of tables",
+    "infra/request/realtime_api.py": "ids of functions",
+    "infra/watch/alarms.py": "ids of alarms",
+}
+
+
+def literals(file: Path) -> set[str]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_a_name_that_template_and_code_share_has_one_home():
+    second_homes = [
+        f"{path}: {text!r} is in {home}"
+        for folder in ("domain", "infra", "lambdas", "fairway")
+        for file in sorted((ROOT / folder).rglob("*.py"))
+        if (path := file.relative_to(ROOT).as_posix()) not in SPELT_ALIKE
+        for home, texts in ONE_HOME.items()
+        for text in sorted(literals(file) & set(texts))
+        if path != home and not (text == names.Metric.LATENCY and path == "lambdas/metrics.py")  # the end of a name
+    ]
+    assert second_homes == []

@@ -12,7 +12,6 @@ from typing import NotRequired, TypedDict
 from domain.config.sections import Budget
 from domain.release import routing as rules
 
-GUARD = "guard"  # the item's key in the routing table
 STOP_TRAINING, STOP_CHALLENGERS, STOP_MODEL = "stop_training", "stop_challengers", "stop_model"
 ACTIONS = {
     STOP_TRAINING: "new training runs are refused",

@@ -1,26 +1,57 @@
 """Which release answers whom: one small item, changed by pure functions and written back only if nobody else wrote.
 
-    {"version": 3, "changed_at": "...", "reason": "...",
-     "routes":   [{"release", "endpoint", "role": "champion", "weight": 100, "since"}],
-     "previous": [the champions before it, newest first]}
-
-`version` is the condition of the write: whoever read version 3 may write version 4, once.
+`version` is the condition of the write: the reader of version 3 may write version 4, once.
 """
 
 import hashlib
+from enum import StrEnum
+from typing import TypedDict
 
-EMPTY = {"version": 0, "routes": [], "previous": [], "changed_at": "", "reason": "nothing released yet"}
+
+class Role(StrEnum):
+    """Role of a release in the routing."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    SHADOW = "shadow"
+
+
+class Route(TypedDict):
+    """A release that may answer; `weight` is its share of the entities relative to the other routes."""
+
+    release: str
+    endpoint: str
+    role: str  # a Role
+    weight: float
+    since: str  # timestamp
+
+
+class Routing(TypedDict):
+    """Routing item of the routing table (domain/records.py: ROUTING)."""
+
+    version: int
+    routes: list[Route]
+    previous: list[Route]  # earlier champions, newest first
+    changed_at: str  # timestamp; empty before the first release
+    reason: str
+
+
+EMPTY: Routing = {"version": 0, "routes": [], "previous": [], "changed_at": "", "reason": "nothing released yet"}
 BUCKETS = 10_000
 KEPT = 10  # champions remembered
-FRESH_S = 5.0  # for so long a function may go on by the routing that it has read
+FRESH_S = 5.0  # age at which a function reads the routing again
 
 
 class RoutingError(Exception):
-    """The change cannot be made; the message says why and what can."""
+    """The change cannot be made; the message gives the reason and what can be done."""
 
 
-def choose(routing: dict, entity_id: str) -> dict | None:
-    """The route that answers this entity, the same one every time; None before the first release.
+class RoutingChanged(Exception):
+    """The routing was written between our reading and our writing; trying again is right."""
+
+
+def choose(routing: Routing, entity_id: str) -> Route | None:
+    """Choose the route that answers this entity, the same one every time; None before the first release.
 
     An entity's place is the hash of its id, so a share of 10 % is 10 % of the entities, not of the requests, and
     raising a share moves only the entities that it gains.
@@ -29,7 +60,7 @@ def choose(routing: dict, entity_id: str) -> dict | None:
     if not answering:
         return None
     total = sum(route["weight"] for route in answering)
-    place = bucket(entity_id) / BUCKETS * total
+    place = _bucket(entity_id) / BUCKETS * total
     for route in answering:
         place -= route["weight"]
         if place < 0:
@@ -37,35 +68,41 @@ def choose(routing: dict, entity_id: str) -> dict | None:
     return answering[-1]
 
 
-def bucket(entity_id: str) -> int:
+def _bucket(entity_id: str) -> int:
     return int.from_bytes(hashlib.sha256(entity_id.encode()).digest()[:8]) % BUCKETS
 
 
-def champion(routing: dict) -> dict | None:
-    return next((route for route in routing["routes"] if route["role"] == "champion"), None)
+def champion(routing: Routing) -> Route | None:
+    """Return the route of the champion; None before the first release."""
+    return next((route for route in routing["routes"] if route["role"] == Role.CHAMPION), None)
 
 
-def promote(routing: dict, *, release: str, endpoint: str, at: str, reason: str) -> dict:
-    """The release answers everybody; the champion before it is remembered for a rollback."""
+def promote(routing: Routing, *, release: str, endpoint: str, at: str, reason: str) -> Routing:
+    """Let the release answer every entity, and remember the champion before it for a rollback. Raises RoutingError."""
     current = champion(routing)
     if current and current["release"] == release:
         raise RoutingError(f"release {release!r} is the champion already; nothing to do")
-    route = {"release": release, "endpoint": endpoint, "role": "champion", "weight": 100, "since": at}
+    route = _champion_route(release, endpoint, at)
     past = ([current] if current else []) + [old for old in routing["previous"] if old["release"] != release]
     return changed(routing, [route], past, at, reason)
 
 
-def rollback(routing: dict, *, at: str, reason: str) -> dict:
-    """The champion before this one answers again."""
+def _champion_route(release: str, endpoint: str, since: str) -> Route:
+    return {"release": release, "endpoint": endpoint, "role": Role.CHAMPION.value, "weight": 100, "since": since}
+
+
+def rollback(routing: Routing, *, at: str, reason: str) -> Routing:
+    """Let the champion before this one answer again. Raises RoutingError if there is none."""
     if not routing["previous"]:
         raise RoutingError(
             "there is no earlier champion to roll back to; `fairway releases` lists what can be promoted"
         )
     back, *older = routing["previous"]
-    return changed(routing, [{**back, "role": "champion", "weight": 100, "since": at}], older, at, reason)
+    return changed(routing, [_champion_route(back["release"], back["endpoint"], at)], older, at, reason)
 
 
-def changed(routing: dict, routes: list, previous: list, at: str, reason: str) -> dict:
+def changed(routing: Routing, routes: list[Route], previous: list[Route], at: str, reason: str) -> Routing:
+    """Return the next version of the routing."""
     return {
         "version": routing["version"] + 1,
         "changed_at": at,
@@ -75,9 +112,9 @@ def changed(routing: dict, routes: list, previous: list, at: str, reason: str) -
     }
 
 
-def endpoints_in_use(routing: dict, *, keep_since: str) -> set[str]:
-    """Endpoints that answer now, or that answered at or after `keep_since` and are kept up for a rollback."""
-    inuse = {route["endpoint"] for route in routing["routes"]}
+def endpoints_in_use(routing: Routing, *, keep_since: str) -> set[str]:
+    """Return the endpoints that answer now, or that answered at or after `keep_since` and stay up for a rollback."""
+    in_use = {route["endpoint"] for route in routing["routes"]}
     if routing["changed_at"] >= keep_since:
-        inuse |= {route["endpoint"] for route in routing["previous"][:1]}
-    return inuse
+        in_use |= {route["endpoint"] for route in routing["previous"][:1]}
+    return in_use

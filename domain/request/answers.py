@@ -1,12 +1,46 @@
-"""From a model's score, or from no model at all, to the answer that is given."""
+"""Answers: from a model's score, or from the contract's prior."""
+
+from enum import StrEnum
+from typing import Any, NotRequired, TypedDict, cast
 
 from domain.contract.schema import Contract
 
 Score = float | list[float]  # P(positive) or a value; for a multiclass task one probability per class
 
 
-def answer_from_score(contract: Contract, score: Score, *, classes: list | None = None, threshold: float = 0.5) -> dict:
-    """{prediction, probability, probabilities?}.
+class Source(StrEnum):
+    """Origin of an answer."""
+
+    MODEL = "model"
+    FALLBACK = "fallback"
+
+
+class Answer(TypedDict):
+    """Part of a prediction that a score decides."""
+
+    prediction: Any  # bool, value or class, by the task
+    probability: float | None
+    probabilities: NotRequired[dict[str, float]]  # of a multiclass task
+
+
+class Prediction(Answer):
+    """Answer to a row, as the API replies with it and the predictions table stores it."""
+
+    id: str
+    entity_id: str
+    release: str | None
+    role: str | None  # a Role
+    weight: NotRequired[float]
+    source: str  # a Source
+    reason: str
+    made_at: str  # timestamp
+    event_time: str | None
+
+
+def answer_from_score(
+    contract: Contract, score: Score, *, classes: list[Any] | None = None, threshold: float = 0.5
+) -> Answer:
+    """Make the answer of a score.
 
     binary: prediction is true from `threshold` on, probability is that of the positive class. multiclass: the likeliest
     of `classes` (the first where several are equally likely) and its probability. regression: the value, probability
@@ -15,16 +49,19 @@ def answer_from_score(contract: Contract, score: Score, *, classes: list | None 
     if contract.task == "regression":
         return {"prediction": score, "probability": None}
     if contract.task == "binary":
-        return {"prediction": score >= threshold, "probability": score}
-    best = max(range(len(score)), key=score.__getitem__)
-    probabilities = {str(name): share for name, share in zip(classes, score, strict=True)}
-    return {"prediction": classes[best], "probability": score[best], "probabilities": probabilities}
+        share = cast(float, score)
+        return {"prediction": share >= threshold, "probability": share}
+    shares, names = cast(list[float], score), classes or []
+    best = max(range(len(shares)), key=shares.__getitem__)
+    probabilities = {str(name): share for name, share in zip(names, shares, strict=True)}
+    return {"prediction": names[best], "probability": shares[best], "probabilities": probabilities}
 
 
-def fallback_answer(contract: Contract, *, threshold: float = 0.5) -> dict:
-    """The answer without a model: the contract's prior, the best that is known when nothing is known of the row."""
+def fallback_answer(contract: Contract, *, threshold: float = 0.5) -> Answer:
+    """Make the answer without a model: the contract's prior, the best estimate when nothing is known of the row."""
     if contract.task != "multiclass":
-        return answer_from_score(contract, contract.prior, threshold=threshold)
-    names = list(contract.prior)
-    classes = [int(name) for name in names] if contract.target.type == "integer" else names
-    return answer_from_score(contract, [contract.prior[name] for name in names], classes=classes)
+        return answer_from_score(contract, cast(float, contract.prior), threshold=threshold)
+    prior = cast(dict[str, float], contract.prior)
+    names = list(prior)
+    classes: list[Any] = [int(name) for name in names] if contract.target.type == "integer" else names
+    return answer_from_score(contract, [prior[name] for name in names], classes=classes)

@@ -6,20 +6,20 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from domain.money.usage import DAYS, DAYS_PER_MONTH, SECONDS_PER_HOUR
+from domain.names import METRICS_NAMESPACE, Metric
 from domain.records import from_item
 from domain.timestamps import parse_timestamp
 from fairway.stage.aws import Stage
 from fairway.stage.records import runs
 from fairway.terminal.errors import Refused
 
-NAMESPACE = "Fairway"  # lambdas/metrics.py writes there
 HOUR_S = 3600
 METRICS = {
-    "requests": ("Requests", "Sum"),
-    "predictions": ("Predictions", "Sum"),
-    "outcomes": ("Outcomes", "Sum"),
-    "latency_ms": ("Latency", "Average"),
-    "model_ms": ("ModelLatency", "Average"),
+    "requests": (Metric.REQUESTS, "Sum"),
+    "predictions": (Metric.PREDICTIONS, "Sum"),
+    "outcomes": (Metric.OUTCOMES, "Sum"),
+    "latency_ms": (Metric.LATENCY, "Average"),
+    "model_ms": (Metric.MODEL_LATENCY, "Average"),
 }
 MOST_OUTCOMES = 100_000  # looked at; enough for an error of a third of a percent
 
@@ -57,7 +57,7 @@ def hourly_metrics(stage: Stage, start: datetime, end: datetime) -> dict[str, di
         {
             "Id": id,
             "MetricStat": {
-                "Metric": {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions},
+                "Metric": {"Namespace": METRICS_NAMESPACE, "MetricName": name, "Dimensions": dimensions},
                 "Period": HOUR_S,
                 "Stat": stat,
             },

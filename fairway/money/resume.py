@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from domain.money import spending
-from domain.records import from_item
+from domain.records import GUARD, from_item, routing_item
 from domain.release import routing as rules
 from domain.timestamps import iso
 from fairway.stage.aws import connect
@@ -13,7 +13,7 @@ from fairway.stage.records import routing
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
 
-KEY = {"item": {"S": spending.GUARD}}
+KEY = routing_item(GUARD)
 
 
 def resume(folder: Path, stage_name: str, *, progress) -> Done:

@@ -82,13 +82,7 @@ def _switch(stage: Stage, change: Callable[[dict, str], dict]) -> None:
     routing = change(records.routing(stage), iso(datetime.now(UTC)))
     dynamodb, name = stage.client("dynamodb"), stage.addresses["routing"]
     try:
-        dynamodb.put_item(
-            TableName=name,
-            Item=items.to_item({**routing, "item": items.ROUTING}),
-            ConditionExpression="attribute_not_exists(#item) OR #version = :read",
-            ExpressionAttributeNames={"#item": "item", "#version": "version"},
-            ExpressionAttributeValues={":read": {"N": str(routing["version"] - 1)}},
-        )
+        dynamodb.put_item(TableName=name, **items.routing_write(routing))
     except dynamodb.exceptions.ConditionalCheckFailedException:
         message = "somebody else changed the routing just now; see `fairway status`, then try again"
         raise Failed("routing_changed", message) from None

@@ -4,6 +4,7 @@ from aws_cdk import CfnTag, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
+from domain.names import BY_ENTITY
 from domain.records import RELEASE, ROUTING
 
 TEXT = dynamodb.AttributeType.STRING
@@ -47,7 +48,7 @@ class Tables(Construct):
 
         self.predictions = table("Predictions", partition_key=key("id"), time_to_live_attribute="expires_at")
         self.predictions.add_global_secondary_index(
-            index_name="by_entity", partition_key=key("entity_id"), sort_key=key("made_at")
+            index_name=BY_ENTITY, partition_key=key("entity_id"), sort_key=key("made_at")
         )
         self.outcomes = table("Outcomes", partition_key=key("entity_id"), sort_key=key("event_time"))
         self.routing = table("Routing", partition_key=key("item"))
@@ -56,4 +57,4 @@ class Tables(Construct):
     @property
     def predictions_by_entity(self) -> str:
         """ARN of the index of predictions by entity."""
-        return f"{self.predictions.table_arn}/index/by_entity"
+        return f"{self.predictions.table_arn}/index/{BY_ENTITY}"

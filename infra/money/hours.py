@@ -8,7 +8,8 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from domain.hours import WOKEN, sleeps
+from domain.hours import sleeps
+from domain.records import WOKEN
 from infra.data.tables import Tables, only_items
 from infra.parts.function import Function
 from infra.permissions import Many, arn

@@ -11,8 +11,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from domain.money.spending import GUARD
-from domain.records import ROUTING
+from domain.records import GUARD, ROUTING
 from infra.data.tables import Tables, only_items
 from infra.parts.function import Function
 from infra.permissions import Many, arn, own_stacks

@@ -1,5 +1,7 @@
 """The Release flow, state by state: from an approved model package to the champion, or back to where it began."""
 
+from domain.records import RELEASE
+from domain.release.state import DEPLOYING_AT_MOST, ReleaseState
 from infra.data.tables import ONLY_RELEASES, Tables
 from infra.parts.flow import REASON, Flow, again, call, caught, choice, fail, invoke, jsonata
 from infra.parts.function import Function
@@ -8,7 +10,7 @@ from infra.release import hosting_states
 from infra.release.endpoints import LISTS, Endpoints
 
 MINUTE_S, HOUR_S = 60, 3600
-STUCK_AFTER_MS = 2 * HOUR_S * 1000  # whoever marked the release as deploying is not at it any more
+STUCK_AFTER_MS = int(DEPLOYING_AT_MOST.total_seconds() * 1000)
 
 
 class ReleaseFlow(Flow):
@@ -121,7 +123,7 @@ class ReleaseFlow(Flow):
         again, since its endpoint may have gone with a deleted stack."""
         now = "$states.context.Execution.StartTime"
         values = {
-            ":deploying": "deploying",
+            ":deploying": ReleaseState.DEPLOYING.value,
             ":now": jsonata(now),
             ":stuck": jsonata(f"$fromMillis($toMillis({now}) - {STUCK_AFTER_MS})"),
         }
@@ -145,14 +147,14 @@ class ReleaseFlow(Flow):
 
     def record_failure(self, reason: str, **fields) -> dict:
         update = "SET #state = :failed, failure = :reason"
-        return self.update_release(update, {":failed": "failed", ":reason": jsonata(reason)}, **fields)
+        return self.update_release(update, {":failed": ReleaseState.FAILED.value, ":reason": jsonata(reason)}, **fields)
 
     def update_release(
         self, update: str, values: dict, *, catch: tuple, ConditionExpression: str | None = None, **fields
     ) -> dict:
         arguments = {
             "TableName": self.tables.routing.table_name,
-            "Key": {"item": {"S": jsonata("'release#' & $release")}},
+            "Key": {"item": {"S": jsonata(f"'{RELEASE}' & $release")}},
             "UpdateExpression": update,
             "ExpressionAttributeNames": {"#state": "state"},
             "ExpressionAttributeValues": {name: {"S": value} for name, value in values.items()},

@@ -9,6 +9,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from domain.names import METRICS_NAMESPACE, Metric
 from infra.parts.flow import Flow
 from infra.parts.function import Function
 from infra.request.realtime_api import RealtimeApi
@@ -34,7 +35,11 @@ class Alarms(Construct):
         super().__init__(scope, id)
         self.config, self.topic, self.undelivered = config, topic, undelivered
         self.tell_of_events(flows)
-        fallbacks, latency, broken = self.fallback_percent(), self.measured("Latency", "p99"), self.errors_of(functions)
+        fallbacks, latency, broken = (
+            self.fallback_percent(),
+            self.measured(Metric.LATENCY, "p99"),
+            self.errors_of(functions),
+        )
         self.watch_the_answers(fallbacks, latency)
         self.watch_the_spending()
         self.watch_what_breaks(api, broken)
@@ -46,8 +51,11 @@ class Alarms(Construct):
         self.alarm("Latency", latency, above=deadline_ms + 500, periods=3, of="p99 of a request, in ms")
 
     def watch_the_spending(self) -> None:
-        most, spent = self.config.budget.alert_percent, self.measured("SpentPercent", "Maximum").with_(period=HOUR)
-        reaped = self.measured("Reaped", "Sum").with_(period=HOUR)
+        most, spent = (
+            self.config.budget.alert_percent,
+            self.measured(Metric.SPENT_PERCENT, "Maximum").with_(period=HOUR),
+        )
+        reaped = self.measured(Metric.REAPED, "Sum").with_(period=HOUR)
         self.alarm("Spent", spent, above=most, periods=1, of="the month's budget by usage so far, in %")
         self.alarm("Reaped", reaped, above=0, periods=1, of="endpoints, jobs and notebooks that nothing knew, ended")
 
@@ -95,11 +103,15 @@ class Alarms(Construct):
         pattern = events.EventPattern(source=[source], detail_type=detail_type, detail=detail)
         events.Rule(self, id, event_pattern=pattern, targets=[target])
 
-    def measured(self, name: str, statistic: str) -> cloudwatch.Metric:
+    def measured(self, name: Metric, statistic: str) -> cloudwatch.Metric:
         """A metric that lambdas/metrics.py writes."""
         stage = {"project": self.config.project.name, "stage": self.config.stage}
         return cloudwatch.Metric(
-            namespace="Fairway", metric_name=name, dimensions_map=stage, statistic=statistic, period=FIVE_MINUTES
+            namespace=METRICS_NAMESPACE,
+            metric_name=name.value,
+            dimensions_map=stage,
+            statistic=statistic,
+            period=FIVE_MINUTES,
         )
 
     def fallback_percent(self) -> cloudwatch.MathExpression:
@@ -107,8 +119,8 @@ class Alarms(Construct):
             label="answers without the model, %",
             expression="100 * fallbacks / predictions",
             using_metrics={
-                "fallbacks": self.measured("Fallbacks", "Sum"),
-                "predictions": self.measured("Predictions", "Sum"),
+                "fallbacks": self.measured(Metric.FALLBACKS, "Sum"),
+                "predictions": self.measured(Metric.PREDICTIONS, "Sum"),
             },
             period=FIVE_MINUTES,
         )
@@ -152,9 +164,13 @@ class Alarms(Construct):
 
         board = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self.config.prefix)
         board.add_widgets(
-            graph("Requests and answers", self.measured("Requests", "Sum"), self.measured("Predictions", "Sum")),
+            graph(
+                "Requests and answers", self.measured(Metric.REQUESTS, "Sum"), self.measured(Metric.PREDICTIONS, "Sum")
+            ),
             graph("Answers without the model, %", fallbacks),
-            graph("Latency, ms", self.measured("Latency", "p50"), latency, self.measured("ModelLatency", "p99")),
+            graph(
+                "Latency, ms", self.measured(Metric.LATENCY, "p50"), latency, self.measured(Metric.MODEL_LATENCY, "p99")
+            ),
         )
         board.add_widgets(
             graph("API errors", self.api_metric(api, "4xx", "Sum"), self.api_metric(api, "5xx", "Sum")),

@@ -1,58 +1,70 @@
-"""Which release answers, read from DynamoDB every few seconds; an old answer is better than none."""
+"""Routing, read from DynamoDB every few seconds; an old routing is better than none."""
 
 import logging
 import time
+from collections.abc import Callable
+from typing import TypedDict, cast
 
-from domain.records import ROUTING as ROUTING_ITEM
-from domain.records import release_key, routing_key
-from domain.release.routing import EMPTY, FRESH_S, champion
+from domain.records import release_key, routing_key, routing_write
+from domain.release.routing import EMPTY, FRESH_S, Routing, champion
 from lambdas.aws import tables
 
 LOG = logging.getLogger("fairway")
 
 
-def read_routing(table: str) -> dict:
-    return tables.get(table, routing_key()) or EMPTY
+class SignedModel(TypedDict):
+    """A release as jobs need it: what to load, and by which signed hash."""
+
+    release: str
+    model_uri: str
+    artefact_sha256: str
+    signature: str
 
 
-def write_routing(table: str, routing: dict) -> bool:
-    """Whether nobody wrote since we read: versions follow each other without a gap."""
-    return tables.put_if(
-        table,
-        {**routing, "item": ROUTING_ITEM},
-        condition="attribute_not_exists(#item) OR #version = :read",
-        names={"#item": "item", "#version": "version"},
-        given={":read": routing["version"] - 1},
-    )
+def read_routing(table: str) -> Routing:
+    return cast(Routing, tables.get(table, routing_key()) or EMPTY)
+
+
+def write_routing(table: str, routing: Routing) -> bool:
+    """Write the next version; False, and nothing written, if somebody else wrote it since the last was read."""
+    return tables.held("PutItem", TableName=table, **routing_write(routing))
 
 
 class ReleaseUnknown(Exception):
     """The routing names a release that the table does not hold."""
 
 
-def champion_model(table: str) -> dict | None:
-    """{release, model_uri, artefact_sha256, signature} of the release that answers now; None before the first."""
+def champion_model(table: str) -> SignedModel | None:
+    """Read the release that answers now; None before the first. Raises ReleaseUnknown."""
     current = champion(read_routing(table))
     if current is None:
         return None
     release = tables.get(table, release_key(current["release"]))
     if release is None:
         raise ReleaseUnknown(f"champion {current['release']!r} has no item in table {table}; promote another release")
-    return {name: release.get(name) for name in ("release", "model_uri", "artefact_sha256", "signature")}
+    return cast(SignedModel, {name: release.get(name) for name in SignedModel.__annotations__})
 
 
 class RoutingCache:
     """The routing as it was at most `fresh_s` ago, or as last seen while it cannot be read; None if never seen."""
 
-    def __init__(self, table: str, read, *, fresh_s: float = FRESH_S, clock=time.monotonic):
+    def __init__(
+        self,
+        table: str,
+        read: Callable[[str], Routing],
+        *,
+        fresh_s: float = FRESH_S,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self.table, self.read, self.fresh_s, self.clock = table, read, fresh_s, clock
-        self.routing, self.read_at = None, float("-inf")
+        self.routing: Routing | None = None
+        self.read_at = float("-inf")
 
-    def current(self) -> dict | None:
+    def current(self) -> Routing | None:
         if self.clock() - self.read_at >= self.fresh_s:
             try:
                 self.routing = self.read(self.table)
-            except Exception as error:  # whatever DynamoDB has, customers still get an answer
+            except Exception as error:  # noqa: BLE001 whatever DynamoDB has, customers still get an answer
                 LOG.warning("routing of %s not read (%s), the last known is used", self.table, type(error).__name__)
             self.read_at = self.clock()
         return self.routing

@@ -16,6 +16,9 @@ from domain.money.projection import project
 from domain.money.schedule import HOURS_PER_MONTH
 from domain.money.template import Resource
 from domain.money.usage import SECONDS_PER_HOUR, month_of
+from domain.names import METRICS_NAMESPACE, Metric
+from domain.records import GUARD, routing_item
+from domain.release.routing import RoutingChanged
 from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
 from lambdas.aws import clients, tables
@@ -28,11 +31,11 @@ RUNS = os.environ["RUNS_TABLE"]
 ALARMS = os.environ["ALARMS"]
 TOO_EARLY = timedelta(hours=1)  # of a month, to tell its pace
 MEASURED = {
-    "requests": ("Requests", "Sum"),
-    "predictions": ("Predictions", "Sum"),
-    "outcomes": ("Outcomes", "Sum"),
-    "latency_ms": ("Latency", "Average"),
-    "model_ms": ("ModelLatency", "Average"),
+    "requests": (Metric.REQUESTS, "Sum"),
+    "predictions": (Metric.PREDICTIONS, "Sum"),
+    "outcomes": (Metric.OUTCOMES, "Sum"),
+    "latency_ms": (Metric.LATENCY, "Average"),
+    "model_ms": (Metric.MODEL_LATENCY, "Average"),
 }
 
 
@@ -41,11 +44,11 @@ def handler(event, context):
     return guard(
         now=now,
         estimate=lambda: estimate(deployed(), measured(now), now=now),
-        done=tables.get(ROUTING, {"item": {"S": spending.GUARD}}) or spending.NOTHING,
+        done=tables.get(ROUTING, routing_item(GUARD)) or spending.NOTHING,
         routing=lambda: read_routing(ROUTING),
         announce=announce,
         write_routing=lambda routing: write_routing(ROUTING, routing),
-        remember=lambda item: tables.put(ROUTING, {**item, "item": spending.GUARD}),
+        remember=lambda item: tables.put(ROUTING, {**item, "item": GUARD}),
     )
 
 
@@ -55,7 +58,9 @@ def guard(*, now: datetime, estimate, done: dict, routing, announce, write_routi
         return {"spent_usd": 0.0, "forecast_usd": 0.0, "actions": []}
     found, budget = estimate(), CONFIG.budget
     percent = 100 * found["spent_usd"] / budget.monthly_usd if budget.monthly_usd else 0.0
-    print(told({"SpentUsd": found["spent_usd"], "SpentPercent": percent}, forecast_usd=found["forecast_usd"]))
+    print(
+        told({Metric.SPENT_USD: found["spent_usd"], Metric.SPENT_PERCENT: percent}, forecast_usd=found["forecast_usd"])
+    )
     actions = spending.due(budget, found["spent_usd"], done, now=iso(now))
     for action in actions:
         reason = f"{percent:.0f} % of the budget of ${budget.monthly_usd:,.2f} is spent: {spending.ACTIONS[action]}"
@@ -66,10 +71,6 @@ def guard(*, now: datetime, estimate, done: dict, routing, announce, write_routi
         done = spending.after(done, [action], spent_usd=found["spent_usd"], budget_usd=budget.monthly_usd, now=iso(now))
         remember(done)
     return {**found, "actions": actions}
-
-
-class RoutingChanged(Exception):
-    """The routing was written between our reading and our writing."""
 
 
 def estimate(templates: list[Resource], counted: dict, *, now: datetime) -> dict:
@@ -134,7 +135,7 @@ def requests_measured(start: datetime, end: datetime) -> dict[str, float]:
         {
             "Id": id,
             "MetricStat": {
-                "Metric": {"Namespace": metrics.NAMESPACE, "MetricName": name, "Dimensions": dimensions},
+                "Metric": {"Namespace": METRICS_NAMESPACE, "MetricName": name, "Dimensions": dimensions},
                 "Period": 86_400,
                 "Stat": stat,
             },

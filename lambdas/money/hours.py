@@ -14,8 +14,9 @@ from typing import NamedTuple
 from botocore.exceptions import ClientError
 
 from domain import hours
+from domain.names import METRICS_NAMESPACE, Metric
+from domain.records import WOKEN, routing_item
 from domain.timestamps import parse_timestamp
-from lambdas import metrics
 from lambdas.aws import clients, tables
 from lambdas.aws.routes import read_routing
 from lambdas.settings import CONFIG
@@ -38,7 +39,7 @@ class NotTended(Exception):
 
 def handler(event, context):
     now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge says for which moment it calls
-    woken = tables.get(ROUTING, {"item": {"S": hours.WOKEN}}) or {}
+    woken = tables.get(ROUTING, routing_item(WOKEN)) or {}
     return tend(
         [route["endpoint"] for route in read_routing(ROUTING)["routes"]],
         now=now,
@@ -102,7 +103,7 @@ def find(endpoint: str) -> Up | None:
 def requests(start: datetime, end: datetime) -> float:
     """What was asked of the API, counted by `predict`."""
     dimensions = [{"Name": "project", "Value": CONFIG.project.name}, {"Name": "stage", "Value": CONFIG.stage}]
-    metric = {"Namespace": metrics.NAMESPACE, "MetricName": "Requests", "Dimensions": dimensions}
+    metric = {"Namespace": METRICS_NAMESPACE, "MetricName": Metric.REQUESTS, "Dimensions": dimensions}
     query = {"Id": "requests", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}
     pages = (
         cloudwatch().get_paginator("get_metric_data").paginate(MetricDataQueries=[query], StartTime=start, EndTime=end)

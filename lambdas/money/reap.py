@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from domain.money.prices import find, read_prices
 from domain.money.schedule import HOURS_PER_MONTH
+from domain.names import Metric
 from domain.records import release_key
 from domain.release.routing import endpoints_in_use
 from domain.timestamps import iso, parse_timestamp
@@ -208,7 +209,7 @@ def tell(thing: Found, usd: float) -> None:
     said = f"{thing.kind} {thing.name} was made {iso(thing.created)} and nothing knows it; ended, which saves ${usd:,.2f} a month"
     print(
         metrics.line(
-            project=CONFIG.project.name, stage=CONFIG.stage, measured={"Reaped": 1, "ReapedUsd": usd}, said=said
+            project=CONFIG.project.name, stage=CONFIG.stage, measured={Metric.REAPED: 1, "ReapedUsd": usd}, said=said
         )
     )
     sns().publish(TopicArn=ALARMS, Subject=f"{CONFIG.prefix}: forgotten {thing.kind}", Message=said)

@@ -1,10 +1,15 @@
-"""Release: the new champion answers from one conditional write on."""
+"""Release: one conditional write makes the release champion."""
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, TypedDict
 
 from domain.records import release_key
 from domain.release import routing as rules
+from domain.release.routing import Routing, RoutingChanged
+from domain.release.state import ReleaseState
 from domain.timestamps import iso
 from lambdas.aws import tables
 from lambdas.aws.routes import read_routing, write_routing
@@ -12,40 +17,51 @@ from lambdas.aws.routes import read_routing, write_routing
 ROUTING = os.environ["ROUTING_TABLE"]
 
 
-class RoutingChanged(Exception):
-    """Somebody else changed the routing between our reading and our writing; trying again is right."""
+@dataclass(frozen=True, slots=True)
+class RoutingTable:
+    """Effects on the routing table: `write` returns whether its condition held; `mark` sets values of a release."""
+
+    read: Callable[[], Routing]
+    write: Callable[[Routing], bool]
+    mark: Callable[[str, dict[str, str]], None]
 
 
-def handler(event, context):
+class Promoted(TypedDict):
+    release: str
+    previous: str | None
+
+
+def handler(event: dict[str, Any], context: object) -> Promoted:
     return promote(
         release=event["release"],
         endpoint=event["endpoint"],
         reason=event["reason"],
         at=iso(datetime.now(UTC)),
-        read=lambda: read_routing(ROUTING),
-        write=lambda routing: write_routing(ROUTING, routing),
-        mark=mark_release,
+        table=RoutingTable(
+            read=lambda: read_routing(ROUTING),
+            write=lambda routing: write_routing(ROUTING, routing),
+            mark=_mark_release,
+        ),
     )
 
 
-def promote(*, release: str, endpoint: str, reason: str, at: str, read, write, mark) -> dict:
-    """{release, previous}. Again after it was done, it only makes sure of the rest."""
-    routing = read()
-    if not answers_already(routing, release, endpoint):
+def promote(*, release: str, endpoint: str, reason: str, at: str, table: RoutingTable) -> Promoted:
+    """Make the release champion. Idempotent: if it is already champion, only the remaining marks are written."""
+    routing = table.read()
+    current = rules.champion(routing)
+    if current is None or (current["release"], current["endpoint"]) != (release, endpoint):
         routing = rules.promote(routing, release=release, endpoint=endpoint, at=at, reason=reason)
-        if not write(routing):
+        if not table.write(routing):
             raise RoutingChanged(f"the routing changed while {release} was being promoted; try again")
+        since = at
+    else:
+        since = current["since"]
     previous = routing["previous"][0]["release"] if routing["previous"] else None
-    mark(release, {"state": "champion", "promoted_at": rules.champion(routing)["since"]})
+    table.mark(release, {"state": ReleaseState.CHAMPION, "promoted_at": since})
     if previous:
-        mark(previous, {"state": "previous"})
+        table.mark(previous, {"state": ReleaseState.PREVIOUS})
     return {"release": release, "previous": previous}
 
 
-def answers_already(routing: dict, release: str, endpoint: str) -> bool:
-    current = rules.champion(routing)
-    return current is not None and (current["release"], current["endpoint"]) == (release, endpoint)
-
-
-def mark_release(release: str, values: dict) -> None:
+def _mark_release(release: str, values: dict[str, str]) -> None:
     tables.update(ROUTING, release_key(release), {"release": release, **values})

@@ -7,7 +7,7 @@ from domain import lake
 from lambdas.aws import clients, objects
 from lambdas.aws.connections import Unreachable
 from lambdas.aws.services import ServiceError
-from lambdas.request.scoring import ModelFailed, ask, reason_of
+from lambdas.request.scoring import ModelFailed, ask, failure_of
 from lambdas.settings import CONTRACT
 
 LAKE = os.environ["LAKE"]
@@ -52,7 +52,7 @@ def scores(endpoint: str, rows: list[dict], score) -> list:
     except ModelFailed as error:
         raise TrialFailed(f"{endpoint}: {error}") from error
     except (ServiceError, Unreachable) as error:
-        raise EndpointNotReady(f"{endpoint}: {reason_of(error)}") from error
+        raise EndpointNotReady(f"{endpoint}: {failure_of(error)}") from error
 
 
 def same(wanted, got, within: float) -> bool:

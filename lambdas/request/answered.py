@@ -1,19 +1,33 @@
-"""The answers that were given: stored before they are given, found again by id, by entity, or by Idempotency-Key."""
+"""Stored answers: written before they are sent, and read by id, by entity, or by Idempotency-Key."""
 
 import base64
 import json
 import re
 import zlib
 from datetime import datetime
+from typing import Any, cast
 
-from domain.records import prediction_id
+from domain.names import BY_ENTITY
+from domain.records import Item, prediction_id, prediction_key
+from domain.request.answers import Prediction
 from domain.timestamps import parse_timestamp
 from lambdas.aws import tables
 from lambdas.aws.connections import Unreachable
 from lambdas.aws.services import ServiceError
 from lambdas.request.http import LOG, BadRequest, Conflict, Unavailable, shortened
 
-GIVEN = ("id", "entity_id", "prediction", "probability", "release", "role", "source", "reason", "made_at", "event_time")
+REPLIED = (
+    "id",
+    "entity_id",
+    "prediction",
+    "probability",
+    "release",
+    "role",
+    "source",
+    "reason",
+    "made_at",
+    "event_time",
+)
 OPTIONAL = ("weight", "probabilities")
 LONGEST_ID = 100
 ID = re.compile(r"[0-9a-f]{32}")
@@ -21,32 +35,33 @@ REMEMBERED_S = 24 * 3600  # how long a repeated request is recognised
 
 
 class Answered:
-    """The predictions table. It also holds each request that had a key, under an id that no prediction has."""
+    """Predictions table. It also holds each request that had a key, under an id that no prediction has."""
 
     def __init__(self, table: str):
         self.table = table
 
-    def save(self, records: list[dict]) -> None:
+    def save(self, records: list[dict[str, Any]]) -> None:
+        """Store the predictions. Raises Unavailable."""
         try:
             tables.put_all(self.table, records)
         except (ServiceError, Unreachable, tables.TableBusy) as error:
             LOG.exception("%d answers not stored", len(records))
             raise Unavailable("the answers could not be stored, so none is given; trying again is safe") from error
 
-    def recall(self, key: str, fingerprint: str, now: datetime) -> list[dict] | None:
-        """The answers that were given for the key, if any. Refuses another body under the same key."""
-        known = tables.get(self.table, {"id": {"S": request_id(key)}})
+    def recall(self, key: str, fingerprint: str, now: datetime) -> list[Prediction] | None:
+        """Read the answers that were sent for the key, if any. Refuses another body under the same key."""
+        known = tables.get(self.table, prediction_key(_request_id(key)))
         if known is None or known["expires_at"] <= now.timestamp():  # DynamoDB removes what expired, but late
             return None
         if known["fingerprint"] != fingerprint:
             used = f"Idempotency-Key {shortened(key)!r} was used for another body"
             raise Conflict(f"{used}; use a new key for a new request")
-        return json.loads(zlib.decompress(known["answers"]))
+        return cast(list[Prediction], json.loads(zlib.decompress(known["answers"])))
 
-    def remember(self, key: str, fingerprint: str, answers: list[dict], now: datetime) -> list[dict]:
-        """Store the answers under the key, unless a request at the same time did: then its answers are the answers."""
+    def remember(self, key: str, fingerprint: str, answers: list[Prediction], now: datetime) -> list[Prediction]:
+        """Store the answers under the key, unless a request at the same time did: then return its answers."""
         request = {
-            "id": request_id(key),
+            "id": _request_id(key),
             "fingerprint": fingerprint,
             "answers": zlib.compress(json.dumps(answers).encode()),
             "expires_at": int(now.timestamp()) + REMEMBERED_S,
@@ -54,45 +69,48 @@ class Answered:
         is_first = "attribute_not_exists(id) OR expires_at <= :now"
         if tables.put_if(self.table, request, condition=is_first, given={":now": int(now.timestamp())}):
             return answers
-        return self.recall(key, fingerprint, now)
+        return self.recall(key, fingerprint, now) or answers
 
-    def one(self, wanted: str) -> dict | None:
-        found = tables.get(self.table, {"id": {"S": wanted}}) if len(wanted) <= LONGEST_ID else None
-        return public(found) if found and "entity_id" in found else None
+    def one(self, id: str) -> dict[str, Any] | None:
+        """Read the prediction of an id as the API replies with it."""
+        item = tables.get(self.table, prediction_key(id)) if len(id) <= LONGEST_ID else None
+        return _public(item) if item and "entity_id" in item else None
 
-    def of_entity(self, entity: str, *, limit: int, token: str | None) -> dict:
-        """{predictions, next}, the newest first; `next` is the token of the following page, or None."""
-        start = {"ExclusiveStartKey": page_key(token, entity)} if token is not None else {}
+    def of_entity(self, entity: str, *, limit: int, token: str | None) -> dict[str, Any]:
+        """Read {predictions, next}, the newest first; `next` is the token of the following page, or None."""
+        start = {"ExclusiveStartKey": _page_key(token, entity)} if token is not None else {}
         page = tables.query(
             self.table,
-            IndexName="by_entity",
+            IndexName=BY_ENTITY,
             KeyConditionExpression="entity_id = :entity",
             ExpressionAttributeValues={":entity": {"S": entity}},
             ScanIndexForward=False,
             Limit=limit,
             **start,
         )
-        following = page_token(page["last"]) if page["last"] else None
-        return {"predictions": [public(item) for item in page["items"]], "next": following}
+        following = _page_token(page["last"]) if page["last"] else None
+        return {"predictions": [_public(item) for item in page["items"]], "next": following}
 
 
-def request_id(key: str) -> str:
+def _request_id(key: str) -> str:
     return "request#" + prediction_id(key)
 
 
-def public(item: dict) -> dict:
-    return {**{name: item.get(name) for name in GIVEN}, **{name: item[name] for name in OPTIONAL if name in item}}
+def _public(item: dict[str, Any]) -> dict[str, Any]:
+    return {**{name: item.get(name) for name in REPLIED}, **{name: item[name] for name in OPTIONAL if name in item}}
 
 
-def page_token(key: dict) -> str:
+def _page_token(key: Item) -> str:
     return base64.urlsafe_b64encode(json.dumps([key["id"]["S"], key["made_at"]["S"]]).encode()).decode()
 
 
-def page_key(token: str, entity: str) -> dict:
+def _page_key(token: str, entity: str) -> Item:
     try:
         last, made_at = json.loads(base64.urlsafe_b64decode(token))
     except (ValueError, TypeError):
         last = made_at = None
     if not (isinstance(last, str) and ID.fullmatch(last) and isinstance(made_at, str) and parse_timestamp(made_at)):
-        raise BadRequest(f"next = {shortened(token)!r} is not one that was given out; leave it away to start anew")
+        raise BadRequest(
+            f"next = {shortened(token)!r} must be a token of an earlier reply; omit it to start from the first page"
+        )
     return {"id": {"S": last}, "entity_id": {"S": entity}, "made_at": {"S": made_at}}

@@ -1,22 +1,25 @@
-"""HTTP at the edge: a request parsed once, and one shape for every reply that refuses: {"error", "message"}."""
+"""HTTP at the edge: parse a request once, and give every refusal one shape: {"error", "message"}."""
 
 import base64
 import functools
 import json
 import logging
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 LOG = logging.getLogger("fairway")
 LARGEST_BODY_BYTES = 1024 * 1024
 JSON = {"content-type": "application/json"}
+Response = dict[str, Any]  # statusCode, headers, body, as API Gateway reads them
+Handler = Callable[[dict[str, Any], object], Response]
 
 
 class Refused(Exception):
-    """A request that cannot be answered: its status, its code, and for a machine every problem that was found."""
+    """A request that cannot be answered: its status, its code, and every problem in a form for programs."""
 
     status, code = 400, "bad_request"
 
-    def __init__(self, message: str, problems: list[dict] | None = None):
+    def __init__(self, message: str, problems: list[dict[str, Any]] | None = None):
         super().__init__(message)
         self.problems = problems
 
@@ -42,38 +45,38 @@ class Unavailable(Refused):
 
 
 class Request(NamedTuple):
-    """What a handler needs of an HTTP API event (payload format 2.0). Header names are in lower case."""
+    """HTTP API event (payload format 2.0), as far as handlers read it. Header names are in lower case."""
 
     route: str
-    path: dict
-    query: dict
-    headers: dict
+    path: dict[str, str]
+    query: dict[str, str]
+    headers: dict[str, str]
     body: bytes
 
-    def json(self):
-        """The body's document. Refuses what is too large, and NaN and Infinity, which JSON does not have."""
+    def json(self) -> Any:
+        """Read the body as JSON. Refuses a body that is too large, and NaN and Infinity, which JSON does not have."""
         if len(self.body) > LARGEST_BODY_BYTES:
             most = f"at most {LARGEST_BODY_BYTES:,} are taken, send fewer rows"
             raise TooLarge(f"the body has {len(self.body):,} bytes; {most}")
         try:
-            return json.loads(self.body, parse_constant=refuse_constant)
+            return json.loads(self.body, parse_constant=_refuse_constant)
         except (ValueError, RecursionError) as error:
             raise BadRequest(f"the body is not JSON: {type(error).__name__} {str(error)[:120]}") from None
 
 
-def refuse_constant(name: str):
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
 
 
-def shortened(value):
-    """What a caller sent, short enough to be sent back."""
+def shortened(value: object) -> bool | int | float | str | None:
+    """Shorten a value from the request so that it can be sent back."""
     if value is None or (isinstance(value, (bool, int, float)) and abs(value) < 1e18):
         return value
     text = value if isinstance(value, str) else repr(value)
     return text if len(text) <= 100 else text[:100] + "..."
 
 
-def request_of(event: dict) -> Request:
+def _request_of(event: dict[str, Any]) -> Request:
     body = event.get("body") or ""
     return Request(
         route=event["routeKey"],
@@ -84,23 +87,23 @@ def request_of(event: dict) -> Request:
     )
 
 
-def http_function(function):
-    """Request in, JSON out. A refusal becomes its status; anything else is logged with its traceback and is 500."""
+def http_function(function: Callable[[Request], object]) -> Handler:
+    """Wrap a handler: Request in, JSON out. A refusal becomes its status, any other error is logged and becomes 500."""
 
     @functools.wraps(function)
-    def handler(event, context):
+    def handler(event: dict[str, Any], context: object) -> Response:
         try:
-            return reply(200, function(request_of(event)))
+            return _reply(200, function(_request_of(event)))
         except Refused as refused:
-            found = {} if refused.problems is None else {"problems": refused.problems}
-            return reply(refused.status, {"error": refused.code, "message": str(refused), **found})
+            problems = {} if refused.problems is None else {"problems": refused.problems}
+            return _reply(refused.status, {"error": refused.code, "message": str(refused), **problems})
         except Exception:
             LOG.exception("request %s failed", getattr(context, "aws_request_id", "?"))
             message = "this is our fault; nothing was answered, trying again is safe"
-            return reply(500, {"error": "internal", "message": message})
+            return _reply(500, {"error": "internal", "message": message})
 
     return handler
 
 
-def reply(status: int, document: dict) -> dict:
+def _reply(status: int, document: object) -> Response:
     return {"statusCode": status, "headers": JSON, "body": json.dumps(document, allow_nan=False)}

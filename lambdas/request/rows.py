@@ -1,7 +1,8 @@
-"""The rows of a request: read from its body and checked against the contract, all problems at once."""
+"""Rows of a request: read from its body and checked against the contract, all problems at once."""
 
 import json
 from datetime import datetime
+from typing import Any
 
 from domain.contract.schema import Contract
 from domain.contract.values import Problem, check_row
@@ -13,8 +14,8 @@ MOST_PROBLEMS = 1000  # reported; a reply has its limit too
 LARGEST_ROW_CHARACTERS = 60_000  # an item of DynamoDB holds 400 KB, and a character may take six bytes
 
 
-def rows_of(document) -> list:
-    """One row, or a list of them, as a list."""
+def rows_of(document: object) -> list[Any]:
+    """Return one row, or a list of rows, as a list."""
     if isinstance(document, dict):
         return [document]
     if not isinstance(document, list) or not document:
@@ -24,10 +25,10 @@ def rows_of(document) -> list:
     return document
 
 
-def check_rows(contract: Contract, rows: list, *, now: datetime) -> list[dict]:
-    """The rows as the contract writes them. Refuses all of them if one is wrong, and names every problem of each."""
-    checked = [check_row(contract, with_event_time(contract, row, now), with_target=False) for row in rows]
-    problems = [in_words(number, problem) for number, (_, found) in enumerate(checked) for problem in found]
+def check_rows(contract: Contract, rows: list[Any], *, now: datetime) -> list[dict[str, Any]]:
+    """Return the rows as the contract writes them. Refuses all of them if one is wrong, and names every problem."""
+    checked = [check_row(contract, _with_event_time(contract, row, now), with_target=False) for row in rows]
+    problems = [_in_words(number, problem) for number, (_, broken) in enumerate(checked) for problem in broken]
     if problems:
         wrong = len({problem["row"] for problem in problems})
         summary = f"{len(problems)} problem{'s' if len(problems) > 1 else ''} in {wrong} of {len(rows)} rows"
@@ -38,16 +39,16 @@ def check_rows(contract: Contract, rows: list, *, now: datetime) -> list[dict]:
     return clean
 
 
-def with_event_time(contract: Contract, row, now: datetime):
-    """A request that does not say when is about now."""
+def _with_event_time(contract: Contract, row: Any, now: datetime) -> Any:
+    """Default the event time to now."""
     column = contract.event_time
     if column is None or not isinstance(row, dict) or row.get(column.name) is not None:
         return row
     return {**row, column.name: iso(now)}
 
 
-def in_words(row: int, problem: Problem) -> dict:
-    """{row, column, value, rule, allowed, message}; rows count from 0, as in the caller's list."""
+def _in_words(row: int, problem: Problem) -> dict[str, Any]:
+    """Describe a problem: {row, column, value, rule, allowed, message}; rows count from 0, as in the caller's list."""
     column, value = shortened(problem.column), shortened(problem.value)
     rule, allowed = problem.rule, problem.allowed
     message = f"row {row}: {column} = {value!r}: {rule}, {allowed}"

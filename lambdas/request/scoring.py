@@ -1,76 +1,87 @@
-"""Asking endpoints for scores within a deadline; every way a model can fail ends as a reason, never as an exception."""
+"""Ask endpoints for scores within a deadline; every way a model can fail ends as a reason, never as an exception."""
 
 import json
 import logging
 import math
 import time
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 from domain.contract.schema import Contract
 from domain.records import LARGEST_NUMBER
+from domain.request.answers import Score
+from domain.request.reasons import Reason
 from lambdas.aws import clients
 from lambdas.aws.connections import TimedOut, Unreachable
 from lambdas.aws.services import Rest, ServiceError
 
 LOG = logging.getLogger("fairway")
+Row = dict[str, Any]
+Call = tuple[str, list[Row]]  # an endpoint, and the features of the rows it is asked for
 ROUNDING = 1e-9  # shares that were summed and divided may be this far beyond 0 and 1
 WAITING = ThreadPoolExecutor(max_workers=8, thread_name_prefix="endpoint")
-MISSING = "endpoint missing"
 REASONS = {
-    "ValidationError": MISSING,
-    "ModelNotReadyException": "model not ready",
-    "ThrottlingException": "throttled",
-    "ServiceUnavailable": "throttled",
+    "ValidationError": Reason.ENDPOINT_MISSING,
+    "ModelNotReadyException": Reason.NOT_READY,
+    "ThrottlingException": Reason.THROTTLED,
+    "ServiceUnavailable": Reason.THROTTLED,
 }
 
 
 class ModelFailed(Exception):
-    """Why there is no score, in the words that the answer will carry."""
+    """There is no score, for a reason; the text is that of the answer's `reason`."""
+
+    def __init__(self, reason: Reason, detail: object = ""):
+        super().__init__(reason.value.format(detail))
+        self.reason = reason
 
 
 class Scores(NamedTuple):
     """One score for each row, or the ModelFailed of a row that has none; `classes` of a multiclass model."""
 
-    scores: list
-    classes: list | None = None
+    scores: Sequence[Score | ModelFailed]
+    classes: list[Any] | None = None
 
 
-def ask_all(calls: list[tuple[str, list[dict]]], *, contract: Contract, deadline_ms: int) -> list[Scores]:
-    """The scores of each (endpoint, rows), all asked at once, none waited for beyond the deadline."""
+def ask_all(calls: list[Call], *, contract: Contract, deadline_ms: int) -> list[Scores]:
+    """Ask all endpoints at once for the scores of their rows, and wait for none beyond the deadline."""
     runtime = clients.sagemaker_runtime(deadline_ms / 1000)  # built before the clock starts
     ends = time.monotonic() + deadline_ms / 1000
-    waiting = [WAITING.submit(ask, runtime, endpoint, rows, contract=contract) for endpoint, rows in calls]
+    futures = [WAITING.submit(ask, runtime, endpoint, rows, contract=contract) for endpoint, rows in calls]
     return [
-        in_time(future, rows, ends=ends, deadline_ms=deadline_ms, endpoint=endpoint)
-        for future, (endpoint, rows) in zip(waiting, calls, strict=True)
+        _in_time(future, rows, ends=ends, deadline_ms=deadline_ms, endpoint=endpoint)
+        for future, (endpoint, rows) in zip(futures, calls, strict=True)
     ]
 
 
-def in_time(future, rows: list[dict], *, ends: float, deadline_ms: int, endpoint: str) -> Scores:
-    """A socket's time limit starts anew with every byte; this one does not."""
+def _in_time(future: Future[Scores], rows: list[Row], *, ends: float, deadline_ms: int, endpoint: str) -> Scores:
+    """Wait until the deadline: the time limit of a socket starts anew with every byte, this one does not."""
     try:
         return future.result(timeout=max(0.0, ends - time.monotonic()))
     except (TimeoutError, TimedOut):
-        future.cancel()  # not begun, as all threads wait for others: nobody wants its answer any more
-        failed = ModelFailed(f"deadline of {deadline_ms} ms passed")
+        future.cancel()  # a call that has not begun need not be made any more
+        failed = ModelFailed(Reason.LATE, f"{deadline_ms} ms")
     except (ServiceError, Unreachable, ModelFailed) as error:
-        failed = ModelFailed(reason_of(error))
+        failed = failure_of(error)
     LOG.warning("endpoint %s: %s", endpoint, failed)
     return Scores([failed] * len(rows))
 
 
-def reason_of(error: Exception) -> str:
+def failure_of(error: Exception) -> ModelFailed:
+    """Convert the error of a call to the failure that its rows are answered with."""
     if isinstance(error, ModelFailed):
-        return str(error)
+        return error
     if not isinstance(error, ServiceError):
-        return f"endpoint not reachable ({type(error).__name__})"
+        return ModelFailed(Reason.UNREACHABLE, type(error).__name__)
     if error.code == "ModelError":
-        return f"model error {error.more.get('OriginalStatusCode', 'unknown')}"
-    return REASONS.get(error.code, f"endpoint error {error.code}")
+        return ModelFailed(Reason.MODEL_ERROR, error.more.get("OriginalStatusCode", "unknown"))
+    if error.code in REASONS:
+        return ModelFailed(REASONS[error.code])
+    return ModelFailed(Reason.ENDPOINT_ERROR, error.code)
 
 
-def ask(runtime: Rest, endpoint: str, rows: list[dict], *, contract: Contract) -> Scores:
+def ask(runtime: Rest, endpoint: str, rows: list[Row], *, contract: Contract) -> Scores:
     """One call for all rows. Raises ServiceError, Unreachable, or ModelFailed for an answer that cannot be used."""
     body = json.dumps({"instances": rows}).encode()
     reply = runtime.post("InvokeEndpoint", f"/endpoints/{endpoint}/invocations", body, accept="application/json")
@@ -82,30 +93,30 @@ def scores_of(body: bytes, rows: int, *, contract: Contract) -> Scores:
         document = json.loads(body)
         scores, classes = document["predictions"], document.get("classes")
     except (ValueError, RecursionError, TypeError, KeyError, AttributeError):
-        raise ModelFailed("malformed answer") from None
+        raise ModelFailed(Reason.MALFORMED_ANSWER) from None
     if not isinstance(scores, list) or len(scores) != rows:
-        raise ModelFailed("malformed answer")
+        raise ModelFailed(Reason.MALFORMED_ANSWER)
     if contract.task == "multiclass" and not (isinstance(classes, list) and classes):
-        raise ModelFailed("malformed answer")
-    return Scores([checked(score, contract=contract, classes=classes) for score in scores], classes)
+        raise ModelFailed(Reason.MALFORMED_ANSWER)
+    return Scores([_checked(score, contract=contract, classes=classes) for score in scores], classes)
 
 
-def checked(score, *, contract: Contract, classes: list | None):
-    """The score, or why it is none."""
+def _checked(score: Any, *, contract: Contract, classes: list[Any] | None) -> Score | ModelFailed:
+    """Return the score, or the failure of its row."""
     if isinstance(score, dict):
-        return ModelFailed("model could not score the row")
+        return ModelFailed(Reason.ROW_NOT_SCORED)
     if contract.task == "multiclass":
-        right = isinstance(score, list) and len(score) == len(classes) and all(map(is_share, score))
+        right = isinstance(score, list) and len(score) == len(classes or ()) and all(map(_is_share, score))
     else:
-        right = is_share(score) if contract.task == "binary" else is_number(score)
-    return score if right else ModelFailed("model gave no usable number")
+        right = _is_share(score) if contract.task == "binary" else _is_number(score)
+    return score if right else ModelFailed(Reason.NOT_A_NUMBER)
 
 
-def is_number(value) -> bool:
+def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     return math.isfinite(value) and abs(value) < LARGEST_NUMBER if isinstance(value, float) else abs(value) < 2**63
 
 
-def is_share(value) -> bool:
-    return is_number(value) and -ROUNDING <= value <= 1 + ROUNDING
+def _is_share(value: Any) -> bool:
+    return _is_number(value) and -ROUNDING <= value <= 1 + ROUNDING

@@ -11,7 +11,7 @@ from domain import lake
 from domain.config import sections as config
 from domain.contract import schema as contract
 from domain.money import spending
-from domain.records import run_key
+from domain.records import GUARD, routing_item, run_key
 from domain.timestamps import iso
 from domain.train.windows import checked_run, overlapping, training_window
 from lambdas.aws import objects, signatures, tables
@@ -34,7 +34,7 @@ class BudgetSpent(Exception):
 
 
 def handler(event, context):
-    refuse_when_spent(tables.get(ROUTING, {"item": {"S": spending.GUARD}}), now=iso(datetime.now(UTC)))
+    refuse_when_spent(tables.get(ROUTING, routing_item(GUARD)), now=iso(datetime.now(UTC)))
     return select_window(
         event,
         parts=read_parts(),

@@ -9,7 +9,8 @@ from domain.config.sections import Budget
 from domain.money import spending
 from domain.money.template import Resource
 from lambdas.money import guard as module
-from lambdas.money.guard import RoutingChanged, estimate, guard, handler
+from domain.release.routing import RoutingChanged
+from lambdas.money.guard import estimate, guard, handler
 from tests.lambdas import stage
 
 NOW = datetime(2026, 11, 16, tzinfo=UTC)  # half of November has passed

@@ -1,8 +1,9 @@
 import pytest
 
 from domain.release import routing as rules
+from domain.release.routing import RoutingChanged
 from lambdas.aws.routes import write_routing
-from lambdas.release.promote import RoutingChanged, handler, promote
+from lambdas.release.promote import RoutingTable, handler, promote
 from tests.lambdas import stage
 
 
@@ -74,9 +75,11 @@ def test_whoever_read_an_old_routing_does_not_write(aws):
         promote(
             **event("r-3"),
             at="2013-04-01T00:00:00Z",
-            read=lambda: read_long_ago,
-            write=lambda routing: write_routing(stage.ROUTING, routing),
-            mark=lambda *given: marked.append(given),
+            table=RoutingTable(
+                read=lambda: read_long_ago,
+                write=lambda routing: write_routing(stage.ROUTING, routing),
+                mark=lambda *marks: marked.append(marks),
+            ),
         )
     assert [route["release"] for route in routing(aws)["routes"]] == ["r-2"]
     assert marked == []

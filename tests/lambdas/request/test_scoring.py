@@ -5,7 +5,7 @@ import pytest
 
 from lambdas.aws.connections import Unreachable
 from lambdas.request import scoring
-from lambdas.request.scoring import ModelFailed, ask_all, reason_of, scores_of
+from lambdas.request.scoring import ModelFailed, ask_all, failure_of, scores_of
 from tests.lambdas import stage
 
 ROWS = [{"hour": 5}]
@@ -49,7 +49,7 @@ def test_a_call_that_was_not_begun_in_time_is_never_made(model):
 
 
 def test_an_endpoint_that_cannot_be_reached_is_a_reason():
-    assert reason_of(Unreachable("runtime: ConnectionRefusedError")) == "endpoint not reachable (Unreachable)"
+    assert str(failure_of(Unreachable("runtime: ConnectionRefusedError"))) == "endpoint not reachable (Unreachable)"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 
 from domain.release.routing import EMPTY, choose, promote
+from domain.request.reasons import Reason
 from domain.timestamps import parse_timestamp
 from lambdas.request.predict import handler, predict
 from lambdas.request.scoring import ModelFailed, Scores
@@ -135,7 +136,7 @@ def test_the_decision_needs_no_aws():
         key=None,
         now=now,
         route=lambda: routing,
-        ask=lambda calls: [Scores([0.5, ModelFailed("throttled")]) for _ in calls],
+        ask=lambda calls: [Scores([0.5, ModelFailed(Reason.THROTTLED)]) for _ in calls],
         answered=answered,
     )
 

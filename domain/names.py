@@ -1,0 +1,23 @@
+"""Names that both the template and the code that runs in it use: metrics and indexes. Table keys: domain/records.py."""
+
+from enum import StrEnum
+
+METRICS_NAMESPACE = "Fairway"
+BY_ENTITY = "by_entity"  # index of the predictions table: entity_id, made_at
+
+
+class Metric(StrEnum):
+    """A metric of a stage, in METRICS_NAMESPACE; its unit follows from the end of its name (lambdas/metrics.py)."""
+
+    REQUESTS = "Requests"
+    PREDICTIONS = "Predictions"
+    FALLBACKS = "Fallbacks"  # answers without the model that should have had it
+    ASLEEP = "Asleep"  # answers without the model while its endpoint is down on purpose
+    LATENCY = "Latency"
+    MODEL_LATENCY = "ModelLatency"
+    OUTCOMES = "Outcomes"
+    UNMATCHED = "Unmatched"
+    VALUE_USD = "ValueUsd"
+    SPENT_USD = "SpentUsd"
+    SPENT_PERCENT = "SpentPercent"
+    REAPED = "Reaped"

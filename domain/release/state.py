@@ -1,0 +1,52 @@
+"""States of a release, and how long one may be on its way."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, TypedDict
+
+DEPLOYING_AT_MOST = timedelta(hours=2)  # a release that was not promoted by then never will be
+
+
+class Verdict(StrEnum):
+    """Judgement of the gate on a training run."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+class ReleaseState(StrEnum):
+    """State of a release item in the routing table."""
+
+    WAITING = "waiting"  # for somebody's approval
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    DEPLOYING = "deploying"
+    CHAMPION = "champion"
+    PREVIOUS = "previous"
+    RETIRED = "retired"
+    FAILED = "failed"
+
+
+class ReleaseItem(TypedDict, total=False):
+    """Release item of the routing table (domain/records.py: release_key); timestamps are ISO 8601 text."""
+
+    release: str
+    state: str  # a ReleaseState
+    run: str
+    candidate: str
+    as_of: str
+    reason: str
+    model_uri: str
+    artefact_sha256: str
+    signature: str
+    metrics: dict[str, float]
+    p99_ms: float
+    size_mb: float
+    decisions: dict[str, Any] | None
+    created_at: str
+    deploying_since: str
+    promoted_at: str
+    failure: str
+
+
+IN_USE = (ReleaseState.DEPLOYING, ReleaseState.CHAMPION, ReleaseState.PREVIOUS)

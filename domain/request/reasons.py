@@ -1,0 +1,32 @@
+"""Reasons why no model answered a row. Code decides on the member; people read its text."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The value is the text of an answer's `reason`, with {} where a detail belongs."""
+
+    ROUTING_UNREADABLE = "routing not readable"
+    NO_RELEASE = "no release yet"
+    NO_ROUTE = "no release answers: {}"
+    ENDPOINT_MISSING = "endpoint missing"
+    WAKING = "asleep, waking"
+    OUTSIDE_HOURS = "outside office hours"
+    IDLE = "asleep until the next office hours"
+    NOT_READY = "model not ready"
+    THROTTLED = "throttled"
+    LATE = "deadline of {} passed"
+    UNREACHABLE = "endpoint not reachable ({})"
+    MODEL_ERROR = "model error {}"
+    ENDPOINT_ERROR = "endpoint error {}"
+    MALFORMED_ANSWER = "malformed answer"
+    ROW_NOT_SCORED = "model could not score the row"
+    NOT_A_NUMBER = "model gave no usable number"
+
+
+PLANNED = frozenset((Reason.WAKING, Reason.OUTSIDE_HOURS, Reason.IDLE))  # the endpoint is down on purpose
+
+
+def is_planned(stored: str) -> bool:
+    """Whether the `reason` of a stored answer is one that nobody is alarmed about; those have no detail."""
+    return stored in PLANNED
