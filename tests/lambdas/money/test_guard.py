@@ -8,8 +8,8 @@ import pytest
 from domain.config.sections import Budget
 from domain.money import spending
 from domain.money.template import Resource
-from lambdas.money import guard as module
 from domain.release.routing import RoutingChanged
+from lambdas.money import guard as module
 from lambdas.money.guard import estimate, guard, handler
 from tests.lambdas import stage
 
