@@ -1,4 +1,4 @@
-"""What is refused, each error named for what its caller handed in. Standard library only: serving imports this first."""
+"""The errors that refuse, each named for what its caller handed in. Standard library only: serving imports this."""
 
 
 class PlanRefused(ValueError):
@@ -16,7 +16,7 @@ class BodyRefused(ValueError):
 class RowRefused(BodyRefused):
     """One value of one row cannot be scored. `row` counts from 0; `column` is None when the row itself is at fault."""
 
-    def __init__(self, row, column, message):
+    def __init__(self, row: int, column: str | None, message: str):
         self.row, self.column, self.message = row, column, message
         where = f"row {row}" if column is None else f"row {row}, column {column!r}"
         super().__init__(f"{where}: {message}")
@@ -25,7 +25,7 @@ class RowRefused(BodyRefused):
 class FileRefused(Exception):
     """A file that cannot be used as a whole; the message names the file, what was found and what to do."""
 
-    def __init__(self, file, reason: str):
+    def __init__(self, file: object, reason: str):
         self.file, self.reason = str(file), reason
         super().__init__(f"{file}: {reason}")
 

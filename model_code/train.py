@@ -95,7 +95,7 @@ def write(folder: Path, fitted: Fitted, contract: Contract, rows: WindowRows, *,
     (folder / GOLDEN).write_bytes(as_json(golden))
     manifest: Manifest = {
         **about,
-        **model,
+        **model,  # type: ignore[typeddict-item]  # mypy asks for the optional keys too
         "task": contract.task,
         "classes": [label.item() for label in getattr(fitted.estimator, "classes_", [])],
         "contract_hash": contract.hash,

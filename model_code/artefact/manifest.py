@@ -42,6 +42,6 @@ class Manifest(ModelPart):
     calibration: Calibration | None
     rows: RowCounts
     versions: dict[str, str]
-    arithmetic: NotRequired[dict[str, Any]]
+    arithmetic: NotRequired[Any]  # Arithmetic of fitting/arithmetic.py, which a server does not import
     imported: NotRequired[dict[str, Any]]
     files: NotRequired[dict[str, str]]

@@ -24,7 +24,8 @@ def _limit(column: Column) -> Limit:
     minimum = -math.inf if column.minimum is None else -_at_most(-column.minimum)
     maximum = math.inf if column.maximum is None else _at_most(column.maximum)
     # Among free texts some may mean null, and the kernel knows listed ones only.
-    allowed = () if is_text and column.missing and column.categories is None else column.categories
+    free = () if is_text and column.missing else None
+    allowed = free if column.categories is None else tuple(map(str, column.categories))
     return (column.nullable, column.type == "integer", minimum, maximum, allowed)
 
 

@@ -1,4 +1,4 @@
-"""The header of a plan file: magic, version (u32), length of the body (u64), sha256 of the body. Standard library only."""
+"""The header of a plan file: magic, version (u32), length of the body (u64), its sha256. Standard library only."""
 
 import hashlib
 import struct
@@ -10,12 +10,12 @@ VERSION = 1
 HEADER = struct.Struct("<8sIQ32s")
 
 
-def with_header(body):
+def with_header(body: bytes | bytearray) -> bytes:
     return HEADER.pack(MAGIC, VERSION, len(body), hashlib.sha256(body).digest()) + bytes(body)
 
 
-def checked_body(data):
-    """The bytes behind a header that holds; PlanCorrupt where it does not. What they say is the reader's to check."""
+def checked_body(data: bytes) -> bytes:
+    """Return the bytes behind the header; PlanCorrupt unless they match it. Their meaning is the reader's to check."""
     if len(data) < HEADER.size:
         raise PlanCorrupt(f"a plan has a header of {HEADER.size} bytes, found {len(data)} bytes")
     magic, version, length, digest = HEADER.unpack_from(data)
