@@ -10,7 +10,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple, Protocol
 
-from domain.request.reasons import Reason
+from domain.reasons import Reason
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = "|".join(DAYS)

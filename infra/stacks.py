@@ -3,7 +3,7 @@
 from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_sqs as sqs
 
-from domain.config.fingerprints import fingerprints
+from domain.fingerprints import fingerprints
 from infra.batch.batch import Batch
 from infra.data.address import AddressBook
 from infra.data.lake import Lake

@@ -1,6 +1,7 @@
 """The drawing is true: folders import only what they may, and every function runs from the very zip it ships in."""
 
 import ast
+import graphlib
 import json
 import os
 import re
@@ -94,6 +95,94 @@ def test_nothing_that_is_deployed_knows_about_flights():
 @pytest.mark.parametrize("name", ["utils", "helpers", "common", "constants", "misc"])
 def test_nothing_is_called_by_a_name_that_says_nothing(name):
     assert [str(file) for folder in MAY_IMPORT for file in (ROOT / folder).rglob(f"*{name}*.py")] == []
+
+
+# ---- rooms: the folders of a layer, and the modules beside them
+
+LAYERS = (*MAY_IMPORT, "local")
+FLOWS = {"request", "train", "release", "batch", "watch", "features", "money"}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the layers by its dotted name; a package's own file has the name of its folder."""
+    files = [file for layer in LAYERS for file in sorted((ROOT / layer).rglob("*.py"))]
+    return {".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file for file in files}
+
+
+def imported_at_the_top(file: Path, ours: dict[str, Path]) -> set[str]:
+    """The modules of ours that a file imports when it is imported itself; packages' own files left out."""
+    names = set()
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return {name for name in names if name in ours and ours[name].name != "__init__.py"}
+
+
+def room_of(module: str) -> str:
+    """domain.release for domain.release.gate, domain.lake for domain.lake."""
+    return ".".join(module.split(".")[:2])
+
+
+def test_no_module_and_no_room_imports_in_a_circle():
+    ours = modules()
+    arrows = {module: imported_at_the_top(file, ours) - {module} for module, file in ours.items()}
+    tuple(graphlib.TopologicalSorter(arrows).static_order())  # raises CycleError, which names the circle
+    rooms: dict[str, set[str]] = {}
+    for module, found in arrows.items():
+        rooms.setdefault(room_of(module), set()).update({room_of(each) for each in found} - {room_of(module)})
+    assert len(rooms) > 40
+    tuple(graphlib.TopologicalSorter(rooms).static_order())
+
+
+@pytest.mark.parametrize("layer", ["domain", "infra", "lambdas"])
+def test_a_layer_is_cut_by_the_flows_and_by_few_rooms_beside_them(layer):
+    beside = {
+        "domain": {"config", "contract"},
+        "infra": {"data", "kubernetes", "parts"},
+        "lambdas": {"aws"},
+    }
+    rooms = {file.name for file in (ROOT / layer).iterdir() if file.is_dir() and file.name != "__pycache__"}
+    assert rooms - FLOWS == beside[layer]
+
+
+def test_every_function_lies_in_the_folder_of_its_flow():
+    handlers = [
+        file.relative_to(ROOT / "lambdas")
+        for file in (ROOT / "lambdas").rglob("*.py")
+        if "\ndef handler(" in file.read_text(encoding="utf-8")
+    ]
+    assert len(handlers) > 10
+    assert [str(file) for file in handlers if len(file.parts) != 2 or file.parts[0] not in FLOWS] == []
+
+
+def test_a_private_name_stays_in_its_module():
+    used = [
+        f"{module} imports {node.module}.{alias.name}"
+        for module, file in modules().items()
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in LAYERS
+        for alias in node.names
+        if alias.name.startswith("_") and alias.name != "_kernel"  # the compiled module
+    ]
+    assert used == []
+
+
+def test_tests_mirror_the_folders():
+    """A test lies in the folder of what it tests; a folder of tests of one module has the module's name."""
+    layers = [layer for layer in LAYERS if layer != "local"]
+    folders = {file.parent.relative_to(ROOT / "tests") for layer in layers for file in files_of_tests(layer)}
+    missing = [
+        str(folder)
+        for folder in folders
+        if not (ROOT / folder).is_dir() and not (ROOT / folder).with_suffix(".py").is_file()
+    ]
+    assert missing == []
+
+
+def files_of_tests(layer: str) -> list[Path]:
+    return sorted((ROOT / "tests" / layer).rglob("test_*.py"))
 
 
 # Runs in the Lambda runtime's Python with nothing of ours on its path but the zip; one child for each function, as each

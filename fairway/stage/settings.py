@@ -7,8 +7,8 @@ fairway.toml that is wrong too.
 import re
 from pathlib import Path
 
-from domain.config.fingerprints import CONTRACT, edited, fingerprints
 from domain.config.sections import LOCAL, Config, ConfigError, of_stage, read_config
+from domain.fingerprints import CONTRACT, edited, fingerprints
 from fairway.stage.aws import Stage, connect, contract_of
 from fairway.terminal.progress import Progress
 

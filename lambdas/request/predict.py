@@ -11,9 +11,9 @@ from uuid import uuid4
 
 from domain.contract.keys import as_key, entity_id
 from domain.names import Metric
+from domain.reasons import Reason, is_planned
 from domain.release.routing import Route, Routing, choose
 from domain.request.answers import Prediction, Score, Source, answer_from_score, fallback_answer
-from domain.request.reasons import Reason, is_planned
 from domain.timestamps import iso
 from lambdas import metrics
 from lambdas.aws.routes import RoutingCache, read_routing

@@ -9,9 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from domain.contract.schema import Contract
+from domain.reasons import Reason
 from domain.records import LARGEST_NUMBER
 from domain.request.answers import Score
-from domain.request.reasons import Reason
 from lambdas.aws import clients
 from lambdas.aws.connections import TimedOut, Unreachable
 from lambdas.aws.services import Rest, ServiceError

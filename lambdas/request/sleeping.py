@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from domain import hours
+from domain.reasons import Reason
 from domain.records import WOKEN
-from domain.request.reasons import Reason
 from domain.timestamps import iso
 from lambdas.aws import clients, tables
 from lambdas.aws.connections import Unreachable

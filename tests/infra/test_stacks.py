@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from aws_cdk import App
 
-from domain.config.fingerprints import fingerprints
 from domain.config.sections import Data, read_config
 from domain.contract.file import read_contract
+from domain.fingerprints import fingerprints
 from infra.data.lake import lifecycle_rules
 from infra.stacks import DataStack
 from local.metric_math import evaluate

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from domain.config.fingerprints import fingerprints
 from domain.config.sections import read_config
+from domain.fingerprints import fingerprints
 from domain.release.routing import EMPTY
 from fairway.cli import main
 from fairway.stage.aws import contract_of

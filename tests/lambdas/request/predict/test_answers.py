@@ -3,8 +3,8 @@
 import json
 from datetime import UTC, datetime
 
+from domain.reasons import Reason
 from domain.release.routing import EMPTY, choose, promote
-from domain.request.reasons import Reason
 from domain.timestamps import parse_timestamp
 from lambdas.request.predict import handler, predict
 from lambdas.request.scoring import ModelFailed, Scores

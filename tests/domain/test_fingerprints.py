@@ -3,9 +3,9 @@
 import dataclasses
 from pathlib import Path
 
-from domain.config.fingerprints import edited, fingerprints
 from domain.config.sections import read_config
 from domain.contract.file import read_contract
+from domain.fingerprints import edited, fingerprints
 
 ROOT = Path(__file__).parents[3]
 
