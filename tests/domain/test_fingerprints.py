@@ -7,7 +7,7 @@ from domain.config.sections import read_config
 from domain.contract.file import read_contract
 from domain.fingerprints import edited, fingerprints
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 
 
 def test_only_the_section_that_was_edited_differs():
