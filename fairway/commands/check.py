@@ -6,6 +6,7 @@ import typer
 
 from domain.config.sections import LOCAL, TASKS, ConfigError, problems_of, read_config, read_toml, stages
 from domain.contract.file import read_contract
+from domain.contract.schema import Contract
 from fairway.terminal.command import HERE, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
@@ -25,6 +26,13 @@ def check(folder: Path) -> Done:
         raise Refused("config", "\n".join(problems))
     config = read_config(folder)
     contract = read_contract(folder / config.project.contract, config.project.task)
+    if _characters_of_a_row(contract) > LARGEST_ROW_CHARACTERS:
+        raise Refused(
+            "config",
+            f"{folder / config.project.contract}: a row of {len(contract.features):,} features has about "
+            f"{_characters_of_a_row(contract):,} characters: must be at most {LARGEST_ROW_CHARACTERS:,} in a request; "
+            'set role = "ignored" for columns that can be spared, or give them shorter names',
+        )
     names = [LOCAL, *stages(folder)]
     values = {
         "ok": True,
@@ -45,6 +53,15 @@ def check(folder: Path) -> Done:
         ],
         "`fairway up` starts AWS on this machine with the project deployed",
     )
+
+
+LARGEST_ROW_CHARACTERS = 60_000  # as `lambdas/request/rows.py` takes them
+CHARACTERS_OF_A_VALUE = 12  # a number of eight digits, with quotes, colon and comma around its name
+
+
+def _characters_of_a_row(contract: Contract) -> int:
+    """About as many as a request has for one row."""
+    return sum(len(column.name) + CHARACTERS_OF_A_VALUE for column in contract.to_score if column.role != "ignored")
 
 
 def problems_in(folder: Path) -> list[str]:

@@ -1,5 +1,6 @@
 """`fairway init`: a table in, a fairway.toml and a contract out, with what was assumed said in words."""
 
+import math
 import re
 import shlex
 from pathlib import Path
@@ -12,7 +13,9 @@ from fairway.terminal.command import HERE, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
 
-CALIBRATED_FROM_ROWS = 50_000  # with fewer rows the calibration error itself is too uncertain for the usual limit
+EVALUATED_SHARE = 0.3  # of the rows, unless the window says otherwise
+CALIBRATION_BINS = 15  # as `model_code/fitting/metrics.py` measures it
+USUAL_CALIBRATION = 0.05
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -96,7 +99,7 @@ def settings_text(plan, name: str, file: str, rows: int) -> str:
     sections += [
         "[benchmarks] # agree on them before anything is trained",
         "# quality = ...  the least that the deciding metric must reach; without it a release need only beat the prior",
-        *toml.lines({"calibration_error": 0.1 if plan.task != "regression" and rows < CALIBRATED_FROM_ROWS else None}),
+        *toml.lines({"calibration_error": calibration_limit(rows) if plan.task != "regression" else None}),
         "p99_ms = 25.0",
         "size_mb = 100.0",
         "",
@@ -113,8 +116,28 @@ def settings_text(plan, name: str, file: str, rows: int) -> str:
     return "\n".join(sections) + "\n"
 
 
+def calibration_limit(rows: int) -> float | None:
+    """Calibration error that a perfect model exceeds in one of a hundred evaluations, where the usual limit is less.
+
+    The gap of a bin of m rows is at most normal with deviation 0.5 / sqrt(m): its mean is 0.8 and its deviation 0.6 of
+    that. The error averages the gaps of the bins.
+    """
+    evaluated = max(1.0, rows * EVALUATED_SHARE)
+    gap = 0.5 * math.sqrt(CALIBRATION_BINS / evaluated)
+    limit = gap * (0.8 + 2.33 * 0.6 / math.sqrt(CALIBRATION_BINS))
+    return math.ceil(min(limit, 1.0) * 100) / 100 if limit > USUAL_CALIBRATION else None
+
+
 def as_comment(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
+
+
+def described(plan, name: str) -> str:
+    """Type and part of a column, as the contract has them."""
+    column = plan.columns[name]
+    roles = {plan.key: "key", plan.event_time: "event time", plan.target["column"]: "target"}
+    part = roles.get(name) or column.get("role", "feature")
+    return f"{column['type']}, {part}" + (", may be null" if column.get("nullable") else "")
 
 
 def told(plan, name: str, table, files: list[Path], out: Path) -> Done:
@@ -134,6 +157,7 @@ def told(plan, name: str, table, files: list[Path], out: Path) -> Done:
     lines = [
         f"wrote {' and '.join(values['files'])}",
         f"project {name}, {plan.task}: {len(plan.columns)} columns from {table.rows:,} rows",
+        *[f"  {column}: {described(plan, column)}" for column in plan.columns],
         *[f"  - {note}" for note in plan.notes],
     ]
     where = "" if out == Path(".") else f" --project {shlex.quote(str(out))}"

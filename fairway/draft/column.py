@@ -3,28 +3,78 @@
 import math
 import re
 
-from domain.contract.values import LARGEST_INTEGER
-from fairway.draft.survey import Facts, Survey, boolean_words
+from domain.contract.values import LARGEST_INTEGER, LONGEST_TEXT
+from fairway.draft.survey import Facts, Survey, boolean_words, number_notation
 from fairway.terminal.errors import Refused
 
 ROWS_PER_LEVEL = 10
+ID_NAME = re.compile(r"(?i:^(id|key|uuid|guid)$|[_\-. ](id|key|uuid|guid|no|nr|num|number)$|^id[_\-. ])|[a-z](Id|ID)$")
+TIME_NAME = re.compile(r"(?i)time|date|moment|when|created|_at$|_on$|timestamp|^ts$|epoch")
 DATE_LIKE = re.compile(r"\d{1,4}([/.\- ])(\d{1,2}|[A-Za-z]{3,9})\1\d{2,4}([ T,].*)?|[A-Za-z]{3,9} \d{1,2},? \d{4}.*")
 
 
 def column_of(table: Survey, facts: Facts, notes: list[str]) -> dict:
     """Type, nullability and limits."""
-    nullable = {"nullable": True} if table.nulls(facts) else {}
+    nullable = ({"nullable": True} if table.nulls(facts) else {}) | written(facts, notes)
     if facts.rows == 0:
         return {"type": "string", **nullable}
+    if facts.nested or facts.long_texts:
+        what = "lists or objects" if facts.nested else f"texts of more than {LONGEST_TEXT:,} characters"
+        notes.append(f"{facts.name!r} holds {what}: kept as text, not learnt from")
+        return {"type": "string", **nullable, "role": "ignored"}
+    notation = number_notation(facts)
+    if notation:
+        return {"type": "float", **nullable, **of_notation(facts, notation, notes), **limits_of(facts, notation)}
     kind = type_of(facts, notes)
+    if kind == "integer" and is_epoch(facts):
+        notes.append(
+            f"{facts.name!r} holds seconds or milliseconds since 1970: learnt from as a number, without a maximum "
+            "that time itself would break; write it as ISO 8601 to make it a timestamp"
+        )
+        return {"type": kind, **nullable}
     return {"type": kind, **nullable, **limits_of(facts, kind), **categories_of(table, facts, kind)}
+
+
+def written(facts: Facts, notes: list[str]) -> dict:
+    """The texts that mean null in the column, as the contract has them."""
+    if not facts.missing:
+        return {}
+    count = sum(facts.marked[marker] for marker in facts.missing)
+    shown = ", ".join(map(repr, facts.missing))
+    notes.append(
+        f"{facts.name!r}: {shown} means null in {count:,} rows (`missing` in the contract; remove it if it is a value)"
+    )
+    return {"missing": list(facts.missing)}
+
+
+def of_notation(facts: Facts, notation: tuple[str, str], notes: list[str]) -> dict:
+    """How the numbers of the column are written, as the contract has it."""
+    thousands, decimal = notation
+    unit = next(iter(facts.units - {""}), "")
+    notes.append(
+        f"{facts.name!r} holds numbers such as {facts.example!r}: decimal = {decimal!r}, thousands = {thousands!r}"
+        + (f", unit = {unit!r}" if unit else "")
+        + "; change them in the contract if they mean something else"
+    )
+    return {"thousands": thousands, "decimal": decimal} | ({"unit": unit} if unit else {})
+
+
+EPOCHS = ((6e8, 4.2e9), (6e11, 4.2e12))  # seconds, milliseconds of 1989 to 2103
+
+
+def is_epoch(facts: Facts) -> bool:
+    low, high = facts.low["integer"], facts.high["integer"]
+    return bool(TIME_NAME.search(facts.name)) and any(least <= low and high <= most for least, most in EPOCHS)
 
 
 def type_of(facts: Facts, notes: list[str]) -> str:
     if facts.holds("boolean") and boolean_words(facts):
         return "boolean"
-    if facts.holds("integer") and not facts.fractions and not facts.leading_zeros:
+    is_id = bool(ID_NAME.search(facts.name)) and facts.all_differ  # 0.0, 1.0, ..: pandas writes ids so beside nulls
+    if facts.holds("integer") and not facts.leading_zeros and (not facts.fractions or is_id):
         return "integer"
+    if facts.big_whole and facts.holds("float") and not facts.fractions:
+        return "string"  # as a float64 two of them would be one
     if facts.holds("float") and not is_code(facts):
         return "float"
     if facts.holds("timestamp"):
@@ -35,10 +85,10 @@ def type_of(facts: Facts, notes: list[str]) -> str:
         iso = "only ISO 8601 (2013-04-01) is a moment"
         notes.append(f"{facts.name!r} holds dates such as {facts.example!r}; {iso}, so it became text")
     elif facts.fits["float"] > facts.rows / 2:
-        other = facts.rows - facts.fits["float"]
+        other, (value, row) = facts.rows - facts.fits["float"], facts.odd or ("", 0)
         notes.append(
-            f"{facts.name!r} holds numbers, but in {other:,} rows something else, so it became text; "
-            "a missing number is written as an empty cell"
+            f"{facts.name!r} holds numbers, but in {other:,} rows something else, first {value!r} in row {row:,}, so "
+            "it became text; correct it, or set the type to float and let `fairway load` quarantine those rows"
         )
     return "string"
 
@@ -62,9 +112,9 @@ def commonest_type(facts: Facts, notes: list[str]) -> str:
     return kind
 
 
-def limits_of(facts: Facts, kind: str) -> dict:
+def limits_of(facts: Facts, kind: str | tuple[str, str]) -> dict:
     """The range that was seen, with half of it to spare on either side; what seems to begin at nought stays so."""
-    if kind not in ("integer", "float"):
+    if kind in ("string", "boolean", "timestamp"):
         return {}
     low, high = facts.low[kind], facts.high[kind]
     spare = (high - low) / 2 or abs(high) / 2 or 1
@@ -93,4 +143,5 @@ def categories_of(table: Survey, facts: Facts, kind: str) -> dict:
     if kind != "string" or facts.levels is None or not facts.holds("string"):
         return {}
     few = len(facts.levels) * ROWS_PER_LEVEL <= facts.rows and min(facts.levels.values()) > 1
+    few = few and not facts.big_whole
     return {"categories": sorted(facts.levels)} if few and facts.newest_level_at <= table.rows / 2 else {}

@@ -3,19 +3,23 @@
 import math
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from domain.config.sections import LONGEST_DAYS
-from fairway.draft.column import column_of
-from fairway.draft.survey import Facts, Survey, span_days
+from domain.timestamps import parse_timestamp
+from fairway.draft.column import ID_NAME, TIME_NAME, column_of
+from fairway.draft.survey import LEVELS, Facts, Survey, span_days
 from fairway.draft.target import target_of
 from fairway.terminal.errors import Refused
 
 FEW = 20  # rows; with fewer, a pattern means little
 SHORTEST_SPAN_DAYS = 2
 WHOLE_SPAN_BELOW_ROWS = 20_000
-ID_NAME = re.compile(r"(?i:^(id|key|uuid|guid)$|[_\-. ](id|key|uuid|guid|no|nr|num|number)$|^id[_\-. ])|[a-z](Id|ID)$")
 CODE = re.compile(r"(?=.*\d)[\w.:/-]{1,64}")  # one word with a digit in it
-TIME_NAME = re.compile(r"(?i)time|date|moment|when|created|_at$|_on$|timestamp|^ts$")
+UNNAMED = re.compile(
+    r"(?i)^$|^unnamed: ?\d+$|^\.\.\.\d+$|^row[._ ]?(names?|numbers?|nr|no|id)?$|^index$|^__index_level_\d__$"
+    r"|^X\.?1?$|^V1$"
+)
 NOT_EVENT = re.compile(r"(?i)birth|dob|updated|modified|expir|valid|until|(^|[_ ])end")
 
 
@@ -34,6 +38,8 @@ class Draft:
 
 def draft(table: Survey, target: str) -> Draft:
     notes = []
+    if table.headers:
+        notes.append(f"{table.headers:,} rows repeat the header: left out here, `fairway load` will quarantine them")
     task, values, column = target_of(table, table.columns[target], notes)
     others = {name: column_of(table, facts, notes) for name, facts in table.columns.items() if name != target}
     columns = {name: others.get(name, column) for name in table.columns}
@@ -43,9 +49,25 @@ def draft(table: Survey, target: str) -> Draft:
     for name in others:
         if name not in (plan.key, plan.event_time):
             leave_out_the_useless(table, table.columns[name], plan)
+        note_similar(table.columns[name], plan)
+    note_similar(table.columns[target], plan)
     if not any(is_feature(plan, name) for name in others):
         take_one_back(table, plan)
     return plan
+
+
+def note_similar(facts: Facts, plan: Draft) -> None:
+    """Point at texts that differ in case or spaces only: often they are one."""
+    groups: dict[str, list[str]] = {}
+    for level in facts.levels or ():
+        if isinstance(level, str):
+            groups.setdefault(" ".join(level.casefold().split()), []).append(level)
+    same = sorted(sorted(group) for group in groups.values() if len(group) > 1)
+    if same and plan.columns[facts.name]["type"] == "string":
+        shown = "; ".join(" and ".join(map(repr, group)) for group in same[:5])
+        plan.notes.append(
+            f"{facts.name!r} holds values that differ in case or spaces only: {shown}; make them one if they are"
+        )
 
 
 def is_feature(plan: Draft, name: str) -> bool:
@@ -79,7 +101,8 @@ def key_of(table: Survey, plan: Draft) -> str | None:
 def event_time_of(table: Survey, plan: Draft) -> tuple[str | None, dict]:
     """The one column that clearly says when, and the window that its span allows."""
     moments = [name for name, column in plan.columns.items() if column["type"] == "timestamp"]
-    fitting = [name for name in moments if not plan.columns[name].get("nullable") and not NOT_EVENT.search(name)]
+    few_nulls = [name for name in moments if table.nulls(table.columns[name]) * 100 <= table.rows]
+    fitting = [name for name in few_nulls if not NOT_EVENT.search(name)]
     if len(fitting) > 1:
         fitting = [name for name in fitting if TIME_NAME.search(name)][:1]
     if not fitting:
@@ -91,6 +114,14 @@ def event_time_of(table: Survey, plan: Draft) -> tuple[str | None, dict]:
             f"{name!r} spans less than {SHORTEST_SPAN_DAYS} days, too little: rows are split by their hash"
         )
         return None, {}
+    if plan.columns[name].pop("nullable", False):
+        nulls = table.nulls(table.columns[name])
+        plan.notes.append(f"{name!r} is null in {nulls:,} rows, which `fairway load` will quarantine")
+    latest = parse_timestamp(table.columns[name].high["timestamp"])
+    if latest > datetime.now(UTC) + timedelta(days=1):
+        plan.notes.append(
+            f"{name!r} reaches {latest:%Y-%m-%d}, which is still to come: correct such rows before training"
+        )
     plan.notes.append(f"{name!r} is the event time: training learns from earlier rows and is judged on later ones")
     return name, window_of(span, table.rows)
 
@@ -103,7 +134,7 @@ def window_of(span: float, rows: int) -> dict:
 
 
 def leave_out_the_useless(table: Survey, facts: Facts, plan: Draft) -> None:
-    why = useless(table, facts, plan.columns[facts.name]["type"])
+    why = useless(table, facts, plan.columns[facts.name]["type"], plan.target["column"])
     if why:
         limits = ("minimum", "maximum", "categories")  # taken away: what is not learnt from may become anything
         kept = {key: value for key, value in plan.columns[facts.name].items() if key not in limits}
@@ -111,10 +142,14 @@ def leave_out_the_useless(table: Survey, facts: Facts, plan: Draft) -> None:
         plan.notes.append(f"{facts.name!r} {why}: not learnt from")
 
 
-def useless(table: Survey, facts: Facts, kind: str) -> str:
+def useless(table: Survey, facts: Facts, kind: str, target: str) -> str:
     if facts.rows == 0:
         return "is always empty"
-    if gives_the_target_away(facts):
+    if facts.all_differ and kind == "integer" and numbers_the_rows(table, facts):
+        return "numbers the rows"
+    if facts.big_whole:
+        return "holds whole numbers that a model cannot keep apart"
+    if gives_the_target_away(table, facts, target):
         return "says exactly what the target says, which nobody knows beforehand"
     if facts.levels is not None and len(facts.levels) == 1 and not table.nulls(facts):
         return f"is always {facts.example!r}"
@@ -124,14 +159,33 @@ def useless(table: Survey, facts: Facts, kind: str) -> str:
     return "differs in every row" if names_rows and facts.all_differ and facts.rows >= FEW else ""
 
 
-def gives_the_target_away(facts: Facts) -> bool:
-    return facts.mirror is not None and facts.mirror.reveals and facts.rows >= FEW
+def numbers_the_rows(table: Survey, facts: Facts) -> bool:
+    """Whether it is a column such as data frames and spreadsheets add: 0 or 1 and on, in any order, or unnamed."""
+    low, high = facts.low["integer"], facts.high["integer"]
+    counts = low in (0, 1) and high - low == facts.rows - 1 and not table.nulls(facts)
+    return facts.rows >= FEW and (counts or bool(UNNAMED.search(facts.name)))
+
+
+def gives_the_target_away(table: Survey, facts: Facts, target: str) -> bool:
+    """Whether the column says what the target says, more often than chance would let it at this many rows."""
+    levels = table.columns[target].levels
+    total = table.columns[target].rows
+    alike = sum((count / total) ** 2 for count in levels.values()) if levels else 1 / LEVELS
+    return (
+        facts.mirror is not None and facts.rows >= FEW and facts.mirror.reveals(-math.log2(alike) if alike < 1 else 0)
+    )
 
 
 def take_one_back(table: Survey, plan: Draft) -> None:
     """A contract needs a feature; better a useless one than none, but not one that gives the target away."""
     for name, facts in table.columns.items():
-        if plan.columns[name].get("role") == "ignored" and facts.rows and not gives_the_target_away(facts):
+        is_plain = not (facts.nested or facts.long_texts or facts.big_whole)
+        if (
+            plan.columns[name].get("role") == "ignored"
+            and is_plain
+            and facts.rows
+            and not gives_the_target_away(table, facts, plan.target["column"])
+        ):
             del plan.columns[name]["role"]
             plan.notes.append(f"{name!r} is learnt from after all: there is no other column")
             return

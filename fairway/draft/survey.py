@@ -7,15 +7,19 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from domain.batch.csv_head import REASONS
 from domain.contract.schema import Column
-from domain.contract.text import from_text
-from domain.contract.values import check_value
+from domain.contract.text import SPACES, from_text
+from domain.contract.values import LARGEST_INTEGER, LONGEST_TEXT, check_value
 from domain.timestamps import parse_timestamp
+from fairway.draft.markers import NOTATIONS, SURE, WORDS, number_in, unit_of
 from fairway.terminal.errors import Refused
-from model_code.rows.tables import FileRefused, open_source
+from model_code.rows.tables import FileRefused, like_the_header, open_source
 
 MIRRORED = 100
+BITS = 20  # one chance in a million
 LEVELS = 200  # distinct values that are still remembered one by one
+LONGEST_NUMBER = 40  # characters
 UNIQUE_UP_TO = 2_000_000  # distinct values that are remembered to see whether all differ
 TYPES = [Column(name, name) for name in ("boolean", "integer", "float", "timestamp", "string")]  # the narrowest first
 
@@ -30,6 +34,7 @@ class Mirror:
     to_target: dict = field(default_factory=dict)
     from_target: dict = field(default_factory=dict)
     identical: bool = True
+    rows: int = 0
 
     def agrees(self, pairs: set[tuple]) -> bool:
         self.identical = self.identical and all(a == b for a, b in pairs)
@@ -37,9 +42,11 @@ class Mirror:
             return self.identical
         return all(self.to_target.setdefault(a, b) == b and self.from_target.setdefault(b, a) == a for a, b in pairs)
 
-    @property
-    def reveals(self) -> bool:
-        return len(self.from_target) > 1 and (self.identical or len(self.from_target) <= MIRRORED)
+    def reveals(self, bits_each: float) -> bool:
+        """Whether chance would hardly say the same: each value that came again agreed, which is worth `bits_each`."""
+        if len(self.from_target) < 2 or len(self.from_target) > MIRRORED:
+            return len(self.from_target) > 1 and self.identical
+        return self.identical or (self.rows - len(self.to_target)) * bits_each >= BITS
 
 
 @dataclass
@@ -55,9 +62,18 @@ class Facts:
     newest_level_at: int = 0  # the row in which a text was seen that was new
     distinct: set | None = field(default_factory=set)  # hashes; None once a value came twice
     example: object = None
+    marked: Counter = field(default_factory=Counter)  # texts that may mean null; not among the rows
+    missing: list = field(default_factory=list)  # those that do
+    notations: Counter = field(default_factory=Counter)  # (thousands, decimal) -> values that are numbers in it
+    units: set = field(default_factory=set)
+    odd: tuple | None = None  # the first value that is not a number, and its row
+    nested: bool = False
+    long_texts: int = 0
+    big_whole: bool = False  # whole numbers, not texts, that a float64 cannot keep apart
     leading_zeros: bool = False
     fractions: bool = False  # some number is written with a point
     mean: float = 0.0
+    means: dict = field(default_factory=dict)  # notation -> mean
     mirror: Mirror | None = field(default_factory=Mirror)  # None once it said something else than the target
 
     @property
@@ -72,19 +88,22 @@ class Facts:
 class Survey:
     rows: int
     columns: dict[str, Facts]  # in file order
+    headers: int = 0  # rows that repeat the header, not counted
 
     def nulls(self, facts: Facts) -> int:
         return self.rows - facts.rows
 
 
 def survey(file: Path, *, target: str, progress) -> Survey:
-    columns, rows = {}, 0
+    columns, rows, headers = {}, 0, 0
     try:
         source = open_source(file)
         if source.columns is not None and target not in source.columns:
             raise no_target(file, target, source.columns)
-        for block in source.blocks:
-            table = as_table(file, block)
+        for read in source.blocks:
+            block = _without_headers(read)
+            headers += len(read) - len(block)
+            table = as_table(file, block, is_text=source.is_text)
             for name, values in table.items():
                 note(columns.setdefault(name, Facts(name)), values, first_row=rows, is_text=source.is_text)
             compare(columns, table, target)
@@ -94,7 +113,42 @@ def survey(file: Path, *, target: str, progress) -> Survey:
         raise Refused("file", str(error)) from None
     if target not in columns:
         raise no_target(file, target, list(columns))
-    return Survey(rows, columns)
+    _settle_markers(columns, is_text=source.is_text)
+    return Survey(rows, columns, headers)
+
+
+def _without_headers(block: pa.RecordBatch | list) -> pa.RecordBatch | list:
+    again = [] if isinstance(block, list) else like_the_header(block)
+    return block.take([index for index in range(len(block)) if index not in set(again)]) if again else block
+
+
+def _settle_markers(columns: dict[str, Facts], *, is_text: bool) -> None:
+    """Decide which texts mean null. A word such as NA does in a column of numbers; among texts it is a class, unless
+    numbers of the same table lack theirs so.
+    """
+    in_numbers = {
+        marker
+        for facts in columns.values()
+        if any(facts.holds(kind) for kind in ("integer", "float", "timestamp")) or number_notation(facts)
+        for marker in facts.marked
+    }
+    for facts in columns.values():
+        for marker, count in facts.marked.items():
+            if marker in SURE or marker in in_numbers:
+                facts.missing.append(marker)
+            else:
+                facts.rows += count
+                look(facts, marker, count, is_text=is_text)
+                note_level(facts, marker, count, [marker], 0)
+                if facts.distinct is not None:
+                    note_distinct(facts, (str, marker), count)
+
+
+def number_notation(facts: Facts) -> tuple[str, str] | None:
+    """The (thousands, decimal) in which every value is a number with at most one unit, where plain ones are not."""
+    if not facts.rows or len(facts.units - {""}) > 1 or facts.holds("float"):
+        return None
+    return next((one for one in NOTATIONS if facts.notations[one] == facts.rows), None)
 
 
 def no_target(file: Path, target: str, names: list[str]) -> Refused:
@@ -104,17 +158,20 @@ def no_target(file: Path, target: str, names: list[str]) -> Refused:
     return Refused("target", f"{file}: has no column {target!r}, which --target names; its columns: {found}{hint}")
 
 
-def as_table(file: Path, block: pa.RecordBatch | list) -> dict[str, list]:
+def as_table(file: Path, block: pa.RecordBatch | list, *, is_text: bool) -> dict[str, list]:
     """Column name -> its values as Python has them, None where there is none; moments as ISO text."""
     if isinstance(block, list):
         if not all(isinstance(row, dict) for row in block):
             raise Refused("file", f"{file}: every line must be an object of column names to values")
         names = dict.fromkeys(name for row in block for name in row)
         return {name: [without_nan(row.get(name)) for row in block] for name in names}
-    return {name: arrow_values(block.column(index)) for index, name in enumerate(block.schema.names)}
+    names = [name for name in block.schema.names if name != REASONS]
+    return {name: arrow_values(block.column(name), is_text=is_text) for name in names}
 
 
-def arrow_values(column: pa.Array) -> list:
+def arrow_values(column: pa.Array, *, is_text: bool) -> list:
+    if is_text:
+        return [(text.strip(SPACES) or None) if text else None for text in column.to_pylist()]
     if pa.types.is_timestamp(column.type):
         column = pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ")
     return list(map(without_nan, column.to_pylist()))
@@ -127,9 +184,16 @@ def without_nan(value):
 def note(facts: Facts, values: list, *, first_row: int, is_text: bool) -> None:
     """Add a block's values to the facts, each distinct one looked at once."""
     counted = Counter((type(value), as_hashable(value)) for value in values if value is not None)
+    facts.nested |= any(isinstance(value, (list, dict)) for value in values)
     for (kind, value), count in counted.items():
+        if isinstance(value, str) and (value in SURE or value in WORDS):
+            facts.marked[value] += count
+            continue
         facts.rows += count
+        before = facts.fits["float"]
         look(facts, value, count, is_text=is_text)
+        if facts.fits["float"] == before and facts.odd is None and value in values:
+            facts.odd = (value, first_row + values.index(value) + 1)
         note_level(facts, value, count, values, first_row)
         if facts.distinct is not None:
             note_distinct(facts, (kind, value), count)
@@ -140,6 +204,10 @@ def as_hashable(value):
 
 
 def look(facts: Facts, value, count: int, *, is_text: bool) -> None:
+    facts.long_texts += count if isinstance(value, str) and len(value) > LONGEST_TEXT else 0
+    facts.big_whole |= isinstance(value, int) and abs(value) > LARGEST_INTEGER
+    if isinstance(value, str):
+        _look_for_notation(facts, value, count)
     for column in TYPES:
         read = from_text(column, value) if is_text else value
         kept, problems = check_value(column, read)
@@ -160,10 +228,27 @@ def look(facts: Facts, value, count: int, *, is_text: bool) -> None:
         facts.fractions |= isinstance(value, float)
 
 
+def _look_for_notation(facts: Facts, text: str, count: int) -> None:
+    unit = unit_of(text) if len(text) <= LONGEST_NUMBER else None
+    if unit is None:
+        return
+    facts.units.add(unit)
+    for thousands, decimal in NOTATIONS:
+        number = number_in(text, thousands, decimal, unit)
+        if number is not None:
+            kind = (thousands, decimal)
+            facts.notations[kind] += count
+            facts.low[kind] = min(facts.low.get(kind, number), number)
+            facts.high[kind] = max(facts.high.get(kind, number), number)
+            facts.means[kind] = facts.means.get(kind, 0.0) + (number - facts.means.get(kind, 0.0)) * (
+                count / facts.rows
+            )
+
+
 def note_level(facts: Facts, value, count: int, values: list, first_row: int) -> None:
     if facts.levels is None:
         return
-    if value not in facts.levels and isinstance(value, str):
+    if value not in facts.levels and isinstance(value, str) and value in values:
         facts.newest_level_at = max(facts.newest_level_at, first_row + values.index(value))
     facts.levels[value] += count
     if len(facts.levels) > LEVELS:
@@ -187,6 +272,7 @@ def compare(columns: dict[str, Facts], table: dict[str, list], target: str) -> N
         facts = columns[name]
         if name != target and facts.mirror:
             pairs = {(as_hashable(a), as_hashable(b)) for a, b in zip(values, outcomes, strict=True) if b is not None}
+            facts.mirror.rows += sum(outcome is not None for outcome in outcomes)
             facts.mirror = facts.mirror if facts.mirror.agrees(pairs) else None
 
 

@@ -2,7 +2,8 @@
 
 import math
 
-from fairway.draft.survey import Facts, Survey, boolean_words
+from fairway.draft.column import of_notation, written
+from fairway.draft.survey import Facts, Survey, boolean_words, number_notation
 from fairway.terminal.errors import Refused
 
 CLASSES = 100
@@ -14,15 +15,28 @@ YES = frozenset(
 def target_of(table: Survey, facts: Facts, notes: list[str]) -> tuple[str, dict, dict]:
     """The task, what the contract's [target] says beside the column, and the target's column."""
     name, whole = facts.name, whole_numbers(facts)
+    if facts.nested:
+        raise Refused("target", f"target {name!r} holds lists or objects; name another column")
     if facts.rows == 0 or (facts.levels is not None and len(whole or facts.levels) == 1):
         always = repr(facts.example) if facts.rows else "empty"
         raise Refused("target", f"target {name!r} is always {always}; there is nothing to learn")
     if table.nulls(facts):
         notes.append(f"{name!r}, the target, is empty in {table.nulls(facts):,} rows; `fairway load` quarantines those")
+    task, target, column = task_of(facts, whole, notes)
+    return task, target, {**column, **written(facts, notes)}
+
+
+def task_of(facts: Facts, whole: set[int], notes: list[str]) -> tuple[str, dict, dict]:
+    """The same for a target that has several values."""
     if facts.holds("boolean") and boolean_words(facts):
         return binary(facts, "boolean", True, lambda value: str(value).lower() == "true", notes)
     if len(whole) == 2:
         return binary(facts, "integer", max(whole), lambda value: int(float(value)) == max(whole), notes)
+    notation = number_notation(facts)
+    if notation:
+        notes.append(f"{facts.name!r} holds numbers: a regression")
+        prior = float(f"{facts.means[notation]:.6g}")
+        return "regression", {"prior": prior}, {"type": "float", **of_notation(facts, notation, notes)}
     return regression(facts, notes) if facts.holds("float") else classes(facts, notes)
 
 
@@ -52,6 +66,10 @@ def regression(facts: Facts, notes: list[str]) -> tuple[str, dict, dict]:
 def classes(facts: Facts, notes: list[str]) -> tuple[str, dict, dict]:
     levels = facts.levels
     if not facts.holds("string") or facts.holds("timestamp") or levels is None or len(levels) > CLASSES:
+        if facts.odd and facts.fits["float"] * 2 > facts.rows:
+            value, row = facts.odd
+            message = f"target {facts.name!r} holds numbers, but {value!r} in row {row:,}: must be a finite number"
+            raise Refused("target", f"{message}; correct it, or leave the cell empty")
         message = f"target {facts.name!r} holds values such as {facts.example!r}"
         allowed = f"neither numbers nor true/false nor at most {CLASSES} classes"
         raise Refused("target", f"{message}: {allowed}; name another column")

@@ -176,13 +176,13 @@ def _header_faults(block: pa.RecordBatch | list, *, is_text: bool) -> dict[int, 
     if isinstance(block, list):
         rows = enumerate(block)
     else:
-        rows = ((index, block.slice(index, 1).to_pylist()[0]) for index in _like_the_header(block))
+        rows = ((index, block.slice(index, 1).to_pylist()[0]) for index in like_the_header(block))
     return {
         index: [HEADER_AGAIN] for index, row in rows if isinstance(row, dict) and repeats_header(_read(row, is_text))
     }
 
 
-def _like_the_header(block: pa.RecordBatch) -> list[int]:
+def like_the_header(block: pa.RecordBatch) -> list[int]:
     """Rows whose texts are the names of their columns, as far as spaces around them do not matter."""
     names = [name for name in block.schema.names if name != REASONS]
     found = np.arange(len(block)) if len(names) > 1 else np.arange(0)
