@@ -1,10 +1,8 @@
-"""What happens when a stage nears its budget: which actions are due, and what each of them changes.
+"""Decide which actions are due when a stage nears its budget, and what each of them changes.
 
-What was done stands in one item, so that it is done once, is refused to nobody who was not told, and can be undone:
-
-    {"month": "2026-11", "actions": [...], "undone": [...], "spent_usd", "budget_usd", "at"}
-
-An action that was undone by hand is not taken again in the same month.
+The actions of a month are kept in one item (`Done`), so that each is taken and announced once and can be undone. An
+action that was undone by hand is not taken again in the same month. When the month turns, training is allowed again
+and a stopped model comes back; challengers do not, since nothing records their shares.
 """
 
 from typing import NotRequired, TypedDict
@@ -21,7 +19,7 @@ ACTIONS = {
 
 
 class Done(TypedDict):
-    """What the guard did in a month, and what of it was undone by hand."""
+    """Actions that the guard took in a month, and those of them that were undone by hand."""
 
     month: str
     actions: list[str]
@@ -34,12 +32,12 @@ class Done(TypedDict):
 NOTHING: Done = {"month": "", "actions": [], "undone": []}
 
 
-def calendar_month(moment: str) -> str:
-    return moment[:7]
+def calendar_month(timestamp: str) -> str:
+    return timestamp[:7]
 
 
 def due(budget: Budget, spent_usd: float, done: Done, *, now: str) -> list[str]:
-    """The actions whose limit is reached and that were not taken this month, the mildest first."""
+    """Return the actions whose limit is reached and that were not taken this month, the mildest first."""
     taken = done["actions"] if done["month"] == calendar_month(now) else []
     limits = {
         STOP_TRAINING: budget.stop_training_percent,
@@ -51,7 +49,7 @@ def due(budget: Budget, spent_usd: float, done: Done, *, now: str) -> list[str]:
 
 
 def after(done: Done, actions: list[str], *, spent_usd: float, budget_usd: float, now: str) -> Done:
-    """The item once these were taken; a new month begins anew."""
+    """Return the item after these actions were taken; a new month begins with an empty one."""
     before = done if done["month"] == calendar_month(now) else NOTHING
     return {
         "month": calendar_month(now),
@@ -63,31 +61,50 @@ def after(done: Done, actions: list[str], *, spent_usd: float, budget_usd: float
     }
 
 
-def changed(routing: dict, action: str, *, at: str, reason: str) -> dict | None:
-    """The routing after the action; None where it changes nothing."""
+def changed(routing: rules.Routing, action: str, *, at: str, reason: str) -> rules.Routing | None:
+    """Return the routing after the action; None if the action does not change it."""
     champion = rules.champion(routing)
-    if action == STOP_CHALLENGERS and champion and routing["routes"] != [alone(champion)]:
-        return rules.changed(routing, [alone(champion)], routing["previous"], at, reason)
+    if action == STOP_CHALLENGERS and champion and routing["routes"] != [_alone(champion)]:
+        return rules.changed(routing, [_alone(champion)], routing["previous"], at, reason)
     if action == STOP_MODEL and routing["routes"]:
-        past = [champion] if champion else []
-        return rules.changed(
-            routing, [], past + routing["previous"], at, reason
-        )  # a rollback lets the champion answer again
+        past = [champion] if champion else []  # a rollback lets the champion answer again
+        return rules.changed(routing, [], past + routing["previous"], at, reason)
     return None
 
 
-def alone(champion: dict) -> dict:
+def _alone(champion: rules.Route) -> rules.Route:
     return {**champion, "weight": 100}
 
 
+def is_stopped(routing: rules.Routing) -> bool:
+    """Whether the fallback answers everybody although a release could."""
+    return not routing["routes"] and bool(routing["previous"])
+
+
+def come_back(routing: rules.Routing, done: Done, *, now: str) -> rules.Routing | None:
+    """Return the routing in which a model that an earlier month's budget stopped answers again.
+
+    None if this month stopped it, if the stop was undone, or if something answers already.
+    """
+    standing = STOP_MODEL in done["actions"] and STOP_MODEL not in done.get("undone", [])
+    if done["month"] == calendar_month(now) or not standing or not is_stopped(routing):
+        return None
+    reason = f"{calendar_month(now)} has begun: the budget of {done['month']} stops the model no longer"
+    return rules.rollback(routing, at=now, reason=reason)
+
+
+def new_month(now: str) -> Done:
+    return {"month": calendar_month(now), "actions": [], "undone": []}
+
+
 def refusal(done: Done | None, *, now: str) -> str | None:
-    """Why no training run may begin now; None where it may."""
+    """Return the reason why no training run may begin now; None if it may."""
     done = done or NOTHING
     standing = set(done["actions"]) - set(done.get("undone", []))
     # What is trained while the model is stopped would be released, and answer again as if nothing had been stopped.
     if done["month"] != calendar_month(now) or standing.isdisjoint((STOP_TRAINING, STOP_MODEL)):
         return None
     return (
-        f"no training until {calendar_month(now)} is over: ${done['spent_usd']:,.2f} of the budget of ${done['budget_usd']:,.2f} was spent "
-        f"by {done['at']}; `fairway resume` lets it train before"
+        f"no training until {calendar_month(now)} is over: ${done['spent_usd']:,.2f} of the budget of "
+        f"${done['budget_usd']:,.2f} was spent by {done['at']}; `fairway resume` lets it train before"
     )

@@ -43,7 +43,7 @@ class Money(Construct):
         self.budget(alarms)
         if config.budget.anomaly_usd:
             self.anomalies(alarms)
-        self.guard = self.function_that_guards_the_budget(alarms)
+        self.guard = self.function_that_guards_the_budget(endpoints, alarms)
         self.reap = self.function_that_reaps(endpoints, alarms)
         for id, function in (("EveryHourGuard", self.guard), ("EveryHourReap", self.reap)):
             target = targets.LambdaFunction(function, dead_letter_queue=undelivered, retry_attempts=2)
@@ -78,9 +78,12 @@ class Money(Construct):
         function.allow("dynamodb:Query", on=self.tables.runs.table_arn)
         return function
 
-    def function_that_guards_the_budget(self, alarms: sns.ITopic) -> Function:
+    def function_that_guards_the_budget(self, endpoints: Endpoints, alarms: sns.ITopic) -> Function:
         function = self.function("Guard", {"ALARMS": alarms.topic_arn})
         function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn, conditions=only_items(ROUTING, GUARD))
+        # A model that comes back when the month turns may find its endpoint removed; the configuration stays.
+        function.allow("sagemaker:CreateEndpoint", on=endpoints.every("endpoint", "endpoint-config"))
+        function.allow("sagemaker:AddTags", on=endpoints.every("endpoint"))
         function.allow("sns:Publish", on=alarms.topic_arn)
         function.allow("cloudwatch:GetMetricData", on=Many(["*"], "Metrics have no resources that a policy could name"))
         function.allow("cloudformation:GetTemplate", on=own_stacks(self.config))

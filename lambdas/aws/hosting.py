@@ -36,6 +36,16 @@ def hosted(prefix: str):
                     yield Hosted(kind, found[name], found["CreationTime"], found.get("EndpointStatus"))
 
 
+def make(endpoint: str, *, prefix: str) -> None:
+    """Create the endpoint from its configuration, which stays when an endpoint is removed. Idempotent."""
+    tags = [{"Key": "fairway", "Value": prefix}]
+    try:
+        clients.sagemaker().create_endpoint(EndpointName=endpoint, EndpointConfigName=endpoint, Tags=tags)
+    except ClientError as error:
+        if "already existing" not in error.response["Error"]["Message"]:
+            raise
+
+
 def remove(thing: Hosted) -> None:
     """Gone already is as good as gone."""
     *_, name, delete = KINDS[thing.kind]

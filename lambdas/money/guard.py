@@ -8,8 +8,11 @@ import dataclasses
 import functools
 import os
 from calendar import monthrange
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any, TypedDict
 
+from domain.hours import sleeps
 from domain.money import spending
 from domain.money.prices import read_prices
 from domain.money.projection import project
@@ -18,10 +21,10 @@ from domain.money.template import Resource
 from domain.money.usage import SECONDS_PER_HOUR, month_of
 from domain.names import METRICS_NAMESPACE, Metric
 from domain.records import GUARD, routing_item
-from domain.release.routing import RoutingChanged
+from domain.release.routing import Routing, RoutingChanged
 from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
-from lambdas.aws import clients, tables
+from lambdas.aws import clients, hosting, tables
 from lambdas.aws.deployed import deployed
 from lambdas.aws.routes import read_routing, write_routing
 from lambdas.settings import CONFIG
@@ -39,7 +42,16 @@ MEASURED = {
 }
 
 
-def handler(event, context):
+class Estimate(TypedDict):
+    spent_usd: float
+    forecast_usd: float
+
+
+class Guarded(Estimate):
+    actions: list[str]
+
+
+def handler(event: dict[str, Any], context: object) -> Guarded:
     now = datetime.now(UTC)
     return guard(
         now=now,
@@ -48,12 +60,30 @@ def handler(event, context):
         routing=lambda: read_routing(ROUTING),
         announce=announce,
         write_routing=lambda routing: write_routing(ROUTING, routing),
+        make=bring_up,
         remember=lambda item: tables.put(ROUTING, {**item, "item": GUARD}),
     )
 
 
-def guard(*, now: datetime, estimate, done: dict, routing, announce, write_routing, remember) -> dict:
-    """{spent_usd, forecast_usd, actions}: each action is announced, then taken, then remembered."""
+def guard(
+    *,
+    now: datetime,
+    estimate: Callable[[], Estimate],
+    done: spending.Done,
+    routing: Callable[[], Routing],
+    announce: Callable[[str], None],
+    write_routing: Callable[[Routing], bool],
+    make: Callable[[str], None],
+    remember: Callable[[spending.Done], None],
+) -> Guarded:
+    """Announce, take and remember each action that is due, and bring back a model that an earlier month stopped."""
+    if back := spending.come_back(routing(), done, now=iso(now)):
+        make(back["routes"][0]["endpoint"])
+        if not write_routing(back):
+            raise RoutingChanged("somebody else changed the routing just now; the next hour tries again")
+        announce(f"{CONFIG.prefix}: {back['reason']}; {back['routes'][0]['release']} answers again.")
+        done = spending.new_month(iso(now))
+        remember(done)
     if now - month_start(now) < TOO_EARLY:
         return {"spent_usd": 0.0, "forecast_usd": 0.0, "actions": []}
     found, budget = estimate(), CONFIG.budget
@@ -70,11 +100,17 @@ def guard(*, now: datetime, estimate, done: dict, routing, announce, write_routi
             raise RoutingChanged("somebody else changed the routing just now; the next hour tries again")
         done = spending.after(done, [action], spent_usd=found["spent_usd"], budget_usd=budget.monthly_usd, now=iso(now))
         remember(done)
-    return {**found, "actions": actions}
+    return {"spent_usd": found["spent_usd"], "forecast_usd": found["forecast_usd"], "actions": actions}
 
 
-def estimate(templates: list[Resource], counted: dict, *, now: datetime) -> dict:
-    """{spent_usd, forecast_usd}: the month's bill at its pace so far, and the share of it that has passed."""
+def bring_up(endpoint: str) -> None:
+    """Create the endpoint that `reap` removed while the model was stopped; office hours create theirs when due."""
+    if not sleeps(CONFIG.serving):
+        hosting.make(endpoint, prefix=CONFIG.prefix)
+
+
+def estimate(templates: list[Resource], counted: dict[str, float], *, now: datetime) -> Estimate:
+    """Project the month's bill at its pace so far, and the share of it that has passed."""
     hours = (now - month_start(now)).total_seconds() / SECONDS_PER_HOUR
     passed = hours / (24 * monthrange(now.year, now.month)[1])
     # Not held to the limits of [usage], which are there for slips of the hand: what was counted is so.

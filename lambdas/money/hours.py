@@ -17,7 +17,7 @@ from domain import hours
 from domain.names import METRICS_NAMESPACE, Metric
 from domain.records import WOKEN, routing_item
 from domain.timestamps import parse_timestamp
-from lambdas.aws import clients, tables
+from lambdas.aws import clients, hosting, tables
 from lambdas.aws.routes import read_routing
 from lambdas.settings import CONFIG
 
@@ -112,13 +112,7 @@ def requests(start: datetime, end: datetime) -> float:
 
 
 def make(endpoint: str) -> None:
-    """From the configuration that is still there. Somebody else may be making it just now: that is as good."""
-    tags = [{"Key": "fairway", "Value": CONFIG.prefix}]
-    try:
-        clients.sagemaker().create_endpoint(EndpointName=endpoint, EndpointConfigName=endpoint, Tags=tags)
-    except ClientError as error:
-        if "already existing" not in error.response["Error"]["Message"]:
-            raise
+    hosting.make(endpoint, prefix=CONFIG.prefix)
 
 
 def remove(endpoint: str) -> None:

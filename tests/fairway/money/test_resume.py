@@ -86,6 +86,15 @@ def test_a_model_whose_endpoint_was_removed_meanwhile_is_deployed_again(table, m
     assert did == ["train-1", "an-execution"]
 
 
+@pytest.mark.parametrize("actions", [["stop_training"], []], ids=["another action this month", "nothing this month"])
+def test_a_model_that_an_earlier_month_stopped_is_brought_back_too(table, monkeypatch, actions):
+    monkeypatch.setattr("fairway.stage.promotion.is_up", lambda stage, release: True)
+    put(table, **STOPPED)
+    put(table, item="guard", month="2026-11", actions=actions, spent_usd=10.0, budget_usd=10.0, at="t")
+    assert resumed().values["resumed"] == [*actions, "stop_model"]
+    assert [route["release"] for route in item(table, "routing")["routes"]] == ["r-1"]
+
+
 def test_training_alone_is_resumed_without_touching_who_answers(table):
     put(table, item="routing", version=3, routes=[CHAMPION], previous=[], changed_at="", reason="")
     put(table, item="guard", month="2026-11", actions=["stop_training"], spent_usd=10.0, budget_usd=10.0, at="t")

@@ -26,7 +26,7 @@ def careful(monkeypatch):
     monkeypatch.setattr(module, "CONFIG", replace(stage.CONFIG, budget=budget))
 
 
-def guarded(spent_usd, *, done=spending.NOTHING, now=NOW, writable=True):
+def guarded(spent_usd, *, done=spending.NOTHING, now=NOW, writable=True, routes=(CHAMPION,), previous=()):
     """(what the guard answers, what it did, in order)."""
     did = []
 
@@ -38,9 +38,16 @@ def guarded(spent_usd, *, done=spending.NOTHING, now=NOW, writable=True):
         now=now,
         estimate=lambda: {"spent_usd": spent_usd, "forecast_usd": 2 * spent_usd},
         done=done,
-        routing=lambda: {"version": 1, "routes": [CHAMPION], "previous": [], "changed_at": "", "reason": ""},
+        routing=lambda: {
+            "version": 1,
+            "routes": list(routes),
+            "previous": list(previous),
+            "changed_at": "",
+            "reason": "",
+        },
         announce=lambda message: did.append(("announced", message)),
         write_routing=write,
+        make=lambda endpoint: did.append(("made", endpoint)),
         remember=lambda item: did.append(("remembered", item["actions"])),
     )
     return reply, did
@@ -107,6 +114,66 @@ def test_what_was_done_is_not_done_again(careful):
 def test_a_routing_that_somebody_else_changed_is_left_for_the_next_hour(careful):
     with pytest.raises(RoutingChanged):
         guarded(10.0, writable=False)
+
+
+STOPPED_IN_OCTOBER = {"month": "2026-10", "actions": ["stop_model"], "spent_usd": 11.0, "budget_usd": 10.0, "at": ""}
+
+
+def test_a_stopped_model_comes_back_in_the_first_minutes_of_the_next_month_and_is_announced(careful):
+    first = NOW.replace(day=1, minute=5)
+    _, did = guarded(1000.0, done=STOPPED_IN_OCTOBER, now=first, routes=(), previous=(CHAMPION,))
+    assert did == [
+        ("made", "flights-local-r-1"),
+        ("routing", [{**CHAMPION, "since": "2026-11-01T00:05:00Z"}]),
+        (
+            "announced",
+            "flights-local: 2026-11 has begun: the budget of 2026-10 stops the model no longer; r-1 answers again.",
+        ),
+        ("remembered", []),
+    ]
+
+
+def test_the_model_comes_back_before_another_action_of_the_new_month_is_taken(careful):
+    _, did = guarded(8.0, done=STOPPED_IN_OCTOBER, routes=(), previous=(CHAMPION,))
+    assert [effect for effect, _ in did] == ["made", "routing", "announced", "remembered", "announced", "remembered"]
+    assert did[-1] == ("remembered", ["stop_training"])
+
+
+@pytest.mark.parametrize(
+    ("done", "routes"),
+    [
+        ({**STOPPED_IN_OCTOBER, "month": "2026-11", "actions": ["stop_training", "stop_model"]}, ()),
+        ({**STOPPED_IN_OCTOBER, "undone": ["stop_model"]}, ()),
+        ({**STOPPED_IN_OCTOBER, "actions": ["stop_training"]}, ()),
+        (STOPPED_IN_OCTOBER, (CHAMPION,)),
+    ],
+    ids=["stopped this month", "undone", "another action", "answers already"],
+)
+def test_no_model_comes_back_that_an_earlier_month_did_not_stop(careful, done, routes):
+    assert guarded(0.0, done=done, routes=routes, previous=(CHAMPION,))[1] == []
+
+
+def test_a_model_whose_endpoint_was_removed_is_back_on_aws_when_the_month_turns(aws, careful, monkeypatch):
+    monkeypatch.setattr("lambdas.aws.deployed.cloudformation", Stacks)
+    boto3.client("sns").create_topic(Name="flights-local-alarms")
+    name = CHAMPION["endpoint"]
+    role = "arn:aws:iam::000000000000:role/any"
+    aws.sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "image"})
+    variant = {"VariantName": "model", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+    aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
+    aws.put(
+        stage.ROUTING,
+        item="routing",
+        version=4,
+        routes=[],
+        previous=[CHAMPION],
+        changed_at="2020-01-02",
+        reason="spent",
+    )
+    aws.put(stage.ROUTING, item="guard", **{**STOPPED_IN_OCTOBER, "month": "2020-01"})
+    handler({}, None)
+    assert [route["release"] for route in aws.item(stage.ROUTING, item="routing")["routes"]] == ["r-1"]
+    assert [each["EndpointName"] for each in aws.sagemaker.list_endpoints()["Endpoints"]] == [name]
 
 
 def test_the_first_hour_of_a_month_tells_no_pace(careful):
