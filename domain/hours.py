@@ -16,6 +16,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = "|".join(DAYS)
 SPAN = rf"({DAY})(?:-({DAY}))? (\d\d):(\d\d)-(\d\d):(\d\d)"
 MINUTES_PER_DAY = 24 * 60
+NOT_PLACES = ("localtime", "posixrules", "Factory")  # files beside the zones; what they hold depends on the computer
 LEAST_IDLE = timedelta(hours=1)  # what was woken stays at least this long after the last request
 WEEK_HOURS = 168
 YEAR = 2025  # any has the same share of summer time, nearly
@@ -53,7 +54,7 @@ def span_of(text: str) -> Span:
         )
     first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
     start, end = (minutes_of(text, hour, minute) for hour, minute in (found.group(3, 4), found.group(5, 6)))
-    if start == MINUTES_PER_DAY or start == end:
+    if start in (MINUTES_PER_DAY, end):
         raise HoursError(f"{text!r} has no length; a whole day is 00:00-24:00")
     days = frozenset((first + step) % 7 for step in range((last - first) % 7 + 1))
     return Span(days, start, end if end > start else end + MINUTES_PER_DAY)
@@ -70,17 +71,17 @@ def zone_of(name: str) -> tzinfo:
     from zoneinfo import ZoneInfo  # here, so that no function without office hours pays for it at a cold start
 
     try:
-        return ZoneInfo(name)
+        if name not in NOT_PLACES:
+            return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # unknown, not a name at all, a folder of zones
-        raise HoursError(
-            f"{name!r} is not a time zone; write one like Europe/Berlin, America/New_York or UTC"
-        ) from None
+        pass  # the same error as for a name that is not a place
+    raise HoursError(f"{name!r} is not a time zone; write one like Europe/Berlin, America/New_York or UTC")
 
 
 def open_spans(hours: Hours, days: list[date]) -> list[tuple[datetime, datetime]]:
     """(begin, end) in UTC of the hours that begin on these days, in order; what touches or overlaps is one."""
     found = sorted(
-        (moment(day, span.start, hours.zone), moment(day, span.end, hours.zone))
+        (_begin(day, span.start, hours.zone), _timestamp(day, span.end, hours.zone))
         for day in days
         for span in hours.spans
         if day.weekday() in span.days
@@ -94,10 +95,24 @@ def open_spans(hours: Hours, days: list[date]) -> list[tuple[datetime, datetime]
     return joined
 
 
-def moment(day: date, minutes: int, zone: tzinfo) -> datetime:
-    """When the clocks there show so many minutes after the day's midnight; a time that is skipped comes an hour later."""
+def _begin(day: date, minutes: int, zone: tzinfo) -> datetime:
+    """Return when hours begin; where the clocks skip that time, it is when they are put forward.
+
+    An hour later, as for an end, hours within the skipped time and the hour after it would have no length.
+    """
+    late = _timestamp(day, minutes, zone)
+    early = _timestamp(day, minutes, zone, fold=1)
+    if early >= late:
+        return late  # the time is shown, once or twice; the first counts
+    after_change = late.astimezone(zone).utcoffset()
+    steps = (early + timedelta(minutes=step) for step in range((late - early) // timedelta(minutes=1)))
+    return next((step for step in steps if step.astimezone(zone).utcoffset() == after_change), late)
+
+
+def _timestamp(day: date, minutes: int, zone: tzinfo, *, fold: int = 0) -> datetime:
+    """Return when clocks in the zone show so many minutes after the day's midnight; a skipped time is an hour later."""
     wall = datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)
-    return wall.replace(tzinfo=zone).astimezone(UTC)
+    return wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
 
 
 def opened(hours: Hours, now: datetime) -> datetime | None:

@@ -107,12 +107,33 @@ def test_every_week_away_from_a_change_of_the_clocks_is_as_long_as_every_other(t
         ("mon 07:00-09:00 Europe", "'Europe' is not a time zone"),
         ("mon 07:00-09:00 ../etc/passwd", "is not a time zone"),
         ("mon 07:00-09:00,", "'' is not a span"),
+        ("mon 07:00-09:00 localtime", "'localtime' is not a time zone; write one like Europe/Berlin"),
+        ("mon 07:00-09:00 posixrules", "'posixrules' is not a time zone"),
+        ("mon 07:00-09:00 Factory", "'Factory' is not a time zone"),
     ],
 )
 def test_a_mistake_is_named_with_what_is_allowed(text, problem):
     with pytest.raises(HoursError) as refused:
         read_hours(text)
     assert problem in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "begin", "end"),
+    [
+        ("sun 02:30-03:30 Europe/Berlin", "2026-03-29T01:00", "2026-03-29T01:30"),
+        ("sun 02:15-02:45 Europe/Berlin", "2026-03-29T01:00", "2026-03-29T01:45"),
+        ("sun 01:00-02:30 Europe/Berlin", "2026-03-29T00:00", "2026-03-29T01:30"),
+        ("sun 02:15-03:00 Australia/Lord_Howe", "2026-10-03T15:30", "2026-10-03T16:00"),  # half an hour is skipped
+        ("sun 02:30-03:30 Europe/Berlin", "2026-10-25T00:30", "2026-10-25T02:30"),  # shown twice in autumn
+    ],
+)
+def test_hours_of_which_the_clocks_skip_a_part_open_on_that_day_too(text, begin, end):
+    hours = read_hours(text)
+    assert opened(hours, at(begin)) == at(begin)
+    assert opened(hours, at(begin) - timedelta(minutes=1)) is None
+    assert opened(hours, at(end) - timedelta(minutes=1)) == at(begin)
+    assert opened(hours, at(end)) is None
 
 
 # ---- when an endpoint is there
