@@ -15,6 +15,7 @@ from infra.parts.function import Function
 from infra.request.realtime_api import RealtimeApi
 
 FIVE_MINUTES, HOUR = Duration.minutes(5), Duration.hours(1)
+LEAST_PREDICTIONS = 20  # in a period: one fallback among them is 5 %, the default of monitoring.fallback_percent
 
 
 class Alarms(Construct):
@@ -117,7 +118,8 @@ class Alarms(Construct):
     def fallback_percent(self) -> cloudwatch.MathExpression:
         return cloudwatch.MathExpression(
             label="answers without the model, %",
-            expression="100 * fallbacks / predictions",
+            # Below this number of predictions a share says nothing: one fallback of three at night notifies nobody.
+            expression=f"IF(predictions >= {LEAST_PREDICTIONS}, 100 * fallbacks / predictions, 0)",
             using_metrics={
                 "fallbacks": self.measured(Metric.FALLBACKS, "Sum"),
                 "predictions": self.measured(Metric.PREDICTIONS, "Sum"),

@@ -11,6 +11,7 @@ from aws_cdk import App
 from domain.config.sections import Data, read_config
 from domain.contract.file import read_contract
 from domain.fingerprints import fingerprints
+from domain.names import Metric
 from infra.data.lake import lifecycle_rules
 from infra.stacks import DataStack
 from local.metric_math import evaluate
@@ -345,7 +346,10 @@ def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
         "Reaped": (0, 1),
     }
     (ratio,) = [each["Expression"] for each in alarms["Fallbacks"]["Metrics"] if "Expression" in each]
-    assert ratio == "100 * fallbacks / predictions"
+    night = {"fallbacks": 1.0, "predictions": 3.0}
+    assert evaluate(ratio, night) == 0
+    assert evaluate(ratio, {"fallbacks": 1.0, "predictions": 20.0}) == 5
+    assert evaluate(ratio, {"fallbacks": 20.0, "predictions": 20.0}) == 100
     for alarm in alarms.values():
         assert [imported(action["Fn::ImportValue"]) for action in alarm["AlarmActions"]] == ["AlarmsTopic"]
         assert alarm["TreatMissingData"] == "notBreaching"
@@ -377,9 +381,9 @@ def test_what_could_not_be_delivered_waits_as_long_as_a_queue_can_keep_it(servic
 
 def test_metrics_that_are_watched_are_metrics_that_are_written(service):
     written = {
-        metric
+        Metric[name].value
         for verb in ("predict", "guard", "reap")
-        for metric in re.findall(r'"([A-Z][A-Za-z]+)":', next((ROOT / "lambdas").rglob(f"{verb}.py")).read_text())
+        for name in re.findall(r"Metric\.([A-Z_]+)", next((ROOT / "lambdas").rglob(f"{verb}.py")).read_text())
     }
     watched = {
         query["MetricStat"]["Metric"]["MetricName"]
