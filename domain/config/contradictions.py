@@ -56,9 +56,8 @@ def budget_problems(budget) -> list[str]:
     asked = next((stop for stop in stops if getattr(budget, stop)), None)
     if budget.monthly_usd or not asked:
         return []
-    return [
-        f"budget.{asked} = {getattr(budget, asked)}: of a budget of 0 nothing is a share, so it would never stop; set budget.monthly_usd"
-    ]
+    problem = f"budget.{asked} = {getattr(budget, asked)}: a percentage of a zero budget never triggers"
+    return [f"{problem}; set budget.monthly_usd"]
 
 
 def hours_problems(serving) -> list[str]:

@@ -68,7 +68,7 @@ def tend(
             try:
                 effects[what](name)
                 done[what].append(name)
-            except Exception as error:  # whatever it is, the other endpoints are not to miss their hours for it
+            except Exception as error:  # noqa: BLE001 - one endpoint's error must not cost the others their hours
                 problems.append(f"{name} not {what}: {error}")
     told = {what: done[what] for what in ("made", "removed")}
     if any(told.values()):

@@ -67,7 +67,7 @@ def reap(things: list[Found], *, now: datetime, runs: set[str], end, tell) -> di
         tell(thing, monthly_usd(thing))
         try:
             end(thing)
-        except Exception as error:  # whatever it is, it must not keep the others running and billed
+        except Exception as error:  # noqa: BLE001 - one error must not keep the others running and billed
             problems.append(f"{thing.kind} {thing.name}: {error}")
     if problems:
         raise NotEnded("; ".join(problems))
@@ -206,7 +206,10 @@ def end(thing: Found) -> None:
 
 
 def tell(thing: Found, usd: float) -> None:
-    said = f"{thing.kind} {thing.name} was made {iso(thing.created)} and nothing knows it; ended, which saves ${usd:,.2f} a month"
+    said = (
+        f"{thing.kind} {thing.name} was made {iso(thing.created)} and nothing knows it; "
+        f"ended, which saves ${usd:,.2f} a month"
+    )
     print(
         metrics.line(
             project=CONFIG.project.name, stage=CONFIG.stage, measured={Metric.REAPED: 1, "ReapedUsd": usd}, said=said

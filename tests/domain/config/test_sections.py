@@ -131,7 +131,7 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
         (f"[budget]\nmonthly_usd = 1{'0' * 400}", "budget.monthly_usd = 10000000000"),
         (
             "[budget]\nmonthly_usd = 0\nstop_model_percent = 100",
-            "budget.stop_model_percent = 100.0: of a budget of 0 nothing is a share",
+            "budget.stop_model_percent = 100.0: a percentage of a zero budget never triggers",
         ),
         ("[stages.local]", "stages.local: not a stage name; "),
         ("[stages.Prod]", "stages.Prod: not a stage name; "),
