@@ -3,6 +3,7 @@ docs/settings.md
 """
 
 import dataclasses
+from typing import get_origin
 
 from domain.config.sections import SECTIONS, Target
 
@@ -45,7 +46,7 @@ def allowed(spec) -> str:
     if "pattern" in limits:
         return "`" + limits["pattern"].replace("|", "\\|") + "`"
     span = [f"{word} {limits[key]}" for key, word in (("least", "from"), ("most", "to")) if key in limits]
-    return f"{spec.type.__name__} {' '.join(span)}".strip()
+    return f"{(get_origin(spec.type) or spec.type).__name__} {' '.join(span)}".strip()
 
 
 if __name__ == "__main__":

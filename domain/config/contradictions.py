@@ -1,13 +1,19 @@
 """What two settings of a stage say against each other, where each alone would be right."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 from domain.hours import HoursError, read_hours
+
+if TYPE_CHECKING:  # sections.py imports this module
+    from domain.config.sections import Budget, Config, Data, Serving, Training
 
 LEAST_COLD_DAYS, LEAST_ARCHIVED_DAYS = 90, 180  # that Glacier Instant Retrieval and Deep Archive bill at least
 
 
-def contradictions(config) -> list[str]:
+def contradictions(config: Config) -> list[str]:
     """One sentence for each, of a stage's `Config`."""
     return [
         *window_problems(config.data),
@@ -19,14 +25,14 @@ def contradictions(config) -> list[str]:
     ]
 
 
-def window_problems(data) -> list[str]:
+def window_problems(data: Data) -> list[str]:
     if data.evaluate_days < data.window_days:
         return []
     found = f"data.evaluate_days = {data.evaluate_days}: must be less than data.window_days = {data.window_days}"
     return [f"{found}, or nothing is left to train on"]
 
 
-def parameters_problems(training) -> list[str]:
+def parameters_problems(training: Training) -> list[str]:
     given = training.parameters
     strangers = [name for name in given if name not in training.candidates]
     found = [f"training.parameters.{name}: not one of training.candidates {training.candidates}" for name in strangers]
@@ -37,7 +43,7 @@ def parameters_problems(training) -> list[str]:
     ]
 
 
-def worth_problems(config) -> list[str]:
+def worth_problems(config: Config) -> list[str]:
     if not config.budget.require_positive_value:
         return []
     if config.project.task != "binary":
@@ -51,7 +57,7 @@ def worth_problems(config) -> list[str]:
     return []
 
 
-def budget_problems(budget) -> list[str]:
+def budget_problems(budget: Budget) -> list[str]:
     stops = ("stop_training_percent", "stop_challengers_percent", "stop_model_percent")
     asked = next((stop for stop in stops if getattr(budget, stop)), None)
     if budget.monthly_usd or not asked:
@@ -60,7 +66,7 @@ def budget_problems(budget) -> list[str]:
     return [f"{problem}; set budget.monthly_usd"]
 
 
-def hours_problems(serving) -> list[str]:
+def hours_problems(serving: Serving) -> list[str]:
     if serving.idle_hours and not serving.office_hours and serving.outside == "fallback":
         return [
             f'serving.idle_hours = {serving.idle_hours}: nothing would bring the endpoint back; add serving.office_hours or outside = "wake"'
@@ -73,7 +79,7 @@ def hours_problems(serving) -> list[str]:
     return []
 
 
-def ageing_problems(data) -> list[str]:
+def ageing_problems(data: Data) -> list[str]:
     """Each class of storage is paid for some days at least, so leaving it earlier saves nothing."""
     moved = max(data.hot_days, data.window_days) if data.hot_days else 0
     found = []

@@ -8,6 +8,7 @@ import dataclasses
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from domain import schedules
 from domain.config.contradictions import contradictions
@@ -23,6 +24,9 @@ SMALLER_IS_BETTER = frozenset({"log_loss", "brier", "mae", "rmse"})
 CANDIDATES = ("prior", "logistic_regression", "gradient_boosting")
 LONGEST_DAYS = 36_500  # that anything is kept or looked back
 LOCAL = "local"  # the stage that `fairway up` deploys on this machine; always there, never in fairway.toml
+
+
+Document = dict[str, Any]  # fairway.toml, or the settings as JSON
 
 
 class ConfigError(Exception):
@@ -78,8 +82,10 @@ class Data:
 @dataclass(frozen=True)
 class Training:
     schedule: str = setting("rate(7 days)", "when to retrain", check=_schedule_problem, form=SCHEDULE)
-    candidates: list = setting(list(CANDIDATES), "the recipes that compete", choices=CANDIDATES)
-    parameters: dict = setting({}, "hyperparameters by candidate, e.g. parameters.gradient_boosting.max_iter = 200")
+    candidates: list[str] = setting(list(CANDIDATES), "the recipes that compete", choices=CANDIDATES)
+    parameters: dict[str, Any] = setting(
+        {}, "hyperparameters by candidate, e.g. parameters.gradient_boosting.max_iter = 200"
+    )
     instance: str = setting("ml.m5.xlarge", "machine of each training job", pattern=INSTANCE)
     spot: bool = setting(True, "train on Spot capacity, with checkpoints")
     volume_gb: int = setting(10, "disk of each training and evaluation job", least=1, most=1000)
@@ -194,7 +200,9 @@ class Usage:
     requests_per_second: float = setting(
         None, "requests per second in the hours that `hours` does not name", least=0.0, most=100_000.0
     )
-    hours: dict = setting({}, 'requests per second of named hours of the week, e.g. {"mon-fri 07-19" = 5.0}; UTC')
+    hours: dict[str, float] = setting(
+        {}, 'requests per second of named hours of the week, e.g. {"mon-fri 07-19" = 5.0}; UTC'
+    )
     rows_per_request: float = setting(None, "rows in one request", least=1.0, most=100.0)
     request_kb: float = setting(None, "size of one request, in kilobytes", least=0.001, most=6144.0)
     reply_kb: float = setting(None, "size of one reply, in kilobytes", least=0.001, most=6144.0)
@@ -233,7 +241,7 @@ class Usage:
     metrics: int = setting(None, "custom metrics the functions write", least=0, most=100_000)
     image_gb: float = setting(None, "size of the container image, in gigabytes", least=0.001, most=10.0)
     deploys: float = setting(None, "deployments a month", least=0.0, most=3000.0)
-    free_tier: bool = setting(None, "count the allowances that every account has for ever")
+    free_tier: bool = setting(None, "count the allowances that every account has forever")
 
 
 @dataclass(frozen=True)
@@ -268,7 +276,7 @@ class Config:
         return f"{self.project.name}-{self.stage}"
 
 
-SECTIONS = {f.name: f.type for f in dataclasses.fields(Config) if f.name not in ("stage", "target")}
+SECTIONS: dict[str, Any] = {f.name: f.type for f in dataclasses.fields(Config) if f.name not in ("stage", "target")}
 
 
 def read_config(folder: Path | str, stage: str = LOCAL) -> Config:
@@ -289,8 +297,8 @@ def stages(folder: Path | str) -> list[str]:
     return list(read_toml(Path(folder) / "fairway.toml").get("stages", {}))
 
 
-def read_toml(file: Path) -> dict:
-    import tomllib  # a deployed function reads no TOML, and pays for every import
+def read_toml(file: Path) -> Document:
+    import tomllib  # a deployed function reads no TOML, and pays forevery import
 
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -300,9 +308,9 @@ def read_toml(file: Path) -> dict:
         raise ConfigError(str(file), [f"not valid TOML: {error}"]) from None
 
 
-def of_stage(document: dict, stage: str) -> Config:
+def of_stage(document: Document, stage: str) -> Config:
     override = document.get("stages", {}).get(stage, {})
-    sections = {}
+    sections: dict[str, Any] = {}
     for name, section in SECTIONS.items():
         values = {**document.get(name, {}), **override.get(name, {})}
         sections[name] = section(**{key: as_type(section, key, value) for key, value in values.items()})
@@ -316,7 +324,7 @@ def of_stage(document: dict, stage: str) -> Config:
     return Config(stage=stage, target=target, **sections)
 
 
-def problems_of(document: dict) -> list[str]:
+def problems_of(document: Document) -> list[str]:
     """Every mistake in the document, each as `section.key: what was found; what is allowed`."""
     found = []
     for name, table in document.items():
@@ -330,7 +338,7 @@ def problems_of(document: dict) -> list[str]:
     return found or cross_problems(document)
 
 
-def stage_problems(table) -> list[str]:
+def stage_problems(table: object) -> list[str]:
     if not isinstance(table, dict):
         return ["stages must hold a table for each stage, e.g. [stages.prod]"]
     found = []
@@ -350,7 +358,7 @@ def stage_problems(table) -> list[str]:
     return found
 
 
-def missing_problems(document: dict) -> list[str]:
+def missing_problems(document: Document) -> list[str]:
     given = document.get("project")
     if not isinstance(given, dict):
         return ["[project] is missing; it needs name, contract and task"]
@@ -358,8 +366,8 @@ def missing_problems(document: dict) -> list[str]:
     return [f"project.{key} is missing" for key in needed if key not in given]
 
 
-def cross_problems(document: dict) -> list[str]:
-    """What one setting says about another, checked for the base and for every stage."""
+def cross_problems(document: Document) -> list[str]:
+    """What one setting says about another, checked for the base and forevery stage."""
     found = []
     for stage in ["", *document.get("stages", {})]:
         config, path = of_stage(document, stage), f"stages.{stage}." if stage else ""
@@ -376,11 +384,13 @@ def metric_problems(config: Config) -> list[str]:
     )
 
 
-def as_dict(config: Config) -> dict:
+def as_dict(config: Config) -> Document:
     """The settings as JSON can hold them; `from_dict` reads them back."""
     return dataclasses.asdict(config)
 
 
-def from_dict(values: dict) -> Config:
-    sections = {name: section(**values[name]) for name, section in {**SECTIONS, "target": Target}.items()}
+def from_dict(values: Document) -> Config:
+    sections: dict[str, Any] = {
+        name: section(**values[name]) for name, section in {**SECTIONS, "target": Target}.items()
+    }
     return Config(stage=values["stage"], **sections)

@@ -6,9 +6,10 @@ A section is a dataclass whose fields are made by `setting`; nothing here knows 
 import dataclasses
 import math
 import re
+from typing import Any, get_origin
 
 
-def setting(default=dataclasses.MISSING, doc="", **limits):
+def setting(default: Any = dataclasses.MISSING, doc: str = "", **limits: Any) -> Any:
     """A setting: its default (none means it must be given), what it is for, and limits: least, most, choices, pattern,
     or a `check` that returns why a value is wrong, beginning with "must", or None; `form` tells readers of the docs
     what it takes.
@@ -18,14 +19,16 @@ def setting(default=dataclasses.MISSING, doc="", **limits):
     return dataclasses.field(default=default, metadata={"doc": doc, **limits})
 
 
-def as_type(section, key: str, value):
-    return float(value) if section.__dataclass_fields__[key].type is float else value
+def as_type(section: type, key: str, value: Any) -> Any:
+    """Return a whole number as the float that its setting is declared as; anything else as it is."""
+    return float(value) if _fields(section)[key].type is float else value
 
 
-def section_problems(path: str, section, table) -> list[str]:
+def section_problems(path: str, section: type, table: object) -> list[str]:
+    """Return one sentence for each key or value of a section's table that cannot be."""
     if not isinstance(table, dict):
         return [f"{path}: found {table!r}; it must be a table, [{path}]"]
-    fields = section.__dataclass_fields__
+    fields = _fields(section)
     found = []
     for key, value in table.items():
         if key not in fields:
@@ -35,11 +38,16 @@ def section_problems(path: str, section, table) -> list[str]:
     return found
 
 
-def value_problems(path: str, spec, value) -> list[str]:
-    limits = spec.metadata
-    if not has_type(value, spec.type):
-        return [f"{path} = {shortened(value)}: must be {KINDS[spec.type]}"]
-    if spec.type is list:
+def _fields(section: type) -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(section)}
+
+
+def value_problems(path: str, spec: dataclasses.Field[Any], value: Any) -> list[str]:
+    """Return why a value cannot be that of a setting; nothing where it can."""
+    limits, kind = spec.metadata, get_origin(spec.type) or spec.type  # list for list[str]
+    if not has_type(value, kind):
+        return [f"{path} = {shortened(value)}: must be {KINDS[kind]}"]
+    if kind is list:
         wrong = [item for item in value if item not in limits["choices"]]
         if wrong or not value or len(set(value)) < len(value):
             return [f"{path} = {value!r}: must name one or more of {', '.join(limits['choices'])}, each once"]
@@ -57,7 +65,7 @@ def value_problems(path: str, spec, value) -> list[str]:
 
 
 PLAIN = "a table of text, numbers, true and false, lists and tables of these"
-KINDS = {
+KINDS: dict[Any, str] = {
     str: "text in quotes",
     int: "a whole number",
     float: "a number",
@@ -67,20 +75,20 @@ KINDS = {
 }
 
 
-def has_type(value, kind) -> bool:
+def has_type(value: object, kind: object) -> bool:
     if kind is float:
         return is_number(value)
     return type(value) is kind and (kind is not dict or is_plain(value))
 
 
-def is_number(value) -> bool:
+def is_number(value: Any) -> bool:
     try:
         return type(value) in (int, float) and math.isfinite(value)
     except OverflowError:  # a whole number beyond float64
         return False
 
 
-def is_plain(value) -> bool:
+def is_plain(value: object) -> bool:
     """What JSON can hold, as a job and a function are given their settings: no dates, no times, no nan."""
     if isinstance(value, dict):
         return all(map(is_plain, value.values()))
@@ -89,7 +97,7 @@ def is_plain(value) -> bool:
     return isinstance(value, (str, bool)) or is_number(value)
 
 
-def shortened(value) -> str:
+def shortened(value: object) -> str:
     try:
         text = repr(value)
     except ValueError:  # Python writes no number of more than 4300 digits
