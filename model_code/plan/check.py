@@ -2,11 +2,15 @@
 kernel.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
 from model_code import kernel
 from model_code.plan.execute import answers
+from model_code.plan.format import Column, Plan
 from model_code.refusals import PlanRefused
 
 CHECKED_ROWS = 256
@@ -15,7 +19,7 @@ LINEAR_TOLERANCE = 1e-9
 UNKNOWN = "\x00 unknown"
 
 
-def check(data, plan, pipeline, order, missing):
+def check(data: bytes, plan: Plan, pipeline: Any, order: list[int], missing: float | None) -> None:
     """Rows that no test thought of: every level, missing and unknown values, numbers at and beside the thresholds."""
     columns = _checked_columns(plan)
     found, refusals = answers(plan, columns)
@@ -38,7 +42,7 @@ def check(data, plan, pipeline, order, missing):
         )
 
 
-def _check_kernel(data, plan, columns, found):
+def _check_kernel(data: bytes, plan: Plan, columns: list[np.ndarray], found: np.ndarray) -> None:
     """The two executors share no code but the plan: to the last bit, and a refused row is NaN in both."""
     if not kernel.BUILT:
         return
@@ -51,13 +55,13 @@ def _check_kernel(data, plan, columns, found):
         raise PlanRefused(f"the kernel answers {in_kernel[row].tolist()}, numpy {found[row].tolist()} on the same plan")
 
 
-def _batch(columns, values):
+def _batch(columns: Sequence[Column], values: Sequence[np.ndarray]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pydict(
         {column.name: _arrow(column, value) for column, value in zip(columns, values, strict=True)}
     )
 
 
-def _arrow(column, value):
+def _arrow(column: Column, value: np.ndarray) -> pa.Array:
     if column.kind == "number":
         return pa.array(value)
     if column.kind == "boolean":
@@ -66,7 +70,7 @@ def _arrow(column, value):
     return pa.array([texts[code] for code in value], pa.string())
 
 
-def pipeline_answers(pipeline, matrix, kinds):
+def pipeline_answers(pipeline: Any, matrix: np.ndarray, kinds: list[str]) -> np.ndarray:
     """scikit-learn's own answer, (n, k), to rows in the order of the columns that the pipeline was fitted on."""
     if hasattr(pipeline, "feature_names_in_"):
         matrix = _frame(list(pipeline.feature_names_in_), matrix, kinds)
@@ -75,7 +79,7 @@ def pipeline_answers(pipeline, matrix, kinds):
     return np.asarray(pipeline.predict(matrix), np.float64).reshape(-1, 1)
 
 
-def _frame(names, matrix, kinds):
+def _frame(names: list[str], matrix: np.ndarray, kinds: list[str]) -> Any:
     """Return the rows as the data frame that a pipeline fitted on one needs: what passes through must be pandas'.
 
     A column of texts stays one where every text is null: left to itself it would become a column of numbers.
@@ -89,7 +93,9 @@ def _frame(names, matrix, kinds):
     return pd.DataFrame({name: pd.Series(values, dtype=object if texts else float) for name, values, texts in columns})
 
 
-def pipeline_matrix(columns, values, missing=None):
+def pipeline_matrix(
+    columns: Sequence[Column], values: Sequence[np.ndarray], missing: float | None = None
+) -> np.ndarray:
     """Numbers as float64, codes as the texts they stand for: the (n, columns) matrix that the pipeline takes."""
     if all(column.kind != "category" for column in columns):
         return np.column_stack([_floats(column, value) for column, value in zip(columns, values, strict=True)])
@@ -100,11 +106,11 @@ def pipeline_matrix(columns, values, missing=None):
     return out
 
 
-def _floats(column, value):
+def _floats(column: Column, value: np.ndarray) -> np.ndarray:
     return np.array([0.0, 1.0, np.nan, np.nan])[value] if column.kind == "boolean" else value
 
 
-def _checked_columns(plan):
+def _checked_columns(plan: Plan) -> list[np.ndarray]:
     random = np.random.default_rng(0)
     thresholds = np.concatenate([[0.0]] + [m.model.threshold for m in plan.members if hasattr(m.model, "threshold")])
     return [
@@ -113,7 +119,7 @@ def _checked_columns(plan):
     ]
 
 
-def _keys(plan, place):
+def _keys(plan: Plan, place: int) -> np.ndarray:
     """The numbers that are known where a column is used as a category: any other may be refused, and tells nothing
     then.
     """
@@ -121,7 +127,7 @@ def _keys(plan, place):
     return np.concatenate([np.zeros(0), *(coding.keys for coding in codings)])
 
 
-def _codes(random, column):
+def _codes(random: np.random.Generator, column: Column) -> np.ndarray:
     known, missing = column.codes - 2, column.codes - 2
     unknown = missing if column.kind == "boolean" else missing + 1
     rare = random.choice([missing, unknown], CHECKED_ROWS)
@@ -130,7 +136,7 @@ def _codes(random, column):
     )
 
 
-def _numbers(random, thresholds, keys):
+def _numbers(random: np.random.Generator, thresholds: np.ndarray, keys: np.ndarray) -> np.ndarray:
     spread = random.standard_normal(CHECKED_ROWS) * 10.0 ** random.integers(-2, 5, CHECKED_ROWS)
     near = np.nextafter(random.choice(thresholds, CHECKED_ROWS), random.choice([-np.inf, 0.0, np.inf], CHECKED_ROWS))
     whole = random.integers(-5, 100, CHECKED_ROWS).astype(np.float64)

@@ -1,6 +1,7 @@
 """A fitted scikit-learn pipeline -> the bytes of its plan, checked against the pipeline before they are returned."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -15,15 +16,17 @@ from model_code.plan.format import (
     Member,
     NumberFeature,
     Plan,
+    Step,
+    Steps,
     encode,
 )
 from model_code.plan.guards import guarded
 from model_code.plan.read import decode
-from model_code.plan.signals import Levels, sources
+from model_code.plan.signals import Levels, Signal, Taken, sources
 from model_code.refusals import PlanRefused
 
 
-def compile_plan(pipeline, columns):
+def compile_plan(pipeline: Any, columns: list[dict[str, str]]) -> bytes:
     """(fitted pipeline, ordered [{"name", "kind"}]) -> bytes of a plan file.
 
     Kinds are number (float64), boolean (0, 1 or NaN) and category (text or None; NaN where the pipeline was fitted on a
@@ -40,7 +43,7 @@ def compile_plan(pipeline, columns):
     return data
 
 
-def fitted_order(pipeline, columns):
+def fitted_order(pipeline: Any, columns: list[dict[str, str]]) -> list[int]:
     """The index of each column that the pipeline was fitted on."""
     names = [column["name"] for column in columns]
     fitted = list(getattr(pipeline, "feature_names_in_", names))
@@ -52,12 +55,12 @@ def fitted_order(pipeline, columns):
     return [names.index(name) for name in fitted]
 
 
-def missing_value(pipeline):
+def missing_value(pipeline: Any) -> float | None:
     """A missing category as the pipeline saw it at training: data frames have NaN."""
     return np.nan if hasattr(pipeline, "feature_names_in_") else None
 
 
-def _plan(pipeline, columns, order, missing):
+def _plan(pipeline: Any, columns: list[dict[str, str]], order: list[int], missing: float | None) -> Plan:
     levels = Levels(columns)
     known = -1
     # the encoders' categories become the levels, and then the walk is done again with them
@@ -65,7 +68,8 @@ def _plan(pipeline, columns, order, missing):
         inputs = sources(columns, levels, missing)
         levels.guards.clear()
         parts = members(pipeline, [inputs[index] for index in order], levels)
-    feature_sets, made = [], []
+    feature_sets: list[tuple[str, FeatureSet]] = []
+    made: list[Member] = []
     for taken, model, links in (guarded(*part, levels.guards) for part in parts):
         features = _lowered(taken)
         key = _key(features)
@@ -83,14 +87,14 @@ def _plan(pipeline, columns, order, missing):
     )
 
 
-def _label(label):
+def _label(label: Any) -> str | int | float:
     plain = label.item() if isinstance(label, np.generic) else label
     if not isinstance(plain, str | int | float):
         raise PlanRefused(f"the class {plain!r}: a plan takes text, numbers and truths")
     return plain
 
 
-def _check_widths(feature_sets):
+def _check_widths(feature_sets: list[FeatureSet]) -> None:
     """What a reader would take for corrupt (see read.py)."""
     widest, silent = max(features.width for features in feature_sets), sum(features.silent for features in feature_sets)
     if widest > MOST_FEATURES:
@@ -103,7 +107,7 @@ def _check_widths(feature_sets):
         )
 
 
-def _key(features):
+def _key(features: FeatureSet) -> str:
     codings = [
         (c.column, *(None if a is None else a.tobytes() for a in (c.keys, c.starts, c.features, c.values, c.allowed)))
         for c in features.codings
@@ -111,9 +115,10 @@ def _key(features):
     return repr((features.width, features.numbers, codings))
 
 
-def _lowered(taken):
-    """[(signal, last steps)] -> numbers as chains of steps, and one coding for all features of the same coded column."""
-    numbers, groups = [], {}
+def _lowered(taken: Taken) -> FeatureSet:
+    """[(signal, last steps)] -> numbers as chains of steps, and one coding for all features of a coded column."""
+    numbers: list[NumberFeature] = []
+    groups: dict[tuple[int, tuple[float, ...] | None], list[tuple[int, np.ndarray, np.ndarray]]] = {}
     for feature, (signal, last) in enumerate(taken):
         if signal.is_number:
             numbers.append(NumberFeature(feature, signal.column, _plain_steps((*signal.steps, *last))))
@@ -124,16 +129,16 @@ def _lowered(taken):
     return FeatureSet(len(taken), tuple(numbers), tuple(codings))
 
 
-def _plain_steps(steps):
+def _plain_steps(steps: Steps) -> Steps:
     """Without checks that can no longer fail: the same one twice in a row."""
-    out = []
+    out: list[Step] = []
     for step in steps:
         if not out or out[-1] != step:
-            out.append(tuple(step))
+            out.append(step)
     return tuple(out)
 
 
-def _finished(signal, last):
+def _finished(signal: Signal, last: Steps) -> tuple[np.ndarray, np.ndarray]:
     """A table after the model's own checks and its float32: (values, codes that are refused)."""
     try:
         table = np.array(signal.table, dtype=np.float64)
@@ -148,7 +153,7 @@ def _finished(signal, last):
     return np.where(refused, 0.0, table), refused
 
 
-def _coding(column, keys, features):
+def _coding(column: int, keys: tuple[float, ...] | None, features: list[tuple[int, np.ndarray, np.ndarray]]) -> Coding:
     tables = np.array([table for _, table, _ in features])
     stored = (tables != 0) | np.signbit(tables)
     code, place = np.nonzero(stored.T)

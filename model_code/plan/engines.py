@@ -1,5 +1,10 @@
 """The engines that need no compiler: numpy on a plan, and scikit-learn on a pipeline that no plan expresses."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any
+
 import joblib
 import numpy as np
 import pyarrow.compute as pc
@@ -12,48 +17,64 @@ from model_code.plan.read import decode
 from model_code.plan.rows import csv_rows, from_arrow, from_rows, json_lines_rows, json_rows
 from model_code.refusals import RowRefused
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from model_code.engines.engine import Limit, Scored
+
 
 class RowEngine:
-    """Reads every kind of body into rows; what scores them is the subclass's `_answers(columns, values, refusals)`."""
+    """Reads every kind of body into rows; what scores them is the subclass's `_answers(columns, values)`."""
 
-    def json(self, body):
+    columns: Sequence[Column]
+    ignored: Collection[str]
+
+    def _with_levels(self, texts: Callable[[str], set[str]]) -> Sequence[Column]:
+        raise NotImplementedError
+
+    def _answers(self, columns: Sequence[Column], values: Sequence[np.ndarray]) -> Scored:
+        raise NotImplementedError
+
+    def json(self, body: bytes) -> Scored:
         return self.rows(json_rows(body))
 
-    def json_lines(self, body):
+    def json_lines(self, body: bytes) -> Scored:
         return self.rows(json_lines_rows(body))
 
-    def csv(self, body, header):
+    def csv(self, body: bytes, header: bool) -> Scored:
         return self.rows(csv_rows(self.columns, body, ignored=self.ignored, header=header))
 
-    def set_limits(self, limits, listed):
+    def set_limits(self, limits: list[Limit], listed: bool) -> None:
         """Do nothing: only the kernel has a fast path that uses the limits of columns."""
 
-    def reply_within(self, body, form):
+    def reply_within(self, body: bytes, form: Any) -> None:
         return None
 
-    def lists(self, rows):
+    def lists(self, rows: list[Any]) -> list[list[float]]:
         return self.rows(rows)[0].tolist()
 
-    def rows(self, rows):
+    def rows(self, rows: list[Any]) -> Scored:
         columns = self._with_levels(
             lambda name: {row[name] for row in rows if isinstance(row, dict) and isinstance(row.get(name), str)}
         )
         values, _, refusals = from_rows(columns, rows, ignored=self.ignored)
         return self._joined(columns, values, refusals)
 
-    def batch(self, batch):
+    def batch(self, batch: pa.RecordBatch | pa.Table) -> Scored:
         columns = self._with_levels(lambda name: set(_texts(batch, name)))
         values, _, refusals = from_arrow(columns, batch)
         return self._joined(columns, values, refusals)
 
-    def _joined(self, columns, values, refused_before):
+    def _joined(
+        self, columns: Sequence[Column], values: Sequence[np.ndarray], refused_before: list[RowRefused]
+    ) -> Scored:
         scores, refusals = self._answers(columns, values)
         first = {refusal.row: refusal for refusal in [*refusals, *refused_before]}
         scores[list(first)] = np.nan
         return scores, [first[row] for row in sorted(first)]
 
 
-def _texts(batch, name):
+def _texts(batch: pa.RecordBatch | pa.Table, name: str) -> list[str]:
     if name not in batch.schema.names:
         return []
     values = batch.column(batch.schema.get_field_index(name))
@@ -63,14 +84,14 @@ def _texts(batch, name):
 class PlanEngine(RowEngine):
     name = "numpy"
 
-    def __init__(self, data, ignored):
+    def __init__(self, data: bytes, ignored: Collection[str]) -> None:
         self.plan, self.ignored = decode(data), ignored
         self.columns, self.classes, self.task = self.plan.columns, list(self.plan.classes), self.plan.task
 
-    def _with_levels(self, _):
+    def _with_levels(self, texts: Callable[[str], set[str]]) -> Sequence[Column]:
         return self.columns
 
-    def _answers(self, columns, values):
+    def _answers(self, columns: Sequence[Column], values: Sequence[np.ndarray]) -> Scored:
         return answers(self.plan, values)
 
 
@@ -79,7 +100,7 @@ class PipelineEngine(RowEngine):
 
     name = "scikit-learn"
 
-    def __init__(self, file, columns, ignored):
+    def __init__(self, file: Any, columns: list[dict[str, str]], ignored: Collection[str]) -> None:
         self.pipeline, self.ignored = joblib.load(file), ignored
         self.columns = tuple(Column(column["name"], column["kind"]) for column in columns)
         self.order, self.missing = fitted_order(self.pipeline, columns), missing_value(self.pipeline)
@@ -88,12 +109,12 @@ class PipelineEngine(RowEngine):
         ]
         self.task = "classification" if self.classes else "regression"
 
-    def _with_levels(self, texts):
+    def _with_levels(self, texts: Callable[[str], set[str]]) -> Sequence[Column]:
         return tuple(
             Column(c.name, c.kind, tuple(sorted(texts(c.name)))) if c.kind == "category" else c for c in self.columns
         )
 
-    def _answers(self, columns, values):
+    def _answers(self, columns: Sequence[Column], values: Sequence[np.ndarray]) -> Scored:
         """All rows at once, and one by one where scikit-learn refuses some of them."""
         matrix = pipeline_matrix(columns, values, self.missing)[:, self.order]
         try:
@@ -101,11 +122,11 @@ class PipelineEngine(RowEngine):
         except ValueError:
             return self._one_by_one(matrix)
 
-    def _predict(self, matrix):
+    def _predict(self, matrix: np.ndarray) -> np.ndarray:
         width, kinds = len(self.classes) or 1, [self.columns[place].kind for place in self.order]
         return pipeline_answers(self.pipeline, matrix, kinds) if len(matrix) else np.zeros((0, width))
 
-    def _one_by_one(self, matrix):
+    def _one_by_one(self, matrix: np.ndarray) -> Scored:
         scores, refusals = np.full((len(matrix), len(self.classes) or 1), np.nan), []
         for row in range(len(matrix)):
             try:

@@ -1,16 +1,19 @@
 """Fitted estimators as models of a plan: what is summed in which order, and the links that make the sums an answer."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from model_code.plan.format import Calibrator, Constant, Linear, Link
-from model_code.plan.signals import through
+from model_code.plan.signals import Levels, Part, Signal, through
 from model_code.plan.trees import boosted, forest, histogram_boosted, single_tree
 from model_code.refusals import PlanRefused
 
 FINITE = (("present", 0.0, 0.0), ("finite", 0.0, 0.0))
 
 
-def members(estimator, signals, levels, *, scores=False):
+def members(estimator: Any, signals: list[Signal], levels: Levels, *, scores: bool = False) -> list[Part]:
     """[(signals as the model takes them, model, links)] of a fitted estimator, one for each calibrated part of an
     ensemble.
 
@@ -29,7 +32,7 @@ def members(estimator, signals, levels, *, scores=False):
     return [(taken, model, links)]
 
 
-def _one_target(estimator, name):
+def _one_target(estimator: Any, name: str) -> None:
     classes = getattr(estimator, "classes_", None)
     if (
         isinstance(classes, list)
@@ -39,23 +42,23 @@ def _one_target(estimator, name):
         raise PlanRefused(f"{name} with several targets: a plan takes one")
 
 
-def _scores(links, has_decision, classes):
+def _scores(links: tuple[Link, ...], has_decision: bool, classes: int) -> tuple[Link, ...]:
     if has_decision:
         return ()
     return (*links, Link("second")) if classes == 2 else links
 
 
-def _pipeline(pipeline, signals, levels, scores):
+def _pipeline(pipeline: Any, signals: list[Signal], levels: Levels, scores: bool) -> list[Part]:
     for _, step in pipeline.steps[:-1]:
         signals = through("passthrough" if step is None else step, signals, levels)
     return members(pipeline.steps[-1][1], signals, levels, scores=scores)
 
 
-def _frozen(frozen, signals, levels, scores):
+def _frozen(frozen: Any, signals: list[Signal], levels: Levels, scores: bool) -> list[Part]:
     return members(frozen.estimator, signals, levels, scores=scores)
 
 
-def _calibrated(calibrated, signals, levels, scores):
+def _calibrated(calibrated: Any, signals: list[Signal], levels: Levels, scores: bool) -> list[Part]:
     if scores:
         raise PlanRefused("CalibratedClassifierCV inside CalibratedClassifierCV: a plan takes one calibration")
     out = []
@@ -72,39 +75,41 @@ def _calibrated(calibrated, signals, levels, scores):
     return out
 
 
-def _calibrator(calibrator):
+def _calibrator(calibrator: Any) -> Calibrator:
     if type(calibrator).__name__ == "_SigmoidCalibration":
         return Calibrator("sigmoid", np.array([-calibrator.a_]), np.array([-calibrator.b_]))
     x, y = calibrator.X_thresholds_, calibrator.y_thresholds_
     if calibrator.out_of_bounds != "clip" or x.dtype != np.float64 or y.dtype != np.float64:
         raise PlanRefused(
-            f"IsotonicRegression(out_of_bounds={calibrator.out_of_bounds!r}) on {x.dtype}: a plan takes out_of_bounds='clip' on float64"
+            f"IsotonicRegression(out_of_bounds={calibrator.out_of_bounds!r}) on {x.dtype}: "
+            "a plan takes out_of_bounds='clip' on float64"
         )
     return Calibrator("isotonic", x, y)
 
 
-def _dummy(estimator, signals, levels):
+def _dummy(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
     if not hasattr(estimator, "classes_"):
         return [], Constant(np.ravel(estimator.constant_).astype(np.float64)), ()
     if estimator.strategy == "stratified":
         raise PlanRefused(
-            "DummyClassifier(strategy='stratified') answers at random: a plan takes prior, most_frequent, uniform, constant"
+            "DummyClassifier(strategy='stratified') answers at random: "
+            "a plan takes prior, most_frequent, uniform, constant"
         )
     return [], Constant(estimator.predict_proba(np.zeros((1, 1)))[0].astype(np.float64)), ()
 
 
-def _linear(estimator, signals, levels):
+def _linear(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
     coef = np.atleast_2d(estimator.coef_).astype(np.float64)
     intercept = np.broadcast_to(np.asarray(estimator.intercept_, np.float64), (len(coef),))
     return [(signal, FINITE) for signal in signals], Linear(coef, intercept), ()
 
 
-def _logistic(estimator, signals, levels):
+def _logistic(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
     taken, model, _ = _linear(estimator, signals, levels)
     return taken, model, (Link("expit" if len(estimator.classes_) == 2 else "softmax_by_rows"),)
 
 
-ESTIMATORS = {
+ESTIMATORS: dict[str, Callable[..., Any]] = {
     "LogisticRegression": _logistic,
     "Ridge": _linear,
     "LinearRegression": _linear,

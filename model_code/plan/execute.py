@@ -3,21 +3,26 @@
 Every sum is made in a fixed order, so that a row's answer does not depend on the rows beside it.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 from scipy.special import expit
 
-from model_code.plan.format import Constant, Linear
+from model_code.plan.format import Calibrator, Coding, Constant, FeatureSet, Linear, Member, NumberFeature, Plan, Trees
 from model_code.refusals import RowRefused
+
+Found = dict[int, tuple[int, RowRefused]]  # row -> the place of the column, and its refusal
 
 WALKS_AT_ONCE = 1 << 20  # (row, tree) pairs; bounds memory
 
 
-def answers(plan, columns):
+def answers(plan: Plan, columns: Sequence[np.ndarray]) -> tuple[np.ndarray, list[RowRefused]]:
     """Columns in the plan's order (float64, or integer codes) -> ((n, width) float64, [RowRefused]); a refused row is
     NaN.
     """
     rows = len(columns[0]) if columns else 0
-    found = {}  # row -> its refusal in the first column
+    found: Found = {}  # of each row, the refusal in the first column
     with np.errstate(all="ignore"):
         matrices = [features(plan, feature_set, columns, rows, found) for feature_set in plan.feature_sets]
         parts = [_member(member, matrices[member.features]) for member in plan.members]
@@ -30,10 +35,10 @@ def answers(plan, columns):
         total = total / len(parts)
     total = np.array(total)
     total[list(found)] = np.nan
-    return total, [found[row] for row in sorted(found)]
+    return total, [found[row][1] for row in sorted(found)]
 
 
-def features(plan, feature_set, columns, rows, found):
+def features(plan: Plan, feature_set: FeatureSet, columns: Sequence[np.ndarray], rows: int, found: Found) -> np.ndarray:
     """The model's input, (rows, features); what may not be scored is put in `found`."""
     x = np.zeros((rows, feature_set.width))
     for number in feature_set.numbers:
@@ -45,7 +50,7 @@ def features(plan, feature_set, columns, rows, found):
     return x
 
 
-def _spread(coding, codes, x):
+def _spread(coding: Coding, codes: np.ndarray, x: np.ndarray) -> None:
     """Each row's values in their features; as pairs, since a table of all codes and features may be huge."""
     starts = coding.starts.astype(np.int64)
     counts = np.diff(starts)[codes]
@@ -55,12 +60,12 @@ def _spread(coding, codes, x):
     x[row, coding.features[pair]] = coding.values[pair]
 
 
-def _number(values, number, name, found):
+def _number(values: np.ndarray, number: NumberFeature, name: str, found: Found) -> np.ndarray:
     x = np.asarray(values, np.float64)
     for op, a, b in number.steps:
         if op in ("finite", "present"):
             bad = np.isinf(x) if op == "finite" else np.isnan(x)
-            for row in np.flatnonzero(bad):
+            for row in np.flatnonzero(bad).tolist():
                 what = f"found {float(values[row])!r}, allowed: a number that is finite as the model takes it"
                 _refuse(
                     found, row, number.column, name, what if op == "finite" else "found no value, allowed: a number"
@@ -70,18 +75,16 @@ def _number(values, number, name, found):
     return x
 
 
-def _refuse(found, row, column, name, message):
-    row = int(row)
-    if row not in found or found[row].position > column:
-        found[row] = RowRefused(row, name, message)
-        found[row].position = column
+def _refuse(found: Found, row: int, column: int, name: str, message: str) -> None:
+    if row not in found or found[row][0] > column:
+        found[row] = (column, RowRefused(row, name, message))
 
 
-def _is(x, marker):
+def _is(x: np.ndarray, marker: float) -> np.ndarray:
     return np.isnan(x) if np.isnan(marker) else x == marker
 
 
-STEP = {
+STEP: dict[str, Callable[..., Any]] = {
     "replace": lambda x, a, b: np.where(_is(x, a), b, x),
     "indicate": lambda x, a, b: _is(x, a).astype(np.float64),
     "subtract": lambda x, a, b: x - a,
@@ -93,22 +96,22 @@ STEP = {
 }
 
 
-def _codes(plan, coding, values, found):
+def _codes(plan: Plan, coding: Coding, values: np.ndarray, found: Found) -> np.ndarray:
     codes, name = np.asarray(values), plan.columns[coding.column].name
     missing, unknown = len(coding.allowed) - 2, len(coding.allowed) - 1
     if coding.keys is not None:
-        for row in np.flatnonzero(np.isinf(codes)):
+        for row in np.flatnonzero(np.isinf(codes)).tolist():
             _refuse(found, row, coding.column, name, f"found {float(codes[row])!r}, allowed: a finite number")
         place = np.searchsorted(coding.keys, codes)
         known = np.append(coding.keys, np.nan)[place] == codes
         codes = np.where(known, place, np.where(np.isnan(codes), missing, unknown))
-    for row in np.flatnonzero(~coding.allowed.astype(bool)[codes]):
+    for row in np.flatnonzero(~coding.allowed.astype(bool)[codes]).tolist():
         what = "no value" if codes[row] == missing else "a value the model was not fitted on"
         _refuse(found, row, coding.column, name, f"found {what}, allowed: the values it was fitted on")
     return codes
 
 
-def _member(member, x):
+def _member(member: Member, x: np.ndarray) -> np.ndarray:
     model = member.model
     if isinstance(model, Constant):
         raw = np.broadcast_to(model.values, (len(x), len(model.values)))
@@ -121,20 +124,20 @@ def _member(member, x):
     return raw
 
 
-def _linear(model, x):
+def _linear(model: Linear, x: np.ndarray) -> np.ndarray:
     raw = np.zeros((len(x), len(model.intercept)))
     for j in range(x.shape[1]):
         raw = raw + x[:, j, None] * model.coef[:, j]
     return raw + model.intercept
 
 
-def _trees(trees, x):
+def _trees(trees: Trees, x: np.ndarray) -> np.ndarray:
     block = max(1, WALKS_AT_ONCE // max(1, len(trees.roots)))
     blocks = [_walk(trees, x[start : start + block]) for start in range(0, len(x), block)]
     return np.concatenate(blocks) if blocks else np.zeros((0, len(trees.baseline)))
 
 
-def _walk(trees, x):
+def _walk(trees: Trees, x: np.ndarray) -> np.ndarray:
     at = np.broadcast_to(trees.roots.astype(np.int64), (len(x), len(trees.roots))).copy()
     row = np.arange(len(x))[:, None]
     while (inner := trees.feature[at] >= 0).any():
@@ -149,14 +152,14 @@ def _walk(trees, x):
     return _summed(trees, trees.values.reshape(-1, trees.leaf_width)[leaf]) / trees.divisor
 
 
-def _in_set(sets, index, value):
+def _in_set(sets: np.ndarray, index: np.ndarray, value: np.ndarray) -> np.ndarray:
     """A value outside 0..255 is in no set."""
     category = np.where((value >= 0) & (value < 256), value, 0).astype(np.int64)
     word = sets.reshape(-1, 8)[index, category // 32]
     return ((word >> (category % 32).astype(np.uint32)) & 1).astype(bool) & (value >= 0) & (value < 256)
 
 
-def _summed(trees, leaves):
+def _summed(trees: Trees, leaves: np.ndarray) -> np.ndarray:
     """(n, trees, leaf_width) added to the baseline one tree after the other: accumulate never pairs its terms."""
     outputs = len(trees.baseline)
     if trees.leaf_width == 1:
@@ -166,21 +169,21 @@ def _summed(trees, leaves):
     return np.add.accumulate(np.concatenate([first, leaves], axis=1), axis=1)[:, -1]
 
 
-def _pair(one):
+def _pair(one: np.ndarray) -> np.ndarray:
     return np.column_stack([1 - one[:, 0], one[:, 0]])
 
 
-def _softmax(raw, by_rows):
+def _softmax(raw: np.ndarray, by_rows: bool) -> np.ndarray:
     """scikit-learn's softmax; the order of its sum is the memory order of the matrix it was given."""
     powers = np.exp(raw - raw.max(axis=1, keepdims=True))
     return powers / (_sum_by_rows(powers) if by_rows else np.add.accumulate(powers, axis=1)[:, -1:])
 
 
-def _sum_by_rows(matrix):
+def _sum_by_rows(matrix: np.ndarray) -> np.ndarray:
     return np.sum(np.ascontiguousarray(matrix), axis=1, keepdims=True)
 
 
-def _calibrate(raw, calibrators):
+def _calibrate(raw: np.ndarray, calibrators: tuple[Calibrator, ...]) -> np.ndarray:
     each = np.column_stack([_calibrated(raw[:, k], calibrator) for k, calibrator in enumerate(calibrators)])
     if len(calibrators) == 1:
         answer = _pair(each)
@@ -190,7 +193,7 @@ def _calibrate(raw, calibrators):
     return np.where((answer > 1.0) & (answer <= 1.0 + 1e-5), 1.0, answer)
 
 
-def _calibrated(raw, calibrator):
+def _calibrated(raw: np.ndarray, calibrator: Calibrator) -> np.ndarray:
     if calibrator.kind == "sigmoid":
         return expit(calibrator.x[0] * raw + calibrator.y[0])
     if len(calibrator.x) == 1:
@@ -198,7 +201,7 @@ def _calibrated(raw, calibrator):
     return np.interp(np.clip(raw, calibrator.x[0], calibrator.x[-1]), calibrator.x, calibrator.y)
 
 
-LINK = {
+LINK: dict[str, Callable[[np.ndarray, Any], np.ndarray]] = {
     "expit": lambda raw, _: _pair(expit(raw)),
     "expit_double": lambda raw, _: _pair(expit(2 * raw)),
     "softmax_by_rows": lambda raw, _: _softmax(raw, by_rows=True),

@@ -10,7 +10,9 @@ false and true.
 
 import json
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -28,15 +30,18 @@ MOST_SILENT = 4096  # features of all sets that are zero for every row: no bytes
 MOST_LINKS = 8  # of one member
 CATEGORY_WORDS = 8  # a set of categories is 256 bits, as in scikit-learn's histogram trees
 
+Step = tuple[str, float, float]  # its name, a and b
+Steps = tuple[Step, ...]
+
 
 @dataclass(frozen=True)
 class Column:
     name: str
     kind: str
-    levels: tuple = ()
+    levels: tuple[str, ...] = ()
 
     @property
-    def codes(self):
+    def codes(self) -> int:
         return (2 if self.kind == "boolean" else len(self.levels)) + 2
 
 
@@ -46,7 +51,7 @@ class NumberFeature:
 
     feature: int
     column: int
-    steps: tuple = ()
+    steps: Steps = ()
 
 
 @dataclass(frozen=True)
@@ -68,11 +73,11 @@ class Coding:
 @dataclass(frozen=True)
 class FeatureSet:
     width: int
-    numbers: tuple = ()
-    codings: tuple = ()
+    numbers: tuple[NumberFeature, ...] = ()
+    codings: tuple[Coding, ...] = ()
 
     @property
-    def silent(self):
+    def silent(self) -> int:
         """How many features neither a number nor a coding makes: they are zero for every row."""
         return self.width - len(self.numbers) - sum(len(np.unique(coding.features)) for coding in self.codings)
 
@@ -84,7 +89,7 @@ class Constant:
 
 @dataclass(frozen=True)
 class Linear:
-    """Output k is intercept[k] + the sum of x[j] * coef[k, j], added in the order of the features, starting from zero."""
+    """Output k is intercept[k] + the sum of x[j] * coef[k, j], added in the order of the features, from zero."""
 
     coef: np.ndarray
     intercept: np.ndarray
@@ -125,14 +130,17 @@ class Calibrator:
 @dataclass(frozen=True)
 class Link:
     op: str
-    calibrators: tuple = ()
+    calibrators: tuple[Calibrator, ...] = ()
+
+
+Model = Constant | Linear | Trees
 
 
 @dataclass(frozen=True)
 class Member:
     features: int
-    model: Constant | Linear | Trees
-    links: tuple = ()
+    model: Model
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -141,16 +149,16 @@ class Plan:
 
     task: str
     classes: tuple
-    columns: tuple
-    feature_sets: tuple
-    members: tuple
+    columns: tuple[Column, ...]
+    feature_sets: tuple[FeatureSet, ...]
+    members: tuple[Member, ...]
 
     @property
-    def width(self):
+    def width(self) -> int:
         return len(self.classes) if self.task == "classification" else 1
 
     @property
-    def exact(self):
+    def exact(self) -> bool:
         """Whether scikit-learn's answer is reproduced to the last bit: not promised where it leaves a sum to BLAS."""
         return not any(isinstance(member.model, Linear) for member in self.members)
 
@@ -159,7 +167,7 @@ class Plan:
 # ----------------------------------------------------------------------------------------------------------------
 
 
-def encode(plan):
+def encode(plan: Plan) -> bytes:
     out = bytearray()
     _u8(out, TASKS.index(plan.task))
     _strings(out, [json.dumps(label) for label in plan.classes])
@@ -177,7 +185,7 @@ def encode(plan):
     return with_header(out)
 
 
-def _encode_features(out, features):
+def _encode_features(out: bytearray, features: FeatureSet) -> None:
     _u32(out, features.width)
     _u32(out, len(features.numbers))
     for number in features.numbers:
@@ -198,7 +206,7 @@ def _encode_features(out, features):
         _array(out, coding.allowed, "u1")
 
 
-def _encode_member(out, member):
+def _encode_member(out: bytearray, member: Member) -> None:
     _u32(out, member.features)
     model = member.model
     if isinstance(model, Constant):
@@ -234,7 +242,7 @@ TREE_ARRAYS = (
 )
 
 
-def _encode_trees(out, trees):
+def _encode_trees(out: bytearray, trees: Trees) -> None:
     _array(out, trees.baseline, "<f8")
     out += struct.pack("<d", trees.divisor)
     _u32(out, trees.leaf_width)
@@ -242,27 +250,27 @@ def _encode_trees(out, trees):
         _array(out, getattr(trees, name), dtype)
 
 
-def _u8(out, value):
+def _u8(out: bytearray, value: int) -> None:
     out.append(int(value))
 
 
-def _u32(out, value):
+def _u32(out: bytearray, value: int) -> None:
     out += struct.pack("<I", value)
 
 
-def _string(out, text):
+def _string(out: bytearray, text: str) -> None:
     data = text.encode("utf-8")
     _u32(out, len(data))
     out += data
 
 
-def _strings(out, texts):
+def _strings(out: bytearray, texts: Sequence[str]) -> None:
     _u32(out, len(texts))
     for text in texts:
         _string(out, text)
 
 
-def _array(out, values, dtype):
+def _array(out: bytearray, values: Any, dtype: Any) -> None:
     values = np.ascontiguousarray(values, dtype=dtype).ravel()
     _u32(out, values.size)
     out += values.tobytes()

@@ -2,20 +2,21 @@
 is not refused.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
-from model_code.plan.format import Linear
-from model_code.plan.signals import CHECKS
+from model_code.plan.format import Linear, Link, Model, Steps
+from model_code.plan.signals import CHECKS, Part, Signal, Taken
 
 # Zero whatever the number, and a float32, so that trees which take nothing else are still walked in half the memory.
 ZERO = (("replace", np.nan, 0.0), ("multiply", 0.0, 0.0), ("float32", 0.0, 0.0))
 
 
-def guarded(taken, model, links, guards):
+def guarded(taken: Taken, model: Model, links: tuple[Link, ...], guards: Iterable[Signal]) -> Part:
     """A member of the plan with a feature more for every guard that those it takes do not hold already."""
-    added = []
+    added: Taken = []
     for guard in guards:
         if not any(_holds(signal, last, guard) for signal, last in (*taken, *added)):
             added.append(
@@ -29,7 +30,7 @@ def guarded(taken, model, links, guards):
     return [*taken, *added], model, links
 
 
-def _holds(signal, last, guard):
+def _holds(signal: Signal, last: Steps, guard: Signal) -> bool:
     """Whether a row that the guard refuses is refused by a feature that is made anyway."""
     if signal.column != guard.column:
         return False
@@ -42,7 +43,7 @@ def _holds(signal, last, guard):
     return [repr(step) for step in (*signal.steps, *last)][: len(checked)] == checked
 
 
-def _up_to_the_last_check(steps):
+def _up_to_the_last_check(steps: Steps) -> list[str]:
     """As texts, so that a NaN equals a NaN; what comes behind the last check refuses nothing."""
     last = max(place for place, step in enumerate(steps) if step[0] in CHECKS)
     return [repr(step) for step in steps[: last + 1]]

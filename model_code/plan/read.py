@@ -4,6 +4,8 @@ loops.
 
 import json
 import struct
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,14 +29,16 @@ from model_code.plan.format import (
     Linear,
     Link,
     Member,
+    Model,
     NumberFeature,
     Plan,
+    Step,
     Trees,
 )
 from model_code.refusals import PlanCorrupt
 
 
-def decode(data):
+def decode(data: bytes) -> Plan:
     """bytes -> Plan; PlanCorrupt says what is wrong with them."""
     body = checked_body(data)
     reader = _Reader(body)
@@ -43,7 +47,7 @@ def decode(data):
     return plan
 
 
-def _need(holds, message):
+def _need(holds: Any, message: str) -> None:
     if not holds:
         raise PlanCorrupt(message)
 
@@ -51,39 +55,39 @@ def _need(holds, message):
 class _Reader:
     """Takes typed values off the front of the bytes; refuses to read past their end."""
 
-    def __init__(self, data):
+    def __init__(self, data: bytes) -> None:
         self.data, self.at = data, 0
 
-    def take(self, size):
+    def take(self, size: int) -> bytes:
         _need(size <= len(self.data) - self.at, f"cut off at byte {self.at}: {size} more bytes were to come")
         self.at += size
         return self.data[self.at - size : self.at]
 
-    def u8(self):
+    def u8(self) -> int:
         return self.take(1)[0]
 
-    def u32(self):
+    def u32(self) -> int:
         return struct.unpack("<I", self.take(4))[0]
 
-    def f64(self):
+    def f64(self) -> float:
         return struct.unpack("<d", self.take(8))[0]
 
-    def string(self):
+    def string(self) -> str:
         try:
             return self.take(self.u32()).decode("utf-8")
         except UnicodeDecodeError as error:
             raise PlanCorrupt(f"a name before byte {self.at} is not UTF-8") from error
 
-    def many(self, read, *arguments):
+    def many(self, read: Callable[..., Any], *arguments: Any) -> tuple[Any, ...]:
         count = self.u32()
         _need(count <= len(self.data) - self.at, f"cut off at byte {self.at}: {count} items were to come")
         return tuple(read(*arguments) for _ in range(count))
 
-    def array(self, dtype):
-        dtype = np.dtype(dtype)
+    def array(self, type_: str) -> np.ndarray:
+        dtype = np.dtype(type_)
         return np.frombuffer(self.take(self.u32() * dtype.itemsize), dtype)
 
-    def one_of(self, names):
+    def one_of(self, names: Sequence[str]) -> str:
         index = self.u8()
         _need(
             index < len(names),
@@ -92,7 +96,7 @@ class _Reader:
         return names[index]
 
 
-def _plan(reader):
+def _plan(reader: _Reader) -> Plan:
     task = reader.one_of(TASKS)
     classes = tuple(map(_label, reader.many(reader.string)))
     columns = reader.many(_column, reader)
@@ -108,32 +112,33 @@ def _plan(reader):
     return Plan(task, classes, columns, feature_sets, members)
 
 
-def _label(text):
+def _label(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:  # ValueError: a whole number of more digits than Python reads, too
         raise PlanCorrupt(f"a class label is not JSON: {error}") from error
 
 
-def _column(reader):
+def _column(reader: _Reader) -> Column:
     name, kind, levels = reader.string(), reader.one_of(KINDS), reader.many(reader.string)
     _need(not levels or kind == "category", f"column {name!r} is a {kind} and has levels")
     _need(len(set(levels)) == len(levels), f"column {name!r} has a level twice")
     return Column(name, kind, levels)
 
 
-def _features(reader, columns):
+def _features(reader: _Reader, columns: Sequence[Column]) -> FeatureSet:
     width = reader.u32()
     numbers = reader.many(_number, reader, columns)
     codings = reader.many(_coding, reader, columns, width)
-    made = [np.array([number.feature for number in numbers], "u4")] + [np.unique(coding.features) for coding in codings]
-    made = np.concatenate(made)
+    made = np.concatenate(
+        [np.array([number.feature for number in numbers], "u4"), *(np.unique(coding.features) for coding in codings)]
+    )
     _need(len(made) == len(np.unique(made)) and (made < width).all(), "a feature is made twice or is beyond the width")
     _need(width <= MOST_FEATURES, f"{width} features are more than a plan may have")
     return FeatureSet(width, numbers, codings)
 
 
-def _number(reader, columns):
+def _number(reader: _Reader, columns: Sequence[Column]) -> NumberFeature:
     feature, column = reader.u32(), reader.u32()
     _need(
         column < len(columns) and columns[column].kind == "number",
@@ -142,13 +147,13 @@ def _number(reader, columns):
     return NumberFeature(feature, column, reader.many(_step, reader))
 
 
-def _step(reader):
+def _step(reader: _Reader) -> Step:
     name, a, b = reader.one_of(STEPS), reader.f64(), reader.f64()
     _need(name != "clip" or a <= b, f"a clip between {a} and {b}")
     return name, a, b
 
 
-def _coding(reader, columns, width):
+def _coding(reader: _Reader, columns: Sequence[Column], width: int) -> Coding:
     column, has_keys = reader.u32(), reader.u8()
     _need(column < len(columns), f"a coding of column {column} of {len(columns)}")
     keys, starts, features, values, allowed = (reader.array(dtype) for dtype in ("<f8", "<u4", "<u4", "<f8", "u1"))
@@ -165,12 +170,14 @@ def _coding(reader, columns, width):
     return Coding(column, keys if is_number else None, starts, features, values, allowed)
 
 
-def _member(reader, feature_sets, width):
+def _member(reader: _Reader, feature_sets: Sequence[FeatureSet], width: int) -> Member:
     index = reader.u32()
     _need(index < len(feature_sets), f"a model on feature set {index} of {len(feature_sets)}")
     features = feature_sets[index].width
     kind = reader.one_of(("constant", "linear", "trees"))
-    model, outputs = {"constant": _constant, "linear": _linear, "trees": _trees}[kind](reader, features)
+    read: dict[str, Callable[[_Reader, int], tuple[Model, int]]]
+    read = {"constant": _constant, "linear": _linear, "trees": _trees}
+    model, outputs = read[kind](reader, features)
     links = reader.many(_link, reader)
     _need(len(links) <= MOST_LINKS, f"{len(links)} links are more than a model may have")
     for link in links:
@@ -179,12 +186,12 @@ def _member(reader, feature_sets, width):
     return Member(index, model, links)
 
 
-def _constant(reader, _):
+def _constant(reader: _Reader, _: int) -> tuple[Constant, int]:
     values = reader.array("<f8")
     return Constant(values), len(values)
 
 
-def _linear(reader, features):
+def _linear(reader: _Reader, features: int) -> tuple[Linear, int]:
     coef, intercept = reader.array("<f8"), reader.array("<f8")
     _need(
         len(coef) == len(intercept) * features,
@@ -193,7 +200,7 @@ def _linear(reader, features):
     return Linear(coef.reshape(len(intercept), features), intercept), len(intercept)
 
 
-def _trees(reader, features):
+def _trees(reader: _Reader, features: int) -> tuple[Trees, int]:
     baseline, divisor, leaf_width = reader.array("<f8"), reader.f64(), reader.u32()
     trees = Trees(baseline, divisor, leaf_width, **{name: reader.array(dtype) for name, dtype in TREE_ARRAYS})
     nodes, outputs = len(trees.feature), len(baseline)
@@ -214,7 +221,7 @@ def _trees(reader, features):
     return trees, outputs
 
 
-def _check_nodes(trees, features):
+def _check_nodes(trees: Trees, features: int) -> None:
     """Children come after their parent, inside the same tree, and have no other: so every walk ends."""
     here = np.arange(len(trees.feature))
     leaf = trees.feature < 0
@@ -236,11 +243,11 @@ def _check_nodes(trees, features):
     )
 
 
-def _link(reader):
+def _link(reader: _Reader) -> Link:
     return Link(reader.one_of(LINKS), reader.many(_calibrator, reader))
 
 
-def _calibrator(reader):
+def _calibrator(reader: _Reader) -> Calibrator:
     kind, x, y = reader.one_of(CALIBRATORS), reader.array("<f8"), reader.array("<f8")
     _need(
         len(x) == len(y) > 0 and (kind == "isotonic" or len(x) == 1),
@@ -253,7 +260,7 @@ def _calibrator(reader):
     return Calibrator(kind, x, y)
 
 
-def _outputs_after(link, outputs):
+def _outputs_after(link: Link, outputs: int) -> int:
     count = len(link.calibrators)
     _need((count > 0) == (link.op == "calibrate"), f"{count} calibrators at a {link.op}")
     if link.op == "calibrate":

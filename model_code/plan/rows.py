@@ -9,12 +9,15 @@ import csv
 import io
 import json
 import math
+from collections.abc import Collection, Sequence
+from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from domain.contract.text import DECIMAL, FALSE, TRUE
+from model_code.plan.format import Column
 from model_code.refusals import BodyRefused, RowRefused
 
 ALLOWED = {"number": "a number or null", "boolean": "true, false or null", "category": "text or null"}
@@ -25,7 +28,7 @@ class TooLarge(str):
     """The text of a number beyond float64."""
 
 
-def json_rows(body):
+def json_rows(body: bytes) -> list[Any]:
     """{"instances": [{column: value}, ...]} -> its rows; further members are skipped."""
     document = _parsed(body)
     members = document if isinstance(document, _Pairs) else list(document.items()) if isinstance(document, dict) else []
@@ -36,7 +39,7 @@ def json_rows(body):
     return rows
 
 
-def json_lines_rows(body):
+def json_lines_rows(body: bytes) -> list[Any]:
     """One JSON object a line; empty lines are skipped."""
     return [_parsed(line) for line in bytes(body).split(b"\n") if line.strip(b" \t\r")]
 
@@ -49,7 +52,7 @@ class _Pairs(list):
     """The members of a JSON object in order, so that a name given twice is seen."""
 
 
-def _parsed(body):
+def _parsed(body: bytes) -> Any:
     try:
         text = bytes(body).decode("utf-8")
         pairs = json.loads(
@@ -60,26 +63,28 @@ def _parsed(body):
     return pairs
 
 
-def _object(pairs):
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Pairs:
     names = [name for name, _ in pairs]
     return dict(pairs) if len(set(names)) == len(names) else _Pairs(pairs)
 
 
-def _number(text):
+def _number(text: str) -> float | TooLarge:
     value = float(text)
     return value if math.isfinite(value) else TooLarge(text)
 
 
-def _whole(text):
+def _whole(text: str) -> int | TooLarge:
     """Python reads no number of more than some thousand digits; beyond 309 none is a float64."""
     return int(text) if len(text) < 400 else TooLarge(text)
 
 
-def _constant(text):
+def _constant(text: str) -> NoReturn:
     raise BodyRefused(f"{text} is not JSON: send null for a missing value")
 
 
-def from_rows(columns, rows, *, ignored=()):
+def from_rows(
+    columns: Sequence[Column], rows: list[Any], *, ignored: Collection[str] = ()
+) -> tuple[list[np.ndarray], int, list[RowRefused]]:
     """[{column: value}]: numbers, true or false, text; None, NaN or no entry is missing."""
     places = {column.name: place for place, column in enumerate(columns)}
     finders = [_Levels(column) for column in columns]
@@ -96,22 +101,30 @@ def from_rows(columns, rows, *, ignored=()):
 class _Levels(dict):
     """level -> code; anything else the unknown code."""
 
-    def __init__(self, column):
+    def __init__(self, column: Column) -> None:
         super().__init__((level, code) for code, level in enumerate(column.levels))
         self.unknown = column.codes - 1
 
-    def __missing__(self, level):
+    def __missing__(self, level: str) -> int:
         return self.unknown
 
 
-def _missing(columns, rows):
+def _missing(columns: Sequence[Column], rows: int) -> list[np.ndarray]:
     return [
         np.full(rows, np.nan) if column.kind == "number" else np.full(rows, column.codes - 2, np.int32)
         for column in columns
     ]
 
 
-def _fill(out, index, row, columns, places, finders, ignored):
+def _fill(
+    out: list[np.ndarray],
+    index: int,
+    row: Any,
+    columns: Sequence[Column],
+    places: dict[str, int],
+    finders: list[_Levels],
+    ignored: Collection[str],
+) -> RowRefused | None:
     """Puts the row's values in their places; the first refusal, if any."""
     if isinstance(row, _Pairs):
         names = [name for name, _ in row]
@@ -136,7 +149,7 @@ def _fill(out, index, row, columns, places, finders, ignored):
     return None
 
 
-def _kept(kind, value, levels):
+def _kept(kind: str, value: Any, levels: _Levels) -> float | None:
     """The value as the plan takes it, or None if it is of another kind."""
     if kind == "category":
         return levels[value] if isinstance(value, str) and not isinstance(value, TooLarge) else None
@@ -150,12 +163,14 @@ def _kept(kind, value, levels):
         return None
 
 
-def _shown(value):
+def _shown(value: Any) -> str:
     text = str(value) if isinstance(value, TooLarge) else json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= SHOWN else text[:SHOWN] + "..."
 
 
-def csv_rows(columns, body, *, ignored=(), header=False):
+def csv_rows(
+    columns: Sequence[Column], body: bytes, *, ignored: Collection[str] = (), header: bool = False
+) -> list[Any]:
     """Comma-separated rows in the order of the columns, or under a header in any order; an empty cell is missing."""
     try:
         lines = [
@@ -171,13 +186,13 @@ def csv_rows(columns, body, *, ignored=(), header=False):
     return [_csv_row(kinds, names, cells) for cells in lines]
 
 
-def _csv_row(kinds, names, cells):
+def _csv_row(kinds: dict[str, str], names: list[str], cells: list[str]) -> dict[str, Any] | NoRow:
     if len(cells) != len(names):
         return NoRow(f"has {len(cells)} cells, allowed: {len(names)}")
     return {name: _cell(kinds[name], text) for name, text in zip(names, cells, strict=True) if name in kinds}
 
 
-def _cell(kind, text):
+def _cell(kind: str, text: str) -> Any:
     """What a cell stands for; text that does not fit is kept, to be refused."""
     if text == "":
         return None
@@ -188,7 +203,9 @@ def _cell(kind, text):
     return text
 
 
-def from_arrow(columns, batch):
+def from_arrow(
+    columns: Sequence[Column], batch: pa.RecordBatch | pa.Table
+) -> tuple[list[np.ndarray], int, list[RowRefused]]:
     """A RecordBatch or Table; a column that it lacks is missing in every row, one that the plan lacks is not read."""
     out = _missing(columns, batch.num_rows)
     for place, column in enumerate(columns):
@@ -197,7 +214,7 @@ def from_arrow(columns, batch):
     return out, batch.num_rows, []
 
 
-def _arrow_column(column, values):
+def _arrow_column(column: Column, values: Any) -> np.ndarray:
     if isinstance(values, pa.ChunkedArray):
         values = values.combine_chunks()
     if pa.types.is_dictionary(values.type):

@@ -7,11 +7,14 @@ answers and are not written down twice.
 """
 
 import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 
+from model_code.plan.format import Link, Model, Step, Steps
 from model_code.refusals import PlanRefused
 
 MOST_CATEGORIES = 4096  # a table is categories x features wide while it is compiled
@@ -26,43 +29,50 @@ class Signal:
     """
 
     column: int
-    steps: tuple = ()
-    table: tuple | np.ndarray | None = None
-    keys: tuple | None = None
-    refused: frozenset = frozenset()
+    steps: Steps = ()
+    table: Any = None  # a tuple or an array
+    keys: tuple[float, ...] | None = None
+    refused: frozenset[int] = frozenset()
     sparse: bool = False  # whether it reaches the model in a sparse matrix
 
     @property
-    def is_number(self):
+    def is_number(self) -> bool:
         return self.table is None
 
     @property
-    def refuses(self):
+    def refuses(self) -> bool:
         # a number that is used as a category must be finite
         return bool(self.refused) or self.keys is not None or any(step[0] in CHECKS for step in self.steps)
 
 
-class Levels(dict):
+Taken = list[tuple[Signal, Steps]]  # the signals as a model takes them, each with its last steps
+Part = tuple[Taken, Model, tuple[Link, ...]]
+
+
+class Levels(dict[int, dict[str, None]]):
     """Column -> the texts that its encoders know, learned on the walk; and `guards`, signals whose refusals must not be
     lost.
 
     What a transformer refuses is refused though its feature be dropped later, or reach a model that reads none.
     """
 
-    def __init__(self, columns):
+    def __init__(self, columns: list[dict[str, str]]) -> None:
         super().__init__((index, {}) for index, column in enumerate(columns) if column["kind"] == "category")
-        self.guards = []
+        self.guards: list[Signal] = []
 
-    def guard(self, signals):
+    def guard(self, signals: Iterable[Signal]) -> None:
         self.guards += [signal for signal in signals if signal.refuses]
 
 
-def sources(columns, levels, missing):
-    """The columns as they reach the pipeline. `levels` maps a category column's index to the values its encoders know."""
+def sources(columns: list[dict[str, str]], levels: Levels, missing: float | None) -> list[Signal]:
+    """The columns as they reach the pipeline.
+
+    `levels` maps a category column's index to the values its encoders know.
+    """
     return [_source(index, column["kind"], levels.get(index, ()), missing) for index, column in enumerate(columns)]
 
 
-def _source(index, kind, levels, missing):
+def _source(index: int, kind: str, levels: Iterable[str], missing: float | None) -> Signal:
     if kind == "number":
         return Signal(index)
     if kind == "boolean":
@@ -70,7 +80,7 @@ def _source(index, kind, levels, missing):
     return Signal(index, table=(*levels, missing, UNKNOWN))
 
 
-def through(transformer, signals, levels):
+def through(transformer: Any, signals: list[Signal], levels: Levels) -> list[Signal]:
     """signals -> transformer -> signals, for a fitted transformer, 'passthrough' or 'drop'."""
     if isinstance(transformer, str):
         return {"passthrough": signals, "drop": []}[transformer]
@@ -80,13 +90,13 @@ def through(transformer, signals, levels):
     return TRANSFORMERS[name](transformer, signals, levels)
 
 
-def _pipeline(pipeline, signals, levels):
+def _pipeline(pipeline: Any, signals: list[Signal], levels: Levels) -> list[Signal]:
     for _, step in pipeline.steps:
         signals = through("passthrough" if step is None else step, signals, levels)
     return signals
 
 
-def _columns(transformer, signals, levels):
+def _columns(transformer: Any, signals: list[Signal], levels: Levels) -> list[Signal]:
     out = []
     for name, fitted, _ in transformer.transformers_:
         chosen = [signals[index] for index in transformer._transformer_to_input_indices[name]]
@@ -95,19 +105,19 @@ def _columns(transformer, signals, levels):
     return [replace(signal, sparse=transformer.sparse_output_) for signal in out]
 
 
-def _identity(transformer, signals, levels):
+def _identity(transformer: Any, signals: list[Signal], levels: Levels) -> list[Signal]:
     if transformer.func is not None:
         raise PlanRefused(f"FunctionTransformer(func={transformer.func!r}): a plan takes only func=None")
     return list(signals)
 
 
-def _scaler(transformer, signals, levels):
-    steps = (("subtract", transformer.mean_),) if transformer.with_mean else ()
+def _scaler(transformer: Any, signals: list[Signal], levels: Levels) -> list[Signal]:
+    steps: tuple[tuple[str, Any], ...] = (("subtract", transformer.mean_),) if transformer.with_mean else ()
     steps += (("divide", transformer.scale_),) if transformer.with_std else ()
     return _scaled(transformer, signals, levels, [[(op, by[j], 0.0) for op, by in steps] for j in range(len(signals))])
 
 
-def _min_max(transformer, signals, levels):
+def _min_max(transformer: Any, signals: list[Signal], levels: Levels) -> list[Signal]:
     low, high = transformer.feature_range
     clip = [("clip", float(low), float(high))] if transformer.clip else []
     steps = [
@@ -117,7 +127,7 @@ def _min_max(transformer, signals, levels):
     return _scaled(transformer, signals, levels, steps)
 
 
-def _scaled(transformer, signals, levels, steps):
+def _scaled(transformer: Any, signals: list[Signal], levels: Levels, steps: Any) -> list[Signal]:
     """Scalers let a NaN through and refuse an infinity."""
     probed = _probe(transformer, signals)
     finite = ("finite", 0.0, 0.0)
@@ -129,11 +139,11 @@ def _scaled(transformer, signals, levels, steps):
     return out
 
 
-def _floats(step):
+def _floats(step: Any) -> Step:
     return (step[0], float(step[1]), float(step[2]))
 
 
-def _imputer(transformer, signals, levels):
+def _imputer(transformer: Any, signals: list[Signal], levels: Levels) -> list[Signal]:
     if transformer.strategy == "constant" and callable(transformer.fill_value):
         raise PlanRefused("SimpleImputer(fill_value=a function): a plan takes a value")
     marker = transformer.missing_values
@@ -160,30 +170,31 @@ def _imputer(transformer, signals, levels):
     return out
 
 
-def _number(value, name):
+def _number(value: Any, name: str) -> float:
     if value is None or isinstance(value, str):
         raise PlanRefused(f"{name} is {value!r} for a number column: a plan takes a number or NaN")
     return float(value)
 
 
-def _is_nan(value):
+def _is_nan(value: Any) -> bool:
     return isinstance(value, (float, np.floating)) and np.isnan(value)
 
 
-def _encoder(width_of):
+def _encoder(width_of: Callable[[Any, int], int]) -> Callable[[Any, list[Signal], Levels], list[Signal]]:
     """An encoder whose column j makes width_of(encoder, j, signals) features, in the order of its columns."""
 
-    def encode(transformer, signals, levels):
+    def encode(transformer: Any, signals: list[Signal], levels: Levels) -> list[Signal]:
         for j, categories in enumerate(transformer.categories_):
             if len(categories) > MOST_CATEGORIES:
                 raise PlanRefused(
-                    f"{type(transformer).__name__} with {len(categories)} categories in its column {j}: a plan takes up to "
-                    f"{MOST_CATEGORIES}; set max_categories or min_frequency, or group the values before"
+                    f"{type(transformer).__name__} with {len(categories)} categories in its column {j}: a plan takes "
+                    f"up to {MOST_CATEGORIES}; set max_categories or min_frequency, or group the values before"
                 )
         signals = [coded(s, transformer.categories_[j], type(transformer).__name__) for j, s in enumerate(signals)]
         for j, signal in enumerate(signals):
             learn(levels, signal, transformer.categories_[j])
-        probed, out = _probe(transformer, signals, [c[0] for c in transformer.categories_]), []
+        probed = _probe(transformer, signals, [c[0] for c in transformer.categories_])
+        out: list[Signal] = []
         for j in range(len(signals)):
             out += [probed(j, len(out) + k) for k in range(width_of(transformer, j))]
             levels.guard([probed(j, None)])
@@ -192,21 +203,21 @@ def _encoder(width_of):
     return encode
 
 
-def _one_hot_width(encoder, j):
+def _one_hot_width(encoder: Any, j: int) -> int:
     return encoder._n_features_outs[j]
 
 
-def _target_width(encoder, j):
+def _target_width(encoder: Any, j: int) -> int:
     return len(encoder.classes_) if encoder.target_type_ == "multiclass" else 1
 
 
-def learn(levels, signal, categories):
+def learn(levels: Levels, signal: Signal, categories: Any) -> None:
     """Remembers the texts an encoder knows; the walk is done again with them (see `compile.py`)."""
     if signal.keys is None and signal.column in levels:
         levels[signal.column].update((c, None) for c in categories if isinstance(c, str))
 
 
-def coded(signal, categories, name):
+def coded(signal: Signal, categories: Any, name: str) -> Signal:
     """A number that is used as a category: its position among the categories, or unknown."""
     if not signal.is_number:
         return signal
@@ -217,7 +228,8 @@ def coded(signal, categories, name):
     fills = [step for step in signal.steps if step[0] not in CHECKS]
     if len(fills) > 1 or any(op != "replace" or not np.isnan(a) for op, a, _ in fills):
         raise PlanRefused(
-            f"{name} after {'/'.join(op for op, *_ in fills)} on a number column: a plan takes at most an imputer before it"
+            f"{name} after {'/'.join(op for op, *_ in fills)} on a number column: "
+            "a plan takes at most an imputer before it"
         )
     keys = tuple(sorted(known)) or (0.0,)
     missing = fills[0][2] if fills else np.nan
@@ -225,15 +237,18 @@ def coded(signal, categories, name):
     return Signal(signal.column, table=(*keys, missing, unknown), keys=keys)
 
 
-def _probe(transformer, signals, accepted=None):
-    """-> probed(j, place): signal j after the fitted transformer, found in its output column `place`; zeros where that is None.
+def _probe(
+    transformer: Any, signals: list[Signal], accepted: list[Any] | None = None
+) -> Callable[[int, int | None], Signal]:
+    """-> probed(j, place): signal j after the fitted transformer, found in its output column `place`; zeros where
+    that is None.
 
     Columns do not mix, so while one is asked about, the others hold any value that the transformer accepts.
     """
     accepted = accepted or [0.0 if s.is_number else s.table[0] for s in signals]
-    answers = {}
+    answers: dict[int, tuple[np.ndarray, frozenset[int]]] = {}
 
-    def probed(j, place):
+    def probed(j: int, place: int | None) -> Signal:
         if j not in answers:
             answers[j] = _answers(
                 transformer, [[*accepted[:j], value, *accepted[j + 1 :]] for value in signals[j].table]
@@ -246,7 +261,7 @@ def _probe(transformer, signals, accepted=None):
     return probed
 
 
-def _answers(transformer, rows):
+def _answers(transformer: Any, rows: list[Any]) -> tuple[np.ndarray, frozenset[int]]:
     """(a row of answers for each row, the rows that the transformer refuses: their answers are NaN)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -260,18 +275,18 @@ def _answers(transformer, rows):
     return np.concatenate([blank if answer is None else answer for answer in singly]), refused
 
 
-def _answer(transformer, rows):
+def _answer(transformer: Any, rows: list[Any]) -> np.ndarray | None:
     try:
         return _dense(transformer.transform(_matrix(rows, transformer)))
     except ValueError:
         return None
 
 
-def _dense(out):
+def _dense(out: Any) -> np.ndarray:
     return out.toarray() if issparse(out) else np.asarray(out)
 
 
-def _matrix(rows, transformer):
+def _matrix(rows: list[Any], transformer: Any) -> np.ndarray:
     """Rows as the transformer saw them when it was fitted: floats where all are numbers, else objects."""
     fitted_on_objects = any(categories.dtype == object for categories in getattr(transformer, "categories_", ()))
     if not fitted_on_objects and all(isinstance(value, (float, np.floating)) for row in rows for value in row):

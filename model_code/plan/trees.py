@@ -3,25 +3,28 @@ them.
 """
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from model_code.plan.format import CATEGORY_WORDS, Link, Trees
-from model_code.plan.signals import UNKNOWN, coded, learn
+from model_code.plan.format import CATEGORY_WORDS, Link, Steps, Trees
+from model_code.plan.signals import UNKNOWN, Levels, Part, Signal, Taken, coded, learn
 from model_code.refusals import PlanRefused
 
 FLOAT32 = (("float32", 0.0, 0.0), ("finite", 0.0, 0.0))
 
 
-def single_tree(estimator, signals, levels):
+def single_tree(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
     return _plain([estimator], estimator, signals, baseline=None, divisor=1.0)
 
 
-def forest(estimator, signals, levels):
+def forest(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
     return _plain(estimator.estimators_, estimator, signals, baseline=None, divisor=float(len(estimator.estimators_)))
 
 
-def _plain(trees, estimator, signals, *, baseline, divisor):
+def _plain(
+    trees: list[Any], estimator: Any, signals: list[Signal], *, baseline: np.ndarray | None, divisor: float
+) -> Part:
     """Trees whose leaves hold the answer itself: class shares or a mean."""
     parts = [_nodes(tree.tree_) for tree in trees]
     values = [tree.tree_.value[:, 0, :] for tree in trees]
@@ -33,7 +36,7 @@ def _plain(trees, estimator, signals, *, baseline, divisor):
     return _float32(signals, present), _joined(parts, values, baseline, divisor, outputs), ()
 
 
-def boosted(estimator, signals, levels):
+def boosted(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
     """GradientBoosting: every leaf is scaled by the learning rate before it is added."""
     if estimator.init is not None and estimator.init_ != "zero":
         raise PlanRefused(
@@ -43,7 +46,7 @@ def boosted(estimator, signals, levels):
     parts = [_nodes(tree.tree_) for tree in trees]
     values = [estimator.learning_rate * tree.tree_.value[:, 0, :1] for tree in trees]
     baseline = estimator._raw_predict_init(np.zeros((1, estimator.n_features_in_)))[0]
-    links = ()
+    links: tuple[Link, ...] = ()
     if hasattr(estimator, "classes_"):
         links = (Link({"log_loss": "expit", "exponential": "expit_double"}[estimator.loss]),)
         links = links if len(baseline) == 1 else (Link("softmax_by_rows"),)
@@ -51,11 +54,11 @@ def boosted(estimator, signals, levels):
     return _float32(signals, present), _joined(parts, values, baseline, 1.0, 1), links
 
 
-def _float32(signals, checks):
+def _float32(signals: list[Signal], checks: Steps) -> Taken:
     return [(signal, (*checks, *FLOAT32)) for signal in signals]
 
 
-def _nodes(tree):
+def _nodes(tree: Any) -> dict[str, np.ndarray]:
     leaf = tree.children_left < 0
     return {
         "feature": np.where(leaf, -1, tree.feature),
@@ -67,11 +70,12 @@ def _nodes(tree):
     }
 
 
-def histogram_boosted(estimator, signals, levels):
+def histogram_boosted(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
     """HistGradientBoosting: float64 thresholds, and sets of categories that its own ordinal encoder numbers."""
     signals = _encoded(estimator, signals, levels)
     predictors = [predictor for iteration in estimator._predictors for predictor in iteration]
-    parts, sets = [], []
+    parts: list[dict[str, np.ndarray]] = []
+    sets: list[np.ndarray] = []
     for predictor in predictors:
         nodes = predictor.nodes
         split = nodes["is_categorical"].astype(bool) & ~nodes["is_leaf"].astype(bool)
@@ -85,7 +89,7 @@ def histogram_boosted(estimator, signals, levels):
     return [(signal, ()) for signal in signals], trees, _histogram_links(estimator, len(baseline))
 
 
-def _histogram_nodes(nodes):
+def _histogram_nodes(nodes: Any) -> dict[str, np.ndarray]:
     leaf = nodes["is_leaf"].astype(bool)
     return {
         "feature": np.where(leaf, -1, nodes["feature_idx"].astype(np.int64)),
@@ -96,19 +100,23 @@ def _histogram_nodes(nodes):
     }
 
 
-def _histogram_links(estimator, outputs):
+def _histogram_links(estimator: Any, outputs: int) -> tuple[Link, ...]:
     if hasattr(estimator, "classes_"):
         return (Link("expit" if outputs == 1 else "softmax_by_columns"),)
     link = type(estimator._loss.link).__name__
     if link not in ("IdentityLink", "LogLink"):
         raise PlanRefused(
-            f"{type(estimator).__name__}(loss={estimator.loss!r}): a plan takes losses with the identity or the log link"
+            f"{type(estimator).__name__}(loss={estimator.loss!r}): a plan takes losses with the identity "
+            "or the log link"
         )
     return (Link("exp"),) if link == "LogLink" else ()
 
 
-def _encoded(estimator, signals, levels):
-    """The estimator numbers its categorical features itself and puts them first; an unknown category counts as missing."""
+def _encoded(estimator: Any, signals: list[Signal], levels: Levels) -> list[Signal]:
+    """The estimator numbers its categorical features itself and puts them first.
+
+    An unknown category counts as missing.
+    """
     if estimator._preprocessor is None:
         return signals
     flags = np.asarray(estimator.is_categorical_)
@@ -127,12 +135,19 @@ def _encoded(estimator, signals, levels):
     return out + [signals[j] for j in np.flatnonzero(~flags)]
 
 
-def _key(value):
+def _key(value: Any) -> Any:
     """A NaN is no category of its own: the encoder gives it the missing code."""
     return UNKNOWN if isinstance(value, float) and np.isnan(value) else value
 
 
-def _joined(parts, values, baseline, divisor, leaf_width, sets=None):
+def _joined(
+    parts: list[dict[str, np.ndarray]],
+    values: list[np.ndarray],
+    baseline: np.ndarray | None,
+    divisor: float,
+    leaf_width: int,
+    sets: np.ndarray | None = None,
+) -> Trees:
     """The nodes of all trees in one array: children come after their parent, leaves point at their values."""
     counts = [len(part["feature"]) for part in parts]
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
