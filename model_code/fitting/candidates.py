@@ -1,4 +1,6 @@
-"""The recipes that compete, each a scikit-learn estimator built from the contract alone: nothing here knows a column."""
+"""The recipes that compete, each a scikit-learn estimator built from the contract alone: none knows a column."""
+
+from typing import Any
 
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier, DummyRegressor
@@ -16,7 +18,7 @@ MOST_CATEGORIES = 250  # histogram gradient boosting holds a category in a byte
 RAREST = 20  # rows; a rarer category is treated like one never seen
 
 
-def prior(contract: Contract, used: list[int], seed: int, **parameters):
+def prior(contract: Contract, used: list[int], seed: int, **parameters: Any) -> Any:
     """Answers every row alike; what any model has to beat."""
     return (
         DummyRegressor(**parameters)
@@ -25,7 +27,7 @@ def prior(contract: Contract, used: list[int], seed: int, **parameters):
     )
 
 
-def logistic_regression(contract: Contract, used: list[int], seed: int, **parameters):
+def logistic_regression(contract: Contract, used: list[int], seed: int, **parameters: Any) -> Any:
     """The linear model of the task: for a regression it is ridge regression."""
     numbers, categories = places(contract, used, "number", "boolean"), places(contract, used, "category")
     fill = SimpleImputer(strategy="median", add_indicator=True)
@@ -48,7 +50,7 @@ BOOSTING = {
 }
 
 
-def gradient_boosting(contract: Contract, used: list[int], seed: int, **parameters):
+def gradient_boosting(contract: Contract, used: list[int], seed: int, **parameters: Any) -> Any:
     """Histogram gradient boosting; categories and missing values are its own splits."""
     numbers, categories = places(contract, used, "number", "boolean"), places(contract, used, "category")
     ordinal = OrdinalEncoder(
@@ -68,7 +70,7 @@ def gradient_boosting(contract: Contract, used: list[int], seed: int, **paramete
 CANDIDATES = {"prior": prior, "logistic_regression": logistic_regression, "gradient_boosting": gradient_boosting}
 
 
-def build(candidate: str, contract: Contract, *, used: list[int], parameters: dict, seed: int):
+def build(candidate: str, contract: Contract, *, used: list[int], parameters: dict, seed: int) -> Any:
     """An estimator that is still to be fitted. `used` are the places of the features that it may look at; `parameters`
     go to the model itself, over the recipe's own.
     """

@@ -3,6 +3,8 @@
 Scores are (rows,) P(positive) for a binary task, (rows, classes) for a multiclass one, (rows,) values for a regression.
 """
 
+from typing import Any
+
 import numpy as np
 from scipy.stats import rankdata
 from sklearn import metrics as sk
@@ -53,10 +55,11 @@ def standard_error(task: str, metric: str, actual: np.ndarray, scores: np.ndarra
 
 def prior_scores(contract: Contract, rows: int, classes: list) -> np.ndarray:
     """What answering every row with the contract's prior scores."""
+    prior: Any = contract.prior  # for multiclass the share of each class, else one number
     if contract.task == "multiclass":
-        shares = np.array([contract.prior.get(str(name), 0.0) for name in classes])
+        shares = np.array([prior.get(str(name), 0.0) for name in classes])
         return np.tile(shares / (shares.sum() or 1.0), (rows, 1))
-    return np.full(rows, float(contract.prior))
+    return np.full(rows, float(prior))
 
 
 # ---- calibration
@@ -79,10 +82,10 @@ def confidences(task: str, actual: np.ndarray, scores: np.ndarray, classes: list
     return scores.max(axis=1), (np.array(classes)[scores.argmax(axis=1)] == actual).astype(float)
 
 
-# ---- each metric (actual, scores, classes) -> float
+# ---- each metric (actual: np.ndarray, scores: np.ndarray, classes: list) -> float
 
 
-def roc_auc(actual, scores, classes) -> float:
+def roc_auc(actual: np.ndarray, scores: np.ndarray, classes: list) -> float:
     """The Mann-Whitney statistic: how often a positive scores above a negative, ties counting half."""
     positives = int(actual.sum())
     negatives = len(actual) - positives
@@ -90,43 +93,43 @@ def roc_auc(actual, scores, classes) -> float:
     return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
 
 
-def average_precision(actual, scores, classes) -> float:
+def average_precision(actual: np.ndarray, scores: np.ndarray, classes: list) -> float:
     return sk.average_precision_score(actual, scores)
 
 
-def log_loss(actual, scores, classes) -> float:
+def log_loss(actual: np.ndarray, scores: np.ndarray, classes: list) -> float:
     clipped = np.clip(scores, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
     return -np.mean(np.where(actual == 1, np.log(clipped), np.log1p(-clipped)))
 
 
-def brier(actual, scores, classes) -> float:
+def brier(actual: np.ndarray, scores: np.ndarray, classes: list) -> float:
     return np.mean((scores - actual) ** 2)
 
 
-def accuracy(actual, scores, classes) -> float:
+def accuracy(actual: np.ndarray, scores: np.ndarray, classes: list) -> float:
     return np.mean(np.array(classes)[scores.argmax(axis=1)] == actual)
 
 
-def macro_f1(actual, scores, classes) -> float:
+def macro_f1(actual: np.ndarray, scores: np.ndarray, classes: list) -> float:
     return sk.f1_score(actual, np.array(classes)[scores.argmax(axis=1)], average="macro", zero_division=0)
 
 
-def multiclass_log_loss(actual, scores, classes) -> float:
+def multiclass_log_loss(actual: np.ndarray, scores: np.ndarray, classes: list) -> float:
     """A class that training never saw has no column; it counts as the least probability."""
     hit = actual[:, None] == np.array(classes)[None, :]
     given = np.where(hit.any(axis=1), (scores * hit).sum(axis=1), 0.0)
     return -np.mean(np.log(np.clip(given, LEAST_PROBABILITY, 1.0)))
 
 
-def r2(actual, scores, classes) -> float:
+def r2(actual: np.ndarray, scores: np.ndarray, classes: list) -> float:
     return sk.r2_score(actual, scores) if len(actual) > 1 else 0.0
 
 
-def mae(actual, scores, classes) -> float:
+def mae(actual: np.ndarray, scores: np.ndarray, classes: list) -> float:
     return np.mean(np.abs(scores - actual))
 
 
-def rmse(actual, scores, classes) -> float:
+def rmse(actual: np.ndarray, scores: np.ndarray, classes: list) -> float:
     return np.sqrt(np.mean((scores - actual) ** 2))
 
 
