@@ -9,9 +9,11 @@ from domain.config.sections import SECTIONS, Target
 
 HEAD = """# fairway.toml
 
-What a project sets. A wrong key, type or value is refused with the file, the key, what was found and what is allowed; every
+What a project sets. A wrong key, type or value is refused with the file, the key, what was found and what is \
+allowed; every
 problem is listed at once (`fairway check`). `[stages.NAME]` holds the account and region of a stage, and overrides any
-setting: `[stages.prod]` with `release.approve = "manual"`. The stage `local` is the machine you sit at; it needs no entry.
+setting: `[stages.prod]` with `release.approve = "manual"`. The stage `local` is the machine you sit at; it \
+needs no entry.
 
 This page is written from `domain/config/sections.py` by `python docs/settings.py`.
 """

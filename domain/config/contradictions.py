@@ -47,13 +47,11 @@ def worth_problems(config: Config) -> list[str]:
     if not config.budget.require_positive_value:
         return []
     if config.project.task != "binary":
-        return [
-            f"budget.require_positive_value: only decisions of a binary task have a value; this task is {config.project.task}"
-        ]
+        found = "budget.require_positive_value: only decisions of a binary task have a value"
+        return [f"{found}; this task is {config.project.task}"]
     if not any(dataclasses.astuple(config.business)):
-        return [
-            "budget.require_positive_value: every value of [business] is 0, so nothing could ever pay; say what decisions are worth"
-        ]
+        found = "budget.require_positive_value: every value of [business] is 0, so nothing could ever pay"
+        return [f"{found}; say what decisions are worth"]
     return []
 
 
@@ -68,9 +66,8 @@ def budget_problems(budget: Budget) -> list[str]:
 
 def hours_problems(serving: Serving) -> list[str]:
     if serving.idle_hours and not serving.office_hours and serving.outside == "fallback":
-        return [
-            f'serving.idle_hours = {serving.idle_hours}: nothing would bring the endpoint back; add serving.office_hours or outside = "wake"'
-        ]
+        found = f"serving.idle_hours = {serving.idle_hours}: nothing would bring the endpoint back"
+        return [f'{found}; add serving.office_hours or outside = "wake"']
     try:
         if serving.office_hours:
             read_hours(serving.office_hours)
@@ -85,7 +82,8 @@ def ageing_problems(data: Data) -> list[str]:
     found = []
     if data.archive_days and data.archive_days < (least := max(moved + LEAST_COLD_DAYS, data.window_days)):
         found.append(
-            f"data.archive_days = {data.archive_days}: must be 0 or at least {least}, as what is cold is paid for {LEAST_COLD_DAYS} days"
+            f"data.archive_days = {data.archive_days}: must be 0 or at least {least}, "
+            f"as what is cold is paid for {LEAST_COLD_DAYS} days"
         )
     earliest = (
         data.archive_days + LEAST_ARCHIVED_DAYS
@@ -96,7 +94,7 @@ def ageing_problems(data: Data) -> list[str]:
     )
     if data.delete_days and data.delete_days < earliest:
         found.append(
-            f"data.delete_days = {data.delete_days}: must be 0 or at least {earliest}, so that no window needs the rows "
-            "and their last storage class is not paid for in vain"
+            f"data.delete_days = {data.delete_days}: must be 0 or at least {earliest}, so that no window needs the "
+            "rows and their last storage class is not paid for in vain"
         )
     return found

@@ -173,8 +173,8 @@ class Budget:
     alert_percent: float = setting(75.0, "warn when this much of it is spent", least=1.0, most=100.0)
     anomaly_usd: float = setting(
         0.0,
-        "notify when spending exceeds its usual level by this amount; 0 disables. An account of an AWS Organization other "
-        "than its payer may not have the monitor",
+        "notify when spending exceeds its usual level by this amount; 0 disables. An account of an AWS Organization "
+        "other than its payer may not have the monitor",
         least=0.0,
     )
     require_positive_value: bool = setting(False, "release nothing that costs more than it brings by [business]")
@@ -298,7 +298,7 @@ def stages(folder: Path | str) -> list[str]:
 
 
 def read_toml(file: Path) -> Document:
-    import tomllib  # a deployed function reads no TOML, and pays forevery import
+    import tomllib  # a deployed function reads no TOML, and pays for every import
 
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
@@ -367,7 +367,7 @@ def missing_problems(document: Document) -> list[str]:
 
 
 def cross_problems(document: Document) -> list[str]:
-    """What one setting says about another, checked for the base and forevery stage."""
+    """What one setting says about another, checked for the base and for every stage."""
     found = []
     for stage in ["", *document.get("stages", {})]:
         config, path = of_stage(document, stage), f"stages.{stage}." if stage else ""

@@ -77,8 +77,14 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
         ("[serving]\ndeadline_ms = 26000", "serving.deadline_ms = 26000: must be at most 25000"),
         ("[budget]\nrequire_positive_value = true", "budget.require_positive_value: every value of [business] is 0"),
         (
-            "[business]\ntrue_positive_usd = 1.0\n[budget]\nrequire_positive_value = true\n[stages.prod]\nproject.task = 'regression'",
-            "stages.prod.budget.require_positive_value: only decisions of a binary task have a value; this task is regression",
+            (
+                "[business]\ntrue_positive_usd = 1.0\n[budget]\nrequire_positive_value = true\n"
+                "[stages.prod]\nproject.task = 'regression'"
+            ),
+            (
+                "stages.prod.budget.require_positive_value: only decisions of a binary task have a value; "
+                "this task is regression"
+            ),
         ),
         (
             "[data]\narchive_days = 100",
