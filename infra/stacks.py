@@ -1,18 +1,24 @@
 """The two stacks of a stage: what must survive, and what can be replaced. Together they read as the architecture."""
 
+from typing import Any
+
 from aws_cdk import Aws, CfnOutput, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_sqs as sqs
+from constructs import Construct
 
+from domain.config.sections import Config
+from domain.contract.schema import Contract
 from domain.fingerprints import fingerprints
 from infra.batch.batch import Batch
 from infra.data.address import AddressBook
 from infra.data.lake import Lake
 from infra.data.registry import Registry
+from infra.data.stores import Stores
 from infra.data.tables import Tables
 from infra.data.topic import AlarmsTopic
 from infra.money.hours import OfficeHours
 from infra.money.money import Money
-from infra.parts.function import function_code
+from infra.parts.function import Given, function_code
 from infra.parts.schedules import Schedules
 from infra.permissions import accept
 from infra.release.endpoints import Endpoints
@@ -25,7 +31,7 @@ from infra.watch.alarms import Alarms
 class DataStack(Stack):
     """{prefix}-data: the lake, the tables, the images and verdicts, the alarms topic with its subscribers."""
 
-    def __init__(self, scope, id, *, config, **options):
+    def __init__(self, scope: Construct, id: str, *, config: Config, **options: Any) -> None:
         description = f"Fairway, {config.prefix}: what must survive"
         protected = config.target.keep_data
         super().__init__(scope, id, description=description, termination_protection=protected, **options)
@@ -58,15 +64,36 @@ class DataStack(Stack):
             self.export_value(value)
 
 
+class Hosting(Given):
+    """What the constructs are given that bring endpoints up and down."""
+
+    tables: Tables
+    endpoints: Endpoints
+    undelivered: sqs.IQueue
+
+
 class ServiceStack(Stack):
     """{prefix}-service: everything that answers, trains, releases, scores and watches."""
 
-    def __init__(self, scope, id, *, config, contract, image_tag: str, data: DataStack, **options):
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: Config,
+        contract: Contract,
+        image_tag: str,
+        data: DataStack,
+        **options: Any,
+    ) -> None:
         super().__init__(scope, id, description=f"Fairway, {config.prefix}: what can be replaced", **options)
         self.config, self.contract, self.data = config, contract, data
         self.image = f"{Aws.ACCOUNT_ID}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}/{config.prefix}:{image_tag}"
-        self.stage = {"config": config, "code": function_code(config=config, contract=contract, image_tag=image_tag)}
-        self.stores = {"lake": data.lake, "tables": data.tables, "registry": data.registry}
+        self.stage: Given = {
+            "config": config,
+            "code": function_code(config=config, contract=contract, image_tag=image_tag),
+        }
+        self.stores = Stores(data.lake, data.tables, data.registry)
         self.undelivered = self.queue_of_the_undelivered()
         self.answer()
         self.learn_and_score()
@@ -81,17 +108,24 @@ class ServiceStack(Stack):
 
     def learn_and_score(self) -> None:
         """By the clock: rows -> Training -> Releases -> the champion; files -> Batch -> predictions."""
-        given, undelivered = {**self.stage, **self.stores}, self.undelivered
-        self.training = Training(self, "Training", **given, image=self.image)
-        self.releases = Releases(self, "Releases", **given, endpoints=self.endpoints, undelivered=undelivered)
-        self.batch = Batch(self, "Batch", **given, image=self.image)
+        stage, stores, undelivered = self.stage, self.stores, self.undelivered
+        self.training = Training(self, "Training", **stage, stores=stores, image=self.image)
+        self.releases = Releases(
+            self, "Releases", **stage, stores=stores, endpoints=self.endpoints, undelivered=undelivered
+        )
+        self.batch = Batch(self, "Batch", **stage, stores=stores, image=self.image)
         train, batch = self.training.flow, self.batch.flow
         Schedules(self, "Schedules", config=self.config, train=train, batch=batch, undelivered=undelivered)
 
     def watch(self) -> None:
         """What it costs, when it sleeps, what fails -> the alarms topic."""
         alarms, undelivered = self.data.alarms, self.undelivered
-        hosting = {**self.stage, "tables": self.data.tables, "endpoints": self.endpoints, "undelivered": undelivered}
+        hosting: Hosting = {
+            **self.stage,
+            "tables": self.data.tables,
+            "endpoints": self.endpoints,
+            "undelivered": undelivered,
+        }
         money = Money(self, "Money", **hosting, alarms=alarms)
         hours = OfficeHours(self, "OfficeHours", **hosting, predict=self.api.predict)
         Alarms(

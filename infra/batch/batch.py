@@ -1,10 +1,12 @@
 """From files to stored predictions, each row once."""
 
+from typing import Any
+
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.data.lake import Lake
-from infra.data.registry import Registry
-from infra.data.tables import Tables
+from domain.config.sections import Config
+from infra.data.stores import Stores
 from infra.parts.flow import Flow, again, begin, caught, choice, fail, invoke, jsonata, record_error, record_failure
 from infra.parts.function import Function
 from infra.parts.jobs import Jobs, inputs, output
@@ -19,8 +21,18 @@ EACH_FILE = "WriteResults"  # what the Map's executions are called after
 class Batch(Construct):
     """{as_of, input, run?} -> Preprocess -> Score on N instances -> WriteResults x files of results -> CloseBatch."""
 
-    def __init__(self, scope, id, *, config, code, lake: Lake, tables: Tables, registry: Registry, image: str):
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: Config,
+        code: lambda_.Code,
+        stores: Stores,
+        image: str,
+    ) -> None:
         super().__init__(scope, id)
+        lake, tables, registry = stores.lake, stores.tables, stores.registry
         self.config, self.code, self.lake, self.tables = config, code, lake, tables
         self.signing_key = registry.signing_key
         self.jobs = Jobs(
@@ -42,7 +54,7 @@ class Batch(Construct):
         self.flow.allow("dynamodb:UpdateItem", on=tables.runs.table_arn)
         self.allow_the_distributed_map()
 
-    def states(self) -> dict:
+    def states(self) -> dict[str, Any]:
         return {
             "Begin": begin("batch", next="Preprocess"),
             "Preprocess": invoke(
@@ -67,7 +79,7 @@ class Batch(Construct):
             "Failed": fail(),
         }
 
-    def score(self, **fields) -> dict:
+    def score(self, **fields: Any) -> dict[str, Any]:
         """One processing job; its instances share the files. Before the first release the fallback answers."""
         folders = (
             "predictions",
@@ -93,7 +105,7 @@ class Batch(Construct):
             **fields,
         )
 
-    def write_every_file(self, **fields) -> dict:
+    def write_every_file(self, **fields: Any) -> dict[str, Any]:
         """A distributed Map over the files of results, however many there are."""
         bucket = self.lake.bucket.bucket_name
         prefix = jsonata("'batch/' & $run & '/results/'")
@@ -116,7 +128,7 @@ class Batch(Construct):
             **fields,
         }
 
-    def write_file(self) -> dict:
+    def write_file(self) -> dict[str, Any]:
         """Its failure is caught by the Map around it."""
         return invoke(
             self.write_results,

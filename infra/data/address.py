@@ -4,11 +4,13 @@ from aws_cdk import Stack
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from domain.config.sections import Config
+
 
 class AddressBook(Construct):
     """deployed names -> SSM parameter /fairway/{project}/{stage} -> the fairway command. No secret is in it."""
 
-    def __init__(self, scope, id, *, config, **addresses: str | dict[str, str]):
+    def __init__(self, scope: Construct, id: str, *, config: Config, **addresses: str | dict[str, str]) -> None:
         super().__init__(scope, id)
         book = {"stage": config.stage, "project": config.project.name, "region": config.target.region, **addresses}
         self.parameter = ssm.StringParameter(

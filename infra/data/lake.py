@@ -25,7 +25,7 @@ SCRATCH_DAYS = 1  # checkpoints: a training job runs for a day at most
 class Lake(Construct):
     """fairway load, jobs and functions -> bucket. Versioned, encrypted, TLS only, never public."""
 
-    def __init__(self, scope, id, *, data: Data, removal_policy: RemovalPolicy):
+    def __init__(self, scope: Construct, id: str, *, data: Data, removal_policy: RemovalPolicy) -> None:
         super().__init__(scope, id)
         self.bucket = s3.Bucket(
             self,
@@ -59,7 +59,7 @@ class Lake(Construct):
     def exported(self) -> str:
         """What the bucket's ARN is called in the other stack."""
         stack = Stack.of(self)
-        return stack.resolve(stack.export_value(self.bucket.bucket_arn))["Fn::ImportValue"]
+        return str(stack.resolve(stack.export_value(self.bucket.bucket_arn))["Fn::ImportValue"])
 
     def uri(self, folder: str) -> str:
         return self.bucket.s3_url_for_object(folder)

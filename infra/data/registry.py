@@ -7,13 +7,14 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sagemaker as sagemaker
 from constructs import Construct
 
+from domain.config.sections import Config
 from infra.permissions import Many, arn
 
 
 class Registry(Construct):
     """CI pushes the image -> repository; Train signs every verdict and registers it -> model package group."""
 
-    def __init__(self, scope, id, *, config, removal_policy: RemovalPolicy):
+    def __init__(self, scope: Construct, id: str, *, config: Config, removal_policy: RemovalPolicy) -> None:
         super().__init__(scope, id)
         self.repository = ecr.Repository(
             self,
@@ -42,7 +43,7 @@ class Registry(Construct):
         )
 
 
-def signing_key(scope, config, removal_policy: RemovalPolicy) -> kms.Key:
+def signing_key(scope: Construct, config: Config, removal_policy: RemovalPolicy) -> kms.Key:
     """Signs releases (lambdas/aws/signatures.py). It survives the service stack, as what it signed does. About $1 a
     month.
     """

@@ -1,5 +1,7 @@
 """The tables: what was answered, what happened, who answers, what ran (keys and items: domain/records.py)."""
 
+from typing import Any
+
 from aws_cdk import CfnTag, RemovalPolicy
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
@@ -14,7 +16,7 @@ TEXT = dynamodb.AttributeType.STRING
 ONLY_RELEASES = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{RELEASE}*"]}}
 
 
-def only_items(*keys: str) -> dict:
+def only_items(*keys: str) -> dict[str, Any]:
     return {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": list(keys)}}
 
 
@@ -28,10 +30,10 @@ def key(name: str) -> dynamodb.Attribute:
 class Tables(Construct):
     """predict, write_results -> predictions; outcomes -> outcomes; promote -> routing; load, train, batch -> runs."""
 
-    def __init__(self, scope, id, *, prefix: str, removal_policy: RemovalPolicy):
+    def __init__(self, scope: Construct, id: str, *, prefix: str, removal_policy: RemovalPolicy) -> None:
         super().__init__(scope, id)
 
-        def table(id: str, **more) -> dynamodb.TableV2:
+        def table(id: str, **more: Any) -> dynamodb.TableV2:
             return dynamodb.TableV2(
                 self,
                 id,

@@ -6,6 +6,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from domain.config.sections import Config
 from infra.permissions import accept
 
 PUBLISHERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.amazonaws.com")
@@ -14,7 +15,7 @@ PUBLISHERS = ("budgets.amazonaws.com", "cloudwatch.amazonaws.com", "costalerts.a
 class AlarmsTopic(Construct):
     """Alarms, failed jobs and budgets of this account -> topic -> monitoring.email."""
 
-    def __init__(self, scope, id, *, config):
+    def __init__(self, scope: Construct, id: str, *, config: Config) -> None:
         super().__init__(scope, id)
         self.topic = sns.Topic(self, "Topic", topic_name=f"{config.prefix}-alarms", enforce_ssl=True)
         self.topic.add_to_resource_policy(

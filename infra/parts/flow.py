@@ -4,11 +4,16 @@ A flow is a dict of states in the order a reader meets them; the first is where 
 task with what every task must have: a retry that waits longer each time, a catch, and a time limit.
 """
 
+from typing import Any
+
 from aws_cdk import RemovalPolicy, Stack
+from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
 
+from domain.config.sections import Config
 from infra.parts.function import Function, log_days
 from infra.permissions import Many, accept, allow
 
@@ -58,8 +63,14 @@ def jsonata(expression: str) -> str:
 
 
 def call(
-    integration: str, arguments, *, timeout_s: int = 60, retry: tuple = (), catch: tuple | None = None, **fields
-) -> dict:
+    integration: str,
+    arguments: Any,
+    *,
+    timeout_s: int = 60,
+    retry: tuple[dict[str, Any], ...] = (),
+    catch: tuple[dict[str, Any], ...] | None = None,
+    **fields: Any,
+) -> dict[str, Any]:
     """A task that calls a service natively, e.g. `sagemaker:createModel` or `aws-sdk:sagemaker:deleteModel`."""
     service = integration.removeprefix("aws-sdk:").split(":")[0]
     catch = (caught("RecordFailure"),) if catch is None else catch
@@ -74,18 +85,20 @@ def call(
     }
 
 
-def invoke(function: Function, payload, *, retry: tuple = (), **fields) -> dict:
+def invoke(
+    function: Function, payload: Any, *, retry: tuple[dict[str, Any], ...] = (), **fields: Any
+) -> dict[str, Any]:
     """A task that calls one of our functions. What it answers is `$states.result.Payload`."""
     return call(
         "lambda:invoke",
         {"FunctionName": function.function_arn, "Payload": payload},
-        timeout_s=function.timeout.to_seconds() + 10,
+        timeout_s=function.timeout_s + 10,
         retry=(*retry, again(UNWELL, seconds=2, times=3)),
         **fields,
     )
 
 
-def again(errors: list[str], *, seconds: int, times: int) -> dict:
+def again(errors: list[str], *, seconds: int, times: int) -> dict[str, Any]:
     """Retry these errors, waiting twice as long each time, at random so that not all come back at once."""
     return {
         "ErrorEquals": errors,
@@ -97,7 +110,7 @@ def again(errors: list[str], *, seconds: int, times: int) -> dict:
     }
 
 
-def until_there_is_quota() -> dict:
+def until_there_is_quota() -> dict[str, Any]:
     """Retry a job that exceeds a quota once a minute for an hour."""
     return {
         "ErrorEquals": [QUOTA],
@@ -108,7 +121,7 @@ def until_there_is_quota() -> dict:
     }
 
 
-def caught(next: str, *errors: str) -> dict:
+def caught(next: str, *errors: str) -> dict[str, Any]:
     """These errors, or whatever else goes wrong, go on at `next`, which finds them in $error: {Error, Cause}."""
     return {
         "ErrorEquals": list(errors) or ["States.ALL"],
@@ -117,13 +130,13 @@ def caught(next: str, *errors: str) -> dict:
     }
 
 
-def choice(*ways: tuple[str, str], otherwise: str, **fields) -> dict:
+def choice(*ways: tuple[str, str], otherwise: str, **fields: Any) -> dict[str, Any]:
     """Goes on at the first way, (condition in JSONata, next state), whose condition is true."""
     choices = [{"Condition": jsonata(condition), "Next": next} for condition, next in ways]
     return {"Type": "Choice", "Choices": choices, "Default": otherwise, **fields}
 
 
-def begin(kind: str, *, next: str) -> dict:
+def begin(kind: str, *, next: str) -> dict[str, Any]:
     """Names the run, unless the caller did: train-20130401-20261122T074500Z says what it knows and when it began."""
     as_of, started = "$compact($states.input.as_of)", "$compact($states.context.Execution.StartTime)"
     name = f"'{kind}-' & $substring({as_of}, 0, 8) & '-' & $substring({started}, 0, 15) & 'Z'"
@@ -136,7 +149,7 @@ def begin(kind: str, *, next: str) -> dict:
     }
 
 
-def record_run(table, kind: str, values: dict, **fields) -> dict:
+def record_run(table: dynamodb.ITable, kind: str, values: dict[str, Any], **fields: Any) -> dict[str, Any]:
     """A task that writes these values, JSONata or text, into the record of the run (keys: domain/records.py)."""
     values = {**values, "finished_at": jsonata("$states.context.State.EnteredTime")}
     return call(
@@ -152,19 +165,19 @@ def record_run(table, kind: str, values: dict, **fields) -> dict:
     )
 
 
-def record_failure(table, kind: str) -> dict:
+def record_failure(table: dynamodb.ITable, kind: str) -> dict[str, Any]:
     """Record the failure of a run. A cause that cannot be read goes on at `RecordError`, which records the error alone."""
     unread = ({"ErrorEquals": ["States.ALL"], "Next": "RecordError"},)
     return record_run(table, kind, {"status": "FAILED", "reason": jsonata(REASON)}, catch=unread, Next="Failed")
 
 
-def record_error(table, kind: str) -> dict:
+def record_error(table: dynamodb.ITable, kind: str) -> dict[str, Any]:
     """Record the name of the error alone, or else a run would stay RUNNING; the flow ends with the error either way."""
     ends = ({"ErrorEquals": ["States.ALL"], "Next": "Failed"},)
     return record_run(table, kind, {"status": "FAILED", "reason": jsonata("$error.Error")}, catch=ends, Next="Failed")
 
 
-def fail() -> dict:
+def fail() -> dict[str, Any]:
     """The end of a flow that failed: the error that was caught, as it was."""
     return {"Type": "Fail", "Error": jsonata("$error.Error"), "Cause": jsonata("$error.Cause")}
 
@@ -172,7 +185,7 @@ def fail() -> dict:
 class Flow(sfn.StateMachine):
     """The construct id names it: `Train` is the state machine {prefix}-train. Every event is logged."""
 
-    def __init__(self, scope, id, *, config, states: dict, timeout_s: int):
+    def __init__(self, scope: Construct, id: str, *, config: Config, states: dict[str, Any], timeout_s: int) -> None:
         name = f"{config.prefix}-{id.lower()}"
         definition = {
             "QueryLanguage": "JSONata",
@@ -205,7 +218,7 @@ class Flow(sfn.StateMachine):
             "Log delivery and X-Ray have no resources that a policy could name",
         )
 
-    def allow(self, *actions: str, on: str | list[str] | Many, **conditions) -> None:
+    def allow(self, *actions: str, on: str | list[str] | Many, **conditions: Any) -> None:
         """Let the flow do exactly these actions on exactly these resources."""
         allow(self.role, *actions, on=on, **conditions)
 

@@ -10,19 +10,23 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any, TypedDict
 
 from aws_cdk import AssetHashType, Duration, RemovalPolicy
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from constructs import Construct
 
 from domain.config import sections as settings
+from domain.config.sections import Config
 from domain.contract import schema as contracts
+from domain.contract.schema import Contract
 from infra.parts.image import ROOT, source_files
 from infra.permissions import Many, accept, allow
 
 
-def function_code(*, config, contract, image_tag: str) -> lambda_.Code:
+def function_code(*, config: Config, contract: Contract, image_tag: str) -> lambda_.Code:
     """The zip that all functions of a stage share: lambdas/, domain/ and settings.json. They need boto3 and no more."""
     folder = _temporary_folder()
     shutil.copytree(compiled_sources(local=config.stage == settings.LOCAL), folder, dirs_exist_ok=True)
@@ -77,10 +81,27 @@ def _temporary_folder() -> Path:
     return folder
 
 
+class Given(TypedDict):
+    """What every construct with functions is given: the stage's settings and the functions' zip."""
+
+    config: Config
+    code: lambda_.Code
+
+
 class Function(lambda_.Function):
     """The construct id is the verb: `SelectWindow` runs lambdas/train/select_window.py as {prefix}-select_window."""
 
-    def __init__(self, scope, id, *, config, code: lambda_.Code, memory_mb: int, timeout_s: int, environment: dict):
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: Config,
+        code: lambda_.Code,
+        memory_mb: int,
+        timeout_s: int,
+        environment: dict[str, str],
+    ) -> None:
         verb = re.sub(r"(?<!^)(?=[A-Z])", "_", id).lower()
         name, module = f"{config.prefix}-{verb}", module_of(verb)
         log_group = logs.LogGroup(
@@ -114,12 +135,13 @@ class Function(lambda_.Function):
             tracing=lambda_.Tracing.ACTIVE,
         )
 
+        self.execution_role, self.timeout_s = role, timeout_s
         for finding, reason in ACCEPTED.items():
             accept(self, finding, reason)
 
-    def allow(self, *actions: str, on: str | list[str] | Many, **conditions) -> None:
+    def allow(self, *actions: str, on: str | list[str] | Many, **conditions: Any) -> None:
         """Let the function do exactly these actions on exactly these resources."""
-        allow(self.role, *actions, on=on, **conditions)
+        allow(self.execution_role, *actions, on=on, **conditions)
 
 
 def module_of(verb: str) -> str:
@@ -128,7 +150,8 @@ def module_of(verb: str) -> str:
     return ".".join(file.relative_to(ROOT).with_suffix("").parts)
 
 
-def log_days(config) -> logs.RetentionDays:
+def log_days(config: Config) -> logs.RetentionDays:
+    """Return how long a log is kept."""
     return RETENTION[config.monitoring.log_days]
 
 
@@ -139,7 +162,7 @@ ACCEPTED = {
     "Serverless-LambdaLatestVersion": OLDER,
     "Serverless-LambdaDLQ": "Whoever calls it waits for the answer; what the clock calls, it calls again, and its errors alarm",
 }
-RETENTION = {
+RETENTION: dict[int, logs.RetentionDays] = {
     days: getattr(logs.RetentionDays, name)
     for days, name in {
         1: "ONE_DAY",

@@ -1,8 +1,12 @@
 """What every SageMaker job of ours shares: the image, a role for its kind, its inputs and outputs, its limit, its tags."""
 
+from typing import Any
+
+from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from domain.config.sections import Config
 from infra.data.lake import Lake
 from infra.parts.flow import Flow, call, jsonata, until_there_is_quota
 from infra.permissions import Many, allow, arn
@@ -24,19 +28,30 @@ def inputs(*expressions: str) -> str:
     return jsonata(f"({INPUT} [{', '.join(expressions)}])")
 
 
-def output(folder: str, uri: str, *, upload: str = "EndOfJob") -> dict:
+def output(folder: str, uri: str, *, upload: str = "EndOfJob") -> dict[str, Any]:
     s3_output = {"S3Uri": uri, "LocalPath": f"/opt/ml/processing/output/{folder}", "S3UploadMode": upload}
     return {"OutputName": folder, "S3Output": s3_output}
 
 
-def tags(config) -> list[dict]:
+def tags(config: Config) -> list[dict[str, Any]]:
     return [{"Key": "fairway", "Value": config.prefix}]
 
 
 class Jobs(Construct):
     """Flow -> SageMaker job in our image, as a role that reaches only these folders of the lake."""
 
-    def __init__(self, scope, id, *, config, lake: Lake, repository, image: str, reads: list[str], writes: list[str]):
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: Config,
+        lake: Lake,
+        repository: ecr.IRepository,
+        image: str,
+        reads: list[str],
+        writes: list[str],
+    ) -> None:
         super().__init__(scope, id)
         self.config, self.image = config, image
         self.role = job_role(self, "Role", repository=repository)
@@ -49,13 +64,13 @@ class Jobs(Construct):
         *,
         verb: str,
         inputs: str,
-        outputs: list,
+        outputs: list[Any],
         instance: str,
-        instances=1,
+        instances: int | str = 1,
         volume_gb: int,
         runtime_s: int,
-        **fields,
-    ) -> dict:
+        **fields: Any,
+    ) -> dict[str, Any]:
         """A task that runs `python -m model_code <verb>` to its end, without a network."""
         cluster = {"InstanceType": instance, "InstanceCount": instances, "VolumeSizeInGB": volume_gb}
         arguments = {
@@ -89,7 +104,7 @@ class Jobs(Construct):
         flow.allow_pass(self.role)
 
 
-def to_its_end(operation: str, arguments: dict, longest_s: int, **fields) -> dict:
+def to_its_end(operation: str, arguments: dict[str, Any], longest_s: int, **fields: Any) -> dict[str, Any]:
     """A task that starts a job and waits until it has ended."""
     return call(
         f"sagemaker:{operation}.sync",
@@ -100,13 +115,13 @@ def to_its_end(operation: str, arguments: dict, longest_s: int, **fields) -> dic
     )
 
 
-def jobs_of(config, kind: str) -> Many:
+def jobs_of(config: Config, kind: str) -> Many:
     """The stage's jobs of a kind, TrainingJob or ProcessingJob."""
     resource = {"TrainingJob": "training-job", "ProcessingJob": "processing-job"}[kind]
     return Many([arn("sagemaker", f"{resource}/{config.prefix}-*")], "Jobs are named by their run")
 
 
-def job_role(scope, id, *, repository) -> iam.Role:
+def job_role(scope: Construct, id: str, *, repository: ecr.IRepository) -> iam.Role:
     """A role for a container of ours: it may pull the image, write its log and its metrics."""
     role = iam.Role(scope, id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
     repository.grant_pull(role)

@@ -1,23 +1,29 @@
 """What happens by the clock. The clock is read here and nowhere behind it: each run is told its moment, `as_of`."""
 
+from typing import Any
+
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as targets
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from domain.config.sections import Config
 from infra.parts.flow import Flow
 
 
 class Schedules(Construct):
     """EventBridge Scheduler -> Train {as_of}, Batch {as_of, input}; what cannot be started goes to `undelivered`."""
 
-    def __init__(self, scope, id, *, config, train: Flow, batch: Flow, undelivered):
+    def __init__(
+        self, scope: Construct, id: str, *, config: Config, train: Flow, batch: Flow, undelivered: sqs.IQueue
+    ) -> None:
         super().__init__(scope, id)
         self.undelivered = undelivered
         moment = {"as_of": scheduler.ContextAttribute.scheduled_time}
         self.start("Train", config.training.schedule, train, moment)
         self.start("Batch", config.batch.schedule, batch, {**moment, "input": config.batch.input})
 
-    def start(self, id: str, expression: str, flow: Flow, given: dict) -> None:
+    def start(self, id: str, expression: str, flow: Flow, given: dict[str, Any]) -> None:
         if expression == "off":
             return
         target = targets.StepFunctionsStartExecution(

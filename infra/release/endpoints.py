@@ -1,10 +1,15 @@
 """How releases are hosted. The endpoints themselves come and go with releases, so no stack owns them."""
 
+from typing import Any
+
 from aws_cdk import Aws, CustomResource, Duration
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from domain.config.sections import Config
 from infra.data.lake import Lake
 from infra.data.registry import Registry
+from infra.parts.flow import Flow
 from infra.parts.function import Function
 from infra.parts.jobs import job_role, tags
 from infra.permissions import Many, allow, arn
@@ -18,7 +23,9 @@ LISTS = Many(["*"], "Lists of SageMaker cannot be narrowed by a policy")
 class Endpoints(Construct):
     """Release flow -> model, endpoint config, endpoint {prefix}-{release}; all of them removed with the stack."""
 
-    def __init__(self, scope, id, *, config, code, lake: Lake, registry: Registry):
+    def __init__(
+        self, scope: Construct, id: str, *, config: Config, code: lambda_.Code, lake: Lake, registry: Registry
+    ) -> None:
         super().__init__(scope, id)
         self.config = config
         self.prefix = f"{config.prefix}-"
@@ -65,7 +72,7 @@ class Endpoints(Construct):
         function.allow("sagemaker:DeleteModel", on=self.every("model"))
         function.allow("sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels", on=LISTS)
 
-    def model(self, *, name: str, image: str, artefact: str, artefact_sha256: str) -> dict:
+    def model(self, *, name: str, image: str, artefact: str, artefact_sha256: str) -> dict[str, Any]:
         """Arguments of createModel. The container refuses an artefact with another hash than the one that was verified."""
         return {
             "ModelName": name,
@@ -79,7 +86,7 @@ class Endpoints(Construct):
             "Tags": tags(self.config),
         }
 
-    def endpoint_config(self, *, name: str) -> dict:
+    def endpoint_config(self, *, name: str) -> dict[str, Any]:
         """Arguments of createEndpointConfig."""
         serving = self.config.serving
         serverless = {
@@ -93,7 +100,7 @@ class Endpoints(Construct):
         variant = {"VariantName": VARIANT, "ModelName": name, **(instance if self.always_on else serverless)}
         return {"EndpointConfigName": name, "ProductionVariants": [variant], "Tags": tags(self.config)}
 
-    def scaling(self, *, endpoint: str) -> tuple[dict, dict]:
+    def scaling(self, *, endpoint: str) -> tuple[dict[str, Any], dict[str, Any]]:
         """Arguments of registerScalableTarget and of putScalingPolicy, for an endpoint that is always on."""
         least = self.config.serving.instances
         target = {
@@ -117,7 +124,7 @@ class Endpoints(Construct):
             },
         )
 
-    def allow_scaling(self, flow) -> None:
+    def allow_scaling(self, flow: Flow | Function) -> None:
         """Let the flow have Application Auto Scaling follow the requests of our endpoints."""
         ours = {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}
         targets = Many(

@@ -4,6 +4,8 @@ They go by the flow's variables: $endpoint is its name, and that of its model an
 whether this execution made any of them.
 """
 
+from typing import Any
+
 from infra.parts.flow import call, caught, choice, jsonata
 from infra.release.endpoints import VARIANT, Endpoints
 
@@ -13,7 +15,7 @@ MOST_LOOKS = 70  # at a new endpoint: every second at first, then every 30 s, to
 UNDO = (caught("Undo"),)
 
 
-def made(endpoints: Endpoints, *, next: str) -> dict:
+def made(endpoints: Endpoints, *, next: str) -> dict[str, Any]:
     """An endpoint in service, unless there is one."""
     served = "FollowTheRequests" if endpoints.always_on else next
     return {
@@ -25,7 +27,7 @@ def made(endpoints: Endpoints, *, next: str) -> dict:
     }
 
 
-def find_endpoint(**fields) -> dict:
+def find_endpoint(**fields: Any) -> dict[str, Any]:
     """Is it up already, of an attempt that was cut short or as a champion that is kept for a rollback?"""
     status = "$states.result.Endpoints[EndpointName = $endpoint].EndpointStatus"
     return call(
@@ -36,7 +38,7 @@ def find_endpoint(**fields) -> dict:
     )
 
 
-def creation(endpoints: Endpoints) -> dict:
+def creation(endpoints: Endpoints) -> dict[str, Any]:
     """Model and endpoint config may be left of an attempt that was cut short; if not, CreateEndpoint says so."""
     name = jsonata("$endpoint")
     model = endpoints.model(
@@ -46,7 +48,7 @@ def creation(endpoints: Endpoints) -> dict:
     endpoint = {"EndpointName": name, "EndpointConfigName": name, "Tags": model["Tags"]}
     made_here = {"made_here": True}
 
-    def perhaps_there(next: str) -> tuple:
+    def perhaps_there(next: str) -> tuple[dict[str, Any], ...]:
         assign = {**made_here, "why": jsonata("$why & $states.errorOutput.Cause & ' '")}
         there = {"ErrorEquals": ["SageMaker.AmazonSageMakerException"], "Assign": assign, "Next": next}
         return there, *UNDO
@@ -68,7 +70,7 @@ def creation(endpoints: Endpoints) -> dict:
     }
 
 
-def patience(*, next: str) -> dict:
+def patience(*, next: str) -> dict[str, Any]:
     """Look, wait a little longer each time, look again, until the endpoint is up, has failed or takes too long."""
     failure = {"Error": "EndpointFailed", "Cause": jsonata("$endpoint & ' is ' & $status & '. ' & $why")}
     return {
@@ -88,7 +90,7 @@ def patience(*, next: str) -> dict:
     }
 
 
-def describe_endpoint(**fields) -> dict:
+def describe_endpoint(**fields: Any) -> dict[str, Any]:
     assign = {
         "status": jsonata("$states.result.EndpointStatus"),
         "why": jsonata("$exists($states.result.FailureReason) ? $states.result.FailureReason : ''"),
@@ -97,7 +99,7 @@ def describe_endpoint(**fields) -> dict:
     return call("aws-sdk:sagemaker:describeEndpoint", name, Assign=assign, catch=UNDO, **fields)
 
 
-def scaling(endpoints: Endpoints, *, next: str) -> dict:
+def scaling(endpoints: Endpoints, *, next: str) -> dict[str, Any]:
     target, policy = endpoints.scaling(endpoint=jsonata(f"'endpoint/' & $endpoint & '/variant/{VARIANT}'"))
     return {
         "FollowTheRequests": call(
@@ -107,12 +109,12 @@ def scaling(endpoints: Endpoints, *, next: str) -> dict:
     }
 
 
-def removed(*, next: str) -> dict:
+def removed(*, next: str) -> dict[str, Any]:
     """What this execution made, and only that. What is not there need not be removed; an endpoint that is still being
     made is waited for, and left to Reap with its configuration and model when that takes too long.
     """
 
-    def delete(what: str, following: str) -> dict:
+    def delete(what: str, following: str) -> dict[str, Any]:
         name = {f"{what}Name": jsonata("$endpoint")}
         gone = ({"ErrorEquals": ["States.ALL"], "Next": following},)
         return {f"Delete{what}": call(f"aws-sdk:sagemaker:delete{what}", name, catch=gone, Next=following)}

@@ -1,5 +1,11 @@
 """The Release flow, state by state: from an approved model package to the champion, or back to where it began."""
 
+from dataclasses import dataclass
+from typing import Any
+
+from constructs import Construct
+
+from domain.config.sections import Config
 from domain.records import RELEASE
 from domain.release.state import DEPLOYING_AT_MOST, ReleaseState
 from infra.data.tables import ONLY_RELEASES, Tables
@@ -13,34 +19,39 @@ MINUTE_S, HOUR_S = 60, 3600
 STUCK_AFTER_MS = int(DEPLOYING_AT_MOST.total_seconds() * 1000)
 
 
+@dataclass(frozen=True)
+class Steps:
+    """The functions that the flow calls."""
+
+    verify_release: Function
+    try_endpoint: Function
+    promote: Function
+    retire: Function
+
+
 class ReleaseFlow(Flow):
     """{model_package_arn} -> endpoint -> TryEndpoint -> Promote -> KeepPrevious -> Retire; undone if it fails before."""
 
     def __init__(
         self,
-        scope,
-        id,
+        scope: Construct,
+        id: str,
         *,
-        config,
+        config: Config,
         tables: Tables,
         endpoints: Endpoints,
         model_packages: Many,
-        verify_release: Function,
-        try_endpoint: Function,
-        promote: Function,
-        retire: Function,
-    ):
-        self.tables, self.endpoints = tables, endpoints
-        self.verify_release = verify_release
-        self.try_endpoint, self.promote, self.retire = try_endpoint, promote, retire
+        steps: Steps,
+    ) -> None:
+        self.tables, self.endpoints, self.steps = tables, endpoints, steps
         kept_s = config.release.keep_previous_minutes * MINUTE_S
         super().__init__(scope, id, config=config, states=self.states(kept_s), timeout_s=kept_s + 4 * HOUR_S)
-        self.allow_invoke(verify_release, try_endpoint, promote, retire)
+        self.allow_invoke(steps.verify_release, steps.try_endpoint, steps.promote, steps.retire)
         self.allow("dynamodb:UpdateItem", on=tables.routing.table_arn, conditions=ONLY_RELEASES)
         self.allow("sagemaker:DescribeModelPackage", on=model_packages)
         self.allow_hosting()
 
-    def states(self, kept_s: int) -> dict:
+    def states(self, kept_s: int) -> dict[str, Any]:
         return {
             **self.what_is_asked(),
             **hosting_states.made(self.endpoints, next="TryEndpoint"),
@@ -48,7 +59,7 @@ class ReleaseFlow(Flow):
             **self.what_is_undone(),
         }
 
-    def what_is_asked(self) -> dict:
+    def what_is_asked(self) -> dict[str, Any]:
         """May this release be deployed, by us and now?"""
         return {
             "DescribePackage": self.describe_package(Next="IsApproved"),
@@ -62,14 +73,14 @@ class ReleaseFlow(Flow):
             "VerifyRelease": self.verify(Next="FindEndpoint"),
         }
 
-    def what_is_tried(self, kept_s: int) -> dict:
+    def what_is_tried(self, kept_s: int) -> dict[str, Any]:
         """Its answers to the golden rows; then it answers everybody, and the previous champion waits for a rollback."""
         return {
             "TryEndpoint": self.try_the_endpoint(Next="Promote"),
             "Promote": self.make_champion(Next="KeepPrevious"),
             "KeepPrevious": {"Type": "Wait", "Seconds": kept_s, "Next": "Retire"},
             "Retire": invoke(
-                self.retire,
+                self.steps.retire,
                 {},
                 catch=(caught("Failed"),),  # the release answers already: nothing to undo
                 Output={"release": jsonata("$release"), "removed": jsonata("$states.result.Payload.removed")},
@@ -77,7 +88,7 @@ class ReleaseFlow(Flow):
             ),
         }
 
-    def what_is_undone(self) -> dict:
+    def what_is_undone(self) -> dict[str, Any]:
         """Where the flow ends when a state before Promote failed: without what was made, and with the reason on record."""
         return {
             "Undo": choice(("$made_here", "FindWhatIsLeft"), otherwise="RecordFailure"),
@@ -91,7 +102,7 @@ class ReleaseFlow(Flow):
             "DoneByAnother": {"Type": "Succeed"},
         }
 
-    def describe_package(self, **fields) -> dict:
+    def describe_package(self, **fields: Any) -> dict[str, Any]:
         package = "$states.result"
         assign = {
             "model_package_arn": jsonata("$states.input.model_package_arn"),
@@ -118,7 +129,7 @@ class ReleaseFlow(Flow):
             "aws-sdk:sagemaker:describeModelPackage", package_name, Assign=assign, catch=(caught("Failed"),), **fields
         )
 
-    def mark_deploying(self, **fields) -> dict:
+    def mark_deploying(self, **fields: Any) -> dict[str, Any]:
         """Only one execution deploys a release at a time: SageMaker sends some events twice. A champion may be deployed
         again, since its endpoint may have gone with a deleted stack."""
         now = "$states.context.Execution.StartTime"
@@ -135,7 +146,7 @@ class ReleaseFlow(Flow):
             **fields,
         )
 
-    def verify(self, **fields) -> dict:
+    def verify(self, **fields: Any) -> dict[str, Any]:
         package = {
             "release": jsonata("$release"),
             "artefact_sha256": jsonata("$signed.artefact_sha256"),
@@ -143,15 +154,21 @@ class ReleaseFlow(Flow):
             "model_uri": jsonata("$artefact"),
         }
         assign = {"artefact_sha256": jsonata("$states.result.Payload.artefact_sha256")}
-        return invoke(self.verify_release, package, catch=(caught("Undo"),), Assign=assign, **fields)
+        return invoke(self.steps.verify_release, package, catch=(caught("Undo"),), Assign=assign, **fields)
 
-    def record_failure(self, reason: str, **fields) -> dict:
+    def record_failure(self, reason: str, **fields: Any) -> dict[str, Any]:
         update = "SET #state = :failed, failure = :reason"
         return self.update_release(update, {":failed": ReleaseState.FAILED.value, ":reason": jsonata(reason)}, **fields)
 
     def update_release(
-        self, update: str, values: dict, *, catch: tuple, ConditionExpression: str | None = None, **fields
-    ) -> dict:
+        self,
+        update: str,
+        values: dict[str, Any],
+        *,
+        catch: tuple[dict[str, Any], ...],
+        ConditionExpression: str | None = None,
+        **fields: Any,
+    ) -> dict[str, Any]:
         arguments = {
             "TableName": self.tables.routing.table_name,
             "Key": {"item": {"S": jsonata(f"'{RELEASE}' & $release")}},
@@ -162,17 +179,17 @@ class ReleaseFlow(Flow):
         }
         return call("dynamodb:updateItem", arguments, catch=catch, **fields)
 
-    def try_the_endpoint(self, **fields) -> dict:
+    def try_the_endpoint(self, **fields: Any) -> dict[str, Any]:
         """A serverless endpoint may need some minutes to load its model, so it is asked again."""
         asked = {"endpoint": jsonata("$endpoint"), "run": jsonata("$run"), "release": jsonata("$release")}
         patient = (again(["EndpointNotReady"], seconds=10, times=8),)
-        return invoke(self.try_endpoint, asked, retry=patient, catch=(caught("Undo"),), **fields)
+        return invoke(self.steps.try_endpoint, asked, retry=patient, catch=(caught("Undo"),), **fields)
 
-    def make_champion(self, **fields) -> dict:
+    def make_champion(self, **fields: Any) -> dict[str, Any]:
         """Whoever else changed the routing meanwhile was first, and is read before it is changed again."""
         asked = {"release": jsonata("$release"), "endpoint": jsonata("$endpoint"), "reason": jsonata("$reason")}
         patient = (again(["RoutingChanged"], seconds=1, times=6),)
-        return invoke(self.promote, asked, retry=patient, catch=(caught("Undo"),), **fields)
+        return invoke(self.steps.promote, asked, retry=patient, catch=(caught("Undo"),), **fields)
 
     def allow_hosting(self) -> None:
         every = self.endpoints.every

@@ -2,15 +2,16 @@
 
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from infra.data.lake import Lake
-from infra.data.registry import Registry
-from infra.data.tables import ONLY_RELEASES, WHO_ANSWERS, Tables
-from infra.parts.function import Function
+from domain.config.sections import Config
+from infra.data.stores import Stores
+from infra.data.tables import ONLY_RELEASES, WHO_ANSWERS
+from infra.parts.function import Function, Given
 from infra.release.endpoints import Endpoints
-from infra.release.release_flow import ReleaseFlow
+from infra.release.release_flow import ReleaseFlow, Steps
 
 
 class Releases(Construct):
@@ -18,36 +19,37 @@ class Releases(Construct):
 
     def __init__(
         self,
-        scope,
-        id,
+        scope: Construct,
+        id: str,
         *,
-        config,
-        code,
-        lake: Lake,
-        tables: Tables,
-        registry: Registry,
+        config: Config,
+        code: lambda_.Code,
+        stores: Stores,
         endpoints: Endpoints,
         undelivered: sqs.IQueue,
-    ):
+    ) -> None:
         super().__init__(scope, id)
-        self.stage = {"config": config, "code": code}
-        self.lake, self.tables, self.registry, self.endpoints = lake, tables, registry, endpoints
+        self.stage: Given = {"config": config, "code": code}
+        self.lake, self.tables, self.registry = stores.lake, stores.tables, stores.registry
+        self.endpoints = endpoints
         self.flow = ReleaseFlow(
             self,
             "Release",
             config=config,
-            tables=tables,
+            tables=stores.tables,
             endpoints=endpoints,
-            model_packages=registry.versions,
-            verify_release=self.function_that_verifies(),
-            try_endpoint=self.function_that_tries(),
-            promote=self.function_that_promotes(),
-            retire=self.function_that_retires(),
+            model_packages=stores.registry.versions,
+            steps=Steps(
+                verify_release=self.function_that_verifies(),
+                try_endpoint=self.function_that_tries(),
+                promote=self.function_that_promotes(),
+                retire=self.function_that_retires(),
+            ),
         )
         self.flow.node.add_dependency(endpoints.removed_with_the_stack)  # no release makes one while they are removed
         self.when_approved(config, undelivered)
 
-    def function(self, id: str, timeout_s: int, environment: dict) -> Function:
+    def function(self, id: str, timeout_s: int, environment: dict[str, str]) -> Function:
         return Function(self, id, **self.stage, memory_mb=256, timeout_s=timeout_s, environment=environment)
 
     def function_that_verifies(self) -> Function:
@@ -82,7 +84,7 @@ class Releases(Construct):
         self.endpoints.allow_removal(function)
         return function
 
-    def when_approved(self, config, undelivered) -> None:
+    def when_approved(self, config: Config, undelivered: sqs.IQueue) -> None:
         approved = events.EventPattern(
             source=["aws.sagemaker"],
             detail_type=["SageMaker Model Package State Change"],

@@ -4,13 +4,15 @@ import json
 
 from aws_cdk import RemovalPolicy
 from aws_cdk import aws_apigatewayv2 as http
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from domain.config.sections import Config
 from infra.data.tables import Tables
-from infra.parts.function import Function, log_days
+from infra.parts.function import Function, Given, log_days
 from infra.release.endpoints import Endpoints
 
 REQUESTS_PER_SECOND, BURST = 200, 400  # a caller gone wild costs at most this much
@@ -32,9 +34,11 @@ LOGGED = (
 class RealtimeApi(Construct):
     """POST /predictions -> Predict -> endpoint of the release, stored in predictions. POST /outcomes -> Outcomes."""
 
-    def __init__(self, scope, id, *, config, code, tables: Tables, endpoints: Endpoints):
+    def __init__(
+        self, scope: Construct, id: str, *, config: Config, code: lambda_.Code, tables: Tables, endpoints: Endpoints
+    ) -> None:
         super().__init__(scope, id)
-        self.given = {"config": config, "code": code}
+        self.given: Given = {"config": config, "code": code}
         self.predict = self.function_that_predicts(tables, endpoints)
         self.outcomes = self.function_that_hears_outcomes(tables)
         self.api = http.HttpApi(
@@ -51,9 +55,8 @@ class RealtimeApi(Construct):
         self.route("/outcomes", HttpLambdaIntegration("Outcomes", self.outcomes), http.HttpMethod.POST)
         self.stage = self.stage_with_access_log(config)
 
-    def function(self, id: str, environment: dict) -> Function:
-        given = {**self.given, "environment": environment}
-        return Function(self, id, **given, memory_mb=512, timeout_s=LONGEST_REPLY_S)
+    def function(self, id: str, environment: dict[str, str]) -> Function:
+        return Function(self, id, **self.given, environment=environment, memory_mb=512, timeout_s=LONGEST_REPLY_S)
 
     def function_that_predicts(self, tables: Tables, endpoints: Endpoints) -> Function:
         predictions, routing = tables.predictions, tables.routing
@@ -83,7 +86,7 @@ class RealtimeApi(Construct):
     def route(self, path: str, integration: HttpLambdaIntegration, *methods: http.HttpMethod) -> None:
         self.api.add_routes(path=path, methods=list(methods), integration=integration)
 
-    def stage_with_access_log(self, config) -> http.HttpStage:
+    def stage_with_access_log(self, config: Config) -> http.HttpStage:
         log_group = logs.LogGroup(
             self,
             "AccessLog",
@@ -99,7 +102,9 @@ class RealtimeApi(Construct):
             auto_deploy=True,
             throttle=http.ThrottleSettings(rate_limit=REQUESTS_PER_SECOND, burst_limit=BURST),
         )
-        stage.node.default_child.access_log_settings = http.CfnStage.AccessLogSettingsProperty(
+        resource = stage.node.default_child
+        assert isinstance(resource, http.CfnStage)  # CDK types it as any construct
+        resource.access_log_settings = http.CfnStage.AccessLogSettingsProperty(
             destination_arn=log_group.log_group_arn,
             format=json.dumps({name: f"$context.{name}" for name in LOGGED}),
         )

@@ -1,10 +1,13 @@
 """From a window of the lake to a verdict in the model registry."""
 
+from typing import Any
+
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from infra.data.lake import Lake
-from infra.data.registry import Registry
-from infra.data.tables import ONLY_RELEASES, Tables
+from domain.config.sections import Config
+from infra.data.stores import Stores
+from infra.data.tables import ONLY_RELEASES
 from infra.parts.flow import Flow, begin, call, caught, fail, invoke, jsonata, record_error, record_failure, record_run
 from infra.parts.function import Function
 from infra.parts.jobs import Jobs, inputs, output, tags, to_its_end
@@ -17,8 +20,18 @@ TEXT = ["application/json", "text/csv", "application/jsonlines"]  # what the con
 class Training(Construct):
     """{as_of, run?} -> SelectWindow -> TrainCandidate x N -> Evaluate -> Judge -> RegisterVerdict -> RecordRun."""
 
-    def __init__(self, scope, id, *, config, code, lake: Lake, tables: Tables, registry: Registry, image: str):
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: Config,
+        code: lambda_.Code,
+        stores: Stores,
+        image: str,
+    ) -> None:
         super().__init__(scope, id)
+        lake, tables, registry = stores.lake, stores.tables, stores.registry
         self.config, self.lake, self.tables, self.image = config, lake, tables, image
         self.signing_key = registry.signing_key
         self.jobs = Jobs(
@@ -40,7 +53,7 @@ class Training(Construct):
         self.flow.allow("sagemaker:CreateModelPackage", on=registry.versions)
         self.flow.allow("dynamodb:UpdateItem", on=tables.runs.table_arn)
 
-    def states(self) -> dict:
+    def states(self) -> dict[str, Any]:
         return {
             "Begin": begin("train", next="SelectWindow"),
             "SelectWindow": invoke(
@@ -74,7 +87,7 @@ class Training(Construct):
         training = self.config.training
         return (2 if training.spot else 1) * training.max_runtime_minutes * MINUTE_S
 
-    def train_each_candidate(self, **fields) -> dict:
+    def train_each_candidate(self, **fields: Any) -> dict[str, Any]:
         return {
             "Type": "Map",
             "Items": jsonata("$window.candidates"),
@@ -88,7 +101,7 @@ class Training(Construct):
             **fields,
         }
 
-    def train_candidate(self) -> dict:
+    def train_candidate(self) -> dict[str, Any]:
         """One training job, on Spot capacity if so set. Its failure is caught by the Map around it."""
         training = self.config.training
         waiting_s = self.longest_training_s()
@@ -122,7 +135,7 @@ class Training(Construct):
             "End": True,
         }
 
-    def evaluate(self, **fields) -> dict:
+    def evaluate(self, **fields: Any) -> dict[str, Any]:
         """One processing job that measures every candidate and the champion on the same later rows."""
         training = self.config.training
         return self.jobs.processing(
@@ -140,7 +153,7 @@ class Training(Construct):
             **fields,
         )
 
-    def register_verdict(self, **fields) -> dict:
+    def register_verdict(self, **fields: Any) -> dict[str, Any]:
         """A new version in the model package group, approved or not; an approved one starts the Release flow."""
         arguments = {
             "ModelPackageGroupName": self.config.prefix,
@@ -156,7 +169,7 @@ class Training(Construct):
         assign = {"model_package_arn": jsonata("$states.result.ModelPackageArn")}
         return call("aws-sdk:sagemaker:createModelPackage", arguments, Assign=assign, **fields)
 
-    def record_verdict(self, **fields) -> dict:
+    def record_verdict(self, **fields: Any) -> dict[str, Any]:
         verdict = {
             "status": "SUCCEEDED",
             "verdict": jsonata("$verdict.verdict"),
@@ -167,7 +180,7 @@ class Training(Construct):
         result = jsonata("$merge([$verdict, {'run': $run, 'model_package_arn': $model_package_arn}])")
         return record_run(self.tables.runs, "train", verdict, Output=result, **fields)
 
-    def function_that_selects_the_window(self, code) -> Function:
+    def function_that_selects_the_window(self, code: lambda_.Code) -> Function:
         lake, tables = self.lake, self.tables
         environment = {
             "LAKE": lake.bucket.bucket_name,
@@ -185,7 +198,7 @@ class Training(Construct):
         function.allow("s3:PutObject", on=lake.objects("runs/"))
         return function
 
-    def function_that_judges(self, code) -> Function:
+    def function_that_judges(self, code: lambda_.Code) -> Function:
         environment = {
             "LAKE": self.lake.bucket.bucket_name,
             "ROUTING_TABLE": self.tables.routing.table_name,
@@ -203,6 +216,6 @@ class Training(Construct):
         return function
 
 
-def channel(name: str, kind: str, uri: str) -> dict:
+def channel(name: str, kind: str, uri: str) -> dict[str, Any]:
     source = {"S3DataType": kind, "S3Uri": uri, "S3DataDistributionType": "FullyReplicated"}
     return {"ChannelName": name, "InputMode": "File", "DataSource": {"S3DataSource": source}}

@@ -1,5 +1,7 @@
 """What an operator hears of and sees: failures at once, trends as alarms, all on one dashboard."""
 
+from typing import Any
+
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -9,6 +11,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from domain.config.sections import Config
 from domain.names import METRICS_NAMESPACE, Metric
 from infra.parts.flow import Flow
 from infra.parts.function import Function
@@ -23,16 +26,16 @@ class Alarms(Construct):
 
     def __init__(
         self,
-        scope,
-        id,
+        scope: Construct,
+        id: str,
         *,
-        config,
+        config: Config,
         topic: sns.ITopic,
         api: RealtimeApi,
         flows: list[Flow],
         functions: list[Function],
         undelivered: sqs.IQueue,
-    ):
+    ) -> None:
         super().__init__(scope, id)
         self.config, self.topic, self.undelivered = config, topic, undelivered
         self.tell_of_events(flows)
@@ -99,7 +102,7 @@ class Alarms(Construct):
             {"stateMachineArn": arns, "status": ["FAILED", "TIMED_OUT", "ABORTED"]},
         )
 
-    def tell(self, id: str, source: str, detail_type: list[str], detail: dict) -> None:
+    def tell(self, id: str, source: str, detail_type: list[str], detail: dict[str, Any]) -> None:
         target = targets.SnsTopic(self.topic, dead_letter_queue=self.undelivered)
         pattern = events.EventPattern(source=[source], detail_type=detail_type, detail=detail)
         events.Rule(self, id, event_pattern=pattern, targets=[target])
@@ -160,7 +163,15 @@ class Alarms(Construct):
         alarm.add_alarm_action(actions.SnsAction(self.topic))
         alarm.add_ok_action(actions.SnsAction(self.topic))
 
-    def dashboard(self, api: RealtimeApi, flows: list[Flow], *, fallbacks, latency, broken) -> None:
+    def dashboard(
+        self,
+        api: RealtimeApi,
+        flows: list[Flow],
+        *,
+        fallbacks: cloudwatch.IMetric,
+        latency: cloudwatch.IMetric,
+        broken: cloudwatch.IMetric,
+    ) -> None:
         def graph(title: str, *metrics: cloudwatch.IMetric) -> cloudwatch.GraphWidget:
             return cloudwatch.GraphWidget(title=title, left=list(metrics), width=8)
 
