@@ -29,8 +29,9 @@ SHAPES = {
     TWO_CLIENTS: MAKE_CLIENTS,
     "botocore, two clients": "import botocore.session as s; s = s.get_session(); s.create_client('dynamodb'); "
     "s.create_client('sagemaker-runtime')",
-    "botocore's signer and urllib3": "import botocore.auth, botocore.awsrequest, urllib3, ssl; ssl.create_default_context(); "
-    "urllib3.PoolManager()",
+    (
+        "botocore's signer and urllib3"
+    ): "import botocore.auth, botocore.awsrequest, urllib3, ssl; ssl.create_default_context(); urllib3.PoolManager()",
     "predict": "import lambdas.request.predict",
     "predict, two clients": f"import lambdas.request.predict; {CLIENTS}",
     "predict, two clients, no bytecode": f"import lambdas.request.predict; {CLIENTS}",

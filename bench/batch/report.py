@@ -54,7 +54,8 @@ def ratios(results: dict) -> dict:
 def ratios_line(found: dict) -> str:
     return (
         f"ratios: pandas + predict_proba x{found['faster']:.1f} (CPU x{found['less_cpu']:.1f}), "
-        f"Parquet only x{found['faster_parquet_only']:.1f} (CPU x{found['less_cpu_parquet_only']:.1f}), {found['rows_per_second']:,} rows/s, "
+        f"Parquet only x{found['faster_parquet_only']:.1f} (CPU "
+        f"x{found['less_cpu_parquet_only']:.1f}), {found['rows_per_second']:,} rows/s, "
         f"many rows {found['rows_per_second_many']:,} rows/s, CSV {found['csv_rows_per_second']:,} rows/s, "
         f"write_results {found['written_per_second']:,} rows/s, memory at most {found['memory_mb']:.0f} MB"
     )

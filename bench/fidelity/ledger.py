@@ -50,7 +50,10 @@ def page(behaviours: list[tuple[Behaviour, str]], suites: dict[str, Counter[str]
             "## What is refused as on AWS\n",
             REFUSED,
             f"## moto {moto}'s own tests, run against the local AWS\n",
-            "*Not simulated* is refused by name; *accepted* is what moto refuses and this does not; *refused* the reverse,",
+            (
+                "*Not simulated* is refused by name; *accepted* is what moto refuses and this does "
+                "not; *refused* the reverse,"
+            ),
             "or another error than the test names; *another answer* differs in a value. moto is not AWS: many of its",
             f"values are its own. A service had {limit_s} s at most.\n",
             f"| service | run | {' | '.join(KINDS)} |",

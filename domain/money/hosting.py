@@ -236,7 +236,10 @@ def curve(options: list[Option], month: Month, measured: Measured, prices: Price
 def savings_plan(option: Option | None, month: Month, measured: Measured, prices: Prices) -> str:
     """Advice only where machines run around the clock; a plan bought for less is paid for in vain."""
     if month.config.serving.mode != "instance" or option is None:
-        return "No Savings Plan: nothing of this stage runs around the clock (serverless endpoints are not known to be covered)."
+        return (
+            "No Savings Plan: nothing of this stage runs around the clock (serverless endpoints are "
+            "not known to be covered)."
+        )
     if min(month.up) < 1:
         return "No Savings Plan: outside the office hours nothing runs, and a plan is paid for around the clock."
     floor = min(machines_by_hour(option, month, measured))
@@ -244,7 +247,10 @@ def savings_plan(option: Option | None, month: Month, measured: Measured, prices
     on_demand = find(prices, SAGEMAKER, f"Host:{option.name}")
     head = f"{floor} x {option.name} run around the clock ({floor * HOURS_PER_MONTH:g} hours a month)"
     if price is None or on_demand is None:
-        return f"{head}; a Savings Plan could cover them, at a rate that the price table does not hold: it is unknown here."
+        return (
+            f"{head}; a Savings Plan could cover them, at a rate that the price table does not hold: it "
+            "is unknown here."
+        )
     rate = price.tiers[0].usd
     saved = 1 - rate / on_demand.tiers[0].usd
     return f"{head}; committing to ${floor * rate:.3f} an hour saves {saved:.0%} of them."

@@ -130,7 +130,8 @@ def usage_problems(usage: Usage) -> list[str]:
     problems = [problem for span, rate in usage.hours.items() for problem in span_problems(span, rate)]
     if usage.scoring_ms > usage.predict_ms:
         problems.append(
-            f"usage.scoring_ms = {usage.scoring_ms}: more than usage.predict_ms = {usage.predict_ms}, which includes it; "
+            f"usage.scoring_ms = {usage.scoring_ms}: more than usage.predict_ms = "
+            f"{usage.predict_ms}, which includes it; "
             "both are milliseconds"
         )
     return problems

@@ -40,7 +40,10 @@ def _changes(changes: list[Change]) -> str:
     if not changes:
         return "Nothing that is paid for changes by a cent."
     rows = [
-        f"| {each.resource} | {each.what} | {_usd(each.before_usd)} | {_usd(each.after_usd)} | {_signed(each.change_usd)} |"
+        (
+            f"| {each.resource} | {each.what} | {_usd(each.before_usd)} | {_usd(each.after_usd)} | "
+            f"{_signed(each.change_usd)} |"
+        )
         for each in changes[:SHOWN]
     ]
     more = [f"\nand {len(changes) - SHOWN} smaller changes"] if len(changes) > SHOWN else []

@@ -51,7 +51,8 @@ def svg(found: dict, *, title: str, requests: float) -> str:
     said = "\n".join(parts)
     style = "font-family:system-ui,-apple-system,'Segoe UI',sans-serif;font-size:13px"
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" role="img" style="{style}">\n'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
+        f'height="{HEIGHT}" role="img" style="{style}">\n'
         f'<title>{escape(title)}</title><rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>\n'
         f"{text(LEFT, 26, title, size=16, weight=600)}\n{said}\n</svg>\n"
     )

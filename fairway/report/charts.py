@@ -80,4 +80,7 @@ def line_at(x: float, name: str, rows: int, anchor: str) -> list[str]:
 
 def svg(parts: list[str], rows: int, title: str) -> str:
     said = "\n".join(parts)
-    return f'<svg class="chart" viewBox="0 0 {WIDTH} {TOP + ROW * rows + 6}" role="img"><title>{escape(title)}</title>\n{said}\n</svg>'
+    return (
+        f'<svg class="chart" viewBox="0 0 {WIDTH} {TOP + ROW * rows + 6}" '
+        f'role="img"><title>{escape(title)}</title>\n{said}\n</svg>'
+    )

@@ -31,7 +31,8 @@ def page(found: dict) -> str:
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>\n'
         f'<meta http-equiv="Content-Security-Policy" content="{NOTHING_FETCHED}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>\n{STYLE}</style></head>\n'
-        f'<body><h1>{escape(title)}</h1><p class="soft">Made by fairway report at {escape(plain(found["made_at"]))} from what the stage holds; all times are UTC.</p>\n'
+        f'<body><h1>{escape(title)}</h1><p class="soft">Made by fairway report at '
+        f"{escape(plain(found['made_at']))} from what the stage holds; all times are UTC.</p>\n"
         f"{facts(found)}\n{body}\n</body></html>\n"
     )
 
@@ -81,10 +82,16 @@ def who_answers(found: dict) -> str:
     if not champion:
         why = paragraph(f"No release answers: the fallback answers everybody. Why: {found['routing_reason']}.")
         return why + unknown(
-            "What a release would be judged on is agreed in fairway.toml, [benchmarks]; nothing has been measured that answers."
+            (
+                "What a release would be judged on is agreed in fairway.toml, [benchmarks]; nothing "
+                "has been measured that answers."
+            )
         )
     told = paragraph(
-        f"{champion['release']} ({champion.get('candidate', 'candidate unknown')}) has answered since {plain(champion['since'])}."
+        (
+            f"{champion['release']} ({champion.get('candidate', 'candidate unknown')}) has answered "
+            f"since {plain(champion['since'])}."
+        )
     )
     told += paragraph(f"Why it was let answer: {found['routing_reason']}")
     if champion.get("reason") not in (None, found["routing_reason"]):
@@ -114,7 +121,10 @@ def who_answers(found: dict) -> str:
     )
     told += table(rows, heads, numbers=(2, 3, 4))
     told += note(
-        f"All on the same {judged['rows']:,} rows from {plain(window['evaluate_start'])} to {plain(window['as_of'])}{learnt(champion, window)}"
+        (
+            f"All on the same {judged['rows']:,} rows from {plain(window['evaluate_start'])} to "
+            f"{plain(window['as_of'])}{learnt(champion, window)}"
+        )
     )
     if not before:
         told += unknown("There was no champion to compare it with when it was judged.")
@@ -172,23 +182,34 @@ def how_sure(found: dict) -> str:
     if judged["calibration_error"] is None:
         return told + unknown("Calibration was not measured; this task or model gives no probabilities to calibrate.")
     return told + paragraph(
-        f"Calibration error {judged['calibration_error']:.4f}: the probabilities it gives are off by {100 * judged['calibration_error']:.1f} "
-        f"percentage points on average from how often it really happened; at most {100 * judged['calibration_limit']:g} were agreed."
+        f"Calibration error {judged['calibration_error']:.4f}: the probabilities it gives are off "
+        f"by {100 * judged['calibration_error']:.1f} "
+        "percentage points on average from how often it really happened; at most "
+        f"{100 * judged['calibration_limit']:g} were agreed."
     )
 
 
 def what_if_it_fails(found: dict) -> str:
     failing = found["failing"]
     answer = failing["answer"]
-    said = f"{failing['target']} = {str(answer['prediction']).lower() if isinstance(answer['prediction'], bool) else answer['prediction']}"
+    said = (
+        f"{failing['target']} = "
+        f"{str(answer['prediction']).lower() if isinstance(answer['prediction'], bool) else answer['prediction']}"
+    )
     said += f", probability {answer['probability']:g}" if answer["probability"] is not None else ""
     told = paragraph(
-        f"When no model answers within {failing['deadline_ms']:,} ms, the fallback does: {said}, the contract's prior, the same for everybody."
+        (
+            f"When no model answers within {failing['deadline_ms']:,} ms, the fallback does: {said}, "
+            "the contract's prior, the same for everybody."
+        )
     )
     told += paragraph(fallback_share(failing) + f" An alarm sounds above {failing['alarm_percent']:g} %.")
     if not failing["rollback_to"]:
         return told + unknown("There is no earlier champion to roll back to.")
-    kept_up = f"its endpoint stays up for {failing['keep_previous_minutes']:,} minutes after it was replaced, later it is deployed anew"
+    kept_up = (
+        f"its endpoint stays up for {failing['keep_previous_minutes']:,} minutes after it was "
+        "replaced, later it is deployed anew"
+    )
     return told + paragraph(f"`fairway rollback` lets {failing['rollback_to']} answer again; {kept_up}.")
 
 
@@ -196,7 +217,10 @@ def fallback_share(failing: dict) -> str:
     if not failing["looked_at"]:
         return "How often the fallback answered is not known: no stored answer."
     share = 100 * failing["by_fallback"] / failing["looked_at"]
-    return f"{failing['by_fallback']:,} of {failing['looked_at']:,} stored answers looked at are the fallback's ({share:.1f} %)."
+    return (
+        f"{failing['by_fallback']:,} of {failing['looked_at']:,} stored answers looked at are the "
+        f"fallback's ({share:.1f} %)."
+    )
 
 
 def every_release(found: dict) -> str:
@@ -271,12 +295,18 @@ def what_it_costs(found: dict) -> str:
         return unknown(f"Not known: {bill['unknown']}")
     budget, alert = bill["budget_usd"], bill["budget_usd"] * bill["alert_percent"] / 100
     told = paragraph(
-        f"${bill['monthly_usd']:,.2f} a month (${bill['low_usd']:,.2f} to ${bill['high_usd']:,.2f}) at {bill['usage']} usage, of a budget of "
-        f"${budget:,.2f}; ${bill['fixed_usd']:,.2f} of it is fixed. A projection from templates and list prices, not a bill."
+        f"${bill['monthly_usd']:,.2f} a month (${bill['low_usd']:,.2f} to ${bill['high_usd']:,.2f}) "
+        f"at {bill['usage']} usage, of a budget of "
+        f"${budget:,.2f}; ${bill['fixed_usd']:,.2f} of it is fixed. A projection from templates and "
+        "list prices, not a bill."
     )
     if bill["per_thousand_predictions_usd"] is not None:
         told += paragraph(
-            f"${bill['per_thousand_predictions_usd']:,.4f} per thousand of {bill['predictions']:,.0f} predictions; a thousand more cost ${bill['next_thousand_predictions_usd']:,.4f}."
+            (
+                f"${bill['per_thousand_predictions_usd']:,.4f} per thousand of "
+                f"{bill['predictions']:,.0f} predictions; a thousand more cost "
+                f"${bill['next_thousand_predictions_usd']:,.4f}."
+            )
         )
     rows = [{"name": flow, "value": usd} for flow, usd in bill["by_flow_usd"].items()]
     rows.append(
@@ -302,7 +332,10 @@ def what_it_costs(found: dict) -> str:
 
 def hosts(found: dict, bill: dict) -> str:
     hosting, release = bill["hosting"], found["champion"] and found["champion"]["release"]
-    told = f"<h3>What to host the model on</h3>{paragraph('Cheapest that may be used: ' + (hosting['cheapest'] or 'none') + '.')}"
+    told = (
+        "<h3>What to host the model "
+        f"on</h3>{paragraph('Cheapest that may be used: ' + (hosting['cheapest'] or 'none') + '.')}"
+    )
     if not hosting["curve"]:
         return told + unknown("There is nothing to draw: the usage has no requests.")
     picture = hosting_plot.svg(hosting, title="Hosting: what it costs at what traffic", requests=bill["requests"])
@@ -313,7 +346,10 @@ def is_it_worth_it(found: dict) -> str:
     worth = found["money"].get("worth")
     if not worth:
         return unknown(
-            "Not known yet: it takes a projected cost, the values of [business], and decisions that a champion's run counted."
+            (
+                "Not known yet: it takes a projected cost, the values of [business], and decisions "
+                "that a champion's run counted."
+            )
         )
     told = paragraph(worth["sentence"])
     if worth["break_even_predictions"] is not None:

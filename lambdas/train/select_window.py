@@ -110,7 +110,10 @@ def rows_between(parts: list[dict], start: str, end: str, purpose: str, there: d
 def what_there_is(there: dict) -> str:
     if not there["rows"]:
         return "the lake is empty: `fairway load FILE` brings rows in"
-    return f"the lake has {there['rows']:,} rows from {there['first']} to {there['last']}: load more, or choose another --as-of"
+    return (
+        f"the lake has {there['rows']:,} rows from {there['first']} to {there['last']}: load more, "
+        "or choose another --as-of"
+    )
 
 
 def count(parts: list[dict]) -> int:

@@ -76,7 +76,10 @@ def unresolved(template: dict[str, Any]) -> Iterator[str]:
         )
         if missing:
             names = ", ".join(missing)
-            yield f"Template format error: Unresolved resource dependencies [{names}] in the {block} block of the template"
+            yield (
+                f"Template format error: Unresolved resource dependencies [{names}] in the {block} "
+                "block of the template"
+            )
 
 
 def _named(node: Any) -> Iterator[str]:

@@ -102,7 +102,8 @@ def _execution_refusal(request: dict) -> Refusal | None:
         return (
             "ValidationException",
             (
-                "1 validation error detected: Value at 'input' failed to satisfy constraint: Member must have length less "
+                "1 validation error detected: Value at 'input' failed to satisfy constraint: "
+                "Member must have length less "
                 f"than or equal to {LARGEST_INPUT_BYTES}"
             ),
         )

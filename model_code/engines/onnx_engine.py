@@ -59,7 +59,8 @@ def open_session(file: Path):
         import onnxruntime
     except ImportError:
         raise OnnxRuntimeMissing(
-            f"{file} needs onnxruntime, which the image has and this environment has not; `uv sync --frozen --inexact --extra "
+            f"{file} needs onnxruntime, which the image has and this environment has not; `uv sync "
+            "--frozen --inexact --extra "
             "onnx` in the folder of Fairway brings it"
         ) from None
     options = onnxruntime.SessionOptions()

@@ -48,7 +48,8 @@ def main(file: Path) -> None:
 def missing(package: str, framework: str) -> str:
     extra = "skops" if framework == "scikit-learn" else framework
     return (
-        f"{package} is needed to open the model and is not installed; `uv sync --frozen --inexact --extra {extra}` in the "
+        f"{package} is needed to open the model and is not installed; `uv sync --frozen --inexact "
+        f"--extra {extra}` in the "
         "folder of Fairway brings it"
     )
 

@@ -48,7 +48,8 @@ def open_keras(conversion: Conversion):
     name = conversion.file.name
     if not is_zipfile(conversion.file):
         raise ImportRefused(
-            f"{name} is no file of Keras 3: it is no zip archive; if it was cut off on its way, bring it again, and if Keras 2 "
+            f"{name} is no file of Keras 3: it is no zip archive; if it was cut off on its way, "
+            "bring it again, and if Keras 2 "
             "wrote it, save it with Keras 3"
         )
     try:

@@ -76,7 +76,8 @@ def opened(conversion: Conversion) -> torch.nn.Module:
         return with_weights(conversion, found)
     if not isinstance(found, torch.nn.Module):
         raise ImportRefused(
-            f"{conversion.file.name} holds no module but {type(found).__name__}; if these are weights, name the class they "
+            f"{conversion.file.name} holds no module but {type(found).__name__}; if these are "
+            "weights, name the class they "
             "belong to with --module FILE.py:CLASS"
         )
     return found.eval()

@@ -132,7 +132,10 @@ def names_in(file: Path, *, zipped: bool = False) -> set[tuple[str, str]]:
     except Exception as error:  # whatever the bytes make of the machine: they are no pickle that one could judge
         kind = "file of PyTorch" if zipped else "pickle"
         raise ImportRefused(
-            f"{file.name} is no {kind} that can be scanned: {in_a_line(error)}; if it was cut off on its way, bring it again"
+            (
+                f"{file.name} is no {kind} that can be scanned: {in_a_line(error)}; if it was cut off "
+                "on its way, bring it again"
+            )
         ) from error
     return found
 
@@ -170,7 +173,8 @@ def refuse_what_is_no_program(file: Path) -> None:
         ) from error
     if odd:
         raise ImportRefused(
-            f"{file.name} holds {', '.join(odd)}, which is no part of a program's graph and numbers and could run anything; "
+            f"{file.name} holds {', '.join(odd)}, which is no part of a program's graph and numbers "
+            "and could run anything; "
             "export the model with this PyTorch or a newer one, as torch.export.save does, or as ONNX"
         )
     refuse_names(file, found)

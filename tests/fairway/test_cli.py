@@ -238,7 +238,10 @@ def test_a_full_disk_says_where_room_is_needed(capsys, project, monkeypatch):
     code, _, err = run(capsys, "check", "--project", project)
     assert (code, err) == (
         1,
-        f"error: No space left on device; make room where the project and {tempfile.gettempdir()} lie, then try again\n",
+        (
+            f"error: No space left on device; make room where the project and {tempfile.gettempdir()} "
+            "lie, then try again\n"
+        ),
     )
 
 

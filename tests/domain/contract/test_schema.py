@@ -121,9 +121,8 @@ def test_nothing_is_allowed_only_where_it_may_be(nothing):
 
 def test_a_message_repeats_only_the_beginning_of_what_is_very_long():
     _, (problem,) = check_row(CONTRACT, {**ROW, "hour": "x" * 1_000_000}, with_target=False)
-    assert (
-        problem.message
-        == f"hour = '{'x' * 199}... (1,000,002 characters in all): type, must be a whole number within +-9007199254740992"
+    assert problem.message == (
+        f"hour = '{'x' * 199}... (1,000,002 characters in all): type, must be a whole number within +-9007199254740992"
     )
     assert problem.value == "x" * 1_000_000
     _, (problem,) = check_row(CONTRACT, {**ROW, "y" * 300: 1}, with_target=False)

@@ -101,7 +101,8 @@ def test_a_savings_plan_is_for_machines_around_the_clock_only():
     assert savings_plan(BY_NAME["ml.m5.large"], MILLION, MODEL, PRICES).startswith("No Savings Plan")
     always = month(requests(1_000_000), serving={"mode": "instance", "instances": 2})
     assert savings_plan(BY_NAME["ml.m5.large"], always, MODEL, PRICES) == (
-        "2 x ml.m5.large run around the clock (1460 hours a month); a Savings Plan could cover them, at a rate that the price "
+        "2 x ml.m5.large run around the clock (1460 hours a month); a Savings Plan could cover "
+        "them, at a rate that the price "
         "table does not hold: it is unknown here."
     )
     rate = Price(

@@ -77,9 +77,9 @@ def test_operations_are_told_apart_and_what_cannot_be_is_left_alone(refreshed_on
         (0, 0.00002, "2026-11-15", "high")
     ]
     assert (
-        "AmazonS3 Retrieval-SIA has several prices in the price list; give the row one of the operations CompleteMultipartUpload, GetObject"
-        in report["unmatched"]
-    )
+        "AmazonS3 Retrieval-SIA has several prices in the price list; give the row one of the "
+        "operations CompleteMultipartUpload, GetObject"
+    ) in report["unmatched"]
     assert price(rows, tmp_path, "AmazonS3", "Retrieval-SIA") == [(0, 0.01, "2026-08-25", "high")]
 
 

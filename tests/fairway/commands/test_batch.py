@@ -186,7 +186,8 @@ def test_files_that_are_in_the_lake_already_are_scored_where_they_are(flow):
         (
             "s3://elsewhere/rows.csv",
             (
-                "is not in the lake; copy it there first: aws s3 cp --recursive s3://elsewhere/rows.csv s3://lake/batch/incoming/ "
+                "is not in the lake; copy it there first: aws s3 cp --recursive "
+                "s3://elsewhere/rows.csv s3://lake/batch/incoming/ "
                 "--endpoint-url http://127.0.0.1:"
             ),
         ),

@@ -58,9 +58,9 @@ def test_a_contract_that_is_not_there_is_named_with_the_setting_that_names_it(ca
     (project / "flights/contract.toml").unlink()
     code, said = check(capsys, project)
     assert code == 2
-    assert (
-        said
-        == f"{project / 'flights/contract.toml'}: not found; project.contract names the contract's file, relative to fairway.toml"
+    assert said == (
+        f"{project / 'flights/contract.toml'}: not found; project.contract names the contract's "
+        "file, relative to fairway.toml"
     )
 
 
@@ -68,5 +68,8 @@ def test_a_folder_without_a_project_says_how_to_draft_one(capsys, tmp_path):
     code, said = check(capsys, tmp_path)
     assert (code, said) == (
         2,
-        f"{tmp_path / 'fairway.toml'}: not found; `fairway init --project {tmp_path} --data FILE --target COLUMN` drafts one",
+        (
+            f"{tmp_path / 'fairway.toml'}: not found; `fairway init --project {tmp_path} --data FILE "
+            "--target COLUMN` drafts one"
+        ),
     )

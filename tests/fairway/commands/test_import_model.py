@@ -15,7 +15,10 @@ SERVED = "net.onnx (onnx) is served by ONNX Runtime, which answers 1,000 rows of
         (
             {"file": "net.pt2", "file_format": "torch.export", "format": "onnx", "compared_with_given": None},
             [
-                "net.pt2 (torch.export) is served by ONNX Runtime: 1,000 rows answered as its own framework does, within 1e-07"
+                (
+                    "net.pt2 (torch.export) is served by ONNX Runtime: 1,000 rows answered as its own "
+                    "framework does, within 1e-07"
+                )
             ],
         ),
         (

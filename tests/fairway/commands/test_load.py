@@ -194,7 +194,8 @@ def test_a_corrected_file_counts_beside_the_first_until_it_is_said_to_replace_it
     _, out, _ = place.run("load", corrected)
     load = first["files"][0]["load"]
     assert out.splitlines()[-1] == (
-        f"flights.csv was loaded before with other content: {load}, which counts too; where this file corrects it, load it with --replace"
+        f"flights.csv was loaded before with other content: {load}, which counts too; where this "
+        "file corrects it, load it with --replace"
     )
     assert len(counting(place)) == 2
     _, out, _ = place.run("load", corrected, "--replace")

@@ -100,7 +100,8 @@ def test_each_action_is_announced_taken_and_remembered(careful):
     assert reply == {"spent_usd": 10.0, "forecast_usd": 20.0, "actions": ["stop_training", "stop_model"]}
     assert [what for what, _ in did] == ["announced", "remembered", "announced", "routing", "remembered"]
     assert did[0][1] == (
-        "flights-local: 100 % of the budget of $10.00 is spent: new training runs are refused. `fairway resume --stage local` undoes it."
+        "flights-local: 100 % of the budget of $10.00 is spent: new training runs are refused. "
+        "`fairway resume --stage local` undoes it."
     )
     assert (did[3][1], did[4][1]) == ([], ["stop_training", "stop_model"])
 

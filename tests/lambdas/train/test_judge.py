@@ -36,7 +36,8 @@ EVALUATION = {
 }
 RELEASE = "r-20130401-abcdef01"
 REASON = (
-    "gradient_boosting keeps every benchmark: roc_auc 0.7000 on 25,000 later rows, against 0.5000 of the prior, no champion yet; "
+    "gradient_boosting keeps every benchmark: roc_auc 0.7000 on 25,000 later rows, against "
+    "0.5000 of the prior, no champion yet; "
     "p99 1.5 ms, 0.4 MB"
 )
 METADATA = {

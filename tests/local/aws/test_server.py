@@ -136,7 +136,8 @@ def test_a_folder_of_another_version_is_refused_with_what_to_do(folder):
         LocalError,
         match=re.escape(
             f"was written with MiniStack 1.4.10, format 0; this version reads MiniStack {MINISTACK}, format {FORMAT}. "
-            f"Use another folder with --state, or the version of Fairway that wrote it; the objects of its lake are files "
+            "Use another folder with --state, or the version of Fairway that wrote it; the objects "
+            "of its lake are files "
             f"below {folder}/s3"
         ),
     ):

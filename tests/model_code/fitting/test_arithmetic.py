@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-RECORD = "import json, sklearn.linear_model; from model_code.fitting.arithmetic import arithmetic; print(json.dumps(arithmetic()))"
+RECORD = (
+    "import json, sklearn.linear_model; from model_code.fitting.arithmetic import arithmetic; "
+    "print(json.dumps(arithmetic()))"
+)
 
 
 def recorded(**environment):

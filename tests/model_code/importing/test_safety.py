@@ -149,7 +149,8 @@ def test_a_program_that_was_cut_off_is_refused(rents, tmp_path, content):
 
 def test_a_framework_that_is_not_installed_is_named_with_what_brings_it():
     assert missing("torch", "torch") == (
-        "torch is needed to open the model and is not installed; `uv sync --frozen --inexact --extra torch` in the folder of "
+        "torch is needed to open the model and is not installed; `uv sync --frozen --inexact "
+        "--extra torch` in the folder of "
         "Fairway brings it"
     )
     assert "--extra skops`" in missing("skops", "scikit-learn")

@@ -25,7 +25,10 @@ def test_every_problem_of_every_row_is_named_and_nothing_is_asked_or_stored(aws,
     carriers = "9E, AA, AS, B6, DL, EV, F9, FL, HA, MQ, OO, UA, ... (16 in all)"
     assert reply == {
         "error": "bad_request",
-        "message": "5 problems in 3 of 4 rows; the first: row 1: color = 'red': unknown_column, is not in the contract 'flights'",
+        "message": (
+            "5 problems in 3 of 4 rows; the first: row 1: color = 'red': unknown_column, is not in the "
+            "contract 'flights'"
+        ),
         "problems": [
             problem(1, "color", "red", "unknown_column", "is not in the contract 'flights'"),
             problem(1, "carrier", "ZZ", "category", f"must be one of {carriers}"),
