@@ -144,7 +144,9 @@ def sleeps(serving: Serving) -> bool:
 
 
 def began(serving: Serving, now: datetime) -> datetime | None:
-    """When the present hours began, counting the minutes before them that an endpoint needs to come up; None outside."""
+    """When the present hours began, counting the minutes before them that an endpoint needs to come up; None
+    outside.
+    """
     if not serving.office_hours:
         return datetime.min.replace(tzinfo=UTC)
     hours = read_hours(serving.office_hours)

@@ -24,7 +24,9 @@ _DAY, _WEEKDAY = 2, 4  # where these fields stand
 
 
 def problem(expression: str, *, counted: bool = False) -> str | None:
-    """Why AWS takes no such schedule, or None. `counted`: 1 day but 2 days, which rules demand and Scheduler does not."""
+    """Why AWS takes no such schedule, or None. `counted`: 1 day but 2 days, which rules demand and Scheduler does
+    not.
+    """
     if rate := re.fullmatch(r"rate\(([0-9]{1,9}) (minute|hour|day)(s?)\)", expression):
         return _rate_problem(int(rate[1]), bool(rate[3]), counted)
     if cron := re.fullmatch(r"cron\((.+)\)", expression):

@@ -79,7 +79,7 @@ class Gateway:
 
         try:
             await self.aws(scope, receive, announce)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the edge: logged, and answered as an internal error
             self.failure = error
             await send({"type": "lifespan.startup.failed", "message": str(error)})
 

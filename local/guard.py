@@ -1,7 +1,7 @@
 """Leaves no process behind: waits until its starter is gone, however it went, then kills all that this had started.
 
-The server, and each run of the CDK, start `python -m local.guard MARK` with a pipe as its standard input. The pipe closes
-when the starter dies, by kill -9 too. Everything that it starts inherits the mark in its environment.
+The server, and each run of the CDK, start `python -m local.guard MARK` with a pipe as its standard input. The pipe
+closes when the starter dies, by kill -9 too. Everything that it starts inherits the mark in its environment.
 """
 
 import os

@@ -1,7 +1,7 @@
 """CloudFormation's registry: the schema of each resource type, and what is wrong with the properties of a resource.
 
-The schemas are those of cfn-lint's distribution, which collects them from the registry region by region. Its code is not imported:
-a type's file is read when the type is first used.
+The schemas are those of cfn-lint's distribution, which collects them from the registry region by region. Its code is
+not imported: a type's file is read when the type is first used.
 """
 
 import functools
@@ -60,7 +60,9 @@ def _drop_unreadable(part: Any) -> None:
 
 
 def problems(kind: str, properties: dict[str, Any]) -> list[str]:
-    """What CloudFormation finds wrong with resolved properties, in its words: `#/Timeout: expected type: Integer, ...`."""
+    """What CloudFormation finds wrong with resolved properties, in its words: `#/Timeout: expected type: Integer,
+    ...`.
+    """
     found = schema(kind)
     if found is None:
         return []

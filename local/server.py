@@ -59,7 +59,8 @@ def prepare(folder: Path, *, port: int, enforce_iam: bool) -> None:
             "STATE_DIR": str(folder / "services"),
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(folder / "s3"),
-            "DOCKER_HOST": f"unix://{folder}/no-docker",  # what would need Docker fails instead of using it when it is there
+            # a call that would need Docker fails, also where Docker runs
+            "DOCKER_HOST": f"unix://{folder}/no-docker",
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
             "AWS_DEFAULT_REGION": profile.REGION,
             "AWS_ACCESS_KEY_ID": root.access_key,  # MiniStack takes just these for its root user

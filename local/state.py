@@ -80,7 +80,7 @@ def turn(folder: Path, *, waiting: Callable[[], None]):
     check_version(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = open(folder / "up.lock", "w")
+        lock = open(folder / "up.lock", "w")  # noqa: SIM115 - open for as long as the lock is held
     except OSError as error:
         raise LocalError(
             f"state folder {folder} cannot be written ({error.strerror}); name another with --state"
@@ -105,7 +105,9 @@ def is_locked(folder: Path) -> bool:
 
 
 def listen(folder: Path, port: int) -> socket.socket:
-    """A socket bound to loopback only: `port`, or else the port used last (stored addresses stay right), or a free one."""
+    """A socket bound to loopback only: `port`, or else the port used last (stored addresses stay right), or a
+    free one.
+    """
     last = (read_json(folder / "port.json") or {}).get("port", 0)
     for candidate in (port,) if port else (last, 0):
         bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

@@ -1,4 +1,6 @@
-"""What users write instead: `python peer.py MODEL ROWS PREDICTIONS`, pandas and predict_proba from Parquet to Parquet."""
+"""What users write instead: `python peer.py MODEL ROWS PREDICTIONS`, pandas and predict_proba from Parquet to
+Parquet.
+"""
 
 import sys
 

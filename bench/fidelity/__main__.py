@@ -47,7 +47,7 @@ def tried(aws: Aws, behaviour: Behaviour) -> str:
     """Why it does not behave so, in a line; nothing when it does."""
     try:
         return "" if behaviour.try_it(aws) else "answers otherwise"
-    except Exception as error:  # whatever a stranger's AWS does is a finding, not an end of the run
+    except Exception as error:  # noqa: BLE001 - whatever a behaviour raises is its result
         return f"{type(error).__name__}: {' '.join(str(error).split())[:120]}"
 
 

@@ -69,7 +69,9 @@ def _below_titles(text: bytes) -> CsvHead:
 
 
 def _from(text: bytes, start: int, titles: tuple[str, ...]) -> CsvHead | None:
-    """What begins here, if it is a header and rows of the same width; below titles there must be a row, and each name."""
+    """What begins here, if it is a header and rows of the same width; below titles there must be a row, and each
+    name.
+    """
     for separator in SEPARATORS:
         records = _records(text, separator)
         widths = {len(record) for record in records}

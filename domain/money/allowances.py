@@ -1,4 +1,6 @@
-"""What every account has free of charge forever. It belongs to the account, not the stage, so it counts only on request."""
+"""What every account has free of charge forever. It belongs to the account, not the stage, so it counts only on
+request.
+"""
 
 import csv
 import dataclasses

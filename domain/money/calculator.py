@@ -6,7 +6,9 @@ MOST_PER_CALL = 25
 
 
 def usage_lines(lines: list[Line], *, account: str) -> list[list[dict[str, str | float]]]:
-    """Return batches of at most 25 usage entries. The calculator knows usage by service, usage type and operation, as we do."""
+    """Return batches of at most 25 usage entries. The calculator knows usage by service, usage type and
+    operation, as we do.
+    """
     entries: list[dict[str, str | float]] = [
         {
             "serviceCode": line.service,

@@ -1,4 +1,6 @@
-"""The commands about money: `fairway cost`, `fairway prices refresh`, `fairway resume`; fairway/cli.py takes them in."""
+"""The commands about money: `fairway cost`, `fairway prices refresh`, `fairway resume`; fairway/cli.py takes them
+in.
+"""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +19,7 @@ app.add_typer(prices, name="prices")
 @app.command(
     epilog="Example: fairway cost --stage prod --usage busy.toml --hosting   or: fairway cost --compare main --json"
 )
-def cost(
+def cost(  # noqa: PLR0913 - options of a command
     project: Project = HERE,
     stage: StageName = "local",
     usage: Annotated[File, typer.Option(help="A usage profile to lay over [usage].", metavar="FILE")] = None,

@@ -70,7 +70,9 @@ class CostReport:
     worth: Worth | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the object that --json prints: the projection's keys beside the others; what was not asked is absent."""
+        """Return the object that --json prints: the projection's keys beside the others; what was not asked is
+        absent.
+        """
         rest = {name: value for name, value in asdict(self).items() if name != "projection" and value is not None}
         return {**asdict(self.projection), **rest}
 

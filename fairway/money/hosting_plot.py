@@ -1,4 +1,6 @@
-"""What hosting costs at what traffic, as a picture: one line for each kind of host, where they cross, and where we are."""
+"""What hosting costs at what traffic, as a picture: one line for each kind of host, where they cross, and where
+we are.
+"""
 
 import math
 from html import escape

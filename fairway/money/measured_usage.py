@@ -77,7 +77,9 @@ def hourly_metrics(stage: Stage, start: datetime, end: datetime) -> dict[str, di
 
 
 def by_hour_of_week(counts: dict[datetime, float], start: datetime, end: datetime) -> dict[str, float]:
-    """{`mon 07-08`: requests per second}: the mean of that hour over the weeks, hours without any request counting too."""
+    """{`mon 07-08`: requests per second}: the mean of that hour over the weeks, hours without any request
+    counting too.
+    """
     totals: dict[str, list[float]] = {}
     hour = start.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     by_start = {at.astimezone(UTC).replace(minute=0, second=0, microsecond=0): count for at, count in counts.items()}

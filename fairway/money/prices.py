@@ -32,7 +32,9 @@ def refresh(
     fetch: Callable[[str], bytes | None] | None = None,
     progress,
 ) -> Done:
-    """Write prices.csv beside fairway.toml. `lists` reads the price lists from a folder of <offer>.json instead of AWS."""
+    """Write prices.csv beside fairway.toml. `lists` reads the price lists from a folder of <offer>.json instead
+    of AWS.
+    """
     region, rows = read_config(folder, stage).target.region, read_rows(prices_file(folder))
     offers = offers_of(rows, region)
     if not offers:

@@ -1,4 +1,6 @@
-"""The app's templates, as `cdk synth` would write them, without the CDK's command line: seconds less, and no account."""
+"""The app's templates, as `cdk synth` would write them, without the CDK's command line: seconds less, and no
+account.
+"""
 
 import atexit
 import json

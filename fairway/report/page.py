@@ -82,16 +82,12 @@ def who_answers(found: dict) -> str:
     if not champion:
         why = paragraph(f"No release answers: the fallback answers everybody. Why: {found['routing_reason']}.")
         return why + unknown(
-            (
-                "What a release would be judged on is agreed in fairway.toml, [benchmarks]; nothing "
-                "has been measured that answers."
-            )
+            "What a release would be judged on is agreed in fairway.toml, [benchmarks]; nothing "
+            "has been measured that answers."
         )
     told = paragraph(
-        (
-            f"{champion['release']} ({champion.get('candidate', 'candidate unknown')}) has answered "
-            f"since {plain(champion['since'])}."
-        )
+        f"{champion['release']} ({champion.get('candidate', 'candidate unknown')}) has answered "
+        f"since {plain(champion['since'])}."
     )
     told += paragraph(f"Why it was let answer: {found['routing_reason']}")
     if champion.get("reason") not in (None, found["routing_reason"]):
@@ -121,10 +117,8 @@ def who_answers(found: dict) -> str:
     )
     told += table(rows, heads, numbers=(2, 3, 4))
     told += note(
-        (
-            f"All on the same {judged['rows']:,} rows from {plain(window['evaluate_start'])} to "
-            f"{plain(window['as_of'])}{learnt(champion, window)}"
-        )
+        f"All on the same {judged['rows']:,} rows from {plain(window['evaluate_start'])} to "
+        f"{plain(window['as_of'])}{learnt(champion, window)}"
     )
     if not before:
         told += unknown("There was no champion to compare it with when it was judged.")
@@ -198,10 +192,8 @@ def what_if_it_fails(found: dict) -> str:
     )
     said += f", probability {answer['probability']:g}" if answer["probability"] is not None else ""
     told = paragraph(
-        (
-            f"When no model answers within {failing['deadline_ms']:,} ms, the fallback does: {said}, "
-            "the contract's prior, the same for everybody."
-        )
+        f"When no model answers within {failing['deadline_ms']:,} ms, the fallback does: {said}, "
+        "the contract's prior, the same for everybody."
     )
     told += paragraph(fallback_share(failing) + f" An alarm sounds above {failing['alarm_percent']:g} %.")
     if not failing["rollback_to"]:
@@ -302,11 +294,9 @@ def what_it_costs(found: dict) -> str:
     )
     if bill["per_thousand_predictions_usd"] is not None:
         told += paragraph(
-            (
-                f"${bill['per_thousand_predictions_usd']:,.4f} per thousand of "
-                f"{bill['predictions']:,.0f} predictions; a thousand more cost "
-                f"${bill['next_thousand_predictions_usd']:,.4f}."
-            )
+            f"${bill['per_thousand_predictions_usd']:,.4f} per thousand of "
+            f"{bill['predictions']:,.0f} predictions; a thousand more cost "
+            f"${bill['next_thousand_predictions_usd']:,.4f}."
         )
     rows = [{"name": flow, "value": usd} for flow, usd in bill["by_flow_usd"].items()]
     rows.append(
@@ -346,10 +336,8 @@ def is_it_worth_it(found: dict) -> str:
     worth = found["money"].get("worth")
     if not worth:
         return unknown(
-            (
-                "Not known yet: it takes a projected cost, the values of [business], and decisions "
-                "that a champion's run counted."
-            )
+            "Not known yet: it takes a projected cost, the values of [business], and decisions "
+            "that a champion's run counted."
         )
     told = paragraph(worth["sentence"])
     if worth["break_even_predictions"] is not None:

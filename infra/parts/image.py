@@ -12,7 +12,9 @@ BASE_IMAGE = "docker.io/library/python:3.13-slim"
 
 
 def image_tag(root: Path = ROOT, *, base: str = BASE_IMAGE) -> str:
-    """12 hex digits that stand for the sources of the image, the packages it is built with and the base it stands on."""
+    """12 hex digits that stand for the sources of the image, the packages it is built with and the base it stands
+    on.
+    """
     digest = hashlib.sha256(f"{base}\0".encode())
     lock = root / "uv.lock"
     sources = [file for file in source_files(root, SOURCES) if not _is_left_out(file.relative_to(root))]

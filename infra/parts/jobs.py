@@ -1,4 +1,6 @@
-"""What every SageMaker job of ours shares: the image, a role for its kind, its inputs and outputs, its limit, its tags."""
+"""What every SageMaker job of ours shares: the image, a role for its kind, its inputs and outputs, its limit, its
+tags.
+"""
 
 from typing import Any
 

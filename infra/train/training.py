@@ -78,7 +78,9 @@ class Training(Construct):
         }
 
     def longest_s(self) -> int:
-        """Seconds of all rounds of training jobs, the wait for Spot capacity included, and of the evaluation after them."""
+        """Seconds of all rounds of training jobs, the wait for Spot capacity included, and of the evaluation
+        after them.
+        """
         training = self.config.training
         rounds = -(-len(training.candidates) // training.parallel)
         return rounds * self.longest_training_s() + training.max_runtime_minutes * MINUTE_S

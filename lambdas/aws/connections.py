@@ -27,7 +27,9 @@ class Reply(NamedTuple):
 
 
 class Connections:
-    """The connections to a base URL, http or https. Threads may share it: each borrows a connection for one exchange."""
+    """The connections to a base URL, http or https. Threads may share it: each borrows a connection for one
+    exchange.
+    """
 
     def __init__(self, url: str, *, connect_s: float, read_s: float):
         parts = urlsplit(url)

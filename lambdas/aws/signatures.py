@@ -23,7 +23,9 @@ def sign(release: str, artefact_sha256: str) -> str:
 
 
 def verify(item: dict) -> None:
-    """Raises SignatureRefused for a release item, or a model package's metadata, that this stage did not sign as it is."""
+    """Raises SignatureRefused for a release item, or a model package's metadata, that this stage did not sign as
+    it is.
+    """
     release, artefact_sha256, signature = checked_release(item)
     text = signed_text(prefix=CONFIG.prefix, release=release, artefact_sha256=artefact_sha256)
     forged = f"release {release} with artefact {artefact_sha256[:12]}... is not what {CONFIG.prefix} signed"

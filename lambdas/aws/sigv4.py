@@ -31,7 +31,9 @@ def signed(
     region: str,
     at: datetime,
 ) -> dict[str, str]:
-    """The headers, all of them signed, of a POST to the path. Their names are in lower case and `host` is one of them."""
+    """The headers, all of them signed, of a POST to the path. Their names are in lower case and `host` is one of
+    them.
+    """
     moment = at.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{moment[:8]}/{region}/{service}/aws4_request"
     token = {"x-amz-security-token": credentials.session_token} if credentials.session_token else {}
@@ -45,7 +47,9 @@ def signed(
 
 
 def canonical(path: str, headers: dict[str, str], names: str, body_sha256: str) -> str:
-    """The request as AWS writes it down to check the signature. The line after the path is for a query: we send none."""
+    """The request as AWS writes it down to check the signature. The line after the path is for a query: we send
+    none.
+    """
     lines = [f"{name}:{' '.join(headers[name].split())}" for name in names.split(";")]
     return "\n".join(("POST", quote(path, safe="/-_.~"), "", *lines, "", names, body_sha256))
 

@@ -49,10 +49,8 @@ def refuse_losses(run: str, counts: dict, *, due: int, shards: int, planned: int
         )
     if read != scored + quarantined:
         raise CountsDoNotAddUp(
-            (
-                f"{run}: read {read:,} rows, but scored {scored:,} and quarantined {quarantined:,}; "
-                "score the input as a new run"
-            )
+            f"{run}: read {read:,} rows, but scored {scored:,} and quarantined {quarantined:,}; "
+            "score the input as a new run"
         )
     if due != written:
         raise CountsDoNotAddUp(f"{run}: scored {scored:,} rows, but wrote {written:,}; start the run again, it resumes")

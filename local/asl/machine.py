@@ -1,4 +1,6 @@
-"""A whole definition: which states there are, where each goes, what is reached, and what is nested in Map and Parallel."""
+"""A whole definition: which states there are, where each goes, what is reached, and what is nested in Map and
+Parallel.
+"""
 
 import json
 from collections.abc import Iterator

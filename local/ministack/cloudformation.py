@@ -50,7 +50,7 @@ AFTER_A_KILL = {
 
 def register() -> None:
     from ministack.services import budgets, cloudformation, cloudwatch, eventbridge
-    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers
+    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers  # noqa: N811 - MiniStack's private table, written to here
 
     handlers.update(
         {kind: handler(recorder(kind), lambda physical_id: None) for kind in RECORDED if kind not in handlers}

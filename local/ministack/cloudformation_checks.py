@@ -1,5 +1,5 @@
-"""What CloudFormation refuses: references to nothing, properties that break the registry's schemas, names that are taken,
-exports in use, and IAM without its capability.
+"""What CloudFormation refuses: references to nothing, properties that break the registry's schemas, names that
+are taken, exports in use, and IAM without its capability.
 """
 
 import importlib

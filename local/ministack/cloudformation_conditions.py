@@ -1,5 +1,6 @@
-"""Conditions of a template with the functions that CloudFormation takes in them; MiniStack knows neither Join nor Split nor Sub there,
-so that cdk's own bootstrap took an empty list of policies for one that is given."""
+"""Conditions of a template with the functions that CloudFormation takes in them; MiniStack knows neither Join nor
+Split nor Sub there, so that cdk's own bootstrap took an empty list of policies for one that is given.
+"""
 
 import importlib
 import re

@@ -1,4 +1,6 @@
-"""DescribeImages says ImageNotFoundException for an image that is not there: anything else reads as "already pushed"."""
+"""DescribeImages says ImageNotFoundException for an image that is not there: anything else reads as "already
+pushed".
+"""
 
 import json
 

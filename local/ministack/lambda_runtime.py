@@ -138,7 +138,7 @@ def python_environment(config: dict, provided: dict, folder: str, own: dict) -> 
     return functions.known(environment)
 
 
-def make_worker(runtime):
+def make_worker(runtime):  # noqa: C901 - one branch for each part that MiniStack lacks
     """The worker class; made here because MiniStack is imported only once its settings stand."""
 
     class PythonWorker(runtime.ProvidedWorker):

@@ -68,7 +68,9 @@ def register() -> None:
 
 
 def record(namespace: str, name: str, value: float, unit: str = "None", dimensions: dict | None = None) -> None:
-    """Put a value, counting it into the last point when that is the same and just now: a busy function has few points."""
+    """Put a value, counting it into the last point when that is the same and just now: a busy function has few
+    points.
+    """
     from ministack.services import cloudwatch
 
     dimensions, now = dimensions or {}, time.time()

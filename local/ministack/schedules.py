@@ -36,7 +36,7 @@ LOG = logging.getLogger("schedules")
 
 def register() -> None:
     from ministack.services import eventbridge, scheduler
-    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers
+    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers  # noqa: N811 - MiniStack's private table, written to here
 
     cron, started = eventbridge._parse_cron_fields, time.time()
     eventbridge._validate_schedule_expression = lambda text: not text or grammar.problem(text, counted=True) is None

@@ -216,7 +216,7 @@ class DistributedMap:
             child.update(status="FAILED", error=error.error, cause=error.cause)
         except SystemExit:  # the whole execution was stopped
             child.update(status="ABORTED")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever fails an item is its failure
             child.update(status="FAILED", error="States.Runtime", cause=str(error))
         child["stopDate"] = now()
         return child

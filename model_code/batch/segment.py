@@ -52,7 +52,9 @@ class Segment:
         self.writers[folder].write_batch(batch)
 
     def close(self, *, last: bool) -> None:
-        """Everything goes to its place, the summary last. A segment without a row is one only where it ends its shard."""
+        """Everything goes to its place, the summary last. A segment without a row is one only where it ends its
+        shard.
+        """
         if not last and not self.counts["read"]:
             return self.discard()
         for writer in self.writers.values():

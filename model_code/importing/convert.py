@@ -34,7 +34,7 @@ def main(file: Path) -> None:
     except ModuleNotFoundError as error:
         report = {"refused": missing(error.name or str(error), conversion.format.framework)}
     except (
-        Exception
+        Exception  # noqa: BLE001 - a stranger's model may raise anything; it is the reason that is reported
     ) as error:  # a stranger's file in a large library: whatever it raises, the user hears which file it was
         traceback.print_exc()
         file, kind = conversion.file.name, conversion.format.name

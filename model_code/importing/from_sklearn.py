@@ -70,10 +70,8 @@ def skops(conversion: Conversion):
 
     if not is_zipfile(conversion.file):
         raise ImportRefused(
-            (
-                f"{conversion.file.name} is no file of skops: it is no zip archive; if it was cut off "
-                "on its way, bring it again"
-            )
+            f"{conversion.file.name} is no file of skops: it is no zip archive; if it was cut off "
+            "on its way, bring it again"
         )
     types = io.get_untrusted_types(file=conversion.file)
     outside = [name for name in types if not is_harmless(*name.rpartition(".")[::2])]

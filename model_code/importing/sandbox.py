@@ -120,5 +120,5 @@ def confine() -> None:
     """In the process itself, before it opens anything: limits that it cannot raise again."""
     for what, most in LIMITS.items():
         _, hard = resource.getrlimit(what)
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (most, most))
+        limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (limit, limit))

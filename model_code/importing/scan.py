@@ -132,10 +132,8 @@ def names_in(file: Path, *, zipped: bool = False) -> set[tuple[str, str]]:
     except Exception as error:  # whatever the bytes make of the machine: they are no pickle that one could judge
         kind = "file of PyTorch" if zipped else "pickle"
         raise ImportRefused(
-            (
-                f"{file.name} is no {kind} that can be scanned: {in_a_line(error)}; if it was cut off "
-                "on its way, bring it again"
-            )
+            f"{file.name} is no {kind} that can be scanned: {in_a_line(error)}; if it was cut off "
+            "on its way, bring it again"
         ) from error
     return found
 
@@ -252,7 +250,7 @@ class Inert(pickle._Unpickler):
         if getattr(made, "name", None) == ("joblib.numpy_pickle", "NumpyArrayWrapper"):
             self.skip_array(made.state)
 
-    dispatch = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: load_build}
+    dispatch = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: load_build}  # noqa: RUF012 - never written to
 
     def skip_array(self, wrapper: dict) -> None:
         """joblib writes an array's bytes between the opcodes, or a pickle of its own for an array of objects."""

@@ -114,7 +114,9 @@ def _has_spaces_around(array: pa.StringArray) -> bool:
 
 
 def _without_markers(column: Column, array: pa.Array) -> pa.Array:
-    """Null for the texts that mean it, and for a blank key; ids that a file has as whole numbers become their digits."""
+    """Null for the texts that mean it, and for a blank key; ids that a file has as whole numbers become their
+    digits.
+    """
     if pa.types.is_integer(array.type) and column.type == "string" and column.role == "key":
         return pc.cast(array, pa.string())
     if not pa.types.is_string(array.type) or not (column.missing or column.role == "key"):

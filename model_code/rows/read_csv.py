@@ -17,7 +17,7 @@ HEAD_BYTES = 1 << 20
 
 def open_csv(file: Path, _: Container[str]) -> tuple[list[str], bool, Iterator[pa.RecordBatch]]:
     """Return the columns, True since cells are text, and the blocks."""
-    stream = _QuoteCounter(gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb"))
+    stream = _QuoteCounter(gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb"))  # noqa: SIM115 - the reader that is returned closes it
     head = stream.head
     if head.problem:
         stream.close()

@@ -10,7 +10,7 @@ BLOCK_BYTES = 4 << 20
 
 
 def open_lines(file: Path, _):
-    stream = gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb")
+    stream = gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb")  # noqa: SIM115 - the reader that is returned closes it
     return None, False, line_blocks(stream)
 
 

@@ -31,7 +31,9 @@ def open_parquet(file: Path, coded: Container[str]):
 
 
 def has_small_groups(about: pq.FileMetaData) -> bool:
-    """Each row group has dictionaries of its own, so a block of them ends with it: small groups would be small blocks."""
+    """Each row group has dictionaries of its own, so a block of them ends with it: small groups would be small
+    blocks.
+    """
     return about.num_row_groups > 1 and about.num_rows < SMALLEST_GROUP * about.num_row_groups
 
 

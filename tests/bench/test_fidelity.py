@@ -13,7 +13,8 @@ REPORT = """<testsuites><testsuite>
 <testcase name="a"/>
 <testcase name="b"><skipped message="not here"/></testcase>
 <testcase name="c"><failure message="Failed: DID NOT RAISE ClientError">at line 1</failure></testcase>
-<testcase name="d"><failure message="x">botocore.exceptions.ClientError: an error (UnknownOperation)</failure></testcase>
+<testcase name="d"><failure message="x">botocore.exceptions.ClientError: an error (UnknownOperation)
+</failure></testcase>
 <testcase name="e"><failure message="x">E botocore.errorfactory.ValidationException: too long</failure></testcase>
 <testcase name="f"><failure message="assert 1 == 2">at line 2</failure></testcase>
 <testcase name="g"><error message="fixture">at line 3</error></testcase>

@@ -15,7 +15,9 @@ LAST = REPLY % (b"200 OK", b"Connection: close\r\n")
 
 
 def loaded(tmp_path, *replies: bytes, closes: bool) -> tuple[dict, int]:
-    """(what 3 connections to a server of these replies, in turn, measured in a third of a second, requests that it saw)"""
+    """(what 3 connections to a server of these replies, in turn, measured in a third of a second, requests that
+    it saw)
+    """
     bodies = tmp_path / "bodies.jsonl"
     bodies.write_text('{"a": 1}\n{"a": 22}\n')
     seen = 0

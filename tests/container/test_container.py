@@ -15,7 +15,8 @@ from tests.model_code.importing.imports import Importer
 
 ASK = """
 import json, sys, urllib.request
-request = urllib.request.Request("http://127.0.0.1:8080/invocations", sys.argv[1].encode(), {"content-type": "application/json"})
+request = urllib.request.Request("http://127.0.0.1:8080/invocations", sys.argv[1].encode(),
+    {"content-type": "application/json"})
 print(urllib.request.urlopen(request, timeout=10).read().decode())
 """
 

@@ -164,11 +164,13 @@ def test_up_names_a_state_that_can_be_none(capsys, project, tmp_path, state, sai
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_second_up_waits_for_the_first_and_can_be_stopped(project, how):
-    with turn(project / ".fairway/local", waiting=pytest.fail):
-        with subprocess.Popen([FAIRWAY, "up", "--project", project], stderr=subprocess.PIPE, text=True) as command:
-            assert command.stderr.readline() == "Waiting for another `fairway up` here to end\n"
-            command.send_signal(how)
-            (said,) = command.stderr.read().splitlines()
+    with (
+        turn(project / ".fairway/local", waiting=pytest.fail),
+        subprocess.Popen([FAIRWAY, "up", "--project", project], stderr=subprocess.PIPE, text=True) as command,
+    ):
+        assert command.stderr.readline() == "Waiting for another `fairway up` here to end\n"
+        command.send_signal(how)
+        (said,) = command.stderr.read().splitlines()
     assert command.returncode == 130
     assert said.startswith("error: stopped while starting; nothing goes on running")
 

@@ -65,12 +65,19 @@ def local(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def always_on(tmp_path_factory) -> dict:
-    """A project whose endpoints are instances in office hours, which trains on demand and without Spot, and has to pay."""
+    """A project whose endpoints are instances in office hours, which trains on demand and without Spot, and has
+    to pay.
+    """
     changes = {
-        'mode = "serverless"': 'mode = "instance"\ninstances = 2\noffice_hours = "mon-fri 07:00-19:00 Europe/Berlin"\noutside = "wake"',
+        'mode = "serverless"': (
+            'mode = "instance"\ninstances = 2\noffice_hours = "mon-fri 07:00-19:00 Europe/Berlin"\noutside = "wake"'
+        ),
         "[budget]": "[budget]\nrequire_positive_value = true\nanomaly_usd = 10.0",
         "spot = true": "spot = false",
-        "[stages.dev]": '[stages.test]\nmonitoring.email = "ops@example.com"\ntraining.schedule = "off"\nbatch.schedule = "off"\n\n[stages.dev]',
+        "[stages.dev]": (
+            '[stages.test]\nmonitoring.email = "ops@example.com"\ntraining.schedule = "off"\n'
+            'batch.schedule = "off"\n\n[stages.dev]'
+        ),
     }
     project = project_with(tmp_path_factory.mktemp("project"), changes)
     assembly = synthesise(

@@ -327,7 +327,8 @@ def test_no_role_takes_a_managed_policy_or_trusts_another_account(service, data)
 
 def test_endpoints_that_are_always_on_add_only_what_scaling_them_needs(service, always_on):
     before, after = granted(service)["ReleasesReleaseRole"], granted(always_on["service"])["ReleasesReleaseRole"]
-    role = "aws-service-role/sagemaker.application-autoscaling.amazonaws.com/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
+    service = "aws-service-role/sagemaker.application-autoscaling.amazonaws.com"
+    role = f"{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
     assert after - {line.replace("flights-prod", "flights-test") for line in before} == {
         *(
             f"application-autoscaling:{action} application-autoscaling:scalable-target/*"

@@ -1,4 +1,6 @@
-"""The Lambda runtime interface emulator of AWS SAM around awslambdaric: one function, one port, from an unpacked zip."""
+"""The Lambda runtime interface emulator of AWS SAM around awslambdaric: one function, one port, from an unpacked
+zip.
+"""
 
 import json
 import os
@@ -122,7 +124,9 @@ class Emulator:
             return body.decode()
 
     def init_ms(self) -> float:
-        """How long its init takes, as the emulator reports it: its first event begins it. Nobody waits for the answer."""
+        """How long its init takes, as the emulator reports it: its first event begins it. Nobody waits for the
+        answer.
+        """
         path = self.url.partition(str(self.port))[2]
         with socket.create_connection(("127.0.0.1", self.port)) as asking:
             asking.sendall(f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{{}}".encode())

@@ -7,7 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class ModelServer:
-    """`answers(endpoint, instances)` gives (status, document or bytes, error type or ""); `calls` holds what was asked."""
+    """`answers(endpoint, instances)` gives (status, document or bytes, error type or ""); `calls` holds what was
+    asked.
+    """
 
     def __init__(self):
         self.calls, self.answers = [], None

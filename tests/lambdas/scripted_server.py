@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 class Reply(NamedTuple):
     status: int = 200
-    document: dict | bytes = {}
-    headers: dict = {}
+    document: dict | bytes = {}  # noqa: RUF012 - never written to
+    headers: dict = {}  # noqa: RUF012 - never written to
     after_s: float = 0.0
     hangs_up: bool = False  # after the reply, without having said so
     never: bool = False  # hang up instead of replying

@@ -121,7 +121,8 @@ class Answered:
     def save(self, records): pass
 routing = promote(EMPTY, release="r-1", endpoint="e", at="2013-04-01T00:00:00Z", reason="the first")
 body = b'{"predictions": [[0.1, 0.2, 0.7], [0.5, 0.6], {"error": "?"}], "classes": [0, 1, 2]}'
-answers, _ = predict([{"petal length": n} for n in (1.5, 2, 3)], key=None, now=datetime(2013, 4, 1, tzinfo=UTC), route=lambda: routing,
+answers, _ = predict([{"petal length": n} for n in (1.5, 2, 3)], key=None,
+                     now=datetime(2013, 4, 1, tzinfo=UTC), route=lambda: routing,
                      ask=lambda calls: [scores_of(body, 3, contract=CONTRACT)], answered=Answered())
 json.dump(answers, sys.stdout)
 """

@@ -43,7 +43,7 @@ class Gateway:
 
     def start(self) -> None:
         self.state.mkdir(parents=True, exist_ok=True)
-        self.log = open(self.state / "gateway.log", "a")
+        self.log = open(self.state / "gateway.log", "a")  # noqa: SIM115 - open for as long as the process writes
         settings = {
             "GATEWAY_PORT": str(self.port),
             "BIND_HOST": "127.0.0.1",

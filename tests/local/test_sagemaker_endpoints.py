@@ -144,7 +144,7 @@ def test_an_update_moves_to_the_new_configuration_and_a_broken_one_leaves_the_ol
     assert settled(sagemaker, "moving")["EndpointConfigName"] == "moving-2"
     assert ask(runtime, "moving")["flavour"] == "new"
     broken = instance(make_model(sagemaker, role, "sick", SICK="yes"))
-    with pytest.raises(ClientError, match="in-progress endpoint"):
+    with pytest.raises(ClientError, match="in-progress endpoint"):  # noqa: PT012 - the answer is read inside too
         sagemaker.create_endpoint_config(EndpointConfigName="moving-3", ProductionVariants=[broken])
         sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="moving-3")
         sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="moving-2")
@@ -379,7 +379,7 @@ def test_who_creates_a_model_must_be_allowed_to_pass_its_role(gateway, role):
 def test_the_end_of_a_keeper_ends_the_server_it_keeps(sagemaker, role, runtime):
     make_endpoint(sagemaker, "kept", instance(make_model(sagemaker, role, "kept-model")))
     process = ask(runtime, "kept")["process"]
-    os.kill(int(open(f"/proc/{process}/stat").read().rpartition(")")[2].split()[1]), signal.SIGKILL)
+    os.kill(int(open(f"/proc/{process}/stat").read().rpartition(")")[2].split()[1]), signal.SIGKILL)  # noqa: SIM115 - open for as long as the process writes
     wait_until(lambda: not alive(process), what="the end of the server")
 
 

@@ -92,7 +92,7 @@ def test_output_is_read_on_whatever_its_reader_makes_of_it(tmp_path):
 
 def test_logs_that_cannot_be_delivered_are_not_kept():
     class Refuses:
-        class exceptions:
+        class exceptions:  # noqa: N801 - botocore calls it so
             ResourceAlreadyExistsException = KeyError
 
         def create_log_group(self, **_):

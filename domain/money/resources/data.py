@@ -62,7 +62,9 @@ def outcomes(month: Month, copies: int) -> Demand:
 
 
 def routing(month: Month, copies: int) -> Demand:
-    """predict remembers the routing for seconds, so it reads at most once a request and about once every few seconds."""
+    """predict remembers the routing for seconds, so it reads at most once a request and about once every few
+    seconds.
+    """
     reads = min(month.requests, HOURS_PER_MONTH * SECONDS_PER_HOUR / FRESH_S)
     changes = month.training_runs * 4  # a release is judged, promoted, replaced, retired
     return [("request", "who answers", READS, reads * EVENTUAL), *control(month, "train", changes * copies)]

@@ -10,7 +10,9 @@ FLOWS = ("train", "request", "batch", "watch", "store")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the bill. `unit_usd` and `monthly_usd` are None where the table has no price: unknown, not nothing."""
+    """One line of the bill. `unit_usd` and `monthly_usd` are None where the table has no price: unknown, not
+    nothing.
+    """
 
     resource: str
     type: str

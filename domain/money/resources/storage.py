@@ -51,7 +51,9 @@ def arrivals(month: Month) -> list[Arrival]:
 
 
 def bucket_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
-    """After [usage] months of data, under the bucket's own rules. A bucket that is not the lake holds next to nothing."""
+    """After [usage] months of data, under the bucket's own rules. A bucket that is not the lake holds next to
+    nothing.
+    """
     found = stored_lines(resource, usage, prices, active_rules(resource))
     puts = sum(each.objects for each in arrivals(usage))
     gets = puts * (1 + usage.candidates)  # every part is read again by training, evaluation and batch

@@ -13,7 +13,9 @@ SAMPLED_SHARE = 0.05  # X-Ray records the first request of every second and 5 % 
 
 
 def log_group_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
-    """What is written, and what is kept until it expires. Storage is counted uncompressed, so it is the most it can be."""
+    """What is written, and what is kept until it expires. Storage is counted uncompressed, so it is the most it
+    can be.
+    """
     events, fixed = log_source(resource, usage)
     gb = events * usage.usage.log_kb / KB_PER_GB
     months_kept = min(resource.properties.get("RetentionInDays", float("inf")) / DAYS_PER_MONTH, usage.usage.months)

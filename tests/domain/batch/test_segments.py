@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from domain.batch.segments import flat, next_row, segment_name
 
 def segments(*rows: int, last: bool) -> list[dict]:
     """That begin at each of these rows but the last one, where the last of them ends."""
-    pairs = list(zip(rows, rows[1:], strict=False))
+    pairs = list(itertools.pairwise(rows))
     return [{"first_row": begin, "next_row": end, "last": last and end == rows[-1]} for begin, end in pairs]
 
 

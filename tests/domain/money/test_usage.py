@@ -54,10 +54,8 @@ def test_all_that_is_wrong_with_a_profile_is_said_at_once(tmp_path):
     assert size == "usage.size = 'huge': must be one of small, medium, large"
     assert unknown.startswith("usage.predict_s is not a setting; settings: size, ")
     assert unknown.endswith(
-        (
-            "Did you mean predict_ms? Mind the unit: how long one request takes in predict, the "
-            "endpoint included, in milliseconds"
-        )
+        "Did you mean predict_ms? Mind the unit: how long one request takes in predict, the "
+        "endpoint included, in milliseconds"
     )
     assert negative == "usage.request_kb = -1: must be at least 0.001"
     assert unit == "usage.log_kb = 900000: must be at most 256.0"  # bytes where kilobytes are meant

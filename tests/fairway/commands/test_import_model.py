@@ -1,4 +1,6 @@
-"""What `fairway import` says of a conversion: with whose answers the model agrees, and with whose it was not compared."""
+"""What `fairway import` says of a conversion: with whose answers the model agrees, and with whose it was not
+compared.
+"""
 
 import pytest
 

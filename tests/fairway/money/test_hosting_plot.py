@@ -1,5 +1,6 @@
 """The picture of `fairway cost --hosting --plot FILE`, read back as the XML that it is."""
 
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -52,7 +53,7 @@ def test_it_shows_where_hosts_cross_and_where_we_are(tmp_path):
 def test_names_never_lie_on_each_other(tmp_path):
     names = [each for each in drawn(tmp_path).findall(".//{*}text") if each.text in FOUND["curve"][0]]
     places = sorted(float(each.get("y")) for each in names)
-    assert all(later - earlier > 15 for earlier, later in zip(places, places[1:], strict=False))
+    assert all(later - earlier > 15 for earlier, later in itertools.pairwise(places))
 
 
 def test_the_page_is_one_file_that_fetches_nothing(tmp_path):

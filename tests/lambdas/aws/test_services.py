@@ -1,4 +1,6 @@
-"""Calls without botocore, against a real HTTP server: what is sent again, what is not, and which connections are kept."""
+"""Calls without botocore, against a real HTTP server: what is sent again, what is not, and which connections are
+kept.
+"""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,6 @@
-"""The server: loopback only, one per state folder, state that outlives a stop and a kill -9, and nothing left running."""
+"""The server: loopback only, one per state folder, state that outlives a stop and a kill -9, and nothing left
+running.
+"""
 
 import json
 import os

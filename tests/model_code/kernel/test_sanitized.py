@@ -1,4 +1,6 @@
-"""The kernel built with address and undefined-behaviour checks, over the tests' own bodies, batches and broken plans."""
+"""The kernel built with address and undefined-behaviour checks, over the tests' own bodies, batches and broken
+plans.
+"""
 
 import hashlib
 import os

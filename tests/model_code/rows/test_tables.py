@@ -308,7 +308,9 @@ def test_a_limit_between_two_floats_holds_for_a_table_as_for_a_row(limits):
 
 
 def as_row_value(contract, name, value):
-    """In a timestamp column a moment is ISO text, UTC unless it says otherwise; anywhere else it is of the wrong type."""
+    """In a timestamp column a moment is ISO text, UTC unless it says otherwise; anywhere else it is of the wrong
+    type.
+    """
     if not isinstance(value, datetime):
         return value
     if contract.by_name[name].type != "timestamp":
