@@ -10,7 +10,7 @@ from tests.model_code.serving import PATIENCE, ROOT
 
 WORKERS = """
 import os, signal, sys, threading, time
-from model_code import workers
+from model_code.http import workers
 from model_code.http.listening import listening_sockets
 
 PARENT = os.getpid()
