@@ -120,7 +120,7 @@ def zipped(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def eventually(look, timeout_s: float = 15):
+def eventually(look, timeout_s: float = 60):
     """What `look` finds, waiting for it."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:

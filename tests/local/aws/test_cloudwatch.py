@@ -132,7 +132,7 @@ def test_missing_data_counts_as_the_alarm_says(aws, treat, expected):
 
 
 def test_an_alarm_goes_back_to_ok_by_itself_when_its_metric_stops(aws):
-    name = alarm(aws, Period=1, TreatMissingData="notBreaching")
+    name = alarm(aws, Period=10, TreatMissingData="notBreaching")
     put(aws, name, 5)
     assert state(aws, name) == "ALARM"
     eventually(lambda: state(aws, name) == "OK")

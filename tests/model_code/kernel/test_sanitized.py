@@ -117,7 +117,7 @@ def sanitized_kernel():
         (ROOT / "build").mkdir(exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=ROOT / "build"))
         (fresh / "model_code" / "kernel").mkdir(parents=True)
-        for name in ("__init__.py", "plan_header.py", "refusals.py", "kernel/__init__.py", "kernel/engine.py"):
+        for name in ("__init__.py", "kernel/header.py", "refusals.py", "kernel/__init__.py", "kernel/engine.py"):
             shutil.copy(ROOT / "model_code" / name, fresh / "model_code" / name)
         build(fresh / "model_code" / "kernel", extra=SANITIZERS)
         for old in (ROOT / "build").glob("sanitized-*"):
