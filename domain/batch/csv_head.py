@@ -54,7 +54,8 @@ def _below_titles(text: bytes) -> CsvHead:
     """The first line from which on all records have as many fields as the header; the first that is not blank, if
     there is none.
     """
-    start, titles, first = 0, [], None
+    titles: list[str] = []
+    start, first = 0, None
     for line in itertools.islice(_LINE.findall(text), MOST_TITLES + 1):
         shown = line.decode("utf-8-sig").strip()
         if shown.strip(" \t,;|"):

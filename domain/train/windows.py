@@ -1,58 +1,89 @@
-"""Spans of event time: which days a run learns from, and which later days it is judged on; and how a run is called."""
+"""Spans of event time: the days a run learns from, and the later days it is judged on; and the names of runs."""
 
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from domain.timestamps import iso, parse_timestamp
 
 
 class WindowError(ValueError):
-    """A moment or a span that cannot be; the message says what is allowed."""
+    """A timestamp or a span is impossible; the message names what is allowed."""
+
+
+class Window(TypedDict):
+    """Half open: train in [train_start, evaluate_start), evaluate in [evaluate_start, as_of). Timestamps."""
+
+    train_start: str
+    evaluate_start: str
+    as_of: str
+
+
+class Part(TypedDict):
+    """One Parquet file of a load; `first` and `last` event time are null for a table without one."""
+
+    key: str
+    rows: int
+    first: str | None
+    last: str | None
 
 
 class RunRefused(ValueError):
     """A run cannot have this name."""
 
 
-def training_window(*, as_of: str, window_days: int, evaluate_days: int) -> dict:
-    """{train_start, evaluate_start, as_of}, half open: train in [train_start, evaluate_start), judge in
-    [evaluate_start, as_of).
-    """
+def training_window(*, as_of: str, window_days: int, evaluate_days: int) -> Window:
+    """Compute the window of a run. Raises WindowError."""
     end = parse_timestamp(as_of)
     if end is None:
-        raise WindowError(f"as_of {as_of!r} is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z")
+        raise WindowError(
+            f"as_of = {as_of!r}: must be an ISO 8601 date or time such as 2013-04-01 or 2013-04-01T00:00:00Z"
+        )
     if not 0 < evaluate_days < window_days:
-        raise WindowError(f"evaluate_days {evaluate_days} must be from 1 to window_days {window_days} less one")
+        raise WindowError(
+            f"evaluate_days = {evaluate_days}: must be from 1 to {window_days - 1}, one less than window_days"
+        )
     try:
         starts = end - timedelta(days=window_days), end - timedelta(days=evaluate_days)
     except OverflowError:
-        raise WindowError(f"window_days {window_days} before {as_of} is before the year 1; take fewer days") from None
+        raise WindowError(
+            f"window_days = {window_days}: must not reach before the year 1 from {as_of}; take fewer days"
+        ) from None
     return {"train_start": iso(starts[0]), "evaluate_start": iso(starts[1]), "as_of": iso(end)}
 
 
-def overlapping(parts: Iterable[dict], start: str, end: str) -> list[dict]:
-    """The parts with rows in [start, end); a part of a table without event time belongs to every window."""
-    after, before = parse_timestamp(start), parse_timestamp(end)
-    return [part for part in parts if part["first"] is None or is_within(part, after, before)]
+def overlapping(parts: Iterable[Part], start: str, end: str) -> list[Part]:
+    """Select the parts with rows in [start, end); a part of a table without event time belongs to every window."""
+    after, before = _instant(start), _instant(end)
+    return [part for part in parts if _is_within(part, after, before)]
 
 
-def is_within(part: dict, after: datetime, before: datetime) -> bool:
-    """Moments, not their texts: 00:00:00Z sorts after 00:00:00.5Z."""
-    return parse_timestamp(part["first"]) < before and parse_timestamp(part["last"]) >= after
+def _is_within(part: Part, after: datetime, before: datetime) -> bool:
+    """Compare instants, not texts: 00:00:00Z sorts after 00:00:00.5Z."""
+    if part["first"] is None or part["last"] is None:
+        return True
+    return _instant(part["first"]) < before and _instant(part["last"]) >= after
+
+
+def _instant(text: str) -> datetime:
+    instant = parse_timestamp(text)
+    if instant is None:
+        raise WindowError(f"timestamp = {text!r}: must be an ISO 8601 date or time")
+    return instant
 
 
 def run_name(kind: str, as_of: str, started: str) -> str:
-    """Sorts by when it was started: train-20130401-20261122T074500Z."""
-    return f"{kind}-{compact(as_of)[:8]}-{compact(started)[:15]}Z"
+    """Name a run of a kind by its as_of and its start: train-20130401-20261122T074500Z."""
+    return f"{kind}-{_compact(as_of)[:8]}-{_compact(started)[:15]}Z"
 
 
-def checked_run(run: str) -> str:
-    """The name, which is a part of keys in the lake, of items and of jobs. Raises RunRefused."""
+def checked_run(run: object) -> str:
+    """Check the name, which is a part of keys in the lake, of items and of jobs. Raises RunRefused."""
     if not isinstance(run, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", run):
-        raise RunRefused(f"run {run!r}: a run's name has 1 to 80 letters, digits, dots, dashes and underscores")
+        raise RunRefused(f"run = {run!r}: must have 1 to 80 letters, digits, dots, dashes and underscores")
     return run
 
 
-def compact(moment: str) -> str:
-    return moment.replace("-", "").replace(":", "").rstrip("Z")
+def _compact(timestamp: str) -> str:
+    return timestamp.replace("-", "").replace(":", "").rstrip("Z")

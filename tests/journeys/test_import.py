@@ -74,7 +74,7 @@ def test_a_model_that_is_no_better_than_the_champion_is_rejected(gym):
     first = gym.fairway("status")["champion"]
     again = gym.fairway("import", weak_model(gym), "--trust", "--name", "weak-model")
     assert again["verdict"] == "rejected"
-    assert "the very artefact that the champion" in again["reason"]
+    assert "is identical to the current champion" in again["reason"]
     assert gym.fairway("status")["champion"] == first
 
 

@@ -124,7 +124,7 @@ def test_a_spent_budget_refuses_training_until_somebody_resumes(shop):
 def test_a_model_that_costs_more_than_it_brings_is_refused_and_one_that_pays_is_not(shop):
     refused = shop.fairway("train")
     assert refused["verdict"] == "rejected"
-    assert "is not shown to bring more than it costs, which budget.require_positive_value asks for" in refused["reason"]
+    assert ": value not shown to exceed cost (required by budget.require_positive_value)" in refused["reason"]
     assert ask(shop)["reason"] == "no release yet"
 
     set_in(shop, "business", false_positive_usd=-3.0)

@@ -66,7 +66,7 @@ def test_the_champion_is_measured_on_the_same_rows(returns, run_verb, tmp_path):
     measured, current = evaluation["candidates"]["gradient_boosting"], evaluation["champion"]
     assert (current["release"], current["metrics"]) == ("r-1", measured["metrics"])
     verdict = judge(settings_of(returns.contract, calibration_error=0.2).benchmarks, evaluation)
-    assert verdict["reason"] == "gradient_boosting is the very artefact that the champion r-1 serves already"
+    assert verdict["reason"] == "gradient_boosting is identical to the current champion r-1"
 
 
 def test_a_champion_that_the_contract_no_longer_feeds_is_not_compared(returns, parcels, run_verb, tmp_path, capsys):

@@ -79,10 +79,7 @@ def test_where_a_model_must_pay_for_itself_the_best_that_does_is_taken():
         assert said(judge(BENCHMARKS, evaluation, worth={"trees": worth, "line": worth})) == (
             "rejected",
             "trees",
-            (
-                "trees is not shown to bring more than it costs, which budget.require_positive_value asks for. "
-                f"{worth['sentence']}"
-            ),
+            (f"trees: value not shown to exceed cost (required by budget.require_positive_value). {worth['sentence']}"),
         )
 
 
@@ -158,7 +155,7 @@ def test_one_that_beats_the_champion_is_not_given_up_for_a_faster_one_that_does_
 
 
 def test_the_very_same_artefact_is_not_released_twice():
-    reason = "trees is the very artefact that the champion r-0 serves already"
+    reason = "trees is identical to the current champion r-0"
     assert said(judged(champion(0.7, sha="aaaaaaaa"), trees=measured(0.7))) == ("rejected", "trees", reason)
 
 

@@ -19,11 +19,20 @@ def test_a_window_ends_at_its_moment_and_is_judged_on_its_newest_days():
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"as_of": "soon"}, "as_of 'soon' is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z"),
-        ({"evaluate_days": 0}, "evaluate_days 0 must be from 1 to window_days 90 less one"),
-        ({"evaluate_days": 90}, "evaluate_days 90 must be from 1 to window_days 90 less one"),
-        ({"as_of": "0001-01-30"}, "window_days 90 before 0001-01-30 is before the year 1; take fewer days"),
-        ({"window_days": 10**12}, "window_days 1000000000000 before 2013-04-01 is before the year 1; take fewer days"),
+        (
+            {"as_of": "soon"},
+            "as_of = 'soon': must be an ISO 8601 date or time such as 2013-04-01 or 2013-04-01T00:00:00Z",
+        ),
+        ({"evaluate_days": 0}, "evaluate_days = 0: must be from 1 to 89, one less than window_days"),
+        ({"evaluate_days": 90}, "evaluate_days = 90: must be from 1 to 89, one less than window_days"),
+        (
+            {"as_of": "0001-01-30"},
+            "window_days = 90: must not reach before the year 1 from 0001-01-30; take fewer days",
+        ),
+        (
+            {"window_days": 10**12},
+            "window_days = 1000000000000: must not reach before the year 1 from 2013-04-01; take fewer days",
+        ),
     ],
 )
 def test_a_window_that_cannot_be_is_refused(asked, message):

@@ -181,7 +181,7 @@ def test_rows_that_another_contract_let_in_are_pointed_out(loaded):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--as-of", "yesterday"], "as_of 'yesterday' is not a moment; write ISO 8601"),
+        (["--as-of", "yesterday"], "as_of = 'yesterday': must be an ISO 8601"),
         (["--window", "28"], "--window 28 leaves no day to learn from: give more than data.evaluate_days = 28"),
     ],
 )

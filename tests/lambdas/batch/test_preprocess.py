@@ -218,7 +218,7 @@ def test_an_input_that_is_not_there_is_refused(aws, event, message):
 @pytest.mark.parametrize("run", ["", "a/b", "..", "x" * 81, "run 1", None])
 def test_a_run_whose_name_would_be_no_part_of_a_key_is_refused(aws, run):
     aws.upload("batch/incoming/a.csv", CSV)
-    with pytest.raises(RunRefused, match="a run's name has 1 to 80 letters, digits, dots, dashes and underscores"):
+    with pytest.raises(RunRefused, match="must have 1 to 80 letters, digits, dots, dashes and underscores"):
         handler({**EVENT, "run": run}, None)
 
 

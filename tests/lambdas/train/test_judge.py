@@ -142,7 +142,7 @@ def test_a_model_that_must_pay_for_itself_is_weighed_against_what_the_stage_cost
     reply = handler({"run": RUN}, None)
     assert reply["verdict"] == "rejected"
     assert reply["reason"].startswith(
-        "gradient_boosting is not shown to bring more than it costs, which budget.require_positive_value asks for. "
+        "gradient_boosting: value not shown to exceed cost (required by budget.require_positive_value). "
         "The model costs $120,003 a month more than it brings (between -$"
     )
 
@@ -188,7 +188,7 @@ def test_a_release_that_serves_stays_as_it_is_when_training_makes_it_once_more(a
     evaluated(aws, champion={"release": RELEASE, "metrics": {"roc_auc": 0.7}, "artefact_sha256": SHA256})
     aws.put(stage.ROUTING, item=f"release#{RELEASE}", release=RELEASE, state=state, run="the first")
     reply = handler({"run": RUN}, None)
-    reason = f"gradient_boosting is the very artefact that the champion {RELEASE} serves already"
+    reason = f"gradient_boosting is identical to the current champion {RELEASE}"
     assert (reply["verdict"], reply["reason"]) == ("rejected", reason)
     assert aws.item(stage.ROUTING, item=f"release#{RELEASE}")["state"] == state
 
