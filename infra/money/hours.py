@@ -5,9 +5,11 @@ import json
 from aws_cdk import Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from domain.config.sections import Config
 from domain.hours import sleeps
 from domain.records import WOKEN
 from infra.data.tables import Tables, only_items
@@ -25,16 +27,16 @@ class OfficeHours(Construct):
 
     def __init__(
         self,
-        scope,
-        id,
+        scope: Construct,
+        id: str,
         *,
-        config,
-        code,
+        config: Config,
+        code: lambda_.Code,
         tables: Tables,
         endpoints: Endpoints,
         predict: Function,
         undelivered: sqs.IQueue,
-    ):
+    ) -> None:
         super().__init__(scope, id)
         scaling = (
             json.dumps(endpoints.scaling(endpoint=f"endpoint/{{endpoint}}/variant/{VARIANT}"))
@@ -70,7 +72,7 @@ class OfficeHours(Construct):
             )
             hours.allow("application-autoscaling:DeregisterScalableTarget", on=targets, conditions=ours)
 
-    def wakes(self, config, tables: Tables, predict: Function) -> None:
+    def wakes(self, config: Config, tables: Tables, predict: Function) -> None:
         predict.add_environment("HOURS_FUNCTION", self.hours.function_name)
         if config.serving.outside == "wake":
             predict.allow("dynamodb:PutItem", on=tables.routing.table_arn, conditions=only_items(WOKEN))

@@ -7,10 +7,12 @@ from aws_cdk import aws_budgets as budgets
 from aws_cdk import aws_ce as ce
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from domain.config.sections import Config
 from domain.records import GUARD, ROUTING
 from infra.data.tables import Tables, only_items
 from infra.parts.function import Function
@@ -28,16 +30,16 @@ class Money(Construct):
 
     def __init__(
         self,
-        scope,
-        id,
+        scope: Construct,
+        id: str,
         *,
-        config,
-        code,
+        config: Config,
+        code: lambda_.Code,
         tables: Tables,
         endpoints: Endpoints,
         alarms: sns.ITopic,
         undelivered: sqs.IQueue,
-    ):
+    ) -> None:
         super().__init__(scope, id)
         self.config, self.code, self.tables = config, code, tables
         self.budget(alarms)
@@ -68,7 +70,7 @@ class Money(Construct):
             ],
         )
 
-    def function(self, id: str, environment: dict) -> Function:
+    def function(self, id: str, environment: dict[str, str]) -> Function:
         """An hourly function, which reads the routing and the runs."""
         environment |= {"ROUTING_TABLE": self.tables.routing.table_name, "RUNS_TABLE": self.tables.runs.table_name}
         function = Function(
