@@ -166,7 +166,9 @@ def record_run(table: dynamodb.ITable, kind: str, values: dict[str, Any], **fiel
 
 
 def record_failure(table: dynamodb.ITable, kind: str) -> dict[str, Any]:
-    """Record the failure of a run. A cause that cannot be read goes on at `RecordError`, which records the error alone."""
+    """Record the failure of a run. A cause that cannot be read goes on at `RecordError`, which records the error
+    alone.
+    """
     unread = ({"ErrorEquals": ["States.ALL"], "Next": "RecordError"},)
     return record_run(table, kind, {"status": "FAILED", "reason": jsonata(REASON)}, catch=unread, Next="Failed")
 

@@ -160,7 +160,9 @@ OLDER = "Python 3.13 is maintained until 2029; a newer one is for the whole repo
 ACCEPTED = {
     "AwsSolutions-L1": OLDER,
     "Serverless-LambdaLatestVersion": OLDER,
-    "Serverless-LambdaDLQ": "Whoever calls it waits for the answer; what the clock calls, it calls again, and its errors alarm",
+    "Serverless-LambdaDLQ": (
+        "Whoever calls it waits for the answer; what the clock calls, it calls again, and its errors alarm"
+    ),
 }
 RETENTION: dict[int, logs.RetentionDays] = {
     days: getattr(logs.RetentionDays, name)

@@ -73,7 +73,9 @@ class Endpoints(Construct):
         function.allow("sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels", on=LISTS)
 
     def model(self, *, name: str, image: str, artefact: str, artefact_sha256: str) -> dict[str, Any]:
-        """Arguments of createModel. The container refuses an artefact with another hash than the one that was verified."""
+        """Arguments of createModel. The container refuses an artefact with another hash than the one that was
+        verified.
+        """
         return {
             "ModelName": name,
             "ExecutionRoleArn": self.role.role_arn,

@@ -30,7 +30,9 @@ class Steps:
 
 
 class ReleaseFlow(Flow):
-    """{model_package_arn} -> endpoint -> TryEndpoint -> Promote -> KeepPrevious -> Retire; undone if it fails before."""
+    """{model_package_arn} -> endpoint -> TryEndpoint -> Promote -> KeepPrevious -> Retire; undone if it fails
+    before.
+    """
 
     def __init__(
         self,
@@ -89,7 +91,9 @@ class ReleaseFlow(Flow):
         }
 
     def what_is_undone(self) -> dict[str, Any]:
-        """Where the flow ends when a state before Promote failed: without what was made, and with the reason on record."""
+        """Where the flow ends when a state before Promote failed: without what was made, and with the reason on
+        record.
+        """
         return {
             "Undo": choice(("$made_here", "FindWhatIsLeft"), otherwise="RecordFailure"),
             **hosting_states.removed(next="RecordFailure"),
@@ -166,7 +170,7 @@ class ReleaseFlow(Flow):
         values: dict[str, Any],
         *,
         catch: tuple[dict[str, Any], ...],
-        ConditionExpression: str | None = None,
+        ConditionExpression: str | None = None,  # noqa: N803 - the name that DynamoDB gives it
         **fields: Any,
     ) -> dict[str, Any]:
         arguments = {

@@ -45,7 +45,7 @@ def handler(event, context):
     )
 
 
-def preprocess(
+def preprocess(  # noqa: PLR0913 - an argument for each effect
     run: str, *, place: tuple, as_of: str, store: bool, listing, read, read_each, champion, verify, write, record
 ) -> dict:
     """What the Score job needs. A run that is started again keeps its release and scores what is not scored yet.

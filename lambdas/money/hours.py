@@ -53,7 +53,7 @@ def handler(event, context):
     )
 
 
-def tend(
+def tend(  # noqa: PLR0913 - an argument for each effect
     endpoints: list[str], *, now: datetime, woken_at: datetime | None, find, asked, make, follow, remove, tell
 ) -> dict:
     """{made, removed}: names. An endpoint that is on its way up or down is left to the next look."""

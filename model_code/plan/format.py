@@ -1,8 +1,8 @@
 """The plan as data, and as the plain file that the kernel and the Python executor both read.
 
-Behind its header (`kernel/header.py`) a file is little-endian numbers, strings (u32 length, UTF-8) and arrays (u32 count,
-items) in the order of `encode`: no pickle, nothing that runs. `read.decode` checks every length, index and tree before
-it returns, so that what is executed cannot reach outside its arrays.
+Behind its header (`kernel/header.py`) a file is little-endian numbers, strings (u32 length, UTF-8) and arrays (u32
+count, items) in the order of `encode`: no pickle, nothing that runs. `read.decode` checks every length, index and tree
+before it returns, so that what is executed cannot reach outside its arrays.
 
 Codes of a boolean or category column with L levels: 0..L-1 the level, L missing, L+1 unknown. A boolean has the levels
 false and true.

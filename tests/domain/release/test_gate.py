@@ -52,7 +52,8 @@ def test_the_verdict_says_everything_that_a_release_is_known_by():
         "verdict": "approved",
         "candidate": "trees",
         "release": "r-20130401-aaaaaaaa",
-        "reason": "trees keeps every benchmark: roc_auc 0.7000 on 12,345 later rows, against 0.5000 of the prior, no champion yet; "
+        "reason": "trees keeps every benchmark: roc_auc 0.7000 on 12,345 later rows, against 0.5000 of the "
+        "prior, no champion yet; "
         "p99 1 ms, 1 MB",
         "metrics": {"roc_auc": 0.7, "calibration_error": 0.01},
         "p99_ms": 1.0,
@@ -134,11 +135,17 @@ def test_the_champion_is_compared_on_the_same_rows():
     assert said(judged(champion(0.71), trees=measured(0.7))) == (
         "rejected",
         "trees",
-        "trees has roc_auc 0.7000 against 0.7100 of the champion r-0 on the same 12,345 rows; a gain of 0.0 was agreed, this is -0.0100",
+        (
+            "trees has roc_auc 0.7000 against 0.7100 of the champion r-0 on the same 12,345 rows; a "
+            "gain of 0.0 was agreed, this is -0.0100"
+        ),
     )
     assert said(judged(champion(0.69), trees=measured(0.7)))[::2] == (
         "approved",
-        "trees keeps every benchmark: roc_auc 0.7000 on 12,345 later rows, +0.0100 better than the champion r-0; p99 1 ms, 1 MB",
+        (
+            "trees keeps every benchmark: roc_auc 0.7000 on 12,345 later rows, +0.0100 better than the "
+            "champion r-0; p99 1 ms, 1 MB"
+        ),
     )
 
 
