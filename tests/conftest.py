@@ -1,6 +1,11 @@
 """What every test shares: names that are the same on every worker, and a place of a user's own."""
 
 import pytest
+from hypothesis import settings
+
+# A slow example is a busy machine's, not a wrong answer; timing belongs in bench/.
+settings.register_profile("fairway", deadline=None)
+settings.load_profile("fairway")
 
 
 @pytest.fixture(scope="session", autouse=True)
