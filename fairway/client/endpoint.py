@@ -18,6 +18,8 @@ CONNECTIONS = 16
 # which the other side delays by 40 ms.
 AT_ONCE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
 
+# lazy: an application imports the client before it calls anything; botocore is paid for by the first Endpoint
+
 
 class Credentials(NamedTuple):
     """The keys that sign a request; `token` belongs to temporary ones."""

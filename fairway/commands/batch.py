@@ -123,7 +123,7 @@ def _with_file(stage: Stage, run: str, source: Path, out: Path, done: Done, prog
 
 def fingerprint(file: Path, stage: Stage) -> str:
     """What tells the file from every other: its name and bytes. Refused when its first rows cannot be read."""
-    from model_code.rows.tables import FileRefused, read_table
+    from model_code.rows.tables import FileRefused, read_table  # with Arrow, which help must not cost
 
     try:
         next(read_table(file, stage.contract, with_target=False))
@@ -168,7 +168,7 @@ def again(source: str, as_of: str | None, store: bool) -> str:
     return shlex.join(["fairway", "batch", source, *options])
 
 
-def uploaded(stage: Stage, run: str, file: Path, progress) -> str:
+def uploaded(stage: Stage, run: str, file: Path, progress: Progress) -> str:
     """The lake's folder that holds the file."""
     bucket, prefix = stage.addresses["lake"], lake.batch_prefix(run, "input")
     progress(f"Uploading {file.name}")
@@ -176,7 +176,7 @@ def uploaded(stage: Stage, run: str, file: Path, progress) -> str:
     return lake.uri(bucket, prefix)
 
 
-def going(stage: Stage, run: str, progress) -> str | None:
+def going(stage: Stage, run: str, progress: Progress) -> str | None:
     """ARN of the execution that works on the run now."""
     for execution in executions.running(stage.client("stepfunctions"), stage.addresses["batch"]):
         if execution["input"].get("run") == run:
@@ -185,11 +185,10 @@ def going(stage: Stage, run: str, progress) -> str | None:
     return None
 
 
-def started(stage: Stage, run: str, asked: dict, as_of: str | None, record: dict, progress) -> str:
+def started(stage: Stage, run: str, asked: dict, as_of: str | None, record: dict, progress: Progress) -> str:
     """A new execution of the run; what an earlier one has scored stays scored, as of the same moment."""
-    moment = (
-        iso(parse_timestamp(as_of)) if as_of else record.get("as_of") or iso(datetime.now(UTC).replace(microsecond=0))
-    )
+    given = parse_timestamp(as_of) if as_of else None
+    moment = iso(given) if given else record.get("as_of") or iso(datetime.now(UTC).replace(microsecond=0))
     progress(f"Resuming {run}" if record else f"Starting {run}")
     states, machine, values = (
         stage.client("stepfunctions"),
@@ -206,7 +205,7 @@ def started(stage: Stage, run: str, asked: dict, as_of: str | None, record: dict
     return executions.start(states, machine, name=executions.unique(run), values=values)
 
 
-def watch(stage: Stage, run: str, arn: str, command: str, progress) -> None:
+def watch(stage: Stage, run: str, arn: str, command: str, progress: Progress) -> None:
     try:
         executions.follow(stage, arn, progress=progress)
     except KeyboardInterrupt:

@@ -28,6 +28,7 @@ from fairway.tables.rows import read_rows
 from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
+from fairway.terminal.progress import Progress
 
 ROOT = Path(__file__).parents[2]
 MOST_ANSWERS = 10_000
@@ -81,7 +82,7 @@ def import_command(  # noqa: PLR0913 - one argument for each option
 
 
 def import_model(
-    folder: Path, stage_name: str, file: Path, *, options: dict, as_of: str | None, wait: bool, progress
+    folder: Path, stage_name: str, file: Path, *, options: dict, as_of: str | None, wait: bool, progress: Progress
 ) -> Done:
     """`options`: {name, module, encoding, answers, trust}, as the command was given them."""
     name = checked_name(options["name"] or re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")[:40])
@@ -123,7 +124,7 @@ def told_by_files(stage: Stage, options: dict) -> dict:
 # ---- the conversion
 
 
-def convert(stage: Stage, model: dict, asked: dict, scratch: Path, *, progress) -> dict:
+def convert(stage: Stage, model: dict, asked: dict, scratch: Path, *, progress: Progress) -> dict:
     """{artefact: model.tar.gz, format, compared, ...} from the process that may open the model."""
     progress("Reading rows of the lake to try the model on")
     given = {
@@ -190,7 +191,7 @@ def within(compared: dict) -> str:
 # ---- the run
 
 
-def start(stage: Stage, name: str, artefact: Path, asked: dict, *, progress) -> tuple[str, str]:
+def start(stage: Stage, name: str, artefact: Path, asked: dict, *, progress: Progress) -> tuple[str, str]:
     """The run's name and its execution. The artefact lies where a training job's would, and is evaluated like it."""
     run = run_name("import", asked["as_of"], iso(datetime.now(UTC)))
     key = f"{lake.artefacts_prefix(run)}{name}/imported/output/model.tar.gz"
@@ -200,7 +201,7 @@ def start(stage: Stage, name: str, artefact: Path, asked: dict, *, progress) -> 
     return run, executions.start(stage.client("stepfunctions"), stage.addresses["train"], name=run, values=values)
 
 
-def follow(stage: Stage, run: str, execution: str, *, progress) -> None:
+def follow(stage: Stage, run: str, execution: str, *, progress: Progress) -> None:
     try:
         executions.follow(stage, execution, progress=progress)
     except KeyboardInterrupt:

@@ -4,7 +4,7 @@ import math
 import re
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,10 +12,15 @@ from fairway.draft import toml
 from fairway.terminal.command import HERE, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
+from fairway.terminal.progress import Progress
 
 EVALUATED_SHARE = 0.3  # of the rows, unless the window says otherwise
 CALIBRATION_BINS = 15  # as `model_code/fitting/metrics.py` measures it
 USUAL_CALIBRATION = 0.05
+
+if TYPE_CHECKING:  # they come with Arrow, which help must not cost
+    from fairway.draft.plan import Draft
+    from fairway.draft.survey import Survey
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -37,7 +42,8 @@ def init_command(
     run(lambda progress: init(data, target=target, out=out or project, progress=progress), json=json)
 
 
-def init(data: Path, *, target: str, out: Path, progress) -> Done:
+def init(data: Path, *, target: str, out: Path, progress: Progress) -> Done:
+    # Arrow is imported only where a table is read.
     from fairway.draft.plan import draft
     from fairway.draft.survey import survey
 
@@ -58,8 +64,8 @@ def init(data: Path, *, target: str, out: Path, progress) -> Done:
     except UnicodeEncodeError as error:
         raise Refused("text", f"{data}: holds text that is not valid Unicode: {error}") from None
     out.mkdir(parents=True, exist_ok=True)
-    for file, content in encoded.items():
-        files[file].write_bytes(content)
+    for file_name, content in encoded.items():
+        files[file_name].write_bytes(content)
     return told(plan, name, table, list(files.values()), out)
 
 
@@ -72,7 +78,7 @@ def project_name(*candidates: str) -> str:
     return "project"
 
 
-def contract_text(plan, name: str, file: str, rows: int) -> str:
+def contract_text(plan: "Draft", name: str, file: str, rows: int) -> str:
     roles = {"key": [plan.key] if plan.key else None, "event_time": plan.event_time}
     sections = [
         f"# What a row must be. Drafted by `fairway init` from {rows:,} rows of {as_comment(file)}: read it once,",
@@ -87,7 +93,7 @@ def contract_text(plan, name: str, file: str, rows: int) -> str:
     return "\n".join(sections) + "\n"
 
 
-def settings_text(plan, name: str, file: str, rows: int) -> str:
+def settings_text(plan: "Draft", name: str, file: str, rows: int) -> str:
     sections = [
         f"# Drafted by `fairway init` from {as_comment(file)}. What is not set has its default: docs/settings.md",
         "[project]",
@@ -132,7 +138,7 @@ def as_comment(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def described(plan, name: str) -> str:
+def described(plan: "Draft", name: str) -> str:
     """Type and part of a column, as the contract has them."""
     column = plan.columns[name]
     roles = {plan.key: "key", plan.event_time: "event time", plan.target["column"]: "target"}
@@ -140,7 +146,7 @@ def described(plan, name: str) -> str:
     return f"{column['type']}, {part}" + (", may be null" if column.get("nullable") else "")
 
 
-def told(plan, name: str, table, files: list[Path], out: Path) -> Done:
+def told(plan: "Draft", name: str, table: "Survey", files: list[Path], out: Path) -> Done:
     ignored = [column for column, values in plan.columns.items() if values.get("role") == "ignored"]
     values = {
         "project": name,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,8 +26,12 @@ from fairway.stage.settings import connected
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
+from fairway.terminal.progress import Progress
 
 UPLOADS = 4
+
+if TYPE_CHECKING:  # it comes with Arrow, which help must not cost
+    from fairway.tables.parts import Written
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -60,12 +64,13 @@ class File:
     load: str  # its id: the same bytes under the same contract are the same load
 
 
-def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = False, progress) -> Done:
+def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = False, progress: Progress) -> Done:
     """With `replace` a file counts instead of all that was loaded from files of its name: it corrects them."""
     stage = connected(folder, stage_name, progress)
     files = list({file.load: file for file in (identified(path, stage.contract, progress) for path in paths)}.values())
-    known = {file.load: records.run(stage, "load", file.load) for file in files}
-    new = [file for file in files if not known[file.load]]
+    found = ((file.load, records.run(stage, "load", file.load)) for file in files)
+    known = {load: record for load, record in found if record}
+    new = [file for file in files if file.load not in known]
     with TemporaryDirectory(prefix="fairway-load-") as scratch:
         written = {file.load: checked(file, stage.contract, Path(scratch), progress) for file in new}
         for file in new:
@@ -79,7 +84,7 @@ def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = Fa
     return with_namesakes(told, namesakes, replaced=replace)
 
 
-def identified(path: Path, contract: Contract, progress) -> File:
+def identified(path: Path, contract: Contract, progress: Progress) -> File:
     progress(f"Reading {path.name}")
     try:
         with path.open("rb") as file:
@@ -89,8 +94,9 @@ def identified(path: Path, contract: Contract, progress) -> File:
     return File(path, sha256, hashlib.sha256(f"{sha256}{contract.hash}".encode()).hexdigest()[:16])
 
 
-def checked(file: File, contract: Contract, scratch: Path, progress):
+def checked(file: File, contract: Contract, scratch: Path, progress: Progress) -> "Written":
     """The file's parts, written below the scratch folder. Refused when the file cannot be used."""
+    # Arrow is imported only where a file is read.
     from fairway.tables.parts import write_parts
     from model_code.rows.tables import FileRefused
 
@@ -103,7 +109,7 @@ def checked(file: File, contract: Contract, scratch: Path, progress):
         raise Refused("file", f"{error}; nothing was loaded") from None
 
 
-def upload(stage: Stage, files: dict[str, Path], *, progress) -> None:
+def upload(stage: Stage, files: dict[str, Path], *, progress: Progress) -> None:
     s3, bucket = stage.client("s3"), stage.addresses["lake"]
 
     def put(key: str) -> None:
@@ -129,6 +135,7 @@ def forget(stage: Stage, loads: list[dict]) -> None:
 
 def with_namesakes(done: Done, loads: list[dict], *, replaced: bool) -> Done:
     """Rows that count twice, or no longer, are said so: a corrected file is another file."""
+    assert isinstance(done.values, dict), "summary makes them so"
     values = {**done.values, "replaced": [one["run"] for one in loads] if replaced else []}
     if not loads:
         return dataclasses.replace(done, values=values)
@@ -141,7 +148,7 @@ def with_namesakes(done: Done, loads: list[dict], *, replaced: bool) -> Done:
     return dataclasses.replace(done, values=values, lines=[*done.lines, f"{some}, {then}"])
 
 
-def enter(stage: Stage, file: File, written) -> dict:
+def enter(stage: Stage, file: File, written: "Written") -> dict:
     """Write the load's record, unless somebody else did meanwhile; returns the record that stands.
 
     What an earlier contract made of the same file leaves the table in the same transaction, so no row counts twice. Its
@@ -169,7 +176,7 @@ def enter(stage: Stage, file: File, written) -> dict:
     return {**record, "replaces": replaced}
 
 
-def record_of(stage: Stage, file: File, written) -> dict:
+def record_of(stage: Stage, file: File, written: "Written") -> dict:
     return {
         "kind": "load",
         "run": file.load,

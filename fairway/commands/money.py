@@ -47,9 +47,9 @@ def cost(  # noqa: PLR0913 - options of a command
         File, typer.Option(help="A folder that `cdk synth` wrote, instead of building one.", metavar="DIR")
     ] = None,
     json: Json = False,
-):
+) -> None:
     """What the stage will cost a month, from its templates, its usage and dated prices."""
-    # templates and prices cost no import where only help is asked for
+    # lazy: templates and prices cost no import where only help is asked for
     from fairway.money.cost import Options, cost
 
     options = Options(
@@ -68,7 +68,7 @@ def cost(  # noqa: PLR0913 - options of a command
 
 
 @prices.callback()
-def about():
+def about() -> None:
     """The price table that `fairway cost` reckons with."""
 
 
@@ -81,7 +81,7 @@ def refresh(
     ] = None,
     accept: Annotated[bool, typer.Option("--accept", help="Take prices of zero and jumps beyond 30 % too.")] = False,
     json: Json = False,
-):
+) -> None:
     """Read AWS's public price lists anew; what looks wrong is refused and named. Needs no account."""
     from fairway.money.prices import refresh
 
@@ -94,7 +94,7 @@ def refresh(
 
 
 @app.command(epilog="Example: fairway resume --stage prod")
-def resume(project: Project = HERE, stage: StageName = "local", json: Json = False):
+def resume(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
     """Undo what the guard stopped at the budget's limits."""
     from fairway.money.resume import resume
 

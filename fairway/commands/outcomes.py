@@ -19,6 +19,7 @@ from fairway.tables.rows import chunks, read_rows
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
+from fairway.terminal.progress import Progress
 
 REQUESTS = 4  # at a time
 IDENTITY = {"entity_id": Column("entity_id", "string"), "prediction_id": Column("prediction_id", "string")}
@@ -40,14 +41,14 @@ def outcomes_command(
     run(lambda progress: outcomes(project, stage, file, progress=progress), json=json, project=project, stage=stage)
 
 
-def outcomes(folder: Path, stage_name: str, file: Path, *, progress) -> Done:
+def outcomes(folder: Path, stage_name: str, file: Path, *, progress: Progress) -> Done:
     stage = connected(folder, stage_name, progress)
     api, contract = api_of(stage), stage.contract
     progress(f"Checking {file.name}")
     known = sum(outcome is not None for outcome in read_outcomes(file, contract))
     rows = (outcome for outcome in read_outcomes(file, contract) if outcome is not None)
     progress(f"Sending {known:,} outcomes")
-    total = Counter()
+    total: Counter[str] = Counter()
     with ThreadPoolExecutor(REQUESTS) as pool:
         for several in chunks(chunks(rows, MOST_ROWS), REQUESTS):
             for reply in pool.map(api.outcomes, several):
@@ -84,7 +85,7 @@ def plain(row: dict, contract: Contract) -> dict | None:
     return told
 
 
-def checked(column: Column, value):
+def checked(column: Column, value: object) -> object:
     kept, problems = check_value(column, value)
     if problems:
         raise ValueError(problems[0].message)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from domain.release import routing as rules
+from domain.release.routing import Route
 from fairway.stage import records
 from fairway.stage.aws import Stage
 from fairway.stage.deployment import WHEN
@@ -49,10 +50,7 @@ def releases(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     roles = records.with_roles(found, records.routing(stage))
     metric = stage.config.benchmarks.metric
     kept = ("run", "candidate", "as_of", "metrics", "artefact_sha256", "reason", "created_at")
-    values = {
-        "stage": stage_name,
-        "releases": [{**role, **{key: item.get(key) for key in kept}} for role, item in zip(roles, found, strict=True)],
-    }
+    listed = [{**role, **{key: item.get(key) for key in kept}} for role, item in zip(roles, found, strict=True)]
     rows = [
         (
             one["release"],
@@ -61,10 +59,10 @@ def releases(folder: Path, stage_name: str, *, progress: Progress) -> Done:
             f"{one['metrics'][metric]:.4f}" if one["metrics"] else "-",
             one["reason"],
         )
-        for one in values["releases"]
+        for one in listed
     ]
     lines = table(rows, ("release", "state", "role", metric, "why")) if rows else ["no release yet"]
-    return Done(values, lines, _next_step(values["releases"]))
+    return Done({"stage": stage_name, "releases": listed}, lines, _next_step(listed))
 
 
 def _next_step(found: list[dict]) -> str:
@@ -100,10 +98,11 @@ def rollback(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     return _settled(stage, before, f"{release} is champion again: {WHEN}", "`fairway status` shows who answers")
 
 
-def _settled(stage: Stage, before: dict | None, said: str, following: str) -> Done:
+def _settled(stage: Stage, before: Route | None, said: str, following: str) -> Done:
     """Mark the releases as the routing now has them, and tell."""
     routing = records.routing(stage)
     champion = rules.champion(routing)
+    assert champion is not None, "it was promoted just now"
     mark(stage, champion["release"], state="champion", promoted_at=champion["since"])
     if before and before["release"] != champion["release"]:
         mark(stage, before["release"], state="previous")

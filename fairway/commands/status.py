@@ -40,14 +40,14 @@ def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
 
 def declared(stage: Stage) -> list[dict]:
     """{stack, logical_id, type} of what the templates declare and the local AWS only records; on AWS nothing is."""
-    if not stage.is_local:
+    if stage.endpoint is None:
         return []
     return ask_local(stage.endpoint, "declared")
 
 
 def warnings(stage: Stage) -> list[str]:
     """What the local AWS has to tell of its own disk; nothing on AWS."""
-    if not stage.is_local:
+    if stage.endpoint is None:
         return []
     return ask_local(stage.endpoint, "health")["warnings"]
 

@@ -15,6 +15,7 @@ from fairway.stage.settings import connected
 from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
+from fairway.terminal.progress import Progress
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -45,7 +46,9 @@ def train_command(
     )
 
 
-def train(folder: Path, stage_name: str, *, as_of: str | None, window_days: int | None, wait: bool, progress) -> Done:
+def train(
+    folder: Path, stage_name: str, *, as_of: str | None, window_days: int | None, wait: bool, progress: Progress
+) -> Done:
     stage = connected(folder, stage_name, progress)
     asked = request(stage, as_of=as_of, window_days=window_days, progress=progress)
     run = run_to_the_end(stage, asked, progress=progress)
@@ -56,7 +59,7 @@ def train(folder: Path, stage_name: str, *, as_of: str | None, window_days: int 
     return Done(values, lines(values, champion=follow_on), next_step(values, stage, champion=follow_on))
 
 
-def request(stage: Stage, *, as_of: str | None, window_days: int | None, progress) -> dict:
+def request(stage: Stage, *, as_of: str | None, window_days: int | None, progress: Progress) -> dict:
     """What the state machine is asked: {as_of, window_days?}, checked here so that a mistake costs nothing."""
     loads = list(records.runs(stage, "load"))
     if not loads:
@@ -82,10 +85,12 @@ def after_the_newest_row(loads: list[dict]) -> str:
     newest = max((load["last"] for load in loads if load.get("last")), default=None)
     if newest is None:
         newest = max(load["loaded_at"] for load in loads)
-    return iso(parse_timestamp(newest).replace(microsecond=0) + timedelta(seconds=1))
+    moment = parse_timestamp(newest)
+    assert moment is not None, "a load's record has its timestamps from iso"
+    return iso(moment.replace(microsecond=0) + timedelta(seconds=1))
 
 
-def run_to_the_end(stage: Stage, asked: dict, *, progress) -> str:
+def run_to_the_end(stage: Stage, asked: dict, *, progress: Progress) -> str:
     """Name of the run, once it has ended well."""
     states, machine = stage.client("stepfunctions"), stage.addresses["train"]
     going = next((one for one in executions.running(states, machine) if same(one["input"], asked)), None)

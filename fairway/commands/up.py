@@ -12,6 +12,7 @@ from fairway.stage.aws import contract_of, default_state_folder, remember_state_
 from fairway.terminal.command import HERE, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
+from fairway.terminal.progress import Progress
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -45,9 +46,10 @@ def down_command(project: Project = HERE, json: Json = False) -> None:
     run(lambda progress: down(project, progress=progress), json=json, project=project)
 
 
-def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, adopt: bool, progress) -> Done:
+def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, adopt: bool, progress: Progress) -> Done:
     """Idempotent: what runs is found, what is deployed is brought up to date."""
     refuse_windows()
+    # lazy: the local AWS is imported where it can run, and not for help
     from local.cdk import DeployFailed
     from local.deploy import deploy
     from local.profile import variables
@@ -121,7 +123,7 @@ def goes_on(state: Path) -> str:
     return "stopped while starting; nothing goes on running. `fairway up` begins again"
 
 
-def down(folder: Path, *, progress) -> Done:
+def down(folder: Path, *, progress: Progress) -> Done:
     refuse_windows()
     from local.start import stop
     from local.state import LocalError

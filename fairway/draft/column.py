@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 
 from domain.contract.values import LARGEST_INTEGER, LONGEST_TEXT
 from fairway.draft.survey import Facts, Survey, boolean_words, number_notation
@@ -127,7 +128,7 @@ def limits_of(facts: Facts, kind: str | tuple[str, str]) -> dict:
     return {"minimum": number(least), "maximum": number(most)}
 
 
-def outwards(value: float, rounded) -> float:
+def outwards(value: float, rounded: Callable[[float], float]) -> float:
     """To two digits, away from the values that were seen."""
     if not math.isfinite(value):
         return value

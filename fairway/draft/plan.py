@@ -118,6 +118,7 @@ def event_time_of(table: Survey, plan: Draft) -> tuple[str | None, dict]:
         nulls = table.nulls(table.columns[name])
         plan.notes.append(f"{name!r} is null in {nulls:,} rows, which `fairway load` will quarantine")
     latest = parse_timestamp(table.columns[name].high["timestamp"])
+    assert latest is not None, "only a timestamp that can be read is kept as the highest"
     if latest > datetime.now(UTC) + timedelta(days=1):
         plan.notes.append(
             f"{name!r} reaches {latest:%Y-%m-%d}, which is still to come: correct such rows before training"

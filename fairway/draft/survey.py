@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +15,7 @@ from domain.contract.values import LARGEST_INTEGER, LONGEST_TEXT, check_value
 from domain.timestamps import parse_timestamp
 from fairway.draft.markers import NOTATIONS, SURE, WORDS, number_in, unit_of
 from fairway.terminal.errors import Refused
+from fairway.terminal.progress import Progress
 from model_code.rows.tables import FileRefused, like_the_header, open_source
 
 MIRRORED = 100
@@ -94,8 +96,9 @@ class Survey:
         return self.rows - facts.rows
 
 
-def survey(file: Path, *, target: str, progress) -> Survey:
-    columns, rows, headers = {}, 0, 0
+def survey(file: Path, *, target: str, progress: Progress) -> Survey:
+    columns: dict[str, Facts] = {}
+    rows, headers = 0, 0
     try:
         source = open_source(file)
         if source.columns is not None and target not in source.columns:
@@ -118,8 +121,10 @@ def survey(file: Path, *, target: str, progress) -> Survey:
 
 
 def _without_headers(block: pa.RecordBatch | list) -> pa.RecordBatch | list:
-    again = [] if isinstance(block, list) else like_the_header(block)
-    return block.take([index for index in range(len(block)) if index not in set(again)]) if again else block
+    if isinstance(block, list):
+        return block
+    again = set(like_the_header(block))
+    return block.take([index for index in range(len(block)) if index not in again]) if again else block
 
 
 def _settle_markers(columns: dict[str, Facts], *, is_text: bool) -> None:
@@ -163,8 +168,8 @@ def as_table(file: Path, block: pa.RecordBatch | list, *, is_text: bool) -> dict
     if isinstance(block, list):
         if not all(isinstance(row, dict) for row in block):
             raise Refused("file", f"{file}: every line must be an object of column names to values")
-        names = dict.fromkeys(name for row in block for name in row)
-        return {name: [without_nan(row.get(name)) for row in block] for name in names}
+        given = dict.fromkeys(name for row in block for name in row)
+        return {name: [without_nan(row.get(name)) for row in block] for name in given}
     names = [name for name in block.schema.names if name != REASONS]
     return {name: arrow_values(block.column(name), is_text=is_text) for name in names}
 
@@ -177,7 +182,7 @@ def arrow_values(column: pa.Array, *, is_text: bool) -> list:
     return list(map(without_nan, column.to_pylist()))
 
 
-def without_nan(value):
+def without_nan(value: Any) -> Any:
     return None if value != value else value
 
 
@@ -199,15 +204,16 @@ def note(facts: Facts, values: list, *, first_row: int, is_text: bool) -> None:
             note_distinct(facts, (kind, value), count)
 
 
-def as_hashable(value):
+def as_hashable(value: object) -> Any:
     return repr(value) if isinstance(value, (list, dict)) else value
 
 
-def look(facts: Facts, value, count: int, *, is_text: bool) -> None:
+def look(facts: Facts, value: Any, count: int, *, is_text: bool) -> None:
     facts.long_texts += count if isinstance(value, str) and len(value) > LONGEST_TEXT else 0
     facts.big_whole |= isinstance(value, int) and abs(value) > LARGEST_INTEGER
     if isinstance(value, str):
         _look_for_notation(facts, value, count)
+    kept: Any
     for column in TYPES:
         read = from_text(column, value) if is_text else value
         kept, problems = check_value(column, read)
@@ -245,7 +251,7 @@ def _look_for_notation(facts: Facts, text: str, count: int) -> None:
             )
 
 
-def note_level(facts: Facts, value, count: int, values: list, first_row: int) -> None:
+def note_level(facts: Facts, value: object, count: int, values: list, first_row: int) -> None:
     if facts.levels is None:
         return
     if value not in facts.levels and isinstance(value, str) and value in values:
@@ -255,12 +261,12 @@ def note_level(facts: Facts, value, count: int, values: list, first_row: int) ->
         facts.levels = None
 
 
-def note_distinct(facts: Facts, value, count: int) -> None:
-    place = hash(value)
-    if count > 1 or place in facts.distinct or len(facts.distinct) >= UNIQUE_UP_TO:
+def note_distinct(facts: Facts, value: object, count: int) -> None:
+    place, seen = hash(value), facts.distinct
+    if seen is None or count > 1 or place in seen or len(seen) >= UNIQUE_UP_TO:
         facts.distinct = None
     else:
-        facts.distinct.add(place)
+        seen.add(place)
 
 
 def compare(columns: dict[str, Facts], table: dict[str, list], target: str) -> None:
@@ -279,6 +285,7 @@ def compare(columns: dict[str, Facts], table: dict[str, list], target: str) -> N
 def span_days(facts: Facts) -> float:
     """Days from the first moment to the last of a timestamp column."""
     low, high = (parse_timestamp(ends["timestamp"]) for ends in (facts.low, facts.high))
+    assert low is not None and high is not None, "only a timestamp that can be read is kept as an end"
     return (high - low).total_seconds() / 86_400
 
 

@@ -1,6 +1,8 @@
 """What is to be predicted: the task, and the contract's target, from the values of one column."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 from fairway.draft.column import of_notation, written
 from fairway.draft.survey import Facts, Survey, boolean_words, number_notation
@@ -45,12 +47,16 @@ def whole_numbers(facts: Facts) -> set[int]:
     return {int(float(value)) for value in facts.levels} if facts.levels and facts.holds("integer") else set()
 
 
-def binary(facts: Facts, kind: str, positive, is_yes, notes: list[str]) -> tuple[str, dict, dict]:
-    share = sum(count for value, count in facts.levels.items() if is_yes(value)) / facts.rows
+def binary(
+    facts: Facts, kind: str, positive: object, is_yes: Callable[[Any], bool], notes: list[str]
+) -> tuple[str, dict, dict]:
+    levels = facts.levels
+    assert levels is not None, "there are two"
+    share = sum(count for value, count in levels.items() if is_yes(value)) / facts.rows
     notes.append(
         f"{facts.name!r} has two values: a binary task, {positive!r} counts as a yes ({share:.1%} of the rows)"
     )
-    column = {"type": kind, **({"categories": sorted(facts.levels)} if kind == "string" else {})}
+    column = {"type": kind, **({"categories": sorted(levels)} if kind == "string" else {})}
     return "binary", {"positive": positive, "prior": round(share, 4)}, column
 
 

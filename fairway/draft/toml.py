@@ -10,7 +10,7 @@ def key(name: str) -> str:
     return name if BARE.fullmatch(name) else text(name)
 
 
-def value(thing) -> str:
+def value(thing: object) -> str:
     if isinstance(thing, bool):
         return "true" if thing else "false"
     if isinstance(thing, (int, float)):

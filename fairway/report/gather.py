@@ -5,9 +5,11 @@ What is not known is None here, and the page says so: nothing is invented.
 
 import json
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import astuple
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 from domain import lake
 from domain import records as items
@@ -16,6 +18,7 @@ from domain.money import hosting
 from domain.money.usage import month_of
 from domain.release import routing as rules
 from domain.release.gate import at_least_as_good
+from domain.release.routing import Routing
 from domain.request.answers import fallback_answer
 from domain.timestamps import iso
 from fairway.money import cost
@@ -25,6 +28,9 @@ from fairway.stage import records
 from fairway.stage.aws import Stage, connect
 from fairway.terminal.done import Done
 from fairway.terminal.errors import FairwayError, Refused
+from fairway.terminal.progress import Progress
+
+Synthesise = Callable[[Path, str], Path]  # folder and stage to the folder of its templates
 
 DEFAULT = "report.html"
 LOOKED_AT = (
@@ -32,9 +38,11 @@ LOOKED_AT = (
 )
 
 
-def report(folder: Path, stage_name: str, *, out: Path | None = None, synth=synthesise, progress) -> Done:
-    stage, file = connect(folder, stage_name), writable(out or folder / DEFAULT)
-    found = gathered(stage, synth=synth, progress=progress)
+def report(
+    folder: Path, stage_name: str, *, out: Path | None = None, synth: Synthesise = synthesise, progress: Progress
+) -> Done:
+    stage, file = connect(folder, stage_name), _writable(out or folder / DEFAULT)
+    found = _gathered(stage, synth=synth, progress=progress)
     file.write_text(page(found), encoding="utf-8")
     champion = found["champion"]["release"] if found["champion"] else None
     worth = found["money"].get("worth")
@@ -54,7 +62,7 @@ def report(folder: Path, stage_name: str, *, out: Path | None = None, synth=synt
     )
 
 
-def writable(file: Path) -> Path:
+def _writable(file: Path) -> Path:
     """Refused before anything is gathered, which takes seconds."""
     if file.is_dir() or not file.parent.is_dir():
         what = "is a folder" if file.is_dir() else f"there is no folder {file.parent}"
@@ -62,38 +70,38 @@ def writable(file: Path) -> Path:
     return file
 
 
-def gathered(stage: Stage, *, synth, progress) -> dict:
+def _gathered(stage: Stage, *, synth: Synthesise, progress: Progress) -> dict:
     """Everything on the page, as plain data."""
     progress("Reading releases, loads and batches")
     config, routing = stage.config, records.routing(stage)
     champion = rules.champion(routing)
-    release = champion and {**(records.release(stage, champion["release"]) or {}), **champion}
+    release = {**(records.release(stage, champion["release"]) or {}), **champion} if champion else None
     return {
         "project": config.project.name,
         "stage": config.stage,
         "made_at": iso(datetime.now(UTC).replace(microsecond=0)),
         "routing_reason": routing["reason"],
         "champion": release,
-        "judged": release and judged(stage, release),
-        "failing": failing(stage, routing),
+        "judged": release and _judged(stage, release),
+        "failing": _failing(stage, routing),
         "releases": records.releases(stage),
-        "loads": loads(records.runs(stage, "load")),
-        "batches": [batch(run) for run in records.runs(stage, "batch")],
-        "money": money(stage, release, synth=synth, progress=progress),
-        "columns": columns(stage),
+        "loads": _loads(records.runs(stage, "load")),
+        "batches": [_batch(run) for run in records.runs(stage, "batch")],
+        "money": _money(stage, release, synth=synth, progress=progress),
+        "columns": _columns(stage),
     }
 
 
 # ---- what the champion was judged on
 
 
-def judged(stage: Stage, release: dict) -> dict | None:
+def _judged(stage: Stage, release: dict) -> dict | None:
     """The run's evaluation beside the benchmarks as they were agreed then. None where the lake no longer has it."""
-    evaluation = document(stage, release, "evaluation.json")
+    evaluation = _document(stage, release, "evaluation.json")
     measured = evaluation and evaluation["candidates"].get(release.get("candidate"))
-    if not measured:
+    if not evaluation or not measured:
         return None
-    agreed = document(stage, release, "settings/config.json")
+    agreed = _document(stage, release, "settings/config.json")
     benchmarks = Benchmarks(**agreed["benchmarks"]) if agreed else stage.config.benchmarks
     metric, before = evaluation["metric"], evaluation["champion"]
     return {
@@ -101,7 +109,7 @@ def judged(stage: Stage, release: dict) -> dict | None:
         "smaller_is_better": metric in SMALLER_IS_BETTER,
         "rows": evaluation["rows"],
         "window": evaluation["window"],
-        "checks": checks(benchmarks, measured, evaluation),
+        "checks": _checks(benchmarks, measured, evaluation),
         "quality": measured["metrics"][metric],
         "standard_error": measured.get("standard_error"),
         "calibration_error": measured["metrics"].get("calibration_error"),
@@ -117,7 +125,7 @@ def judged(stage: Stage, release: dict) -> dict | None:
     }
 
 
-def checks(benchmarks: Benchmarks, measured: dict, evaluation: dict) -> list[dict]:
+def _checks(benchmarks: Benchmarks, measured: dict, evaluation: dict) -> list[dict]:
     """Each benchmark: what was agreed (None: nothing was) and what was measured, of the prior and the champion before
     too.
     """
@@ -156,7 +164,7 @@ def checks(benchmarks: Benchmarks, measured: dict, evaluation: dict) -> list[dic
     return rows
 
 
-def document(stage: Stage, release: dict, name: str) -> dict | None:
+def _document(stage: Stage, release: dict, name: str) -> dict | None:
     """A JSON file of the release's run, if the lake has it."""
     s3 = stage.client("s3")
     try:
@@ -169,9 +177,9 @@ def document(stage: Stage, release: dict, name: str) -> dict | None:
 # ---- what if it fails
 
 
-def failing(stage: Stage, routing: dict) -> dict:
+def _failing(stage: Stage, routing: Routing) -> dict:
     serving, previous = stage.config.serving, routing["previous"]
-    answers = stored_answers(stage)
+    answers = _stored_answers(stage)
     return {
         "answer": fallback_answer(stage.contract, threshold=serving.threshold),
         "target": stage.contract.target.name,
@@ -184,7 +192,7 @@ def failing(stage: Stage, routing: dict) -> dict:
     }
 
 
-def stored_answers(stage: Stage) -> Counter | None:
+def _stored_answers(stage: Stage) -> Counter | None:
     """Who gave the stored answers, of so many as one page of a scan reads. None where nothing is stored."""
     if "predictions" not in stage.addresses:
         return None
@@ -200,7 +208,7 @@ def stored_answers(stage: Stage) -> Counter | None:
 # ---- what went in and out
 
 
-def loads(runs) -> dict:
+def _loads(runs: Iterable[dict]) -> dict:
     found = list(runs)
     reasons = sum((Counter(run.get("reasons", {})) for run in found), Counter())
     return {
@@ -211,9 +219,9 @@ def loads(runs) -> dict:
     }
 
 
-def batch(run: dict) -> dict:
+def _batch(run: dict) -> dict:
     """`adds_up` is None for a run that has not been counted."""
-    counts = {key: run.get(key) for key in ("read", "scored", "quarantined", "written")}
+    counts: dict[str, Any] = {key: run.get(key) for key in ("read", "scored", "quarantined", "written")}
     known = None not in counts.values()
     adds_up = (
         counts["read"] == counts["scored"] + counts["quarantined"] and counts["scored"] == counts["written"]
@@ -224,7 +232,7 @@ def batch(run: dict) -> dict:
     return {**kept, **counts, "adds_up": adds_up, "reasons": run.get("reasons", {})}
 
 
-def columns(stage: Stage) -> list[dict]:
+def _columns(stage: Stage) -> list[dict]:
     kept = ("name", "type", "role", "nullable", "source", "owner", "description")
     return [{key: getattr(column, key) for key in kept} for column in stage.contract.columns]
 
@@ -232,7 +240,7 @@ def columns(stage: Stage) -> list[dict]:
 # ---- what it costs, and whether it is worth it
 
 
-def money(stage: Stage, release: dict | None, *, synth, progress) -> dict:
+def _money(stage: Stage, release: dict | None, *, synth: Synthesise, progress: Progress) -> dict:
     """The projection, the hosts and the worth; {unknown: why} where the templates cannot be made."""
     config, folder = stage.config, stage.folder
     try:

@@ -9,34 +9,34 @@ class Markup(str):
     """HTML already."""
 
 
-def text(value) -> str:
+def _text(value: object) -> str:
     if isinstance(value, Markup):
         return value
     return escape(UNKNOWN if value is None else str(value))
 
 
 def paragraph(words: str) -> Markup:
-    return Markup(f"<p>{text(words)}</p>\n")
+    return Markup(f"<p>{_text(words)}</p>\n")
 
 
 def note(words: str) -> Markup:
-    return Markup(f'<p class="soft">{text(words)}</p>\n')
+    return Markup(f'<p class="soft">{_text(words)}</p>\n')
 
 
 def unknown(words: str) -> Markup:
     """What is not known, said as such."""
-    return Markup(f'<p class="unknown">{text(words)}</p>\n')
+    return Markup(f'<p class="unknown">{_text(words)}</p>\n')
 
 
-def name(value: str) -> Markup:
+def name(value: str | None) -> Markup:
     """An identifier: kept on one line."""
-    return Markup(f'<span class="id">{text(value)}</span>')
+    return Markup(f'<span class="id">{_text(value)}</span>')
 
 
 def judgement(value: bool | None, *, good: str, bad: str, neither: str) -> Markup:
     if value is None:
-        return Markup(text(neither))
-    return Markup(f'<span class="{"good" if value else "bad"}">{text(good if value else bad)}</span>')
+        return Markup(_text(neither))
+    return Markup(f'<span class="{"good" if value else "bad"}">{_text(good if value else bad)}</span>')
 
 
 def number(value: float | None) -> str | None:
@@ -58,18 +58,18 @@ def count(value: float | None) -> str | None:
 
 def table(rows: list[tuple], heads: tuple, *, numbers: tuple[int, ...] = ()) -> Markup:
     """`numbers` are the columns that are set to the right."""
-    head = "".join(cell("th", place, value, numbers) for place, value in enumerate(heads))
+    head = "".join(_cell("th", place, value, numbers) for place, value in enumerate(heads))
     body = "".join(
-        f"<tr>{''.join(cell('td', place, value, numbers) for place, value in enumerate(row))}</tr>\n" for row in rows
+        f"<tr>{''.join(_cell('td', place, value, numbers) for place, value in enumerate(row))}</tr>\n" for row in rows
     )
     return Markup(f'<div class="wide"><table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>\n')
 
 
-def cell(tag: str, place: int, value, numbers: tuple[int, ...]) -> str:
+def _cell(tag: str, place: int, value: object, numbers: tuple[int, ...]) -> str:
     kind = ' class="number"' if place in numbers else ""
-    return f"<{tag}{kind}>{text(value)}</{tag}>"
+    return f"<{tag}{kind}>{_text(value)}</{tag}>"
 
 
 def figure(picture: str, caption: str, *, kind: str = "drawn") -> Markup:
     """`picture` is SVG whose maker has escaped its words."""
-    return Markup(f'<figure class="{kind}">{picture}<figcaption>{text(caption)}</figcaption></figure>\n')
+    return Markup(f'<figure class="{kind}">{picture}<figcaption>{_text(caption)}</figcaption></figure>\n')

@@ -16,15 +16,15 @@ Z_95 = 1.96  # of the normal distribution: so many standard errors each way hold
 def page(found: dict) -> str:
     title = f"{found['project']}, stage {found['stage']}"
     sections = (
-        ("Who answers now, and why", who_answers),
-        ("How sure is it", how_sure),
-        ("What if it fails", what_if_it_fails),
-        ("Every release", every_release),
-        ("What was loaded, and what was not", what_was_loaded),
-        ("Batches", batches),
-        ("What it costs a month", what_it_costs),
-        ("Is it worth it", is_it_worth_it),
-        ("What it depends on", what_it_depends_on),
+        ("Who answers now, and why", _who_answers),
+        ("How sure is it", _how_sure),
+        ("What if it fails", _what_if_it_fails),
+        ("Every release", _every_release),
+        ("What was loaded, and what was not", _what_was_loaded),
+        ("Batches", _batches),
+        ("What it costs a month", _what_it_costs),
+        ("Is it worth it", _is_it_worth_it),
+        ("What it depends on", _what_it_depends_on),
     )
     body = "\n".join(f"<section><h2>{escape(heading)}</h2>\n{told(found)}</section>" for heading, told in sections)
     return (
@@ -33,15 +33,15 @@ def page(found: dict) -> str:
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<style>\n{STYLE}</style></head>\n'
         f'<body><h1>{escape(title)}</h1><p class="soft">Made by fairway report at '
         f"{escape(plain(found['made_at']))} from what the stage holds; all times are UTC.</p>\n"
-        f"{facts(found)}\n{body}\n</body></html>\n"
+        f"{_facts(found)}\n{body}\n</body></html>\n"
     )
 
 
-def facts(found: dict) -> str:
+def _facts(found: dict) -> str:
     """The page in five lines, for who reads no further."""
     champion, judged, bill = found["champion"], found["judged"], found["money"]
     quality = (
-        ("not known yet", "") if not judged else (f"{judged['metric']} {judged['quality']:.4f}", agreed_text(judged))
+        ("not known yet", "") if not judged else (f"{judged['metric']} {judged['quality']:.4f}", _agreed_text(judged))
     )
     monthly = (
         ("not known", bill["unknown"])
@@ -58,7 +58,7 @@ def facts(found: dict) -> str:
         (
             "if it fails",
             f"the fallback, after {found['failing']['deadline_ms']:,} ms",
-            fallback_share(found["failing"]),
+            _fallback_share(found["failing"]),
         ),
         ("a month", *monthly),
     )
@@ -69,7 +69,7 @@ def facts(found: dict) -> str:
     return f'<dl class="facts">{said}</dl>'
 
 
-def agreed_text(judged: dict) -> str:
+def _agreed_text(judged: dict) -> str:
     word = "most" if judged["smaller_is_better"] else "least"
     return f"at {word} {judged['agreed']:g} was agreed" if judged["agreed"] else "no limit was agreed"
 
@@ -77,7 +77,7 @@ def agreed_text(judged: dict) -> str:
 # ---- sections
 
 
-def who_answers(found: dict) -> str:
+def _who_answers(found: dict) -> str:
     champion, judged = found["champion"], found["judged"]
     if not champion:
         why = paragraph(f"No release answers: the fallback answers everybody. Why: {found['routing_reason']}.")
@@ -85,7 +85,7 @@ def who_answers(found: dict) -> str:
             "What a release would be judged on is agreed in fairway.toml, [benchmarks]; nothing "
             "has been measured that answers."
         )
-    told = paragraph(
+    told: str = paragraph(
         f"{champion['release']} ({champion.get('candidate', 'candidate unknown')}) has answered "
         f"since {plain(champion['since'])}."
     )
@@ -102,7 +102,7 @@ def who_answers(found: dict) -> str:
             number(each["measured"]),
             number(each["prior"]),
             number(each["before"]),
-            kept(each["kept"]),
+            _kept(each["kept"]),
         )
         for each in judged["checks"]
     ]
@@ -118,22 +118,22 @@ def who_answers(found: dict) -> str:
     told += table(rows, heads, numbers=(2, 3, 4))
     told += note(
         f"All on the same {judged['rows']:,} rows from {plain(window['evaluate_start'])} to "
-        f"{plain(window['as_of'])}{learnt(champion, window)}"
+        f"{plain(window['as_of'])}{_learnt(champion, window)}"
     )
     if not before:
         told += unknown("There was no champion to compare it with when it was judged.")
     return told + figure(
-        quality_chart(judged, champion), f"{judged['metric']}, {better(judged)}; whiskers are 95 % ranges."
+        _quality_chart(judged, champion), f"{judged['metric']}, {_better(judged)}; whiskers are 95 % ranges."
     )
 
 
-def learnt(champion: dict, window: dict) -> str:
+def _learnt(champion: dict, window: dict) -> str:
     if champion["run"].startswith("import-"):
         return ". The model was made elsewhere: whether it had learnt from these rows, its maker knows."
     return f", which no candidate had learnt from (they learnt from {plain(window['train_start'])} on)."
 
 
-def quality_chart(judged: dict, champion: dict) -> str:
+def _quality_chart(judged: dict, champion: dict) -> str:
     tried = [each["candidate"] for each in judged["tried"]]
     rows = [{"name": "prior", "value": judged["prior"]}] if judged["prior"] is not None and "prior" not in tried else []
     rows += [{"name": "champion before", "value": judged["before"]["quality"]}] if judged["before"] else []
@@ -150,27 +150,27 @@ def quality_chart(judged: dict, champion: dict) -> str:
     return charts.dots(
         rows,
         limit=judged["agreed"],
-        limit_name=agreed_text(judged),
+        limit_name=_agreed_text(judged),
         title=f"{judged['metric']} of all that were compared",
     )
 
 
-def better(judged: dict) -> str:
+def _better(judged: dict) -> str:
     return "smaller is better" if judged["smaller_is_better"] else "larger is better"
 
 
-def kept(value: bool | None) -> str:
+def _kept(value: bool | None) -> str:
     return judgement(value, good="kept", bad="broken", neither="nothing agreed")
 
 
-def how_sure(found: dict) -> str:
+def _how_sure(found: dict) -> str:
     judged = found["judged"]
     if not judged:
         return unknown("Not known yet: no release that answers has been measured.")
     quality, error, metric = judged["quality"], judged["standard_error"], judged["metric"]
     if error:
         span = f"between {quality - Z_95 * error:.4f} and {quality + Z_95 * error:.4f} in 95 of 100 such measurements"
-        told = paragraph(f"{metric} is {quality:.4f}, standard error {error:.4f}: {span}.")
+        told: str = paragraph(f"{metric} is {quality:.4f}, standard error {error:.4f}: {span}.")
     else:
         told = paragraph(f"{metric} is {quality:.4f}.") + unknown("Its standard error was not measured.")
     if judged["calibration_error"] is None:
@@ -183,7 +183,7 @@ def how_sure(found: dict) -> str:
     )
 
 
-def what_if_it_fails(found: dict) -> str:
+def _what_if_it_fails(found: dict) -> str:
     failing = found["failing"]
     answer = failing["answer"]
     said = (
@@ -191,11 +191,11 @@ def what_if_it_fails(found: dict) -> str:
         f"{str(answer['prediction']).lower() if isinstance(answer['prediction'], bool) else answer['prediction']}"
     )
     said += f", probability {answer['probability']:g}" if answer["probability"] is not None else ""
-    told = paragraph(
+    told: str = paragraph(
         f"When no model answers within {failing['deadline_ms']:,} ms, the fallback does: {said}, "
         "the contract's prior, the same for everybody."
     )
-    told += paragraph(fallback_share(failing) + f" An alarm sounds above {failing['alarm_percent']:g} %.")
+    told += paragraph(_fallback_share(failing) + f" An alarm sounds above {failing['alarm_percent']:g} %.")
     if not failing["rollback_to"]:
         return told + unknown("There is no earlier champion to roll back to.")
     kept_up = (
@@ -205,7 +205,7 @@ def what_if_it_fails(found: dict) -> str:
     return told + paragraph(f"`fairway rollback` lets {failing['rollback_to']} answer again; {kept_up}.")
 
 
-def fallback_share(failing: dict) -> str:
+def _fallback_share(failing: dict) -> str:
     if not failing["looked_at"]:
         return "How often the fallback answered is not known: no stored answer."
     share = 100 * failing["by_fallback"] / failing["looked_at"]
@@ -215,7 +215,7 @@ def fallback_share(failing: dict) -> str:
     )
 
 
-def every_release(found: dict) -> str:
+def _every_release(found: dict) -> str:
     rows = [
         (
             name(each["release"]),
@@ -229,7 +229,7 @@ def every_release(found: dict) -> str:
     return table(rows, ("release", "state", "candidate", "judged at", "why")) if rows else unknown("No release yet.")
 
 
-def what_was_loaded(found: dict) -> str:
+def _what_was_loaded(found: dict) -> str:
     loads = found["loads"]
     if not loads["files"]:
         return unknown("Nothing has been loaded yet.")
@@ -242,16 +242,16 @@ def what_was_loaded(found: dict) -> str:
         )
         for each in loads["files"]
     ]
-    told = paragraph(
+    told: str = paragraph(
         f"{loads['accepted']:,} rows accepted, {loads['quarantined']:,} quarantined, of {len(files)} files."
     )
-    told += reasons(loads["reasons"], "No row broke the contract.")
+    told += _reasons(loads["reasons"], "No row broke the contract.")
     return told + table(
         files, ("file", "accepted", "quarantined", "first event", "last event", "loaded at"), numbers=(1, 2)
     )
 
 
-def reasons(counts: dict, otherwise: str) -> str:
+def _reasons(counts: dict, otherwise: str) -> str:
     if not counts:
         return note(otherwise)
     rows = [(rule, f"{count:,}") for rule, count in counts.items()]
@@ -260,7 +260,7 @@ def reasons(counts: dict, otherwise: str) -> str:
     )
 
 
-def batches(found: dict) -> str:
+def _batches(found: dict) -> str:
     if not found["batches"]:
         return unknown("No batch has been scored yet.")
     counted = ("read", "scored", "quarantined", "written")
@@ -281,12 +281,12 @@ def batches(found: dict) -> str:
     )
 
 
-def what_it_costs(found: dict) -> str:
+def _what_it_costs(found: dict) -> str:
     bill = found["money"]
     if "unknown" in bill:
         return unknown(f"Not known: {bill['unknown']}")
     budget, alert = bill["budget_usd"], bill["budget_usd"] * bill["alert_percent"] / 100
-    told = paragraph(
+    told: str = paragraph(
         f"${bill['monthly_usd']:,.2f} a month (${bill['low_usd']:,.2f} to ${bill['high_usd']:,.2f}) "
         f"at {bill['usage']} usage, of a budget of "
         f"${budget:,.2f}; ${bill['fixed_usd']:,.2f} of it is fixed. A projection from templates and "
@@ -317,10 +317,10 @@ def what_it_costs(found: dict) -> str:
         told += paragraph(
             "Not in the total: " + ", ".join(sorted({each["resource"] for each in bill["unpriced"]})) + "."
         )
-    return told + note(f"The oldest price is of {bill['oldest_price'] or 'no date'}.") + hosts(found, bill)
+    return told + note(f"The oldest price is of {bill['oldest_price'] or 'no date'}.") + _hosts(found, bill)
 
 
-def hosts(found: dict, bill: dict) -> str:
+def _hosts(found: dict, bill: dict) -> str:
     hosting, release = bill["hosting"], found["champion"] and found["champion"]["release"]
     told = (
         "<h3>What to host the model "
@@ -332,21 +332,21 @@ def hosts(found: dict, bill: dict) -> str:
     return told + figure(picture, measured_by(release), kind="plot")
 
 
-def is_it_worth_it(found: dict) -> str:
+def _is_it_worth_it(found: dict) -> str:
     worth = found["money"].get("worth")
     if not worth:
         return unknown(
             "Not known yet: it takes a projected cost, the values of [business], and decisions "
             "that a champion's run counted."
         )
-    told = paragraph(worth["sentence"])
+    told: str = paragraph(worth["sentence"])
     if worth["break_even_predictions"] is not None:
         told += paragraph(f"It pays for itself from {worth['break_even_predictions']:,.0f} predictions a month on.")
     return told
 
 
-def what_it_depends_on(found: dict) -> str:
-    by_source = {}
+def _what_it_depends_on(found: dict) -> str:
+    by_source: dict[tuple[str, str], list[dict]] = {}
     for column in found["columns"]:
         by_source.setdefault((column["source"], column["owner"]), []).append(column)
     named = [

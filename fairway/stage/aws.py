@@ -5,12 +5,15 @@ import json
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from urllib.request import ProxyHandler, build_opener
 
 from domain.config.sections import LOCAL, Config, read_config
 from domain.contract.file import read_contract
 from domain.contract.schema import Contract
 from fairway.terminal.errors import Failed, Refused
+
+# lazy: boto3, botocore and the local AWS take time to import, which `--help` and a refusal need not pay
 
 
 @dataclass(frozen=True)
@@ -19,14 +22,14 @@ class Stage:
 
     folder: Path
     config: Config
-    session: object
+    session: Any  # boto3's
     endpoint: str | None  # of the local AWS; None on AWS
-    addresses: dict
-    clients: dict = field(default_factory=dict, repr=False)
+    addresses: dict[str, Any]
+    clients: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def client(self, service: str):
+    def client(self, service: str) -> Any:
         if service not in self.clients:
-            self.clients[service] = client(self.session, service, self.endpoint)
+            self.clients[service] = _client(self.session, service, self.endpoint)
         return self.clients[service]
 
     @property
@@ -50,18 +53,18 @@ def connect(folder: Path, stage: str, *, config: Config | None = None) -> Stage:
     if config is None:
         config = read_config(folder, stage)
         contract_of(folder, config)
-    endpoint = local_endpoint(folder) if stage == LOCAL else None
-    session = local_session(state_folder(folder)) if endpoint else real_session(config)
-    return Stage(folder, config, session, endpoint, addresses(folder, config, client(session, "ssm", endpoint)))
+    endpoint = _local_endpoint(folder) if stage == LOCAL else None
+    session = _local_session(state_folder(folder)) if endpoint else _real_session(config)
+    return Stage(folder, config, session, endpoint, _addresses(folder, config, _client(session, "ssm", endpoint)))
 
 
-def real_session(config: Config):
+def _real_session(config: Config) -> Any:
     from boto3 import Session
 
     return Session(region_name=config.target.region)
 
 
-def local_session(state: Path):
+def _local_session(state: Path) -> Any:
     """As the root user of the local AWS, whose key only the owner of its state folder can read."""
     from boto3 import Session
 
@@ -71,17 +74,17 @@ def local_session(state: Path):
     return Session(aws_access_key_id=key.access_key, aws_secret_access_key=key.secret_key, region_name=REGION)
 
 
-def client(session, service: str, endpoint: str | None):
+def _client(session: Any, service: str, endpoint: str | None) -> Any:
     from botocore.config import Config as Settings
 
-    settings = {"retries": {"mode": "standard", "total_max_attempts": 5}, "max_pool_connections": 16}
+    settings: dict[str, Any] = {"retries": {"mode": "standard", "total_max_attempts": 5}, "max_pool_connections": 16}
     if endpoint:
         # What speaks to the local AWS must not find its way to a real one through the environment or a profile.
         settings |= {"s3": {"addressing_style": "path"}, "inject_host_prefix": False, "proxies": {"http": None}}
     return session.client(service, endpoint_url=endpoint, config=Settings(**settings))
 
 
-def addresses(folder: Path, config: Config, ssm) -> dict:
+def _addresses(folder: Path, config: Config, ssm: Any) -> dict[str, Any]:
     name = f"/fairway/{config.project.name}/{config.stage}"
     try:
         return json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
@@ -99,7 +102,7 @@ def addresses(folder: Path, config: Config, ssm) -> dict:
 
 def state_folder(folder: Path) -> Path:
     """Where the project's local AWS keeps what it holds: the default, or where `fairway up --state` was last sent."""
-    pointer = pointer_of(folder)
+    pointer = _pointer_of(folder)
     return Path(pointer.read_text().strip()) if pointer.exists() else default_state_folder(folder)
 
 
@@ -108,7 +111,7 @@ def default_state_folder(folder: Path) -> Path:
 
 
 def remember_state_folder(folder: Path, state: Path) -> None:
-    pointer = pointer_of(folder)
+    pointer = _pointer_of(folder)
     if state == default_state_folder(folder):
         pointer.unlink(missing_ok=True)
     else:
@@ -116,20 +119,20 @@ def remember_state_folder(folder: Path, state: Path) -> None:
         pointer.write_text(f"{state}\n")
 
 
-def pointer_of(folder: Path) -> Path:
+def _pointer_of(folder: Path) -> Path:
     """Beside what else is kept of this user: a project that comes with one would send its user to anybody's folder."""
     from local.user import user_folder
 
     return user_folder() / "states" / hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
 
 
-def ask_local(endpoint: str, page: str):
+def ask_local(endpoint: str, page: str) -> Any:
     """A page of the local AWS's own, past any proxy that the environment names."""
     with build_opener(ProxyHandler({})).open(f"{endpoint}/_fairway/{page}", timeout=10) as reply:
         return json.load(reply)
 
 
-def local_endpoint(folder: Path) -> str:
+def _local_endpoint(folder: Path) -> str:
     """Address of the project's local AWS. It must answer, since a killed one leaves its server.json behind, and serve
     this very state: where it was, another project's may answer by now. A folder of somebody else's is not asked at all.
     """

@@ -6,24 +6,25 @@ from domain.release import routing as rules
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
 from fairway.terminal.errors import Failed, Interrupted
+from fairway.terminal.progress import Progress
 
 BEGINS_WITHIN_S = 120  # EventBridge delivers an approval in seconds; later than this and nobody heard it
 WHEN = f"it answers within {rules.FRESH_S:.0f} s, as each function reads the routing anew"
 
 
-def wait_until_champion(stage: Stage, release: str, *, execution: str | None = None, progress) -> None:
+def wait_until_champion(stage: Stage, release: str, *, execution: str | None = None, progress: Progress) -> None:
     """Return when the release answers; raise Failed when its deployment failed or never began.
 
     `execution` is the deployment's ARN; without it, it is the one that the approval in the Model Registry begins.
     """
     progress(f"Releasing {release}")
     try:
-        while not is_champion(stage, release):
-            arn = execution or deployment_of(stage, release)
+        while not _is_champion(stage, release):
+            arn = execution or _deployment_of(stage, release)
             # The deployment itself goes on after that: it waits to retire the champion before.
-            executions.follow(stage, arn, progress=progress, until=lambda: is_champion(stage, release))
-            if not is_champion(stage, release):
-                raise_unless_deploying(stage, release)
+            executions.follow(stage, arn, progress=progress, until=lambda: _is_champion(stage, release))
+            if not _is_champion(stage, release):
+                _raise_unless_deploying(stage, release)
                 time.sleep(executions.poll_s(stage))
     except KeyboardInterrupt:
         raise Interrupted(
@@ -31,7 +32,7 @@ def wait_until_champion(stage: Stage, release: str, *, execution: str | None = N
         ) from None
 
 
-def raise_unless_deploying(stage: Stage, release: str) -> None:
+def _raise_unless_deploying(stage: Stage, release: str) -> None:
     """A deployment ends at once where another one is at the same release already: AWS sends some events twice."""
     state = (records.release(stage, release) or {}).get("state")
     if state != "deploying":
@@ -41,12 +42,12 @@ def raise_unless_deploying(stage: Stage, release: str) -> None:
         )
 
 
-def is_champion(stage: Stage, release: str) -> bool:
+def _is_champion(stage: Stage, release: str) -> bool:
     champion = rules.champion(records.routing(stage))
     return champion is not None and champion["release"] == release
 
 
-def deployment_of(stage: Stage, release: str) -> str:
+def _deployment_of(stage: Stage, release: str) -> str:
     """ARN of the deployment that the approval of the release's model package begins."""
     package = model_package(stage, release)
     states = stage.client("stepfunctions")

@@ -3,29 +3,32 @@
 import json
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from typing import Any
 
+from fairway.stage.aws import Stage
 from fairway.terminal.errors import Failed
+from fairway.terminal.progress import Progress
 
 LOCAL_POLL_S, AWS_POLL_S = 0.3, 3.0
 
 
-def running(states, machine: str) -> Iterator[dict]:
+def running(states: Any, machine: str) -> Iterator[dict]:
     """The executions of a state machine that are going on: {arn, name, input}."""
     for page in states.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING"):
         for execution in page["executions"]:
-            yield described(states, execution["executionArn"])
+            yield _described(states, execution["executionArn"])
 
 
-def latest(states, machine: str, *, most: int = 20) -> Iterator[dict]:
+def latest(states: Any, machine: str, *, most: int = 20) -> Iterator[dict]:
     """The newest executions, whatever became of them."""
     listed = states.list_executions(stateMachineArn=machine, maxResults=most)["executions"]
     for execution in sorted(listed, key=lambda one: one["startDate"], reverse=True):
-        yield described(states, execution["executionArn"])
+        yield _described(states, execution["executionArn"])
 
 
-def described(states, arn: str) -> dict:
+def _described(states: Any, arn: str) -> dict:
     found = states.describe_execution(executionArn=arn)
     return {
         "arn": arn,
@@ -35,7 +38,7 @@ def described(states, arn: str) -> dict:
     }
 
 
-def start(states, machine: str, *, name: str, values: dict) -> str:
+def start(states: Any, machine: str, *, name: str, values: dict) -> str:
     """ARN of the execution. The same name with the same input while it runs is the same execution."""
     return states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(values))["executionArn"]
 
@@ -45,34 +48,35 @@ def unique(name: str) -> str:
     return f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
 
 
-def poll_s(stage) -> float:
+def poll_s(stage: Stage) -> float:
     return LOCAL_POLL_S if stage.is_local else AWS_POLL_S
 
 
-def follow(stage, arn: str, *, progress, until=lambda: False) -> None:
+def follow(stage: Stage, arn: str, *, progress: Progress, until: Callable[[], bool] = lambda: False) -> None:
     """Tell each state as it is entered; return when the execution has succeeded or `until` holds, else raise Failed."""
     states = stage.client("stepfunctions")
-    history, since = History(states, arn), time.monotonic()
+    history, since = _History(states, arn), time.monotonic()
     while True:
         execution = states.describe_execution(executionArn=arn)
         for name in history.new():
-            progress(in_words(name))
+            progress(_in_words(name))
             since = time.monotonic()
         progress.detail(f"for {time.monotonic() - since:.0f} s")
         if execution["status"] == "SUCCEEDED" or until():
             return
         if execution["status"] != "RUNNING":
-            raise failed(execution, history.failing or history.current)
+            raise _failed(execution, history.failing or history.current)
         time.sleep(poll_s(stage))
 
 
-class History:
+class _History:
     """The states that an execution entered, and the last one in which something failed."""
 
-    def __init__(self, states, arn: str):
+    def __init__(self, states: Any, arn: str) -> None:
         self.states, self.arn = states, arn
-        self.told = set()
-        self.current, self.failing = "the start", None
+        self.told: set[str] = set()
+        self.current = "the start"
+        self.failing: str | None = None
 
     def new(self) -> Iterator[str]:
         """Names of the states entered since the last call, each once."""
@@ -90,17 +94,17 @@ class History:
                 yield name
 
 
-def in_words(name: str) -> str:
+def _in_words(name: str) -> str:
     """CreateModelPackage -> Create model package; a name that is a sentence already stays."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize() if " " not in name else name
 
 
-def failed(execution: dict, state: str) -> Failed:
-    error, cause = execution.get("error") or execution["status"].lower(), reason(execution.get("cause"))
+def _failed(execution: dict, state: str) -> Failed:
+    error, cause = execution.get("error") or execution["status"].lower(), _reason(execution.get("cause"))
     return Failed("run_failed", f"{execution['name']} failed in {state}: {error}{': ' + cause if cause else ''}")
 
 
-def reason(cause: str | None) -> str:
+def _reason(cause: str | None) -> str:
     """The sentence in a cause: Lambda and SageMaker wrap theirs in JSON."""
     if not cause:
         return ""
@@ -112,7 +116,7 @@ def reason(cause: str | None) -> str:
         return cause
     for key in ("errorMessage", "FailureReason", "Cause", "message"):
         if values.get(key):
-            return reason(str(values[key]))
+            return _reason(str(values[key]))
     for kind in ("ProcessingJob", "TrainingJob"):  # of one that was stopped SageMaker gives no reason
         if f"{kind}Status" in values:
             return f"the job {values[f'{kind}Name']} ended as {values[f'{kind}Status']}"

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from domain import records as items
 from domain.release import routing as rules
+from domain.release.routing import Routing
 from domain.timestamps import iso
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
@@ -28,14 +29,16 @@ def bring_up(stage: Stage, item: dict, *, progress: Progress) -> None:
         wait_until_champion(stage, release, execution=deploy(stage, item), progress=progress)
 
 
-def go_back(stage: Stage, routing: dict, *, reason: str, progress: Progress) -> str:
+def go_back(stage: Stage, routing: Routing, *, reason: str, progress: Progress) -> str:
     """Let the previous champion answer again and return its name; deploy it where its endpoint was removed."""
     release = routing["previous"][0]["release"]
     if is_up(stage, release):
         progress(f"Switching back to {release}")
         _switch(stage, lambda now, at: rules.rollback(now, at=at, reason=reason))
     else:
-        wait_until_champion(stage, release, execution=deploy(stage, records.release(stage, release)), progress=progress)
+        item = records.release(stage, release)
+        assert item is not None, "every champion has an item, which nothing removes"
+        wait_until_champion(stage, release, execution=deploy(stage, item), progress=progress)
     return release
 
 
@@ -54,7 +57,7 @@ def _endpoint(stage: Stage, release: str) -> str:
 
 def is_up(stage: Stage, release: str) -> bool:
     """Whether the release's endpoint is in service."""
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import ClientError  # only what asks AWS pays for botocore
 
     try:
         found = stage.client("sagemaker").describe_endpoint(EndpointName=_endpoint(stage, release))
@@ -77,7 +80,7 @@ def deploy(stage: Stage, item: dict) -> str:
     return executions.start(states, machine, name=executions.unique(item["release"]), values=values)
 
 
-def _switch(stage: Stage, change: Callable[[dict, str], dict]) -> None:
+def _switch(stage: Stage, change: Callable[[Routing, str], Routing]) -> None:
     """One conditional write: it holds only if nobody changed the routing since it was read."""
     routing = change(records.routing(stage), iso(datetime.now(UTC)))
     dynamodb, name = stage.client("dynamodb"), stage.addresses["routing"]

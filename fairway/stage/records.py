@@ -1,12 +1,14 @@
 """What the stage's tables say: runs, releases and the routing, as plain values."""
 
 from collections.abc import Iterator
+from typing import cast
 
 from domain import records
-from domain.release.routing import EMPTY
+from domain.release.routing import EMPTY, Routing
+from fairway.stage.aws import Stage
 
 
-def run(stage, kind: str, name: str) -> dict | None:
+def run(stage: Stage, kind: str, name: str) -> dict | None:
     item = (
         stage.client("dynamodb")
         .get_item(TableName=stage.addresses["runs"], Key=records.run_key(kind, name), ConsistentRead=True)
@@ -15,7 +17,7 @@ def run(stage, kind: str, name: str) -> dict | None:
     return records.from_item(item) if item else None
 
 
-def runs(stage, kind: str) -> Iterator[dict]:
+def runs(stage: Stage, kind: str) -> Iterator[dict]:
     """Every run of a kind, oldest name first."""
     pages = (
         stage.client("dynamodb")
@@ -31,16 +33,16 @@ def runs(stage, kind: str) -> Iterator[dict]:
     return (records.from_item(item) for page in pages for item in page["Items"])
 
 
-def routing(stage) -> dict:
+def routing(stage: Stage) -> Routing:
     item = (
         stage.client("dynamodb")
         .get_item(TableName=stage.addresses["routing"], Key=records.routing_key(), ConsistentRead=True)
         .get("Item")
     )
-    return {**EMPTY, **records.from_item(item)} if item else EMPTY
+    return cast(Routing, {**EMPTY, **records.from_item(item)}) if item else EMPTY
 
 
-def release(stage, name: str) -> dict | None:
+def release(stage: Stage, name: str) -> dict | None:
     item = (
         stage.client("dynamodb")
         .get_item(TableName=stage.addresses["routing"], Key=records.release_key(name), ConsistentRead=True)
@@ -49,7 +51,7 @@ def release(stage, name: str) -> dict | None:
     return records.from_item(item) if item else None
 
 
-def releases(stage) -> list[dict]:
+def releases(stage: Stage) -> list[dict]:
     """Every release, newest first."""
     pages = (
         stage.client("dynamodb")
@@ -61,7 +63,7 @@ def releases(stage) -> list[dict]:
     return sorted(found, key=lambda item: item.get("created_at", ""), reverse=True)
 
 
-def with_roles(releases: list[dict], routing: dict) -> list[dict]:
+def with_roles(releases: list[dict], routing: Routing) -> list[dict]:
     """Each release with the role and weight that the routing gives it; none and 0 where it answers nobody."""
     routes = {route["release"]: route for route in routing["routes"]}
     unanswering = {"role": None, "weight": 0}

@@ -8,6 +8,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +17,7 @@ from pyarrow.parquet import ParquetWriter
 from domain import lake
 from domain.contract.schema import Contract
 from domain.timestamps import iso
+from fairway.terminal.progress import Progress
 from model_code.rows.tables import read_table
 
 GROUP_ROWS = 65_536  # one row group; larger compresses better, smaller is held in memory for more months at a time
@@ -30,7 +32,7 @@ class Month:
     """The part that is being written for one month."""
 
     number: int = 0
-    writer: ParquetWriter | None = None
+    writer: Any = None  # a ParquetWriter while it is open
     written: int = 0
     held: list = field(default_factory=list)
     held_rows: int = 0
@@ -47,11 +49,12 @@ class Written:
     files: dict
 
 
-def write_parts(file: Path, contract: Contract, load: str, folder: Path, *, progress) -> Written:
+def write_parts(file: Path, contract: Contract, load: str, folder: Path, *, progress: Progress) -> Written:
     """Check the file and write its parts below the folder. Raises FileRefused."""
     accepted = AcceptedParts(load, contract, folder)
     quarantined = QuarantineParts(load, folder)
-    reasons, rows = Counter(), 0
+    reasons: Counter[str] = Counter()
+    rows = 0
     try:
         for checked in read_table(file, contract, with_target=True):
             accepted.add(checked.accepted)
@@ -70,8 +73,10 @@ class AcceptedParts:
     def __init__(self, load: str, contract: Contract, folder: Path):
         self.load, self.folder = load, folder
         self.time = contract.event_time.name if contract.event_time else None
-        self.months = OrderedDict()  # the one written to least recently comes first
-        self.parts, self.files, self.rows = {}, {}, 0
+        self.months: OrderedDict[str, Month] = OrderedDict()  # the one written to least recently comes first
+        self.parts: dict[str, dict[str, Any]] = {}
+        self.files: dict[str, Path] = {}
+        self.rows = 0
 
     def add(self, batch: pa.RecordBatch) -> None:
         self.rows += len(batch)
@@ -134,7 +139,8 @@ class AcceptedParts:
 class QuarantineParts:
     def __init__(self, load: str, folder: Path):
         self.load, self.folder = load, folder
-        self.files, self.rows = {}, 0
+        self.files: dict[str, Path] = {}
+        self.rows = 0
         self.month = Month()
 
     def add(self, batch: pa.RecordBatch) -> None:

@@ -4,10 +4,13 @@ import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from domain.contract.schema import Contract
 from domain.contract.text import from_text
 from fairway.terminal.errors import Refused
+
+_T = TypeVar("_T")
 
 
 def parsed_rows(text: str, where: str) -> list[dict]:
@@ -29,7 +32,7 @@ def read_rows(file: Path, contract: Contract, *, types: dict | None = None) -> I
 
     Cells of a CSV file are read as the contract's columns, or as those that `types` names; the others stay text.
     """
-    from model_code.rows.tables import FileRefused, open_source
+    from model_code.rows.tables import FileRefused, open_source  # with Arrow, which rows given as JSON need not pay for
 
     columns = {**contract.by_name, **(types or {})}
     try:
@@ -41,7 +44,7 @@ def read_rows(file: Path, contract: Contract, *, types: dict | None = None) -> I
         raise Refused("file", str(error)) from None
 
 
-def as_json(row, columns: dict, *, is_text: bool) -> dict:
+def as_json(row: object, columns: dict, *, is_text: bool) -> dict:
     if not isinstance(row, dict):
         raise Refused(
             "file", f"found {json.dumps(row)[:80]} where a row should be; a row is an object of column names to values"
@@ -51,7 +54,7 @@ def as_json(row, columns: dict, *, is_text: bool) -> dict:
     return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}
 
 
-def chunks(rows: Iterator[dict], size: int) -> Iterator[list[dict]]:
+def chunks(rows: Iterator[_T], size: int) -> Iterator[list[_T]]:
     rows = iter(rows)
     while chunk := list(islice(rows, size)):
         yield chunk

@@ -43,7 +43,7 @@ def explained(error: Exception) -> FairwayError | None:
 
 
 def explained_by_aws(error: Exception) -> FairwayError | None:
-    from botocore import exceptions as aws
+    from botocore import exceptions as aws  # what failed has imported it already
 
     if isinstance(error, aws.ClientError):
         said = error.response["Error"]

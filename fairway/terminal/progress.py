@@ -7,6 +7,8 @@ from typing import Any, Self, TextIO
 
 from fairway.terminal.plain import plain
 
+# lazy: only a terminal needs rich, a pipe does not pay for it
+
 PLAIN_EVERY_S = 5.0  # at first; where a step takes long, ever more rarely
 PLAIN_RAREST_S = 60.0
 
