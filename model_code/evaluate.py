@@ -38,7 +38,14 @@ WARM_UP = 20
 def main() -> None:
     contract, config, run = read_settings(paths.processing_input("contract"))
     window = {name: run[name] for name in WINDOW}
-    rows = read_window(paths.processing_input("rows"), contract, window, "evaluate")
+    rows = read_window(
+        paths.processing_input("rows"),
+        contract,
+        window,
+        "evaluate",
+        loads=run.get("loads", ()),
+        duplicates=config.data.duplicates,
+    )
     output = paths.processing_output("evaluation")
     (output / "golden").mkdir(parents=True, exist_ok=True)
     actual = target(contract, rows.table)

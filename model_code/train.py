@@ -61,10 +61,20 @@ def main() -> None:
         data_window={name: hyperparameters.get(name) or run[name] for name in WINDOW},
         code_version=run.get("code_version", ""),
     )
-    rows = read_window(paths.channel("rows"), contract, recipe["data_window"], "train")
+    rows = read_window(
+        paths.channel("rows"),
+        contract,
+        recipe["data_window"],
+        "train",
+        loads=run.get("loads", ()),
+        duplicates=config.data.duplicates,
+    )
     fitted = fit(candidate, contract, rows.table, parameters=recipe["parameters"], seed=recipe["seed"])
     sha = write(paths.model(), fitted, contract, rows, about=recipe)
-    print(f"{candidate}: trained on {len(rows.table):,} rows, {rows.quarantined:,} quarantined; artefact {sha}")
+    print(
+        f"{candidate}: trained on {len(rows.table):,} rows, {rows.quarantined:,} quarantined, "
+        f"{rows.replaced:,} replaced by newer ones; artefact {sha}"
+    )
 
 
 def fit(candidate: str, contract: Contract, table: pa.Table, *, parameters: dict[str, Any], seed: int) -> Fitted:

@@ -46,6 +46,7 @@ ALSO = {
     },
     "fairway": {
         "model_code.rows.tables": "rows are checked by the very code that the container checks them with",
+        "model_code.rows.duplicates": "two rows are one for `fairway load` where they are for training",
         "local": "`fairway up` starts the local AWS; imported only then, and nothing deployed imports fairway",
     },
 }

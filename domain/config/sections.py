@@ -62,6 +62,12 @@ class Data:
     evaluate_days: int = setting(
         28, "the newest part of the window, kept apart to evaluate on", least=1, most=LONGEST_DAYS
     )
+    duplicates: str = setting(
+        "newest",
+        "which of the rows with the same key and event time counts: newest, the one that was loaded last; refuse: a "
+        "file with a row that is there already is not loaded; keep: all of them",
+        choices=("newest", "refuse", "keep"),
+    )
     hot_days: int = setting(
         90,
         "data older than this, and than window_days, is kept where it costs a fifth; 0: never",

@@ -8,7 +8,7 @@ import dataclasses
 import hashlib
 import json
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from domain import records as items
 from domain.contract.schema import Contract
 from domain.timestamps import iso
-from fairway.stage import records
+from fairway.stage import loads, records
 from fairway.stage.aws import Stage
+from fairway.stage.lake_file import LakeFile
 from fairway.stage.settings import connected
+from fairway.tables.twice import Twice, refuse_if_told_to, sentences
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
 
-UPLOADS = 4
-
 if TYPE_CHECKING:  # it comes with Arrow, which help must not cost
     from fairway.tables.parts import Written
+    from fairway.tables.row_index import RowIndex
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -68,20 +68,75 @@ def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = Fa
     """With `replace` a file counts instead of all that was loaded from files of its name: it corrects them."""
     stage = connected(folder, stage_name, progress)
     files = list({file.load: file for file in (identified(path, stage.contract, progress) for path in paths)}.values())
-    found = ((file.load, records.run(stage, "load", file.load)) for file in files)
-    known = {load: record for load, record in found if record}
-    new = [file for file in files if file.load not in known]
+    before = {one["run"]: one for one in records.runs(stage, "load")}
+    namesakes = _of_the_same_names(before.values(), files)
+    gone = {one["run"] for one in namesakes} if replace else set()
+    counting = [one for one in before.values() if one["run"] not in gone]
+    new = [file for file in files if file.load not in before]
     with TemporaryDirectory(prefix="fairway-load-") as scratch:
-        written = {file.load: checked(file, stage.contract, Path(scratch), progress) for file in new}
-        for file in new:
-            progress(f"Uploading {file.path.name}")
-            upload(stage, written[file.load].files, progress=progress)
-            known[file.load] = enter(stage, file, written[file.load])
-    namesakes = of_the_same_names(stage, files)
+        checked = _checked_all(stage, new, counting, Path(scratch), progress)
+        known = {**before, **{file.load: _entered(stage, file, *checked[file.load], progress) for file in new}}
     if replace:
-        forget(stage, namesakes)
-    told = summary([(file, known[file.load]) for file in files], new=len(new))
+        loads.forget(stage, namesakes)
+    told = summary(stage, [(file, known[file.load]) for file in files], new=len(new), others=len(counting))
     return with_namesakes(told, namesakes, replaced=replace)
+
+
+def _checked_all(
+    stage: Stage, files: list[File], counting: list[dict], scratch: Path, progress: Progress
+) -> dict[str, tuple["Written", Twice]]:
+    """{load: its parts on this machine, and its rows that are there twice}; nothing is loaded yet.
+
+    A file is compared with what counts already and with the files before it.
+    """
+    found: dict[str, tuple[Written, Twice]] = {}
+    for file in files:
+        written = checked(file, stage.contract, scratch, progress)
+        others = [one for one in counting if one["sha256"] != file.sha256]
+        earlier = [(before.path.name, found[before.load][0]) for before in files if before.load in found]
+        twice = _compared(stage, written, others, earlier, progress)
+        refuse_if_told_to(stage.config.data.duplicates, file.path, twice)
+        found[file.load] = (written, twice)
+    return found
+
+
+def _compared(
+    stage: Stage, written: "Written", others: list[dict], earlier: list[tuple[str, "Written"]], progress: Progress
+) -> Twice:
+    """Count the rows that are in the file twice, in other loads, or in files that this command loads before it."""
+    from fairway.tables.parts import may_share_rows  # with Arrow, which help must not cost
+
+    if written.index is None:
+        return Twice()
+    with written.index as index:
+        for one in others:
+            shared = [part for part in loads.parts_of(one) if may_share_rows(part, written.parts)]
+            for part in shared:
+                progress.detail(f"comparing with {one['file']}")
+                _mark_those_of(stage, part["key"], index)
+        for name, before in earlier:
+            progress.detail(f"comparing with {name}")
+            for part in before.parts:
+                index.mark_loaded(before.files[part["key"]])
+        loaded, first_loaded = index.loaded()
+        return Twice(index.repeated, loaded, index.first_repeated or first_loaded)
+
+
+def _mark_those_of(stage: Stage, key: str, index: "RowIndex") -> None:
+    """Mark the rows of a part of the lake. One that is deleted or archived by its age has none that could count."""
+    s3 = stage.client("s3")
+    try:
+        index.mark_loaded(LakeFile(s3, stage.addresses["lake"], key))
+    except s3.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchKey", "InvalidObjectState"):
+            raise
+
+
+def _entered(stage: Stage, file: File, written: "Written", twice: Twice, progress: Progress) -> dict:
+    """Upload the file's parts, then write its record: from then on its rows count."""
+    progress(f"Uploading {file.path.name}")
+    loads.upload(stage, written.files, progress=progress)
+    return loads.enter(stage, record_of(stage, file, written, twice))
 
 
 def identified(path: Path, contract: Contract, progress: Progress) -> File:
@@ -109,28 +164,10 @@ def checked(file: File, contract: Contract, scratch: Path, progress: Progress) -
         raise Refused("file", f"{error}; nothing was loaded") from None
 
 
-def upload(stage: Stage, files: dict[str, Path], *, progress: Progress) -> None:
-    s3, bucket = stage.client("s3"), stage.addresses["lake"]
-
-    def put(key: str) -> None:
-        with files[key].open("rb") as body:
-            s3.put_object(Bucket=bucket, Key=key, Body=body)
-
-    with ThreadPoolExecutor(UPLOADS) as pool:
-        for number, _ in enumerate(pool.map(put, files), 1):
-            progress.detail(f"{number} of {len(files)} parts")
-
-
-def of_the_same_names(stage: Stage, files: list[File]) -> list[dict]:
+def _of_the_same_names(before: Iterable[dict], files: list[File]) -> list[dict]:
     """The other loads of files of these names: an earlier state of one perhaps, or another table altogether."""
     names, own = {file.path.name for file in files}, {file.load for file in files}
-    return [one for one in records.runs(stage, "load") if one["file"] in names and one["run"] not in own]
-
-
-def forget(stage: Stage, loads: list[dict]) -> None:
-    """They count no longer. Their parts stay in the lake: a training run that began before may still read them."""
-    for one in loads:
-        stage.client("dynamodb").delete_item(TableName=stage.addresses["runs"], Key=items.run_key("load", one["run"]))
+    return [one for one in before if one["file"] in names and one["run"] not in own]
 
 
 def with_namesakes(done: Done, loads: list[dict], *, replaced: bool) -> Done:
@@ -148,35 +185,8 @@ def with_namesakes(done: Done, loads: list[dict], *, replaced: bool) -> Done:
     return dataclasses.replace(done, values=values, lines=[*done.lines, f"{some}, {then}"])
 
 
-def enter(stage: Stage, file: File, written: "Written") -> dict:
-    """Write the load's record, unless somebody else did meanwhile; returns the record that stands.
-
-    What an earlier contract made of the same file leaves the table in the same transaction, so no row counts twice. Its
-    parts stay in the lake: a training run that began before may still read them.
-    """
-    record = record_of(stage, file, written)
-    dynamodb, table = stage.client("dynamodb"), stage.addresses["runs"]
-    replaced = [
-        one["run"] for one in records.runs(stage, "load") if one["sha256"] == file.sha256 and one["run"] != file.load
-    ]
-    put = {
-        "TableName": table,
-        "Item": items.to_item({**record, "replaces": replaced or None}),
-        "ConditionExpression": "attribute_not_exists(#run)",
-        "ExpressionAttributeNames": {"#run": "run"},
-    }
-    delete = [{"Delete": {"TableName": table, "Key": items.run_key("load", run)}} for run in replaced]
-    try:
-        dynamodb.transact_write_items(TransactItems=[{"Put": put}, *delete])
-    except dynamodb.exceptions.TransactionCanceledException:
-        standing = records.run(stage, "load", file.load)
-        if standing is None:
-            raise
-        return standing
-    return {**record, "replaces": replaced}
-
-
-def record_of(stage: Stage, file: File, written: "Written") -> dict:
+def record_of(stage: Stage, file: File, written: "Written", twice: Twice) -> dict:
+    now = datetime.now(UTC)
     return {
         "kind": "load",
         "run": file.load,
@@ -189,35 +199,47 @@ def record_of(stage: Stage, file: File, written: "Written") -> dict:
         "reasons": dict(sorted(written.reasons.items())),
         "first": min((part["first"] for part in written.parts if part["first"]), default=None),
         "last": max((part["last"] for part in written.parts if part["last"]), default=None),
-        "loaded_at": iso(datetime.now(UTC).replace(microsecond=0)),
+        "in_file_twice": twice.in_file,
+        "loaded_before": twice.loaded,
+        "loaded_at": iso(now.replace(microsecond=0)),
+        "loaded_us": round(now.timestamp() * 1e6),  # the order of loading, which a second does not tell
         "parts": json.dumps(written.parts),
     }
 
 
-def summary(loads: list[tuple[File, dict]], *, new: int) -> Done:
-    reasons = sum((Counter(record["reasons"]) for _, record in loads), Counter())
+def summary(stage: Stage, done: list[tuple[File, dict]], *, new: int, others: int) -> Done:
+    """`others`: how many loads counted before."""
+    reasons = sum((Counter(record["reasons"]) for _, record in done), Counter[str]())
+    has_key = bool(stage.contract.of_role("key"))
+    twice = Twice(*(sum(record.get(name, 0) for _, record in done) for name in ("in_file_twice", "loaded_before")))
+    rule = stage.config.data.duplicates if has_key else None
     values = {
-        "accepted": sum(record["accepted"] for _, record in loads),
-        "quarantined": sum(record["quarantined"] for _, record in loads),
+        "accepted": sum(record["accepted"] for _, record in done),
+        "quarantined": sum(record["quarantined"] for _, record in done),
         "reasons": dict(sorted(reasons.items())),
+        "duplicates": {"rule": rule, "in_file": twice.in_file, "loaded": twice.loaded},
         "files": [
             {"file": str(file.path), "load": file.load, **{key: record[key] for key in ("accepted", "quarantined")}}
-            for file, record in loads
+            for file, record in done
         ],
     }
+    told = lines(values, done, new, sentences(twice, rule, is_alone=others + new < 2))
     if not values["accepted"]:
-        return Done(values, lines(values, loads, new), "no row kept the contract: change the contract, or the file")
-    return Done(values, lines(values, loads, new), "`fairway train` learns from what is loaded")
+        return Done(values, told, "no row kept the contract: change the contract, or the file")
+    following = "`fairway train` learns from what is loaded"
+    return Done(
+        values, told, f"`fairway quarantine` shows the rows; {following}" if values["quarantined"] else following
+    )
 
 
-def lines(values: dict, loads: list[tuple[File, dict]], new: int) -> list[str]:
+def lines(values: dict, done: list[tuple[File, dict]], new: int, duplicates: list[str]) -> list[str]:
     broken = ", ".join(f"{rule} {count:,}" for rule, count in values["reasons"].items())
     quarantined = f"quarantined {values['quarantined']:,}" + (f" ({broken})" if broken else "")
-    said = [f"accepted {values['accepted']:,} rows, {quarantined}"]
-    count, already = len(loads), len(loads) - new
+    said = [f"accepted {values['accepted']:,} rows, {quarantined}", *duplicates]
+    count, already = len(done), len(done) - new
     if already:
         said.append(f"{already} of {count} files loaded already; nothing of them was written again")
-    replaced = sum(bool(record.get("replaces")) for _, record in loads) if new else 0
+    replaced = sum(bool(record.get("replaces")) for _, record in done) if new else 0
     if replaced:
         said.append(f"{replaced} of {count} files were loaded before under another contract, which counts no longer")
-    return said + [f"  {file.path.name}: load {file.load}" for file, _ in loads]
+    return said + [f"  {file.path.name}: load {file.load}" for file, _ in done]

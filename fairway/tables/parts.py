@@ -17,7 +17,10 @@ from pyarrow.parquet import ParquetWriter
 from domain import lake
 from domain.contract.schema import Contract
 from domain.timestamps import iso
+from domain.train.windows import Part
+from fairway.tables.row_index import RowIndex
 from fairway.terminal.progress import Progress
+from model_code.rows.duplicates import naming_columns
 from model_code.rows.tables import read_table
 
 GROUP_ROWS = 65_536  # one row group; larger compresses better, smaller is held in memory for more months at a time
@@ -40,24 +43,30 @@ class Month:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a file. `parts`: {key, rows, first, last} of the accepted rows; `files`: key -> local file."""
+    """What became of a file. `parts` are those of the accepted rows; `files`: key -> local file; `index` is open, and
+    None where the contract has no key.
+    """
 
     accepted: int
     quarantined: int
-    reasons: Counter
-    parts: list[dict]
-    files: dict
+    reasons: Counter[str]
+    parts: list[Part]
+    files: dict[str, Path]
+    index: RowIndex | None
 
 
 def write_parts(file: Path, contract: Contract, load: str, folder: Path, *, progress: Progress) -> Written:
     """Check the file and write its parts below the folder. Raises FileRefused."""
     accepted = AcceptedParts(load, contract, folder)
     quarantined = QuarantineParts(load, folder)
+    index = RowIndex(folder / "rows.sqlite", contract) if naming_columns(contract) else None
     reasons: Counter[str] = Counter()
     rows = 0
     try:
         for checked in read_table(file, contract, with_target=True):
             accepted.add(checked.accepted)
+            if index:
+                index.add(checked.accepted, checked.row_numbers)
             quarantined.add(checked.quarantined)
             reasons += checked.reasons
             rows += len(checked.accepted) + len(checked.quarantined)
@@ -66,7 +75,20 @@ def write_parts(file: Path, contract: Contract, load: str, folder: Path, *, prog
         accepted.close()
         quarantined.close()
     files = {**accepted.files, **quarantined.files}
-    return Written(accepted.rows, quarantined.rows, reasons, list(accepted.parts.values()), files)
+    return Written(accepted.rows, quarantined.rows, reasons, list(accepted.parts.values()), files, index)
+
+
+def may_share_rows(part: Part, own: list[Part]) -> bool:
+    """Whether a part of another load may hold rows of these parts, as far as their first and last event time tell."""
+    return any(_overlap(part, one) for one in own)
+
+
+def _overlap(part: Part, other: Part) -> bool:
+    ends = (part["first"], part["last"], other["first"], other["last"])
+    if None in ends:
+        return True
+    first, last, other_first, other_last = map(str, ends)
+    return first <= other_last and other_first <= last  # whole seconds: their texts sort as they do
 
 
 class AcceptedParts:
@@ -74,7 +96,7 @@ class AcceptedParts:
         self.load, self.folder = load, folder
         self.time = contract.event_time.name if contract.event_time else None
         self.months: OrderedDict[str, Month] = OrderedDict()  # the one written to least recently comes first
-        self.parts: dict[str, dict[str, Any]] = {}
+        self.parts: dict[str, Part] = {}
         self.files: dict[str, Path] = {}
         self.rows = 0
 

@@ -71,7 +71,9 @@ def select_window(event: dict, *, parts: Iterable[dict], champion: dict | None, 
     train = [] if imported else rows_between(within, window["train_start"], window["evaluate_start"], "train on", there)
     evaluate = rows_between(within, window["evaluate_start"], window["as_of"], "evaluate on", there)
     artefacts_uri = lake.uri(LAKE, lake.artefacts_prefix(run))
-    write_settings(run, {**window, "artefacts_uri": artefacts_uri}, champion, write)
+    write_settings(
+        run, {**window, "artefacts_uri": artefacts_uri, "loads": loads_of([*train, *evaluate])}, champion, write
+    )
     write(lake.run_key(run, "train.manifest"), manifest(train))
     write(lake.run_key(run, "evaluate.manifest"), manifest(evaluate))
     counts = {"train_rows": count(train), "evaluate_rows": count(evaluate)}
@@ -87,6 +89,11 @@ def select_window(event: dict, *, parts: Iterable[dict], champion: dict | None, 
         "candidates": [candidate(name, run, window, artefacts_uri) for name in names],
         "champion": champion and {name: champion[name] for name in ("release", "model_uri")},
     }
+
+
+def loads_of(parts: list[dict]) -> list[str]:
+    """The loads of the parts, oldest first: of two rows that are one, the one that was loaded last counts."""
+    return [load for _, load in sorted({(part["loaded"], part["load"]) for part in parts})]
 
 
 def tallied(parts: Iterable[dict], there: dict) -> Iterator[dict]:
@@ -161,7 +168,7 @@ def job_name(run: str, candidate: str) -> str:
 
 
 def read_parts() -> Iterator[dict]:
-    """The parts of every load; a file in the lake that no load names was never loaded."""
+    """The parts of every load, with its name and when it was loaded; a file that no load names was never loaded."""
     loads = tables.query_all(
         RUNS,
         KeyConditionExpression="#kind = :kind",
@@ -169,7 +176,11 @@ def read_parts() -> Iterator[dict]:
         ExpressionAttributeValues={":kind": {"S": "load"}},
         ConsistentRead=True,
     )
-    return (part for load in loads for part in json.loads(load["parts"]))
+    return (
+        {**part, "load": load["run"], "loaded": load.get("loaded_us", 0)}
+        for load in loads
+        for part in json.loads(load["parts"])
+    )
 
 
 def record_run(run: str, more: dict) -> None:

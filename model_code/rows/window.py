@@ -1,6 +1,7 @@
-"""The rows of one part of a window, checked again and put in an order that does not depend on how they were loaded."""
+"""The rows of one part of a window: checked again, each once, in an order that does not depend on their loads."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from domain.contract.schema import Contract
+from model_code.rows.duplicates import in_order_of_loading, newest_only
 from model_code.rows.identity import entity_ids, in_window, place
 from model_code.rows.readers import FileRefused
 from model_code.rows.tables import read_table, schema_of
@@ -15,15 +17,30 @@ from model_code.settings import JobRefused
 
 
 class WindowRows(NamedTuple):
+    """`replaced`: rows that a newer one of the same key and event time took the place of."""
+
     table: pa.Table
     quarantined: int
-    reasons: Counter
+    reasons: Counter[str]
+    replaced: int
 
 
-def read_window(folder: Path, contract: Contract, window: dict, part: str) -> WindowRows:
-    """Every row of the Parquet parts in `folder` that is of `part` (train or evaluate), in the order of time."""
-    files = sorted(folder.rglob("*.parquet"))
-    batches, quarantined, reasons = [], 0, Counter()
+def read_window(
+    folder: Path,
+    contract: Contract,
+    window: dict[str, str],
+    part: str,
+    *,
+    loads: Sequence[str] = (),
+    duplicates: str = "newest",
+) -> WindowRows:
+    """Every row of the Parquet parts in `folder` that is of `part` (train or evaluate), in the order of time.
+
+    `loads` names the loads of the parts, oldest first; `duplicates` is data.duplicates.
+    """
+    files = in_order_of_loading(list(folder.rglob("*.parquet")), loads)
+    batches, quarantined = [], 0
+    reasons: Counter[str] = Counter()
     for file in files:
         try:
             for checked in read_table(file, contract, with_target=True):
@@ -38,11 +55,16 @@ def read_window(folder: Path, contract: Contract, window: dict, part: str) -> Wi
         raise JobRefused(
             f"no row to {part} on: {len(files)} files hold none in that part of {span}; load rows or move as_of"
         )
-    return WindowRows(in_time_order(contract, table), quarantined, reasons)
+    ordered = in_time_order(contract, table)
+    counting = ordered if duplicates == "keep" else newest_only(contract, ordered)
+    return WindowRows(counting, quarantined, reasons, len(table) - len(counting))
 
 
 def in_time_order(contract: Contract, table: pa.Table) -> pa.Table:
-    """By event time and key; without an event time by the hash of the entity, which is no order that the file had."""
+    """By event time and key; without an event time by the hash of the entity, which is not an order that the file had.
+
+    Rows that are alike in these stay in the order in which they were loaded: both sorts are stable.
+    """
     keys = [column.name for column in contract.of_role("key")]
     if contract.event_time is not None:
         return table.sort_by([(name, "ascending") for name in [contract.event_time.name, *keys]])

@@ -57,6 +57,7 @@ def test_good_rows_go_to_their_month_and_bad_rows_to_quarantine_with_their_reaso
         "accepted": 2,
         "quarantined": 2,
         "reasons": {"category": 1, "maximum": 1, "null": 1},
+        "duplicates": {"rule": "newest", "in_file": 0, "loaded": 0},
         "files": [{"file": str(file), "load": loaded["files"][0]["load"], "accepted": 2, "quarantined": 2}],
         "replaced": [],
     }
@@ -156,14 +157,14 @@ def test_a_file_that_cannot_be_used_is_named_with_what_is_wrong(place, tmp_path,
 
 
 def test_a_part_without_a_record_is_taken_up_by_the_next_try(place, tmp_path, monkeypatch):
-    import fairway.commands.load
+    from fairway.stage import loads
 
     file = table(tmp_path / "flights.csv", {})
 
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(fairway.commands.load, "enter", killed)
+    monkeypatch.setattr(loads, "enter", killed)
     code, _, _err = place.run("load", file)
     assert (code, place.aws("dynamodb").scan(TableName="flights-local-runs")["Count"]) == (130, 0)
     monkeypatch.undo()
@@ -214,3 +215,79 @@ def test_files_of_one_command_do_not_replace_each_other(place, tmp_path):
 def counting(place) -> list[str]:
     items = place.aws("dynamodb").scan(TableName="flights-local-runs")["Items"]
     return [item["run"]["S"] for item in items if item["kind"]["S"] == "load"]
+
+
+def week(file, *numbers: int, **changed):
+    """An export of the flights of these numbers."""
+    return table(file, *({"flight_id": f"UA{number}", **changed} for number in numbers))
+
+
+def test_an_overlapping_export_says_how_many_rows_it_replaces(place, tmp_path):
+    place.values("load", week(tmp_path / "week-1.csv", 1, 2, 3, 4))
+    second = week(tmp_path / "week-2.csv", 3, 4, 5, 5, hour="6")
+    loaded = place.values("load", second)
+    assert (loaded["accepted"], loaded["duplicates"]) == (4, {"rule": "newest", "in_file": 1, "loaded": 2})
+    _, out, _ = place.run("load", second)
+    assert out.splitlines()[1:3] == [
+        '2 rows were loaded before: the one that was loaded last counts (data.duplicates = "newest")',
+        '1 rows are in their file twice: the last one counts (data.duplicates = "newest")',
+    ]
+
+
+def test_files_of_one_command_are_compared_with_each_other_too(place, tmp_path):
+    first, second = week(tmp_path / "week-1.csv", 1, 2, 3), week(tmp_path / "week-2.csv", 2, 3, 4)
+    assert place.values("load", first, second)["duplicates"] == {"rule": "newest", "in_file": 0, "loaded": 2}
+
+
+def test_the_same_key_at_another_time_is_another_row(place, tmp_path):
+    place.values("load", week(tmp_path / "may.csv", 1, 2))
+    later = week(tmp_path / "june.csv", 1, 2, departure="2013-01-01T10:15:01Z")
+    assert place.values("load", later)["duplicates"] == {"rule": "newest", "in_file": 0, "loaded": 0}
+
+
+def set_duplicates(place, rule: str) -> None:
+    settings = place.folder / "fairway.toml"
+    settings.write_text(settings.read_text().replace("[data]", f'[data]\nduplicates = "{rule}"'))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ((5, 3, 4), "2 of its rows are loaded already, first row 2 (UA3 at 2013-01-01T10:15:00Z)"),
+        ((5, 6, 6), "1 rows are in the file twice, first row 3 (UA6 at 2013-01-01T10:15:00Z)"),
+    ],
+)
+def test_a_file_with_a_row_that_is_there_already_is_refused_where_that_is_the_rule(place, tmp_path, numbers, said):
+    set_duplicates(place, "refuse")
+    place.values("load", week(tmp_path / "week-1.csv", 1, 2, 3, 4))
+    keys = place.keys("")
+    code, out, _ = place.run("load", week(tmp_path / "week-2.csv", *numbers), "--json")
+    failure = json.loads(out)
+    assert (code, failure["error"]) == (2, "duplicates")
+    assert said in failure["message"] and "nothing was loaded" in failure["message"]
+    assert place.keys("") == keys
+    assert place.values("load", week(tmp_path / "week-3.csv", 7, 8))["accepted"] == 2
+
+
+def test_all_rows_count_where_that_is_the_rule(place, tmp_path):
+    set_duplicates(place, "keep")
+    place.values("load", week(tmp_path / "week-1.csv", 1, 2))
+    second = week(tmp_path / "week-2.csv", 2, 3)
+    assert place.values("load", second)["duplicates"] == {"rule": "keep", "in_file": 0, "loaded": 1}
+    assert '1 rows were loaded before: all of them count (data.duplicates = "keep")' in place.run("load", second)[1]
+
+
+def test_a_file_that_is_loaded_again_under_another_contract_keeps_its_place_in_the_order(place, tmp_path):
+    first = week(tmp_path / "week-1.csv", 1, 2)
+    place.values("load", first)
+    place.values("load", week(tmp_path / "week-2.csv", 2, 3))
+    order = {record["file"]["S"]: int(record["loaded_us"]["N"]) for record in load_records(place)}
+    assert order["week-1.csv"] < order["week-2.csv"]
+    contract = place.folder / "flights/contract.toml"
+    contract.write_text(contract.read_text().replace("maximum = 23", "maximum = 25"))
+    assert place.values("load", first)["duplicates"]["loaded"] == 1
+    assert {record["file"]["S"]: int(record["loaded_us"]["N"]) for record in load_records(place)} == order
+
+
+def load_records(place) -> list[dict]:
+    return place.aws("dynamodb").scan(TableName="flights-local-runs")["Items"]

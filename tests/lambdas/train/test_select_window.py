@@ -44,8 +44,16 @@ PARTS = [
 ]
 
 
-def load(aws, parts, run="load-1") -> None:
-    aws.put(stage.RUNS, kind="load", run=run, status="SUCCEEDED", parts=json.dumps(parts))
+def load(aws, parts, run="load-1", loaded_us=0) -> None:
+    aws.put(stage.RUNS, kind="load", run=run, status="SUCCEEDED", parts=json.dumps(parts), loaded_us=loaded_us)
+
+
+def test_the_loads_are_named_in_the_order_of_loading(aws):
+    load(aws, PARTS[:1], run="newest", loaded_us=3)
+    load(aws, PARTS[1:2], run="a-second", loaded_us=2)
+    load(aws, PARTS[2:], run="beside the window", loaded_us=1)
+    handler({"run": RUN, "as_of": "2013-04-01"}, None)
+    assert aws.document(f"runs/{RUN}/settings/run.json")["loads"] == ["a-second", "newest"]
 
 
 def test_a_run_gets_its_window_its_manifests_and_its_candidates(aws):
@@ -80,6 +88,7 @@ def test_a_run_gets_its_window_its_manifests_and_its_candidates(aws):
         "run": RUN,
         **window,
         "artefacts_uri": f"{URI}/artefacts/{RUN}/",
+        "loads": ["load-1"],
         "champion": None,
         "champion_sha256": None,
         "code_version": "image-1",
@@ -213,7 +222,7 @@ def test_years_of_loads_are_gone_through_once_and_only_the_window_is_held():
         nonlocal most
         for day in range(4000):
             at = iso(datetime(2005, 1, 1, tzinfo=UTC) + timedelta(days=day))
-            part = Part(key=f"rows/{day}.parquet", rows=10, first=at, last=at)
+            part = Part(key=f"rows/{day}.parquet", rows=10, first=at, last=at, load=str(day), loaded=day)
             held.add(part)
             most = max(most, len(held))
             yield part

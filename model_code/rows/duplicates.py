@@ -1,0 +1,48 @@
+"""Rows that are there twice: the same key, and the same event time where there is one. A table without a key has none,
+since nothing tells two equal rows from one that was loaded twice.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from domain.contract.schema import Contract
+from model_code.rows.identity import Rows, entity_ids, event_times
+
+
+def naming_columns(contract: Contract) -> list[str]:
+    """Columns that tell a row from every other; empty for a table without a key."""
+    keys = [column.name for column in contract.of_role("key")]
+    return [*keys, contract.event_time.name] if keys and contract.event_time else keys
+
+
+def row_names(contract: Contract, rows: Rows) -> list[str]:
+    """A text for each row, the same for two rows of the same key and event time. Needs only the naming columns."""
+    keys = entity_ids(contract, rows)
+    if contract.event_time is not None:
+        keys = pc.binary_join_element_wise(keys, event_times(contract, rows), " at ")
+    return keys.to_pylist()
+
+
+def in_order_of_loading(files: Sequence[Path], loads: Sequence[str]) -> list[Path]:
+    """The parts of older loads first; `loads` names them in that order. A part of an unknown load comes before all."""
+    place = {load: number for number, load in enumerate(loads)}
+    return sorted(files, key=lambda file: (place.get(_load_of(file), -1), file))
+
+
+def _load_of(part: Path) -> str:
+    return part.stem.rpartition("-")[0]
+
+
+def newest_only(contract: Contract, table: pa.Table) -> pa.Table:
+    """The last of the rows that are one, in a table where such rows stand beside each other, oldest first."""
+    names = naming_columns(contract)
+    if not names or len(table) < 2:
+        return table
+    is_replaced = pa.array([True] * (len(table) - 1))
+    for name in names:
+        values = table.column(name).combine_chunks()
+        is_replaced = pc.and_(is_replaced, pc.equal(values[:-1], values[1:]))
+    return table.filter(pa.concat_arrays([pc.invert(is_replaced), pa.array([True])]))
