@@ -35,7 +35,7 @@ MAY_IMPORT = {
         "uvloop",
         "httptools",
     },
-    "fairway": {"fairway", "domain", "boto3", "botocore", "typer", "click", "rich", "pyarrow"},
+    "fairway": {"fairway", "domain", "boto3", "botocore", "typer", "click", "rich", "pyarrow", "jinja2", "markupsafe"},
 }
 # Exceptions, each with its reason.
 ALSO = {

@@ -3,9 +3,11 @@ we are.
 """
 
 import math
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from domain.money.hosting import BreakEven, Comparison
 from fairway.terminal.errors import Refused
 
 WIDTH, HEIGHT = 760, 460
@@ -16,7 +18,7 @@ LABEL_PX = 17  # names of lines that end close together are moved apart by this
 SUFFIXES = (".svg", ".html")
 
 
-def write_plot(file: Path, found: dict, *, title: str, requests: float) -> None:
+def write_plot(file: Path, found: Comparison, *, title: str, requests: float) -> None:
     """`found` is what domain/money/hosting.compare gave; `requests` a month are where the stage is."""
     if file.suffix.lower() not in SUFFIXES:
         raise Refused("plot", f"{file}: must end in {' or '.join(SUFFIXES)}")
@@ -35,11 +37,11 @@ def page(picture: str, title: str) -> str:
     )
 
 
-def svg(found: dict, *, title: str, requests: float) -> str:
+def svg(found: Comparison, *, title: str, requests: float) -> str:
     curve = found["curve"]
     names = [name for name in curve[0] if name != "requests"]
-    x = scale(decades([point["requests"] for point in curve]), LEFT, WIDTH - RIGHT)
-    y = scale(decades([max(point[name], LEAST_USD) for point in curve for name in names]), HEIGHT - BOTTOM, TOP)
+    x = Scale(*decades([point["requests"] for point in curve]), LEFT, WIDTH - RIGHT)
+    y = Scale(*decades([max(point[name], LEAST_USD) for point in curve for name in names]), HEIGHT - BOTTOM, TOP)
     parts = [*grid(x, y), *here(x, requests)]
     ends = spread([y(max(curve[-1][name], LEAST_USD)) for name in names])
     for name, colour, end in zip(names, COLOURS, ends, strict=False):
@@ -65,17 +67,24 @@ def decades(values: list[float]) -> tuple[int, int]:
     return math.floor(math.log10(min(values)) + 1e-9), math.ceil(math.log10(max(values)) - 1e-9)
 
 
-def scale(span: tuple[int, int], start: float, end: float):
-    first, last = span
+@dataclass(frozen=True)
+class Scale:
+    """A logarithmic axis from the power of ten `first`, at `start`, to `last`, at `end`."""
 
-    def place(value: float) -> float:
-        return start + (math.log10(value) - first) / (last - first) * (end - start)
+    first: int
+    last: int
+    start: float
+    end: float
 
-    place.ticks = [10.0**exponent for exponent in range(first, last + 1)]
-    return place
+    def __call__(self, value: float) -> float:
+        return self.start + (math.log10(value) - self.first) / (self.last - self.first) * (self.end - self.start)
+
+    @property
+    def ticks(self) -> list[float]:
+        return [10.0**exponent for exponent in range(self.first, self.last + 1)]
 
 
-def grid(x, y) -> list[str]:
+def grid(x: Scale, y: Scale) -> list[str]:
     parts = []
     for value in x.ticks:
         parts.append(
@@ -93,7 +102,7 @@ def grid(x, y) -> list[str]:
     return parts
 
 
-def here(x, requests: float) -> list[str]:
+def here(x: Scale, requests: float) -> list[str]:
     """Where the stage is, if that is on the picture."""
     if not x.ticks[0] <= requests <= x.ticks[-1]:
         return []
@@ -102,7 +111,7 @@ def here(x, requests: float) -> list[str]:
     return [dashed, text(x(requests) + 6, HEIGHT - BOTTOM - 10, f"now: {short(requests)}", fill="#333")]
 
 
-def crossed(crossing: dict, curve: list[dict], x, y) -> list[str]:
+def crossed(crossing: BreakEven, curve: list[dict[str, float]], x: Scale, y: Scale) -> list[str]:
     if crossing["requests"] is None or not x.ticks[0] <= crossing["requests"] <= x.ticks[-1]:
         return []
     at, height = (
@@ -113,7 +122,7 @@ def crossed(crossing: dict, curve: list[dict], x, y) -> list[str]:
     return [f'<circle cx="{at:.1f}" cy="{height:.1f}" r="5" fill="#fff" stroke="#333" stroke-width="2"/>', label]
 
 
-def between(curve: list[dict], name: str, requests: float) -> float:
+def between(curve: list[dict[str, float]], name: str, requests: float) -> float:
     """The line's value there, between the points of the curve, as it is drawn."""
     after = next((n for n, point in enumerate(curve) if point["requests"] >= requests), len(curve) - 1)
     low, high = curve[max(after - 1, 0)], curve[after]
@@ -142,7 +151,14 @@ def short(value: float) -> str:
 
 
 def text(
-    x: float, y: float, words: str, *, anchor="start", fill="#222", size: int | None = None, weight: int | None = None
+    x: float,
+    y: float,
+    words: str,
+    *,
+    anchor: str = "start",
+    fill: str = "#222",
+    size: int | None = None,
+    weight: int | None = None,
 ) -> str:
     more = "".join(f' font-{name}="{value}"' for name, value in (("size", size), ("weight", weight)) if value)
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{fill}"{more}>{escape(words)}</text>'

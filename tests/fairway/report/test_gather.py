@@ -2,11 +2,11 @@
 
 import json
 import re
+from html import unescape
 
 import pytest
 
 from domain.config.sections import as_dict, read_config
-from fairway.report import charts
 from fairway.report.gather import report
 from fairway.terminal.errors import Failed
 from fairway.terminal.progress import Progress
@@ -90,7 +90,7 @@ def busy(place):
 def words(page: str) -> str:
     """What a person reads: the page without its markup."""
     without_style = re.sub(r"<style>.*?</style>", "", page, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", without_style))
+    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", without_style)))
 
 
 def test_of_a_model_made_elsewhere_it_does_not_say_what_it_learnt_from(busy, written):
@@ -105,7 +105,7 @@ def test_of_a_model_made_elsewhere_it_does_not_say_what_it_learnt_from(busy, wri
     )
     busy.aws("s3").put_object(Bucket="lake", Key="runs/import-1/evaluation.json", Body=json.dumps(EVALUATION))
     said = words(written()[1])
-    assert "The model was made elsewhere: whether it had learnt from these rows, its maker knows." in said
+    assert "The model was made elsewhere: only its maker knows whether it had learnt from these rows." in said
     assert "which no candidate had learnt from" not in said
 
 
@@ -152,16 +152,14 @@ def test_the_share_of_the_fallback_is_counted_from_stored_answers(busy, written)
         busy.enter(predictions=table)
         for number in range(8):
             busy.put("answers", id=str(number), source="fallback" if number == 0 else "model")
-        assert "1 of 8 stored answers looked at are the fallback's (12.5 %)." in words(written()[1]).replace(
-            "&#x27;", "'"
-        )
+        assert "1 of 8 stored answers looked at are the fallback's (12.5 %)." in words(written()[1])
     finally:
         dynamodb.delete_table(TableName=table)
 
 
 def test_what_people_wrote_is_text_and_no_markup(busy, written):
     _, page = written()
-    assert "&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;&amp;&quot;.csv" in page
+    assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&#34;.csv" in page
     assert "no better than &lt;the prior&gt;" in page
     assert "<script" not in page and "<the prior>" not in page
 
@@ -200,7 +198,7 @@ def test_without_templates_or_an_evaluation_the_rest_is_told_all_the_same(busy, 
 
     values, page = written(synth=none)
     assert values["unknown"] == "stage 'local' cannot be synthesised: <why>"
-    assert "Not known: stage &#x27;local&#x27; cannot be synthesised: &lt;why&gt;" in page
+    assert "Not known: stage &#39;local&#39; cannot be synthesised: &lt;why&gt;" in page
     assert "What its run measured is no longer in the lake." in words(page)
     assert "140 rows accepted" in words(page)
 
@@ -209,17 +207,6 @@ def test_the_command_writes_where_it_is_told(place):
     out = place.folder / "for-the-board.html"
     assert place.values("report", "--out", out)["out"] == str(out)
     assert out.read_text().startswith("<!doctype html>")
-
-
-@pytest.mark.parametrize("values", [[0.5], [0.5, 0.5], [0.0, 0.0], [-3.0, 1e9]])
-def test_any_values_can_be_drawn(values):
-    rows = [{"name": "<a>" * 20, "value": value, "error": None} for value in values]
-    for picture in (
-        charts.dots(rows, limit=None, limit_name="", title="<t>"),
-        charts.dots(rows, limit=0.1, limit_name="<l>", title="<t>"),
-        charts.bars(rows, lines=[(0.0, "<l>")], title="<t>"),
-    ):
-        assert "nan" not in picture and "<a>" not in picture and "<l>" not in picture and "<t>" not in picture
 
 
 @pytest.mark.parametrize(("out", "said"), [("none/report.html", "there is no folder"), ("", "is a folder")])

@@ -1,0 +1,84 @@
+"""The evaluation that a release was judged on, read from the lake."""
+
+import json
+from typing import Any
+
+from domain import lake
+from domain.config.sections import SMALLER_IS_BETTER, Benchmarks
+from domain.release.gate import Champion, Evaluation, Measured, at_least_as_good
+from fairway.report.record import Before, Check, Judged, Tried
+from fairway.stage.aws import Stage
+
+
+def read_judged(stage: Stage, *, run: str | None, candidate: str | None) -> Judged | None:
+    """Read a run's evaluation beside the benchmarks as they were agreed then. None where the lake no longer has it."""
+    evaluation: Evaluation | None = _document(stage, run, "evaluation.json")
+    measured = evaluation["candidates"].get(candidate or "") if evaluation else None
+    if not evaluation or not measured:
+        return None
+    settings = _document(stage, run, "settings/config.json")
+    benchmarks = Benchmarks(**settings["benchmarks"]) if settings else stage.config.benchmarks
+    metric, before = evaluation["metric"], evaluation["champion"]
+    return Judged(
+        metric=metric,
+        smaller_is_better=metric in SMALLER_IS_BETTER,
+        rows=evaluation["rows"],
+        window=evaluation["window"],
+        checks=_checks(benchmarks, measured, evaluation),
+        quality=measured["metrics"][metric],
+        standard_error=measured.get("standard_error"),
+        calibration_error=measured["metrics"].get("calibration_error"),
+        calibration_limit=benchmarks.calibration_error,
+        agreed=benchmarks.quality or None,
+        prior=evaluation["baseline"].get(metric),
+        before=Before(before["release"], before["metrics"][metric]) if before else None,
+        tried=[
+            Tried(name, each["metrics"][metric], each.get("standard_error"))
+            for name, each in evaluation["candidates"].items()
+        ],
+    )
+
+
+def _checks(benchmarks: Benchmarks, measured: Measured, evaluation: Evaluation) -> list[Check]:
+    """Compare each benchmark with the release, the prior and the champion before."""
+    limits = (
+        ("calibration error", "calibration_error", benchmarks.calibration_error),
+        ("p99 of scoring one row, ms", "p99_ms", benchmarks.p99_ms),
+        ("size, MB", "size_mb", benchmarks.size_mb),
+    )
+    before, baseline = evaluation["champion"], evaluation["baseline"]
+    checks = [
+        Check(what, f"at most {most:g}", value, baseline.get(key), _value(before, key), kept=value <= most)
+        for what, key, most in limits
+        if (value := _value(measured, key)) is not None
+    ]
+    return [_quality_check(benchmarks, measured, evaluation), *checks]
+
+
+def _quality_check(benchmarks: Benchmarks, measured: Measured, evaluation: Evaluation) -> Check:
+    metric, least = evaluation["metric"], benchmarks.quality
+    quality = measured["metrics"][metric]
+    word = "most" if metric in SMALLER_IS_BETTER else "least"
+    return Check(
+        what=metric,
+        agreed=f"at {word} {least:g}" if least else None,
+        measured=quality,
+        prior=evaluation["baseline"].get(metric),
+        before=_value(evaluation["champion"], metric),
+        kept=at_least_as_good(metric, quality, least) if least else None,
+    )
+
+
+def _value(measured: Measured | Champion | None, key: str) -> float | None:
+    values: dict[str, Any] = {**measured, **measured["metrics"]} if measured else {}
+    return values.get(key)
+
+
+def _document(stage: Stage, run: str | None, name: str) -> Any:
+    """Read a JSON file of a run; None where the lake has none."""
+    s3 = stage.client("s3")
+    try:
+        found = s3.get_object(Bucket=stage.addresses["lake"], Key=lake.run_key(run or "none", name))
+    except s3.exceptions.NoSuchKey:
+        return None
+    return json.loads(found["Body"].read())

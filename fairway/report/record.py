@@ -1,0 +1,188 @@
+"""The record that the report's page is made from. None means not known: the page reports that, and invents nothing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from domain.contract.schema import Column
+from domain.money import hosting
+from domain.money.projection import Projection
+from domain.money.worth import Worth
+from domain.request.answers import Answer
+from domain.train.windows import Window
+
+
+@dataclass(frozen=True)
+class Champion:
+    """The release that answers now; `reason` is that of its judgement."""
+
+    release: str
+    since: str
+    run: str | None
+    candidate: str | None
+    reason: str | None
+
+    @property
+    def is_imported(self) -> bool:
+        return (self.run or "").startswith("import-")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One benchmark; `agreed` and `kept` are None where no limit was agreed."""
+
+    what: str
+    agreed: str | None
+    measured: float
+    prior: float | None
+    before: float | None
+    kept: bool | None
+
+
+@dataclass(frozen=True)
+class Tried:
+    """Quality of a candidate of the champion's run."""
+
+    candidate: str
+    quality: float
+    standard_error: float | None
+
+
+@dataclass(frozen=True)
+class Before:
+    """Quality of the champion before, on the rows that this one was judged on."""
+
+    release: str
+    quality: float
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The evaluation that the champion was released on, under the benchmarks as they were agreed then."""
+
+    metric: str
+    smaller_is_better: bool
+    rows: int
+    window: Window
+    checks: list[Check]
+    quality: float
+    standard_error: float | None
+    calibration_error: float | None
+    calibration_limit: float
+    agreed: float | None
+    prior: float | None
+    before: Before | None
+    tried: list[Tried]
+
+
+@dataclass(frozen=True)
+class Failing:
+    """The answer where no model answers; `looked_at` stored answers were counted, None where none is stored."""
+
+    answer: Answer
+    target: str
+    deadline_ms: int
+    alarm_percent: float
+    looked_at: int | None
+    by_fallback: int | None
+    rollback_to: str | None
+    keep_previous_minutes: int
+
+
+@dataclass(frozen=True)
+class Release:
+    release: str
+    state: str | None
+    candidate: str | None
+    created_at: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class File:
+    """One loaded file; `first` and `last` event time are None for a table without one."""
+
+    name: str | None
+    accepted: int
+    quarantined: int
+    first: str | None
+    last: str | None
+    loaded_at: str | None
+
+
+@dataclass(frozen=True)
+class Loads:
+    accepted: int
+    quarantined: int
+    reasons: dict[str, int]
+    files: list[File]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch run; its counts and `adds_up` are None until it was counted."""
+
+    run: str
+    status: str
+    release: str | None
+    read: int | None
+    scored: int | None
+    quarantined: int | None
+    written: int | None
+    seconds: float | None
+    adds_up: bool | None
+
+
+@dataclass(frozen=True)
+class Bill:
+    """The projected month, what else the model could be hosted on, and what it brings."""
+
+    projection: Projection
+    budget_usd: float
+    alert_percent: float
+    usage: str
+    requests: float
+    hosting: hosting.Comparison
+    worth: Worth | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Columns that come from one source."""
+
+    source: str
+    owner: str
+    columns: list[Column]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A stage as it was at `made_at`; `bill` is None where the templates could not be made, for `bill_unknown`."""
+
+    project: str
+    stage: str
+    made_at: str
+    routing_reason: str
+    champion: Champion | None
+    judged: Judged | None
+    failing: Failing
+    releases: list[Release]
+    loads: Loads
+    batches: list[Batch]
+    bill: Bill | None
+    bill_unknown: str | None
+    sources: list[Source]
+
+    @property
+    def worth(self) -> Worth | None:
+        return self.bill.worth if self.bill else None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the object that --json prints, but for the file."""
+        return {
+            "stage": self.stage,
+            "champion": self.champion.release if self.champion else None,
+            "releases": len(self.releases),
+            "monthly_usd": self.bill.projection.monthly_usd if self.bill else None,
+            "worth": self.worth["sentence"] if self.worth else None,
+            "unknown": self.bill_unknown,
+        }

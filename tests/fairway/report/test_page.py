@@ -1,0 +1,100 @@
+"""The page shows what people wrote as text, whatever it is: no markup of theirs, no script, no turned writing."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.contract.schema import Column
+from fairway.report.page import page
+from fairway.report.record import Batch, Champion, Check, Failing, File, Judged, Loads, Release, Report, Source, Tried
+from fairway.terminal.plain import plain
+
+TIME = "2013-04-01T00:00:00Z"
+HOSTILE = [
+    "<script>alert('x')</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</style></title><b>",
+    "{{ 7 * 7 }}{% include 'page.html' %}",
+    "&lt;already&amp;",
+    "\u202eevil\u2066",
+    "nul\x00bell\x07",
+]
+people_write = st.lists(st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs"])), min_size=1).map(
+    "".join
+)
+
+
+class Read(HTMLParser):
+    """What a browser makes of a page: the names of its elements, its attributes, and its text."""
+
+    def __init__(self, document: str):
+        super().__init__()
+        self.elements: list[str] = []
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(document)
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def report_of(words: str) -> Report:
+    """A report in which everything that a person, a file or a table names is called `words`."""
+    column = Column(words, "string", categories=(words,), source=words, owner=words, description=words)
+    check = Check(words, words, 0.7, 0.5, None, kept=True)
+    return Report(
+        project=words,
+        stage=words,
+        made_at=TIME,
+        routing_reason=words,
+        champion=Champion(release=words, since=TIME, run=words, candidate=words, reason=f"why: {words}"),
+        judged=Judged(
+            metric=words,
+            smaller_is_better=False,
+            rows=100,
+            window={"train_start": TIME, "evaluate_start": TIME, "as_of": TIME},
+            checks=[check],
+            quality=0.7,
+            standard_error=0.01,
+            calibration_error=0.01,
+            calibration_limit=0.05,
+            agreed=0.6,
+            prior=0.5,
+            before=None,
+            tried=[Tried(words, 0.7, 0.01)],
+        ),
+        failing=Failing({"prediction": words, "probability": 0.2}, words, 1500, 5.0, 10, 1, words, 60),
+        releases=[Release(words, words, words, TIME, words)],
+        loads=Loads(1, 1, {words: 1}, [File(words, 1, 1, TIME, TIME, TIME)]),
+        batches=[Batch(words, words, words, 1, 1, 0, 1, 0.5, adds_up=True)],
+        bill=None,
+        bill_unknown=words,
+        sources=[Source(words, words, [column])],
+    )
+
+
+def squeezed(text: str) -> str:
+    return re.sub(r"\s+", " ", text)
+
+
+@given(people_write)
+def test_whatever_people_wrote_is_shown_as_text(words):
+    plain_page, read = Read(page(report_of("zqj"))), Read(page(report_of(words)))
+    assert read.elements == plain_page.elements  # nothing of theirs became an element, and none of ours was closed
+    assert read.attributes == plain_page.attributes
+    shown = squeezed(plain(words)).strip()
+    assert squeezed(read.text).count(shown) >= plain_page.text.count("zqj") - 1  # the picture shortens one
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_no_script_and_no_mark_that_turns_the_writing_reaches_the_page(words):
+    document = page(report_of(words))
+    assert "<script" not in document and "<img" not in document
+    assert re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", document) is None
