@@ -41,7 +41,11 @@ class Column:
 @dataclass(frozen=True)
 class Contract:
     """Columns in file order. `prior` is the answer without a model: a probability (binary), a probability by class
-    (multiclass) or a value (regression)."""
+    (multiclass) or a value (regression).
+
+    `to_score` and `to_learn` are the columns that a row is checked against, also by name in `checked`; `to_answer` the
+    features without their limits, as a model takes the values of a row that was checked under another contract.
+    """
 
     name: str
     task: str
@@ -51,12 +55,16 @@ class Contract:
     by_name: dict[str, Column] = field(init=False, compare=False, repr=False)
     to_score: tuple[Column, ...] = field(init=False, compare=False, repr=False)
     to_learn: tuple[Column, ...] = field(init=False, compare=False, repr=False)
+    to_answer: tuple[Column, ...] = field(init=False, compare=False, repr=False)
+    checked: dict[str, Column] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         columns = tuple(_as_checked(column) for column in self.columns)
         object.__setattr__(self, "by_name", {column.name: column for column in self.columns})
         object.__setattr__(self, "to_learn", columns)
         object.__setattr__(self, "to_score", tuple(column for column in columns if column.role != "target"))
+        object.__setattr__(self, "to_answer", tuple(map(_as_answered, self.features)))
+        object.__setattr__(self, "checked", {column.name: column for column in columns})
 
     def of_role(self, role: str) -> list[Column]:
         return [column for column in self.columns if column.role == role]
@@ -91,6 +99,11 @@ class Contract:
 def _as_checked(column: Column) -> Column:
     """No model reads an ignored column, so a row may omit it."""
     return replace(column, nullable=True) if column.role == "ignored" else column
+
+
+def _as_answered(column: Column) -> Column:
+    """A model answers a value of the right type that it never saw, whatever limits its contract had."""
+    return replace(column, nullable=True, minimum=None, maximum=None, categories=None)
 
 
 # ---- as plain data
