@@ -15,8 +15,12 @@ def rows_key(load: str, month: str, part: int) -> str:
     return f"{ROWS}month={month}/{load}-{part:05d}.parquet"
 
 
+def quarantine_prefix(load: str) -> str:
+    return f"{QUARANTINE}load={load}/"
+
+
 def quarantine_key(load: str, part: int) -> str:
-    return f"{QUARANTINE}load={load}/{part:05d}.parquet"
+    return f"{quarantine_prefix(load)}{part:05d}.parquet"
 
 
 def run_key(run: str, name: str) -> str:

@@ -16,10 +16,12 @@ from fairway.commands import (
     money,
     outcomes,
     predict,
+    quarantine,
     releases,
     report,
     status,
     train,
+    unload,
     up,
 )
 from fairway.terminal.entry import exit_code_of
@@ -29,6 +31,8 @@ COMMANDS = (
     check,
     up,
     load,
+    quarantine,
+    unload,
     train,
     import_model,
     predict,

@@ -1,16 +1,25 @@
 """The loads of a stage: the records that make rows of the lake count, and what takes them away again."""
 
+import hashlib
 import json
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
+from domain import lake
 from domain import records as items
+from domain.timestamps import iso
 from domain.train.windows import Part
 from fairway.stage import records
 from fairway.stage.aws import Stage
+from fairway.terminal.errors import Failed
 from fairway.terminal.progress import Progress
 
 UPLOADS = 4
+UNLOADED = "unload"  # the kind of the note that a withdrawn load leaves
+MOST_LISTED = 10
+KEYS_A_REQUEST = 1000  # as many as S3 deletes in one
 
 
 def parts_of(load: dict) -> list[Part]:
@@ -51,7 +60,8 @@ def enter(stage: Stage, record: dict) -> dict:
         "ConditionExpression": "attribute_not_exists(#run)",
         "ExpressionAttributeNames": {"#run": "run"},
     }
-    delete = [{"Delete": {"TableName": table, "Key": items.run_key("load", one["run"])}} for one in replaced]
+    gone = [("load", one["run"]) for one in replaced] + [(UNLOADED, record["run"])]
+    delete = [{"Delete": {"TableName": table, "Key": items.run_key(*one)}} for one in gone]
     try:
         dynamodb.transact_write_items(TransactItems=[{"Put": put}, *delete])
     except dynamodb.exceptions.TransactionCanceledException:
@@ -66,3 +76,50 @@ def forget(stage: Stage, loads: list[dict]) -> None:
     """They count no longer. Their parts stay in the lake: a training run that began before may still read them."""
     for one in loads:
         stage.client("dynamodb").delete_item(TableName=stage.addresses["runs"], Key=items.run_key("load", one["run"]))
+
+
+def named(stage: Stage, word: str, *, kind: str = "load") -> list[dict]:
+    """Find the loads that a word names: the id of one, a file of this computer by its content, or a file's name."""
+    found = list(records.runs(stage, kind))
+    by_id = [one for one in found if one["run"] == word]
+    path = Path(word)
+    if by_id or not path.is_file():
+        return by_id or [one for one in found if one["file"] == path.name]
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return [one for one in found if one["sha256"] == sha256]
+
+
+def listed(loads: Iterable[dict]) -> str:
+    """The loads by id, file and date, for a person to choose from."""
+    texts = [f"{one['run']} ({one['file']}, {one['accepted']:,} rows, {one['loaded_at'][:10]})" for one in loads]
+    more = f" and {len(texts) - MOST_LISTED} more" if len(texts) > MOST_LISTED else ""
+    return ", ".join(texts[:MOST_LISTED]) + more
+
+
+def withdraw(stage: Stage, load: dict) -> None:
+    """Take the load's record out of the table, so that its rows count no longer, and leave a note of its parts."""
+    note = {**load, "kind": UNLOADED, "unloaded_at": iso(datetime.now(UTC).replace(microsecond=0))}
+    table = stage.addresses["runs"]
+    put = {"Put": {"TableName": table, "Item": items.to_item(note)}}
+    delete = {"Delete": {"TableName": table, "Key": items.run_key("load", load["run"])}}
+    stage.client("dynamodb").transact_write_items(TransactItems=[put, delete])
+
+
+def delete_parts(stage: Stage, load: dict) -> None:
+    """Delete the load's rows and its quarantine from the lake; what is deleted already stays so."""
+    s3, bucket = stage.client("s3"), stage.addresses["lake"]
+    keys = [part["key"] for part in parts_of(load)]
+    keys += quarantine_parts(stage, lake.quarantine_prefix(load["run"]))
+    for start in range(0, len(keys), KEYS_A_REQUEST):
+        chosen = [{"Key": key} for key in keys[start : start + KEYS_A_REQUEST]]
+        failed = s3.delete_objects(Bucket=bucket, Delete={"Objects": chosen, "Quiet": True}).get("Errors", [])
+        if failed:
+            raise Failed("lake", f"{failed[0]['Key']}: {failed[0].get('Message')}; the same command again goes on")
+
+
+def quarantine_parts(stage: Stage, prefix: str) -> list[str]:
+    """Keys of the Parquet parts below a prefix of the lake, in order."""
+    pages = stage.client("s3").get_paginator("list_objects_v2")
+    found = pages.paginate(Bucket=stage.addresses["lake"], Prefix=prefix)
+    return [one["Key"] for page in found for one in page.get("Contents", []) if one["Key"].endswith(".parquet")]

@@ -26,6 +26,8 @@ COMMANDS = (
     "up",
     "down",
     "load",
+    "quarantine",
+    "unload",
     "train",
     "predict",
     "batch",
@@ -38,6 +40,8 @@ COMMANDS = (
 )
 NEED_A_STAGE = {
     "load": ["rows.csv"],
+    "quarantine": [],
+    "unload": ["rows.csv"],
     "train": [],
     "predict": ["{}"],
     "batch": ["rows.csv"],
@@ -79,7 +83,7 @@ def test_help_and_refusals_import_neither_the_aws_sdk_nor_arrow():
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["laod"], "No such command 'laod'. Did you mean 'load'?; `fairway --help` shows what is allowed"),
+        (["laod"], "No such command 'laod'. Did you mean 'load', 'unload'?; `fairway --help` shows what is allowed"),
         (["load"], "Missing argument 'FILE...'; `fairway load --help` shows what is allowed"),
         (["up", "--port", "70000"], "`fairway up --help` shows what is allowed"),
         (["status", "--shiny"], "No such option: --shiny"),

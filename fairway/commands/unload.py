@@ -1,0 +1,94 @@
+"""`fairway unload`: rows that were loaded are taken back. A load's record goes first, so its rows count no longer; then
+its parts are deleted. Killed in between, the same command goes on from the note that the record left.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fairway.stage import executions, loads, records
+from fairway.stage.aws import Stage
+from fairway.stage.settings import connected
+from fairway.terminal.command import HERE, Json, Project, StageName, run
+from fairway.terminal.done import Done
+from fairway.terminal.errors import Failed, Refused
+from fairway.terminal.progress import Progress
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command(
+    "unload",
+    epilog="Example: fairway unload data/2013-01.csv   or: fairway unload 0f3a5c7e9b1d2f40. Rows of older loads that "
+    "the unloaded ones had replaced count again.",
+)
+def unload_command(
+    what: Annotated[
+        list[str],
+        typer.Argument(help="A file as it was loaded, its name, or the id of its load.", metavar="FILE|LOAD..."),
+    ],
+    project: Project = HERE,
+    stage: StageName = "local",
+    json: Json = False,
+) -> None:
+    """Rows out of the lake again. Safe to repeat; models that learnt from them stay until the next training."""
+    run(lambda progress: unload(project, stage, what, progress=progress), json=json, project=project, stage=stage)
+
+
+def unload(folder: Path, stage_name: str, words: list[str], *, progress: Progress) -> Done:
+    """Take back what the words name. Refused, before anything is changed, where one names no load or several."""
+    stage = connected(folder, stage_name, progress)
+    chosen = {one["run"]: one for one in (_load_named(stage, word) for word in words)}
+    _refuse_during_training(stage)
+    for load in chosen.values():
+        progress(f"Unloading {load['file']}")
+        if load["kind"] != loads.UNLOADED:
+            loads.withdraw(stage, load)
+        loads.delete_parts(stage, load)
+    return _told(list(chosen.values()))
+
+
+def _load_named(stage: Stage, word: str) -> dict:
+    """The one load that the word names, or what is left of it where it was taken back before."""
+    found = loads.named(stage, word) or loads.named(stage, word, kind=loads.UNLOADED)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Refused("load", f"{word}: {len(found)} loads are of that name; name one by its id: {loads.listed(found)}")
+    namesakes = [one for one in records.runs(stage, "load") if one["file"] == Path(word).name]
+    if namesakes:
+        raise Refused("load", f"{word}: has other content than what was loaded; name {loads.listed(namesakes)}")
+    there = loads.listed(records.runs(stage, "load")) or "nothing"
+    raise Refused("load", f"{word}: is neither a file that was loaded nor the id of a load; loaded: {there}")
+
+
+def _refuse_during_training(stage: Stage) -> None:
+    """A run that has begun reads the parts that it was given; deleted, they would fail it."""
+    machine = stage.addresses.get("train")
+    under_way = next(executions.running(stage.client("stepfunctions"), machine), None) if machine else None
+    if under_way:
+        name = under_way["input"].get("run", under_way["name"])
+        raise Failed("under_way", f"{name} is under way and may read these rows; unload them when it has ended")
+
+
+def _told(unloaded: list[dict]) -> Done:
+    values = {
+        "rows": sum(one["accepted"] for one in unloaded),
+        "unloaded": [
+            {
+                "load": one["run"],
+                "file": one["file"],
+                "accepted": one["accepted"],
+                "quarantined": one["quarantined"],
+                "already": one["kind"] == loads.UNLOADED,
+            }
+            for one in unloaded
+        ],
+    }
+    lines = [
+        f"{one['file']} (load {one['run']}): "
+        + ("was unloaded before" if one["kind"] == loads.UNLOADED else f"{one['accepted']:,} rows count no longer")
+        for one in unloaded
+    ]
+    return Done(values, lines, "`fairway train` learns from what is left; `fairway load FILE` brings a file back")
