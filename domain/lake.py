@@ -38,9 +38,13 @@ def checkpoints_prefix(run: str, candidate: str) -> str:
     return f"{SCRATCH}checkpoints/{run}/{candidate}/"
 
 
+def batch_folder(run: str) -> str:
+    return f"{BATCH}{run}/"
+
+
 def batch_prefix(run: str, folder: str) -> str:
     """`folder` is input, contract, predictions, quarantine, results or summary."""
-    return f"{BATCH}{run}/{folder}/"
+    return f"{batch_folder(run)}{folder}/"
 
 
 def uri(bucket: str, key: str) -> str:

@@ -21,3 +21,4 @@ class Metric(StrEnum):
     SPENT_USD = "SpentUsd"
     SPENT_PERCENT = "SpentPercent"
     REAPED = "Reaped"
+    REAPED_USD = "ReapedUsd"  # saved a month

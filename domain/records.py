@@ -55,6 +55,15 @@ def run_key(kind: str, run: str) -> Item:
     return {"kind": {"S": kind}, "run": {"S": run}}
 
 
+def runs_query(kind: str) -> dict[str, Any]:
+    """Make the Query arguments that read every run of a kind."""
+    return {
+        "KeyConditionExpression": "#kind = :kind",
+        "ExpressionAttributeNames": {"#kind": "kind"},
+        "ExpressionAttributeValues": to_item({":kind": kind}),
+    }
+
+
 def prediction_id(*parts: str) -> str:
     """Return 32 hex digits, the same for the same parts, so a retried request or batch stores each answer once."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]

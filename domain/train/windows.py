@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import TypedDict
+from typing import TypedDict, TypeVar
 
 from domain.timestamps import iso, parse_timestamp
 
@@ -27,6 +27,9 @@ class Part(TypedDict):
     rows: int
     first: str | None
     last: str | None
+
+
+AnyPart = TypeVar("AnyPart", bound=Part)
 
 
 class RunRefused(ValueError):
@@ -53,7 +56,7 @@ def training_window(*, as_of: str, window_days: int, evaluate_days: int) -> Wind
     return {"train_start": iso(starts[0]), "evaluate_start": iso(starts[1]), "as_of": iso(end)}
 
 
-def overlapping(parts: Iterable[Part], start: str, end: str) -> list[Part]:
+def overlapping(parts: Iterable[AnyPart], start: str, end: str) -> list[AnyPart]:
     """Select the parts with rows in [start, end); a part of a table without event time belongs to every window."""
     after, before = _instant(start), _instant(end)
     return [part for part in parts if _is_within(part, after, before)]

@@ -6,10 +6,14 @@ most of a cold start. Everything else is botocore's, imported where it is first 
 
 import functools
 import os
+from typing import Any, TypeVar
 
 from lambdas.aws.connections import MOST_KEPT, Connections
-from lambdas.aws.services import DynamoDB, Rest
+from lambdas.aws.services import DynamoDB, Rest, Service
 from lambdas.aws.sigv4 import Credentials
+
+BotocoreClient = Any  # botocore makes the methods of a client from data when it runs
+Lean = TypeVar("Lean", bound=Service)
 
 
 @functools.cache
@@ -19,7 +23,7 @@ def dynamodb() -> DynamoDB:
 
 @functools.cache
 def sagemaker_runtime(limit_s: float) -> Rest:
-    """For a caller with a deadline: one try, and no wait longer than the deadline itself."""
+    """For a caller with a deadline: one try, which waits no longer than the deadline."""
     return lean(Rest, "sagemaker", "runtime.sagemaker", tries=1, connect_s=limit_s, read_s=limit_s)
 
 
@@ -29,32 +33,33 @@ def functions() -> Rest:
 
 
 @functools.cache
-def s3():
+def s3() -> BotocoreClient:
     return build("s3", tries=4, connect_s=2, read_s=20)
 
 
 @functools.cache
-def sagemaker():
+def sagemaker() -> BotocoreClient:
     return build("sagemaker", tries=5, connect_s=2, read_s=20)
 
 
 @functools.cache
-def kms():
+def kms() -> BotocoreClient:
     return build("kms", tries=4, connect_s=2, read_s=5)
 
 
-def lean(kind: type, signed_as: str, host: str, *, tries: int, connect_s: float, read_s: float):
+def lean(kind: type[Lean], signed_as: str, host: str, *, tries: int, connect_s: float, read_s: float) -> Lean:
+    """Make a client without botocore; `signed_as` is the name of the service in signatures."""
     region = os.environ["AWS_REGION"]
     connections = Connections(url_of(host, region), connect_s=connect_s, read_s=read_s)
     return kind(signed_as, connections, credentials(), region=region, tries=tries)
 
 
 def url_of(host: str, region: str) -> str:
-    """AWS's own, unless AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_<SERVICE> says otherwise, as botocore reads them."""
+    """Return the URL of AWS, unless AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_<SERVICE> is set, as botocore reads them."""
     service = {"runtime.sagemaker": "SAGEMAKER_RUNTIME"}.get(host, host.upper())
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
-    own = os.environ.get(f"AWS_ENDPOINT_URL_{service}") or os.environ.get("AWS_ENDPOINT_URL")
-    return own or f"https://{host}.{region}.{suffix}"
+    override = os.environ.get(f"AWS_ENDPOINT_URL_{service}") or os.environ.get("AWS_ENDPOINT_URL")
+    return override or f"https://{host}.{region}.{suffix}"
 
 
 def credentials() -> Credentials:
@@ -64,14 +69,15 @@ def credentials() -> Credentials:
 
 
 @functools.cache
-def session():
-    import botocore.session
+def session() -> Any:
+    import botocore.session  # lazy: predict never uses it, and it is most of a cold start
 
     return botocore.session.get_session()
 
 
-def build(service: str, *, tries: int, connect_s: float, read_s: float, **more):
-    from botocore.config import Config
+def build(service: str, *, tries: int, connect_s: float, read_s: float, **more: Any) -> BotocoreClient:
+    """Make a client of botocore; `more` goes into its Config."""
+    from botocore.config import Config  # lazy: predict never uses it, and it is most of a cold start
 
     return session().create_client(
         service,

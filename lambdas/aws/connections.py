@@ -3,15 +3,19 @@
 import functools
 import http.client
 import select
+import socket
 from collections import deque
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-MOST_KEPT = 16  # of threads that share a client
+if TYPE_CHECKING:
+    import ssl
+
+MOST_KEPT = 16  # idle connections of the threads that share a client
 
 
 class Unreachable(Exception):
-    """The host could not be connected to, or the connection broke; nothing is known of what became of the request."""
+    """The host could not be connected to, or the connection broke; whether the request was carried out is unknown."""
 
 
 class TimedOut(Unreachable):
@@ -27,31 +31,30 @@ class Reply(NamedTuple):
 
 
 class Connections:
-    """The connections to a base URL, http or https. Threads may share it: each borrows a connection for one
-    exchange.
-    """
+    """Connections to a base URL, http or https. Threads may share it: each borrows a connection for one exchange."""
 
     def __init__(self, url: str, *, connect_s: float, read_s: float):
         parts = urlsplit(url)
         self.host, self.connect_s, self.read_s = parts.netloc, connect_s, read_s
-        self.name, self.port, self.tls = parts.hostname, parts.port, tls_context() if parts.scheme == "https" else None
+        self.name, self.port = parts.hostname or "", parts.port
+        self.tls = _tls_context() if parts.scheme == "https" else None
         self.idle: deque[http.client.HTTPConnection] = deque(maxlen=MOST_KEPT)
 
     def post(self, path: str, headers: dict[str, str], body: bytes) -> Reply:
-        """One exchange. Raises Unreachable or TimedOut."""
-        kept = self.borrowed()
+        """Send a request and return its reply. Raises Unreachable or TimedOut."""
+        kept = self._borrowed()
         if kept is not None:
             try:
-                return self.exchange(kept, path, headers, body)
+                return self._exchange(kept, path, headers, body)
             except Unreachable as error:  # closed by the host just now, as idle connections are: a new one will do
                 if isinstance(error, TimedOut):
                     raise
-        return self.exchange(self.opened(), path, headers, body)
+        return self._exchange(self._opened(), path, headers, body)
 
-    def exchange(
+    def _exchange(
         self, connection: http.client.HTTPConnection, path: str, headers: dict[str, str], body: bytes
     ) -> Reply:
-        """The connection is kept only when all went well."""
+        """Send a request on a connection, which is kept only if nothing failed."""
         try:
             connection.request("POST", path, body=body, headers=headers)
             response = connection.getresponse()
@@ -60,55 +63,53 @@ class Connections:
             )
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            raise unreachable(error, self.host) from error
+            raise _unreachable(error, self.host) from error
         if response.will_close:
             connection.close()
         else:
             self.idle.append(connection)
         return reply
 
-    def borrowed(self) -> http.client.HTTPConnection | None:
-        """A kept connection that the host did not close meanwhile; an idle one with something to read is closed."""
+    def _borrowed(self) -> http.client.HTTPConnection | None:
+        """Take a kept connection that the host did not close meanwhile; idle with something to read is closed."""
         while True:
             try:
                 connection = self.idle.pop()
             except IndexError:
                 return None
-            if not readable(connection.sock):
+            if not _readable(connection.sock):
                 return connection
             connection.close()
 
-    def opened(self) -> http.client.HTTPConnection:
+    def _opened(self) -> http.client.HTTPConnection:
         try:
-            connection = self.connection()
+            connection = self._connection()
             connection.connect()
         except OSError as error:
-            raise unreachable(error, self.host) from error
+            raise _unreachable(error, self.host) from error
         connection.sock.settimeout(self.read_s)
         return connection
 
-    def connection(self) -> http.client.HTTPConnection:
+    def _connection(self) -> http.client.HTTPConnection:
         if self.tls is None:
             return http.client.HTTPConnection(self.name, self.port, timeout=self.connect_s)
         return http.client.HTTPSConnection(self.name, self.port, timeout=self.connect_s, context=self.tls)
 
 
 @functools.cache
-def tls_context():
-    """Made once for all hosts, since reading the authorities takes time; a laptop, where nothing is encrypted, needs no
-    ssl.
-    """
-    import ssl
+def _tls_context() -> "ssl.SSLContext":
+    """Make the context of all hosts once, since reading the authorities takes time."""
+    import ssl  # lazy: a laptop, where nothing is encrypted, does not pay for it
 
     return ssl.create_default_context()
 
 
-def readable(sock) -> bool:
+def _readable(sock: socket.socket) -> bool:
     poll = select.poll()
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))
 
 
-def unreachable(error: Exception, host: str) -> Unreachable:
+def _unreachable(error: Exception, host: str) -> Unreachable:
     kind = TimedOut if isinstance(error, TimeoutError) else Unreachable
     return kind(f"{host}: {type(error).__name__} {error}")

@@ -1,9 +1,10 @@
-"""What is deployed of this stage, as its two stacks say it."""
+"""Resources of this stage, from the templates of its two stacks as they are deployed."""
 
 import functools
 
 from domain.money.template import Resource, resources
 from lambdas.aws import clients
+from lambdas.aws.clients import BotocoreClient
 from lambdas.settings import CONFIG
 
 STACKS = (f"{CONFIG.prefix}-data", f"{CONFIG.prefix}-service")
@@ -18,5 +19,5 @@ def deployed() -> list[Resource]:
 
 
 @functools.cache
-def cloudformation():
+def cloudformation() -> BotocoreClient:
     return clients.build("cloudformation", tries=4, connect_s=2, read_s=20)

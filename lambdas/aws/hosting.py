@@ -1,5 +1,6 @@
-"""What SageMaker hosts of this stage. A release's endpoint, endpoint configuration and model all have the same name."""
+"""Endpoints, configurations and models of this stage on SageMaker. A release's three all have the same name."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -9,7 +10,9 @@ from lambdas.aws import clients
 
 
 class Hosted(NamedTuple):
-    kind: str
+    """A thing on SageMaker that was made for a release."""
+
+    kind: str  # of KINDS
     name: str
     created: datetime
     status: str | None = None  # of an endpoint
@@ -25,15 +28,16 @@ BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack")  # SageMaker re
 DELETING = "Deleting"
 
 
-def hosted(prefix: str):
-    """Everything that was made for a release of this stage, endpoints first. Releases are called r-...: a project
-    called `shop-dev` is not part of the stage dev of `shop`.
+def hosted(prefix: str) -> Iterator[Hosted]:
+    """List everything that was made for a release of this stage, endpoints first.
+
+    Releases are called r-...: a project called `shop-dev` is not part of the stage dev of `shop`.
     """
     for kind, (operation, listed, name, _) in KINDS.items():
         for page in clients.sagemaker().get_paginator(operation).paginate(NameContains=prefix):
-            for found in page[listed]:
-                if found[name].startswith(f"{prefix}r-"):
-                    yield Hosted(kind, found[name], found["CreationTime"], found.get("EndpointStatus"))
+            for entry in page[listed]:
+                if entry[name].startswith(f"{prefix}r-"):
+                    yield Hosted(kind, entry[name], entry["CreationTime"], entry.get("EndpointStatus"))
 
 
 def make(endpoint: str, *, prefix: str) -> None:
@@ -47,7 +51,7 @@ def make(endpoint: str, *, prefix: str) -> None:
 
 
 def remove(thing: Hosted) -> None:
-    """Gone already is as good as gone."""
+    """Delete the thing. Idempotent: one that is gone already is as good as deleted."""
     *_, name, delete = KINDS[thing.kind]
     try:
         getattr(clients.sagemaker(), delete)(**{name: thing.name})

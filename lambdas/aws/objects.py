@@ -2,8 +2,9 @@
 
 import contextlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import IO, Any
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
@@ -11,8 +12,8 @@ from lambdas.aws import clients
 from lambdas.aws.connections import Unreachable
 
 
-def read_json(bucket: str, key: str):
-    """The document, or None where there is none."""
+def read_json(bucket: str, key: str) -> Any:
+    """Read the document; None if there is none."""
     try:
         return json.loads(clients.s3().get_object(Bucket=bucket, Key=key)["Body"].read())
     except ClientError as error:
@@ -21,27 +22,29 @@ def read_json(bucket: str, key: str):
         raise
 
 
-def read_each(bucket: str, keys: Iterable[str]) -> list:
-    """The documents of many keys, in their order, as many at a time as botocore has connections for."""
+def read_each(bucket: str, keys: Iterable[str]) -> list[Any]:
+    """Read the documents of many keys, in their order, as many at a time as botocore has connections for."""
     with ThreadPoolExecutor(10) as pool:
         return list(pool.map(lambda key: read_json(bucket, key), keys))
 
 
-def write_json(bucket: str, key: str, document) -> None:
-    """Sorted keys: the same document is the same object, whoever writes it again."""
+def write_json(bucket: str, key: str, document: object) -> None:
+    """Write the document with sorted keys, so writing it again makes the same object."""
     body = json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False).encode()
     clients.s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
 
 
 def read_range(bucket: str, key: str, span: str) -> bytes:
-    """A part of an object; `span` is HTTP's notation: 0-65535, or -8 for the last eight bytes."""
-    return clients.s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={span}")["Body"].read()
+    """Read a part of an object; `span` is in HTTP's notation: 0-65535, or -8 for the last eight bytes."""
+    content: bytes = clients.s3().get_object(Bucket=bucket, Key=key, Range=f"bytes={span}")["Body"].read()
+    return content
 
 
 @contextlib.contextmanager
-def stream(bucket: str, key: str):
-    """The object's bytes as they come; a context that ends the connection. Unreachable where that broke: the object may
-    be fine, and whoever called tries again.
+def stream(bucket: str, key: str) -> Iterator[IO[bytes]]:
+    """Open the object's bytes as they come, in a context that ends the connection.
+
+    Raises Unreachable if the connection breaks: the object may be fine, and the caller tries again.
     """
     with contextlib.closing(clients.s3().get_object(Bucket=bucket, Key=key)["Body"]) as body:
         try:
@@ -50,12 +53,12 @@ def stream(bucket: str, key: str):
             raise Unreachable(f"s3://{bucket}/{key}: {type(error).__name__} {error}") from error
 
 
-def listing(bucket: str, prefix: str):
-    """(key, size in bytes) of every object under the prefix, in key order, page by page."""
-    more = {}
+def listing(bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
+    """List (key, size in bytes) of every object under the prefix, in key order, page by page."""
+    more: dict[str, str] = {}
     while True:
         page = clients.s3().list_objects_v2(Bucket=bucket, Prefix=prefix, **more)
-        yield from ((found["Key"], found["Size"]) for found in page.get("Contents", []))
+        yield from ((entry["Key"], entry["Size"]) for entry in page.get("Contents", []))
         if not page["IsTruncated"]:
             return
         more = {"ContinuationToken": page["NextContinuationToken"]}

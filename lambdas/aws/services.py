@@ -9,7 +9,9 @@ import json
 import random
 import time
 import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 from lambdas.aws import sigv4
 from lambdas.aws.connections import Connections, Reply, Unreachable
@@ -24,24 +26,25 @@ BUSY = {
     "LimitExceededException",
 }
 LONGEST_PAUSE_S = 5.0
-LONGEST_CALL_S = 6.0  # after it no other try begins: a customer who waits hears of it before the function's time is up
+LONGEST_CALL_S = 6.0  # after it no other try begins, so a waiting customer gets an error before the function times out
+Result = TypeVar("Result")
 
 
 class ServiceError(Exception):
-    """AWS refused a call or failed at it: its own code and words, and what else it said."""
+    """AWS refused a call or failed at it: its code and message, and `more`, the whole document of its reply."""
 
-    def __init__(self, call: str, code: str, message: str, *, status: int, more: dict | None = None):
+    def __init__(self, call: str, code: str, message: str, *, status: int, more: dict[str, Any] | None = None):
         super().__init__(f"{call}: {code} ({status}) {message}")
         self.code, self.status, self.more = code, status, more or {}
 
     @property
     def passes(self) -> bool:
-        """Whether the same call may do better a little later."""
+        """Whether the same call may succeed a little later."""
         return self.status >= 500 or self.code in BUSY
 
 
 class Service:
-    """One service of one region, by the function's own credentials. Threads may share it."""
+    """One service of one region, called with the function's own credentials. Threads may share it."""
 
     def __init__(
         self,
@@ -52,24 +55,26 @@ class Service:
         region: str,
         tries: int,
         longest_s: float = LONGEST_CALL_S,
-        sleep=time.sleep,
+        sleep: Callable[[float], None] = time.sleep,
     ):
         self.name, self.connections, self.credentials, self.region = name, connections, credentials, region
         self.tries, self.longest_s, self.sleep = tries, longest_s, sleep
 
-    def send(self, call: str, path: str, headers: dict[str, str], body: bytes):
-        """What `read` makes of the reply; tried again, ever later, where waiting may help. Every try is signed anew."""
+    def _send(
+        self, call: str, path: str, headers: dict[str, str], body: bytes, read: Callable[[str, Reply], Result]
+    ) -> Result:
+        """Return the result of `read`; try again, ever later, where waiting may help. Every try is signed anew."""
         ends = time.monotonic() + self.longest_s
         for attempt in range(1, self.tries):
             try:
-                return self.read(call, self.exchange(path, headers, body))
+                return read(call, self._exchange(path, headers, body))
             except (ServiceError, Unreachable) as error:
                 if time.monotonic() >= ends or (isinstance(error, ServiceError) and not error.passes):
                     raise
             self.sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.05 * 2**attempt)))
-        return self.read(call, self.exchange(path, headers, body))
+        return read(call, self._exchange(path, headers, body))
 
-    def exchange(self, path: str, headers: dict[str, str], body: bytes) -> Reply:
+    def _exchange(self, path: str, headers: dict[str, str], body: bytes) -> Reply:
         headers = sigv4.signed(
             {**headers, "host": self.connections.host},
             body,
@@ -85,18 +90,18 @@ class Service:
 class DynamoDB(Service):
     """DynamoDB's JSON: `call("GetItem", TableName=..., Key=...)`, items in its low-level notation, binary as bytes."""
 
-    def call(self, operation: str, **arguments) -> dict:
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": f"DynamoDB_20120810.{operation}"}
-        return self.send(operation, "/", headers, json.dumps(arguments, default=as_text).encode())
+        return self._send(operation, "/", headers, json.dumps(arguments, default=_as_text).encode(), self._read)
 
-    def read(self, call: str, reply: Reply) -> dict:
-        """A reply that was damaged on its way counts as one that did not come."""
+    def _read(self, call: str, reply: Reply) -> dict[str, Any]:
+        """Parse a reply. One that was damaged on its way counts as one that did not come."""
         checksum = reply.headers.get("x-amz-crc32")
         if checksum is not None and int(checksum) != zlib.crc32(reply.body):
-            raise Unreachable(f"{self.connections.host}: the reply to {call} has another checksum than it announced")
-        document = parsed(reply.body, object_hook=with_bytes)
+            raise Unreachable(f"{self.connections.host}: the reply to {call} does not match its checksum")
+        document = _parsed(reply.body, object_hook=_with_bytes)
         if reply.status >= 300:
-            raise service_error(f"{self.name} {call}", reply, document or {}, (document or {}).get("__type"))
+            raise _service_error(f"{self.name} {call}", reply, document or {}, (document or {}).get("__type"))
         if document is None:
             raise Unreachable(f"{self.connections.host}: the reply to {call} is not JSON: {reply.body[:100]!r}")
         return document
@@ -106,24 +111,23 @@ class Rest(Service):
     """InvokeEndpoint and Invoke: a body to a path, and the body of the reply."""
 
     def post(self, call: str, path: str, body: bytes, **headers: str) -> bytes:
-        return self.send(call, path, {"content-type": "application/json", **headers}, body)
+        return self._send(call, path, {"content-type": "application/json", **headers}, body, self._read)
 
-    def read(self, call: str, reply: Reply) -> bytes:
+    def _read(self, call: str, reply: Reply) -> bytes:
         if reply.status >= 300:
-            raise service_error(
-                f"{self.name} {call}", reply, parsed(reply.body) or {}, reply.headers.get("x-amzn-errortype")
-            )
+            document, named = _parsed(reply.body) or {}, reply.headers.get("x-amzn-errortype")
+            raise _service_error(f"{self.name} {call}", reply, document, named)
         return reply.body
 
 
-def as_text(value) -> str:
+def _as_text(value: object) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    raise TypeError(f"{type(value).__name__} {value!r} is nothing that DynamoDB takes")
+    raise TypeError(f"{type(value).__name__} {value!r} cannot be stored in DynamoDB")
 
 
-def with_bytes(document: dict) -> dict:
-    """Binary attributes as bytes; {"B": text} is one wherever it stands, as an item's own attributes are objects."""
+def _with_bytes(document: dict[str, Any]) -> dict[str, Any]:
+    """Decode a binary attribute; {"B": text} is one wherever it stands, since an item's own attributes are objects."""
     return (
         {"B": base64.b64decode(document["B"])}
         if isinstance(document.get("B"), str) and len(document) == 1
@@ -131,16 +135,16 @@ def with_bytes(document: dict) -> dict:
     )
 
 
-def parsed(body: bytes, **how) -> dict | None:
+def _parsed(body: bytes, **options: Any) -> dict[str, Any] | None:
     try:
-        document = json.loads(body, **how)
+        document = json.loads(body, **options)
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 
 
-def service_error(call: str, reply: Reply, document: dict, named: str | None) -> ServiceError:
-    """A code comes as Code, prefix#Code or Code:where-it-is-described; a proxy in between names none."""
+def _service_error(call: str, reply: Reply, document: dict[str, Any], named: str | None) -> ServiceError:
+    """Make the error of a reply. A code comes as Code, prefix#Code or Code:URL; a proxy in between sends none."""
     code = (named or f"Http{reply.status}").rpartition("#")[2].partition(":")[0]
     message = document.get("message") or document.get("Message") or ""
     return ServiceError(call, code, str(message)[:500], status=reply.status, more=document)

@@ -1,7 +1,7 @@
-"""AWS Signature Version 4 with the standard library: what a request must carry so that AWS knows who sends it.
+"""AWS Signature Version 4 with the standard library: the headers by which AWS knows who sends a request.
 
 botocore's own signer gives the same signatures (the tests hold the two together), but importing it costs a cold start
-more than all else that `predict` loads. https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
+more than everything else that `predict` loads. https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
 """
 
 import hashlib
@@ -14,7 +14,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 
 
 class Credentials(NamedTuple):
-    """Of the function's role; Lambda gives them to a process once and replaces the process before they expire."""
+    """Credentials of the function's role; Lambda gives them to a process once, and replaces it before they expire."""
 
     access_key: str
     secret_key: str
@@ -31,35 +31,31 @@ def signed(
     region: str,
     at: datetime,
 ) -> dict[str, str]:
-    """The headers, all of them signed, of a POST to the path. Their names are in lower case and `host` is one of
-    them.
-    """
-    moment = at.strftime("%Y%m%dT%H%M%SZ")
-    scope = f"{moment[:8]}/{region}/{service}/aws4_request"
+    """Sign the headers of a POST to the path. Their names are in lower case, and `host` is one of them."""
+    timestamp = at.strftime("%Y%m%dT%H%M%SZ")
+    scope = f"{timestamp[:8]}/{region}/{service}/aws4_request"
     token = {"x-amz-security-token": credentials.session_token} if credentials.session_token else {}
-    headers = {**headers, "x-amz-date": moment, **token}
+    headers = {**headers, "x-amz-date": timestamp, **token}
     names = ";".join(sorted(headers))
-    request = canonical(path, headers, names, hashlib.sha256(body).hexdigest())
-    text = "\n".join((ALGORITHM, moment, scope, hashlib.sha256(request.encode()).hexdigest()))
-    signature = mac(signing_key(credentials.secret_key, *scope.split("/")), text).hex()
+    request = _canonical(path, headers, names, hashlib.sha256(body).hexdigest())
+    text = "\n".join((ALGORITHM, timestamp, scope, hashlib.sha256(request.encode()).hexdigest()))
+    signature = _mac(_signing_key(credentials.secret_key, *scope.split("/")), text).hex()
     credential = f"Credential={credentials.access_key}/{scope}"
     return {**headers, "authorization": f"{ALGORITHM} {credential}, SignedHeaders={names}, Signature={signature}"}
 
 
-def canonical(path: str, headers: dict[str, str], names: str, body_sha256: str) -> str:
-    """The request as AWS writes it down to check the signature. The line after the path is for a query: we send
-    none.
-    """
+def _canonical(path: str, headers: dict[str, str], names: str, body_sha256: str) -> str:
+    """Write the request as AWS does to check the signature. The line after the path is for a query: we send none."""
     lines = [f"{name}:{' '.join(headers[name].split())}" for name in names.split(";")]
     return "\n".join(("POST", quote(path, safe="/-_.~"), "", *lines, "", names, body_sha256))
 
 
-def signing_key(secret: str, *scope: str) -> bytes:
+def _signing_key(secret: str, *scope: str) -> bytes:
     key = b"AWS4" + secret.encode()
     for part in scope:
-        key = mac(key, part)
+        key = _mac(key, part)
     return key
 
 
-def mac(key: bytes, text: str) -> bytes:
+def _mac(key: bytes, text: str) -> bytes:
     return hmac.digest(key, text.encode(), "sha256")

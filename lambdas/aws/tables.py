@@ -2,40 +2,71 @@
 
 import random
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypedDict, TypeVar
 
-from domain.records import from_item, to_attribute, to_item
+from domain.records import Item, from_item, to_attribute, to_item
 from lambdas.aws import clients
 from lambdas.aws.services import BUSY, ServiceError
 
 ITEMS_PER_WRITE = 25  # the most that BatchWriteItem takes
 LONGEST_PAUSE_S = 5.0
+Values = dict[str, Any]  # an item in plain values
+Request = dict[str, Any]  # of BatchWriteItem
+Sent = TypeVar("Sent")
+
+
+class Page(TypedDict):
+    """A page of a query; `last` is where the next page starts, in DynamoDB's notation, or None."""
+
+    items: list[Values]
+    last: Item | None
 
 
 class TableBusy(Exception):
     """DynamoDB left items unwritten or unread after every try; trying again later is safe."""
 
 
-def get(table: str, key: dict) -> dict | None:
-    """The item as it is now, or None."""
+def get(table: str, key: Item) -> Values | None:
+    """Read the item as it is now; None if there is none."""
     reply = clients.dynamodb().call("GetItem", TableName=table, Key=key, ConsistentRead=True)
     return from_item(reply["Item"]) if "Item" in reply else None
 
 
-def put(table: str, values: dict) -> None:
+def put(table: str, values: Mapping[str, Any]) -> None:
     clients.dynamodb().call("PutItem", TableName=table, Item=to_item(values))
 
 
-def put_if(table: str, values: dict, *, condition: str, names: dict | None = None, given: dict | None = None) -> bool:
-    """Put the item where the condition holds; False, and nothing written, where it does not."""
-    more = {"ExpressionAttributeNames": names} if names else {}
+def put_if(
+    table: str,
+    values: Mapping[str, Any],
+    *,
+    condition: str,
+    names: dict[str, str] | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> bool:
+    """Put the item if the condition holds; False, and nothing written, if it does not.
+
+    `names` and `given` are the attributes and plain values that the condition refers to as #name and :value.
+    """
+    more: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
     if given:
         more["ExpressionAttributeValues"] = to_item(given)
-    call = {"TableName": table, "Item": to_item(values), "ConditionExpression": condition, **more}
-    return held("PutItem", **call)
+    return held("PutItem", TableName=table, Item=to_item(values), ConditionExpression=condition, **more)
 
 
-def update(table: str, key: dict, values: dict, *, once: dict | None = None, only_if_there: bool = False) -> bool:
-    """Set `values`, and those of `once` that the item has not yet. False where `only_if_there` and it is not."""
+def update(
+    table: str,
+    key: Item,
+    values: Mapping[str, Any],
+    *,
+    once: Mapping[str, Any] | None = None,
+    only_if_there: bool = False,
+) -> bool:
+    """Set `values`, and those of `once` that the item does not have yet.
+
+    With `only_if_there` an item that is missing stays so, and False is returned.
+    """
     everything, more = {**values, **(once or {})}, {}
     sets = [f"#{n} = :{n}" for n in range(len(values))]
     sets += [f"#{n} = if_not_exists(#{n}, :{n})" for n in range(len(values), len(everything))]
@@ -54,8 +85,8 @@ def update(table: str, key: dict, values: dict, *, once: dict | None = None, onl
     )
 
 
-def held(operation: str, **call) -> bool:
-    """Whether the write's condition held."""
+def held(operation: str, **call: Any) -> bool:
+    """Write, and return whether the condition held."""
     try:
         clients.dynamodb().call(operation, **call)
     except ServiceError as error:
@@ -65,33 +96,36 @@ def held(operation: str, **call) -> bool:
     return True
 
 
-def put_all(table: str, records: list[dict], *, tries: int = 6, sleep=time.sleep) -> None:
-    """Put every record, 25 a call; what DynamoDB hands back unprocessed is sent again, ever later. Raises TableBusy."""
-    requests = [{"PutRequest": {"Item": to_item(record)}} for record in records]
+def put_all(
+    table: str, records: Sequence[Mapping[str, Any]], *, tries: int = 6, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Put every record, 25 a call; what DynamoDB leaves unprocessed is sent again, ever later. Raises TableBusy."""
+    requests: list[Request] = [{"PutRequest": {"Item": to_item(record)}} for record in records]
     for start in range(0, len(requests), ITEMS_PER_WRITE):
         send_all(
-            lambda left: write_batch(table, left),
+            lambda left: _write_batch(table, left),
             requests[start : start + ITEMS_PER_WRITE],
             tries=tries,
             sleep=sleep,
         )
 
 
-def write_batch(table: str, requests: list) -> list:
-    """What DynamoDB left unwritten: where it was too busy for any of them it fails the call instead of handing all
-    back.
-    """
+def _write_batch(table: str, requests: list[Request]) -> list[Request]:
+    """Return the requests that were left: DynamoDB fails the whole call if it was too busy for any of them."""
     try:
         reply = clients.dynamodb().call("BatchWriteItem", RequestItems={table: requests})
     except ServiceError as error:
         if error.code in BUSY:
             return requests
         raise
-    return reply.get("UnprocessedItems", {}).get(table, [])
+    left: list[Request] = reply.get("UnprocessedItems", {}).get(table, [])
+    return left
 
 
-def send_all(send, items: list, *, tries: int, sleep) -> None:
-    """Call `send` with what is left, which it returns, until nothing is; between tries it waits, ever longer."""
+def send_all(
+    send: Callable[[list[Sent]], list[Sent]], items: list[Sent], *, tries: int, sleep: Callable[[float], None]
+) -> None:
+    """Call `send`, which returns the items that are left, until none is; wait between tries, ever longer."""
     left = items
     for attempt in range(tries):
         if attempt:
@@ -99,17 +133,16 @@ def send_all(send, items: list, *, tries: int, sleep) -> None:
         left = send(left)
         if not left:
             return
-    raise TableBusy(f"DynamoDB left {len(left)} of {len(items)} items after {tries} tries; try again, it is safe")
+    raise TableBusy(f"DynamoDB left {len(left)} of {len(items)} items after {tries} tries; trying again is safe")
 
 
-def query(table: str, **call) -> dict:
-    """One page: {items, last}; `last` is where the next page starts, in DynamoDB's notation, or None."""
+def query(table: str, **call: Any) -> Page:
     reply = clients.dynamodb().call("Query", TableName=table, **call)
     return {"items": [from_item(item) for item in reply["Items"]], "last": reply.get("LastEvaluatedKey")}
 
 
-def query_all(table: str, **call):
-    """Every item, page by page."""
+def query_all(table: str, **call: Any) -> Iterator[Values]:
+    """Read every item, page by page."""
     page = query(table, **call)
     yield from page["items"]
     while page["last"]:

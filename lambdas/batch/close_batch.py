@@ -2,10 +2,14 @@
 
 import os
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any, TypedDict, cast
 
 from domain import lake
+from domain.batch.segments import Summary
 from domain.records import run_key
+from domain.runs import BatchItem, RunKind, RunStatus
 from domain.timestamps import iso, parse_timestamp
 from lambdas.aws import objects, tables
 
@@ -17,32 +21,62 @@ class CountsDoNotAddUp(Exception):
     """Rows were lost or doubled between reading and storing."""
 
 
-def handler(event, context):
+class Counts(TypedDict):
+    """Rows of a run."""
+
+    read: int
+    quarantined: int
+    scored: int
+    written: int
+
+
+class Closed(Counts):
+    """Result of a run; `seconds` since its first start."""
+
+    run: str
+    seconds: float
+
+
+def handler(event: dict[str, Any], context: object) -> Closed:
     run = event["run"]
     return close_batch(
         run,
         written=event["written"],
         now=datetime.now(UTC),
-        summaries=read_summaries(run),
-        known=tables.get(RUNS, run_key("batch", run)) or {},
-        record=lambda values: tables.update(RUNS, run_key("batch", run), values),
+        summaries=_read_summaries(run),
+        known=cast(BatchItem, tables.get(RUNS, run_key(RunKind.BATCH, run)) or {}),
+        record=lambda values: tables.update(RUNS, run_key(RunKind.BATCH, run), values),
     )
 
 
-def close_batch(run: str, *, written: int, now: datetime, summaries: list[dict], known: dict, record) -> dict:
-    """{run, read, quarantined, scored, written, seconds}; recorded with how many rows broke which rule."""
-    counts = {name: sum(summary[name] for summary in summaries) for name in ("read", "quarantined", "scored")}
+def close_batch(
+    run: str,
+    *,
+    written: int,
+    now: datetime,
+    summaries: list[Summary],
+    known: BatchItem,
+    record: Callable[[BatchItem], object],
+) -> Closed:
+    """Check that the counts add up, and record them with the quarantined rows by rule. Raises CountsDoNotAddUp."""
+    counts: Counts = {
+        "read": sum(summary["read"] for summary in summaries),
+        "quarantined": sum(summary["quarantined"] for summary in summaries),
+        "scored": sum(summary["scored"] for summary in summaries),
+        "written": written,
+    }
     due = 0 if known.get("store") is False else counts["scored"]  # a run may ask for Parquet only
     whole = sum(summary["last"] for summary in summaries)
-    refuse_losses(run, {**counts, "written": written}, due=due, shards=whole, planned=known.get("shards"))
-    reasons = sum((Counter(summary.get("reasons", {})) for summary in summaries), Counter())
-    result = {**counts, "written": written, "seconds": seconds_since(known.get("started_at"), now)}
-    record({**result, "status": "SUCCEEDED", "reasons": dict(reasons), "finished_at": iso(now)})
-    return {"run": run, **result}
+    _refuse_losses(run, counts, due=due, shards=whole, planned=known.get("shards"))
+    reasons: Counter[str] = sum((Counter(summary.get("reasons", {})) for summary in summaries), Counter())
+    seconds = _seconds_since(known.get("started_at"), now)
+    closed: BatchItem = {"status": RunStatus.SUCCEEDED, "reasons": dict(reasons), "finished_at": iso(now)}
+    record({**closed, **counts, "seconds": seconds})
+    return {"run": run, **counts, "seconds": seconds}
 
 
-def refuse_losses(run: str, counts: dict, *, due: int, shards: int, planned: int | None) -> None:
-    read, scored, quarantined, written = (counts[name] for name in ("read", "scored", "quarantined", "written"))
+def _refuse_losses(run: str, counts: Counts, *, due: int, shards: int, planned: int | None) -> None:
+    read, scored, quarantined = counts["read"], counts["scored"], counts["quarantined"]
     if planned is not None and shards != planned:
         raise CountsDoNotAddUp(
             f"{run}: {shards} of {planned} shards are scored to their end; start the run again, it resumes"
@@ -52,14 +86,16 @@ def refuse_losses(run: str, counts: dict, *, due: int, shards: int, planned: int
             f"{run}: read {read:,} rows, but scored {scored:,} and quarantined {quarantined:,}; "
             "score the input as a new run"
         )
-    if due != written:
-        raise CountsDoNotAddUp(f"{run}: scored {scored:,} rows, but wrote {written:,}; start the run again, it resumes")
+    if due != counts["written"]:
+        raise CountsDoNotAddUp(
+            f"{run}: scored {scored:,} rows, but wrote {counts['written']:,}; start the run again, it resumes"
+        )
 
 
-def seconds_since(started_at: str | None, now: datetime) -> float:
+def _seconds_since(started_at: str | None, now: datetime) -> float:
     started = parse_timestamp(started_at or "") or now
     return round((now - started).total_seconds(), 3)
 
 
-def read_summaries(run: str) -> list[dict]:
+def _read_summaries(run: str) -> list[Summary]:
     return objects.read_each(LAKE, (key for key, _ in objects.listing(LAKE, lake.batch_prefix(run, "summary"))))

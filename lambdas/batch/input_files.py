@@ -1,7 +1,8 @@
-"""What the first bytes of a file say of it: enough to refuse a wrong file before a machine is started for it."""
+"""Look at the first bytes of a file: enough to refuse a wrong one before an instance is started for it."""
 
 import json
 import zlib
+from collections.abc import Callable
 
 from domain.batch.csv_head import REASONS, csv_head
 from domain.contract.schema import Contract
@@ -12,65 +13,69 @@ PARQUET = b"PAR1"
 SMALLEST_PARQUET_BYTES = 12
 GZIP = b"\x1f\x8b"
 
+ReadSpan = Callable[[str], bytes]  # of HTTP's notation: 0-65535, or -8 for the last eight bytes
 
-def kind_of(key: str) -> str | None:
+
+def _kind_of(key: str) -> str | None:
     return next((kind for kind in sorted(KINDS, key=len, reverse=True) if key.lower().endswith(kind)), None)
 
 
-def file_problem(key: str, size: int, *, contract: Contract, read) -> str:
-    """Why the file cannot be scored, as far as a look tells; empty if nothing is wrong. `read(span)` gives bytes."""
-    kind = kind_of(key)
+def file_problem(key: str, size: int, *, contract: Contract, read: ReadSpan) -> str:
+    """Return the reason why the file cannot be scored, as far as a look tells; empty if there is none."""
+    kind = _kind_of(key)
     if kind is None:
         return f"files of this kind are not read; give one of {', '.join(KINDS)}"
     if size == 0:
         return "is empty"
     head = read(f"0-{HEAD_BYTES - 1}")
     if kind == ".parquet":
-        return parquet_problem(head, size, read)
+        return _parquet_problem(head, size, read)
     if kind.endswith(".gz"):
         if not head.startswith(GZIP):
-            return "is not gzip, as its name says"
+            return "is not gzip, although its name ends in .gz"
         try:
             head = zlib.decompressobj(wbits=31).decompress(head, HEAD_BYTES)
         except zlib.error:
             return "is damaged: its gzip cannot be read; send it again"
     is_whole = size <= HEAD_BYTES if not kind.endswith(".gz") else len(head) < HEAD_BYTES
     if kind.startswith(".csv"):
-        return header_problem(head, is_whole, contract)
+        return _header_problem(head, is_whole, contract)
     line, newline, _ = head.partition(b"\n")
     is_whole = bool(newline) or is_whole
-    return "" if not is_whole or is_object(line) else "its first line is not a JSON object of column names to values"
+    return "" if not is_whole or _is_object(line) else "its first line is not a JSON object of column names to values"
 
 
-def parquet_problem(head: bytes, size: int, read) -> str:
+def _parquet_problem(head: bytes, size: int, read: ReadSpan) -> str:
     if size < SMALLEST_PARQUET_BYTES or not head.startswith(PARQUET):
-        return "is not Parquet, as its name says"
+        return "is not Parquet, although its name ends in .parquet"
     tail = read("-8")
     if not tail.endswith(PARQUET) or int.from_bytes(tail[:4], "little") > size - SMALLEST_PARQUET_BYTES:
         return "is cut off: its Parquet footer is missing; send it again"
     return ""
 
 
-def header_problem(head: bytes, is_whole: bool, contract: Contract) -> str:
-    """Why the header does not fit: a column that a row to score needs is missing, or the contract does not know one."""
-    found_head = csv_head(head, is_whole=is_whole)
-    if found_head.problem:
-        return found_head.problem
-    columns = [name for name in found_head.names if name != REASONS]
+def _header_problem(head: bytes, is_whole: bool, contract: Contract) -> str:
+    """Return the reason why the header does not fit the contract, with every column that is missing or unknown."""
+    header = csv_head(head, is_whole=is_whole)
+    if header.problem:
+        return header.problem
+    columns = [name for name in header.names if name != REASONS]
     twice = sorted({name for name in columns if columns.count(name) > 1})
     missing = [name for name in contract.header(with_target=False) if name not in columns]
     unknown = [name for name in columns if name not in contract.by_name]
-    found = [f"has no column {listed(missing)}"] if missing else []
-    found += [f"has the column {listed(unknown)} that the contract {contract.name!r} does not know"] if unknown else []
-    found += [f"names {listed(twice)} more than once"] if twice else []
-    return " and ".join(found)
+    problems = [f"has no column {_listed(missing)}"] if missing else []
+    problems += (
+        [f"has the column {_listed(unknown)} that the contract {contract.name!r} does not know"] if unknown else []
+    )
+    problems += [f"names {_listed(twice)} more than once"] if twice else []
+    return " and ".join(problems)
 
 
-def listed(names: list[str]) -> str:
+def _listed(names: list[str]) -> str:
     return ", ".join(map(repr, names))
 
 
-def is_object(line: bytes) -> bool:
+def _is_object(line: bytes) -> bool:
     try:
         return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):

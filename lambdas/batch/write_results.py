@@ -1,8 +1,8 @@
-"""Batch, for each file of results: its rows into the predictions table, as often as one likes with the same effect.
+"""Batch, for each file of results: write its rows into the predictions table. Idempotent.
 
-An id is made of run, file and row, so writing a row again writes the same item: nothing is doubled by a retry, and
-whoever is killed halfway is simply started again. A file says in its first line what all
-its rows share and what each has of its own.
+An id is made of run, file and row, so writing a row again writes the same item: a retry doubles nothing, and a function
+that is killed halfway is started again. The first line of a file holds the values that all its rows share and the names
+of those that each has of its own.
 """
 
 import gzip
@@ -11,7 +11,9 @@ import json
 import os
 import time
 import zlib
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any, NamedTuple, TypedDict
 
 from domain.records import row_id
 from lambdas.aws import objects, tables
@@ -20,65 +22,78 @@ from lambdas.settings import CONFIG
 PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
 THREADS = 8
 TRIES = 10  # of one call's unprocessed items: about 25 s
+Record = dict[str, Any]  # an item of the predictions table
 
 
 class ResultsUnreadable(Exception):
     """The file of results is cut off or is not what the Score job writes."""
 
 
-def handler(event, context):
+class Written(TypedDict):
+    written: int  # records
+
+
+class Shared(NamedTuple):
+    """First line of a file of results."""
+
+    all_rows: Record  # values that all rows share
+    each_row: list[str]  # names of those that each has of its own
+    shard_id: str  # what the rows' ids begin with
+
+
+def handler(event: dict[str, str], context: object) -> Written:
     # Counted from today, not from the run's as_of: a year that is replayed must not expire on arrival.
     expires_at = int(time.time()) + CONFIG.serving.keep_predictions_days * 86400
     lines = read_lines(event["bucket"], event["key"])
-    return {"written": write_results(lines, expires_at=expires_at, put=put, threads=THREADS)}
+    return {"written": write_results(lines, expires_at=expires_at, put=_put, threads=THREADS)}
 
 
-def write_results(lines, *, expires_at: int, put, threads: int) -> int:
-    """How many records were written; `put` takes a list of up to 25. Only a few of them are in memory at any time."""
-    records = records_of(iter(lines), expires_at)
-    written, under_way = 0, set()
+def write_results(lines: Iterable[bytes], *, expires_at: int, put: Callable[[list[Record]], None], threads: int) -> int:
+    """Return the number of records written; `put` takes up to 25. Only a few are in memory at any time."""
+    records = _records_of(iter(lines), expires_at)
+    written = 0
+    under_way: set[Future[None]] = set()
     with ThreadPoolExecutor(threads) as pool:
-        for chunk in chunks(records, tables.ITEMS_PER_WRITE):
+        for chunk in _chunks(records, tables.ITEMS_PER_WRITE):
             under_way.add(pool.submit(put, chunk))
             written += len(chunk)
             if len(under_way) == 2 * threads:
                 done, under_way = wait(under_way, return_when=FIRST_COMPLETED)
-                raise_failures(done)
-    raise_failures(under_way)
+                _raise_failures(done)
+    _raise_failures(under_way)
     return written
 
 
-def raise_failures(done) -> None:
+def _raise_failures(done: Iterable[Future[None]]) -> None:
     for future in done:
         future.result()
 
 
-def chunks(records, size: int):
+def _chunks(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
     while chunk := list(itertools.islice(records, size)):
         yield chunk
 
 
-def records_of(lines, expires_at: int):
+def _records_of(lines: Iterator[bytes], expires_at: int) -> Iterator[Record]:
     for first in lines:  # there is none in an empty file
-        shared, names, shard = about(first)
+        shared, names, shard = _shared(first)
         shared["expires_at"] = expires_at
         for line in lines:
-            own = dict(zip(names, decoded(line, names), strict=True))
+            own = dict(zip(names, _decoded(line, names), strict=True))
             yield {"id": row_id(shard, own.pop("row_number")), **shared, **own}
 
 
-def about(line: bytes) -> tuple[dict, list, str]:
-    """What all rows share, what each has of its own, and what their ids begin with."""
+def _shared(line: bytes) -> Shared:
     try:
-        found = json.loads(line)
-        return found["all_rows"], found["each_row"], found["shard_id"]
+        document = json.loads(line)
+        return Shared(document["all_rows"], document["each_row"], document["shard_id"])
     except (ValueError, TypeError, KeyError):
         raise ResultsUnreadable(
-            "the first line does not say what the rows hold; score the batch as a new run"
+            "the first line does not name the values of the rows; score the batch as a new run"
         ) from None
 
 
-def decoded(line: bytes, names: list) -> list:
+def _decoded(line: bytes, names: list[str]) -> list[Any]:
     try:
         values = json.loads(line)
     except ValueError as error:
@@ -88,8 +103,8 @@ def decoded(line: bytes, names: list) -> list:
     return values
 
 
-def read_lines(bucket: str, key: str):
-    """Line by line while it arrives: a file need not fit into memory."""
+def read_lines(bucket: str, key: str) -> Iterator[bytes]:
+    """Read line by line while the file arrives: it need not fit into memory."""
     try:
         with objects.stream(bucket, key) as body, gzip.GzipFile(fileobj=body) as lines:
             yield from lines
@@ -97,5 +112,5 @@ def read_lines(bucket: str, key: str):
         raise ResultsUnreadable(f"s3://{bucket}/{key}: {error}") from error
 
 
-def put(records: list[dict]) -> None:
+def _put(records: list[Record]) -> None:
     tables.put_all(PREDICTIONS, records, tries=TRIES)

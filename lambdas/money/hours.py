@@ -1,15 +1,18 @@
-"""Every few minutes, and when a request asks for it: endpoints go outside the office hours and come back before them.
+"""Every few minutes, and when a request asks for it: remove endpoints outside office hours, create them before.
 
 SageMaker cannot stop an endpoint, so it is deleted; its configuration and its model stay, which cost nothing, and the
-routing goes on naming it. Each look compares what is there with what is wanted, so one that is cut short or comes twice
-does no harm.
+routing still names it. Each look compares the endpoints with those that are wanted, so one that is cut short or comes
+twice does no harm.
 """
 
 import functools
 import json
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from enum import StrEnum
+from typing import Any, NamedTuple, TypedDict
 
 from botocore.exceptions import ClientError
 
@@ -18,12 +21,13 @@ from domain.names import METRICS_NAMESPACE, Metric
 from domain.records import WOKEN, routing_item
 from domain.timestamps import parse_timestamp
 from lambdas.aws import clients, hosting, tables
+from lambdas.aws.clients import BotocoreClient
 from lambdas.aws.routes import read_routing
 from lambdas.settings import CONFIG
 
 ROUTING = os.environ["ROUTING_TABLE"]
 SCALING = json.loads(os.environ["SCALING"] or "null")  # [target, policy] of Application Auto Scaling, for {endpoint}
-YOUNG = timedelta(hours=1)  # a new endpoint is told in this time how to follow the requests
+YOUNG = timedelta(hours=1)  # age up to which each look registers an endpoint for scaling
 
 
 class Up(NamedTuple):
@@ -33,58 +37,88 @@ class Up(NamedTuple):
     since: datetime
 
 
+class Step(StrEnum):
+    """What is due for an endpoint; FOLLOWED: its number of instances follows the requests."""
+
+    MADE = "made"
+    REMOVED = "removed"
+    FOLLOWED = "followed"
+
+
+class Tended(TypedDict):
+    """Names of endpoints."""
+
+    made: list[str]
+    removed: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Effects on endpoints, and what is known of them; `asked` is whether the API had requests in the idle time."""
+
+    find: Callable[[str], Up | None]
+    asked: Callable[[], bool]
+    make: Callable[[str], None]
+    follow: Callable[[str], None]
+    remove: Callable[[str], None]
+    report: Callable[[Tended], object]
+
+
 class NotTended(Exception):
-    """An endpoint could not be made or removed; the message names it and says why. The others were."""
+    """An endpoint could not be made or removed; the message names it and gives the reason. The others were."""
 
 
-def handler(event, context):
-    now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge says for which moment it calls
+def handler(event: dict[str, Any], context: object) -> Tended:
+    now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge sends the time that it calls for
     woken = tables.get(ROUTING, routing_item(WOKEN)) or {}
     return tend(
         [route["endpoint"] for route in read_routing(ROUTING)["routes"]],
         now=now,
         woken_at=parse_timestamp(woken.get("woken_at", "")),
-        find=find,
-        asked=lambda: requests(now - hours.idle_time(CONFIG.serving), now) > 0,
-        make=make,
-        follow=follow_the_requests,
-        remove=remove,
-        tell=tell,
+        effects=Effects(
+            find=find,
+            asked=lambda: _requests(now - hours.idle_time(CONFIG.serving), now) > 0,
+            make=make,
+            follow=_follow_requests,
+            remove=remove,
+            report=_report,
+        ),
     )
 
 
-def tend(  # noqa: PLR0913 - an argument for each effect
-    endpoints: list[str], *, now: datetime, woken_at: datetime | None, find, asked, make, follow, remove, tell
-) -> dict:
-    """{made, removed}: names. An endpoint that is on its way up or down is left to the next look."""
-    found = {name: find(name) for name in endpoints}
-    counts = hours.sleeps(CONFIG.serving) and any(found.values()) and asked()
-    effects, problems = {"made": make, "removed": remove, "followed": follow}, []
-    done = {what: [] for what in effects}
-    for name, up in found.items():
+def tend(endpoints: list[str], *, now: datetime, woken_at: datetime | None, effects: Effects) -> Tended:
+    """Make, remove and register endpoints as they are due; one on its way up or down is left to the next look.
+
+    Raises NotTended after all of them were tried.
+    """
+    states = {name: effects.find(name) for name in endpoints}
+    asked = hours.sleeps(CONFIG.serving) and any(states.values()) and effects.asked()
+    take = {Step.MADE: effects.make, Step.REMOVED: effects.remove, Step.FOLLOWED: effects.follow}
+    done: dict[Step, list[str]] = {step: [] for step in Step}
+    problems = []
+    for name, up in states.items():
         since = up.since if up else None
-        wanted = hours.is_wanted(CONFIG.serving, now, up_since=since, asked=counts, woken_at=woken_at)
-        if what := due(up, wanted, now):
+        wanted = hours.is_wanted(CONFIG.serving, now, up_since=since, asked=asked, woken_at=woken_at)
+        if step := _due(up, wanted, now):
             try:
-                effects[what](name)
-                done[what].append(name)
+                take[step](name)
+                done[step].append(name)
             except Exception as error:  # noqa: BLE001 - one endpoint's error must not cost the others their hours
-                problems.append(f"{name} not {what}: {error}")
-    told = {what: done[what] for what in ("made", "removed")}
-    if any(told.values()):
-        tell(told)
+                problems.append(f"{name} not {step}: {error}")
+    tended: Tended = {"made": done[Step.MADE], "removed": done[Step.REMOVED]}
+    if any(tended.values()):
+        effects.report(tended)
     if problems:
         raise NotTended("; ".join(problems))
-    return told
+    return tended
 
 
-def due(up: Up | None, wanted: bool, now: datetime) -> str | None:
-    """What is to be done with an endpoint: made, removed, or followed, which is to say its machines the requests."""
+def _due(up: Up | None, wanted: bool, now: datetime) -> Step | None:
     if up is None:
-        return "made" if wanted else None
+        return Step.MADE if wanted else None
     if up.status == "Failed" or (up.status == "InService" and not wanted):
-        return "removed"
-    return "followed" if up.status == "InService" and now - up.since < YOUNG else None
+        return Step.REMOVED
+    return Step.FOLLOWED if up.status == "InService" and now - up.since < YOUNG else None
 
 
 # ---- the effects
@@ -92,23 +126,22 @@ def due(up: Up | None, wanted: bool, now: datetime) -> str | None:
 
 def find(endpoint: str) -> Up | None:
     try:
-        found = clients.sagemaker().describe_endpoint(EndpointName=endpoint)
+        description = clients.sagemaker().describe_endpoint(EndpointName=endpoint)
     except ClientError as error:
         if "Could not find" in error.response["Error"]["Message"]:
             return None
         raise
-    return Up(found["EndpointStatus"], found["CreationTime"])
+    return Up(description["EndpointStatus"], description["CreationTime"])
 
 
-def requests(start: datetime, end: datetime) -> float:
-    """What was asked of the API, counted by `predict`."""
+def _requests(start: datetime, end: datetime) -> float:
+    """Sum the requests to the API, which `predict` counts."""
     dimensions = [{"Name": "project", "Value": CONFIG.project.name}, {"Name": "stage", "Value": CONFIG.stage}]
     metric = {"Namespace": METRICS_NAMESPACE, "MetricName": Metric.REQUESTS, "Dimensions": dimensions}
     query = {"Id": "requests", "MetricStat": {"Metric": metric, "Period": 300, "Stat": "Sum"}}
-    pages = (
-        cloudwatch().get_paginator("get_metric_data").paginate(MetricDataQueries=[query], StartTime=start, EndTime=end)
-    )
-    return sum(value for page in pages for result in page["MetricDataResults"] for value in result["Values"])
+    metric_data = _cloudwatch().get_paginator("get_metric_data")
+    pages = metric_data.paginate(MetricDataQueries=[query], StartTime=start, EndTime=end)
+    return float(sum(value for page in pages for result in page["MetricDataResults"] for value in result["Values"]))
 
 
 def make(endpoint: str) -> None:
@@ -117,7 +150,7 @@ def make(endpoint: str) -> None:
 
 def remove(endpoint: str) -> None:
     if SCALING:
-        stop_following(endpoint)
+        _stop_following(endpoint)
     try:
         clients.sagemaker().delete_endpoint(EndpointName=endpoint)
     except ClientError as error:
@@ -125,16 +158,16 @@ def remove(endpoint: str) -> None:
             raise
 
 
-def follow_the_requests(endpoint: str) -> None:
-    """As a release is told to when it is made (infra/release/releases.py); telling it again changes nothing."""
+def _follow_requests(endpoint: str) -> None:
+    """Register the endpoint for scaling, as a new release is (infra/release/releases.py). Idempotent."""
     if SCALING:
         target, policy = (json.loads(json.dumps(each).replace("{endpoint}", endpoint)) for each in SCALING)
         autoscaling().register_scalable_target(**target)
         autoscaling().put_scaling_policy(**policy)
 
 
-def stop_following(endpoint: str) -> None:
-    """Or the alarms of an endpoint that is not there would stay."""
+def _stop_following(endpoint: str) -> None:
+    """Deregister the endpoint, or the alarms of its scaling policy would stay."""
     target = json.loads(json.dumps(SCALING[0]).replace("{endpoint}", endpoint))
     try:
         autoscaling().deregister_scalable_target(
@@ -146,15 +179,15 @@ def stop_following(endpoint: str) -> None:
 
 
 @functools.cache
-def cloudwatch():
+def _cloudwatch() -> BotocoreClient:
     return clients.build("cloudwatch", tries=4, connect_s=2, read_s=20)
 
 
 @functools.cache
-def autoscaling():
+def autoscaling() -> BotocoreClient:
     return clients.build("application-autoscaling", tries=4, connect_s=2, read_s=20)
 
 
-def tell(done: dict) -> None:
-    counts = {"EndpointsMade": len(done["made"]), "EndpointsRemoved": len(done["removed"])}
-    print(json.dumps({"project": CONFIG.project.name, "stage": CONFIG.stage, **counts, **done}))
+def _report(tended: Tended) -> None:
+    counts = {"EndpointsMade": len(tended["made"]), "EndpointsRemoved": len(tended["removed"])}
+    print(json.dumps({"project": CONFIG.project.name, "stage": CONFIG.stage, **counts, **tended}))

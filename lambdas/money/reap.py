@@ -1,26 +1,29 @@
-"""Hourly: what SageMaker runs of this stage that no routing, no release and no run knows is announced and ended.
+"""Hourly: announce and end SageMaker resources of this stage that belong to no routing entry, release or run.
 
-Only what has our tag is touched, whoever made it: names that begin alike may be another project's. What is young is
-left alone, since whoever made it may not have written it down yet.
+Only resources with our tag are touched, whoever created them: names that begin alike may be another project's. A young
+resource is left alone, since its creator may not have recorded it yet.
 """
 
 import functools
 import os
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
-
-from botocore.exceptions import ClientError
+from typing import Any, TypedDict, cast
 
 from domain.money.prices import find, read_prices
 from domain.money.schedule import HOURS_PER_MONTH
 from domain.names import Metric
-from domain.records import release_key
-from domain.release.routing import endpoints_in_use
+from domain.records import release_key, runs_query
+from domain.release.routing import Routing, endpoints_in_use
+from domain.release.state import ReleaseItem, ReleaseState
+from domain.runs import BatchItem, RunKind, RunStatus, TrainItem
 from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
 from lambdas.aws import clients, tables
-from lambdas.aws.hosting import BUSY, DELETING, Hosted, remove
+from lambdas.aws.clients import BotocoreClient
+from lambdas.aws.hosting import Hosted, remove
 from lambdas.aws.routes import read_routing
+from lambdas.money.billed import Billed, Kind, endpoints, notebooks, processing_jobs, training_jobs
 from lambdas.settings import CONFIG
 
 ROUTING = os.environ["ROUTING_TABLE"]
@@ -28,43 +31,47 @@ RUNS = os.environ["RUNS_TABLE"]
 PREFIX = os.environ["ENDPOINT_PREFIX"]
 ALARMS = os.environ["ALARMS"]
 YOUNG = timedelta(minutes=15)
-TAG = {"Key": "fairway", "Value": CONFIG.prefix}
 
 
-class Found(NamedTuple):
-    """Something that is billed by the hour."""
+class Reaped(TypedDict):
+    """Names of the resources that were ended, and what that saves."""
 
-    kind: str  # endpoint, training job, processing job or notebook
-    name: str
-    created: datetime
-    machine: str = ""  # the price list's name of the hour, e.g. Host:ml.m5.large; empty where idling is free
-    machines: int = 1
-    writes_to: str = ""  # the places of a job's output, which name its run
-    used: bool = False
+    ended: list[str]
+    saves_usd_per_month: float
 
 
 class NotEnded(Exception):
-    """Something that nobody needs goes on; the message names it and says why. All the others were ended."""
+    """A resource that nobody needs goes on; the message names it and gives the reason. All the others were ended."""
 
 
-def handler(event, context):
-    now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge says for which hour it calls
-    used = in_use(read_routing(ROUTING), now)
+def handler(event: dict[str, Any], context: object) -> Reaped:
+    now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge sends the hour that it calls for
+    is_used = _use_of_endpoints(read_routing(ROUTING), now)
     return reap(
-        [*endpoints(used), *training_jobs(), *processing_jobs(), *notebooks()],
+        [*endpoints(is_used), *training_jobs(), *processing_jobs(), *notebooks()],
         now=now,
-        runs=running_runs(),
-        end=end,
-        tell=tell,
+        runs=_running_runs(),
+        end=_end,
+        announce=_announce,
     )
 
 
-def reap(things: list[Found], *, now: datetime, runs: set[str], end, tell) -> dict:
-    """{ended: names, saves_usd_per_month}. Announced before it is ended, so that nothing ever goes without a trace."""
-    forgotten = [thing for thing in things if now - thing.created >= YOUNG and not known(thing, runs)]
+def reap(
+    things: list[Billed],
+    *,
+    now: datetime,
+    runs: set[str],
+    end: Callable[[Billed], None],
+    announce: Callable[[Billed, float], None],
+) -> Reaped:
+    """End what is forgotten. Each is announced, with what it would cost a month, before it is ended: a trace remains.
+
+    Raises NotEnded after all of them were tried.
+    """
+    forgotten = [thing for thing in things if now - thing.created >= YOUNG and not _is_known(thing, runs)]
     problems = []
     for thing in forgotten:
-        tell(thing, monthly_usd(thing))
+        announce(thing, monthly_usd(thing))
         try:
             end(thing)
         except Exception as error:  # noqa: BLE001 - one error must not keep the others running and billed
@@ -77,147 +84,72 @@ def reap(things: list[Found], *, now: datetime, runs: set[str], end, tell) -> di
     }
 
 
-def known(thing: Found, runs: set[str]) -> bool:
+def _is_known(thing: Billed, runs: set[str]) -> bool:
     return thing.used or any(f"/{run}/" in thing.writes_to for run in runs)
 
 
-def monthly_usd(thing: Found) -> float:
-    """What it would go on to cost; 0 where nobody knows the price."""
-    price = find(PRICES, "AmazonSageMaker", thing.machine)
-    return price.tiers[0].usd * thing.machines * HOURS_PER_MONTH if price else 0.0
+def monthly_usd(thing: Billed) -> float:
+    """Return what it would go on to cost; 0 if its price is unknown."""
+    price = find(PRICES, "AmazonSageMaker", thing.instance_hour)
+    return price.tiers[0].usd * thing.instances * HOURS_PER_MONTH if price else 0.0
 
 
 PRICES = read_prices(CONFIG.target.region)
 
 
-# ---- what there is
+# ---- what is in use
 
 
-def in_use(routing: dict, now: datetime):
-    """Whether an endpoint answers, may answer again after a rollback, or belongs to a release: those are for Retire.
-    What belongs to a release that failed is not: Undo could not remove it while it was being made.
+def _use_of_endpoints(routing: Routing, now: datetime) -> Callable[[str], bool]:
+    """Return a function: whether an endpoint answers, may answer after a rollback, or belongs to a release.
 
-    While the model is stopped, nobody retires anything: then a champion is kept for a rollback, and no longer.
+    Those are for Retire, except that of a failed release: Undo could not remove it while it was being made. While the
+    model is stopped, nothing retires: then a champion is kept for a rollback, and no longer.
     """
     keep_since = iso(now - timedelta(minutes=CONFIG.release.keep_previous_minutes))
     kept = endpoints_in_use(routing, keep_since=keep_since)
     stopped = bool(routing["version"] and not routing["routes"])
 
-    def used(name: str) -> bool:
-        release = tables.get(ROUTING, release_key(name.removeprefix(PREFIX))) or {}
-        given_up = ("failed", "champion", "previous") if stopped else ("failed",)
+    def is_used(name: str) -> bool:
+        release = cast(ReleaseItem, tables.get(ROUTING, release_key(name.removeprefix(PREFIX))) or {})
+        given_up = {ReleaseState.FAILED, *((ReleaseState.CHAMPION, ReleaseState.PREVIOUS) if stopped else ())}
         return name in kept or (bool(release) and release.get("state") not in given_up)
 
-    return used
+    return is_used
 
 
-def endpoints(used) -> list[Found]:
-    found = []
-    for name, _ in ours("list_endpoints", "Endpoints", "Endpoint"):
-        endpoint = clients.sagemaker().describe_endpoint(EndpointName=name)
-        if endpoint["EndpointStatus"] not in (*BUSY, DELETING):
-            variant = variant_of(endpoint["EndpointConfigName"])
-            machine = f"Host:{variant['InstanceType']}" if "InstanceType" in variant else ""
-            count = variant.get("InitialInstanceCount", 1)
-            found.append(Found("endpoint", name, endpoint["CreationTime"], machine, count, used=used(name)))
-    return found
+def _running_runs() -> set[str]:
+    items = (item for kind in (RunKind.TRAIN, RunKind.BATCH) for item in tables.query_all(RUNS, **runs_query(kind)))
+    runs = cast(Iterator[TrainItem | BatchItem], items)
+    return {run["run"] for run in runs if run.get("status") == RunStatus.RUNNING}
 
 
-def variant_of(config: str) -> dict:
-    """What the endpoint runs on. An endpoint outlives its configuration: then nobody knows what it costs, and it still
-    does.
-    """
-    try:
-        return clients.sagemaker().describe_endpoint_config(EndpointConfigName=config)["ProductionVariants"][0]
-    except ClientError as error:
-        if "Could not find" in error.response["Error"]["Message"]:
-            return {}
-        raise
+# ---- effects
 
 
-def training_jobs() -> list[Found]:
-    found = []
-    for name, _ in ours("list_training_jobs", "TrainingJobSummaries", "TrainingJob", StatusEquals="InProgress"):
-        job = clients.sagemaker().describe_training_job(TrainingJobName=name)
-        resources, place = job["ResourceConfig"], f"{job['OutputDataConfig']['S3OutputPath']}/"
-        machine = f"Train:{resources['InstanceType']}"
-        found.append(Found("training job", name, job["CreationTime"], machine, resources["InstanceCount"], place))
-    return found
-
-
-def processing_jobs() -> list[Found]:
-    found = []
-    for name, _ in ours("list_processing_jobs", "ProcessingJobSummaries", "ProcessingJob", StatusEquals="InProgress"):
-        job = clients.sagemaker().describe_processing_job(ProcessingJobName=name)
-        cluster = job["ProcessingResources"]["ClusterConfig"]
-        places = " ".join(
-            f"{out['S3Output']['S3Uri']}/" for out in job.get("ProcessingOutputConfig", {}).get("Outputs", [])
-        )
-        machine = f"Processing:{cluster['InstanceType']}"
-        found.append(Found("processing job", name, job["CreationTime"], machine, cluster["InstanceCount"], places))
-    return found
-
-
-def notebooks() -> list[Found]:
-    return [
-        Found("notebook", name, notebook["LastModifiedTime"], f"Notebk:{notebook['InstanceType']}")
-        for name, notebook in ours(
-            "list_notebook_instances", "NotebookInstances", "NotebookInstance", StatusEquals="InService"
-        )
-    ]
-
-
-def ours(operation: str, listed: str, kind: str, **which):
-    """(name, summary) of each that has our tag; whoever made it, and whatever its name."""
-    for page in clients.sagemaker().get_paginator(operation).paginate(**which):
-        for found in page[listed]:
-            if TAG in clients.sagemaker().list_tags(ResourceArn=found[f"{kind}Arn"])["Tags"]:
-                yield found[f"{kind}Name"], found
-
-
-def running_runs() -> set[str]:
-    found = (run for kind in ("train", "batch") for run in runs_of(kind))
-    return {run["run"] for run in found if run.get("status") == "RUNNING"}
-
-
-def runs_of(kind: str):
-    return tables.query_all(
-        RUNS,
-        KeyConditionExpression="#kind = :kind",
-        ExpressionAttributeNames={"#kind": "kind"},
-        ExpressionAttributeValues={":kind": {"S": kind}},
-    )
-
-
-# ---- what is done about it
-
-
-def end(thing: Found) -> None:
-    """An endpoint's configuration and model stay: they cost nothing, and somebody may want them."""
+def _end(thing: Billed) -> None:
+    """Stop or delete it. An endpoint's configuration and model stay: they cost nothing, and may be wanted."""
     sagemaker = clients.sagemaker()
-    if thing.kind == "endpoint":
+    if thing.kind is Kind.ENDPOINT:
         remove(Hosted("endpoint", thing.name, thing.created))
-    elif thing.kind == "training job":
+    elif thing.kind is Kind.TRAINING_JOB:
         sagemaker.stop_training_job(TrainingJobName=thing.name)
-    elif thing.kind == "processing job":
+    elif thing.kind is Kind.PROCESSING_JOB:
         sagemaker.stop_processing_job(ProcessingJobName=thing.name)
     else:
         sagemaker.stop_notebook_instance(NotebookInstanceName=thing.name)
 
 
-def tell(thing: Found, usd: float) -> None:
-    said = (
-        f"{thing.kind} {thing.name} was made {iso(thing.created)} and nothing knows it; "
-        f"ended, which saves ${usd:,.2f} a month"
+def _announce(thing: Billed, usd: float) -> None:
+    message = (
+        f"{thing.kind} {thing.name}, created {iso(thing.created)}, belongs to no routing entry, release or run; "
+        f"ending it saves ${usd:,.2f} a month"
     )
-    print(
-        metrics.line(
-            project=CONFIG.project.name, stage=CONFIG.stage, measured={Metric.REAPED: 1, "ReapedUsd": usd}, said=said
-        )
-    )
-    sns().publish(TopicArn=ALARMS, Subject=f"{CONFIG.prefix}: forgotten {thing.kind}", Message=said)
+    measured: dict[str, float] = {Metric.REAPED: 1, Metric.REAPED_USD: usd}
+    print(metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured=measured, message=message))
+    _sns().publish(TopicArn=ALARMS, Subject=f"{CONFIG.prefix}: forgotten {thing.kind}", Message=message)
 
 
 @functools.cache
-def sns():
+def _sns() -> BotocoreClient:
     return clients.build("sns", tries=4, connect_s=2, read_s=10)

@@ -1,41 +1,71 @@
-"""CloudFormation custom resource: with the stack go the endpoints, configurations and models that its releases made."""
+"""CloudFormation custom resource: remove the endpoints, configurations and models of releases with their stack."""
 
 import json
 import logging
 import os
 import time
 import urllib.request
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol, TypedDict
 
-from lambdas.aws.hosting import BUSY, DELETING, hosted, remove
+from lambdas.aws.hosting import BUSY, DELETING, Hosted, hosted, remove
 
 LOG = logging.getLogger("fairway")
 PREFIX = os.environ["ENDPOINT_PREFIX"]
 LONGEST_REASON = 1000  # CloudFormation refuses an answer of more than 4 KB
 ANSWER_WITHIN_S = 20
 PAUSE_S = 10
-TO_LOOK_AND_ANSWER_S = 60  # of the function's time, after which nobody would hear how it ended
+TO_LOOK_AND_ANSWER_S = 60  # of the function's time; without an answer CloudFormation waits for an hour
+
+
+class Context(Protocol):
+    """The part of Lambda's context that is used."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+class Answer(TypedDict):
+    """Answer to CloudFormation, in its own words."""
+
+    Status: str
+    Reason: str
+    PhysicalResourceId: str
+    StackId: str
+    RequestId: str
+    LogicalResourceId: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Effects on SageMaker and on time; `left_s` is the rest of the function's time."""
+
+    things: Callable[[], Iterable[Hosted]]
+    remove: Callable[[Hosted], None]
+    sleep: Callable[[float], None]
+    left_s: Callable[[], float]
 
 
 class EndpointsBusy(Exception):
     """An endpoint is still being made or changed, and SageMaker does not delete it meanwhile."""
 
 
-def handler(event, context):
-    answer = outcome_of(
-        event,
+def handler(event: dict[str, Any], context: Context) -> Answer:
+    effects = Effects(
         things=lambda: hosted(PREFIX),
         remove=remove,
         sleep=time.sleep,
         left_s=lambda: context.get_remaining_time_in_millis() / 1000,
     )
-    send(event["ResponseURL"], answer)
+    answer = outcome_of(event, effects)
+    _send(event["ResponseURL"], answer)
     return answer
 
 
-def outcome_of(event: dict, *, things, remove, sleep, left_s) -> dict:
-    """CloudFormation waits an hour for an answer that never comes, so a failure is an answer too."""
+def outcome_of(event: dict[str, Any], effects: Effects) -> Answer:
+    """Remove everything if the stack is deleted. A failure is an answer too: CloudFormation would wait for an hour."""
     try:
-        removed = remove_all(things, remove, sleep, left_s) if event["RequestType"] == "Delete" else 0
+        removed = _remove_all(effects) if event["RequestType"] == "Delete" else 0
         status, reason = "SUCCESS", f"removed {removed}"
     except Exception as error:
         LOG.exception("endpoints of %s not removed", PREFIX)
@@ -44,30 +74,32 @@ def outcome_of(event: dict, *, things, remove, sleep, left_s) -> dict:
         "Status": status,
         "Reason": reason,
         "PhysicalResourceId": event.get("PhysicalResourceId", f"endpoints-{PREFIX}"),
-        **{name: event[name] for name in ("StackId", "RequestId", "LogicalResourceId")},
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
     }
 
 
-def remove_all(things, remove, sleep, left_s) -> int:
-    """How many were removed. What is still being made is waited for, while the function has time."""
+def _remove_all(effects: Effects) -> int:
+    """Remove everything, waiting for what is still being made while the function has time; return how many."""
     removed = 0
     while True:
-        found = [thing for thing in things() if thing.status != DELETING]
-        busy = [thing.name for thing in found if thing.status in BUSY]
-        idle = [thing for thing in found if thing.name not in busy]
+        present = [thing for thing in effects.things() if thing.status != DELETING]
+        busy = [thing.name for thing in present if thing.status in BUSY]
+        idle = [thing for thing in present if thing.name not in busy]
         for thing in idle:
-            remove(thing)
+            effects.remove(thing)
         removed += len(idle)
         if not busy:
             return removed
-        if left_s() < PAUSE_S + TO_LOOK_AND_ANSWER_S:
+        if effects.left_s() < PAUSE_S + TO_LOOK_AND_ANSWER_S:
             raise EndpointsBusy(
-                f"{', '.join(busy)}: still being made or changed; delete the stack again in some minutes"
+                f"{', '.join(busy)}: still being made or changed; delete the stack again in a few minutes"
             )
-        sleep(PAUSE_S)
+        effects.sleep(PAUSE_S)
 
 
-def send(url: str, answer: dict) -> None:
+def _send(url: str, answer: Answer) -> None:
     body = json.dumps(answer).encode()
     request = urllib.request.Request(url, data=body, method="PUT", headers={"content-type": ""})
     with urllib.request.urlopen(request, timeout=ANSWER_WITHIN_S):

@@ -1,15 +1,20 @@
 """Train, after Evaluate: the verdict under the benchmarks agreed beforehand, for people and for the Model Registry."""
 
 import os
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, TypedDict
 
 from domain import lake
 from domain.money import worth
 from domain.money.prices import read_prices
 from domain.money.projection import Projection, project
 from domain.money.usage import month_of
-from domain.records import release_key
+from domain.records import from_item, release_key
 from domain.release import gate
+from domain.release.state import IN_USE, ReleaseItem, ReleaseState, Verdict
+from domain.request.answers import fallback_answer
 from domain.timestamps import iso
 from lambdas.aws import objects, signatures, tables
 from lambdas.aws.deployed import deployed
@@ -17,10 +22,37 @@ from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
 
 LAKE = os.environ["LAKE"]
 ROUTING = os.environ["ROUTING_TABLE"]
-JUDGED = ("candidate", "release", "reason", "model_uri", "artefact_sha256", "metrics")
-REMEMBERED = (*JUDGED, "p99_ms", "size_mb", "decisions")  # of a release, for whoever reckons what it costs and brings
 # The same data and code give the same release again: one that serves, or soon will, or did last, stays as it is.
-NOT_IN_USE = "attribute_not_exists(#item) OR NOT (#state IN (:deploying, :champion, :previous))"
+NOT_IN_USE = f"attribute_not_exists(#item) OR NOT (#state IN ({', '.join(f':{state}' for state in IN_USE)}))"
+
+
+class Approval(StrEnum):
+    """Status of a model package, as the Model Registry names it."""
+
+    APPROVED = "Approved"
+    PENDING = "PendingManualApproval"
+    REJECTED = "Rejected"
+
+
+STATES = {
+    Approval.APPROVED: ReleaseState.APPROVED,
+    Approval.PENDING: ReleaseState.WAITING,
+    Approval.REJECTED: ReleaseState.REJECTED,
+}
+
+
+class Judged(TypedDict):
+    """Values that the next states of the flow use; `metadata` is what the Model Registry keeps of the release."""
+
+    verdict: str  # a Verdict
+    candidate: str
+    release: str
+    reason: str
+    model_uri: str
+    artefact_sha256: str
+    metrics: dict[str, float]
+    approval_status: str  # an Approval
+    metadata: dict[str, str]
 
 
 class EvaluationMissing(Exception):
@@ -28,103 +60,136 @@ class EvaluationMissing(Exception):
 
 
 class EvaluationUnreadable(Exception):
-    """The evaluation lacks what the gate judges by."""
+    """The evaluation lacks a value that the gate judges by."""
 
 
-def handler(event, context):
+def handler(event: dict[str, str], context: object) -> Judged:
     return judge(
         event["run"],
         read=lambda key: objects.read_json(LAKE, key),
         write=lambda key, document: objects.write_json(LAKE, key, document),
-        remember=remember_release,
-        bill=monthly_bill,
+        remember=_remember_release,
+        bill=_monthly_bill,
         sign=signatures.sign,
     )
 
 
-def judge(run: str, *, read, write, remember, bill, sign) -> dict:
+def judge(
+    run: str,
+    *,
+    read: Callable[[str], gate.Evaluation | None],
+    write: Callable[[str, object], None],
+    remember: Callable[[ReleaseItem], None],
+    bill: Callable[[], Projection],
+    sign: Callable[[str, str], str],
+) -> Judged:
+    """Judge the run's evaluation, sign its release, and remember both. `read` and `write` take keys of the lake.
+
+    Raises EvaluationMissing or EvaluationUnreadable.
+    """
     key = lake.run_key(run, "evaluation.json")
     evaluation = read(key)
     if evaluation is None:
         raise EvaluationMissing(f"{lake.uri(LAKE, key)} is not there; see the Evaluate job's log")
-    verdict = verdict_on(evaluation, bill)
-    judged = {name: verdict[name] for name in JUDGED}
+    judgement = verdict_on(evaluation, bill)
     as_of = evaluation["window"]["as_of"]
-    signature = sign(verdict["release"], verdict["artefact_sha256"])
-    write(lake.run_key(run, "verdict.json"), {"run": run, **verdict})
-    status = approval_status(verdict["verdict"], CONFIG.release.approve)
-    known = {name: verdict[name] for name in REMEMBERED}
-    remember({**known, "signature": signature, "state": STATES[status], "run": run, "as_of": as_of})
+    signature = sign(judgement["release"], judgement["artefact_sha256"])
+    status = approval_status(judgement["verdict"], CONFIG.release.approve)
+    write(lake.run_key(run, "verdict.json"), {"run": run, **judgement})
+    remember(_release_item(run, as_of, judgement, signature, STATES[status]))
     return {
-        "verdict": verdict["verdict"],
-        **judged,
+        "verdict": judgement["verdict"],
+        "candidate": judgement["candidate"],
+        "release": judgement["release"],
+        "reason": judgement["reason"],
+        "model_uri": judgement["model_uri"],
+        "artefact_sha256": judgement["artefact_sha256"],
+        "metrics": judgement["metrics"],
         "approval_status": status,
-        "metadata": {**metadata(run, as_of, verdict), "signature": signature},
+        "metadata": _metadata(run, as_of, judgement, signature),
     }
 
 
-def verdict_on(evaluation: dict, bill) -> dict:
+def verdict_on(evaluation: gate.Evaluation, bill: Callable[[], Projection]) -> gate.Judgement:
+    """Ask the gate; `bill` is asked only where settings require a model to pay for itself."""
     cost = bill() if CONFIG.budget.require_positive_value else None
     try:
-        return gate.judge(
-            CONFIG.benchmarks, evaluation, worth=worth_of(evaluation["candidates"], cost) if cost else None
-        )
+        worth = _worth_of(evaluation["candidates"], cost) if cost else None
+        return gate.judge(CONFIG.benchmarks, evaluation, worth=worth)
     except (KeyError, TypeError) as error:
         raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
 
 
-def worth_of(candidates: dict, cost: Projection) -> dict[str, dict]:
-    """What each would bring a month, at the usage of the settings, against what the deployed stage costs at it."""
+def _worth_of(candidates: Mapping[str, gate.Candidate], cost: Projection) -> gate.Worths:
+    """Compare what each would bring a month, at the usage of the settings, with what the deployed stage costs at it."""
+    says_yes = fallback_answer(CONTRACT, threshold=CONFIG.serving.threshold)["prediction"] is True
     return {
         name: worth.judge(
             CONFIG.business,
             measured["decisions"],
             predictions=cost.predictions,
             cost=cost,
-            fallback_says_yes=CONTRACT.prior >= CONFIG.serving.threshold,
+            fallback_says_yes=says_yes,
         )
         for name, measured in candidates.items()
     }
 
 
-def monthly_bill() -> Projection:
+def _monthly_bill() -> Projection:
     today = datetime.now(UTC).date().isoformat()
     return project(deployed(), month_of(CONFIG), read_prices(CONFIG.target.region), today=today)
 
 
-def approval_status(verdict: str, approve: str) -> str:
-    """As the Model Registry says it. A rejected release is nobody's to approve."""
-    if verdict == "rejected":
-        return "Rejected"
-    return "Approved" if approve == "auto" else "PendingManualApproval"
+def approval_status(verdict: str, approve: str) -> Approval:
+    """Convert a verdict to a status. Rejected releases cannot be approved manually."""
+    if verdict == Verdict.REJECTED:
+        return Approval.REJECTED
+    return Approval.APPROVED if approve == "auto" else Approval.PENDING
 
 
-STATES = {"Rejected": "rejected", "Approved": "approved", "PendingManualApproval": "waiting"}
-
-
-def metadata(run: str, as_of: str, verdict: dict) -> dict:
-    """What the Model Registry keeps of the release: text only, each at most 256 characters."""
+def _release_item(run: str, as_of: str, judgement: gate.Judgement, signature: str, state: ReleaseState) -> ReleaseItem:
+    """Make the release's item, with the figures from which its cost and value are projected."""
     return {
-        "release": verdict["release"],
+        "release": judgement["release"],
+        "state": state,
         "run": run,
-        "artefact_sha256": verdict["artefact_sha256"],
+        "candidate": judgement["candidate"],
         "as_of": as_of,
-        "candidate": verdict["candidate"],
-        "contract_hash": CONTRACT.hash,
-        "code_version": CODE_VERSION,
+        "reason": judgement["reason"],
+        "model_uri": judgement["model_uri"],
+        "artefact_sha256": judgement["artefact_sha256"],
+        "signature": signature,
+        "metrics": judgement["metrics"],
+        "p99_ms": judgement["p99_ms"],
+        "size_mb": judgement["size_mb"],
+        "decisions": judgement["decisions"],
     }
 
 
-def remember_release(release: dict) -> None:
-    item = {**release_key_values(release["release"]), **release, "created_at": iso(datetime.now(UTC))}
+def _metadata(run: str, as_of: str, judgement: gate.Judgement, signature: str) -> dict[str, str]:
+    """Make the metadata of the model package: text only, each at most 256 characters."""
+    return {
+        "release": judgement["release"],
+        "run": run,
+        "artefact_sha256": judgement["artefact_sha256"],
+        "as_of": as_of,
+        "candidate": judgement["candidate"],
+        "contract_hash": CONTRACT.hash,
+        "code_version": CODE_VERSION,
+        "signature": signature,
+    }
+
+
+def _remember_release(release: ReleaseItem) -> None:
+    item: dict[str, Any] = {
+        **from_item(release_key(release["release"])),
+        **release,
+        "created_at": iso(datetime.now(UTC)),
+    }
     tables.put_if(
         ROUTING,
         item,
         condition=NOT_IN_USE,
         names={"#item": "item", "#state": "state"},
-        given={f":{state}": state for state in ("deploying", "champion", "previous")},
+        given={f":{state}": state for state in IN_USE},
     )
-
-
-def release_key_values(release: str) -> dict:
-    return {name: attribute["S"] for name, attribute in release_key(release).items()}

@@ -1,28 +1,69 @@
-"""Train, first state: which rows to learn from and to judge on, and everything the jobs of the run need to know."""
+"""Train, first state: select the rows to learn from and those to judge on, and all that the run's jobs need."""
 
-import hashlib
 import json
 import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, NotRequired, TypedDict, cast
 
 from domain import lake
 from domain.config import sections as config
 from domain.contract import schema as contract
 from domain.money import spending
-from domain.records import GUARD, routing_item, run_key
+from domain.records import GUARD, routing_item, run_key, runs_query
+from domain.runs import LoadItem, RunKind, RunStatus, TrainItem
 from domain.timestamps import iso
-from domain.train.windows import checked_run, overlapping, training_window
+from domain.train.windows import Part, Window, checked_run, overlapping, training_window
 from lambdas.aws import objects, signatures, tables
-from lambdas.aws.routes import champion_model
+from lambdas.aws.routes import SignedModel, champion_model
 from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
+from lambdas.train.candidates import CandidateJob, artefacts_uri, candidate_job
 
 LAKE = os.environ["LAKE"]
 RUNS = os.environ["RUNS_TABLE"]
 ROUTING = os.environ["ROUTING_TABLE"]
-PREFIX = os.environ["ENDPOINT_PREFIX"]
-LONGEST_JOB_NAME = 63
+
+Write = Callable[[str, object], None]  # a document into the lake, by key
+
+
+class Request(TypedDict):
+    """Input of the flow."""
+
+    run: str
+    as_of: str
+    window_days: NotRequired[int]
+    evaluate_days: NotRequired[int]
+    imported: NotRequired[bool]  # its one candidate is there already: nothing is learnt, everything else is the same
+
+
+class LoadedPart(Part):
+    """A part, the load that it belongs to, and when that was loaded: microseconds since 1970."""
+
+    load: str
+    loaded: int
+
+
+class Counts(TypedDict):
+    train_rows: int
+    evaluate_rows: int
+
+
+class Champion(TypedDict):
+    release: str
+    model_uri: str
+
+
+class Selection(Window, Counts):
+    """Values that the next states of the flow use."""
+
+    run: str
+    settings_uri: str
+    train_manifest: str
+    evaluate_manifest: str
+    artefacts_uri: str
+    candidates: list[CandidateJob]
+    champion: Champion | None
 
 
 class NoRows(Exception):
@@ -30,54 +71,68 @@ class NoRows(Exception):
 
 
 class BudgetSpent(Exception):
-    """The guard stopped new training runs; the message says how to let them go on."""
+    """The guard stopped new training runs; the message says how to allow them again."""
 
 
-def handler(event, context):
-    refuse_when_spent(tables.get(ROUTING, routing_item(GUARD)), now=iso(datetime.now(UTC)))
+def handler(event: Request, context: object) -> Selection:
+    done = cast(spending.Done | None, tables.get(ROUTING, routing_item(GUARD)))
+    _refuse_when_spent(done, now=iso(datetime.now(UTC)))
     return select_window(
         event,
-        parts=read_parts(),
+        parts=_read_parts(),
         champion=champion_model(ROUTING),
         verify=signatures.verify,
         write=lambda key, document: objects.write_json(LAKE, key, document),
-        record=record_run,
+        record=_record_run,
     )
 
 
-def refuse_when_spent(done: dict | None, *, now: str) -> None:
-    """Money is spent by the clock on the wall, whatever moment the run is about."""
+def _refuse_when_spent(done: spending.Done | None, *, now: str) -> None:
+    """Raise BudgetSpent by the clock on the wall, whatever timestamp the run is about."""
     refused = spending.refusal(done, now=now)
     if refused:
         raise BudgetSpent(refused)
 
 
-def select_window(event: dict, *, parts: Iterable[dict], champion: dict | None, verify, write, record) -> dict:
-    """What the next states of the run need; its settings and manifests are written for its jobs to read."""
-    run = checked_run(event["run"])
+def select_window(
+    request: Request,
+    *,
+    parts: Iterable[LoadedPart],
+    champion: SignedModel | None,
+    verify: Callable[[Mapping[str, Any]], None],
+    write: Write,
+    record: Callable[[str, TrainItem], None],
+) -> Selection:
+    """Select the parts of the window, and write the settings and manifests that the run's jobs read.
+
+    Raises NoRows, WindowError, RunRefused, and SignatureRefused for a champion that this stage did not sign.
+    """
+    run, imported = checked_run(request["run"]), request.get("imported", False)
     if champion:
         verify(champion)
     window = training_window(
-        as_of=event["as_of"],
-        window_days=event.get("window_days") or CONFIG.data.window_days,
-        evaluate_days=event.get("evaluate_days") or CONFIG.data.evaluate_days,
+        as_of=request["as_of"],
+        window_days=request.get("window_days") or CONFIG.data.window_days,
+        evaluate_days=request.get("evaluate_days") or CONFIG.data.evaluate_days,
     )
-    imported = event.get(
-        "imported", False
-    )  # its one candidate is there already: nothing is learnt, all else is the same
-    names = () if imported else CONFIG.training.candidates
-    there = {"rows": 0, "first": None, "last": None}
-    within = overlapping(tallied(parts, there), window["train_start"], window["as_of"])
-    train = [] if imported else rows_between(within, window["train_start"], window["evaluate_start"], "train on", there)
-    evaluate = rows_between(within, window["evaluate_start"], window["as_of"], "evaluate on", there)
-    artefacts_uri = lake.uri(LAKE, lake.artefacts_prefix(run))
-    write_settings(
-        run, {**window, "artefacts_uri": artefacts_uri, "loads": loads_of([*train, *evaluate])}, champion, write
+    tally = _Tally()
+    within = overlapping(tally.count(parts), window["train_start"], window["as_of"])
+    train = (
+        [] if imported else _rows_between(within, window["train_start"], window["evaluate_start"], "train on", tally)
     )
-    write(lake.run_key(run, "train.manifest"), manifest(train))
-    write(lake.run_key(run, "evaluate.manifest"), manifest(evaluate))
-    counts = {"train_rows": count(train), "evaluate_rows": count(evaluate)}
-    record(run, {**window, **counts})
+    evaluate = _rows_between(within, window["evaluate_start"], window["as_of"], "evaluate on", tally)
+    _write_settings(run, window, [*train, *evaluate], champion, write)
+    write(lake.run_key(run, "train.manifest"), _manifest(train))
+    write(lake.run_key(run, "evaluate.manifest"), _manifest(evaluate))
+    counts: Counts = {"train_rows": _rows(train), "evaluate_rows": _rows(evaluate)}
+    selected: TrainItem = {"train_rows": counts["train_rows"], "evaluate_rows": counts["evaluate_rows"]}
+    record(run, {**selected, **window})
+    return _selection(run, window, counts, () if imported else CONFIG.training.candidates, champion)
+
+
+def _selection(
+    run: str, window: Window, counts: Counts, candidates: Iterable[str], champion: SignedModel | None
+) -> Selection:
     return {
         "run": run,
         **window,
@@ -85,105 +140,94 @@ def select_window(event: dict, *, parts: Iterable[dict], champion: dict | None, 
         "settings_uri": lake.uri(LAKE, lake.run_key(run, "settings/")),
         "train_manifest": lake.uri(LAKE, lake.run_key(run, "train.manifest")),
         "evaluate_manifest": lake.uri(LAKE, lake.run_key(run, "evaluate.manifest")),
-        "artefacts_uri": artefacts_uri,
-        "candidates": [candidate(name, run, window, artefacts_uri) for name in names],
-        "champion": champion and {name: champion[name] for name in ("release", "model_uri")},
+        "artefacts_uri": artefacts_uri(run),
+        "candidates": [candidate_job(name, run, window) for name in candidates],
+        "champion": {"release": champion["release"], "model_uri": champion["model_uri"]} if champion else None,
     }
 
 
-def loads_of(parts: list[dict]) -> list[str]:
-    """The loads of the parts, oldest first: of two rows that are one, the one that was loaded last counts."""
+def _loads_of(parts: list[LoadedPart]) -> list[str]:
+    """Name the loads of the parts, oldest first: of two rows that are one, the one that was loaded last counts."""
     return [load for _, load in sorted({(part["loaded"], part["load"]) for part in parts})]
 
 
-def tallied(parts: Iterable[dict], there: dict) -> Iterator[dict]:
-    """The parts, counted as they pass: years of loads need not fit into memory, what lies in the window does."""
-    for part in parts:
-        there["rows"] += part["rows"]
-        if part["first"] is not None:
-            there["first"] = min(there["first"] or part["first"], part["first"])
-            there["last"] = max(there["last"] or part["last"], part["last"])
-        yield part
+@dataclass(slots=True)
+class _Tally:
+    """Rows of the lake, whatever their window, for the error that names them."""
+
+    rows: int = 0
+    first: str | None = None
+    last: str | None = None
+
+    def count(self, parts: Iterable[LoadedPart]) -> Iterator[LoadedPart]:
+        """Count parts as they pass: years of loads need not fit into memory, only those in the window do."""
+        for part in parts:
+            self.rows += part["rows"]
+            if part["first"] is not None and part["last"] is not None:
+                self.first = min(self.first or part["first"], part["first"])
+                self.last = max(self.last or part["last"], part["last"])
+            yield part
+
+    def __str__(self) -> str:
+        if not self.rows:
+            return "the lake is empty: `fairway load FILE` brings rows in"
+        return f"the lake has {self.rows:,} rows from {self.first} to {self.last}: load more, or choose another --as-of"
 
 
-def rows_between(parts: list[dict], start: str, end: str, purpose: str, there: dict) -> list[dict]:
-    """The parts with rows in the window, which may hold rows beside it too; the jobs take only those within."""
-    found = sorted(overlapping(parts, start, end), key=lambda part: part["key"])
-    if not count(found):
-        raise NoRows(f"no rows to {purpose} from {start} to {end}; {what_there_is(there)}")
-    return found
+def _rows_between(parts: list[LoadedPart], start: str, end: str, purpose: str, tally: _Tally) -> list[LoadedPart]:
+    """Select the parts with rows in the window; they may hold rows beside it too, which the jobs leave out."""
+    within = sorted(overlapping(parts, start, end), key=lambda part: part["key"])
+    if not _rows(within):
+        raise NoRows(f"no rows to {purpose} from {start} to {end}; {tally}")
+    return within
 
 
-def what_there_is(there: dict) -> str:
-    if not there["rows"]:
-        return "the lake is empty: `fairway load FILE` brings rows in"
-    return (
-        f"the lake has {there['rows']:,} rows from {there['first']} to {there['last']}: load more, "
-        "or choose another --as-of"
-    )
-
-
-def count(parts: list[dict]) -> int:
+def _rows(parts: list[LoadedPart]) -> int:
     return sum(part["rows"] for part in parts)
 
 
-def manifest(parts: list[dict]) -> list:
-    """SageMaker's ManifestFile: where the keys start, then the rest of each key. AWS documents no bare bucket there."""
+def _manifest(parts: list[LoadedPart]) -> list[dict[str, str] | str]:
+    """Make SageMaker's ManifestFile: the keys' common folder, as AWS documents no bare bucket, then each key's rest."""
     return [{"prefix": lake.uri(LAKE, lake.ROWS)}, *(part["key"].removeprefix(lake.ROWS) for part in parts)]
 
 
-def write_settings(run: str, more: dict, champion: dict | None, write) -> None:
-    known = {"champion": champion and champion["release"], "champion_sha256": champion and champion["artefact_sha256"]}
-    about = {"run": run, **more, **known, "code_version": CODE_VERSION}
+def _write_settings(
+    run: str, window: Window, parts: list[LoadedPart], champion: SignedModel | None, write: Write
+) -> None:
+    settings = {
+        "run": run,
+        **window,
+        "artefacts_uri": artefacts_uri(run),
+        "loads": _loads_of(parts),
+        "champion": champion["release"] if champion else None,
+        "champion_sha256": champion["artefact_sha256"] if champion else None,
+        "code_version": CODE_VERSION,
+    }
     write(lake.run_key(run, "settings/contract.json"), contract.as_dict(CONTRACT))
     write(lake.run_key(run, "settings/config.json"), config.as_dict(CONFIG))
-    write(lake.run_key(run, "settings/run.json"), about)
+    write(lake.run_key(run, "settings/run.json"), settings)
 
 
-def candidate(name: str, run: str, window: dict, artefacts_uri: str) -> dict:
-    parameters = CONFIG.training.parameters.get(name, {})
-    return {
-        "name": name,
-        "job": job_name(run, name),
-        "hyperparameters": {
-            "candidate": name,
-            **window,
-            "seed": str(CONFIG.training.seed),
-            "parameters": json.dumps(parameters, sort_keys=True),
-        },
-        "output_uri": artefacts_uri + name,
-        "checkpoint_uri": lake.uri(LAKE, lake.checkpoints_prefix(run, name)),
+# ---- effects
+
+
+def _read_parts() -> Iterator[LoadedPart]:
+    """Read the parts of every load; a file in the lake that no load names was never loaded."""
+    loads = cast(Iterator[LoadItem], tables.query_all(RUNS, **runs_query(RunKind.LOAD), ConsistentRead=True))
+    return (part for load in loads for part in _parts_of(load))
+
+
+def _parts_of(load: LoadItem) -> list[LoadedPart]:
+    parts: list[Part] = json.loads(load["parts"])
+    return [{**part, "load": load["run"], "loaded": load.get("loaded_us", 0)} for part in parts]
+
+
+def _record_run(run: str, selected: TrainItem) -> None:
+    """Mark the run as running. The clock is read for the record only: nothing that is computed depends on it."""
+    running: TrainItem = {
+        "status": RunStatus.RUNNING,
+        "contract_hash": CONTRACT.hash,
+        "code_version": CODE_VERSION,
+        **selected,
     }
-
-
-def job_name(run: str, candidate: str) -> str:
-    """Starts with the stage's prefix, which its roles are confined to; ends in a hash where it would be too long."""
-    name = re.sub(r"[^a-zA-Z0-9]+", "-", f"{PREFIX}{run}-{candidate}").strip("-")
-    if len(name) <= LONGEST_JOB_NAME:
-        return name
-    return f"{name[: LONGEST_JOB_NAME - 9]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-
-
-# ---- the effects
-
-
-def read_parts() -> Iterator[dict]:
-    """The parts of every load, with its name and when it was loaded; a file that no load names was never loaded."""
-    loads = tables.query_all(
-        RUNS,
-        KeyConditionExpression="#kind = :kind",
-        ExpressionAttributeNames={"#kind": "kind"},
-        ExpressionAttributeValues={":kind": {"S": "load"}},
-        ConsistentRead=True,
-    )
-    return (
-        {**part, "load": load["run"], "loaded": load.get("loaded_us", 0)}
-        for load in loads
-        for part in json.loads(load["parts"])
-    )
-
-
-def record_run(run: str, more: dict) -> None:
-    """The clock is read for the record only: nothing that is computed depends on it."""
-    running = {"status": "RUNNING", "contract_hash": CONTRACT.hash, "code_version": CODE_VERSION, **more}
-    tables.update(RUNS, run_key("train", run), running, once={"started_at": iso(datetime.now(UTC))})
+    tables.update(RUNS, run_key(RunKind.TRAIN, run), running, once={"started_at": iso(datetime.now(UTC))})

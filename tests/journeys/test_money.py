@@ -166,6 +166,6 @@ def test_a_forgotten_endpoint_is_gone_within_the_hour_and_the_saving_is_told(sho
     assert call(shop, "reap") == {"ended": [], "saves_usd_per_month": 0}  # it is young
     reaped = call(shop, "reap", time=later(hours=1))
     assert reaped == {"ended": ["a-try"], "saves_usd_per_month": pytest.approx(83.95)}
-    (said,) = [message for message in read() if "a-try" in message and "nothing knows" in message]
-    assert re.fullmatch(r"endpoint a-try was made .*Z and nothing knows it; ended, which saves \$83.95 a month", said)
+    (said,) = [message for message in read() if "a-try" in message and "belongs to no" in message]
+    assert re.fullmatch(r"endpoint a-try, created .*Z, belongs to no .*; ending it saves \$83.95 a month", said)
     eventually(lambda: endpoints(shop) == known)

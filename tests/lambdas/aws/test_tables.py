@@ -30,7 +30,7 @@ def test_a_table_that_stays_busy_is_said_to_be():
 
     with pytest.raises(TableBusy) as busy:
         send_all(send, [1, 2], tries=5, sleep=slept.append)
-    assert str(busy.value) == "DynamoDB left 1 of 2 items after 5 tries; try again, it is safe"
+    assert str(busy.value) == "DynamoDB left 1 of 2 items after 5 tries; trying again is safe"
     assert (next(tried), len(slept)) == (5, 4)  # nobody waits for a try that will not be
 
 

@@ -6,7 +6,8 @@ from domain.config import sections as config
 from domain.contract import schema as contract
 from domain.release.signature import SignatureRefused
 from domain.train.windows import RunRefused
-from lambdas.batch.preprocess import InputRefused, checked_files, handler
+from lambdas.batch.input_listing import InputRefused, checked_files
+from lambdas.batch.preprocess import handler
 from tests.lambdas import stage
 from tests.lambdas.batch.test_input_files import HEADER, PARQUET
 from tests.lambdas.conftest import SHA256
@@ -206,7 +207,7 @@ def test_of_many_bad_files_the_first_are_named(aws):
         ({}, f"{URI}/batch/incoming/: no file is there; give a file, or a folder that ends in /"),
         ({"input": "s3://lake"}, "'s3://lake' is not an S3 URI; write s3://BUCKET/KEY"),
         ({"input": "https://x/y"}, "'https://x/y' is not an S3 URI; write s3://BUCKET/KEY"),
-        ({"as_of": "today"}, "as_of 'today' is not a moment; write ISO 8601 such as 2013-04-01T00:00:00Z"),
+        ({"as_of": "today"}, "as_of = 'today': must be an ISO 8601 date or time such as 2013-04-01T00:00:00Z"),
     ],
 )
 def test_an_input_that_is_not_there_is_refused(aws, event, message):
@@ -250,5 +251,5 @@ def test_a_run_may_ask_for_parquet_only_and_keeps_to_it(aws):
     handler(EVENT, None)
     assert aws.document(f"batch/{RUN}/settings/run.json")["store"] is False
     assert aws.item(stage.RUNS, kind="batch", run=RUN)["store"] is False
-    with pytest.raises(InputRefused, match="store 'no' is neither true nor false"):
+    with pytest.raises(InputRefused, match="store = 'no': must be true or false"):
         handler({**EVENT, "run": "another", "store": "no"}, None)

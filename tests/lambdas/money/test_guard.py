@@ -10,7 +10,7 @@ from domain.money import spending
 from domain.money.template import Resource
 from domain.release.routing import RoutingChanged
 from lambdas.money import guard as module
-from lambdas.money.guard import estimate, guard, handler
+from lambdas.money.guard import Effects, estimate, guard, handler
 from tests.lambdas import stage
 
 NOW = datetime(2026, 11, 16, tzinfo=UTC)  # half of November has passed
@@ -38,17 +38,19 @@ def guarded(spent_usd, *, done=spending.NOTHING, now=NOW, writable=True, routes=
         now=now,
         estimate=lambda: {"spent_usd": spent_usd, "forecast_usd": 2 * spent_usd},
         done=done,
-        routing=lambda: {
-            "version": 1,
-            "routes": list(routes),
-            "previous": list(previous),
-            "changed_at": "",
-            "reason": "",
-        },
-        announce=lambda message: did.append(("announced", message)),
-        write_routing=write,
-        make=lambda endpoint: did.append(("made", endpoint)),
-        remember=lambda item: did.append(("remembered", item["actions"])),
+        effects=Effects(
+            routing=lambda: {
+                "version": 1,
+                "routes": list(routes),
+                "previous": list(previous),
+                "changed_at": "",
+                "reason": "",
+            },
+            write_routing=write,
+            make=lambda endpoint: did.append(("made", endpoint)),
+            announce=lambda message: did.append(("announced", message)),
+            remember=lambda item: did.append(("remembered", item["actions"])),
+        ),
     )
     return reply, did
 

@@ -5,7 +5,7 @@ import pytest
 
 from domain.config.sections import Serving
 from lambdas.money import hours as module
-from lambdas.money.hours import NotTended, Up, find, handler, make, remove, tend
+from lambdas.money.hours import Effects, NotTended, Up, find, handler, make, remove, tend
 from tests.lambdas import stage
 
 OPEN, CLOSED = datetime(2026, 1, 14, 12, tzinfo=UTC), datetime(2026, 1, 14, 22, tzinfo=UTC)
@@ -34,12 +34,14 @@ def tended(now, up, *, asked=False, woken_at=None) -> list:
         list(up),
         now=now,
         woken_at=woken_at,
-        find=up.get,
-        asked=lambda: asked,
-        make=note("made"),
-        follow=note("follows"),
-        remove=note("removed"),
-        tell=lambda done: did.append("told"),
+        effects=Effects(
+            find=up.get,
+            asked=lambda: asked,
+            make=note("made"),
+            follow=note("follows"),
+            remove=note("removed"),
+            report=lambda done: did.append("reported"),
+        ),
     )
     return did
 
@@ -47,16 +49,16 @@ def tended(now, up, *, asked=False, woken_at=None) -> list:
 @pytest.mark.parametrize(
     ("now", "up", "did"),
     [
-        (OPEN, None, [("made", R1), "told"]),
+        (OPEN, None, [("made", R1), "reported"]),
         (OPEN, Up("InService", LONG_AGO), []),
         (OPEN, Up("InService", OPEN - timedelta(minutes=5)), [("follows", R1)]),
         (OPEN, Up("Creating", OPEN), []),
         (OPEN, Up("Deleting", LONG_AGO), []),
-        (OPEN, Up("Failed", LONG_AGO), [("removed", R1), "told"]),  # the next look makes it anew
+        (OPEN, Up("Failed", LONG_AGO), [("removed", R1), "reported"]),  # the next look makes it anew
         (CLOSED, None, []),
-        (CLOSED, Up("InService", LONG_AGO), [("removed", R1), "told"]),
+        (CLOSED, Up("InService", LONG_AGO), [("removed", R1), "reported"]),
         (CLOSED, Up("Creating", CLOSED), []),
-        (CLOSED, Up("Failed", LONG_AGO), [("removed", R1), "told"]),
+        (CLOSED, Up("Failed", LONG_AGO), [("removed", R1), "reported"]),
     ],
 )
 def test_what_is_there_becomes_what_is_wanted(settings, now, up, did):
@@ -75,12 +77,12 @@ def test_it_is_idle_when_nobody_asked_for_so_long(settings):
     settings(**OFFICE, idle_hours=2)
     there = {R1: Up("InService", LONG_AGO)}
     assert tended(OPEN, there, asked=True) == []
-    assert tended(OPEN, there) == [("removed", R1), "told"]
+    assert tended(OPEN, there) == [("removed", R1), "reported"]
 
 
 def test_a_request_wakes_it_where_settings_say_so(settings):
     settings(**OFFICE, outside="wake")
-    assert tended(CLOSED, {R1: None}, woken_at=CLOSED) == [("made", R1), "told"]
+    assert tended(CLOSED, {R1: None}, woken_at=CLOSED) == [("made", R1), "reported"]
     assert tended(CLOSED, {R1: Up("InService", LONG_AGO)}, asked=True) == []
 
 
@@ -97,12 +99,14 @@ def test_an_endpoint_that_cannot_be_made_keeps_no_other_from_its_hours(settings)
             ["broken", R1],
             now=OPEN,
             woken_at=None,
-            find=lambda name: None,
-            asked=pytest.fail,
-            make=make,
-            follow=pytest.fail,
-            remove=pytest.fail,
-            tell=did.append,
+            effects=Effects(
+                find=lambda name: None,
+                asked=pytest.fail,
+                make=make,
+                follow=pytest.fail,
+                remove=pytest.fail,
+                report=did.append,
+            ),
         )
     assert did == [R1, {"made": [R1], "removed": []}]
 

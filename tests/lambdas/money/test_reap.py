@@ -7,7 +7,8 @@ import pytest
 from moto.sagemaker.models import sagemaker_backends
 
 from domain.timestamps import iso
-from lambdas.money.reap import Found, NotEnded, handler, monthly_usd, reap
+from lambdas.money.billed import Billed, Kind
+from lambdas.money.reap import NotEnded, handler, monthly_usd, reap
 from tests.lambdas import stage
 
 NOW = datetime(2013, 4, 1, 12, tzinfo=UTC)
@@ -16,25 +17,27 @@ AN_HOUR_AGO = NOW - timedelta(hours=1)
 
 def reaped(*things, runs=()):
     told, ended = [], []
-    reply = reap(list(things), now=NOW, runs=set(runs), end=ended.append, tell=lambda thing, usd: told.append(thing))
+    reply = reap(
+        list(things), now=NOW, runs=set(runs), end=ended.append, announce=lambda thing, usd: told.append(thing)
+    )
     assert told == ended
     assert reply["ended"] == [thing.name for thing in ended]
     return [thing.name for thing in ended]
 
 
 def test_a_forgotten_endpoint_goes_and_what_it_saves_is_told():
-    forgotten = Found("endpoint", "flights-local-by-hand", AN_HOUR_AGO, "Host:ml.m5.large", 2)
-    reply = reap([forgotten], now=NOW, runs=set(), end=lambda thing: None, tell=lambda thing, usd: None)
+    forgotten = Billed(Kind.ENDPOINT, "flights-local-by-hand", AN_HOUR_AGO, "Host:ml.m5.large", 2)
+    reply = reap([forgotten], now=NOW, runs=set(), end=lambda thing: None, announce=lambda thing, usd: None)
     assert reply == {"ended": ["flights-local-by-hand"], "saves_usd_per_month": pytest.approx(2 * 730 * 0.115)}
 
 
 def test_what_answers_or_belongs_to_a_release_is_left_to_retire():
-    assert reaped(Found("endpoint", "flights-local-r-1", AN_HOUR_AGO, used=True)) == []
+    assert reaped(Billed(Kind.ENDPOINT, "flights-local-r-1", AN_HOUR_AGO, used=True)) == []
 
 
 def test_a_job_is_known_by_the_run_that_it_writes_for():
-    job = Found(
-        "training job",
+    job = Billed(
+        Kind.TRAINING_JOB,
         "flights-local-cut-short",
         AN_HOUR_AGO,
         "Train:ml.m5.xlarge",
@@ -46,14 +49,14 @@ def test_a_job_is_known_by_the_run_that_it_writes_for():
 
 
 def test_what_is_young_may_not_be_written_down_yet():
-    assert reaped(Found("notebook", "mine", NOW - timedelta(minutes=14))) == []
-    assert reaped(Found("notebook", "mine", NOW - timedelta(minutes=15))) == ["mine"]
+    assert reaped(Billed(Kind.NOTEBOOK, "mine", NOW - timedelta(minutes=14))) == []
+    assert reaped(Billed(Kind.NOTEBOOK, "mine", NOW - timedelta(minutes=15))) == ["mine"]
 
 
 def test_nothing_is_ended_that_could_not_be_announced():
     ended = []
     with pytest.raises(RuntimeError):
-        reap([Found("notebook", "mine", AN_HOUR_AGO)], now=NOW, runs=set(), end=ended.append, tell=refuse)
+        reap([Billed(Kind.NOTEBOOK, "mine", AN_HOUR_AGO)], now=NOW, runs=set(), end=ended.append, announce=refuse)
     assert ended == []
 
 
@@ -65,9 +68,9 @@ def test_what_cannot_be_ended_keeps_no_other_going():
             raise RuntimeError("AccessDenied")
         ended.append(thing.name)
 
-    things = [Found("notebook", name, AN_HOUR_AGO) for name in ("a", "stuck", "b")]
+    things = [Billed(Kind.NOTEBOOK, name, AN_HOUR_AGO) for name in ("a", "stuck", "b")]
     with pytest.raises(NotEnded, match="^notebook stuck: AccessDenied$"):
-        reap(things, now=NOW, runs=set(), end=end, tell=lambda thing, usd: None)
+        reap(things, now=NOW, runs=set(), end=end, announce=lambda thing, usd: None)
     assert ended == ["a", "b"]
 
 
@@ -76,7 +79,7 @@ def refuse(thing, usd):
 
 
 def test_what_idles_for_free_saves_nothing():
-    assert monthly_usd(Found("endpoint", "serverless", AN_HOUR_AGO)) == 0.0
+    assert monthly_usd(Billed(Kind.ENDPOINT, "serverless", AN_HOUR_AGO)) == 0.0
 
 
 # ---- on SageMaker
@@ -126,8 +129,8 @@ def test_only_the_endpoint_of_ours_that_nothing_knows_goes_and_the_saving_is_ann
     left = ["flights-local-eu-r-1", "flights-local-r-1", "flights-local-r-2"]
     assert sorted(one["EndpointName"] for one in aws.sagemaker.list_endpoints()["Endpoints"]) == left
     (said,) = announcements()
-    assert said.startswith("endpoint forgotten was made ")
-    assert said.endswith("and nothing knows it; ended, which saves $83.95 a month")
+    assert said.startswith("endpoint forgotten, created ")
+    assert said.endswith("belongs to no routing entry, release or run; ending it saves $83.95 a month")
     assert handler(grown, None) == {"ended": [], "saves_usd_per_month": 0}
     assert announcements() == []
 

@@ -6,7 +6,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 
 from lambdas.aws.hosting import Hosted
-from lambdas.release.remove_endpoints import PAUSE_S, handler, outcome_of
+from lambdas.release.remove_endpoints import PAUSE_S, Effects, handler, outcome_of
 from tests.lambdas.release.test_retire import host, hosted
 
 EVENT = {
@@ -73,7 +73,7 @@ def test_a_failure_is_an_answer_too():
     def things():
         raise RuntimeError("no network")
 
-    answer = outcome_of(EVENT, things=things, remove=pytest.fail, sleep=pytest.fail, left_s=pytest.fail)
+    answer = outcome_of(EVENT, Effects(things, remove=pytest.fail, sleep=pytest.fail, left_s=pytest.fail))
     assert answer == {**ANSWER, "Status": "FAILED", "Reason": "RuntimeError: no network"}
 
 
@@ -84,7 +84,7 @@ def endpoint(status: str) -> Hosted:
 def test_an_endpoint_that_is_still_being_made_is_waited_for():
     states, removed, slept = iter(["Creating", "Creating", "InService"]), [], []
     answer = outcome_of(
-        EVENT, things=lambda: [endpoint(next(states))], remove=removed.append, sleep=slept.append, left_s=lambda: 300
+        EVENT, Effects(lambda: [endpoint(next(states))], removed.append, slept.append, left_s=lambda: 300)
     )
     assert (answer["Status"], removed, slept) == ("SUCCESS", [endpoint("InService")], [PAUSE_S, PAUSE_S])
 
@@ -100,7 +100,7 @@ def test_an_endpoint_that_is_never_done_fails_the_removal_while_there_is_time_to
     def sleep(seconds):
         left[0] -= seconds
 
-    answer = outcome_of(EVENT, things=things, remove=pytest.fail, sleep=sleep, left_s=lambda: left[0])
-    reason = "EndpointsBusy: flights-local-r-1: still being made or changed; delete the stack again in some minutes"
+    answer = outcome_of(EVENT, Effects(things, pytest.fail, sleep, left_s=lambda: left[0]))
+    reason = "EndpointsBusy: flights-local-r-1: still being made or changed; delete the stack again in a few minutes"
     assert (answer["Status"], answer["Reason"]) == ("FAILED", reason)
     assert 20 <= left[0] < 120

@@ -27,7 +27,7 @@ def test_an_endpoint_that_answers_otherwise_fails(aws, model):
     model.says([0.0, 0.001, 0.002001])
     with pytest.raises(TrialFailed) as failed:
         handler(EVENT, None)
-    assert str(failed.value) == "flights-local-r-2 answers golden row 2 with 0.002001, training wrote down 0.002"
+    assert str(failed.value) == "flights-local-r-2 answers golden row 2 with 0.002001; training answered 0.002"
 
 
 def test_golden_rows_of_a_model_in_float32_say_how_near_an_answer_must_be(aws, model):

@@ -50,7 +50,7 @@ def test_a_release_as_it_was_signed_may_be_served(package):
         ({"artefact_sha256": SHA256.upper()}, "must be 64 hexadecimal digits"),
         ({"signature": None}, "release r-1 has no signature and cannot be signed after training; train again"),
         ({"signature": "not base64!"}, "the signature is not base64"),
-        ({"signature": "AAAA"}, "somebody changed its item, its metadata or its artefact"),
+        ({"signature": "AAAA"}, "its item, its metadata or its artefact was changed"),
     ],
 )
 def test_a_changed_release_is_refused_by_name(package, changed, refusal):

@@ -9,7 +9,8 @@ from domain.contract import schema as contract
 from domain.release.signature import SignatureRefused
 from domain.timestamps import iso
 from domain.train.windows import RunRefused, WindowError
-from lambdas.train.select_window import BudgetSpent, NoRows, handler, job_name, select_window
+from lambdas.train.candidates import job_name
+from lambdas.train.select_window import BudgetSpent, NoRows, handler, select_window
 from tests.lambdas import stage
 from tests.lambdas.conftest import SHA256
 

@@ -1,0 +1,85 @@
+"""Items of the runs table: what a load, a training run or a batch run was, how it went and what it counted.
+
+Timestamps are ISO 8601 text. A value that is None is not stored, so it is missing from what is read.
+"""
+
+from enum import StrEnum
+from typing import NotRequired, TypedDict
+
+
+class RunKind(StrEnum):
+    """First part of a run's key."""
+
+    LOAD = "load"
+    TRAIN = "train"
+    BATCH = "batch"
+
+
+class RunStatus(StrEnum):
+    """How a run stands."""
+
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+class LoadItem(TypedDict):
+    """A file in the lake; written once, when it is loaded."""
+
+    kind: str
+    run: str  # made of the file's hash and the contract's
+    status: str  # a RunStatus
+    file: str  # name
+    sha256: str
+    contract_hash: str
+    accepted: int
+    quarantined: int
+    reasons: dict[str, int]  # quarantined rows by rule
+    first: NotRequired[str | None]  # event time
+    last: NotRequired[str | None]
+    loaded_at: str
+    loaded_us: NotRequired[int]  # microseconds since 1970; the order in which loads count
+    parts: str  # JSON of a list of Part (domain/train/windows.py)
+    replaces: NotRequired[list[str] | None]  # loads of the same file under an earlier contract
+
+
+class TrainItem(TypedDict, total=False):
+    """A training run: its window once that is selected, its verdict once it is judged."""
+
+    kind: str
+    run: str
+    status: str  # a RunStatus
+    started_at: str
+    contract_hash: str
+    code_version: str
+    train_start: str
+    evaluate_start: str
+    as_of: str
+    train_rows: int
+    evaluate_rows: int
+    verdict: str  # a Verdict
+    release: str
+    reason: str
+    model_package_arn: str
+
+
+class BatchItem(TypedDict, total=False):
+    """A batch run: its plan, and its counts once it is closed."""
+
+    kind: str
+    run: str
+    status: str  # a RunStatus
+    started_at: str
+    as_of: str
+    input: str  # URI
+    release: str | None
+    store: bool  # whether predictions go into the table too
+    shards: int
+    read: int
+    scored: int
+    quarantined: int
+    written: int
+    seconds: float
+    reasons: dict[str, int]  # quarantined rows by rule
+    reason: str  # of a failure
+    finished_at: str
