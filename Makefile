@@ -32,14 +32,14 @@ demo: setup
 # Every finding is printed before the first failure ends it; nothing is changed. `make format` mends what can be mended by itself.
 check: setup
 	@failed=0; \
-	for words in "ruff check -q ." "ruff format -q --check ." "mypy" "pytest tests/test_architecture.py tests/test_docs.py"; do \
+	for words in "ruff check -q ." "ruff format -q --check ." "mypy -n 2" "pytest tests/test_architecture.py tests/test_docs.py"; do \
 		$(PYTHON) -m $$words || failed=1; done; exit $$failed
 
 format: setup
 	@$(PYTHON) -m ruff check -q --fix . ; $(PYTHON) -m ruff format -q .
 
 test: setup
-	@$(PYTHON) -m pytest -n auto --dist loadfile
+	@$(PYTHON) -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # Needs docker or podman. The base image is built from by its digest: the one that BASE has, or that its tag has now.
 image: setup
