@@ -1,34 +1,60 @@
 """One JSON line for each request that failed or was slow, and every few seconds one for all others: how long each stage
 took.
 
-A line for each request would cost as much as its reply. Never what was in a request.
+A line for each request would cost as much as its reply. Nothing of a request's content is logged.
 """
 
 import json
 import sys
+from collections.abc import Callable
+from typing import TypedDict
 
-SUMMARY_SECONDS = 10
-SAMPLED = 8  # each so many requests one is timed
+from model_code.answers.reply import Reply
+from model_code.http.request import Request
+
 MOST_LINES = 100  # of single requests between two summaries; further ones are only counted
-SLOW_SECONDS = 1  # from a request's first byte to its answer: who takes longer has a line of its own
+_SUMMARY_SECONDS = 10
+_SAMPLED = 8  # one of so many requests is timed
+_SLOW_SECONDS = 1  # from a request's first byte to its answer; a slower one has a line of its own
 
 
-def log(**fields) -> None:
+class Percentiles(TypedDict):
+    """Milliseconds that half of the requests, and all but one in a hundred, did not exceed."""
+
+    p50: float
+    p99: float
+
+
+class WhereTimeWent(TypedDict):
+    """`read_ms`: from the first byte to the last; `wait_ms`: for earlier requests and for a thread; `score_ms`: until
+    the answer is there. `ms` is all of them.
+    """
+
+    path: str
+    bytes: int
+    ms: float
+    read_ms: float
+    wait_ms: float
+    score_ms: float
+
+
+def log(**fields: object) -> None:
+    """Write one line of JSON to standard output."""
     sys.stdout.write(json.dumps(fields) + "\n")
     sys.stdout.flush()
 
 
 class Stage:
-    """Counts by powers of two of a microsecond: enough for a percentile, one addition a request."""
+    """Count durations by powers of two of a microsecond: enough for a percentile, one addition a request."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.counts = [0] * 32
 
     def add(self, seconds: float) -> None:
         self.counts[int(seconds * 1e6).bit_length()] += 1
 
-    def within_ms(self, share: float) -> float:
-        """The time that `share` of the requests did not exceed, rounded up to a power of two of a microsecond."""
+    def _within_ms(self, share: float) -> float:
+        """Return the time that `share` of the requests did not exceed, rounded up to a power of two of microseconds."""
         wanted, seen = share * sum(self.counts), 0
         for power, count in enumerate(self.counts):
             seen += count
@@ -36,50 +62,55 @@ class Stage:
                 return 2**power / 1000
         return 0.0
 
-    def summary(self) -> dict:
-        return {"p50": self.within_ms(0.5), "p99": self.within_ms(0.99)}
+    def summary(self) -> Percentiles:
+        return {"p50": self._within_ms(0.5), "p99": self._within_ms(0.99)}
 
 
 class RequestLog:
-    def __init__(self, write=log):
-        self.write, self.since = write, None
-        self.clear()
+    """Count the answered requests of one process; `write` takes the fields of a line."""
 
-    def clear(self) -> None:
+    def __init__(self, write: Callable[..., None] = log) -> None:
+        self.write = write
+        self.since: float | None = None
+        self._clear()
+
+    def _clear(self) -> None:
         self.requests = self.rows = self.refused_rows = self.turned_away = self.refused = self.slow = 0
         self.read, self.wait, self.score = Stage(), Stage(), Stage()
 
-    def answered(self, request, reply, started: float, ended: float) -> None:
+    def answered(self, request: Request, reply: Reply, started: float, ended: float) -> None:
+        """Count one request that was worked on from `started` to `ended`, by the server's clock."""
         if reply.status == 200:
             self.requests += 1
             self.rows += reply.rows
             self.refused_rows += reply.refused
-            if self.requests % SAMPLED == 1:
+            if self.requests % _SAMPLED == 1:
                 self.read.add(request.whole_at - request.since)
                 self.wait.add(started - request.whole_at)
                 self.score.add(ended - started)
-            if ended - request.since > SLOW_SECONDS:
+            if ended - request.since > _SLOW_SECONDS:
                 self.slow += 1
-                self.line(request, started, ended, event="slow", rows=reply.rows)
-        elif reply.status == 429:  # never so many lines as when there is least time for them
+                self._line(request, started, ended, event="slow", rows=reply.rows)
+        elif reply.status == 429:  # only counted: they are most when there is least time to write lines
             self.turned_away += 1
         else:
             self.refused += 1
-            self.line(request, started, ended, event="refused", status=reply.status, error=reply.error)
+            self._line(request, started, ended, event="refused", status=reply.status, error=reply.error)
 
-    def line(self, request, started: float, ended: float, **about) -> None:
+    def _line(self, request: Request, started: float, ended: float, **about: object) -> None:
         if self.slow + self.refused <= MOST_LINES:
-            self.write(**about, **where_time_went(request, started, ended))
+            self.write(**about, **_where_time_went(request, started, ended))
 
     def summarise(self, now: float) -> None:
+        """Write the summary if the last one is long enough ago."""
         if self.since is None:
             self.since = now
-        if now - self.since >= SUMMARY_SECONDS:
+        if now - self.since >= _SUMMARY_SECONDS:
             self.since = now
             self.close()
 
     def close(self) -> None:
-        """Writes what is not written yet."""
+        """Write the counts that are not written yet."""
         if self.requests or self.turned_away or self.refused:
             self.write(
                 event="answered",
@@ -93,14 +124,19 @@ class RequestLog:
                 wait_ms=self.wait.summary(),
                 score_ms=self.score.summary(),
             )
-        self.clear()
+        self._clear()
 
 
-def where_time_went(request, started: float, ended: float) -> dict:
-    """`read`: from the first byte to the last; `wait`: for those before it and for a thread; `score`: until the answer
-    is there.
-    """
-    spans = {"ms": ended - request.since, "read_ms": request.whole_at - request.since}
-    spans |= {"wait_ms": started - request.whole_at, "score_ms": ended - started}
-    path = request.path.decode("latin-1")[:100]
-    return {"path": path, "bytes": len(request.body), **{name: round(1000 * span, 3) for name, span in spans.items()}}
+def _where_time_went(request: Request, started: float, ended: float) -> WhereTimeWent:
+    return {
+        "path": request.path.decode("latin-1")[:100],
+        "bytes": len(request.body),
+        "ms": _ms(ended - request.since),
+        "read_ms": _ms(request.whole_at - request.since),
+        "wait_ms": _ms(started - request.whole_at),
+        "score_ms": _ms(ended - started),
+    }
+
+
+def _ms(seconds: float) -> float:
+    return round(1000 * seconds, 3)

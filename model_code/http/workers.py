@@ -39,7 +39,7 @@ def stops_blocked() -> Iterator[None]:
 
 @contextmanager
 def stops_unblocked() -> Iterator[None]:
-    """Let them through, to handlers that are there from before until after."""
+    """Let SIGTERM and SIGINT through; their handlers must be installed before, and stay until after."""
     before = signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     try:
         yield
@@ -50,7 +50,7 @@ def stops_unblocked() -> Iterator[None]:
 def run_workers(sockets: list[socket.socket], work: Work) -> None:
     """`work(socket)` in this process where there is one socket, else in one process for each.
 
-    `work` ends at SIGTERM, for which it may set up its handler at any time.
+    `work` must end at SIGTERM, for which it may install its handler at any time.
     """
     gc.freeze()  # the model and the modules stay: no collection need look through them, or unshare their pages
     if len(sockets) == 1:
@@ -66,7 +66,7 @@ def run_workers(sockets: list[socket.socket], work: Work) -> None:
 
 
 def _signal_pipe() -> int:
-    """A descriptor that brings the number of each signal, whichever thread takes it and whenever it comes."""
+    """A descriptor that brings the number of each signal, in whichever thread and at whatever time it comes."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
@@ -126,7 +126,9 @@ def _ended(children: dict[int, socket.socket]) -> Iterator[tuple[socket.socket, 
 
 
 def _stop(children: dict[int, socket.socket], sockets: list[socket.socket], signals: int) -> None:
-    for sock in sockets:  # of all before any worker stops: else who is turned away by one would come to the next
+    for (
+        sock
+    ) in sockets:  # all of them before any worker stops: else a client that one turns away would come to the next
         begin_no_more_connections(sock)
         sock.close()  # the worker has it still
     end = time.monotonic() + END_SECONDS

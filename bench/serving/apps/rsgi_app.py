@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from model_code.artefact.folder import open_artefact
-from model_code.http.connection import Request
+from model_code.http.request import Request
 from model_code.http.service import Service
 
 SERVICE = Service(open_artefact(Path(os.environ["BENCH_MODEL"]) / "model"), name="mixed")

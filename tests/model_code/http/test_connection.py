@@ -205,4 +205,7 @@ def test_what_was_not_begun_by_its_deadline_is_not_begun():
     late.data_received(REQUEST[-1:])
     head, _, body = late.transport.sent.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-    assert json.loads(body) == {"error": "deadline_exceeded", "message": "not begun within 5 s; send it again"}
+    assert json.loads(body) == {
+        "error": "deadline_exceeded",
+        "message": "the request must be begun within 5 s; send it again",
+    }

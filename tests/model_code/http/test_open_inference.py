@@ -59,8 +59,9 @@ def test_tensors_get_the_answers_of_rows(server):
     version = reply["model_version"]
     outputs = [{"name": "predictions", "datatype": "FP64", "shape": [2], "data": expected}]
     assert (status, reply) == (200, {"model_name": "late", "model_version": version, "id": "42", "outputs": outputs})
-    document = {"inputs": INPUTS, "outputs": [{"name": "predictions"}]}
-    assert asked(server, f"/v2/models/late/versions/{version}/infer", document)[1]["outputs"] == outputs
+    for wanted in ({"name": "predictions"}, "predictions"):
+        document = {"inputs": INPUTS, "outputs": [wanted]}
+        assert asked(server, f"/v2/models/late/versions/{version}/infer", document)[1]["outputs"] == outputs
 
 
 def in_binary(inputs, **more):
@@ -107,13 +108,14 @@ def test_tensors_in_binary_form_get_the_same_answers_in_the_form_that_is_asked_f
 
 def test_what_is_refused_is_described_as_the_protocol_has_it(server):
     status, reply = asked(server, "/v2/models/late/infer", {"inputs": INPUTS, "outputs": [{"name": "odds"}]})
-    assert (status, reply) == (400, {"error": "there is no output 'odds'; outputs: predictions, errors"})
+    assert (status, reply) == (400, {"error": "output 'odds': must be predictions or errors"})
     body, _ = in_binary(INPUTS)
     for length in ("-1", "x", str(len(body) + 1)):
         status, _, reply = ask(
             server.port, path="/v2/models/late/infer", body=body, Inference_Header_Content_Length=length
         )
-        message = f"Inference-Header-Content-Length is {length}, of a body of {len(body)} bytes"
+        allowed = f"must be a whole number up to {len(body)}, the length of the body"
+        message = f"header Inference-Header-Content-Length = {length}: {allowed}"
         assert (status, json.loads(reply)) == (400, {"error": message})
     status, reply = asked(server, "/v2/models/late/infer", {"id": "\ud800", "inputs": INPUTS})
     assert (status, reply["id"]) == (200, "\ud800")
@@ -132,7 +134,7 @@ def test_where_a_number_is_missing_a_tensor_has_nan():
 @pytest.mark.parametrize(
     ("datatype", "data", "named"),
     [
-        ("FP64", bytes(9), "9 bytes"),
+        ("FP64", bytes(9), "9 bytes: must be a multiple of 8"),
         ("BF16", bytes(2), "'BF16'"),
         ("BYTES", b"\x02\0\0\0a", "cut off"),
         ("BYTES", b"\x02\0", "cut off"),
@@ -148,15 +150,16 @@ def test_bytes_that_are_no_such_tensor_are_refused(datatype, data, named):
     ("more", "json_bytes", "named"),
     [
         ({}, 0, "not JSON"),
+        ({"parameters": {"binary_data_size": 16}, "datatype": {}}, None, "datatype = {}: must be one of BYTES, BOOL"),
         (
             {"parameters": {"binary_data_size": 17}},
             None,
-            "'größe (cm)' has the binary_data_size 17: must be at most 16",
+            "'größe (cm)': binary_data_size = 17: must be at most 16",
         ),
         ({"parameters": {"binary_data_size": -1}}, None, "-1"),
-        ({"parameters": {"binary_data_size": 8}}, None, "8 bytes behind the JSON belong to no input"),
+        ({"parameters": {"binary_data_size": 8}}, None, "8 bytes behind the JSON: must belong to an input"),
         ({"parameters": {"binary_data_size": 16}, "datatype": "BYTES"}, None, "cut off"),
-        ({}, None, "16 bytes behind the JSON belong to no input"),
+        ({}, None, "16 bytes behind the JSON: must belong to an input"),
     ],
 )
 def test_binary_tensors_that_do_not_fit_their_json_are_refused_by_name(returns, more, json_bytes, named):
@@ -204,14 +207,15 @@ def test_of_several_classes_the_tensor_has_a_column_each(parcels):
         ({"inputs": [{"shape": [1], "datatype": "FP64", "data": [1]}]}, "name"),
         ({"inputs": [INPUTS[0], INPUTS[0]]}, "'größe (cm)'"),
         ({"inputs": [{**INPUTS[0], "shape": [2, 2]}]}, "[2, 2]"),
-        ({"inputs": [{**INPUTS[0], "shape": [3]}]}, "2 values"),
+        ({"inputs": [{**INPUTS[0], "shape": [3]}]}, "2 values: must be 3"),
         ({"inputs": [{**INPUTS[0], "datatype": "BYTES"}]}, "'BYTES'"),
+        ({"inputs": [{**INPUTS[0], "datatype": ["FP64"]}]}, "['FP64']"),
         (
             {"inputs": [{**INPUTS[0], "data": None, "parameters": {"binary_data_size": 16}}]},
             "Inference-Header-Content-Length",
         ),
         ({"inputs": [{**INPUTS[0], "name": "input-0", "shape": [2, 4]}]}, "one input for each column"),
-        ({"inputs": [{**INPUTS[0], "name": "stranger"}]}, "'stranger' is not in the contract 'returns'"),
+        ({"inputs": [{**INPUTS[0], "name": "stranger"}]}, "'stranger': must be a column of the contract 'returns'"),
         ({"inputs": INPUTS, "outputs": "predictions"}, "must be a list"),
         ({"inputs": INPUTS, "outputs": ["predictions", None]}, "None"),
         ({"inputs": [INPUTS[0], {**INPUTS[1], "shape": [1], "data": ["x"]}]}, "differ in length"),
