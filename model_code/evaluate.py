@@ -131,6 +131,7 @@ def measured(artefact: Artefact, contract: Contract, config: Config, table: pa.T
         "unanswered": unanswered,
         "metrics": metrics.measure(contract.task, actual, scores, classes),
         "standard_error": metrics.standard_error(contract.task, config.benchmarks.metric, actual, scores, classes),
+        **metrics.chance(contract.task, actual, scores, classes),
         **decisions(contract, config, actual, scores),
         **latency(artefact, table),
         "artefact_sha256": artefact.sha256,

@@ -106,7 +106,12 @@ class Training:
 class Benchmarks:
     metric: str = setting("", "the quality that decides; empty takes the task's first: roc_auc, accuracy, r2")
     quality: float = setting(0.0, "the least quality to be released (the most, where smaller is better)")
-    calibration_error: float = setting(0.05, "the largest expected calibration error", least=0.0, most=1.0)
+    calibration_error: float = setting(
+        0.05,
+        "the largest expected calibration error; at few rows, what chance alone makes of it is allowed too",
+        least=0.0,
+        most=1.0,
+    )
     p99_ms: float = setting(25.0, "the largest 99th percentile of scoring one row, in milliseconds", least=0.001)
     size_mb: float = setting(100.0, "the largest artefact, in megabytes", least=0.001)
     gain: float = setting(0.0, "how much better than the champion a release must be on the same rows")

@@ -17,6 +17,7 @@ class Measured(TypedDict):
     p99_ms: float
     size_mb: float
     artefact_sha256: str
+    calibration_by_chance: NotRequired[float]  # a perfectly calibrated model exceeds it in 1 of 100 evaluations
     decisions: NotRequired[dict[str, int]]  # of a binary task: counts by domain/money/worth.py, at serving.threshold
 
 
@@ -88,17 +89,27 @@ def _breaches(benchmarks: Benchmarks, measured: Measured) -> list[str]:
     if benchmarks.quality and not at_least_as_good(metric, quality, benchmarks.quality):
         word = "at most" if metric in SMALLER_IS_BETTER else "at least"
         broken.append(f"{metric} {quality:.4f}, {word} {benchmarks.quality} was agreed")
+    broken += _calibration_breach(benchmarks, measured)
     limits = (
-        ("calibration error", measured["metrics"].get("calibration_error"), benchmarks.calibration_error, ""),
         ("p99", measured["p99_ms"], benchmarks.p99_ms, " ms"),
         ("size", measured["size_mb"], benchmarks.size_mb, " MB"),
     )
     broken += [
         f"{name} {value:.4g}{unit}, at most {most}{unit} was agreed"
         for name, value, most, unit in limits
-        if value is not None and value > most
+        if value > most
     ]
     return broken
+
+
+def _calibration_breach(benchmarks: Benchmarks, measured: Measured) -> list[str]:
+    """Describe a calibration error that is above what was agreed and above what chance explains at so many rows."""
+    error, agreed = measured["metrics"].get("calibration_error"), benchmarks.calibration_error
+    by_chance = measured.get("calibration_by_chance", 0.0)
+    if error is None or error <= max(agreed, by_chance):
+        return []
+    few = f", and chance explains at most {by_chance:.4g}" if by_chance > agreed else ""
+    return [f"calibration error {error:.4g}, at most {agreed} was agreed{few}"]
 
 
 def at_least_as_good(metric: str, value: float, other: float) -> bool:
@@ -176,8 +187,17 @@ def _approval(benchmarks: Benchmarks, chosen: str, evaluation: Evaluation) -> st
     )
     return (
         f"{chosen} keeps every benchmark: {metric} {quality:.4f} on {evaluation['rows']:,} later rows, {against}; "
-        f"p99 {measured['p99_ms']:.3g} ms, {measured['size_mb']:.3g} MB"
+        f"p99 {measured['p99_ms']:.3g} ms, {measured['size_mb']:.3g} MB{_by_chance(benchmarks, measured)}"
     )
+
+
+def _by_chance(benchmarks: Benchmarks, measured: Measured) -> str:
+    """Say that a calibration error is above what was agreed, but no larger than chance makes it at so many rows."""
+    error = measured["metrics"].get("calibration_error", 0.0)
+    if error <= benchmarks.calibration_error:
+        return ""
+    agreed = f"above the {benchmarks.calibration_error} that was agreed"
+    return f"; calibration error {error:.4g}, {agreed} but within chance ({measured['calibration_by_chance']:.4g})"
 
 
 def _judgement(

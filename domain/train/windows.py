@@ -1,11 +1,13 @@
 """Spans of event time: the days a run learns from, and the later days it is judged on; and the names of runs."""
 
 import re
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
 from typing import TypedDict, TypeVar
 
 from domain.timestamps import iso, parse_timestamp
+
+FEWEST_WITH_OUTLIERS = 10  # rows; of fewer, none can be called far from the others
 
 
 class WindowError(ValueError):
@@ -74,6 +76,29 @@ def _instant(text: str) -> datetime:
     if instant is None:
         raise WindowError(f"timestamp = {text!r}: must be an ISO 8601 date or time")
     return instant
+
+
+def bulk_of_days(rows: Mapping[date, int]) -> tuple[date, date]:
+    """Find the first and the last day of nearly all rows, given how many each day has. Left out are the few, at most
+    one in a hundred at either end, that lie further away from the others than those span: a year of 2099 or 1900.
+    """
+    days, left = sorted(rows), max(1, sum(rows.values()) // 100)
+    if sum(rows.values()) < FEWEST_WITH_OUTLIERS:
+        return days[0], days[-1]
+    low, high = _day_beyond(days, rows, left), _day_beyond(days[::-1], rows, left)
+    span = max((high - low).days, 1)
+    inside = [day for day in days if (low - day).days <= span and (day - high).days <= span]
+    return inside[0], inside[-1]
+
+
+def _day_beyond(days: list[date], rows: Mapping[date, int], few: int) -> date:
+    """The first of the days that is reached by more than a few rows."""
+    passed = 0
+    for day in days:
+        passed += rows[day]
+        if passed > few:
+            return day
+    return days[-1]
 
 
 def run_name(kind: str, as_of: str, started: str) -> str:

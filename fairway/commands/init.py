@@ -1,6 +1,5 @@
 """`fairway init`: a table in, a fairway.toml and a contract out, with what was assumed said in words."""
 
-import math
 import re
 import shlex
 from pathlib import Path
@@ -13,10 +12,6 @@ from fairway.terminal.command import HERE, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
-
-EVALUATED_SHARE = 0.3  # of the rows, unless the window says otherwise
-CALIBRATION_BINS = 15  # as `model_code/fitting/metrics.py` measures it
-USUAL_CALIBRATION = 0.05
 
 if TYPE_CHECKING:  # they come with Arrow, which help must not cost
     from fairway.draft.plan import Draft
@@ -57,7 +52,7 @@ def init(data: Path, *, target: str, out: Path, progress: Progress) -> Done:
     name = project_name(out.resolve().name, data.name.partition(".")[0])
     texts = {
         "contract.toml": contract_text(plan, name, data.name, table.rows),
-        "fairway.toml": settings_text(plan, name, data.name, table.rows),
+        "fairway.toml": settings_text(plan, name, data.name),
     }
     try:
         encoded = {file: text.encode() for file, text in texts.items()}
@@ -93,7 +88,7 @@ def contract_text(plan: "Draft", name: str, file: str, rows: int) -> str:
     return "\n".join(sections) + "\n"
 
 
-def settings_text(plan: "Draft", name: str, file: str, rows: int) -> str:
+def settings_text(plan: "Draft", name: str, file: str) -> str:
     sections = [
         f"# Drafted by `fairway init` from {as_comment(file)}. What is not set has its default: docs/settings.md",
         "[project]",
@@ -105,7 +100,6 @@ def settings_text(plan: "Draft", name: str, file: str, rows: int) -> str:
     sections += [
         "[benchmarks] # agree on them before anything is trained",
         "# quality = ...  the least that the deciding metric must reach; without it a release need only beat the prior",
-        *toml.lines({"calibration_error": calibration_limit(rows) if plan.task != "regression" else None}),
         "p99_ms = 25.0",
         "size_mb = 100.0",
         "",
@@ -120,18 +114,6 @@ def settings_text(plan: "Draft", name: str, file: str, rows: int) -> str:
         'release.approve = "manual"',
     ]
     return "\n".join(sections) + "\n"
-
-
-def calibration_limit(rows: int) -> float | None:
-    """Calibration error that a perfect model exceeds in one of a hundred evaluations, where the usual limit is less.
-
-    The gap of a bin of m rows is at most normal with deviation 0.5 / sqrt(m): its mean is 0.8 and its deviation 0.6 of
-    that. The error averages the gaps of the bins.
-    """
-    evaluated = max(1.0, rows * EVALUATED_SHARE)
-    gap = 0.5 * math.sqrt(CALIBRATION_BINS / evaluated)
-    limit = gap * (0.8 + 2.33 * 0.6 / math.sqrt(CALIBRATION_BINS))
-    return math.ceil(min(limit, 1.0) * 100) / 100 if limit > USUAL_CALIBRATION else None
 
 
 def as_comment(text: str) -> str:

@@ -23,6 +23,7 @@ from fairway.stage import loads, records
 from fairway.stage.aws import Stage
 from fairway.stage.lake_file import LakeFile
 from fairway.stage.settings import connected
+from fairway.tables.far_rows import far_rows, sentence
 from fairway.tables.twice import Twice, refuse_if_told_to, sentences
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
@@ -223,7 +224,10 @@ def summary(stage: Stage, done: list[tuple[File, dict]], *, new: int, others: in
             for file, record in done
         ],
     }
-    told = lines(values, done, new, sentences(twice, rule, is_alone=others + new < 2))
+    parts = [part for _, record in done for part in loads.parts_of(record)]
+    far = far_rows(parts, datetime.now(UTC))
+    values["far_rows"] = [{"first": first, "rows": rows} for first, rows in far]
+    told = lines(values, done, new, [*sentences(twice, rule, is_alone=others + new < 2), *sentence(far)])
     if not values["accepted"]:
         return Done(values, told, "no row kept the contract: change the contract, or the file")
     following = "`fairway train` learns from what is loaded"

@@ -4,7 +4,7 @@ import itertools
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -113,7 +113,7 @@ def _rows(stage: Stage, held: list[Held]) -> "Iterator[Quarantined]":
 def _told(held: list[Held], shown: "list[Quarantined]", out: Path | None) -> Done:
     total = sum(one.rows for one in held)
     reasons = sum((Counter(one.reasons) for one in held), Counter[str]())
-    values = {
+    values: dict[str, Any] = {
         "quarantined": total,
         "reasons": dict(sorted(reasons.items())),
         "rows": [

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from domain.timestamps import iso, parse_timestamp
-from domain.train.windows import run_name, training_window
+from domain.train.windows import Part, run_name, training_window
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
 from fairway.stage.deployment import WHEN, wait_until_champion
+from fairway.stage.loads import parts_of
 from fairway.stage.settings import connected
 from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
 from fairway.terminal.done import Done
@@ -81,13 +82,28 @@ def request(stage: Stage, *, as_of: str | None, window_days: int | None, progres
 
 
 def after_the_newest_row(loads: list[dict]) -> str:
-    """The second after the newest event; where rows have no time, the moment of the newest load. Never the clock."""
-    newest = max((load["last"] for load in loads if load.get("last")), default=None)
-    if newest is None:
-        newest = max(load["loaded_at"] for load in loads)
-    moment = parse_timestamp(newest)
-    assert moment is not None, "a load's record has its timestamps from iso"
-    return iso(moment.replace(microsecond=0) + timedelta(seconds=1))
+    """The second after the newest row that is not still to come, so that one row of 2099 leaves the others in the
+    window; where rows have no time, the timestamp of the newest load.
+    """
+    now = datetime.now(UTC)
+    ends = [_end_of(part, now) for load in loads for part in parts_of(load)]
+    newest = max(filter(None, ends), default=None) or max(_timestamp(load["loaded_at"]) for load in loads)
+    return iso(newest.replace(microsecond=0) + timedelta(seconds=1))
+
+
+def _end_of(part: Part, now: datetime) -> datetime | None:
+    """The last event time of a part, at most now; None for a part without event times, or all of whose rows are to
+    come.
+    """
+    if part["first"] is None or part["last"] is None or _timestamp(part["first"]) > now:
+        return None
+    return min(_timestamp(part["last"]), now)
+
+
+def _timestamp(text: str) -> datetime:
+    found = parse_timestamp(text)
+    assert found is not None, "a load's record has its timestamps from iso"
+    return found
 
 
 def run_to_the_end(stage: Stage, asked: dict, *, progress: Progress) -> str:

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from domain.config.sections import LONGEST_DAYS
-from domain.timestamps import parse_timestamp
 from fairway.draft.column import ID_NAME, TIME_NAME, column_of
-from fairway.draft.survey import LEVELS, Facts, Survey, span_days
+from fairway.draft.survey import LEVELS, Facts, Survey, far_days, span_days
 from fairway.draft.target import target_of
 from fairway.terminal.errors import Refused
 
@@ -117,14 +116,23 @@ def event_time_of(table: Survey, plan: Draft) -> tuple[str | None, dict]:
     if plan.columns[name].pop("nullable", False):
         nulls = table.nulls(table.columns[name])
         plan.notes.append(f"{name!r} is null in {nulls:,} rows, which `fairway load` will quarantine")
-    latest = parse_timestamp(table.columns[name].high["timestamp"])
-    assert latest is not None, "only a timestamp that can be read is kept as the highest"
-    if latest > datetime.now(UTC) + timedelta(days=1):
-        plan.notes.append(
-            f"{name!r} reaches {latest:%Y-%m-%d}, which is still to come: correct such rows before training"
-        )
+    note_far_days(table.columns[name], plan)
     plan.notes.append(f"{name!r} is the event time: training learns from earlier rows and is judged on later ones")
     return name, window_of(span, table.rows)
+
+
+def note_far_days(facts: Facts, plan: Draft) -> None:
+    """Name the days that are far from the others or still to come: a training run as of them would see no other row."""
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
+    far = far_days(facts)
+    odd = [*far, *(day for day in sorted(facts.days) if day > tomorrow and day not in far)]
+    if odd:
+        rows = sum(facts.days[day] for day in odd)
+        shown = ", ".join(str(day) for day in odd[:3]) + (f" and {len(odd) - 3} days more" if len(odd) > 3 else "")
+        plan.notes.append(
+            f"{facts.name!r} has {rows:,} rows far from the others or still to come, on {shown}: correct them if they "
+            "are wrong; the window is drafted for the others"
+        )
 
 
 def window_of(span: float, rows: int) -> dict:

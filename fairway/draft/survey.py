@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from domain.contract.schema import Column
 from domain.contract.text import SPACES, from_text
 from domain.contract.values import LARGEST_INTEGER, LONGEST_TEXT, check_value
 from domain.timestamps import parse_timestamp
+from domain.train.windows import bulk_of_days
 from fairway.draft.markers import NOTATIONS, SURE, WORDS, number_in, unit_of
 from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
@@ -74,6 +76,7 @@ class Facts:
     big_whole: bool = False  # whole numbers, not texts, that a float64 cannot keep apart
     leading_zeros: bool = False
     fractions: bool = False  # some number is written with a point
+    days: Counter = field(default_factory=Counter)  # date -> rows, of timestamps
     mean: float = 0.0
     means: dict = field(default_factory=dict)  # notation -> mean
     mirror: Mirror | None = field(default_factory=Mirror)  # None once it said something else than the target
@@ -222,6 +225,8 @@ def look(facts: Facts, value: Any, count: int, *, is_text: bool) -> None:
         facts.fits[column.type] += count
         if column.type == "float":
             facts.mean += (kept - facts.mean) * (count / facts.rows)
+        if column.type == "timestamp":
+            facts.days[date.fromisoformat(kept[:10])] += count
         if column.type in ("integer", "float", "timestamp"):
             facts.low[column.type] = min(facts.low.get(column.type, kept), kept)
             facts.high[column.type] = max(facts.high.get(column.type, kept), kept)
@@ -283,10 +288,19 @@ def compare(columns: dict[str, Facts], table: dict[str, list], target: str) -> N
 
 
 def span_days(facts: Facts) -> float:
-    """Days from the first moment to the last of a timestamp column."""
+    """Days from the first timestamp to the last of a column, those apart that lie far from nearly all others."""
     low, high = (parse_timestamp(ends["timestamp"]) for ends in (facts.low, facts.high))
     assert low is not None and high is not None, "only a timestamp that can be read is kept as an end"
-    return (high - low).total_seconds() / 86_400
+    first, last = bulk_of_days(facts.days)
+    if (first, last) == (low.date(), high.date()):
+        return (high - low).total_seconds() / 86_400
+    return float((last - first).days + 1)
+
+
+def far_days(facts: Facts) -> list[date]:
+    """The days of a timestamp column that lie far from nearly all others."""
+    first, last = bulk_of_days(facts.days)
+    return [day for day in sorted(facts.days) if not first <= day <= last]
 
 
 def boolean_words(facts: Facts) -> bool:

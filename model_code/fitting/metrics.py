@@ -13,6 +13,7 @@ from domain.contract.schema import Contract
 
 BINS = 15
 RESAMPLES = 200
+CHANCES = 2000
 RESAMPLED_ROWS = 10_000
 LEAST_PROBABILITY = 1e-15
 
@@ -23,6 +24,14 @@ def measure(task: str, actual: np.ndarray, scores: np.ndarray, classes: list) ->
     if task != "regression":
         found["calibration_error"] = calibration_error(*confidences(task, actual, scores, classes))
     return found
+
+
+def chance(task: str, actual: np.ndarray, scores: np.ndarray, classes: list) -> dict[str, float]:
+    """What chance alone makes of the calibration error at so many rows; nothing for a regression, which has none."""
+    if task == "regression":
+        return {}
+    confidence, _ = confidences(task, actual, scores, classes)
+    return {"calibration_by_chance": calibration_by_chance(confidence)}
 
 
 def decisions(actual: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, int]:
@@ -73,6 +82,18 @@ def calibration_error(confidence: np.ndarray, came_true: np.ndarray) -> float:
     bins = [part for part in np.array_split(order, BINS) if len(part)]
     gaps = [abs(confidence[part].mean() - came_true[part].mean()) * len(part) for part in bins]
     return float(sum(gaps) / len(confidence))
+
+
+def calibration_by_chance(confidence: np.ndarray) -> float:
+    """The calibration error that a perfectly calibrated model with these probabilities exceeds in one evaluation of a
+    hundred: outcomes are drawn from them, seeded, bin by bin.
+    """
+    bins = [part for part in np.array_split(np.sort(confidence), BINS) if len(part)]
+    rows, means = np.array([len(part) for part in bins]), np.array([part.mean() for part in bins])
+    means = np.clip(means, 0.0, 1.0)  # a mean of ones may be a bit above one
+    came_true = np.random.default_rng(0).binomial(rows, means, (CHANCES, len(bins)))
+    errors = (abs(came_true / rows - means) * rows).sum(axis=1) / len(confidence)
+    return float(np.quantile(errors, 0.99))
 
 
 def confidences(task: str, actual: np.ndarray, scores: np.ndarray, classes: list) -> tuple[np.ndarray, np.ndarray]:

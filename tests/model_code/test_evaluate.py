@@ -142,6 +142,26 @@ def test_calibration_error_is_the_gap_between_promise_and_truth():
     assert metrics.calibration_error(np.full(600, 0.75), came_true) == pytest.approx(0.5, abs=0.02)
 
 
+@pytest.mark.parametrize("rows", [30, 80, 400])
+def test_a_perfectly_calibrated_model_exceeds_what_chance_allows_once_in_a_hundred_evaluations(rows):
+    random = np.random.default_rng(rows)
+    exceeded = 0
+    for _ in range(400):
+        scores = random.beta(1, 2, rows)
+        came_true = (random.random(rows) < scores).astype(int)
+        exceeded += metrics.calibration_error(scores, came_true) > metrics.calibration_by_chance(scores)
+    assert exceeded <= 12
+
+
+def test_chance_explains_no_large_error_of_many_rows_and_a_bold_model_exceeds_it():
+    scores = np.random.default_rng(2).random(20_000)
+    assert metrics.calibration_by_chance(scores) < 0.02
+    few = scores[:300]
+    came_true = (np.random.default_rng(3).random(300) < 0.5).astype(int)
+    assert metrics.calibration_error(few, came_true) > metrics.calibration_by_chance(few)
+    assert metrics.chance("regression", few, few, []) == {}
+
+
 def test_the_standard_error_shrinks_with_the_root_of_the_rows():
     random = np.random.default_rng(1)
     scores = random.random(40_000)

@@ -89,6 +89,10 @@ def test_where_a_model_must_pay_for_itself_the_best_that_does_is_taken():
     [
         (measured(0.64), "roc_auc 0.6400, at least 0.65 was agreed"),
         (measured(0.7, metrics={"calibration_error": 0.06}), "calibration error 0.06, at most 0.05 was agreed"),
+        (
+            measured(0.7, metrics={"calibration_error": 0.16}, calibration_by_chance=0.15),
+            "calibration error 0.16, at most 0.05 was agreed, and chance explains at most 0.15",
+        ),
         (measured(0.7, p99_ms=10.5), "p99 10.5 ms, at most 10.0 ms was agreed"),
         (measured(0.7, size_mb=21), "size 21 MB, at most 20.0 MB was agreed"),
         (measured(0.6, p99_ms=99), "roc_auc 0.6000, at least 0.65 was agreed; p99 99 ms, at most 10.0 ms was agreed"),
@@ -107,6 +111,12 @@ def test_exactly_the_benchmark_keeps_it():
         judged(trees=measured(0.65, metrics={"calibration_error": 0.05}, p99_ms=10.0, size_mb=20.0))["verdict"]
         == "approved"
     )
+
+
+def test_a_calibration_error_that_chance_makes_at_so_few_rows_is_no_breach_and_is_mentioned():
+    few = judged(trees=measured(0.7, metrics={"calibration_error": 0.14}, calibration_by_chance=0.15))
+    assert few["verdict"] == "approved"
+    assert few["reason"].endswith("calibration error 0.14, above the 0.05 that was agreed but within chance (0.15)")
 
 
 def test_a_better_candidate_that_is_too_slow_loses_to_one_that_keeps_the_benchmarks():

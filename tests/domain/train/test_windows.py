@@ -1,11 +1,11 @@
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.timestamps import iso, parse_timestamp
-from domain.train.windows import WindowError, overlapping, run_name, training_window
+from domain.train.windows import WindowError, bulk_of_days, overlapping, run_name, training_window
 
 
 def test_a_window_ends_at_its_moment_and_is_judged_on_its_newest_days():
@@ -80,3 +80,25 @@ def test_training_ends_where_evaluation_begins(as_of, evaluate_days, more):
 
 def test_runs_sort_by_when_they_were_started():
     assert run_name("train", "2013-04-01T00:00:00Z", "2026-11-22T07:45:00.123456Z") == "train-20130401-20261122T074500Z"
+
+
+YEAR = {date(2024, 1, 1) + timedelta(days=number): 1 for number in range(300)}
+
+
+@pytest.mark.parametrize("odd", [date(2099, 1, 1), date(9999, 12, 31), date(1900, 1, 1), date(1, 1, 1)])
+def test_a_day_far_from_nearly_all_rows_is_left_out_of_their_span(odd):
+    assert bulk_of_days({**YEAR, odd: 2}) == (date(2024, 1, 1), date(2024, 10, 26))
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        {date(2024, 1, 1): 1},
+        {date(2024, 1, 1): 1, date(2099, 1, 1): 1},
+        {date(2020, 1, 1): 200, date(2024, 1, 1): 200},
+        {date(2020 + number, 1, 1): 50 for number in range(5)},
+        {**YEAR, date(2025, 6, 1): 1},
+    ],
+)
+def test_few_rows_many_rows_and_short_gaps_stay_in_the_span(days):
+    assert bulk_of_days(days) == (min(days), max(days))

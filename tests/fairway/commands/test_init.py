@@ -443,7 +443,7 @@ def test_what_looks_odd_is_named(tmp_path, capsys):
     for words in (
         "'created_at' holds seconds or milliseconds since 1970",
         "'answer' holds values that differ in case or spaces only: 'YES' and 'yes'",
-        "'day' reaches 2099-01-01, which is still to come",
+        "'day' has 1 rows far from the others or still to come, on 2099-01-01",
         "'price' holds numbers, but in 1 rows something else, first 'abc' in row 10",
     ):
         assert words in said
@@ -482,16 +482,6 @@ def test_an_object_or_a_long_text_is_kept_but_not_learnt_from(tmp_path):
     contract = drafted(tmp_path / "t.jsonl", "y", tmp_path / "out", rows=60)
     for name in ("meta", "text"):
         assert described(contract, name) == {"type": "string", "role": "ignored"}
-
-
-def test_the_limit_of_calibration_is_what_chance_allows_at_that_many_rows(tmp_path):
-    limits = {}
-    for rows in (240, 20_000):
-        drafted(table_of(tmp_path, rows), "y", tmp_path / str(rows))
-        limits[rows] = tomllib.loads((tmp_path / str(rows) / "fairway.toml").read_text())["benchmarks"].get(
-            "calibration_error"
-        )
-    assert limits == {240: 0.27, 20_000: None}
 
 
 def test_a_table_too_wide_for_a_request_is_refused_by_check(tmp_path, capsys):

@@ -58,6 +58,7 @@ def test_good_rows_go_to_their_month_and_bad_rows_to_quarantine_with_their_reaso
         "quarantined": 2,
         "reasons": {"category": 1, "maximum": 1, "null": 1},
         "duplicates": {"rule": "newest", "in_file": 0, "loaded": 0},
+        "far_rows": [],
         "files": [{"file": str(file), "load": loaded["files"][0]["load"], "accepted": 2, "quarantined": 2}],
         "replaced": [],
     }
@@ -291,3 +292,11 @@ def test_a_file_that_is_loaded_again_under_another_contract_keeps_its_place_in_t
 
 def load_records(place) -> list[dict]:
     return place.aws("dynamodb").scan(TableName="flights-local-runs")["Items"]
+
+
+def test_rows_that_are_far_from_the_others_or_still_to_come_are_pointed_out(place, tmp_path):
+    days = [{"departure": f"2013-01-{number % 28 + 1:02}T10:15:00Z"} for number in range(300)]
+    file = table(tmp_path / "flights.csv", *days, {"departure": "2099-01-01T00:00:00Z"})
+    assert place.values("load", file)["far_rows"] == [{"first": "2099-01-01T00:00:00Z", "rows": 1}]
+    _, out, _ = place.run("load", file)
+    assert "1 rows lie far from the others or are still to come, from 2099-01-01T00:00:00Z on" in out

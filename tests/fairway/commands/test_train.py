@@ -53,7 +53,7 @@ def loaded(place):
             accepted=10,
             last=last,
             loaded_at="2026-01-01T00:00:00Z",
-            parts="[]",
+            parts=json.dumps([{"key": "rows/a", "rows": 10, "first": "2013-03-01T00:00:00Z", "last": last}]),
         )
     return place
 
@@ -219,3 +219,23 @@ def test_ctrl_c_says_what_goes_on_and_the_same_command_attaches_to_it(loaded):
     assert rest == f"error: stopped watching; {run} goes on in stage 'local'; `{again}` attaches to it\n"
     code, _, err = loaded.run("train", "--as-of", "2013-04-01T03:59:01Z", "--window", "60")
     assert (code, err.splitlines()[0]) == (0, f"Attaching to {run}, which is going on")
+
+
+def test_a_row_that_is_still_to_come_does_not_move_the_window(loaded):
+    part = {"key": "rows/b", "rows": 1, "first": "2099-01-01T00:00:00Z", "last": "2099-01-01T00:00:00Z"}
+    loaded.put(
+        "runs",
+        kind="load",
+        run="c",
+        file="c.csv",
+        accepted=1,
+        loaded_at="2026-01-01T00:00:00Z",
+        parts=json.dumps([part]),
+    )
+    loaded.machine(
+        "train",
+        SelectWindow={"Type": "Pass"},
+        RememberRelease=writes("routing", **RELEASE),
+        RecordRun=judged("rejected"),
+    )
+    assert loaded.values("train")["data_window"]["as_of"] == "2013-04-01T03:59:01Z"

@@ -1,0 +1,40 @@
+"""Rows of a load that are far from the others in time, or still to come: a typing error, most often."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, date, datetime
+
+from domain.train.windows import Part, bulk_of_days
+
+MOST_NAMED = 3
+
+
+def far_rows(parts: Iterable[Part], now: datetime) -> list[tuple[str, int]]:
+    """(first event time, rows) of the parts that lie far from the others or after now, oldest first.
+
+    A part is a month of one file, so rows within one month are not told apart.
+    """
+    timed = [(str(part["first"]), part["rows"]) for part in parts if part["first"] is not None]
+    if not timed:
+        return []
+    days: Counter[date] = Counter()
+    for first, rows in timed:
+        days[_day(first)] += rows
+    begin, end = bulk_of_days(days)
+    today = now.astimezone(UTC).date()
+    return sorted((first, rows) for first, rows in timed if not begin <= _day(first) <= min(end, today))
+
+
+def sentence(far: list[tuple[str, int]]) -> list[str]:
+    """A line about them; none where there are none."""
+    if not far:
+        return []
+    named = ", ".join(first for first, _ in far[:MOST_NAMED])
+    more = f" and {len(far) - MOST_NAMED} more" if len(far) > MOST_NAMED else ""
+    rows = sum(count for _, count in far)
+    where = f"{rows:,} rows lie far from the others or are still to come, from {named}{more} on"
+    return [f"{where}: `fairway unload` the file and load a corrected one if they are wrong"]
+
+
+def _day(timestamp: str) -> date:
+    return date.fromisoformat(timestamp[:10])
