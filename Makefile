@@ -16,7 +16,7 @@ help:
 	@echo "make down     stop the local AWS that the demo left running"
 	@echo "make clean    remove what the demo made (.fairway); the environments stay"
 	@echo "make image    build the container image with docker or podman, and say how large its layers are"
-	@echo "make deploy   STAGE=dev: data stack, image, service stack, on AWS"
+	@echo "make deploy   STAGE=dev: data stack, image, service stack, on AWS (PROJECT=DIR for another project than this folder's)"
 	@echo "make test-frameworks    import models of PyTorch and TensorFlow for real, in environments of their own (gigabytes)"
 	@echo "make test-container     build the image from Debian's packages and try every verb in it (root, podman)"
 	@echo "make fuzz               look for bytes that break the kernel (clang; FUZZ_SECONDS=60)"
@@ -43,12 +43,13 @@ test: setup
 
 # Needs docker or podman. The base image is built from by its digest: the one that BASE has, or that its tag has now.
 image: setup
-	@$(PYTHON) scripts/image.py $(if $(BASE),--base $(BASE))
+	@$(PYTHON) -m fairway.deploy $(if $(BASE),--base $(BASE))
 
-# To AWS, by the credentials of this shell, into an account that `cdk bootstrap` prepared once.
+# To AWS, by the credentials of this shell, into an account that `fairway bootstrap` prepared once. PROJECT is the folder of
+# any fairway.toml.
 deploy: setup
 	@test -n "$(STAGE)" || { echo "make deploy: say where to, make deploy STAGE=dev"; exit 2; }
-	@$(PYTHON) scripts/deploy.py $(STAGE) $(if $(BASE),--base $(BASE))
+	@.venv/bin/fairway deploy --project "$(or $(PROJECT),.)" --stage "$(STAGE)" $(if $(BASE),--base "$(BASE)")
 
 # Apart from `make test`: it builds a container from Debian's packages, as root, in some minutes.
 test-container: setup

@@ -10,6 +10,7 @@ import typer
 from fairway.commands import (
     batch,
     check,
+    deploy,
     import_model,
     init,
     load,
@@ -30,6 +31,7 @@ COMMANDS = (
     init,
     check,
     up,
+    deploy,
     load,
     quarantine,
     unload,

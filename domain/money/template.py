@@ -23,7 +23,7 @@ def read_templates(folder: Path) -> list[Resource]:
     """Every resource of every stack that was synthesised into the folder (cdk.out)."""
     files = sorted(Path(folder).glob("**/*.template.json"))
     if not files:
-        raise FileNotFoundError(f"{folder}: no *.template.json; `npx cdk synth -o {folder}` writes them")
+        raise FileNotFoundError(f"{folder}: no *.template.json; the CDK writes them there")
     return [resource for file in files for resource in resources(json.loads(file.read_text()), stack_of(file))]
 
 

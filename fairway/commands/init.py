@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # they come with Arrow, which help must not cost
     from fairway.draft.plan import Draft
     from fairway.draft.survey import Survey
 
+STAGES = ["dev", "prod"]
+
 app = typer.Typer(rich_markup_mode=None)
 
 
@@ -39,6 +41,7 @@ def init_command(
 
 def init(data: Path, *, target: str, out: Path, progress: Progress) -> Done:
     # Arrow is imported only where a table is read.
+    from fairway.draft.ci import source_here, workflows
     from fairway.draft.plan import draft
     from fairway.draft.survey import survey
 
@@ -61,7 +64,17 @@ def init(data: Path, *, target: str, out: Path, progress: Progress) -> Done:
     out.mkdir(parents=True, exist_ok=True)
     for file_name, content in encoded.items():
         files[file_name].write_bytes(content)
-    return told(plan, name, table, list(files.values()), out)
+    ci = write_missing(out, workflows(name, STAGES, source_here()))
+    return told(plan, name, table, [*files.values(), *ci], out)
+
+
+def write_missing(folder: Path, texts: dict[str, str]) -> list[Path]:
+    """Write the files that are not there yet, and return them: a repository may have workflows of its own."""
+    missing = [file for file in texts if not (folder / file).exists()]
+    for file in missing:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_text(texts[file], encoding="utf-8")
+    return [folder / file for file in missing]
 
 
 def project_name(*candidates: str) -> str:
@@ -106,10 +119,10 @@ def settings_text(plan: "Draft", name: str, file: str) -> str:
         "[budget]",
         "monthly_usd = 100.0",
         "",
-        "[stages.dev]",
+        f"[stages.{STAGES[0]}]",
         'region = "us-east-1"',
         "",
-        "[stages.prod]",
+        f"[stages.{STAGES[1]}]",
         'region = "us-east-1"',
         'release.approve = "manual"',
     ]
@@ -143,7 +156,8 @@ def told(plan: "Draft", name: str, table: "Survey", files: list[Path], out: Path
         "notes": plan.notes,
     }
     lines = [
-        f"wrote {' and '.join(values['files'])}",
+        f"wrote {' and '.join(values['files'][:2])}",
+        *([f"wrote {out / '.github'}: workflows that check, price and deploy the project"] if len(files) > 2 else []),
         f"project {name}, {plan.task}: {len(plan.columns)} columns from {table.rows:,} rows",
         *[f"  {column}: {described(plan, column)}" for column in plan.columns],
         *[f"  - {note}" for note in plan.notes],

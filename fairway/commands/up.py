@@ -9,6 +9,7 @@ import typer
 
 from domain.config.sections import LOCAL, read_config
 from fairway.stage.aws import contract_of, default_state_folder, remember_state_folder, state_folder
+from fairway.stage.folder import keep_out_of_git
 from fairway.terminal.command import HERE, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
@@ -106,13 +107,6 @@ def refuse_windows() -> None:
         raise Refused(
             "local", "the local AWS runs on Linux and macOS; on Windows use the Windows Subsystem for Linux, or --stage"
         )
-
-
-def keep_out_of_git(folder: Path) -> None:
-    """What the local AWS holds, rows and all, is no part of anybody's repository."""
-    ignored = folder / ".fairway" / ".gitignore"
-    ignored.parent.mkdir(exist_ok=True)
-    ignored.write_text("*\n")
 
 
 def goes_on(state: Path) -> str:

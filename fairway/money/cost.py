@@ -21,11 +21,11 @@ from domain.money.resources.lines import Line
 from domain.money.template import read_templates
 from domain.money.usage import Month, month_of, read_usage, with_usage
 from domain.money.worth import Worth, WorthError
+from fairway.deploy.synth import synthesise, synthesise_at
 from fairway.money import comment as cost_comment
 from fairway.money import tables
 from fairway.money.hosting_plot import write_plot
 from fairway.money.prices import prices_file
-from fairway.money.synth import synthesise, synthesise_at
 from fairway.stage.aws import connect, contract_of
 from fairway.stage.champion import champion_here, champion_of
 from fairway.terminal.done import Done

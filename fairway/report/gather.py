@@ -15,8 +15,8 @@ from domain.release import routing as rules
 from domain.release.routing import Route, Routing
 from domain.request.answers import fallback_answer
 from domain.timestamps import iso
+from fairway.deploy.synth import synthesise
 from fairway.money import cost
-from fairway.money.synth import synthesise
 from fairway.report.judged import read_judged
 from fairway.report.page import page
 from fairway.report.record import Batch, Bill, Champion, Failing, File, Loads, Release, Report, Source

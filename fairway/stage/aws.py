@@ -55,7 +55,7 @@ def connect(folder: Path, stage: str, *, config: Config | None = None) -> Stage:
         contract_of(folder, config)
     endpoint = _local_endpoint(folder) if stage == LOCAL else None
     session = _local_session(state_folder(folder)) if endpoint else _real_session(config)
-    return Stage(folder, config, session, endpoint, _addresses(folder, config, _client(session, "ssm", endpoint)))
+    return Stage(folder, config, session, endpoint, _addresses(config, _client(session, "ssm", endpoint)))
 
 
 def _real_session(config: Config) -> Any:
@@ -84,15 +84,14 @@ def _client(session: Any, service: str, endpoint: str | None) -> Any:
     return session.client(service, endpoint_url=endpoint, config=Settings(**settings))
 
 
-def _addresses(folder: Path, config: Config, ssm: Any) -> dict[str, Any]:
+def _addresses(config: Config, ssm: Any) -> dict[str, Any]:
     name = f"/fairway/{config.project.name}/{config.stage}"
     try:
         return json.loads(ssm.get_parameter(Name=name)["Parameter"]["Value"])
     except ssm.exceptions.ParameterNotFound:
         local = config.stage == LOCAL
         where = "on the local AWS" if local else f"in {ssm.meta.region_name} of this account"
-        deploy = f"npx cdk deploy --all -c project={folder.absolute()} -c stage={config.stage}"
-        fix = "run `fairway up`" if local else f"deploy it: `{deploy}`"
+        fix = "run `fairway up`" if local else "`fairway deploy` deploys it"
         what = f"stage {config.stage!r} of project {config.project.name!r}"
         raise Refused("not_deployed", f"{what} is not deployed {where} (no parameter {name}); {fix}") from None
 

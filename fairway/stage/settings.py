@@ -32,7 +32,7 @@ def not_deployed(stage: Stage) -> str | None:
     ]
     if not names:
         return None
-    how = "`fairway up`" if stage.is_local else "a deployment"
+    how = "`fairway up`" if stage.is_local else "`fairway deploy`"
     differ = "differs" if len(names) == 1 else "differ"
     return (
         f"{', '.join(names)} {differ} from what is deployed, and the deployed values are used; {how} applies the edit"

@@ -7,7 +7,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("model_code", "domain")
 NOT_IN_IMAGE = ("model_code/importing",)  # runs where `fairway import` does; also in Dockerfile.dockerignore
 NOT_SOURCE = (".pyc", ".so", ".o")  # made from sources, and not the same on every machine
-# By tag, for which scripts/image.py takes the digest that it has when something is built.
+# By tag, for which fairway/deploy/image.py takes the digest that it has when something is built.
 BASE_IMAGE = "docker.io/library/python:3.13-slim"
 
 

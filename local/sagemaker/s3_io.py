@@ -1,6 +1,7 @@
 """Objects between S3 and a container's folders: prefixes and manifests down, files and archives up, many at a time."""
 
 import json
+import os
 import re
 import shutil
 import tarfile
@@ -192,12 +193,38 @@ def download_archive(client, uri: str, into: Path) -> None:
     try:
         fetch(client, bucket, key, archive.name, archive.parent)
         with tarfile.open(archive) as tar:
-            tar.extractall(into, filter="data")
+            unpack(tar, into)
     except (ClientError, BotoCoreError) as error:
         raise JobFailed(f"Failed to download model data {uri}: {error}") from error
     except tarfile.TarError as error:
         raise JobFailed(f"Failed to extract model data archive {uri}: {error}") from error
     archive.unlink()
+
+
+def unpack(tar: tarfile.TarFile, into: Path) -> None:
+    """Extract files, folders and links that stay inside; TarError for a member that is or does anything else.
+
+    Not by `filter="data"`, which Python has from 3.11.4 on: Debian 12 has 3.11.2.
+    """
+    tar.extraction_filter = lambda member, path: member  # of later Pythons: each member was checked here
+    for member in tar:
+        if not _stays_inside(member, into):
+            raise tarfile.ExtractError(f"member {member.name!r} is not a file or folder, or leads out of the archive")
+        member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
+        tar.extract(member, into, set_attrs=not member.issym())
+
+
+def _stays_inside(member: tarfile.TarInfo, into: Path) -> bool:
+    """Whether it is written below the folder, through no link, and leads nowhere else if it is a link itself."""
+    folder = os.path.dirname(member.name)
+    leads = {tarfile.SYMTYPE: os.path.join(folder, member.linkname), tarfile.LNKTYPE: member.linkname}
+    paths = [member.name, *([leads[member.type]] if member.type in leads else [])]
+    if any(os.path.isabs(path) or os.path.normpath(path).split(os.sep)[0] == os.pardir for path in paths):
+        return False
+    below = os.path.join(os.path.realpath(into), os.path.normpath(folder))
+    return (member.isfile() or member.isdir() or member.type in leads) and os.path.realpath(below) == os.path.normpath(
+        below
+    )
 
 
 def run_each(action, items) -> None:

@@ -55,5 +55,11 @@ for target in sagemaker standalone; do
     --build-arg BASE_IMAGE="$base" --file model_code/Dockerfile --target "$target" --tag "$image:$target" . > "$work/$target.log" 2>&1 \
     || { tail -20 "$work/$target.log" >&2; echo "the build failed; all of it is in $work/$target.log" >&2; exit 1; }
 done
-.venv/bin/python -c 'import sys; from scripts.image import layers; print(*layers("podman", sys.argv[1]), sep="\n")' "$image:sagemaker" >&2
+.venv/bin/python - "$image:sagemaker" >&2 <<'PYTHON'
+import sys
+from pathlib import Path
+from fairway.deploy.image import layers
+from fairway.deploy.programs import Logged
+print(*layers("podman", sys.argv[1], Logged(Path("/dev/null"), print, {})), sep="\n")
+PYTHON
 echo "$image"

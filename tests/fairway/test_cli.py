@@ -13,8 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from fairway.cli import main
-from fairway.commands.up import keep_out_of_git
 from fairway.stage.aws import remember_state_folder
+from fairway.stage.folder import keep_out_of_git
 from fairway.terminal.command import as_typed
 from local.ownership import take
 from local.state import turn

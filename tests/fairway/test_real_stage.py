@@ -23,7 +23,7 @@ def test_a_stage_that_was_never_deployed_says_how(aws, project, capsys):
     assert main(["status", "--stage", "dev", "--project", str(project)]) == 2
     assert capsys.readouterr().err == (
         "error: stage 'dev' of project 'flights' is not deployed in us-east-1 of this account "
-        f"(no parameter /fairway/flights/dev); deploy it: `npx cdk deploy --all -c project={project} -c stage=dev`\n"
+        f"(no parameter /fairway/flights/dev); `fairway deploy --project {project} --stage dev` deploys it\n"
     )
 
 

@@ -505,3 +505,21 @@ def test_a_table_of_more_than_a_century_looks_back_as_far_as_settings_allow(tmp_
     data = write_csv(tmp_path / "data.csv", ["date", "n", "y"], rows)
     drafted(data, "y", tmp_path / "out", rows=125)
     assert read_config(tmp_path / "out").data.window_days == LONGEST_DAYS
+
+
+def test_the_project_gets_workflows_of_its_own_and_keeps_those_it_has(tmp_path, capsys):
+    data = write_csv(tmp_path / "data.csv", ["x", "y"], [[number, number % 2] for number in range(40)])
+    there = tmp_path / "shop/.github/workflows/check.yml"
+    there.parent.mkdir(parents=True)
+    there.write_text("name: ours\n")
+    assert main(["init", "--data", str(data), "--target", "y", "--out", str(tmp_path / "shop"), "--json"]) == 0
+    written = [Path(file).relative_to(tmp_path / "shop") for file in json.loads(capsys.readouterr().out)["files"]]
+    assert list(map(str, written)) == [
+        "fairway.toml",
+        "contract.toml",
+        ".github/workflows/cost.yml",
+        ".github/workflows/deploy.yml",
+        ".github/deploy-role.yaml",
+    ]
+    assert there.read_text() == "name: ours\n"
+    assert "options: [dev, prod]" in (tmp_path / "shop/.github/workflows/deploy.yml").read_text()

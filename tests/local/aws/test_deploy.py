@@ -102,6 +102,16 @@ def test_a_cdk_that_fails_tells_its_last_words_and_where_the_rest_is(tmp_path):
     assert "fairway.toml: [project] name is missing" in log.read_text()
 
 
+def test_a_python_in_a_folder_with_a_space_runs_the_app(tmp_path):
+    folder = tmp_path / "a clone"
+    folder.mkdir()
+    (folder / "python").symlink_to(sys.executable)
+    (folder / "app.py").write_text("import sys; raise SystemExit('run by ' + sys.argv[0])")
+    words = ["synth", "--app", deploy.app_command(folder / "python")]
+    with pytest.raises(DeployFailed, match="run by app.py"):
+        Cdk(words, endpoint="http://127.0.0.1:1", key=KEY, folder=folder, log=tmp_path / "log").finish()
+
+
 def test_a_cdk_that_is_given_up_leaves_no_process(tmp_path):
     (tmp_path / "app.py").write_text("import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(60)")
     cdk = Cdk(

@@ -2,8 +2,6 @@
 accident.
 """
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,9 +11,11 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from domain.config.sections import read_config
-from scripts import destroy as script
+from fairway.cli import main
+from fairway.deploy.removal import remove
+from tests.fairway.deploy.recorder import ASSEMBLY, Recorder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LAKE = {"LogicalResourceId": "Lake", "PhysicalResourceId": "lake-of-dev", "ResourceType": "AWS::S3::Bucket"}
 KEY = {"LogicalResourceId": "Key", "PhysicalResourceId": "1234", "ResourceType": "AWS::KMS::Key"}
 STATE = {"LastUpdatedTimestamp": "2026-11-22T00:00:00Z", "ResourceStatus": "CREATE_COMPLETE"}
@@ -71,25 +71,27 @@ def verdicts(sagemaker) -> Stubber:
     return stub
 
 
-class Commands(list):
-    """Writes down what the CDK would destroy, and how much the lake held by then."""
+class Destroying(Recorder):
+    """Also writes down how much the lake held when a stack went."""
 
     def __init__(self, s3):
-        self.s3 = s3
+        super().__init__()
+        self.s3, self.held = s3, []
 
-    def __call__(self, command, **options):
-        words, found = [str(word) for word in command], self.s3.list_object_versions(Bucket="lake-of-dev")
-        held = len(found.get("Versions", [])) + len(found.get("DeleteMarkers", []))
-        self.append((words[words.index("destroy") + 1], held))
+    def after(self, words):
+        found = self.s3.list_object_versions(Bucket="lake-of-dev")
+        self.held.append(len(found.get("Versions", [])) + len(found.get("DeleteMarkers", [])))
 
 
-def destroyed(client, *, keep_data: bool) -> list:
+def destroyed(client, *, keep_data: bool) -> list[tuple[str, int]]:
+    """(command, what the lake held then) of each stack that went."""
     config = read_config(ROOT, "dev")
-    run = Commands(client("s3"))
-    script.destroy(
-        replace(config, target=replace(config.target, keep_data=keep_data)), project=ROOT, client=client, run=run
-    )
-    return run
+    config = replace(config, target=replace(config.target, keep_data=keep_data))
+    programs = Destroying(client("s3"))
+    how = {"programs": programs, "tell": lambda step: None, "synth": lambda folder, stage: ASSEMBLY}
+    removed = remove(config, ROOT, client=client, **how)
+    assert [f"destroy {stack} --exclusively --force" for stack in removed] == programs.ran
+    return list(zip(removed, programs.held, strict=True))
 
 
 def test_a_stage_that_keeps_no_data_goes_whole_and_no_other_with_it(client):
@@ -106,9 +108,11 @@ def test_a_stage_that_keeps_its_data_loses_only_its_service(client):
     ("stage", "said"),
     [
         ("dev", "flights-dev-data goes: every row, prediction, outcome, image and verdict"),
-        ("prod", "flights-prod-data stays, and goes on costing"),
+        ("prod", "flights-prod-data stays, and its lake and tables go on costing: keep_data = true"),
     ],
 )
-def test_without_a_yes_nothing_is_done_and_what_would_be_lost_is_said(stage, said):
-    asked = subprocess.run([sys.executable, "scripts/destroy.py", stage], cwd=ROOT, capture_output=True, text=True)
-    assert (asked.returncode, said in asked.stdout) == (2, True)
+def test_without_a_yes_nothing_is_done_and_what_would_be_lost_is_reported(stage, said, capsys):
+    assert main(["destroy", "--stage", stage, "--project", str(ROOT)]) == 2
+    told = capsys.readouterr().err
+    assert f"error: flights-{stage}-service goes: the API and its URL" in told and said in told
+    assert told.endswith(f"nothing was done; `fairway destroy --project {ROOT} --stage {stage} --yes` does it\n")

@@ -12,13 +12,20 @@ import tempfile
 from pathlib import Path
 
 from domain.config.sections import Config, read_config
+from fairway.deploy.programs import LAST_LINES
 from fairway.terminal.errors import Failed, Refused
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def synthesise(folder: Path, stage: str, *, root: Path = ROOT) -> Path:
-    """A temporary folder with the stage's templates. Failed, with what the app said last, where it cannot be built."""
+def synthesise(
+    folder: Path, stage: str, *, root: Path = ROOT, validated: bool = False, image_tag: str | None = None
+) -> Path:
+    """A temporary folder with the stage's templates. Failed, with what the app said last, where it cannot be built.
+
+    `validated` also holds the templates to the CDK's own rules; `image_tag` is the tag of an image that is not built
+    from this machine's default base.
+    """
     out = Path(tempfile.mkdtemp(prefix="fairway-templates-"))
     atexit.register(shutil.rmtree, out, ignore_errors=True)
     context = {
@@ -26,19 +33,18 @@ def synthesise(folder: Path, stage: str, *, root: Path = ROOT) -> Path:
         "stage": stage,
         "project": str(folder.absolute()),
         "aws:cdk:enable-path-metadata": True,
+        **({"image_tag": image_tag} if image_tag else {}),
     }
     environment = {
         **os.environ,
         "CDK_OUTDIR": str(out),
         "CDK_CONTEXT_JSON": json.dumps(context),
-        "CDK_VALIDATION": "false",
+        "CDK_VALIDATION": "true" if validated else "false",
     }
     ran = subprocess.run([sys.executable, "app.py"], cwd=root, env=environment, capture_output=True, text=True)
     if ran.returncode:
-        said = (ran.stderr.strip() or ran.stdout.strip() or "nothing").splitlines()[-1]
-        raise Failed(
-            "synth", f"stage {stage!r} cannot be synthesised: {said}; `npx cdk synth -c stage={stage}` shows the rest"
-        )
+        last = (ran.stderr.strip() or ran.stdout.strip() or "the app printed nothing").splitlines()[-LAST_LINES:]
+        raise Failed("synth", "\n".join([f"stage {stage!r} cannot be synthesised:", *last]))
     return out
 
 

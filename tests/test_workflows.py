@@ -9,7 +9,7 @@ import yaml
 
 from domain.config.sections import stages
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
@@ -106,9 +106,9 @@ def test_only_this_repository_s_environment_of_the_stage_may_deploy_it(role, sub
     assert bool(found) is trusted
 
 
-def test_a_deployment_may_become_the_cdk_s_own_roles_and_push_the_stage_s_image(role):
+def test_a_deployment_may_become_the_cdk_s_own_roles_push_the_stage_s_image_and_find_the_stage(role):
     (policy,) = role["Policies"]
-    become, log_in, push = policy["PolicyDocument"]["Statement"]
+    become, log_in, push, read = policy["PolicyDocument"]["Statement"]
     here = "${AWS::AccountId}-${AWS::Region}"
     assert (become["Action"], [arn.rpartition(":role/")[2] for arn in become["Resource"]]) == (
         "sts:AssumeRole",
@@ -116,12 +116,16 @@ def test_a_deployment_may_become_the_cdk_s_own_roles_and_push_the_stage_s_image(
     )
     assert (log_in["Action"], log_in["Resource"]) == ("ecr:GetAuthorizationToken", "*")
     assert push["Resource"].endswith(":repository/${Project}-${Stage}")
+    assert (read["Action"], [arn.partition(":parameter/")[2] for arn in read["Resource"]]) == (
+        "ssm:GetParameter",
+        ["cdk-bootstrap/${Qualifier}/version", "fairway/${Project}/${Stage}"],
+    )
     assert {"ecr:DescribeImages", "ecr:PutImage", "ecr:UploadLayerPart"} <= set(push["Action"])
     assert not any("*" in action or "Delete" in action for action in push["Action"])
 
 
-def test_what_the_deploy_script_asks_of_the_registry_the_role_may(role):
-    asked = set(re.findall(r"\becr\.([a-z]+_[a-z_]+)\(", (ROOT / "scripts/deploy.py").read_text()))
+def test_what_a_deployment_asks_of_the_registry_the_role_may(role):
+    asked = set(re.findall(r"\becr\.([a-z]+_[a-z_]+)\(", (ROOT / "fairway/deploy/deployment.py").read_text()))
     allowed = {
         action
         for statement in role["Policies"][0]["PolicyDocument"]["Statement"]

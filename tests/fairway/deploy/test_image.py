@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from fairway.deploy import image
+from fairway.terminal.errors import Failed, Refused
 from infra.parts.image import NOT_IN_IMAGE, image_tag
 from local.build import build
-from scripts import image
+from tests.fairway.deploy.recorder import Recorder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_what_the_building_machine_compiled_for_itself_is_not_in_the_image(tmp_path):
@@ -46,23 +48,10 @@ def test_what_only_imports_models_is_in_no_image_and_not_in_its_tag(tmp_path):
     assert all(context.index(folder) > context.index("!model_code") for folder in NOT_IN_IMAGE)
 
 
-def test_a_machine_that_builds_no_containers_says_so():
+def test_a_machine_that_builds_no_containers_is_an_error():
     assert image.engine_here(lambda name: name == "podman") == "podman"
-    with pytest.raises(image.NoEngine, match="neither docker nor podman"):
+    with pytest.raises(Failed, match="neither docker nor podman"):
         image.engine_here(lambda name: None)
-
-
-class Engine:
-    """Says what it is told to say, and writes down what it was asked; None is a command that fails."""
-
-    def __init__(self, said: str | None = ""):
-        self.said, self.asked = said, []
-
-    def __call__(self, command, **options):
-        self.asked.append(" ".join(command))
-        if self.said is None:
-            raise subprocess.CalledProcessError(125, command)
-        return subprocess.CompletedProcess(command, 0, stdout=self.said)
 
 
 # ---- the base
@@ -85,41 +74,40 @@ INDEX = {
     [("docker", f"docker buildx imagetools inspect --raw {NAME}"), ("podman", f"podman manifest inspect {NAME}")],
 )
 def test_a_tag_is_built_from_by_the_digest_that_it_has_now_for_the_machines_that_run_it(engine, asked):
-    run = Engine(json.dumps(INDEX))
-    assert image.pinned(NAME, find=lambda: engine, run=run) == f"{NAME}@sha256:{'3' * 64}"
-    assert run.asked == [asked]
+    programs = Recorder({"inspect": json.dumps(INDEX)})
+    assert image.pinned(NAME, programs=programs, find=lambda: engine) == f"{NAME}@sha256:{'3' * 64}"
+    assert programs.ran == [asked]
 
 
-def test_a_digest_that_was_given_is_taken_without_asking_anybody():
-    given = f"mirror.example:5000/python@sha256:{'a' * 64}"
-    assert image.pinned(given, find=pytest.fail, run=pytest.fail) == given
+def test_a_digest_that_was_given_is_taken_and_no_program_asked():
+    given, programs = f"mirror.example:5000/python@sha256:{'a' * 64}", Recorder()
+    assert image.pinned(given, programs=programs, find=pytest.fail) == given
+    assert programs.ran == []
 
 
 @pytest.mark.parametrize(
     "given", [f"{NAME}@sha256:abc", f"{NAME}@latest", f"{NAME}@sha256:{'A' * 64}", f"@sha256:{'a' * 64}"]
 )
-def test_what_is_no_digest_is_refused(given):
+def test_what_is_not_a_digest_is_refused(given):
     with pytest.raises(
-        image.NoDigest, match=f"^base '{given}': a digest is sha256: and 64 hex digits, as in {NAME}@sha256:"
+        Refused, match=f"^base '{given}': a digest must be sha256: and 64 hex digits, as in {NAME}@sha256:"
     ):
-        image.pinned(given, find=pytest.fail, run=pytest.fail)
+        image.pinned(given, programs=Recorder(), find=pytest.fail)
 
 
 @pytest.mark.parametrize(
-    "said", ['{"manifests": []}', json.dumps({**INDEX, "manifests": INDEX["manifests"][:2]}), '{"layers": []}']
+    "printed", ['{"manifests": []}', json.dumps({**INDEX, "manifests": INDEX["manifests"][:2]}), '{"layers": []}']
 )
-def test_an_image_that_is_not_there_for_those_machines_is_refused(said):
+def test_an_image_that_is_not_there_for_those_machines_is_refused(printed):
     with pytest.raises(
-        image.NoDigest, match=f"^{NAME} is no list of platforms with linux/amd64 in it; give its digest, BASE={NAME}@"
+        Refused, match=f"^base '{NAME}': no list of platforms with linux/amd64; give its digest, --base {NAME}@sha256:"
     ):
-        image.pinned(NAME, find=lambda: "docker", run=Engine(said))
+        image.pinned(NAME, programs=Recorder({"inspect": printed}), find=lambda: "docker")
 
 
 def test_a_registry_that_does_not_answer_leaves_nothing_to_build_on():
-    with pytest.raises(
-        image.NoDigest, match=f"^podman does not say which digest {NAME} has; give it, BASE={NAME}@sha256:"
-    ):
-        image.pinned(NAME, find=lambda: "podman", run=Engine(None))
+    with pytest.raises(Failed, match=f"^podman manifest ended with 125; .* give the digest: --base {NAME}@sha256:"):
+        image.pinned(NAME, programs=Recorder({"inspect": None}), find=lambda: "podman")
 
 
 def test_nothing_is_built_on_a_base_that_nobody_named():
@@ -138,9 +126,9 @@ def test_nothing_is_built_on_a_base_that_nobody_named():
     ],
 )
 def test_the_image_is_of_the_kind_that_sagemaker_takes(engine, how):
-    run = Engine()
-    image.build(engine, "fairway:1", base=f"{NAME}@sha256:abc", run=run)
-    assert run.asked == [
+    programs = Recorder()
+    image.build(engine, "fairway:1", base=f"{NAME}@sha256:abc", programs=programs)
+    assert programs.ran == [
         (
             f"{engine} {how} --file model_code/Dockerfile --target sagemaker --platform linux/amd64 "
             f"--build-arg BASE_IMAGE={NAME}@sha256:abc --tag fairway:1 ."
@@ -153,12 +141,8 @@ def test_the_image_is_of_the_kind_that_sagemaker_takes(engine, how):
     ["COPY /opt/venv /opt/venv", f"/bin/sh -c #(nop) COPY dir:{'8b' * 32} in /opt/venv "],
     ids=["docker", "podman"],
 )
-def test_layers_are_told_with_their_size(made):
-    class Told(Engine):
-        def __call__(self, command, **options):
-            self.said = f"50MB\t{made}\n0B\tENV LANG=C.UTF-8\n" if "history" in command else "51000000\n"
-            return super().__call__(command, **options)
-
-    first, whole = image.layers("docker", "fairway:1", run=Told())
+def test_each_layer_is_listed_with_its_size(made):
+    printed = {"history": f"50MB\t{made}\n0B\tENV LANG=C.UTF-8\n", "inspect": "51000000\n"}
+    first, whole = image.layers("docker", "fairway:1", Recorder(printed))
     assert re.fullmatch(r"      50MB  COPY (/opt/venv )?/opt/venv", first)
     assert whole == "      51MB  fairway:1, all of it"

