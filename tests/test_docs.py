@@ -18,7 +18,8 @@ def commands_of_the_readme() -> list[str]:
 
 
 def code_of(page: str) -> list[str]:
-    return re.findall(r"```(?:sh|text)?\n(.*?)```", page, re.DOTALL) + re.findall(r"`([^`\n]+)`", page)
+    blocks = re.findall(r"^```(\w*)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    return [text for language, text in blocks if language in ("", "sh", "text")] + re.findall(r"`([^`\n]+)`", page)
 
 
 def test_the_readme_names_every_command():
