@@ -22,3 +22,4 @@ class Metric(StrEnum):
     SPENT_PERCENT = "SpentPercent"
     REAPED = "Reaped"
     REAPED_USD = "ReapedUsd"  # saved a month
+    BROKEN_BENCHMARKS = "BrokenBenchmarks"  # that the champion breaks in its newest evaluation

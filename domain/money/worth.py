@@ -10,9 +10,9 @@ import math
 from typing import Protocol, TypedDict
 
 from domain.config.sections import Business
+from domain.request.outcomes import Z_95
 
 CELLS = ("true_positive", "false_positive", "true_negative", "false_negative")
-Z_95 = 1.96  # of the normal distribution: the range holds the true value in 95 of 100 such measurements
 
 
 class Bill(Protocol):

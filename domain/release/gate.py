@@ -67,7 +67,7 @@ def judge(benchmarks: Benchmarks, evaluation: Evaluation, *, worth: Worths | Non
     fastest is taken.
     """
     candidates = evaluation["candidates"]
-    tried = {name: _breaches(benchmarks, measured) for name, measured in candidates.items()}
+    tried = {name: breaches(benchmarks, measured) for name, measured in candidates.items()}
     passed = [name for name, broken in tried.items() if not broken]
     if not passed:
         best = _best_of(benchmarks.metric, candidates)
@@ -82,7 +82,7 @@ def judge(benchmarks: Benchmarks, evaluation: Evaluation, *, worth: Worths | Non
     return _judgement(Verdict.APPROVED, chosen, _approval(benchmarks, chosen, evaluation), evaluation, tried)
 
 
-def _breaches(benchmarks: Benchmarks, measured: Measured) -> list[str]:
+def breaches(benchmarks: Benchmarks, measured: Measured) -> list[str]:
     """Describe each benchmark that the candidate breaks."""
     metric, quality = benchmarks.metric, measured["metrics"][benchmarks.metric]
     broken = []

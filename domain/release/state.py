@@ -43,6 +43,7 @@ class ReleaseItem(TypedDict, total=False):
     p99_ms: float
     size_mb: float
     decisions: dict[str, Any] | None
+    newest: dict[str, Any]  # a domain/release/measurement.py Measurement
     created_at: str
     deploying_since: str
     promoted_at: str

@@ -5,6 +5,9 @@ from typing import Any, TypedDict
 from domain.config.sections import Business
 from domain.contract.schema import Contract
 
+LEAST_OUTCOMES = 100  # below this nothing is concluded from what really happened
+Z_95 = 1.96  # of the normal distribution: so many standard errors each way hold the true value in 95 of 100 cases
+
 
 class Assessment(TypedDict, total=False):
     """Of a class whether it is right, and its value in a binary task; of a number the prediction less the outcome."""

@@ -12,6 +12,7 @@ from fairway.stage.aws import Stage
 from fairway.stage.deployment import WHEN
 from fairway.stage.promotion import bring_up, go_back, mark
 from fairway.stage.settings import connected, connected_whatever
+from fairway.stage.standing import standing
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
@@ -46,23 +47,37 @@ def rollback_command(project: Project = HERE, stage: StageName = "local", json: 
 
 def releases(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     stage = connected_whatever(folder, stage_name, progress)
-    found = records.releases(stage)
-    roles = records.with_roles(found, records.routing(stage))
-    metric = stage.config.benchmarks.metric
-    kept = ("run", "candidate", "as_of", "metrics", "artefact_sha256", "reason", "created_at")
+    found, routing = records.releases(stage), records.routing(stage)
+    champion = rules.champion(routing)
+    item = next((one for one in found if champion and one["release"] == champion["release"]), None)
+    now = standing(stage, item) if item else None
+    kept = ("run", "candidate", "as_of", "metrics", "newest", "artefact_sha256", "reason", "created_at")
+    roles = records.with_roles(found, routing)
     listed = [{**role, **{key: item.get(key) for key in kept}} for role, item in zip(roles, found, strict=True)]
+    values = {"stage": stage_name, "quality": now.as_json() if now else None, "releases": listed}
+    lines = [*(now.lines() if now else []), *_table(listed, stage.config.benchmarks.metric)]
+    return Done(values, lines, _next_step(listed), now.alarms() if now else [])
+
+
+def _table(listed: list[dict], metric: str) -> list[str]:
+    if not listed:
+        return ["no release yet"]
     rows = [
         (
             one["release"],
             one["state"],
             one["role"] or "-",
-            f"{one['metrics'][metric]:.4f}" if one["metrics"] else "-",
+            _figure(one["metrics"], metric),
+            _figure((one["newest"] or {}).get("metrics"), metric),
             one["reason"],
         )
         for one in listed
     ]
-    lines = table(rows, ("release", "state", "role", metric, "why")) if rows else ["no release yet"]
-    return Done({"stage": stage_name, "releases": listed}, lines, _next_step(listed))
+    return table(rows, ("release", "state", "role", metric, "newest", "why"))
+
+
+def _figure(metrics: dict | None, metric: str) -> str:
+    return f"{metrics[metric]:.4f}" if metrics and metric in metrics else "-"
 
 
 def _next_step(found: list[dict]) -> str:

@@ -8,6 +8,7 @@ from domain.release import routing as rules
 from fairway.stage import records
 from fairway.stage.aws import Stage, ask_local
 from fairway.stage.settings import connected_whatever
+from fairway.stage.standing import Standing, standing
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.progress import Progress
@@ -26,16 +27,19 @@ def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     stage = connected_whatever(folder, stage_name, progress)
     routing = records.routing(stage)
     champion = rules.champion(routing)
+    item = records.release(stage, champion["release"]) if champion else None
+    now = standing(stage, item) if item else None
     values = {
         "stage": stage_name,
         "api_url": stage.addresses["api_url"],
         "champion": champion["release"] if champion else None,
         "reason": routing["reason"],
+        "quality": now.as_json() if now else None,
         "releases": records.with_roles(records.releases(stage), routing),
         "declared_not_simulated": declared(stage),
         "warnings": warnings(stage),
     }
-    return Done(values, lines(values), next_step(values))
+    return Done(values, lines(values, now), next_step(values), now.alarms() if now else [])
 
 
 def declared(stage: Stage) -> list[dict]:
@@ -52,9 +56,10 @@ def warnings(stage: Stage) -> list[str]:
     return ask_local(stage.endpoint, "health")["warnings"]
 
 
-def lines(values: dict) -> list[str]:
+def lines(values: dict, now: Standing | None) -> list[str]:
     said = [f"stage {values['stage']}: {values['api_url']}"]
     said.append(f"champion: {values['champion'] or 'none; the fallback answers'} ({values['reason']})")
+    said += now.lines() if now else []
     if values["releases"]:
         rows = [(one["release"], one["state"], one["role"] or "-", f"{one['weight']} %") for one in values["releases"]]
         said += ["", *table(rows, ("release", "state", "role", "weight"))]

@@ -19,9 +19,10 @@ from fairway.deploy.synth import synthesise
 from fairway.money import cost
 from fairway.report.judged import read_judged
 from fairway.report.page import page
-from fairway.report.record import Batch, Bill, Champion, Failing, File, Loads, Release, Report, Source
+from fairway.report.record import Batch, Bill, Champion, Failing, File, Judged, Loads, Release, Report, Source
 from fairway.stage import records
 from fairway.stage.aws import Stage, connect
+from fairway.stage.standing import standing
 from fairway.terminal.done import Done
 from fairway.terminal.errors import FairwayError, Refused
 from fairway.terminal.progress import Progress
@@ -45,6 +46,7 @@ def report(
         {"out": str(file), **gathered.as_json()},
         [f"{file}: {champion}"],
         f"open {file} in a browser; it prints too",
+        gathered.standing.alarms() if gathered.standing else [],
     )
 
 
@@ -68,7 +70,8 @@ def _gather(stage: Stage, *, synth: Synthesise, progress: Progress) -> Report:
         made_at=iso(datetime.now(UTC).replace(microsecond=0)),
         routing_reason=routing["reason"],
         champion=_champion(route, item or {}) if route else None,
-        judged=read_judged(stage, run=item.get("run"), candidate=item.get("candidate")) if item else None,
+        standing=standing(stage, item) if item else None,
+        judged=_judged(stage, item) if item else None,
         failing=_failing(stage, routing),
         releases=[_release(each) for each in records.releases(stage)],
         loads=_loads(records.runs(stage, "load")),
@@ -82,6 +85,10 @@ def _gather(stage: Stage, *, synth: Synthesise, progress: Progress) -> Report:
 def _champion(route: Route, item: dict[str, Any]) -> Champion:
     known = {key: item.get(key) for key in ("run", "candidate", "reason")}
     return Champion(release=route["release"], since=route["since"], **known)
+
+
+def _judged(stage: Stage, item: dict[str, Any]) -> Judged | None:
+    return read_judged(stage, run=item.get("run"), candidate=item.get("candidate"), newest=item.get("newest"))
 
 
 def _release(item: dict[str, Any]) -> Release:

@@ -6,11 +6,14 @@ from typing import Any
 from domain import lake
 from domain.config.sections import SMALLER_IS_BETTER, Benchmarks
 from domain.release.gate import Champion, Evaluation, Measured, at_least_as_good
+from domain.release.measurement import Measurement
 from fairway.report.record import Before, Check, Judged, Tried
 from fairway.stage.aws import Stage
 
 
-def read_judged(stage: Stage, *, run: str | None, candidate: str | None) -> Judged | None:
+def read_judged(
+    stage: Stage, *, run: str | None, candidate: str | None, newest: Measurement | None = None
+) -> Judged | None:
     """Read a run's evaluation beside the benchmarks as they were agreed then. None where the lake no longer has it."""
     evaluation: Evaluation | None = _document(stage, run, "evaluation.json")
     measured = evaluation["candidates"].get(candidate or "") if evaluation else None
@@ -24,7 +27,7 @@ def read_judged(stage: Stage, *, run: str | None, candidate: str | None) -> Judg
         smaller_is_better=metric in SMALLER_IS_BETTER,
         rows=evaluation["rows"],
         window=evaluation["window"],
-        checks=_checks(benchmarks, measured, evaluation),
+        checks=_checks(benchmarks, measured, evaluation, newest),
         quality=measured["metrics"][metric],
         standard_error=measured.get("standard_error"),
         calibration_error=measured["metrics"].get("calibration_error"),
@@ -39,8 +42,10 @@ def read_judged(stage: Stage, *, run: str | None, candidate: str | None) -> Judg
     )
 
 
-def _checks(benchmarks: Benchmarks, measured: Measured, evaluation: Evaluation) -> list[Check]:
-    """Compare each benchmark with the release, the prior and the champion before."""
+def _checks(
+    benchmarks: Benchmarks, measured: Measured, evaluation: Evaluation, newest: Measurement | None
+) -> list[Check]:
+    """Compare each benchmark with the release, now and when it was judged, the prior and the champion before."""
     limits = (
         ("calibration error", "calibration_error", benchmarks.calibration_error),
         ("p99 of scoring one row, ms", "p99_ms", benchmarks.p99_ms),
@@ -48,28 +53,39 @@ def _checks(benchmarks: Benchmarks, measured: Measured, evaluation: Evaluation) 
     )
     before, baseline = evaluation["champion"], evaluation["baseline"]
     checks = [
-        Check(what, f"at most {most:g}", value, baseline.get(key), _value(before, key), kept=value <= most)
+        Check(
+            what=what,
+            agreed=f"at most {most:g}",
+            newest=(now := _value(newest, key)),
+            measured=value,
+            prior=baseline.get(key),
+            before=_value(before, key),
+            kept=(value if now is None else now) <= most,
+        )
         for what, key, most in limits
         if (value := _value(measured, key)) is not None
     ]
-    return [_quality_check(benchmarks, measured, evaluation), *checks]
+    return [_quality_check(benchmarks, measured, evaluation, newest), *checks]
 
 
-def _quality_check(benchmarks: Benchmarks, measured: Measured, evaluation: Evaluation) -> Check:
+def _quality_check(
+    benchmarks: Benchmarks, measured: Measured, evaluation: Evaluation, newest: Measurement | None
+) -> Check:
     metric, least = evaluation["metric"], benchmarks.quality
-    quality = measured["metrics"][metric]
+    quality, now = measured["metrics"][metric], _value(newest, metric)
     word = "most" if metric in SMALLER_IS_BETTER else "least"
     return Check(
         what=metric,
         agreed=f"at {word} {least:g}" if least else None,
+        newest=now,
         measured=quality,
         prior=evaluation["baseline"].get(metric),
         before=_value(evaluation["champion"], metric),
-        kept=at_least_as_good(metric, quality, least) if least else None,
+        kept=at_least_as_good(metric, quality if now is None else now, least) if least else None,
     )
 
 
-def _value(measured: Measured | Champion | None, key: str) -> float | None:
+def _value(measured: Measured | Champion | Measurement | None, key: str) -> float | None:
     values: dict[str, Any] = {**measured, **measured["metrics"]} if measured else {}
     return values.get(key)
 

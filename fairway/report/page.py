@@ -8,6 +8,7 @@ from fairway.report import charts
 from fairway.report.charts import Bar, Dot, Limit
 from fairway.report.record import Bill, Champion, Failing, Judged, Report
 from fairway.report.render import render
+from fairway.stage.standing import Standing, by_outcomes
 
 Z_95 = 1.96  # of the normal distribution: so many standard errors each way hold the true value 95 times in 100
 
@@ -18,6 +19,8 @@ def page(report: Report) -> str:
         "page.html",
         report=report,
         agreed=_agreed(report.judged) if report.judged else "",
+        at_release=_at_release(report.standing) if report.standing else "",
+        outcomes=by_outcomes(report.standing.observed) if report.standing else "",
         fallback_answer=_fallback_answer(report.failing),
         fallback_share=_fallback_share(report.failing),
         quality_chart=_quality_chart(report.judged, report.champion) if report.judged and report.champion else None,
@@ -32,6 +35,10 @@ def page(report: Report) -> str:
 def _agreed(judged: Judged) -> str:
     word = "most" if judged.smaller_is_better else "least"
     return f"at {word} {judged.agreed:g} was agreed" if judged.agreed else "no limit was agreed"
+
+
+def _at_release(standing: Standing) -> str:
+    return "not known" if standing.at_release is None else f"{standing.at_release:.4f}"
 
 
 def _fallback_answer(failing: Failing) -> str:

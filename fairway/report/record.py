@@ -9,6 +9,7 @@ from domain.money.projection import Projection
 from domain.money.worth import Worth
 from domain.request.answers import Answer
 from domain.train.windows import Window
+from fairway.stage.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,14 @@ class Champion:
 
 @dataclass(frozen=True)
 class Check:
-    """One benchmark; `agreed` and `kept` are None where no limit was agreed."""
+    """One benchmark, on the newest rows and on those of the release; `agreed` and `kept` are None without a limit.
+
+    `kept` is about the newest measurement; `newest` is None until a later run evaluated the release.
+    """
 
     what: str
     agreed: str | None
+    newest: float | None
     measured: float
     prior: float | None
     before: float | None
@@ -163,6 +168,7 @@ class Report:
     made_at: str
     routing_reason: str
     champion: Champion | None
+    standing: Standing | None
     judged: Judged | None
     failing: Failing
     releases: list[Release]
@@ -181,6 +187,7 @@ class Report:
         return {
             "stage": self.stage,
             "champion": self.champion.release if self.champion else None,
+            "quality": self.standing.as_json() if self.standing else None,
             "releases": len(self.releases),
             "monthly_usd": self.bill.projection.monthly_usd if self.bill else None,
             "worth": self.worth["sentence"] if self.worth else None,

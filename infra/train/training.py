@@ -211,7 +211,8 @@ class Training(Construct):
         )
         function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)  # or a missing object would be a forbidden one
         function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects("runs/"))
-        function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn, conditions=ONLY_RELEASES)
+        writes = ("dynamodb:PutItem", "dynamodb:UpdateItem")
+        function.allow(*writes, on=self.tables.routing.table_arn, conditions=ONLY_RELEASES)
         function.allow("kms:Sign", on=self.signing_key.key_arn)
         if self.config.budget.require_positive_value:
             function.allow("cloudformation:GetTemplate", on=own_stacks(self.config))

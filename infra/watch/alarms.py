@@ -45,6 +45,7 @@ class Alarms(Construct):
             self.errors_of(functions),
         )
         self.watch_the_answers(fallbacks, latency)
+        self.watch_the_champion()
         self.watch_the_spending()
         self.watch_what_breaks(api, broken)
         self.dashboard(api, flows, fallbacks=fallbacks, latency=latency, broken=broken)
@@ -53,6 +54,11 @@ class Alarms(Construct):
         most, deadline_ms = self.config.monitoring.fallback_percent, self.config.serving.deadline_ms
         self.alarm("Fallbacks", fallbacks, above=most, periods=3, of="answers without the model, in %")
         self.alarm("Latency", latency, above=deadline_ms + 500, periods=3, of="p99 of a request, in ms")
+
+    def watch_the_champion(self) -> None:
+        """Training runs measure it anew; an hour without one is an hour without a measurement."""
+        broken = self.measured(Metric.BROKEN_BENCHMARKS, "Maximum").with_(period=HOUR)
+        self.alarm("Champion", broken, above=0, periods=1, of="benchmarks that the champion breaks on newer rows")
 
     def watch_the_spending(self) -> None:
         most, spent = (

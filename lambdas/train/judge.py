@@ -11,11 +11,14 @@ from domain.money import worth
 from domain.money.prices import read_prices
 from domain.money.projection import Projection, project
 from domain.money.usage import month_of
-from domain.records import from_item, release_key
+from domain.names import Metric
+from domain.records import from_item, release_key, to_item
 from domain.release import gate
+from domain.release.measurement import Measurement, measure_champion
 from domain.release.state import IN_USE, ReleaseItem, ReleaseState, Verdict
 from domain.request.answers import fallback_answer
 from domain.timestamps import iso
+from lambdas import metrics
 from lambdas.aws import objects, signatures, tables
 from lambdas.aws.deployed import deployed
 from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
@@ -24,6 +27,8 @@ LAKE = os.environ["LAKE"]
 ROUTING = os.environ["ROUTING_TABLE"]
 # The same data and code give the same release again: one that serves, or soon will, or did last, stays as it is.
 NOT_IN_USE = f"attribute_not_exists(#item) OR NOT (#state IN ({', '.join(f':{state}' for state in IN_USE)}))"
+# A run about an earlier time is not newer: the champion has learnt from rows of it.
+IS_NEWER = "attribute_exists(#item) AND as_of < :as_of AND (attribute_not_exists(newest) OR newest.as_of <= :as_of)"
 
 
 class Approval(StrEnum):
@@ -69,6 +74,7 @@ def handler(event: dict[str, str], context: object) -> Judged:
         read=lambda key: objects.read_json(LAKE, key),
         write=lambda key, document: objects.write_json(LAKE, key, document),
         remember=_remember_release,
+        measure=_remember_measurement,
         bill=_monthly_bill,
         sign=signatures.sign,
     )
@@ -80,10 +86,13 @@ def judge(
     read: Callable[[str], gate.Evaluation | None],
     write: Callable[[str, object], None],
     remember: Callable[[ReleaseItem], None],
+    measure: Callable[[str, Measurement], None],
     bill: Callable[[], Projection],
     sign: Callable[[str, str], str],
 ) -> Judged:
-    """Judge the run's evaluation, sign its release, and remember both. `read` and `write` take keys of the lake.
+    """Judge the run's evaluation, sign its release, and remember both, and what it measured of the champion.
+
+    `read` and `write` take keys of the lake, `measure` a release and its measurement.
 
     Raises EvaluationMissing or EvaluationUnreadable.
     """
@@ -97,6 +106,10 @@ def judge(
     status = approval_status(judgement["verdict"], CONFIG.release.approve)
     write(lake.run_key(run, "verdict.json"), {"run": run, **judgement})
     remember(_release_item(run, as_of, judgement, signature, STATES[status]))
+    measured = measure_champion(CONFIG.benchmarks, evaluation, run=run)
+    if measured:
+        measure(measured["release"], measured)
+        print(_broken_benchmarks(measured))
     return {
         "verdict": judgement["verdict"],
         "candidate": judgement["candidate"],
@@ -166,6 +179,12 @@ def _release_item(run: str, as_of: str, judgement: gate.Judgement, signature: st
     }
 
 
+def _broken_benchmarks(measured: Measurement) -> str:
+    """Write the metric that an alarm watches, with the benchmarks in words for the log."""
+    counted: dict[str, float] = {Metric.BROKEN_BENCHMARKS: len(measured["broken"])}
+    return metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured=counted, broken=measured["broken"])
+
+
 def _metadata(run: str, as_of: str, judgement: gate.Judgement, signature: str) -> dict[str, str]:
     """Make the metadata of the model package: text only, each at most 256 characters."""
     return {
@@ -192,4 +211,17 @@ def _remember_release(release: ReleaseItem) -> None:
         condition=NOT_IN_USE,
         names={"#item": "item", "#state": "state"},
         given={f":{state}": state for state in IN_USE},
+    )
+
+
+def _remember_measurement(release: str, measured: Measurement) -> None:
+    """Keep the newest measurement with the champion's item, unless a run about a later time was faster."""
+    tables.held(
+        "UpdateItem",
+        TableName=ROUTING,
+        Key=release_key(release),
+        UpdateExpression="SET newest = :newest",
+        ConditionExpression=IS_NEWER,
+        ExpressionAttributeNames={"#item": "item"},
+        ExpressionAttributeValues=to_item({":newest": measured, ":as_of": measured["as_of"]}),
     )

@@ -135,7 +135,8 @@ def lay_out(place: Place) -> None:
             for found in page.get("Contents", []):
                 s3.delete_object(Bucket="lake", Key=found["Key"])
     s3.create_bucket(Bucket="lake")
-    for name, keys in {"runs": ("kind", "run"), "routing": ("item",)}.items():
+    tables = {"runs": ("kind", "run"), "routing": ("item",), "outcomes": ("entity_id", "event_time")}
+    for name, keys in tables.items():
         table = f"flights-local-{name}"
         if table in dynamodb.list_tables()["TableNames"]:
             dynamodb.delete_table(TableName=table)
@@ -147,5 +148,5 @@ def lay_out(place: Place) -> None:
                 {"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)
             ],
         )
-    book = {"lake": "lake", "runs": "flights-local-runs", "routing": "flights-local-routing", "api_url": place.endpoint}
+    book = {"lake": "lake", "api_url": place.endpoint, **{name: f"flights-local-{name}" for name in tables}}
     ssm.put_parameter(Name="/fairway/flights/local", Type="String", Overwrite=True, Value=json.dumps(book))

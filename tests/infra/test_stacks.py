@@ -339,6 +339,7 @@ def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
     assert {name: (alarm["Threshold"], alarm["EvaluationPeriods"]) for name, alarm in alarms.items()} == {
         "Fallbacks": (5, 3),
         "Latency": (2000, 3),
+        "Champion": (0, 1),
         "ServerErrors": (0, 1),
         "Undelivered": (0, 1),
         "FunctionErrors": (0, 1),
@@ -382,7 +383,7 @@ def test_what_could_not_be_delivered_waits_as_long_as_a_queue_can_keep_it(servic
 def test_metrics_that_are_watched_are_metrics_that_are_written(service):
     written = {
         Metric[name].value
-        for verb in ("predict", "guard", "reap")
+        for verb in ("predict", "guard", "reap", "judge")
         for name in re.findall(r"Metric\.([A-Z_]+)", next((ROOT / "lambdas").rglob(f"{verb}.py")).read_text())
     }
     watched = {
@@ -395,7 +396,7 @@ def test_metrics_that_are_watched_are_metrics_that_are_written(service):
         for alarm in of_type(service, "AWS::CloudWatch::Alarm").values()
         if alarm.get("Namespace") == "Fairway"
     }
-    assert watched == {"Fallbacks", "Predictions", "Latency", "SpentPercent", "Reaped"}
+    assert watched == {"Fallbacks", "Predictions", "Latency", "SpentPercent", "Reaped", "BrokenBenchmarks"}
     assert watched <= written
 
 

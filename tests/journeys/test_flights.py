@@ -294,6 +294,9 @@ def test_a_new_month_is_released_rolled_back_and_promoted_by_hand(flights):
     assert release.startswith("r-20130501-") and journey.fairway("status")["champion"] == release
     assert journey.predict(flight(journey, 8))[0]["release"] == release
     assert journey.fairway("rollback")["champion"] == first
+    quality = journey.fairway("status")["quality"]  # as the run of April measured it, not as it was released
+    assert (quality["release"], quality["newest"]["run"]) == (first, trained["run"])
+    assert quality["quality"] < 0.65 < quality["at_release"] and "at least 0.65 was agreed" in quality["broken"][0]
     time.sleep(ROUTING_REMEMBERED_S)
     assert journey.predict(flight(journey, 9))[0]["release"] == first
     assert journey.fairway("promote", release)["champion"] == release

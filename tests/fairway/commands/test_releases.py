@@ -14,6 +14,7 @@ CHAMPION = {
     "since": "2026-01-01T00:00:00Z",
 }
 BEFORE = {**CHAMPION, "release": "r-20130301-bbbbbbbb", "endpoint": "flights-local-r-20130301-bbbbbbbb"}
+NONE = {"true_positive": 0, "false_positive": 0, "true_negative": 0, "false_negative": 0}
 ROUTING = {
     "item": "routing",
     "version": 2,
@@ -58,6 +59,21 @@ def test_status_says_who_answers(released):
         "api_url": released.endpoint,
         "champion": "r-20130401-aaaaaaaa",
         "reason": "approved",
+        "quality": {
+            "release": "r-20130401-aaaaaaaa",
+            "metric": "roc_auc",
+            "at_release": 0.6,
+            "quality": 0.6,
+            "newest": None,
+            "observed": {
+                "outcomes": 0,
+                "metric": "roc_auc",
+                "quality": None,
+                "standard_error": None,
+                "decisions": NONE,
+            },
+            "broken": [],
+        },
         "releases": [
             {"release": "r-20130601-dddddddd", "role": None, "weight": 0, "state": "retired"},
             {"release": "r-20130501-cccccccc", "role": None, "weight": 0, "state": "rejected"},
@@ -68,7 +84,72 @@ def test_status_says_who_answers(released):
         "warnings": [],
     }
     _, out, _ = released.run("status")
-    assert out.splitlines()[1] == "champion: r-20130401-aaaaaaaa (approved)"
+    assert out.splitlines()[1:4] == [
+        "champion: r-20130401-aaaaaaaa (approved)",
+        "measured: roc_auc 0.6000 at release, not on newer rows since",
+        "what happened: not enough outcomes (0)",
+    ]
+
+
+def measured_again(place, *, broken: list[str]) -> None:
+    """The champion once more, evaluated by a later run."""
+    newest = {
+        "release": "r-20130401-aaaaaaaa",
+        "run": "train-9",
+        "rows": 24_021,
+        "evaluate_start": "2013-04-03T00:00:00Z",
+        "as_of": "2013-05-01T00:00:00Z",
+        "metrics": {"roc_auc": 0.5461, "calibration_error": 0.1282},
+        "standard_error": 0.004,
+        "p99_ms": 0.4,
+        "size_mb": 1.5,
+        "broken": broken,
+    }
+    release = "r-20130401-aaaaaaaa"
+    place.put(
+        "routing", item=f"release#{release}", release=release, state="champion", metrics={"roc_auc": 0.6}, newest=newest
+    )
+
+
+BROKEN = ["roc_auc 0.5461, at least 0.6 was agreed", "calibration error 0.1282, at most 0.08 was agreed"]
+LAST = "measured: roc_auc 0.5461 on 24,021 rows of 2013-04-03 to 2013-05-01; 0.6000 at release"
+
+
+@pytest.mark.parametrize("command", ["status", "releases"])
+def test_the_newest_measurement_leads_in_red_when_it_breaks_what_was_agreed(released, command, monkeypatch):
+    measured_again(released, broken=BROKEN)
+    _, out, _ = released.run(command)
+    assert out.splitlines()[0] == (
+        "\x1b[31mr-20130401-aaaaaaaa breaks what was agreed: roc_auc 0.5461, at least 0.6 was agreed; "
+        "calibration error 0.1282, at most 0.08 was agreed\x1b[0m"
+    )
+    assert LAST in out.splitlines()
+    monkeypatch.setenv("NO_COLOR", "1")
+    _, out, _ = released.run(command)
+    assert out.startswith("r-20130401-aaaaaaaa breaks what was agreed: ")
+    quality = released.values(command)["quality"]
+    assert (quality["quality"], quality["at_release"], quality["broken"]) == (0.5461, 0.6, BROKEN)
+
+
+def test_outcomes_stand_beside_and_break_a_benchmark_too(released):
+    measured_again(released, broken=[])
+    for number in range(60):
+        for probability, correct in ((0.7, False), (0.3, False)):
+            released.put(
+                "outcomes",
+                entity_id=f"{number} {probability}",
+                event_time="t",
+                release="r-20130401-aaaaaaaa",
+                source="model",
+                prediction=probability > 0.5,
+                probability=probability,
+                correct=correct,
+            )
+    released.put("outcomes", entity_id="another's", event_time="t", release="r-0", source="model", correct=True)
+    _, out, _ = released.run("status")
+    said = "roc_auc 0.0000 of 120 outcomes, at least 0.65 was agreed"
+    assert out.splitlines()[0] == f"\x1b[31mr-20130401-aaaaaaaa breaks what was agreed: {said}\x1b[0m"
+    assert LAST in out and "what happened: roc_auc 0.0000 of 120 joined outcomes" in out
 
 
 def test_before_the_first_release_status_says_that_the_fallback_answers(place):
@@ -80,9 +161,9 @@ def test_before_the_first_release_status_says_that_the_fallback_answers(place):
 
 def test_releases_lists_each_with_its_quality_and_why(released):
     _, out, _ = released.run("releases")
-    assert out.splitlines()[:2] == [
-        "release              state     role      roc_auc  why",
-        "r-20130601-dddddddd  retired   -         0.8000   why",
+    assert out.splitlines()[2:4] == [
+        "release              state     role      roc_auc  newest  why",
+        "r-20130601-dddddddd  retired   -         0.8000   -       why",
     ]
 
 

@@ -7,6 +7,7 @@ from html import unescape
 import pytest
 
 from domain.config.sections import as_dict, read_config
+from domain.records import to_item
 from fairway.report.gather import report
 from fairway.terminal.errors import Failed
 from fairway.terminal.progress import Progress
@@ -138,6 +139,45 @@ def test_it_answers_what_a_product_manager_asks(busy, written):
         "How often the fallback answered is not known",
     ):
         assert fact in said, fact
+
+
+NEWEST = {
+    "release": RELEASE,
+    "run": "train-2",
+    "rows": 24_021,
+    "evaluate_start": "2013-04-03T00:00:00Z",
+    "as_of": "2013-05-01T00:00:00Z",
+    "metrics": {"roc_auc": 0.6461, "calibration_error": 0.1282},
+    "standard_error": 0.0041,
+    "p99_ms": 0.4,
+    "size_mb": 1.5,
+    "broken": ["roc_auc 0.6461, at least 0.65 was agreed"],
+}
+
+
+def test_the_newest_measurement_leads_with_the_benchmark_that_it_broke_in_red(busy, written):
+    busy.aws("dynamodb").update_item(
+        TableName="flights-local-routing",
+        Key={"item": {"S": f"release#{RELEASE}"}},
+        UpdateExpression="SET newest = :newest",
+        ExpressionAttributeValues=to_item({":newest": NEWEST}),
+    )
+    values, page = written()
+    said = words(page)
+    assert values["quality"]["quality"] == 0.6461
+    for fact in (
+        "quality roc_auc 0.6461 roc_auc 0.6461, at least 0.65 was agreed on rows to 2013-05-01 00:00; 0.7191",
+        f"{RELEASE} breaks what was agreed: roc_auc 0.6461, at least 0.65 was agreed.",
+        "roc_auc at least 0.61 0.6461 0.7191 0.5 0.7011 kept",
+        "calibration error at most 0.08 0.1282 0.0171 0.09 0.02 broken",
+        "Newest: 24,021 rows from 2013-04-03 00:00 to 2013-05-01 00:00, measured by train-2.",
+        "On the newest rows, to 2013-05-01 00:00: roc_auc is 0.6461, standard error 0.0041",
+        "At its release, to 2013-04-01 00:00: roc_auc is 0.7191",
+        "By what really happened: not enough outcomes (0).",
+    ):
+        assert fact in said, fact
+    for red in ('<span class="bad">roc_auc 0.6461</span>', '<td class="number bad">0.1282</td>'):
+        assert red in page, red
 
 
 def test_the_share_of_the_fallback_is_counted_from_stored_answers(busy, written):

@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.contract.schema import Column
+from domain.watch.observed import Observed
 from fairway.report.page import page
 from fairway.report.record import Batch, Champion, Check, Failing, File, Judged, Loads, Release, Report, Source, Tried
+from fairway.stage.standing import Standing
 from fairway.terminal.plain import plain
 
 TIME = "2013-04-01T00:00:00Z"
@@ -22,6 +24,14 @@ HOSTILE = [
     "\u202eevil\u2066",
     "nul\x00bell\x07",
 ]
+MEASUREMENT = {
+    "rows": 10,
+    "evaluate_start": TIME,
+    "as_of": TIME,
+    "standard_error": 0.01,
+    "p99_ms": 1.0,
+    "size_mb": 1.0,
+}
 people_write = st.lists(st.sampled_from(HOSTILE) | st.text(st.characters(exclude_categories=["Cs"])), min_size=1).map(
     "".join
 )
@@ -48,13 +58,21 @@ class Read(HTMLParser):
 def report_of(words: str) -> Report:
     """A report in which everything that a person, a file or a table names is called `words`."""
     column = Column(words, "string", categories=(words,), source=words, owner=words, description=words)
-    check = Check(words, words, 0.7, 0.5, None, kept=True)
+    check = Check(words, words, 0.6, 0.7, 0.5, None, kept=False)
     return Report(
         project=words,
         stage=words,
         made_at=TIME,
         routing_reason=words,
         champion=Champion(release=words, since=TIME, run=words, candidate=words, reason=f"why: {words}"),
+        standing=Standing(
+            release=words,
+            metric=words,
+            at_release=0.7,
+            newest=MEASUREMENT | {"release": words, "run": words, "metrics": {words: 0.6}, "broken": [words]},
+            observed=Observed(500, words, 0.61, 0.01),
+            broken=[words],
+        ),
         judged=Judged(
             metric=words,
             smaller_is_better=False,

@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 
 import pytest
@@ -185,7 +186,7 @@ def test_judged_again_it_is_judged_alike(aws):
 
 @pytest.mark.parametrize("state", ["deploying", "champion", "previous"])
 def test_a_release_that_serves_stays_as_it_is_when_training_makes_it_once_more(aws, state):
-    evaluated(aws, champion={"release": RELEASE, "metrics": {"roc_auc": 0.7}, "artefact_sha256": SHA256})
+    evaluated(aws, champion={**EVALUATION["candidates"]["gradient_boosting"], "release": RELEASE})
     aws.put(stage.ROUTING, item=f"release#{RELEASE}", release=RELEASE, state=state, run="the first")
     reply = handler({"run": RUN}, None)
     reason = f"gradient_boosting is identical to the current champion {RELEASE}"
@@ -199,6 +200,61 @@ def test_a_release_that_does_not_serve_takes_the_new_verdict(aws, state):
     aws.put(stage.ROUTING, item=f"release#{RELEASE}", release=RELEASE, state=state)
     handler({"run": RUN}, None)
     assert remembered(aws)["state"] == "approved"
+
+
+CHAMPION = {
+    "release": "r-20130301-00000000",
+    "metrics": {"roc_auc": 0.55, "calibration_error": 0.02},
+    "standard_error": 0.004,
+    "p50_ms": 0.5,
+    "p99_ms": 1.5,
+    "size_mb": 0.4,
+    "artefact_sha256": "0" * 64,
+}
+BROKEN = ["roc_auc 0.5500, at least 0.65 was agreed"]
+MEASUREMENT = {
+    "release": CHAMPION["release"],
+    "run": RUN,
+    "rows": 25_000,
+    "evaluate_start": "2013-03-04T00:00:00Z",
+    "as_of": "2013-04-01T00:00:00Z",
+    "metrics": CHAMPION["metrics"],
+    "standard_error": 0.004,
+    "p99_ms": 1.5,
+    "size_mb": 0.4,
+    "broken": BROKEN,
+}
+
+
+def measured(aws, capsys, **item) -> tuple[dict | None, int]:
+    """The champion's newest measurement after a run that evaluated it, and how many benchmarks the metric counts."""
+    evaluated(aws, champion=CHAMPION)
+    aws.put(stage.ROUTING, item=f"release#{CHAMPION['release']}", release=CHAMPION["release"], state="champion", **item)
+    capsys.readouterr()
+    handler({"run": RUN}, None)
+    kept = aws.item(stage.ROUTING, item=f"release#{CHAMPION['release']}").get("newest")
+    return kept, json.loads(capsys.readouterr().out)["BrokenBenchmarks"]
+
+
+def test_a_run_keeps_what_it_measured_of_the_champion_and_counts_what_it_breaks(aws, capsys):
+    assert measured(aws, capsys, as_of="2013-03-01T00:00:00Z") == (MEASUREMENT, 1)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"as_of": "2013-04-01T00:00:00Z"},
+        {"as_of": "2013-03-01T00:00:00Z", "newest": {**MEASUREMENT, "as_of": "2013-05-01T00:00:00Z"}},
+    ],
+)
+def test_a_run_about_an_earlier_time_does_not_replace_a_newer_measurement(aws, capsys, item):
+    assert measured(aws, capsys, **item)[0] == item.get("newest")
+
+
+def test_without_a_champion_nothing_is_measured_of_it(aws, capsys):
+    evaluated(aws)
+    handler({"run": RUN}, None)
+    assert "BrokenBenchmarks" not in capsys.readouterr().out
 
 
 def test_a_run_without_an_evaluation_cannot_be_judged(aws):

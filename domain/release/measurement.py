@@ -1,0 +1,40 @@
+"""Later measurements of the champion: each training run evaluates it on newer rows than those of its release."""
+
+from typing import TypedDict
+
+from domain.config.sections import Benchmarks
+from domain.release.gate import Evaluation, breaches
+
+
+class Measurement(TypedDict):
+    """The champion on the evaluation rows of a later run; `broken` describes each benchmark that it breaks there."""
+
+    release: str
+    run: str
+    rows: int
+    evaluate_start: str  # timestamp
+    as_of: str  # timestamp
+    metrics: dict[str, float]
+    standard_error: float | None
+    p99_ms: float
+    size_mb: float
+    broken: list[str]
+
+
+def measure_champion(benchmarks: Benchmarks, evaluation: Evaluation, *, run: str) -> Measurement | None:
+    """Judge the champion by the benchmarks that hold for candidates; None where the run evaluated no champion."""
+    champion, window = evaluation["champion"], evaluation["window"]
+    if champion is None:
+        return None
+    return {
+        "release": champion["release"],
+        "run": run,
+        "rows": evaluation["rows"],
+        "evaluate_start": window["evaluate_start"],
+        "as_of": window["as_of"],
+        "metrics": champion["metrics"],
+        "standard_error": champion.get("standard_error"),
+        "p99_ms": champion["p99_ms"],
+        "size_mb": champion["size_mb"],
+        "broken": breaches(benchmarks, champion),
+    }

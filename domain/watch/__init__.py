@@ -1,0 +1,1 @@
+"""Watching: what outcomes and newer rows say of the release that answers."""
