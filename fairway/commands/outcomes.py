@@ -65,9 +65,24 @@ def read_outcomes(file: Path, contract: Contract) -> Iterator[dict | None]:
     types = {**IDENTITY, "outcome": contract.target}
     for number, row in enumerate(read_rows(file, contract, types=types), 1):
         try:
-            yield plain(row, contract) if "outcome" in row else of_contract(row, contract)
+            yield of_contract(row, contract) if _is_of_contract(row, contract) else plain(row, contract)
         except ValueError as error:
             raise Refused("outcome", f"{file}: row {number}: {error}; nothing was sent") from None
+
+
+def _is_of_contract(row: dict, contract: Contract) -> bool:
+    """Whether a row is of the contract's own table, whatever that calls its columns; else the API's names count.
+
+    A table may have a column called entity_id or outcome that means something else to it.
+    """
+    if "outcome" not in row:
+        return True
+    return bool(contract.of_role("key")) and all(name in row for name in _needed(contract))
+
+
+def _needed(contract: Contract) -> list[str]:
+    """Columns that say which entity a row of the contract's table is about, and what happened to it."""
+    return [column.name for column in contract.of_role("key") or contract.features] + [contract.target.name]
 
 
 def plain(row: dict, contract: Contract) -> dict | None:
@@ -95,7 +110,7 @@ def checked(column: Column, value: object) -> object:
 def of_contract(row: dict, contract: Contract) -> dict | None:
     """The outcome in a row of the contract's own table: its key, its event time and its target."""
     target = contract.target.name
-    needed = [column.name for column in contract.of_role("key") or contract.features] + [target]
+    needed = _needed(contract)
     missing = [name for name in needed if name not in row]
     if missing:
         raise ValueError(f"has neither an outcome column nor the contract's {', '.join(map(repr, missing))}")

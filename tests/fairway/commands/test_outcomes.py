@@ -70,3 +70,22 @@ def test_a_bad_row_is_named_and_nothing_is_sent(place, sent, tmp_path, line, sai
     assert code == 2
     assert f"{file}: row 2: " in err and said in err and "nothing was sent" in err
     assert sent == []
+
+
+@pytest.mark.parametrize("target", ["outcome", "late"])
+def test_a_table_whose_own_columns_are_called_as_the_apis_is_joined_by_its_key(place, sent, tmp_path, target):
+    contract = place.folder / "flights/contract.toml"
+    text = contract.read_text().replace(
+        "[columns.carrier]", '[columns.entity_id]\ntype = "string"\n\n[columns.carrier]'
+    )
+    if target == "outcome":
+        text = text.replace('column = "late"', 'column = "outcome"').replace("[columns.late]", "[columns.outcome]")
+    else:
+        text = text.replace("[columns.carrier]", '[columns.outcome]\ntype = "string"\n\n[columns.carrier]', 1)
+    contract.write_text(text)
+    file = tmp_path / "flights.csv"
+    names = list(dict.fromkeys(["flight_id", "entity_id", "departure", "outcome", target]))
+    values = {"flight_id": "UA1", "entity_id": "store1", "departure": "2013-04-01", "outcome": "x", target: "true"}
+    file.write_text(",".join(names) + "\n" + ",".join(values[name] for name in names) + "\n")
+    assert place.values("outcomes", file)["accepted"] == 1
+    assert rows(sent) == [{"entity_id": "UA1", "event_time": "2013-04-01T00:00:00Z", "outcome": True}]
