@@ -47,6 +47,11 @@ def batch_prefix(run: str, folder: str) -> str:
     return f"{batch_folder(run)}{folder}/"
 
 
+def is_aside(path: str) -> bool:
+    """Whether a file below a folder is not data, as Spark, Hive and Athena have it: _SUCCESS, .a.crc, _delta_log/a."""
+    return path.endswith((".crc", ".metadata")) or any(name.startswith(("_", ".")) for name in path.split("/"))
+
+
 def uri(bucket: str, key: str) -> str:
     return f"s3://{bucket}/{key}"
 

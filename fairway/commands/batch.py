@@ -25,6 +25,7 @@ from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
 from fairway.terminal.progress import Progress
 
+MOST_SKIPPED = 5  # that are named in a line
 COUNTS = ("read", "quarantined", "scored", "written", "seconds")
 
 app = typer.Typer(rich_markup_mode=None)
@@ -77,10 +78,10 @@ def batch(
         )
     stage = connected(folder, stage_name, progress)
     if source.startswith("s3://"):
-        content, uri = listed(stage, source), source
+        (content, skipped), uri = listed(stage, source), source
     else:
         progress(f"Reading {Path(source).name}")
-        content, uri = fingerprint(Path(source), stage), None
+        content, uri, skipped = fingerprint(Path(source), stage), None, _titles(Path(source))
     run = run_of(stage, content, as_of, store)
     record = records.run(stage, "batch", run) or {}
     already = record.get("status") == "SUCCEEDED"
@@ -92,6 +93,7 @@ def batch(
         watch(stage, run, arn, again(source, as_of, store), progress)
         record = records.run(stage, "batch", run) or {}
     done = summary(run, record, predictions=predictions_of(stage, run), store=store, already=already)
+    done = _with_skipped(done, skipped)
     return done if out is None else _with_file(stage, run, Path(source), out, done, progress)
 
 
@@ -133,8 +135,24 @@ def fingerprint(file: Path, stage: Stage) -> str:
         raise Refused("file", str(error)) from None
 
 
-def listed(stage: Stage, uri: str) -> str:
-    """What tells the objects below an S3 URI from any others."""
+def _titles(file: Path) -> list[str]:
+    """The lines above the header of a CSV file."""
+    from model_code.rows.tables import titles_above  # with Arrow, which help must not cost
+
+    return list(titles_above(file))
+
+
+def _with_skipped(done: Done, skipped: list[str]) -> Done:
+    """Name the files of a folder, or the lines above a header, that are not rows and were passed over."""
+    if not skipped or not isinstance(done.values, dict):
+        return done
+    named = ", ".join(map(repr, skipped[:MOST_SKIPPED])) + (", ..." if len(skipped) > MOST_SKIPPED else "")
+    line = f"passed over, since no rows are in it: {named}"
+    return replace(done, values={**done.values, "skipped": skipped}, lines=[*done.lines, line])
+
+
+def listed(stage: Stage, uri: str) -> tuple[str, list[str]]:
+    """What tells the objects below an S3 URI from any others, and the names of those that are not data."""
     try:
         bucket, prefix = lake.split_uri(uri)
     except ValueError as error:
@@ -145,10 +163,16 @@ def listed(stage: Stage, uri: str) -> str:
         copy = f"aws s3 cp --recursive {uri} {lakes}{here}"
         raise Refused("uri", f"{uri} is not in the lake; copy it there first: {copy}; or give a file of this machine")
     pages = stage.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    found = [f"{one['Key']}:{one['ETag']}" for page in pages for one in page.get("Contents", []) if one["Size"]]
+    every = [one for page in pages for one in page.get("Contents", [])]
+    skipped = [one["Key"].removeprefix(prefix) for one in every if lake.is_aside(one["Key"].removeprefix(prefix))]
+    found = [
+        f"{one['Key']}:{one['ETag']}"
+        for one in every
+        if one["Size"] and not lake.is_aside(one["Key"].removeprefix(prefix))
+    ]
     if not found:
         raise Refused("uri", f"{uri} holds no file; `aws s3 ls s3://{bucket}/` shows what there is")
-    return "\n".join(found)
+    return "\n".join(found), skipped
 
 
 def run_of(stage: Stage, content: str, as_of: str | None, store: bool) -> str:

@@ -210,6 +210,8 @@ def record_of(stage: Stage, file: File, written: "Written", twice: Twice) -> dic
 
 def summary(stage: Stage, done: list[tuple[File, dict]], *, new: int, others: int) -> Done:
     """`others`: how many loads counted before."""
+    from model_code.rows.tables import titles_above  # with Arrow, which help must not cost
+
     reasons = sum((Counter(record["reasons"]) for _, record in done), Counter[str]())
     has_key = bool(stage.contract.of_role("key"))
     twice = Twice(*(sum(record.get(name, 0) for _, record in done) for name in ("in_file_twice", "loaded_before")))
@@ -220,7 +222,12 @@ def summary(stage: Stage, done: list[tuple[File, dict]], *, new: int, others: in
         "reasons": dict(sorted(reasons.items())),
         "duplicates": {"rule": rule, "in_file": twice.in_file, "loaded": twice.loaded},
         "files": [
-            {"file": str(file.path), "load": file.load, **{key: record[key] for key in ("accepted", "quarantined")}}
+            {
+                "file": str(file.path),
+                "load": file.load,
+                **{key: record[key] for key in ("accepted", "quarantined")},
+                "skipped": list(titles_above(file.path)),
+            }
             for file, record in done
         ],
     }
@@ -246,4 +253,8 @@ def lines(values: dict, done: list[tuple[File, dict]], new: int, duplicates: lis
     replaced = sum(bool(record.get("replaces")) for _, record in done) if new else 0
     if replaced:
         said.append(f"{replaced} of {count} files were loaded before under another contract, which counts no longer")
-    return said + [f"  {file.path.name}: load {file.load}" for file, _ in done]
+    skipped = [", ".join(map(repr, one["skipped"])) for one in values["files"]]
+    passed = [f"; passed over above its header: {titles}" if titles else "" for titles in skipped]
+    return said + [
+        f"  {file.path.name}: load {file.load}{titles}" for (file, _), titles in zip(done, passed, strict=True)
+    ]

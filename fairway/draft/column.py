@@ -51,10 +51,11 @@ def written(facts: Facts, notes: list[str]) -> dict:
 def of_notation(facts: Facts, notation: tuple[str, str], notes: list[str]) -> dict:
     """How the numbers of the column are written, as the contract has it."""
     thousands, decimal = notation
-    unit = next(iter(facts.units - {""}), "")
+    unit = next(iter(facts.units.keys() - {""}), "")
+    without = f" (which {facts.units['']:,} rows do not have)" if unit and facts.units[""] else ""
     notes.append(
         f"{facts.name!r} holds numbers such as {facts.example!r}: decimal = {decimal!r}, thousands = {thousands!r}"
-        + (f", unit = {unit!r}" if unit else "")
+        + (f", unit = {unit!r}{without}" if unit else "")
         + "; change them in the contract if they mean something else"
     )
     return {"thousands": thousands, "decimal": decimal} | ({"unit": unit} if unit else {})
@@ -90,6 +91,12 @@ def type_of(facts: Facts, notes: list[str]) -> str:
         notes.append(
             f"{facts.name!r} holds numbers, but in {other:,} rows something else, first {value!r} in row {row:,}, so "
             "it became text; correct it, or set the type to float and let `fairway load` quarantine those rows"
+        )
+    elif facts.units.total() > facts.rows / 2:
+        forms = ", ".join(map(repr, facts.forms.values()))
+        notes.append(
+            f"{facts.name!r} holds numbers in several forms or beside other texts, such as {forms}, so it became text; "
+            "write them alike, or set the type to float with its `decimal`, `thousands` and `unit`"
         )
     return "string"
 

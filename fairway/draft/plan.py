@@ -39,6 +39,14 @@ def draft(table: Survey, target: str) -> Draft:
     notes = []
     if table.headers:
         notes.append(f"{table.headers:,} rows repeat the header: left out here, `fairway load` will quarantine them")
+    if table.totals:
+        notes.append(
+            f"{table.totals:,} rows are called a total and have empty cells: left out here, `fairway load` quarantines "
+            "them where a column that must have a value is empty"
+        )
+    if table.titles:
+        shown = ", ".join(map(repr, table.titles))
+        notes.append(f"{len(table.titles)} lines above the header are passed over: {shown}")
     task, values, column = target_of(table, table.columns[target], notes)
     others = {name: column_of(table, facts, notes) for name, facts in table.columns.items() if name != target}
     columns = {name: others.get(name, column) for name in table.columns}

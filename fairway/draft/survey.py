@@ -16,9 +16,10 @@ from domain.contract.values import LARGEST_INTEGER, LONGEST_TEXT, check_value
 from domain.timestamps import parse_timestamp
 from domain.train.windows import bulk_of_days
 from fairway.draft.markers import NOTATIONS, SURE, WORDS, number_in, unit_of
+from fairway.draft.odd_rows import without_odd_rows
 from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
-from model_code.rows.tables import FileRefused, like_the_header, open_source
+from model_code.rows.tables import FileRefused, open_source, titles_above
 
 MIRRORED = 100
 BITS = 20  # one chance in a million
@@ -69,7 +70,8 @@ class Facts:
     marked: Counter = field(default_factory=Counter)  # texts that may mean null; not among the rows
     missing: list = field(default_factory=list)  # those that do
     notations: Counter = field(default_factory=Counter)  # (thousands, decimal) -> values that are numbers in it
-    units: set = field(default_factory=set)
+    units: Counter = field(default_factory=Counter)  # sign beside a number, empty for none -> values
+    forms: dict = field(default_factory=dict)  # sign beside a number, None for other texts -> the first value with it
     odd: tuple | None = None  # the first value that is not a number, and its row
     nested: bool = False
     long_texts: int = 0
@@ -94,6 +96,8 @@ class Survey:
     rows: int
     columns: dict[str, Facts]  # in file order
     headers: int = 0  # rows that repeat the header, not counted
+    totals: int = 0  # rows that are sums of the others, not counted
+    titles: tuple[str, ...] = ()  # lines above the header
 
     def nulls(self, facts: Facts) -> int:
         return self.rows - facts.rows
@@ -101,14 +105,14 @@ class Survey:
 
 def survey(file: Path, *, target: str, progress: Progress) -> Survey:
     columns: dict[str, Facts] = {}
-    rows, headers = 0, 0
+    rows, headers, totals = 0, 0, 0
     try:
         source = open_source(file)
         if source.columns is not None and target not in source.columns:
             raise no_target(file, target, source.columns)
         for read in source.blocks:
-            block = _without_headers(read)
-            headers += len(read) - len(block)
+            block, repeated, sums = without_odd_rows(read)
+            headers, totals = headers + repeated, totals + sums
             table = as_table(file, block, is_text=source.is_text)
             for name, values in table.items():
                 note(columns.setdefault(name, Facts(name)), values, first_row=rows, is_text=source.is_text)
@@ -120,14 +124,7 @@ def survey(file: Path, *, target: str, progress: Progress) -> Survey:
     if target not in columns:
         raise no_target(file, target, list(columns))
     _settle_markers(columns, is_text=source.is_text)
-    return Survey(rows, columns, headers)
-
-
-def _without_headers(block: pa.RecordBatch | list) -> pa.RecordBatch | list:
-    if isinstance(block, list):
-        return block
-    again = set(like_the_header(block))
-    return block.take([index for index in range(len(block)) if index not in again]) if again else block
+    return Survey(rows, columns, headers, totals, titles_above(file))
 
 
 def _settle_markers(columns: dict[str, Facts], *, is_text: bool) -> None:
@@ -154,7 +151,7 @@ def _settle_markers(columns: dict[str, Facts], *, is_text: bool) -> None:
 
 def number_notation(facts: Facts) -> tuple[str, str] | None:
     """The (thousands, decimal) in which every value is a number with at most one unit, where plain ones are not."""
-    if not facts.rows or len(facts.units - {""}) > 1 or facts.holds("float"):
+    if not facts.rows or len(facts.units.keys() - {""}) > 1 or facts.holds("float"):
         return None
     return next((one for one in NOTATIONS if facts.notations[one] == facts.rows), None)
 
@@ -241,9 +238,10 @@ def look(facts: Facts, value: Any, count: int, *, is_text: bool) -> None:
 
 def _look_for_notation(facts: Facts, text: str, count: int) -> None:
     unit = unit_of(text) if len(text) <= LONGEST_NUMBER else None
+    facts.forms.setdefault(unit, text[:LONGEST_NUMBER])
     if unit is None:
         return
-    facts.units.add(unit)
+    facts.units[unit] += count
     for thousands, decimal in NOTATIONS:
         number = number_in(text, thousands, decimal, unit)
         if number is not None:

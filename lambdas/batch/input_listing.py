@@ -44,13 +44,8 @@ def _files_at(prefix: str, listed: Iterable[tuple[str, int]]) -> Iterator[tuple[
     return (
         (key, size)
         for key, size in listed
-        if not key.endswith("/") and (key == prefix or (is_folder and not _is_aside(key.removeprefix(prefix))))
+        if not key.endswith("/") and (key == prefix or (is_folder and not lake.is_aside(key.removeprefix(prefix))))
     )
-
-
-def _is_aside(path: str) -> bool:
-    """Whether a file below the folder is not data, as Spark, Hive and Athena have it: _SUCCESS, .a.crc, _metadata/a."""
-    return path.endswith(".crc") or any(name.startswith(("_", ".")) for name in path.split("/"))
 
 
 def folder_of(prefix: str) -> str:

@@ -17,13 +17,24 @@ HEAD_BYTES = 1 << 20
 
 def open_csv(file: Path, _: Container[str]) -> tuple[list[str], bool, Iterator[pa.RecordBatch]]:
     """Return the columns, True since cells are text, and the blocks."""
-    stream = _QuoteCounter(gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb"))  # noqa: SIM115 - the reader that is returned closes it
+    stream = _open(file)
     head = stream.head
     if head.problem:
         stream.close()
         raise Malformed(head.problem)
     reader = _csv_reader(stream, head)
     return reader.schema.names, True, _csv_blocks(reader, stream)
+
+
+def csv_titles(file: Path) -> tuple[str, ...]:
+    """Read the lines above the header, which are passed over."""
+    stream = _open(file)
+    stream.close()
+    return stream.head.titles
+
+
+def _open(file: Path) -> "_QuoteCounter":
+    return _QuoteCounter(gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb"))
 
 
 def _csv_reader(stream: "_QuoteCounter", head: CsvHead) -> arrow_csv.CSVStreamingReader:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from model_code.refusals import FileRefused, Malformed
-from model_code.rows.read_csv import open_csv
+from model_code.rows.read_csv import csv_titles, open_csv
 from model_code.rows.read_lines import open_lines
 from model_code.rows.read_parquet import open_parquet
 
@@ -56,6 +56,11 @@ def open_source(file: Path | str, *, coded: Container[str] = ()) -> Source:
     if twice:
         raise FileRefused(file, f"the header names {', '.join(map(repr, twice))} more than once; name each column once")
     return Source(file, columns, is_text, guarded(file, blocks))
+
+
+def titles_above(file: Path) -> tuple[str, ...]:
+    """Lines above the header of a file that can be opened, which are passed over; only CSV has any."""
+    return csv_titles(file) if OPENERS.get(kind_of(file)) is open_csv else ()
 
 
 def kind_of(file: Path) -> str:

@@ -22,9 +22,19 @@ from domain.contract.schema import Contract
 from domain.contract.text import SPACES
 from domain.contract.values import HEADER_AGAIN, Problem, repeats_header
 from model_code.rows.columns import ARROW_TYPES, judge
-from model_code.rows.readers import FileRefused, Source, open_source
+from model_code.rows.readers import FileRefused, Source, open_source, titles_above
 
-__all__ = ["Block", "Checked", "FileRefused", "check_block", "open_source", "read_blocks", "read_table", "schema_of"]
+__all__ = [
+    "Block",
+    "Checked",
+    "FileRefused",
+    "check_block",
+    "open_source",
+    "read_blocks",
+    "read_table",
+    "schema_of",
+    "titles_above",
+]
 
 QUARANTINE = pa.schema([("row_number", pa.int64()), ("row", pa.string()), ("problems", pa.string())])
 

@@ -113,7 +113,7 @@ def test_exactly_the_benchmark_keeps_it():
     )
 
 
-def test_a_calibration_error_that_chance_makes_at_so_few_rows_is_no_breach_and_is_mentioned():
+def test_a_calibration_error_that_chance_makes_at_so_few_rows_is_not_a_breach_and_is_mentioned():
     few = judged(trees=measured(0.7, metrics={"calibration_error": 0.14}, calibration_by_chance=0.15))
     assert few["verdict"] == "approved"
     assert few["reason"].endswith("calibration error 0.14, above the 0.05 that was agreed but within chance (0.15)")

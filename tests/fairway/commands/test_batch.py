@@ -178,6 +178,23 @@ def test_files_that_are_in_the_lake_already_are_scored_where_they_are(flow):
     assert item["asked"]["S"] == "s3://lake/batch/incoming/"
 
 
+def test_what_spark_writes_beside_its_data_is_passed_over_and_named(flow):
+    for name in ("part-0.csv", "_SUCCESS", ".part-0.csv.crc", "_temporary/0/part-0.csv"):
+        flow.aws("s3").put_object(Bucket="lake", Key=f"batch/incoming/spark/{name}", Body=b"x")
+    found = flow.values("batch", "s3://lake/batch/incoming/spark/")
+    assert found["skipped"] == [".part-0.csv.crc", "_SUCCESS", "_temporary/0/part-0.csv"]
+    _, out, _ = flow.run("batch", "s3://lake/batch/incoming/spark/")
+    assert "passed over, since no rows are in it: '.part-0.csv.crc', '_SUCCESS'" in out
+    flow.aws("s3").put_object(Bucket="lake", Key="batch/incoming/empty/_SUCCESS", Body=b"")
+    assert "holds no file" in flow.run("batch", "s3://lake/batch/incoming/empty/")[2]
+
+
+def test_titles_above_a_header_are_passed_over_and_named(flow, tmp_path):
+    file = table(tmp_path / "may.csv", {})
+    file.write_text("Flights of May\n" + file.read_text())
+    assert flow.values("batch", file)["skipped"] == ["Flights of May"]
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [

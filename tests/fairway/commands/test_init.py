@@ -431,6 +431,39 @@ def test_numbers_are_read_in_the_notation_of_their_column(tmp_path, cell, writte
     assert (column["type"], column["minimum"], column["maximum"]) == ("float", 0.0, 12000.0)
 
 
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        (["$5.00", "5 EUR"], "'x' holds numbers in several forms or beside other texts, such as '$5.00', '5 EUR'"),
+        (["$1,200", "$7", "free"], "such as '$1,200', 'free', so it became text"),
+        (["5%", "0.05"], "unit = '%' (which 100 rows do not have)"),
+    ],
+)
+def test_numbers_in_several_forms_are_named_with_one_of_each(tmp_path, capsys, cells, said):
+    data = table_of(tmp_path, x=lambda number: cells[number % len(cells)])
+    assert said in notes(capsys, data, "y", tmp_path / "out")
+
+
+def test_titles_and_totals_are_not_rows_and_are_mentioned(tmp_path, capsys):
+    rows = "".join(
+        f"{'north' if n % 2 else 'south'},{n * 7 % 50},{n % 5},{'yn'[n * 7919 % 5 % 2]}\n" for n in range(60)
+    )
+    data = tmp_path / "sheet.csv"
+    data.write_text(f"Sales of 2024\n\nregion,x,n,y\n{rows}Total,1470,120,\nGrand total: ,1470,,\n")
+    said = notes(capsys, data, "y", tmp_path / "out")
+    assert "1 lines above the header are passed over: 'Sales of 2024'" in said
+    assert "2 rows are called a total and have empty cells" in said
+    contract = read_contract(tmp_path / "out/contract.toml", "binary")
+    assert contract.by_name["region"].categories == ("north", "south")
+    (block,) = read_table(data, contract, with_target=True)
+    assert (len(block.accepted), len(block.quarantined)) == (60, 2)
+
+
+def test_a_shop_called_total_keeps_its_rows(tmp_path, capsys):
+    data = table_of(tmp_path, station=lambda number: ["Total", "Shell"][number % 2])
+    assert "called a total" not in notes(capsys, data, "y", tmp_path / "out")
+
+
 def test_what_looks_odd_is_named(tmp_path, capsys):
     data = table_of(
         tmp_path,

@@ -59,7 +59,9 @@ def test_good_rows_go_to_their_month_and_bad_rows_to_quarantine_with_their_reaso
         "reasons": {"category": 1, "maximum": 1, "null": 1},
         "duplicates": {"rule": "newest", "in_file": 0, "loaded": 0},
         "far_rows": [],
-        "files": [{"file": str(file), "load": loaded["files"][0]["load"], "accepted": 2, "quarantined": 2}],
+        "files": [
+            {"file": str(file), "load": loaded["files"][0]["load"], "accepted": 2, "quarantined": 2, "skipped": []}
+        ],
         "replaced": [],
     }
     load = loaded["files"][0]["load"]
@@ -300,3 +302,11 @@ def test_rows_that_are_far_from_the_others_or_still_to_come_are_pointed_out(plac
     assert place.values("load", file)["far_rows"] == [{"first": "2099-01-01T00:00:00Z", "rows": 1}]
     _, out, _ = place.run("load", file)
     assert "1 rows lie far from the others or are still to come, from 2099-01-01T00:00:00Z on" in out
+
+
+def test_titles_above_a_header_are_passed_over_and_named(place, tmp_path):
+    file = table(tmp_path / "flights.csv", {}, {})
+    file.write_text("Flights of January\n\n" + file.read_text())
+    loaded = place.values("load", file)
+    assert (loaded["accepted"], loaded["files"][0]["skipped"]) == (2, ["Flights of January"])
+    assert "passed over above its header: 'Flights of January'" in place.run("load", file)[1]
