@@ -2,15 +2,16 @@
 
 Without a model the fallback decides, the same for everybody, and for nothing: so a model brings only what differs from
 that. A missed case that the fallback misses too costs money, but it is not the model's cost. The value of one decision
-is the mean over the outcomes that were seen, with the error of that mean; the other side is the range of the
-projection. So the answer is a range too, and "cannot be told yet" is one of the answers.
+is the mean over the outcomes that were seen, with a range that knows how few they are; the other side is the range of
+the projection. So the answer is a range too, and "cannot be told yet" is one of the answers.
 """
 
 import math
+from enum import StrEnum
 from typing import Protocol, TypedDict
 
 from domain.config.sections import Business
-from domain.request.outcomes import Z_95
+from domain.request.outcomes import LEAST_OUTCOMES, Z_95
 
 CELLS = ("true_positive", "false_positive", "true_negative", "false_negative")
 
@@ -30,18 +31,29 @@ class Bill(Protocol):
     def per_use_usd(self) -> float: ...
 
 
-class Worth(TypedDict):
-    """The value of a model in dollars a month; `positive` is None where the range holds both signs."""
+class Evidence(StrEnum):
+    """Origin of the decisions that are counted."""
 
-    value_usd: float  # beyond the fallback's
+    HELD_OUT = "held-out rows"
+    OUTCOMES = "outcomes"
+
+
+class Worth(TypedDict):
+    """The value of a model in dollars a month. Every figure is None below LEAST_OUTCOMES; `positive` is None there too,
+    and where the range holds both signs.
+    """
+
+    value_usd: float | None  # beyond the fallback's
     cost_usd: float
-    net_usd: float
-    net_low_usd: float
-    net_high_usd: float
-    value_per_prediction_usd: float
-    decisions_usd: float  # the decisions' own value
+    net_usd: float | None
+    net_low_usd: float | None
+    net_high_usd: float | None
+    value_per_prediction_usd: float | None
+    decisions_usd: float | None  # the decisions' own value
     break_even_predictions: float | None
+    predictions: float
     outcomes: int
+    evidence: str  # an Evidence
     without: str
     positive: bool | None
     sentence: str
@@ -52,13 +64,20 @@ class WorthError(ValueError):
 
 
 def judge(
-    business: Business, counts: dict[str, int], *, predictions: float, cost: Bill, fallback_says_yes: bool = False
+    business: Business,
+    counts: dict[str, int],
+    *,
+    predictions: float,
+    cost: Bill,
+    fallback_says_yes: bool = False,
+    evidence: Evidence = Evidence.OUTCOMES,
 ) -> Worth:
     """`counts` of right and wrong decisions, by CELLS; `cost` is a projection of `predictions` decisions a month."""
     values = {cell: getattr(business, f"{cell}_usd") for cell in CELLS}
-    mean, error = value_of_one(beyond_fallback(values, fallback_says_yes), counts)
-    value, margin = mean * predictions, Z_95 * error * predictions
-    low, high = value - margin - cost.high_usd, value + margin - cost.low_usd
+    beyond = beyond_fallback(values, fallback_says_yes)
+    mean = value_of_one(beyond, counts)
+    least, most = range_of_one(beyond, counts)
+    value, low, high = mean * predictions, least * predictions - cost.high_usd, most * predictions - cost.low_usd
     worth: Worth = {
         "value_usd": value,
         "cost_usd": cost.monthly_usd,
@@ -66,14 +85,35 @@ def judge(
         "net_low_usd": low,
         "net_high_usd": high,
         "value_per_prediction_usd": mean,
-        "decisions_usd": value_of_one(values, counts)[0] * predictions,
+        "decisions_usd": value_of_one(values, counts) * predictions,
         "break_even_predictions": break_even(mean, cost, predictions),
+        "predictions": predictions,
         "outcomes": sum(counts.values()),
+        "evidence": evidence.value,
         "without": "yes" if fallback_says_yes else "no",
         "positive": True if low > 0 else False if high < 0 else None,
         "sentence": "",
     }
-    return {**worth, "sentence": sentence(worth)}
+    if worth["outcomes"] < LEAST_OUTCOMES:
+        return _not_enough(worth)
+    return {**worth, "sentence": _sentence(worth)}
+
+
+def _not_enough(worth: Worth) -> Worth:
+    """Leave out every figure: so few outcomes show nothing."""
+    seen = f"not enough {worth['evidence']} ({worth['outcomes']:,})"
+    return {
+        **worth,
+        "value_usd": None,
+        "net_usd": None,
+        "net_low_usd": None,
+        "net_high_usd": None,
+        "value_per_prediction_usd": None,
+        "decisions_usd": None,
+        "break_even_predictions": None,
+        "positive": None,
+        "sentence": f"It cannot be told yet whether the model is worth its cost: {seen}, from {LEAST_OUTCOMES} on.",
+    }
 
 
 def beyond_fallback(values: dict[str, float], says_yes: bool) -> dict[str, float]:
@@ -83,8 +123,8 @@ def beyond_fallback(values: dict[str, float], says_yes: bool) -> dict[str, float
     return {cell: value - values[instead[cell]] for cell, value in values.items()}
 
 
-def value_of_one(values: dict[str, float], counts: dict[str, int]) -> tuple[float, float]:
-    """(mean, standard error of the mean) of the value of one decision."""
+def value_of_one(values: dict[str, float], counts: dict[str, int]) -> float:
+    """Mean value of one decision, over those that were counted."""
     wrong = [
         f"{cell} = {counts.get(cell)!r}" for cell in CELLS if type(counts.get(cell)) is not int or counts[cell] < 0
     ]
@@ -92,10 +132,23 @@ def value_of_one(values: dict[str, float], counts: dict[str, int]) -> tuple[floa
         raise WorthError(
             f"{', '.join(wrong) or 'no outcomes yet'}: give a whole number of each of {', '.join(CELLS)}, one above 0"
         )
-    total = sum(counts.values())
-    mean = sum(values[cell] * counts[cell] for cell in CELLS) / total
-    variance = sum(counts[cell] * (values[cell] - mean) ** 2 for cell in CELLS) / total
-    return mean, math.sqrt(variance / total)
+    return sum(values[cell] * counts[cell] for cell in CELLS) / sum(counts.values())
+
+
+def range_of_one(values: dict[str, float], counts: dict[str, int]) -> tuple[float, float]:
+    """Range that holds the true mean in 95 of 100 cases: two standard deviations around the mean of the Dirichlet
+    posterior under a uniform prior.
+
+    The prior counts each kind of decision once more: one that was not seen among few is not taken to be impossible, as
+    the spread of those that were seen takes it.
+    """
+    seen = {cell: counts[cell] + 1 for cell in CELLS}
+    total = sum(seen.values())
+    mean = sum(values[cell] * seen[cell] for cell in CELLS) / total
+    variance = sum(seen[cell] * (values[cell] - mean) ** 2 for cell in CELLS) / total
+    margin = Z_95 * math.sqrt(variance / (total + 1))
+    estimate = value_of_one(values, counts)
+    return min(mean - margin, estimate), max(mean + margin, estimate)
 
 
 def break_even(mean: float, cost: Bill, predictions: float) -> float | None:
@@ -104,15 +157,18 @@ def break_even(mean: float, cost: Bill, predictions: float) -> float | None:
     return cost.fixed_usd / each if each > 0 else None
 
 
-def sentence(worth: Worth) -> str:
-    net, low, high = (f"${abs(usd):,.0f}" for usd in (worth["net_usd"], worth["net_low_usd"], worth["net_high_usd"]))
-    span = f"between {sign(worth['net_low_usd'])}{low} and {sign(worth['net_high_usd'])}{high}"
-    measured = f"measured on {worth['outcomes']:,} outcomes, against answering {worth['without']} every time"
+def _sentence(worth: Worth) -> str:
+    net, low, high = worth["net_usd"] or 0.0, worth["net_low_usd"] or 0.0, worth["net_high_usd"] or 0.0
+    span = f"between {_dollars(low)} and {_dollars(high)}"
+    measured = (
+        f"at {worth['predictions']:,.0f} predictions a month, measured on {worth['outcomes']:,} {worth['evidence']}, "
+        f"against answering {worth['without']} every time"
+    )
     if worth["positive"] is None:
         return f"It cannot be told yet whether the model is worth its cost: {span} a month, {measured}."
-    verb, more = ("brings", "costs") if worth["net_usd"] >= 0 else ("costs", "brings")
-    return f"The model {verb} {net} a month more than it {more} ({span}, {measured})."
+    verb, more = ("brings", "costs") if net >= 0 else ("costs", "brings")
+    return f"The model {verb} {_dollars(abs(net))} a month more than it {more} ({span}, {measured})."
 
 
-def sign(value: float) -> str:
-    return "-" if value < 0 else ""
+def _dollars(value: float) -> str:
+    return f"{'-' if value < 0 else ''}${abs(value):,.0f}"

@@ -4,14 +4,13 @@ deployed.
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from domain.config.sections import Config, read_config
-from domain.contract.schema import Contract
-from domain.money import hosting, worth
+from domain.money import hosting
 from domain.money.calculator import usage_lines
 from domain.money.difference import Baseline, Difference, difference
 from domain.money.instances import InstanceError
@@ -20,14 +19,15 @@ from domain.money.projection import Projection, Unpriced, lifecycle_saving_usd, 
 from domain.money.resources.lines import Line
 from domain.money.template import read_templates
 from domain.money.usage import Month, month_of, read_usage, with_usage
-from domain.money.worth import Worth, WorthError
+from domain.money.worth import Worth
 from fairway.deploy.synth import synthesise, synthesise_at
 from fairway.money import comment as cost_comment
 from fairway.money import tables
 from fairway.money.hosting_plot import write_plot
 from fairway.money.prices import prices_file
+from fairway.money.value import value_of, value_of_file
 from fairway.stage.aws import connect, contract_of
-from fairway.stage.champion import champion_here, champion_of
+from fairway.stage.champion import Champion, champion_here, champion_of
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Refused
 
@@ -68,6 +68,7 @@ class CostReport:
     difference: Difference | None = None
     hosting: HostingReport | None = None
     worth: Worth | None = None
+    worth_beside: Worth | None = None  # by the other evidence
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that --json prints: the projection's keys beside the others; what was not asked is
@@ -88,9 +89,9 @@ def cost(
     """Project the bill of a stage, and compare, plot, comment, judge or export it as asked."""
     config = read_config(folder, stage)
     if options.measured_days:
-        config, counts, release = _of_the_stage(config, folder, stage, options.measured_days, progress)
+        config, champion = _of_the_stage(config, folder, stage, options.measured_days, progress)
     else:
-        counts, release = None, champion_here(folder, stage)
+        champion = champion_here(folder, stage)
     config = read_usage(config, options.usage) if options.usage else config
     month, prices = month_of(config), read_table(folder, config)
     today = options.today or date.today().isoformat()
@@ -102,15 +103,26 @@ def cost(
         earlier = _before(options.compare, folder, month, prices, today)
         report = replace(report, difference=difference(earlier, report.projection))
     if options.hosts or options.plot:
-        report = replace(report, hosting=_hosting_report(month, release, prices))
-    counts = counts if counts and any(counts.values()) else release and release.get("decisions")
-    if options.decisions or (counts and any(astuple(config.business))):
-        contract = contract_of(folder, config)
-        report = replace(report, worth=worth_of(config, contract, options.decisions, counts, report.projection))
+        report = replace(report, hosting=_hosting_report(month, champion.item if champion else None, prices))
+    report = _with_worth(report, config, folder, champion, options.decisions)
     _write_files(options, report, config, month)
     if options.within_budget:
         _refuse_above_budget(config, report.projection)
     return Done(report.as_json(), tables.lines(report, config), _next_step(report.projection, config))
+
+
+def _with_worth(
+    report: CostReport, config: Config, folder: Path, champion: Champion | None, decisions: Path | None
+) -> CostReport:
+    contract, bill = contract_of(folder, config), report.projection
+    if decisions:
+        value = value_of_file(config, contract, bill, decisions)
+    elif champion and config.project.task == "binary":
+        held_out = champion.item.get("decisions")
+        value = value_of(config, contract, bill, held_out=held_out, joined=champion.observed.decisions)
+    else:
+        value = None
+    return replace(report, worth=value.worth, worth_beside=value.beside) if value else report
 
 
 def _write_files(options: Options, report: CostReport, config: Config, month: Month) -> None:
@@ -189,36 +201,15 @@ def measured(month: Month, release: dict | None) -> hosting.Measured:
 
 def _of_the_stage(
     config: Config, folder: Path, stage: str, days: int, progress: Callable[[str], None]
-) -> tuple[Config, dict | None, dict | None]:
-    """Read what the deployed stage measured: its usage, the decisions of a binary task, and its champion."""
+) -> tuple[Config, Champion | None]:
+    """Read what the deployed stage measured: its usage, and its champion."""
     # boto3 takes half a second, and a projection needs no AWS
-    from fairway.money.measured_usage import decisions, measured_usage
+    from fairway.money.measured_usage import measured_usage
 
     progress(f"Reading what {stage} measured in {days} days")
     deployed = connect(folder, stage)
     usage = measured_usage(deployed, days=days, now=datetime.now(UTC))
-    counts = decisions(deployed) if config.project.task == "binary" else None
-    return with_usage(config, usage, f"measured in {stage}"), counts, champion_of(deployed)
-
-
-def worth_of(
-    config: Config, contract: Contract, decisions: Path | None, counts: dict | None, projection: Projection
-) -> Worth:
-    """Judge the value of a model's decisions against its bill."""
-    try:
-        counts = json.loads(decisions.read_text(encoding="utf-8")) if decisions else counts
-        fallback_says_yes = config.project.task == "binary" and contract.prior >= config.serving.threshold
-        return worth.judge(
-            config.business,
-            counts,
-            predictions=projection.predictions,
-            cost=projection,
-            fallback_says_yes=fallback_says_yes,
-        )
-    except (ValueError, AttributeError) as error:
-        shape = json.dumps(dict.fromkeys(worth.CELLS, 0))
-        problem = str(error) if isinstance(error, WorthError) else "not an object of counts"
-        raise Refused("decisions", f"{decisions}: {problem}; write {shape} with what was counted") from None
+    return with_usage(config, usage, f"measured in {stage}"), champion_of(deployed)
 
 
 def _refuse_above_budget(config: Config, bill: Projection) -> None:

@@ -3,11 +3,9 @@ cost.
 """
 
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 
 from domain.money.usage import DAYS, DAYS_PER_MONTH, SECONDS_PER_HOUR
 from domain.names import METRICS_NAMESPACE, Metric
-from domain.records import from_item
 from domain.timestamps import parse_timestamp
 from fairway.stage.aws import Stage
 from fairway.stage.records import runs
@@ -21,7 +19,6 @@ METRICS = {
     "latency_ms": (Metric.LATENCY, "Average"),
     "model_ms": (Metric.MODEL_LATENCY, "Average"),
 }
-MOST_OUTCOMES = 100_000  # looked at; enough for an error of a third of a percent
 
 
 def measured_usage(stage: Stage, *, days: int, now: datetime) -> dict:
@@ -123,16 +120,3 @@ def item_bytes(stage: Stage, table: str) -> int | None:
         if found.get("ItemCount") and found.get("TableSizeBytes")
         else None
     )
-
-
-def decisions(stage: Stage) -> dict[str, int]:
-    """{true_positive, false_positive, true_negative, false_negative} of the outcomes that met a prediction of the
-    model.
-    """
-    counts = dict.fromkeys(("true_positive", "false_positive", "true_negative", "false_negative"), 0)
-    pages = stage.client("dynamodb").get_paginator("scan").paginate(TableName=stage.addresses["outcomes"])
-    outcomes = (from_item(item) for page in pages for item in page["Items"])
-    for outcome in islice(outcomes, MOST_OUTCOMES):
-        if "correct" in outcome and outcome.get("source") == "model":
-            counts[f"{str(outcome['correct']).lower()}_{'positive' if outcome['prediction'] else 'negative'}"] += 1
-    return counts

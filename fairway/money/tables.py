@@ -28,7 +28,7 @@ def lines(report: CostReport, config: Config) -> list[str]:
     if report.hosting:
         parts += [[""], _hosts(report.hosting)]
     if report.worth:
-        parts += [[""], _worth(report.worth)]
+        parts += [[""], _worth(report.worth), [report.worth_beside["sentence"]] if report.worth_beside else []]
     return [line for part in parts for line in part]
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import astuple
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from domain import records as items
 from domain.contract.schema import Column, Contract
 from domain.money import hosting
+from domain.money.projection import Projection
 from domain.money.usage import month_of
 from domain.release import routing as rules
 from domain.release.routing import Route, Routing
@@ -17,12 +17,13 @@ from domain.request.answers import fallback_answer
 from domain.timestamps import iso
 from fairway.deploy.synth import synthesise
 from fairway.money import cost
+from fairway.money.value import Value, value_of
 from fairway.report.judged import read_judged
 from fairway.report.page import page
 from fairway.report.record import Batch, Bill, Champion, Failing, File, Judged, Loads, Release, Report, Source
 from fairway.stage import records
 from fairway.stage.aws import Stage, connect
-from fairway.stage.standing import standing
+from fairway.stage.standing import Standing, standing
 from fairway.terminal.done import Done
 from fairway.terminal.errors import FairwayError, Refused
 from fairway.terminal.progress import Progress
@@ -63,14 +64,15 @@ def _gather(stage: Stage, *, synth: Synthesise, progress: Progress) -> Report:
     routing = records.routing(stage)
     route = rules.champion(routing)
     item = (records.release(stage, route["release"]) or {}) if route else None
-    bill = _bill(stage, item, synth=synth, progress=progress)
+    now = standing(stage, item) if item else None
+    bill = _bill(stage, item, now, synth=synth, progress=progress)
     return Report(
         project=stage.config.project.name,
         stage=stage.config.stage,
         made_at=iso(datetime.now(UTC).replace(microsecond=0)),
         routing_reason=routing["reason"],
         champion=_champion(route, item or {}) if route else None,
-        standing=standing(stage, item) if item else None,
+        standing=now,
         judged=_judged(stage, item) if item else None,
         failing=_failing(stage, routing),
         releases=[_release(each) for each in records.releases(stage)],
@@ -170,7 +172,9 @@ def _sources(contract: Contract) -> list[Source]:
 # ---- what it costs, and whether it is worth it
 
 
-def _bill(stage: Stage, release: dict[str, Any] | None, *, synth: Synthesise, progress: Progress) -> Bill | str:
+def _bill(
+    stage: Stage, release: dict[str, Any] | None, now: Standing | None, *, synth: Synthesise, progress: Progress
+) -> Bill | str:
     """Project the month, the hosts and the worth; or give the reason why the templates cannot be made."""
     config, folder = stage.config, stage.folder
     try:
@@ -179,8 +183,6 @@ def _bill(stage: Stage, release: dict[str, Any] | None, *, synth: Synthesise, pr
         report = cost.projected(synth(folder, config.stage), month, prices, date.today().isoformat())
     except FairwayError as error:
         return error.message
-    counts = release and release.get("decisions")
-    judged = counts and any(astuple(config.business))
     return Bill(
         projection=report.projection,
         budget_usd=report.budget_usd,
@@ -188,5 +190,10 @@ def _bill(stage: Stage, release: dict[str, Any] | None, *, synth: Synthesise, pr
         usage=config.usage.size,
         requests=month.requests,
         hosting=hosting.compare(month, cost.measured(month, release), prices),
-        worth=cost.worth_of(config, stage.contract, None, counts, report.projection) if judged else None,
+        value=_value(stage, report.projection, release, now) if release and now else None,
     )
+
+
+def _value(stage: Stage, bill: Projection, release: dict[str, Any], now: Standing) -> Value | None:
+    held_out, joined = release.get("decisions"), now.observed.decisions
+    return value_of(stage.config, stage.contract, bill, held_out=held_out, joined=joined)

@@ -9,6 +9,7 @@ from domain.money.projection import Projection
 from domain.money.worth import Worth
 from domain.request.answers import Answer
 from domain.train.windows import Window
+from fairway.money.value import Value
 from fairway.stage.standing import Standing
 
 
@@ -147,7 +148,7 @@ class Bill:
     usage: str
     requests: float
     hosting: hosting.Comparison
-    worth: Worth | None
+    value: Value | None
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,7 @@ class Report:
 
     @property
     def worth(self) -> Worth | None:
-        return self.bill.worth if self.bill else None
+        return self.bill.value.worth if self.bill and self.bill.value else None
 
     def as_json(self) -> dict[str, Any]:
         """Return the object that --json prints, but for the file."""

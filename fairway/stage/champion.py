@@ -1,22 +1,39 @@
 """The release that answers now, for `fairway cost`: how fast and how large it is, how often it is right."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from domain.config.sections import LOCAL
 from domain.release.routing import champion
+from domain.watch.observed import Observed, observe
 from fairway.stage.aws import Stage, connect
+from fairway.stage.outcomes import joined_outcomes
 from fairway.stage.records import release, routing
 from fairway.terminal.errors import Refused
 
 
-def champion_of(stage: Stage) -> dict | None:
-    """Its item; None before the first release."""
+@dataclass(frozen=True)
+class Champion:
+    """Its item, and what outcomes say of it."""
+
+    item: dict[str, Any]
+    observed: Observed
+
+
+def champion_of(stage: Stage) -> Champion | None:
+    """Read the champion; None before the first release."""
     current = champion(routing(stage))
-    return release(stage, current["release"]) if current else None
+    item = release(stage, current["release"]) if current else None
+    if item is None:
+        return None
+    config = stage.config
+    observed = observe(config.project.task, config.benchmarks.metric, joined_outcomes(stage, item["release"]))
+    return Champion(item, observed)
 
 
-def champion_here(folder: Path, stage: str) -> dict | None:
-    """That of the local stage, where it runs. An account is asked only by who says so (`--measured`)."""
+def champion_here(folder: Path, stage: str) -> Champion | None:
+    """Read that of the local stage, where it runs. An account is asked only where somebody asks for it (--measured)."""
     if stage != LOCAL:
         return None
     try:

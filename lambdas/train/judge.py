@@ -143,6 +143,7 @@ def _worth_of(candidates: Mapping[str, gate.Candidate], cost: Projection) -> gat
             predictions=cost.predictions,
             cost=cost,
             fallback_says_yes=says_yes,
+            evidence=worth.Evidence.HELD_OUT,
         )
         for name, measured in candidates.items()
     }

@@ -10,8 +10,10 @@ from moto import mock_aws
 from domain.config.sections import read_config
 from domain.money.usage import month_of, with_usage
 from domain.records import to_item
-from fairway.money.measured_usage import by_hour_of_week, decisions, measured_usage
+from domain.watch.observed import observe
+from fairway.money.measured_usage import by_hour_of_week, measured_usage
 from fairway.stage.aws import Stage
+from fairway.stage.outcomes import joined_outcomes
 from fairway.terminal.errors import Refused
 
 ROOT = Path(__file__).parents[3]
@@ -97,23 +99,21 @@ def test_a_stage_that_answered_nothing_has_no_usage(stage):
         measured_usage(stage, days=7, now=NOW)
 
 
-def test_decisions_are_counted_from_outcomes_that_met_the_model(stage):
+def test_outcomes_of_a_release_are_those_that_met_its_model(stage):
     cases = [
-        (True, True, "model"),
-        (True, False, "model"),
-        (False, True, "model"),
-        (False, True, "model"),
-        (False, False, "fallback"),
+        (True, True, "model", "r-1"),
+        (True, False, "model", "r-1"),
+        (False, True, "model", "r-1"),
+        (False, True, "model", "r-1"),
+        (False, False, "fallback", "r-1"),
+        (False, False, "model", "r-0"),
     ]
-    for number, (prediction, correct, source) in enumerate(cases):
-        put(
-            stage,
-            "outcomes",
-            entity_id=str(number),
-            event_time="t",
-            prediction=prediction,
-            correct=correct,
-            source=source,
-        )
+    names = ("prediction", "correct", "source", "release")
+    for number, case in enumerate(cases):
+        put(stage, "outcomes", entity_id=str(number), event_time="t", **dict(zip(names, case, strict=True)))
     put(stage, "outcomes", entity_id="unmatched", event_time="t", outcome=True)
-    assert decisions(stage) == {"true_positive": 1, "false_positive": 1, "true_negative": 2, "false_negative": 0}
+    observed = observe("binary", "roc_auc", joined_outcomes(stage, "r-1"))
+    assert (observed.outcomes, observed.decisions) == (
+        4,
+        {"true_positive": 1, "false_positive": 1, "true_negative": 2, "false_negative": 0},
+    )
