@@ -7,6 +7,7 @@ FEATURES = "features/"
 ARTEFACTS = "artefacts/"
 RUNS = "runs/"
 BATCH = "batch/"
+SCORED = "scored/"
 SCRATCH = "scratch/"
 
 
@@ -50,6 +51,15 @@ def batch_prefix(run: str, folder: str) -> str:
 def is_aside(path: str) -> bool:
     """Whether a file below a folder is not data, as Spark, Hive and Athena have it: _SUCCESS, .a.crc, _delta_log/a."""
     return path.endswith((".crc", ".metadata")) or any(name.startswith(("_", ".")) for name in path.split("/"))
+
+
+def scored_prefix(contract_hash: str, release: str | None) -> str:
+    """Name the folder of what batches scored with a release, None being the fallback, under a contract."""
+    return f"{SCORED}{contract_hash}/{release or 'fallback'}/"
+
+
+def scored_key(contract_hash: str, release: str | None, run: str) -> str:
+    return f"{scored_prefix(contract_hash, release)}{run}.json"
 
 
 def uri(bucket: str, key: str) -> str:

@@ -75,6 +75,7 @@ class BatchItem(TypedDict, total=False):
     release: str | None
     store: bool  # whether predictions go into the table too
     shards: int
+    passed_over: int  # files that were scored before
     read: int
     scored: int
     quarantined: int

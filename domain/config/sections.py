@@ -154,7 +154,9 @@ class Release:
 @dataclass(frozen=True)
 class Batch:
     schedule: str = setting("off", "when to score the input", check=_schedule_problem, form=SCHEDULE)
-    input: str = setting("batch/incoming/", "the lake's folder that the schedule scores")
+    input: str = setting(
+        "batch/incoming/", "the lake's folder that the schedule scores, each file once with a release and contract"
+    )
     instance: str = setting("ml.m5.xlarge", "machine of a scoring job", pattern=INSTANCE)
     instances: int = setting(1, "how many machines share a batch", least=1, most=100)
     volume_gb: int = setting(30, "disk of each scoring machine", least=1, most=1000)

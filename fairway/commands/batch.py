@@ -5,12 +5,13 @@ resumes it after it was killed, and finds it done afterwards.
 """
 
 import hashlib
+import itertools
 import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
@@ -45,31 +46,42 @@ def batch_command(
     out: Annotated[
         Path | None, typer.Option(help="Write the table's rows with their predictions to this CSV.", metavar="FILE.csv")
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Score it once more, what was scored before with this release too.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """One batch run to its end. The same command again attaches to it, resumes it, or finds it done."""
+    """One batch run to its end. The same command again attaches to it, resumes it, or finds it done.
+
+    Of a folder of the lake only files are scored that no batch has scored yet with this release and contract.
+    """
+    asked = Asked(source, as_of, store, again)
     run(
-        lambda progress: batch(project, stage, source, as_of=as_of, store=store, out=out, progress=progress),
+        lambda progress: batch(project, stage, asked, out=out, progress=progress),
         json=json,
         project=project,
         stage=stage,
     )
 
 
-def batch(
-    folder: Path,
-    stage_name: str,
-    source: str,
-    *,
-    as_of: str | None,
-    store: bool = True,
-    out: Path | None = None,
-    progress: Progress,
-) -> Done:
-    """Score a file or S3 URI; `store` also puts each prediction into the table, without it they are Parquet only.
+class Asked(NamedTuple):
+    """What to score and how: without `store` predictions are Parquet only, `again` scores what was scored before."""
 
-    `out` gets the file's rows with their predictions beside them.
-    """
+    source: str
+    as_of: str | None
+    store: bool
+    again: bool
+
+    @property
+    def command(self) -> str:
+        """The command that asks for the very same run."""
+        flags = [*([] if self.store else ["--no-store"]), *(["--again"] if self.again else [])]
+        return shlex.join(["fairway", "batch", self.source, *(["--as-of", self.as_of] if self.as_of else []), *flags])
+
+
+def batch(folder: Path, stage_name: str, asked: Asked, *, out: Path | None = None, progress: Progress) -> Done:
+    """Score a file or S3 URI. `out` gets the file's rows with their predictions beside them."""
+    source, as_of, store, again = asked
     if out is not None:
         _refuse_out(source, out)
     if as_of is not None and parse_timestamp(as_of) is None:
@@ -83,14 +95,17 @@ def batch(
         progress(f"Reading {Path(source).name}")
         content, uri, skipped = fingerprint(Path(source), stage), None, _titles(Path(source))
     run = run_of(stage, content, as_of, store)
+    run = repeated(stage, run) if again else run
     record = records.run(stage, "batch", run) or {}
     already = record.get("status") == "SUCCEEDED"
     if not already:
         arn = going(stage, run, progress)
         if arn is None:
             place = uri or uploaded(stage, run, Path(source), progress)
-            arn = started(stage, run, {"input": place, "store": store}, as_of, record, progress)
-        watch(stage, run, arn, again(source, as_of, store), progress)
+            only_new = uri is not None and as_of is None and not again
+            values = {"input": place, "store": store, "only_new": only_new}
+            arn = started(stage, run, values, as_of, record, progress)
+        watch(stage, run, arn, asked.command, progress)
         record = records.run(stage, "batch", run) or {}
     done = summary(run, record, predictions=predictions_of(stage, run), store=store, already=already)
     done = _with_skipped(done, skipped)
@@ -181,15 +196,15 @@ def run_of(stage: Stage, content: str, as_of: str | None, store: bool) -> str:
     return "batch-" + hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 
 
+def repeated(stage: Stage, run: str) -> str:
+    """The first repetition of the run that has not succeeded yet: so a repetition that was killed is resumed."""
+    names = (f"{run}-{number}" for number in itertools.count(2))
+    return next(name for name in names if (records.run(stage, "batch", name) or {}).get("status") != "SUCCEEDED")
+
+
 def predictions_of(stage: Stage, run: str) -> str:
     """Where the run's predictions lie as Parquet."""
     return lake.uri(stage.addresses["lake"], lake.batch_prefix(run, "predictions"))
-
-
-def again(source: str, as_of: str | None, store: bool) -> str:
-    """The command that asks for the very same run."""
-    options = [*(["--as-of", as_of] if as_of else []), *([] if store else ["--no-store"])]
-    return shlex.join(["fairway", "batch", source, *options])
 
 
 def uploaded(stage: Stage, run: str, file: Path, progress: Progress) -> str:
@@ -249,8 +264,10 @@ def summary(run: str, record: dict, *, predictions: str, store: bool, already: b
         "release": record.get("release"),
         "reasons": record.get("reasons", {}),
         "store": store,
+        "passed_over": record.get("passed_over", 0),
         "predictions": predictions,
     }
+    passed_over = record.get("passed_over", 0)
     written = f"written {record['written']:,}" if store else "not stored in the table"
     told = [
         (
@@ -258,7 +275,12 @@ def summary(run: str, record: dict, *, predictions: str, store: bool, already: b
             f"{written}, in {record['seconds']:.1f} s"
         ),
         f"predictions: {predictions} (Parquet)",
-        *(["this was done before, and nothing was scored again; another --as-of is another run"] if already else []),
+        *(
+            [f"{passed_over:,} files were scored before and passed over; --again scores them too"]
+            if passed_over
+            else []
+        ),
+        *(["this was done before, and nothing was scored again; --again scores it once more"] if already else []),
     ]
     following = (
         "`fairway outcomes FILE` tells later what really happened"

@@ -157,6 +157,7 @@ class Batch(Construct):
         )
         function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)
         function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects("batch/"))
+        function.allow("s3:GetObject", on=self.lake.objects("scored/"))
         function.allow("dynamodb:UpdateItem", on=tables.runs.table_arn)
         function.allow("dynamodb:GetItem", on=tables.routing.table_arn)
         function.allow("kms:Verify", on=self.signing_key.key_arn)
@@ -188,6 +189,7 @@ class Batch(Construct):
         )
         function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)
         function.allow("s3:GetObject", on=self.lake.objects("batch/"))
+        function.allow("s3:PutObject", on=self.lake.objects("scored/"))
         function.allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=self.tables.runs.table_arn)
         return function
 

@@ -12,7 +12,10 @@ from infra.parts.flow import Flow
 
 
 class Schedules(Construct):
-    """EventBridge Scheduler -> Train {as_of}, Batch {as_of, input}; what cannot be started goes to `undelivered`."""
+    """EventBridge Scheduler -> Train {as_of}, Batch {as_of, input, only_new: a file is scored once}.
+
+    What cannot be started goes to `undelivered`.
+    """
 
     def __init__(
         self, scope: Construct, id: str, *, config: Config, train: Flow, batch: Flow, undelivered: sqs.IQueue
@@ -21,7 +24,7 @@ class Schedules(Construct):
         self.undelivered = undelivered
         moment = {"as_of": scheduler.ContextAttribute.scheduled_time}
         self.start("Train", config.training.schedule, train, moment)
-        self.start("Batch", config.batch.schedule, batch, {**moment, "input": config.batch.input})
+        self.start("Batch", config.batch.schedule, batch, {**moment, "input": config.batch.input, "only_new": True})
 
     def start(self, id: str, expression: str, flow: Flow, given: dict[str, Any]) -> None:
         if expression == "off":

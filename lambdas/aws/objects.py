@@ -4,12 +4,20 @@ import contextlib
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from lambdas.aws import clients
 from lambdas.aws.connections import Unreachable
+
+
+class Listed(NamedTuple):
+    """An object as a listing has it; the ETag changes with its bytes."""
+
+    key: str
+    size: int  # bytes
+    etag: str
 
 
 def read_json(bucket: str, key: str) -> Any:
@@ -53,12 +61,12 @@ def stream(bucket: str, key: str) -> Iterator[IO[bytes]]:
             raise Unreachable(f"s3://{bucket}/{key}: {type(error).__name__} {error}") from error
 
 
-def listing(bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
-    """List (key, size in bytes) of every object under the prefix, in key order, page by page."""
+def listing(bucket: str, prefix: str) -> Iterator[Listed]:
+    """List every object under the prefix, in key order, page by page."""
     more: dict[str, str] = {}
     while True:
         page = clients.s3().list_objects_v2(Bucket=bucket, Prefix=prefix, **more)
-        yield from ((entry["Key"], entry["Size"]) for entry in page.get("Contents", []))
+        yield from (Listed(entry["Key"], entry["Size"], entry["ETag"].strip('"')) for entry in page.get("Contents", []))
         if not page["IsTruncated"]:
             return
         more = {"ContinuationToken": page["NextContinuationToken"]}

@@ -12,6 +12,8 @@ from domain.records import run_key
 from domain.runs import BatchItem, RunKind, RunStatus
 from domain.timestamps import iso, parse_timestamp
 from lambdas.aws import objects, tables
+from lambdas.batch.run_settings import settings_key
+from lambdas.batch.scored_before import ScoredFiles
 
 LAKE = os.environ["LAKE"]
 RUNS = os.environ["RUNS_TABLE"]
@@ -45,6 +47,8 @@ def handler(event: dict[str, Any], context: object) -> Closed:
         now=datetime.now(UTC),
         summaries=_read_summaries(run),
         known=cast(BatchItem, tables.get(RUNS, run_key(RunKind.BATCH, run)) or {}),
+        planned=objects.read_json(LAKE, settings_key(run, "files.json")),
+        keep=lambda key, document: objects.write_json(LAKE, key, document),
         record=lambda values: tables.update(RUNS, run_key(RunKind.BATCH, run), values),
     )
 
@@ -56,9 +60,14 @@ def close_batch(
     now: datetime,
     summaries: list[Summary],
     known: BatchItem,
+    planned: ScoredFiles | None,
+    keep: Callable[[str, ScoredFiles], None],
     record: Callable[[BatchItem], object],
 ) -> Closed:
-    """Check that the counts add up, and record them with the quarantined rows by rule. Raises CountsDoNotAddUp."""
+    """Check that the counts add up, and record them with the quarantined rows by rule. Raises CountsDoNotAddUp.
+
+    The planned files count as scored from here on: `keep` writes them down.
+    """
     counts: Counts = {
         "read": sum(summary["read"] for summary in summaries),
         "quarantined": sum(summary["quarantined"] for summary in summaries),
@@ -69,6 +78,8 @@ def close_batch(
     whole = sum(summary["last"] for summary in summaries)
     _refuse_losses(run, counts, due=due, shards=whole, planned=known.get("shards"))
     reasons: Counter[str] = sum((Counter(summary.get("reasons", {})) for summary in summaries), Counter())
+    if planned and planned["files"]:
+        keep(planned["key"], planned)
     seconds = _seconds_since(known.get("started_at"), now)
     closed: BatchItem = {"status": RunStatus.SUCCEEDED, "reasons": dict(reasons), "finished_at": iso(now)}
     record({**closed, **counts, "seconds": seconds})
@@ -98,4 +109,4 @@ def _seconds_since(started_at: str | None, now: datetime) -> float:
 
 
 def _read_summaries(run: str) -> list[Summary]:
-    return objects.read_each(LAKE, (key for key, _ in objects.listing(LAKE, lake.batch_prefix(run, "summary"))))
+    return objects.read_each(LAKE, (file.key for file in objects.listing(LAKE, lake.batch_prefix(run, "summary"))))

@@ -1,18 +1,19 @@
 """Files of a batch's input: a listing, from which what is not data is left out, and each file looked into."""
 
-import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from domain import lake
 from domain.batch.segments import flat
+from lambdas.aws.objects import Listed
 from lambdas.batch.input_files import file_problem
 from lambdas.settings import CONTRACT
 
 MOST_FILES = 2000  # each is looked into here; more belong into larger files
 MOST_NAMED = 20
 
-Listing = Callable[[str, str], Iterable[tuple[str, int]]]  # (bucket, prefix) to (key, bytes)
+Listing = Callable[[str, str], Iterable[Listed]]  # of a bucket and a prefix
 ReadRange = Callable[[str, str, str], bytes]  # (bucket, key, span)
 
 
@@ -20,31 +21,50 @@ class InputRefused(Exception):
     """The input cannot be scored; the message names every file that is wrong."""
 
 
-def checked_files(bucket: str, prefix: str, listing: Listing, read: ReadRange) -> list[str]:
-    """List the keys to score, in order. Raises InputRefused naming each file that cannot be."""
-    uri = lake.uri(bucket, prefix)
-    files = list(itertools.islice(_files_at(prefix, listing(bucket, prefix)), MOST_FILES + 1))
-    if not files:
+class Found(NamedTuple):
+    """Files to score, ETag by key in order, and how many are passed over because they were scored before."""
+
+    files: dict[str, str]
+    passed_over: int
+
+
+def checked_files(
+    bucket: str,
+    prefix: str,
+    listing: Listing,
+    read: ReadRange,
+    *,
+    wanted: Callable[[Listed], bool] = lambda file: True,
+) -> Found:
+    """List the files to score. Raises InputRefused naming each file that cannot be."""
+    uri, passed_over = lake.uri(bucket, prefix), 0
+    files: list[Listed] = []
+    for file in _files_at(prefix, listing(bucket, prefix)):
+        if not wanted(file):
+            passed_over += 1
+            continue
+        files.append(file)
+        if len(files) > MOST_FILES:
+            most = f"more than {MOST_FILES} files, the most that make a batch"
+            raise InputRefused(f"{uri}: {most}; join them, or score folder by folder")
+    if not files and not passed_over:
         raise InputRefused(f"{uri}: no file is there; give a file, or a folder that ends in /")
-    if len(files) > MOST_FILES:
-        raise InputRefused(
-            f"{uri}: more than {MOST_FILES} files, the most that make a batch; join them, or score folder by folder"
-        )
-    problems = [f"{key}: {problem}" for key, size in files if (problem := _problem_of(bucket, key, size, read))]
-    problems += _confused([key for key, _ in files], folder_of(prefix))
+    problems = [f"{file.key}: {problem}" for file in files if (problem := _problem_of(bucket, file, read))]
+    problems += _confused([file.key for file in files], folder_of(prefix))
     if problems:
         more = f"; and {len(problems) - MOST_NAMED} more" if len(problems) > MOST_NAMED else ""
         raise InputRefused("; ".join(problems[:MOST_NAMED]) + more)
-    return [key for key, _ in files]
+    return Found({file.key: file.etag for file in files}, passed_over)
 
 
-def _files_at(prefix: str, listed: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:
+def _files_at(prefix: str, listed: Iterable[Listed]) -> Iterator[Listed]:
     """Select the files of a folder; if the prefix is a file, only itself, not those whose names it begins."""
     is_folder = prefix == "" or prefix.endswith("/")
     return (
-        (key, size)
-        for key, size in listed
-        if not key.endswith("/") and (key == prefix or (is_folder and not lake.is_aside(key.removeprefix(prefix))))
+        file
+        for file in listed
+        if not file.key.endswith("/")
+        and (file.key == prefix or (is_folder and not lake.is_aside(file.key.removeprefix(prefix))))
     )
 
 
@@ -69,5 +89,5 @@ def _confused(keys: list[str], folder: str) -> list[str]:
     ]
 
 
-def _problem_of(bucket: str, key: str, size: int, read: ReadRange) -> str:
-    return file_problem(key, size, contract=CONTRACT, read=lambda span: read(bucket, key, span))
+def _problem_of(bucket: str, file: Listed, read: ReadRange) -> str:
+    return file_problem(file.key, file.size, contract=CONTRACT, read=lambda span: read(bucket, file.key, span))

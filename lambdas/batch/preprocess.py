@@ -9,16 +9,32 @@ from typing import Any, NamedTuple, TypedDict
 
 from domain import lake
 from domain.batch.segments import Summary, flat, next_row
-from domain.config import sections as config
-from domain.contract import schema as contract
 from domain.records import run_key
 from domain.runs import BatchItem, RunKind, RunStatus
 from domain.timestamps import iso, parse_timestamp
 from domain.train.windows import checked_run
 from lambdas.aws import objects, signatures, tables
+from lambdas.aws.objects import Listed
 from lambdas.aws.routes import SignedModel, champion_model
-from lambdas.batch.input_listing import InputRefused, Listing, ReadRange, checked_files, folder_of, shard_of
-from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
+from lambdas.batch.input_listing import (
+    MOST_NAMED,
+    InputRefused,
+    Listing,
+    ReadRange,
+    checked_files,
+    folder_of,
+    shard_of,
+)
+from lambdas.batch.run_settings import (
+    Settings,
+    continued,
+    first_settings,
+    settings_key,
+    with_identities,
+    write_settings,
+)
+from lambdas.batch.scored_before import ScoredFiles, not_scored
+from lambdas.settings import CONFIG, CONTRACT
 
 LAKE = os.environ["LAKE"]
 RUNS = os.environ["RUNS_TABLE"]
@@ -30,20 +46,6 @@ class Place(NamedTuple):
 
     bucket: str
     prefix: str
-
-
-class Settings(TypedDict):
-    """run.json of a run, which the Score job reads; without a release the fallback answers."""
-
-    run: str
-    as_of: str
-    input: str  # URI
-    store: bool  # whether predictions go into the table too
-    code_version: str
-    release: str | None
-    model_uri: str | None
-    artefact_sha256: str | None
-    signature: str | None
 
 
 class Plan(TypedDict):
@@ -58,7 +60,7 @@ class Plan(TypedDict):
     shards: int
     instances: int
     output_uri: str
-    store: bool
+    store: bool  # False too where there is no file
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Effects:
     listing: Listing
     read: ReadRange
     read_each: Callable[[Iterable[str]], list[Any]]  # documents of the lake, None where there is none
+    scored: Callable[[str | None], list[ScoredFiles]]  # of a release
     write: Callable[[str, object], None]  # a document into the lake
     champion: Callable[[], SignedModel | None]
     verify: Callable[[Mapping[str, Any]], None]  # raises SignatureRefused
@@ -79,11 +82,13 @@ def handler(event: dict[str, Any], context: object) -> Plan:
         checked_run(event["run"]),
         place=_place_of(event["input"]),
         as_of=_timestamp_of(event["as_of"]),
-        store=event.get("store", True),
+        store=_flag("store", event.get("store", True)),
+        only_new=_flag("only_new", event.get("only_new", False)),
         effects=Effects(
             listing=objects.listing,
             read=objects.read_range,
             read_each=lambda keys: objects.read_each(LAKE, keys),
+            scored=_scored,
             write=lambda key, document: objects.write_json(LAKE, key, document),
             champion=lambda: champion_model(ROUTING),
             verify=signatures.verify,
@@ -92,25 +97,48 @@ def handler(event: dict[str, Any], context: object) -> Plan:
     )
 
 
-def preprocess(run: str, *, place: Place, as_of: str, store: bool, effects: Effects) -> Plan:
-    """Plan the Score job. A run that is started again keeps its release and scores what is not scored yet.
+def preprocess(run: str, *, place: Place, as_of: str, store: bool, only_new: bool, effects: Effects) -> Plan:
+    """Plan the Score job. A run that is started again keeps its release and files and scores what is not scored yet.
 
-    Without `store` the predictions are Parquet only: writing each into the table costs more than scoring it.
+    Without `store` the predictions are Parquet only: writing each into the table costs more than scoring it. With
+    `only_new` a file is passed over that was scored before, with this release and contract.
     """
-    files = checked_files(*place, effects.listing, effects.read)
     uri, folder = lake.uri(*place), folder_of(place.prefix)
-    (known,) = effects.read_each([_settings_key(run, "run.json")])
-    settings = _continued(known, uri) if known else _first_settings(run, as_of, store, uri, effects.champion())
+    known, planned = effects.read_each([settings_key(run, "run.json"), settings_key(run, "files.json")])
+    settings = continued(known, uri) if known else first_settings(run, as_of, store, only_new, uri, effects.champion())
+    begun_with = planned["files"] if known else None
+    found = checked_files(*place, effects.listing, effects.read, wanted=_wanted(place, settings, begun_with, effects))
     if settings["release"]:
         effects.verify(settings)
     progress = _progress_of(run, effects)
-    left = [key for key in files if progress.get(shard_of(key, folder), 1) is not None]
+    left = [key for key in found.files if progress.get(shard_of(key, folder), 1) is not None]
     begun = {shard: row for shard, row in progress.items() if row is not None and row > 1}
-    _write_settings(run, settings, begun, effects.write)
+    files = {lake.uri(place.bucket, key): etag for key, etag in found.files.items()}
+    _refuse_changed(run, begun_with or {}, files)
+    identified = with_identities(settings, files, lake.uri(place.bucket, folder))
+    write_settings(identified, begun, files, effects.write)
     if left:
-        effects.write(_settings_key(run, "shards.manifest"), _manifest_of(place.bucket, folder, left))
-    effects.record(run, _planned(settings, uri, len(files)))
-    return _plan(settings, shards=len(left))
+        effects.write(settings_key(run, "shards.manifest"), _manifest_of(place.bucket, folder, left))
+    planned_item = _planned(settings, uri, len(files))
+    effects.record(run, planned_item if known else {**planned_item, "passed_over": found.passed_over})
+    return _plan(settings, files=len(files), shards=len(left))
+
+
+def _wanted(
+    place: Place, settings: Settings, begun_with: dict[str, str] | None, effects: Effects
+) -> Callable[[Listed], bool]:
+    """Return the rule for files: those that the run began with, or of a new run those that it is to score."""
+    if begun_with is not None:
+        return lambda file: lake.uri(place.bucket, file.key) in begun_with
+    if not settings["only_new"]:
+        return lambda file: True
+    return not_scored(place.bucket, effects.scored(settings["release"]), store=settings["store"])
+
+
+def _refuse_changed(run: str, begun_with: dict[str, str], files: dict[str, str]) -> None:
+    changed = [uri for uri, etag in begun_with.items() if files.get(uri) != etag]
+    if changed:
+        raise InputRefused(f"{', '.join(changed[:MOST_NAMED])}: changed since run {run} began; start a new run")
 
 
 def _planned(settings: Settings, uri: str, shards: int) -> BatchItem:
@@ -123,7 +151,7 @@ def _planned(settings: Settings, uri: str, shards: int) -> BatchItem:
     }
 
 
-def _plan(settings: Settings, *, shards: int) -> Plan:
+def _plan(settings: Settings, *, files: int, shards: int) -> Plan:
     run = settings["run"]
     return {
         "run": run,
@@ -131,16 +159,18 @@ def _plan(settings: Settings, *, shards: int) -> Plan:
         "release": settings["release"],
         "model_uri": settings["model_uri"],
         "settings_uri": lake.uri(LAKE, lake.batch_prefix(run, "settings")),
-        "shards_manifest": lake.uri(LAKE, _settings_key(run, "shards.manifest")) if shards else None,
+        "shards_manifest": lake.uri(LAKE, settings_key(run, "shards.manifest")) if shards else None,
         "shards": shards,
         "instances": max(1, min(CONFIG.batch.instances, shards)),
         "output_uri": lake.uri(LAKE, lake.batch_folder(run)),
-        "store": settings["store"],
+        "store": settings["store"] and files > 0,
     }
 
 
-def _settings_key(run: str, name: str) -> str:
-    return lake.batch_prefix(run, "settings") + name
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InputRefused(f"{name} = {value!r}: must be true or false")
+    return value
 
 
 def _place_of(text: str) -> Place:
@@ -158,31 +188,6 @@ def _timestamp_of(text: str) -> str:
     return iso(timestamp)
 
 
-def _continued(settings: Settings, uri: str) -> Settings:
-    """Keep the settings of a run that is started again: its shards are those of the input that it began with."""
-    if settings["input"] != uri:
-        raise InputRefused(
-            f"{uri}: run {settings['run']} began with {settings['input']}; start a new run for another input"
-        )
-    return settings
-
-
-def _first_settings(run: str, as_of: str, store: bool, uri: str, champion: SignedModel | None) -> Settings:
-    if not isinstance(store, bool):
-        raise InputRefused(f"store = {store!r}: must be true or false, whether predictions go into the table too")
-    return {
-        "run": run,
-        "as_of": as_of,
-        "input": uri,
-        "store": store,
-        "code_version": CODE_VERSION,
-        "release": champion["release"] if champion else None,
-        "model_uri": champion["model_uri"] if champion else None,
-        "artefact_sha256": champion["artefact_sha256"] if champion else None,
-        "signature": champion["signature"] if champion else None,
-    }
-
-
 def _progress_of(run: str, effects: Effects) -> dict[str, int | None]:
     """Find the first row that is not scored, or None where all are, of each shard that an earlier job has begun.
 
@@ -190,7 +195,7 @@ def _progress_of(run: str, effects: Effects) -> dict[str, int | None]:
     there, and whole.
     """
     place = lake.batch_folder(run)
-    sizes = {key.removeprefix(place): size for key, size in effects.listing(LAKE, place)}
+    sizes = {file.key.removeprefix(place): file.size for file in effects.listing(LAKE, place)}
     segments: dict[str, list[Summary]] = defaultdict(list)
     for summary in effects.read_each(place + name for name in sizes if name.startswith("summary/")):
         if all(sizes.get(file) == size for file, size in summary["files"].items()):
@@ -203,11 +208,9 @@ def _manifest_of(bucket: str, folder: str, keys: list[str]) -> list[dict[str, st
     return [{"prefix": lake.uri(bucket, folder)}, *(key.removeprefix(folder) for key in keys)]
 
 
-def _write_settings(run: str, settings: Settings, begun: dict[str, int], write: Callable[[str, object], None]) -> None:
-    write(_settings_key(run, "contract.json"), contract.as_dict(CONTRACT))
-    write(_settings_key(run, "config.json"), config.as_dict(CONFIG))
-    write(_settings_key(run, "run.json"), settings)
-    write(_settings_key(run, "progress.json"), begun)
+def _scored(release: str | None) -> list[ScoredFiles]:
+    listed = objects.listing(LAKE, lake.scored_prefix(CONTRACT.hash, release))
+    return objects.read_each(LAKE, (file.key for file in listed))
 
 
 def _record_run(run: str, planned: BatchItem) -> None:

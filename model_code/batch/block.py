@@ -39,6 +39,7 @@ class Job:
     threshold: float
     rows_per_chunk: int
     run: str
+    identities: dict[str, str]  # names that ids are made of, by shard; of other shards they are made of the run
     as_of: str
     release: str | None
     stores: bool  # its predictions go into the table too, and not only into Parquet
@@ -51,7 +52,7 @@ class Job:
         rows = checked(self.contract, block, with_target=False)
         columns = {
             "row_number": pa.array(rows.row_numbers),
-            "id": batch_ids(shard_id(self.run, shard), rows.row_numbers),
+            "id": batch_ids(self.shard_id(shard), rows.row_numbers),
             "entity_id": entity_ids(self.contract, rows.accepted),
             "event_time": event_times(self.contract, rows.accepted),
             "made_at": pa.scalar(self.as_of),
@@ -87,7 +88,7 @@ class Job:
         if isinstance(shared.get("probabilities"), list):
             shared["probabilities"] = dict(shared["probabilities"])
         own = [name for name in columns if name not in shared and name != "id"]
-        about = {"all_rows": shared, "each_row": own, "shard_id": shard_id(self.run, shard)}
+        about = {"all_rows": shared, "each_row": own, "shard_id": self.shard_id(shard)}
         first_line = json.dumps(about, ensure_ascii=False).encode() + b"\n"
         lines, row_numbers = json_lines([columns[name] for name in own]), columns["row_number"]
         (folder / "results").mkdir(parents=True, exist_ok=True)
@@ -95,6 +96,9 @@ class Job:
             end = min(start + self.rows_per_chunk, len(lines))
             file = folder / "results" / f"{segment_name(shard, row_numbers[start].as_py())}.jsonl.gz"
             file.write_bytes(gzipped(first_line, text_between(lines, start, end)))
+
+    def shard_id(self, shard: str) -> str:
+        return shard_id(self.identities.get(shard, self.run), shard)
 
     def folder(self, shard: str, segment: int) -> Path:
         """Where a segment's files lie until it is whole."""
@@ -163,6 +167,7 @@ def open_job(settings: Settings, model: Path | None, unfinished: Path) -> Job:
         threshold=config.serving.threshold,
         rows_per_chunk=config.batch.rows_per_chunk,
         run=run["run"],
+        identities=run.get("identities", {}),
         as_of=run["as_of"],
         release=run.get("release") if artefact else None,
         stores=run.get("store", True),

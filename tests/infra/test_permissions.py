@@ -166,6 +166,7 @@ ROLES = {
         f"s3:ListBucket {LAKE}",
         f"s3:GetObject {LAKE}/batch/*",
         f"s3:PutObject {LAKE}/batch/*",
+        f"s3:GetObject {LAKE}/scored/*",
         f"dynamodb:UpdateItem {RUNS}",
         f"dynamodb:GetItem {ROUTING}",
         f"kms:Verify {KEY}",
@@ -182,6 +183,7 @@ ROLES = {
     | {
         f"s3:ListBucket {LAKE}",
         f"s3:GetObject {LAKE}/batch/*",
+        f"s3:PutObject {LAKE}/scored/*",
         f"dynamodb:GetItem {RUNS}",
         f"dynamodb:UpdateItem {RUNS}",
     },

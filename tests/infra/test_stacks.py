@@ -286,7 +286,11 @@ def test_the_clock_starts_flows_and_says_which_moment_it_is(local):
     schedules = of_type(service, "AWS::Scheduler::Schedule").values()
     assert {each["ScheduleExpression"]: json.loads(text(each["Target"]["Input"])) for each in schedules} == {
         "rate(7 days)": {"as_of": "<aws.scheduler.scheduled-time>"},
-        "cron(0 5 * * ? *)": {"as_of": "<aws.scheduler.scheduled-time>", "input": "batch/incoming/"},
+        "cron(0 5 * * ? *)": {
+            "as_of": "<aws.scheduler.scheduled-time>",
+            "input": "batch/incoming/",
+            "only_new": True,
+        },
     }
     assert all("DeadLetterConfig" in each["Target"] for each in schedules)
 

@@ -113,6 +113,22 @@ def expected_results(contract, artefact, rows, shard):
     return expected
 
 
+def test_a_named_file_has_the_same_ids_in_every_run(project, run_verb, tmp_path):
+    found = {}
+    for run in ("batch-1", "batch-2"):
+        base = scoring_folder(tmp_path / run, project.contract, None)
+        named = {"run": run, "identities": {"new.jsonl": "release/new.jsonl/etag"}}
+        (base / "processing/input/contract/run.json").write_text(json.dumps({**SCORE_RUN, **named}))
+        for file in ("new.jsonl", "other.jsonl"):
+            write_lines(base / "processing/input/rows" / file, project.contract, project.rows[:3])
+        assert run_verb("score", base) == 0
+        found[run] = [[line["id"] for line in results(base, file)] for file in ("new.jsonl", "other.jsonl")]
+    (new, other), (new_again, other_again) = found["batch-1"], found["batch-2"]
+    assert new == new_again
+    assert not set(other) & set(other_again)
+    assert new == [batch_prediction_id("release/new.jsonl/etag", "new.jsonl", row) for row in range(1, len(new) + 1)]
+
+
 def test_each_row_is_answered_in_order_as_the_rules_say(project, run_verb, tmp_path):
     artefact = open_artefact(project.models["gradient_boosting"])
     base = scoring_folder(tmp_path, project.contract, project.models["gradient_boosting"])

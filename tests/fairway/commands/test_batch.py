@@ -57,6 +57,7 @@ def test_a_file_is_uploaded_scored_and_counted(flow, tmp_path):
         "release": None,
         "reasons": {"maximum": 1},
         "store": True,
+        "passed_over": 0,
         "predictions": f"s3://lake/batch/{scored['run']}/predictions/",
     }
     assert flow.keys("batch/") == [f"batch/{scored['run']}/input/may.csv"]
@@ -89,7 +90,7 @@ def test_the_same_command_again_says_that_nothing_was_scored_again(flow, tmp_pat
     file = table(tmp_path / "may.csv", {})
     _, first, _ = flow.run("batch", file)
     _, again, _ = flow.run("batch", file)
-    assert again == first + "this was done before, and nothing was scored again; another --as-of is another run\n"
+    assert again == first + "this was done before, and nothing was scored again; --again scores it once more\n"
 
 
 def test_predictions_that_are_not_stored_are_a_run_of_their_own_and_the_summary_says_where_they_lie(flow, tmp_path):
@@ -108,6 +109,32 @@ def test_predictions_that_are_not_stored_are_a_run_of_their_own_and_the_summary_
     assert out.splitlines()[0].endswith("scored 2 + quarantined 1; not stored in the table, in 1.5 s")
     assert out.splitlines()[1] == f"predictions: {parquet['predictions']} (Parquet)"
     assert "outcomes join stored predictions only" in err.splitlines()[-1]
+
+
+def test_a_repetition_is_a_run_of_its_own_and_each_further_one_another(flow, tmp_path):
+    file = table(tmp_path / "may.csv", {})
+    first, second, third = (flow.values("batch", file, *again)["run"] for again in ([], ["--again"], ["--again"]))
+    assert (second, third) == (f"{first}-2", f"{first}-3")
+    flow.put("runs", kind="batch", run=third, status="FAILED", as_of="2013-05-07T00:00:00Z")  # as if it were killed
+    assert flow.values("batch", file, "--again")["run"] == third
+
+
+@pytest.mark.parametrize(
+    ("options", "only_new"), [([], True), (["--again"], False), (["--as-of", "2013-05-01"], False)]
+)
+def test_of_a_folder_of_the_lake_only_new_files_are_asked_for(flow, options, only_new):
+    flow.aws("s3").put_object(Bucket="lake", Key="batch/incoming/a.csv", Body=b"x")
+    run = flow.values("batch", "s3://lake/batch/incoming/", *options)["run"]
+    assert asked_of(flow, run)["only_new"] is only_new
+
+
+def test_files_that_were_passed_over_are_counted(place):
+    close = writes("runs", kind="batch", run=given("run"), **DONE, passed_over=7)
+    place.machine("batch", Preprocess={"Type": "Pass"}, Close=close)
+    place.aws("s3").put_object(Bucket="lake", Key="batch/incoming/a.csv", Body=b"x")
+    code, out, _ = place.run("batch", "s3://lake/batch/incoming/")
+    assert code == 0
+    assert out.splitlines()[2] == "7 files were scored before and passed over; --again scores them too"
 
 
 def test_two_commands_at_once_start_one_execution(place, tmp_path):

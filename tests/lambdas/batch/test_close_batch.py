@@ -45,7 +45,16 @@ def closed(*, written: int, summaries: list[dict], **known) -> dict:
     known = {"started_at": "2013-04-01T00:00:00Z", **known}
     now = parse_timestamp("2013-04-01T00:01:30Z")
     summaries = [{"last": True, **summary} for summary in summaries]
-    return close_batch(RUN, written=written, now=now, summaries=summaries, known=known, record=lambda values: None)
+    return close_batch(
+        RUN,
+        written=written,
+        now=now,
+        summaries=summaries,
+        known=known,
+        planned=None,
+        keep=pytest.fail,
+        record=lambda values: None,
+    )
 
 
 def test_seconds_are_counted_from_the_first_start():

@@ -6,6 +6,7 @@ from domain.config import sections as config
 from domain.contract import schema as contract
 from domain.release.signature import SignatureRefused
 from domain.train.windows import RunRefused
+from lambdas.aws.objects import Listed
 from lambdas.batch.input_listing import InputRefused, checked_files
 from lambdas.batch.preprocess import handler
 from tests.lambdas import stage
@@ -56,6 +57,8 @@ def test_every_file_becomes_a_shard_for_the_champion(aws):
         "code_version": "image-1",
         "input": f"{URI}/batch/incoming/",
         "store": True,
+        "only_new": False,
+        "identities": {},
     }
     assert config.from_dict(aws.document(f"batch/{RUN}/settings/config.json")) == stage.CONFIG
     assert contract.from_dict(aws.document(f"batch/{RUN}/settings/contract.json")) == stage.CONTRACT
@@ -70,6 +73,7 @@ def test_every_file_becomes_a_shard_for_the_champion(aws):
         "release": "r-1",
         "store": True,
         "shards": 2,
+        "passed_over": 0,
     }
 
 
@@ -102,7 +106,7 @@ def test_a_folder_without_its_slash_is_no_file(aws):
 
 def test_no_more_files_are_listed_than_make_a_batch():
     listed = itertools.count()
-    endless = ((f"batch/incoming/{number}.csv", 1) for number in listed)
+    endless = (Listed(f"batch/incoming/{number}.csv", 1, "e") for number in listed)
     with pytest.raises(InputRefused, match="more than 2000 files, the most that make a batch"):
         checked_files(stage.LAKE, "batch/incoming/", lambda bucket, prefix: endless, pytest.fail)
     assert next(listed) <= 2002
@@ -251,5 +255,5 @@ def test_a_run_may_ask_for_parquet_only_and_keeps_to_it(aws):
     handler(EVENT, None)
     assert aws.document(f"batch/{RUN}/settings/run.json")["store"] is False
     assert aws.item(stage.RUNS, kind="batch", run=RUN)["store"] is False
-    with pytest.raises(InputRefused, match="store = 'no': must be true or false"):
+    with pytest.raises(InputRefused, match="store = 'no': must be true or false$"):
         handler({**EVENT, "run": "another", "store": "no"}, None)

@@ -1,0 +1,85 @@
+"""Documents that a batch run is planned with, in its folder of settings: what it scores, with what, and how far it is.
+
+A run that is started again finds them there and goes on with the same release and the same files.
+"""
+
+from collections.abc import Callable
+from typing import TypedDict
+
+from domain import lake
+from domain.config import sections as config
+from domain.contract import schema as contract
+from lambdas.aws.routes import SignedModel
+from lambdas.batch.input_listing import InputRefused
+from lambdas.batch.scored_before import ScoredFiles, identity
+from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
+
+
+class Settings(TypedDict):
+    """run.json of a run, which the Score job reads; without a release the fallback answers."""
+
+    run: str
+    as_of: str
+    input: str  # URI
+    store: bool  # whether predictions go into the table too
+    only_new: bool  # whether files are passed over that were scored before
+    identities: dict[str, str]  # names that ids of rows are made of, by shard; of other shards they are made of the run
+    code_version: str
+    release: str | None
+    model_uri: str | None
+    artefact_sha256: str | None
+    signature: str | None
+
+
+def settings_key(run: str, name: str) -> str:
+    return lake.batch_prefix(run, "settings") + name
+
+
+def continued(settings: Settings, uri: str) -> Settings:
+    """Keep the settings of a run that is started again: its shards are those of the input that it began with."""
+    if settings["input"] != uri:
+        raise InputRefused(
+            f"{uri}: run {settings['run']} began with {settings['input']}; start a new run for another input"
+        )
+    return settings
+
+
+def first_settings(
+    run: str, as_of: str, store: bool, only_new: bool, uri: str, champion: SignedModel | None
+) -> Settings:
+    return {
+        "run": run,
+        "as_of": as_of,
+        "input": uri,
+        "store": store,
+        "only_new": only_new,
+        "identities": {},
+        "code_version": CODE_VERSION,
+        "release": champion["release"] if champion else None,
+        "model_uri": champion["model_uri"] if champion else None,
+        "artefact_sha256": champion["artefact_sha256"] if champion else None,
+        "signature": champion["signature"] if champion else None,
+    }
+
+
+def with_identities(settings: Settings, files: dict[str, str], folder: str) -> Settings:
+    """Let rows of a file have the same ids in each run that scores it because it is new."""
+    if not settings["only_new"]:
+        return settings
+    scored_with = lake.scored_prefix(CONTRACT.hash, settings["release"])
+    identities = {uri.removeprefix(folder): identity(uri, etag, scored_with) for uri, etag in files.items()}
+    return {**settings, "identities": identities}
+
+
+def write_settings(
+    settings: Settings, begun: dict[str, int], files: dict[str, str], write: Callable[[str, object], None]
+) -> None:
+    """Write the run's files before run.json, from which a run that is started again knows that it has begun."""
+    run = settings["run"]
+    key = lake.scored_key(CONTRACT.hash, settings["release"], run)
+    planned: ScoredFiles = {"key": key, "run": run, "store": settings["store"], "files": files}
+    write(settings_key(run, "files.json"), planned)
+    write(settings_key(run, "contract.json"), contract.as_dict(CONTRACT))
+    write(settings_key(run, "config.json"), config.as_dict(CONFIG))
+    write(settings_key(run, "run.json"), settings)
+    write(settings_key(run, "progress.json"), begun)
