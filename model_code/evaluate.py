@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from domain.config.sections import Config
+from domain.contract import schema as contract_rules
 from domain.contract.schema import Contract
 from model_code import paths
 from model_code.answers.answer_columns import has_answer
@@ -63,6 +64,7 @@ def main() -> None:
                     **measured(artefact, contract, config, rows.table, actual),
                     "size_mb": file.stat().st_size / 1e6,
                     "model_uri": model_uri(file, run),
+                    "contract": contract_rules.as_dict(artefact.contract),
                     "golden": f"golden/{name}.json",
                 }
                 for name, (file, artefact) in opened.items()
@@ -133,7 +135,7 @@ def measured(artefact: Artefact, contract: Contract, config: Config, table: pa.T
         "standard_error": metrics.standard_error(contract.task, config.benchmarks.metric, actual, scores, classes),
         **metrics.chance(contract.task, actual, scores, classes),
         **decisions(contract, config, actual, scores),
-        **latency(artefact, table),
+        **latency(artefact, contract, table),
         "artefact_sha256": artefact.sha256,
         "format": artefact.manifest["format"],
         "rows": artefact.manifest["rows"],
@@ -157,12 +159,13 @@ def decisions(contract: Contract, config: Config, actual: np.ndarray, scores: np
     )
 
 
-def latency(artefact: Artefact, table: pa.Table) -> dict:
+def latency(artefact: Artefact, contract: Contract, table: pa.Table) -> dict:
     """p50_ms and p99_ms of answering one row from its JSON bytes to the answer's, as `serve` does it, network apart.
 
     Of several rounds the quickest counts, as in `timeit`: what makes another slower is the machine's other work.
     """
-    bodies, respond = one_row_bodies(artefact.contract, table), responder(artefact, JSON, accept="")
+    bodies = one_row_bodies(artefact.contract, table, checked_under=contract.hash)
+    respond = responder(artefact, JSON, accept="")
     timed_round(respond, bodies[:WARM_UP])
     until = time.perf_counter() + TIMED_SECONDS
     rounds = [timed_round(respond, bodies)]
@@ -181,12 +184,14 @@ def timed_round(respond: Callable[[bytes], Reply], bodies: list[bytes]) -> list[
     return seconds
 
 
-def one_row_bodies(contract: Contract, table: pa.Table) -> list[bytes]:
+def one_row_bodies(contract: Contract, table: pa.Table, *, checked_under: str) -> list[bytes]:
+    """Write rows as `predict` sends them: the features of the model's own contract, as far as the rows have them."""
     spread = np.unique(np.linspace(0, len(table) - 1, TIMED_REQUESTS).astype(int))
     some = table.take(pa.array(spread))
-    columns = {column.name: row_values(column, some) for column in contract.features}
+    there = [column for column in contract.features if column.name in table.schema.names]
+    columns = {column.name: row_values(column, some) for column in there}
     rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
-    return [json.dumps({"instances": [row]}).encode() for row in rows]
+    return [json.dumps({"instances": [row], "contract": checked_under}).encode() for row in rows]
 
 
 def baseline(contract: Contract, actual: np.ndarray) -> dict[str, float]:

@@ -23,6 +23,7 @@ class Measured(TypedDict):
 
 class Candidate(Measured):
     model_uri: str
+    contract: dict[str, Any]  # that the artefact was made under, as domain/contract/schema.py writes it
 
 
 class Champion(Measured):

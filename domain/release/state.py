@@ -44,6 +44,7 @@ class ReleaseItem(TypedDict, total=False):
     size_mb: float
     decisions: dict[str, Any] | None
     newest: dict[str, Any]  # a domain/release/measurement.py Measurement
+    contract: str  # that it was made under, as domain/contract/packed.py writes it
     created_at: str
     deploying_since: str
     promoted_at: str

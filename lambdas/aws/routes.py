@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from typing import TypedDict, cast
 
+from domain.contract.packed import unpacked
+from domain.contract.schema import Contract
 from domain.records import release_key, routing_key, routing_write
 from domain.release.routing import EMPTY, FRESH_S, Routing, champion
 from lambdas.aws import tables
@@ -43,6 +45,30 @@ def champion_model(table: str) -> SignedModel | None:
     if release is None:
         raise ReleaseUnknown(f"champion {current['release']!r} has no item in table {table}; promote another release")
     return cast(SignedModel, {name: release.get(name) for name in SignedModel.__annotations__})
+
+
+def read_release_contract(table: str, release: str) -> Contract | None:
+    """Read the contract that a release was made under; None where its item has none."""
+    packed = (tables.get(table, release_key(release)) or {}).get("contract")
+    return unpacked(packed) if packed else None
+
+
+class ReleaseContracts:
+    """The contract that each release was made under, read once, for it never changes."""
+
+    def __init__(self, table: str, read: Callable[[str, str], Contract | None], *, instead: Contract):
+        self.table, self.read, self.instead = table, read, instead
+        self.known: dict[str, Contract] = {}
+
+    def of(self, release: str) -> Contract:
+        """Return the contract of the release; the one given `instead` where none can be read."""
+        if release not in self.known:
+            try:
+                self.known[release] = self.read(self.table, release) or self.instead
+            except Exception as error:  # noqa: BLE001 whatever DynamoDB has, customers still get an answer
+                LOG.warning("contract of %s not read (%s), the deployed one is used", release, type(error).__name__)
+                return self.instead
+        return self.known[release]
 
 
 class RoutingCache:

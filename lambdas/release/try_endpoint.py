@@ -10,7 +10,7 @@ from domain.request.answers import Score
 from lambdas.aws import clients, objects
 from lambdas.aws.connections import Unreachable
 from lambdas.aws.services import ServiceError
-from lambdas.request.scoring import ModelFailed, Row, Scores, ask, failure_of
+from lambdas.request.scoring import Call, ModelFailed, Row, Scores, ask, failure_of
 from lambdas.settings import CONTRACT
 
 LAKE = os.environ["LAKE"]
@@ -43,7 +43,11 @@ def handler(event: dict[str, Any], context: object) -> Tried:
     return try_endpoint(
         event["endpoint"],
         golden=_read_golden(event["run"]),
-        score=lambda rows: ask(clients.sagemaker_runtime(PATIENCE_S), event["endpoint"], rows, contract=CONTRACT),
+        score=lambda rows: ask(
+            clients.sagemaker_runtime(PATIENCE_S),
+            Call(event["endpoint"], rows, CONTRACT),
+            checked_under=CONTRACT.hash,
+        ),
     )
 
 

@@ -10,13 +10,14 @@ from typing import Any, NamedTuple, Protocol, cast
 from uuid import uuid4
 
 from domain.contract.keys import as_key, entity_id
+from domain.contract.schema import Contract
 from domain.names import Metric
 from domain.reasons import Reason, is_planned
 from domain.release.routing import Route, Routing, choose
 from domain.request.answers import Prediction, Score, Source, answer_from_score, fallback_answer
 from domain.timestamps import iso
 from lambdas import metrics
-from lambdas.aws.routes import RoutingCache, read_routing
+from lambdas.aws.routes import ReleaseContracts, RoutingCache, read_release_contract, read_routing
 from lambdas.request import sleeping
 from lambdas.request.answered import Answered
 from lambdas.request.http import BadRequest, NotFound, Request, http_function, shortened
@@ -26,6 +27,7 @@ from lambdas.settings import CONFIG, CONTRACT
 
 ANSWERED = Answered(os.environ["PREDICTIONS_TABLE"])
 ROUTING = RoutingCache(os.environ["ROUTING_TABLE"], read_routing)
+MADE_UNDER = ReleaseContracts(os.environ["ROUTING_TABLE"], read_release_contract, instead=CONTRACT)
 CONTRACT_HASH = CONTRACT.hash
 PAGE, LARGEST_PAGE = 20, 100
 
@@ -43,8 +45,9 @@ def _post(request: Request) -> object:
         key=_key_of(request),
         now=now,
         route=ROUTING.current,
+        made_under=MADE_UNDER.of,
         ask=lambda calls: sleeping.with_reasons(
-            ask_all(calls, contract=CONTRACT, deadline_ms=CONFIG.serving.deadline_ms),
+            ask_all(calls, checked_under=CONTRACT_HASH, deadline_ms=CONFIG.serving.deadline_ms),
             now=now,
             wake=lambda: sleeping.wake(now),
         ),
@@ -108,17 +111,19 @@ def predict(
     route: Callable[[], Routing | None],
     ask: Ask,
     answered: Memory,
+    made_under: Callable[[str], Contract] = lambda release: CONTRACT,
 ) -> tuple[list[Prediction], float]:
     """Return the stored answers, one for each row, and the milliseconds spent on models.
 
     With a key, the first request decides: a repetition, at once or later, gets the answers of the first. `route` gives
-    the routing, or None where it cannot be read; `ask` the scores of each call, in order.
+    the routing, or None where it cannot be read; `ask` the scores of each call, in order; `made_under` the contract
+    of a release, by which it is asked and its answer read.
     """
     clean = check_rows(CONTRACT, rows, now=now)
     fingerprint = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
     answers, model_ms = answered.recall(key, fingerprint, now) if key else None, 0.0
     if answers is None:
-        answers, model_ms = _answer(clean, made_at=iso(now), routing=route(), ask=ask)
+        answers, model_ms = _answer(clean, made_at=iso(now), routing=route(), ask=ask, made_under=made_under)
         answers = answered.remember(key, fingerprint, answers, now) if key else answers
     # Also when they were recalled: a request that was killed between remembering and saving left that undone.
     answered.save([_record(prediction, row) for prediction, row in zip(answers, clean, strict=True)])
@@ -126,19 +131,27 @@ def predict(
 
 
 class Asked(NamedTuple):
-    """A row's route, and its score or the reason why there is none."""
+    """A row's route, and its score under the release's contract or the reason why there is none."""
 
     route: Route | None
     score: Score | ModelFailed
     classes: list[Any] | None = None
+    contract: Contract = CONTRACT
 
 
-def _answer(rows: list[Row], *, made_at: str, routing: Routing | None, ask: Ask) -> tuple[list[Prediction], float]:
+def _answer(
+    rows: list[Row],
+    *,
+    made_at: str,
+    routing: Routing | None,
+    ask: Ask,
+    made_under: Callable[[str], Contract],
+) -> tuple[list[Prediction], float]:
     """Answer each row, from its release or from the fallback; also return the milliseconds spent on models."""
     started = time.perf_counter()
     entities = [entity_id(CONTRACT, row) for row in rows]
     unread = [_nobody(Reason.ROUTING_UNREADABLE)] * len(rows)
-    asked = _ask_releases(rows, entities, routing, ask) if routing else unread
+    asked = _ask_releases(rows, entities, routing, ask, made_under) if routing else unread
     model_ms = _milliseconds_since(started) if any(one.route for one in asked) else 0.0
     answers = [
         {
@@ -157,21 +170,29 @@ def _nobody(reason: Reason, detail: str = "") -> Asked:
     return Asked(None, ModelFailed(reason, detail))
 
 
-def _ask_releases(rows: list[Row], entities: list[str], routing: Routing, ask: Ask) -> list[Asked]:
+def _ask_releases(
+    rows: list[Row],
+    entities: list[str],
+    routing: Routing,
+    ask: Ask,
+    made_under: Callable[[str], Contract],
+) -> list[Asked]:
     """Ask each endpoint once, for all the rows of its release."""
     routes = [choose(routing, entity) for entity in entities]
     unrouted = _nobody(Reason.NO_ROUTE, routing["reason"]) if routing["version"] else _nobody(Reason.NO_RELEASE)
     asked = [unrouted] * len(rows)
-    numbers: dict[str, list[int]] = {}
+    numbers: dict[tuple[str, str], list[int]] = {}
     for number, route in enumerate(routes):
         if route:
-            numbers.setdefault(route["endpoint"], []).append(number)
-    calls: list[Call] = [
-        (endpoint, [_features_of(rows[n]) for n in of_endpoint]) for endpoint, of_endpoint in numbers.items()
+            numbers.setdefault((route["endpoint"], route["release"]), []).append(number)
+    contracts = {release: made_under(release) for _, release in numbers}
+    calls = [
+        Call(endpoint, [_features_of(rows[n], contracts[release]) for n in of_endpoint], contracts[release])
+        for (endpoint, release), of_endpoint in numbers.items()
     ]
-    for of_endpoint, reply in zip(numbers.values(), ask(calls), strict=True):
+    for call, of_endpoint, reply in zip(calls, numbers.values(), ask(calls), strict=True):
         for number, score in zip(of_endpoint, reply.scores, strict=True):
-            asked[number] = Asked(routes[number], score, reply.classes)
+            asked[number] = Asked(routes[number], score, reply.classes, call.contract)
     return asked
 
 
@@ -184,22 +205,22 @@ def _decided(asked: Asked) -> dict[str, Any]:
     if route is None or isinstance(asked.score, ModelFailed):
         fallback = fallback_answer(CONTRACT, threshold=threshold)
         return {**fallback, **who, "source": Source.FALLBACK.value, "reason": str(asked.score)}
-    answer = answer_from_score(CONTRACT, asked.score, classes=asked.classes, threshold=threshold)
+    answer = answer_from_score(asked.contract, asked.score, classes=asked.classes, threshold=threshold)
     return {**answer, **who, "source": Source.MODEL.value, "reason": f"{route['role']} at weight {route['weight']}"}
 
 
 def _record(prediction: Prediction, row: Row) -> dict[str, Any]:
     """Make the item to store: the prediction, its features (as text, for monitoring), and when it expires."""
-    features = json.dumps(_features_of(row), ensure_ascii=False)
+    features = json.dumps(_features_of(row, CONTRACT), ensure_ascii=False)
     expires_at = (
         int(datetime.fromisoformat(prediction["made_at"]).timestamp()) + CONFIG.serving.keep_predictions_days * 86400
     )
     return {**prediction, "features": features, "contract_hash": CONTRACT_HASH, "expires_at": expires_at}
 
 
-def _features_of(row: Row) -> Row:
-    """Select the columns that a model reads: no key and no event time among them."""
-    return {column.name: row[column.name] for column in CONTRACT.features}
+def _features_of(row: Row, contract: Contract) -> Row:
+    """Select the columns that a model of this contract reads, as far as the row's own contract has them."""
+    return {column.name: row[column.name] for column in contract.features if column.name in row}
 
 
 # ---- what is measured

@@ -18,7 +18,6 @@ from lambdas.aws.services import Rest, ServiceError
 
 LOG = logging.getLogger("fairway")
 Row = dict[str, Any]
-Call = tuple[str, list[Row]]  # an endpoint, and the features of the rows it is asked for
 ROUNDING = 1e-9  # shares that were summed and divided may be this far beyond 0 and 1
 WAITING = ThreadPoolExecutor(max_workers=8, thread_name_prefix="endpoint")
 REASONS = {
@@ -37,6 +36,14 @@ class ModelFailed(Exception):
         self.reason = reason
 
 
+class Call(NamedTuple):
+    """An endpoint, the features of the rows that it is asked for, and the contract that its release was made under."""
+
+    endpoint: str
+    rows: list[Row]
+    contract: Contract
+
+
 class Scores(NamedTuple):
     """One score for each row, or the ModelFailed of a row that has none; `classes` of a multiclass model."""
 
@@ -44,18 +51,20 @@ class Scores(NamedTuple):
     classes: list[Any] | None = None
 
 
-def ask_all(calls: list[Call], *, contract: Contract, deadline_ms: int) -> list[Scores]:
-    """Ask all endpoints at once for the scores of their rows, and wait for none beyond the deadline."""
+def ask_all(calls: list[Call], *, checked_under: str, deadline_ms: int) -> list[Scores]:
+    """Ask all endpoints at once for the scores of their rows, and wait for none beyond the deadline.
+
+    `checked_under` is the hash of the contract that the rows keep.
+    """
     runtime = clients.sagemaker_runtime(deadline_ms / 1000)  # built before the clock starts
     ends = time.monotonic() + deadline_ms / 1000
-    futures = [WAITING.submit(ask, runtime, endpoint, rows, contract=contract) for endpoint, rows in calls]
+    futures = [WAITING.submit(ask, runtime, call, checked_under=checked_under) for call in calls]
     return [
-        _in_time(future, rows, ends=ends, deadline_ms=deadline_ms, endpoint=endpoint)
-        for future, (endpoint, rows) in zip(futures, calls, strict=True)
+        _in_time(future, call, ends=ends, deadline_ms=deadline_ms) for future, call in zip(futures, calls, strict=True)
     ]
 
 
-def _in_time(future: Future[Scores], rows: list[Row], *, ends: float, deadline_ms: int, endpoint: str) -> Scores:
+def _in_time(future: Future[Scores], call: Call, *, ends: float, deadline_ms: int) -> Scores:
     """Wait until the deadline: the time limit of a socket starts anew with every byte, this one does not."""
     try:
         return future.result(timeout=max(0.0, ends - time.monotonic()))
@@ -64,8 +73,8 @@ def _in_time(future: Future[Scores], rows: list[Row], *, ends: float, deadline_m
         failed = ModelFailed(Reason.LATE, f"{deadline_ms} ms")
     except (ServiceError, Unreachable, ModelFailed) as error:
         failed = failure_of(error)
-    LOG.warning("endpoint %s: %s", endpoint, failed)
-    return Scores([failed] * len(rows))
+    LOG.warning("endpoint %s: %s", call.endpoint, failed)
+    return Scores([failed] * len(call.rows))
 
 
 def failure_of(error: Exception) -> ModelFailed:
@@ -81,11 +90,14 @@ def failure_of(error: Exception) -> ModelFailed:
     return ModelFailed(Reason.ENDPOINT_ERROR, error.code)
 
 
-def ask(runtime: Rest, endpoint: str, rows: list[Row], *, contract: Contract) -> Scores:
-    """One call for all rows. Raises ServiceError, Unreachable, or ModelFailed for an answer that cannot be used."""
-    body = json.dumps({"instances": rows}).encode()
-    reply = runtime.post("InvokeEndpoint", f"/endpoints/{endpoint}/invocations", body, accept="application/json")
-    return scores_of(reply, len(rows), contract=contract)
+def ask(runtime: Rest, call: Call, *, checked_under: str) -> Scores:
+    """One call for all rows. Raises ServiceError, Unreachable, or ModelFailed for an answer that cannot be used.
+
+    With the hash of another contract than its own, the container leaves limits and further columns to that one.
+    """
+    body = json.dumps({"instances": call.rows, "contract": checked_under}).encode()
+    reply = runtime.post("InvokeEndpoint", f"/endpoints/{call.endpoint}/invocations", body, accept="application/json")
+    return scores_of(reply, len(call.rows), contract=call.contract)
 
 
 def scores_of(body: bytes, rows: int, *, contract: Contract) -> Scores:

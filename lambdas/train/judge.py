@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import Any, TypedDict
 
 from domain import lake
+from domain.contract.packed import packed
+from domain.contract.schema import Contract, from_dict
 from domain.money import worth
 from domain.money.prices import read_prices
 from domain.money.projection import Projection, project
@@ -101,11 +103,12 @@ def judge(
     if evaluation is None:
         raise EvaluationMissing(f"{lake.uri(LAKE, key)} is not there; see the Evaluate job's log")
     judgement = verdict_on(evaluation, bill)
+    made_under = _contract_of(evaluation, judgement["candidate"])
     as_of = evaluation["window"]["as_of"]
     signature = sign(judgement["release"], judgement["artefact_sha256"])
     status = approval_status(judgement["verdict"], CONFIG.release.approve)
     write(lake.run_key(run, "verdict.json"), {"run": run, **judgement})
-    remember(_release_item(run, as_of, judgement, signature, STATES[status]))
+    remember(_release_item(run, as_of, judgement, signature, STATES[status], made_under))
     measured = measure_champion(CONFIG.benchmarks, evaluation, run=run)
     if measured:
         measure(measured["release"], measured)
@@ -119,7 +122,7 @@ def judge(
         "artefact_sha256": judgement["artefact_sha256"],
         "metrics": judgement["metrics"],
         "approval_status": status,
-        "metadata": _metadata(run, as_of, judgement, signature),
+        "metadata": _metadata(run, as_of, judgement, signature, made_under),
     }
 
 
@@ -129,6 +132,14 @@ def verdict_on(evaluation: gate.Evaluation, bill: Callable[[], Projection]) -> g
     try:
         worth = _worth_of(evaluation["candidates"], cost) if cost else None
         return gate.judge(CONFIG.benchmarks, evaluation, worth=worth)
+    except (KeyError, TypeError) as error:
+        raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
+
+
+def _contract_of(evaluation: gate.Evaluation, candidate: str) -> Contract:
+    """Read the contract that the artefact carries: another may be deployed since the run began."""
+    try:
+        return from_dict(evaluation["candidates"][candidate]["contract"])
     except (KeyError, TypeError) as error:
         raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
 
@@ -161,7 +172,9 @@ def approval_status(verdict: str, approve: str) -> Approval:
     return Approval.APPROVED if approve == "auto" else Approval.PENDING
 
 
-def _release_item(run: str, as_of: str, judgement: gate.Judgement, signature: str, state: ReleaseState) -> ReleaseItem:
+def _release_item(
+    run: str, as_of: str, judgement: gate.Judgement, signature: str, state: ReleaseState, made_under: Contract
+) -> ReleaseItem:
     """Make the release's item, with the figures from which its cost and value are projected."""
     return {
         "release": judgement["release"],
@@ -177,6 +190,7 @@ def _release_item(run: str, as_of: str, judgement: gate.Judgement, signature: st
         "p99_ms": judgement["p99_ms"],
         "size_mb": judgement["size_mb"],
         "decisions": judgement["decisions"],
+        "contract": packed(made_under),
     }
 
 
@@ -186,7 +200,7 @@ def _broken_benchmarks(measured: Measurement) -> str:
     return metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured=counted, broken=measured["broken"])
 
 
-def _metadata(run: str, as_of: str, judgement: gate.Judgement, signature: str) -> dict[str, str]:
+def _metadata(run: str, as_of: str, judgement: gate.Judgement, signature: str, made_under: Contract) -> dict[str, str]:
     """Make the metadata of the model package: text only, each at most 256 characters."""
     return {
         "release": judgement["release"],
@@ -194,7 +208,7 @@ def _metadata(run: str, as_of: str, judgement: gate.Judgement, signature: str) -
         "artefact_sha256": judgement["artefact_sha256"],
         "as_of": as_of,
         "candidate": judgement["candidate"],
-        "contract_hash": CONTRACT.hash,
+        "contract_hash": made_under.hash,
         "code_version": CODE_VERSION,
         "signature": signature,
     }

@@ -37,7 +37,9 @@ def responder(artefact: Artefact, content_type: str, accept: str) -> Callable[[b
     reply_within, form = artefact.scorer.reply_within, FORMS[body_type]
 
     def row_by_row(body: bytes) -> Reply:
-        answers, refused = answer(artefact.contract, artefact.scorer, parse(artefact.contract, body, body_type))
+        instances = parse(artefact.contract, body, body_type)
+        elsewhere = instances.contract not in (None, artefact.contract.hash)
+        answers, refused = answer(artefact.contract, artefact.scorer, instances.rows, elsewhere=elsewhere)
         return Reply(write(artefact, answers, reply_type), reply_type, len(answers), refused)
 
     def at_once(body: bytes) -> Reply:
@@ -51,8 +53,12 @@ def responder(artefact: Artefact, content_type: str, accept: str) -> Callable[[b
     return at_once if body_type == reply_type and not ambiguous else row_by_row
 
 
-def answer(contract: Contract, scorer: Scorer, instances: list[Any]) -> tuple[list[Answer], int]:
+def answer(
+    contract: Contract, scorer: Scorer, instances: list[Any], *, elsewhere: bool = False
+) -> tuple[list[Answer], int]:
     """Return the answer to each row in its place, and the number of rows without one.
+
+    `elsewhere`: the rows were checked under another contract, whose limits count instead of this one's.
 
     An answer is P(positive), one probability for each class, or the value; {"error": reason} where there is none.
     RequestRefused (413) where the reply would be too large.
@@ -63,7 +69,7 @@ def answer(contract: Contract, scorer: Scorer, instances: list[Any]) -> tuple[li
             f"{len(instances):,} rows ask for {len(instances) * width:,} numbers: must be at most {MOST_ANSWERS:,}"
         )
         raise RequestRefused(413, "too_many_answers", f"{message}; send fewer rows")
-    checked = list(_checked_rows(contract, instances))
+    checked = list(_checked_rows(contract, instances, elsewhere=elsewhere))
     good = [values for values, reason in checked if not reason]
     scores = iter(_answers_of(contract, scorer.score_lists(good)) if good else ())
     answers = [RowError(error=reason) if reason else _or_no_answer(next(scores)) for _, reason in checked]
@@ -74,11 +80,14 @@ def _or_no_answer(score: float | list[float] | None) -> Answer:
     return RowError(error=NO_ANSWER) if score is None else score
 
 
-def _checked_rows(contract: Contract, instances: list[Any]) -> Iterator[tuple[dict[str, Any], str]]:
+def _checked_rows(contract: Contract, instances: list[Any], *, elsewhere: bool) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield each row's values and the reason that it cannot be scored: two bytes of a row may ask for hundreds."""
     room = MOST_REASONS
     for row in instances:
-        values, problems = ({}, [row]) if isinstance(row, Unreadable) else check_features(contract, row)
+        if isinstance(row, Unreadable):
+            values, problems = dict[str, Any](), [str(row)]
+        else:
+            values, problems = check_features(contract, row, elsewhere=elsewhere)
         reason = "; ".join(problems)
         room -= len(reason)
         if room < 0:

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from typing import Any, TypedDict
+from typing import Any, NamedTuple, TypedDict
 
 from domain.contract.schema import Column, Contract
 from domain.contract.text import from_text
@@ -26,11 +26,20 @@ class Unreadable(str):
 Answer = float | list[float] | RowError
 
 
+class Instances(NamedTuple):
+    """The rows of a body, still to be checked. `contract`: hash of the contract that they were checked under, where
+    the caller gives one.
+    """
+
+    rows: list[Any]
+    contract: str | None = None
+
+
 # ---- reading
 
 
-def parse(contract: Contract, body: bytes, media_type: str) -> list[Any]:
-    """Return the rows of a body, still to be checked; RequestRefused (400) where it cannot be read as rows."""
+def parse(contract: Contract, body: bytes, media_type: str) -> Instances:
+    """Return the rows of a body; RequestRefused (400) where it cannot be read as rows."""
     return _PARSE[media_type](contract, body)
 
 
@@ -41,20 +50,21 @@ def decoded(text: bytes) -> Any:
         raise RequestRefused(400, "bad_request", f"the body is not JSON: {error}") from None
 
 
-def _parse_json(contract: Contract, body: bytes) -> list[Any]:
+def _parse_json(contract: Contract, body: bytes) -> Instances:
     document = decoded(body)
     rows = document.get("instances") if isinstance(document, dict) else None
     if not isinstance(rows, list):
         raise RequestRefused(400, "bad_request", 'the body must be {"instances": [{column: value, ...}, ...]}')
-    return rows
+    checked_under = document.get("contract")
+    return Instances(rows, checked_under if isinstance(checked_under, str) else None)
 
 
-def _parse_lines(contract: Contract, body: bytes) -> list[Any]:
+def _parse_lines(contract: Contract, body: bytes) -> Instances:
     # not `splitlines`: a \r is a space to JSON, in the files of a batch too
-    return [decoded(line) for line in body.split(b"\n") if line.strip()]
+    return Instances([decoded(line) for line in body.split(b"\n") if line.strip()])
 
 
-def _parse_csv(contract: Contract, body: bytes) -> list[Any]:
+def _parse_csv(contract: Contract, body: bytes) -> Instances:
     """Read cells in the order of the contract's features, or of a header."""
     try:
         lines = [line for line in csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True) if line]
@@ -64,7 +74,7 @@ def _parse_csv(contract: Contract, body: bytes) -> list[Any]:
     if lines and is_header(contract, lines[0]):
         names = lines.pop(0)
         _refuse_other_names(contract, names)
-    return [_csv_row(contract, names, cells) for cells in lines]
+    return Instances([_csv_row(contract, names, cells) for cells in lines])
 
 
 def _csv_row(contract: Contract, names: list[str], cells: list[str]) -> dict[str, Any] | Unreadable:

@@ -68,11 +68,11 @@ class Job:
         prior = prior_columns(self.contract, threshold=self.threshold)
         if self.artefact is None:
             return {**fallback(NO_MODEL), **prior}
-        scores = self.artefact.scorer.score_batch(model_batch(self.contract, accepted), refusals=[])
+        scores = self.artefact.scorer.score_batch(model_batch(self.artefact.contract, accepted), refusals=[])
         classes = self.artefact.manifest["classes"]
         answers = {
             **who(release=self.release, role="champion", source="model"),
-            **answer_columns(self.contract, scores, classes=classes, threshold=self.threshold),
+            **answer_columns(self.artefact.contract, scores, classes=classes, threshold=self.threshold),
         }
         fine = has_answer(scores)
         if fine.all():

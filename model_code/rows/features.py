@@ -22,12 +22,18 @@ def kind_of(column: Column) -> str:
 
 
 def unfed(model: Contract, contract: Contract) -> list[str]:
-    """What a model trained under one contract misses in rows of another: its task, or features of the same name and
-    type.
+    """List what a model made under one contract misses in rows of another: its question, or a feature that it needs.
+
+    A nullable feature that is not there is null; one of another type is none. New categories and wider ranges are fed.
     """
-    task = ["the task"] if model.task != contract.task else []
-    given = {column.name: (column.type, kind_of(column)) for column in contract.features}
-    return task + [column.name for column in model.features if given.get(column.name) != (column.type, kind_of(column))]
+    asked, answered = ((one.task, one.target.name, one.target.type) for one in (contract, model))
+    given = {column.name: column.type for column in contract.to_score}
+    missed = [
+        column.name
+        for column in model.features
+        if given.get(column.name, column.type if column.nullable else None) != column.type
+    ]
+    return (["the target"] if asked != answered else []) + missed
 
 
 def model_value(column: Column, value):
@@ -38,16 +44,21 @@ def model_value(column: Column, value):
     return str(value) if kind_of(column) == "category" else value
 
 
-def check_features(contract: Contract, row) -> tuple[dict, list[str]]:
+def check_features(contract: Contract, row, *, elsewhere: bool = False) -> tuple[dict, list[str]]:
     """(the row as the model takes it, what is wrong with it). Only features matter to a score; other columns of the
     contract may come along.
+
+    `elsewhere`: the row was checked under another contract, whose limits and further columns count. The model takes
+    every value of the right type, null among them; it still needs the columns that may not be null.
     """
     if not isinstance(row, dict):
         return {}, [f"found {row!r}, a row must be an object of column names to values"]
-    problems = [f"{name!r} is not in the contract {contract.name!r}" for name in row if name not in contract.by_name]
+    strangers = () if elsewhere else (name for name in row if name not in contract.by_name)
+    problems = [f"{name!r} is not in the contract {contract.name!r}" for name in strangers]
     values = {}
-    for column in contract.features:
-        kept, found = check_value(column, row.get(column.name))
+    for column, without_limits in zip(contract.features, contract.to_answer, strict=True):
+        judged = without_limits if elsewhere and column.name in row else column
+        kept, found = check_value(judged, row.get(column.name))
         problems += [problem.message for problem in found]
         if not found:
             values[column.name] = model_value(column, kept)

@@ -5,17 +5,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from domain.contract.schema import Column, Contract
+from model_code.rows.columns import ARROW_TYPES
 from model_code.rows.features import kind_of, model_columns
 
 MICROSECONDS = 1_000_000.0
 
 
 def model_batch(contract: Contract, batch: pa.RecordBatch | pa.Table) -> pa.RecordBatch | pa.Table:
-    """Checked rows as the model takes them: texts or a dictionary of them, numbers and booleans, null where there is
-    nothing.
+    """Checked rows as the model of this contract takes them: texts or a dictionary of them, numbers and booleans, null
+    where there is nothing. A feature that the rows do not have, being of another contract, is null in all.
     """
-    columns = {column.name: model_array(column, batch.column(column.name)) for column in contract.features}
+    columns = {column.name: model_array(column, values_of(column, batch)) for column in contract.features}
     return type(batch).from_pydict(columns)
+
+
+def values_of(column: Column, batch: pa.RecordBatch | pa.Table) -> pa.Array | pa.ChunkedArray:
+    """Return the column of the batch, or as many nulls of its type."""
+    if column.name in batch.schema.names:
+        return batch.column(column.name)
+    return pa.nulls(len(batch), ARROW_TYPES[column.type])
 
 
 def model_array(column: Column, values):

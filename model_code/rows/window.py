@@ -12,7 +12,7 @@ from domain.contract.schema import Contract
 from model_code.rows.duplicates import in_order_of_loading, newest_only
 from model_code.rows.identity import entity_ids, in_window, place
 from model_code.rows.readers import FileRefused
-from model_code.rows.tables import read_table, schema_of
+from model_code.rows.tables import read_part, schema_of
 from model_code.settings import JobRefused
 
 
@@ -43,21 +43,28 @@ def read_window(
     reasons: Counter[str] = Counter()
     for file in files:
         try:
-            for checked in read_table(file, contract, with_target=True):
+            for checked in read_part(file, contract):
                 batches.append(checked.accepted.filter(in_window(contract, checked.accepted, window, part)))
                 quarantined += len(checked.quarantined)
                 reasons += checked.reasons
         except FileRefused as error:
-            raise JobRefused(f"rows loaded under another contract: {error}") from error
+            raise JobRefused(f"a part of the lake cannot be read: {error}") from error
     table = pa.Table.from_batches(batches, schema_of(contract, with_target=True))
     if not len(table):
         span = f"{window['train_start']} to {window['as_of']}"
         raise JobRefused(
-            f"no row to {part} on: {len(files)} files hold none in that part of {span}; load rows or move as_of"
+            f"no row to {part} on: {len(files)} files hold none in that part of {span}"
+            f"{_broken(reasons)}; load rows or move as_of"
         )
     ordered = in_time_order(contract, table)
     counting = ordered if duplicates == "keep" else newest_only(contract, ordered)
     return WindowRows(counting, quarantined, reasons, len(table) - len(counting))
+
+
+def _broken(reasons: Counter) -> str:
+    """Name the rules that rows broke, which were loaded under another contract perhaps."""
+    counts = ", ".join(f"{rule} {count:,}" for rule, count in sorted(reasons.items()))
+    return f" that keeps the contract ({counts})" if counts else ""
 
 
 def in_time_order(contract: Contract, table: pa.Table) -> pa.Table:

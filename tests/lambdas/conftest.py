@@ -115,6 +115,7 @@ def create_table(dynamodb, table: str, keys: tuple) -> None:
 def model():
     """The served model; a test that does not say what it answers must not ask it."""
     stage.MODEL.calls.clear()
+    stage.MODEL.checked_under.clear()
     stage.MODEL.answers = lambda endpoint, instances: (
         500,
         {"Message": "nobody told me what to answer"},

@@ -8,11 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 class ModelServer:
     """`answers(endpoint, instances)` gives (status, document or bytes, error type or ""); `calls` holds what was
-    asked.
+    asked, `checked_under` the contract that each body names.
     """
 
     def __init__(self):
-        self.calls, self.answers = [], None
+        self.calls, self.checked_under, self.answers = [], [], None
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler_of(self))
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -51,6 +51,7 @@ def handler_of(model: ModelServer):
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             endpoint = self.path.split("/")[2]
             model.calls.append((endpoint, body["instances"]))
+            model.checked_under.append(body["contract"])
             status, document, error = model.answers(endpoint, body["instances"])
             try:
                 if isinstance(document, list):

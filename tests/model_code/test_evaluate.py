@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
+from domain.contract.schema import Column
 from domain.release.gate import judge
 from model_code.artefact.folder import open_artefact
 from model_code.fitting import metrics
@@ -75,8 +77,25 @@ def test_a_champion_that_the_contract_no_longer_feeds_is_not_compared(returns, p
     )
     assert evaluated(run_verb, base)["champion"] is None
     assert (
-        "champion r-0 is not compared: the contract has changed the task, größe (cm), class" in capsys.readouterr().out
+        "champion r-0 is not compared: the contract has changed the target, class, shelf\n" in capsys.readouterr().out
     )
+
+
+def test_a_champion_of_an_older_contract_is_measured_on_rows_of_todays(returns, run_verb, tmp_path):
+    """Today's contract has a column more, a wider range and a new category, and one that is read no longer."""
+    edits = {"größe (cm)": {"minimum": None}, "shelf": {"categories": (1, 2, 30, 4)}, "class": {"role": "ignored"}}
+    columns = [replace(column, **edits.get(column.name, {})) for column in returns.contract.columns]
+    today = replace(returns.contract, columns=(*columns, Column("colour", "string", nullable=True)))
+    rows = [
+        {**row, "shelf": 4, "größe (cm)": -1.0, "colour": "red"} if n % 3 else row for n, row in enumerate(returns.rows)
+    ]
+    candidates = {"prior": returns.models["prior"]}
+    base = evaluation_folder(tmp_path, today, rows, candidates, returns.models["gradient_boosting"], release="r-1")
+
+    current = evaluated(run_verb, base)["champion"]
+
+    assert (current["release"], current["unanswered"]) == ("r-1", 0)
+    assert current["metrics"]["roc_auc"] > 0.6
 
 
 def test_a_champion_that_is_not_the_signed_one_is_refused(returns, run_verb, tmp_path, capsys):

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from domain.contract.keys import entity_id
+from domain.contract.schema import Column
 from domain.contract.values import check_row
 from domain.records import batch_prediction_id, row_id, to_item
 from domain.request.answers import answer_from_score, fallback_answer
@@ -164,6 +165,25 @@ def test_each_row_is_answered_in_order_as_the_rules_say(project, run_verb, tmp_p
         ]
     }
     assert min(written) == "predictions/part.jsonl-000000000001.parquet"
+
+
+def test_rows_of_a_newer_contract_are_answered_by_the_contract_of_the_model(parcels, run_verb, tmp_path):
+    """A new category is unseen, a wider range too; a new column is not read, and one that is ignored now still is."""
+    edits = {"from": {"categories": ("A", "B", "C", "D")}, "weight": {"minimum": None, "role": "ignored"}}
+    columns = [replace(column, **edits.get(column.name, {})) for column in parcels.contract.columns]
+    newer = replace(parcels.contract, columns=(*columns, Column("colour", "string", nullable=True)))
+    rows = [{**row, "from": "D", "weight": -1.0, "colour": "red"} for row in parcels.rows[:20]] + parcels.rows[20:40]
+    base = scoring_folder(tmp_path, newer, parcels.models["gradient_boosting"])
+    write_lines(base / "processing/input/rows/part.jsonl", newer, rows)
+
+    assert run_verb("score", base) == 0
+
+    artefact = open_artefact(parcels.models["gradient_boosting"])
+    features = [{name: row[name] for name in ("weight", "from")} for row in rows]
+    expected = artefact.scorer.score_lists(features)
+    lines = results(base, "part.jsonl")
+    assert [list(line["probabilities"].values()) for line in lines] == expected
+    assert {line["source"] for line in lines} == {"model"}
 
 
 def test_every_kind_of_file_gets_the_same_answers(parcels, run_verb, tmp_path):
@@ -436,7 +456,7 @@ def test_a_model_of_another_contract_or_no_input_is_refused(returns, parcels, ru
     assert run_verb("score", base) == 1
     error = capsys.readouterr().err
     assert "no file to score is under" in error
-    assert "which has changed the task, größe (cm), class" in error
+    assert "which has changed the target, class, shelf; train" in error
     shutil.rmtree(base)
 
 

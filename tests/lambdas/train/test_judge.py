@@ -4,6 +4,8 @@ from dataclasses import replace
 import pytest
 
 from domain.config.sections import of_stage
+from domain.contract.packed import packed
+from domain.contract.schema import as_dict
 from lambdas.aws import signatures
 from lambdas.train import judge as module
 from lambdas.train.judge import EvaluationMissing, EvaluationUnreadable, approval_status, handler
@@ -12,6 +14,8 @@ from tests.lambdas import stage
 RUN = "train-20130401-1"
 SHA256 = "abcdef01" * 8
 DECISIONS = {"true_positive": 3000, "false_positive": 2000, "true_negative": 18_000, "false_negative": 2000}
+# Another one than is deployed: the contract was edited while the run went on.
+MADE_UNDER = replace(stage.CONTRACT, columns=stage.CONTRACT.columns[:-2] + stage.CONTRACT.columns[-1:])
 EVALUATION = {
     "metric": "roc_auc",
     "rows": 25_000,
@@ -31,6 +35,7 @@ EVALUATION = {
             "artefact_sha256": SHA256,
             "model_uri": "s3://lake/model.tar.gz",
             "decisions": DECISIONS,
+            "contract": as_dict(MADE_UNDER),
         }
     },
     "champion": None,
@@ -47,7 +52,7 @@ METADATA = {
     "artefact_sha256": SHA256,
     "as_of": "2013-04-01T00:00:00Z",
     "candidate": "gradient_boosting",
-    "contract_hash": stage.CONTRACT.hash,
+    "contract_hash": MADE_UNDER.hash,
     "code_version": "image-1",
 }
 
@@ -100,6 +105,7 @@ def test_a_run_that_keeps_the_benchmarks_is_approved(aws):
         "p99_ms": 1.5,
         "size_mb": 0.4,
         "decisions": DECISIONS,
+        "contract": packed(MADE_UNDER),
     }
 
 

@@ -39,7 +39,7 @@ PLACES = Contract("places", "binary", (Column("city", "string"), Column("street"
 def test_a_header_that_is_not_the_contracts_is_refused_by_name(header, named):
     body = f"{header}\n-2.0,1.5,0.1,web\n".encode()
     if named is None:
-        assert parse(SHOP, body, CSV)[0] == "cells = 5: must be 4, one for each of 'a', 'b', 'c', 'channel'"
+        assert parse(SHOP, body, CSV).rows[0] == "cells = 5: must be 4, one for each of 'a', 'b', 'c', 'channel'"
         return
     with pytest.raises(RequestRefused) as refused:
         parse(SHOP, body, CSV)
@@ -61,7 +61,7 @@ def test_a_header_that_names_a_column_twice_is_refused():
 def test_a_header_of_the_contracts_names_gives_the_order(header):
     cells = {"a": "1", "b": "2", "c": "3", "channel": "web", "remark": "x", "y": "true"}
     body = f"{header}\n{','.join(cells[name] for name in header.split(','))}\n"
-    (row,) = parse(SHOP, body.encode(), CSV)
+    (row,) = parse(SHOP, body.encode(), CSV).rows
     assert {name: row[name] for name in ("a", "b", "c", "channel")} == {"a": 1.0, "b": 2.0, "c": 3.0, "channel": "web"}
 
 
@@ -76,14 +76,14 @@ def test_a_header_of_the_contracts_names_gives_the_order(header):
     ],
 )
 def test_a_row_at_fault_in_the_first_line_is_a_row(line):
-    assert len(parse(SHOP, f"{line}\n1,2,3,web\n".encode(), CSV)) == 2
+    assert len(parse(SHOP, f"{line}\n1,2,3,web\n".encode(), CSV).rows) == 2
 
 
 @pytest.mark.parametrize("header", ["City,street", "city,Street", "CITY,STREET"])
 def test_a_header_over_free_text_is_known_by_a_name_in_it(header):
     with pytest.raises(RequestRefused, match="the CSV header names '"):
         parse(PLACES, f"{header}\nRome,Via Appia\n".encode(), CSV)
-    assert len(parse(PLACES, b"Rome,Via Appia\n", CSV)) == 1
+    assert len(parse(PLACES, b"Rome,Via Appia\n", CSV).rows) == 1
 
 
 def test_a_wrong_header_is_refused_by_the_server_before_the_kernel_scores_it_as_a_row(parcels, run_verb, tmp_path):

@@ -68,7 +68,7 @@ ODD = [
 
 
 def the_long_way(artefact, body, kind):
-    answers, _ = answer(artefact.contract, artefact.scorer, parse(artefact.contract, body, kind))
+    answers, _ = answer(artefact.contract, artefact.scorer, parse(artefact.contract, body, kind).rows)
     return write(artefact, answers, kind)
 
 
@@ -316,7 +316,7 @@ def test_limits_are_rounded_inwards_to_what_a_float_can_be():
 def test_a_csv_may_begin_with_the_mark_that_spreadsheets_write(quoted, quotes):
     text = 'size,"say ""x"""\n1.5,a\n'
     assert respond(quoted, b"\xef\xbb\xbf" + text.encode(), CSV, CSV) == respond(quoted, text.encode(), CSV, CSV)
-    assert len(parse(quotes.contract, b"\xef\xbb\xbf" + text.encode(), CSV)) == 1
+    assert len(parse(quotes.contract, b"\xef\xbb\xbf" + text.encode(), CSV).rows) == 1
 
 
 def test_a_category_is_allowed_by_the_whole_of_its_text(quoted):
