@@ -34,13 +34,13 @@ def init_times(rounds: int) -> dict[str, list[float]]:
 
 
 def references(place: Path) -> dict[str, tuple]:
-    found = {}
+    times = {}
     for name, code in REFERENCES.items():
         folder = place / name.partition(",")[0]
         folder.mkdir()
         (folder / "only.py").write_text(code + HANDLER)
-        found[name] = (folder, "only.handler", {})
-    return found
+        times[name] = (folder, "only.handler", {})
+    return times
 
 
 def functions(place: Path) -> dict[str, tuple]:

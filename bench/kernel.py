@@ -117,15 +117,15 @@ def main():
     ratios = []
     with threadpool_limits(1):
         for name, pipeline in models().items():
-            found = measured(pipeline.fit(matrix, target), fresh, rounds=arguments.rounds)
-            rate = {engine: arguments.rows / found[f"{engine} batch"] for engine in ("scikit-learn", "kernel")}
+            figures = measured(pipeline.fit(matrix, target), fresh, rounds=arguments.rounds)
+            rate = {engine: arguments.rows / figures[f"{engine} batch"] for engine in ("scikit-learn", "kernel")}
             print(
-                f"{name}: compiled in {found['compile']:.2f} s; batch {rate['kernel'] / 1e6:.2f} M "
+                f"{name}: compiled in {figures['compile']:.2f} s; batch {rate['kernel'] / 1e6:.2f} M "
                 f"rows/s, scikit-learn {rate['scikit-learn'] / 1e6:.3f};"
-                f" one JSON row {found['kernel row'] * 1e6:.1f} us, scikit-learn from an array "
-                f"{found['scikit-learn row'] * 1e6:,.0f}"
+                f" one JSON row {figures['kernel row'] * 1e6:.1f} us, scikit-learn from an array "
+                f"{figures['scikit-learn row'] * 1e6:,.0f}"
             )
-            batch, row = rate["kernel"] / rate["scikit-learn"], found["scikit-learn row"] / found["kernel row"]
+            batch, row = rate["kernel"] / rate["scikit-learn"], figures["scikit-learn row"] / figures["kernel row"]
             ratios.append(f"{name} batch {batch:.0f}x row {row:,.0f}x")
     print("kernel / scikit-learn: " + "; ".join(ratios))
 

@@ -47,13 +47,13 @@ def read_hours(text: str) -> Hours:
 
 
 def span_of(text: str) -> Span:
-    found = re.fullmatch(SPAN, text)
-    if not found:
+    match = re.fullmatch(SPAN, text)
+    if not match:
         raise HoursError(
             f"{text!r} is not a span; write days and times like 'mon-fri 07:00-19:00' or 'sat 22:00-02:00'"
         )
-    first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
-    start, end = (minutes_of(text, hour, minute) for hour, minute in (found.group(3, 4), found.group(5, 6)))
+    first, last = DAYS.index(match[1]), DAYS.index(match[2] or match[1])
+    start, end = (minutes_of(text, hour, minute) for hour, minute in (match.group(3, 4), match.group(5, 6)))
     if start in (MINUTES_PER_DAY, end):
         raise HoursError(f"{text!r} has no length; a whole day is 00:00-24:00")
     days = frozenset((first + step) % 7 for step in range((last - first) % 7 + 1))
@@ -80,14 +80,14 @@ def zone_of(name: str) -> tzinfo:
 
 def open_spans(hours: Hours, days: list[date]) -> list[tuple[datetime, datetime]]:
     """(begin, end) in UTC of the hours that begin on these days, in order; what touches or overlaps is one."""
-    found = sorted(
+    spans = sorted(
         (_begin(day, span.start, hours.zone), _timestamp(day, span.end, hours.zone))
         for day in days
         for span in hours.spans
         if day.weekday() in span.days
     )
     joined: list[tuple[datetime, datetime]] = []
-    for begin, end in found:
+    for begin, end in spans:
         if joined and begin <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
         else:

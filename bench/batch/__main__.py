@@ -84,14 +84,14 @@ def compare(works: dict, rows: int) -> int:
 
 
 def in_rounds(works: dict, rounds: int) -> dict[str, list[dict]]:
-    found = {name: [] for name in works}
+    seconds_by_work = {name: [] for name in works}
     for number in range(rounds):
         names = list(works)
         random.Random(number).shuffle(names)  # interleaved: a busy minute of the machine hits no side alone
         for name in names:
-            found[name].append(works[name]())
-            print(f"{name}: {report.short(found[name][-1])}", file=sys.stderr, flush=True)
-    return found
+            seconds_by_work[name].append(works[name]())
+            print(f"{name}: {report.short(seconds_by_work[name][-1])}", file=sys.stderr, flush=True)
+    return seconds_by_work
 
 
 def written(options: argparse.Namespace) -> list[dict]:

@@ -25,15 +25,15 @@ def score(folder: Path, rows: Path, *, store: bool = True) -> dict:
     """
     base = folder / "job"
     shutil.rmtree(base, ignore_errors=True)
-    given = base / "processing/input"
+    inputs = base / "processing/input"
     for name in ("contract", "rows", "model"):
-        (given / name).mkdir(parents=True)
+        (inputs / name).mkdir(parents=True)
     run = {**RUN, "store": store, "artefact_sha256": sha256(folder / "model" / MANIFEST)}
     documents = {"contract": contract_rules.as_dict(contract()), "config": settings(), "run": run}
     for name, document in documents.items():
-        (given / f"contract/{name}.json").write_text(json.dumps(document))
-    pack(folder / "model", given / "model/model.tar.gz")
-    (given / f"rows/rows{rows.suffix}").hardlink_to(rows)
+        (inputs / f"contract/{name}.json").write_text(json.dumps(document))
+    pack(folder / "model", inputs / "model/model.tar.gz")
+    (inputs / f"rows/rows{rows.suffix}").hardlink_to(rows)
     environment = {"SAGEMAKER_BASE_DIR": str(base)}
     return measure.run(
         [IMAGE_PYTHON, "-m", "model_code", "score"], environment=environment, folder=ROOT, log=folder / "job.log"

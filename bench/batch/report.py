@@ -25,10 +25,10 @@ def cells(name: str, job: dict, rows: int) -> tuple[str, ...]:
     return name, f"{rows:,}", took, f"{rate:,.0f}", f"{cpu:.2f}", f"{1e6 * cpu / rows:.2f}", f"{memory:.0f}"
 
 
-def written_cells(found: dict) -> tuple[str, ...]:
-    rows, seconds = found["rows"]["median"], found["seconds"]
+def written_cells(results: dict) -> tuple[str, ...]:
+    rows, seconds = results["rows"]["median"], results["seconds"]
     took = f"{seconds['median']:.2f} ({seconds['least']:.2f}-{seconds['most']:.2f})"
-    own, server = (found[key]["median"] for key in ("cpu_s", "server_cpu_s"))
+    own, server = (results[key]["median"] for key in ("cpu_s", "server_cpu_s"))
     cpu = f"{1e6 * own / rows:.0f} + {1e6 * server / rows:.0f} of the server"
     return "write_results", f"{rows:,.0f}", took, f"{rows / seconds['median']:,.0f}", f"{own + server:.2f}", cpu, ""
 
@@ -51,11 +51,11 @@ def ratios(results: dict) -> dict:
     }
 
 
-def ratios_line(found: dict) -> str:
+def ratios_line(results: dict) -> str:
     return (
-        f"ratios: pandas + predict_proba x{found['faster']:.1f} (CPU x{found['less_cpu']:.1f}), "
-        f"Parquet only x{found['faster_parquet_only']:.1f} (CPU "
-        f"x{found['less_cpu_parquet_only']:.1f}), {found['rows_per_second']:,} rows/s, "
-        f"many rows {found['rows_per_second_many']:,} rows/s, CSV {found['csv_rows_per_second']:,} rows/s, "
-        f"write_results {found['written_per_second']:,} rows/s, memory at most {found['memory_mb']:.0f} MB"
+        f"ratios: pandas + predict_proba x{results['faster']:.1f} (CPU x{results['less_cpu']:.1f}), "
+        f"Parquet only x{results['faster_parquet_only']:.1f} (CPU "
+        f"x{results['less_cpu_parquet_only']:.1f}), {results['rows_per_second']:,} rows/s, "
+        f"many rows {results['rows_per_second_many']:,} rows/s, CSV {results['csv_rows_per_second']:,} rows/s, "
+        f"write_results {results['written_per_second']:,} rows/s, memory at most {results['memory_mb']:.0f} MB"
     )

@@ -53,10 +53,10 @@ def _measure(options: argparse.Namespace, places: list[Place]) -> tuple[list[str
     """The figures, and what must not be."""
     figures, wrong, kept = [f"seed {options.seed}"], [], places[0]
     if "cost" in options.parts:
-        found = cost.run(
+        costs = cost.run(
             *places, requests=100 if options.quick else 1000, batches=1 if options.quick else 5, progress=_say
         )
-        figures.append(f"the journal costs {found.of_a_request:+.1%} of a request, {found.of_a_batch:+.1%} of a batch")
+        figures.append(f"the journal costs {costs.of_a_request:+.1%} of a request, {costs.of_a_batch:+.1%} of a batch")
     if "requests" in options.parts:
         asked = requests.run(kept, seconds=options.seconds, every_s=20.0)
         recovered = max(asked.recovered_s)

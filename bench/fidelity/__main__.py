@@ -57,19 +57,22 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=1800, help="at most so long for the suites of a service")
     quick, limit_s = (asked := parser.parse_args()).quick, asked.seconds
     services = suites.QUICK if quick else tuple(suites.SERVICES)
-    found: dict[str, Counter[str]] = {}
+    outcomes_by_service: dict[str, Counter[str]] = {}
     with local_aws() as endpoint:
         aws = Aws(endpoint)
         behaviours = [(each, tried(aws, each)) for each in (*SAGEMAKER, *FLOWS)]
         for each, problem in behaviours:
             print(f"{each.does:66} {problem or 'yes'}", flush=True)
         for service in services:
-            found[service] = suites.run(endpoint, service, limit_s=min(limit_s, 90) if quick else limit_s)
-            print(f"{service:66} {found[service]['passed']} of {ledger.ran(found[service])}", flush=True)
+            outcomes_by_service[service] = suites.run(endpoint, service, limit_s=min(limit_s, 90) if quick else limit_s)
+            print(
+                f"{service:66} {outcomes_by_service[service]['passed']} of {ledger.ran(outcomes_by_service[service])}",
+                flush=True,
+            )
     version = importlib.metadata.version("moto")
     if not quick:
-        PAGE.write_text(ledger.page(behaviours, found, moto=version, limit_s=limit_s), encoding="utf-8")
-    whole = sum(found.values(), Counter())
+        PAGE.write_text(ledger.page(behaviours, outcomes_by_service, moto=version, limit_s=limit_s), encoding="utf-8")
+    whole = sum(outcomes_by_service.values(), Counter())
     done = sum(not problem for _, problem in behaviours)
     print(
         f"fidelity: {done} of {len(behaviours)} behaviours; moto {version}: {whole['passed']} of {ledger.ran(whole)} "

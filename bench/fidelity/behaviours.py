@@ -52,8 +52,8 @@ def trained(aws: Aws, word: str, **changes) -> dict:
     sagemaker.create_training_job(**training_job(aws, word, **changes))
 
     def ended():
-        found = sagemaker.describe_training_job(TrainingJobName=aws.name(word))
-        return found if found["TrainingJobStatus"] != "InProgress" else None
+        job = sagemaker.describe_training_job(TrainingJobName=aws.name(word))
+        return job if job["TrainingJobStatus"] != "InProgress" else None
 
     return until(ended) or {}
 
@@ -65,8 +65,8 @@ def trains(aws: Aws) -> bool:
 
 
 def logs_training(aws: Aws) -> bool:
-    found = aws.client("logs").filter_log_events(logGroupName="/aws/sagemaker/TrainingJobs")["events"]
-    return any("accuracy=0.75" in event["message"] for event in found)
+    events = aws.client("logs").filter_log_events(logGroupName="/aws/sagemaker/TrainingJobs")["events"]
+    return any("accuracy=0.75" in event["message"] for event in events)
 
 
 def measures_training(aws: Aws) -> bool:
@@ -157,8 +157,8 @@ def registers(aws: Aws) -> bool:
         InferenceSpecification={"Containers": containers, **types},
     )["ModelPackageArn"]
     sagemaker.update_model_package(ModelPackageArn=package, ModelApprovalStatus="Approved")
-    found = sagemaker.describe_model_package(ModelPackageName=package)["ModelApprovalStatus"]
-    return found == "Approved"
+    approval = sagemaker.describe_model_package(ModelPackageName=package)["ModelApprovalStatus"]
+    return approval == "Approved"
 
 
 def runs_function(aws: Aws) -> bool:

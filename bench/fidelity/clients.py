@@ -61,21 +61,23 @@ class Aws:
         messages = until(lambda: self.client("sqs").receive_message(QueueUrl=url).get("Messages"), within_s)
         return [message["Body"] for message in messages or []]
 
-    def run(self, states: dict, given: dict | None = None, within_s: float = 30) -> tuple[str, Any]:
+    def run(self, states: dict, document: dict | None = None, within_s: float = 30) -> tuple[str, Any]:
         """(status, output) of an execution of a JSONata machine that begins at its first state."""
         flows = self.client("stepfunctions")
         definition = json.dumps({"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states})
         machine = flows.create_state_machine(
             name=f"m-{uuid.uuid4().hex[:8]}", definition=definition, roleArn=self.role("states")
         )
-        started = flows.start_execution(stateMachineArn=machine["stateMachineArn"], input=json.dumps(given or {}))
+        started = flows.start_execution(stateMachineArn=machine["stateMachineArn"], input=json.dumps(document or {}))
         until(lambda: self._told(started)["status"] != "RUNNING", within_s)
-        told = self._told(started)
-        return told["status"], json.loads(told.get("output") or "null")
+        execution = self._told(started)
+        return execution["status"], json.loads(execution.get("output") or "null")
 
     def _told(self, started: dict) -> dict[str, Any]:
-        told: dict[str, Any] = self.client("stepfunctions").describe_execution(executionArn=started["executionArn"])
-        return told
+        execution: dict[str, Any] = self.client("stepfunctions").describe_execution(
+            executionArn=started["executionArn"]
+        )
+        return execution
 
 
 def until(look: Callable[[], Any], within_s: float = 20) -> Any:

@@ -173,8 +173,8 @@ def keeps_budgets(aws: Aws) -> bool:
     limit = {"Amount": "5", "Unit": "USD"}
     budget = {"BudgetName": aws.name("budget"), "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": limit}
     aws.client("budgets").create_budget(AccountId=ACCOUNT, Budget=budget)
-    found = aws.client("budgets").describe_budget(AccountId=ACCOUNT, BudgetName=budget["BudgetName"])["Budget"]
-    return bool(until(lambda: found["BudgetLimit"] == limit or float(found["BudgetLimit"]["Amount"]) == 5))
+    stored = aws.client("budgets").describe_budget(AccountId=ACCOUNT, BudgetName=budget["BudgetName"])["Budget"]
+    return bool(until(lambda: stored["BudgetLimit"] == limit or float(stored["BudgetLimit"]["Amount"]) == 5))
 
 
 FLOWS = [

@@ -58,16 +58,16 @@ def page(behaviours: list[tuple[Behaviour, str]], suites: dict[str, Counter[str]
             f"values are its own. A service had {limit_s} s at most.\n",
             f"| service | run | {' | '.join(KINDS)} |",
             f"| --- |{' ---: |' * (len(KINDS) + 1)}",
-            *(row(service, found) for service, found in suites.items()),
+            *(row(service, outcomes) for service, outcomes in suites.items()),
             row("**all**", sum(suites.values(), Counter())),
             "",
         ]
     )
 
 
-def row(service: str, found: Counter[str]) -> str:
-    return f"| {service} | {ran(found)} | {' | '.join(str(found[kind]) for kind in KINDS)} |"
+def row(service: str, outcomes: Counter[str]) -> str:
+    return f"| {service} | {ran(outcomes)} | {' | '.join(str(outcomes[kind]) for kind in KINDS)} |"
 
 
-def ran(found: Counter[str]) -> int:
-    return sum(found[kind] for kind in KINDS)
+def ran(outcomes: Counter[str]) -> int:
+    return sum(outcomes[kind] for kind in KINDS)

@@ -73,29 +73,29 @@ def visit(server: Server, rows: list[dict], expected: list[float], *, seconds: f
     bodies.write_text("".join(json.dumps(server.encode(rows[place]), separators=(",", ":")) + "\n" for place in usable))
     running = Running(server, variables={"BENCH_MODEL": str(FOLDER)}, folder=APPS, log=FOLDER / "server.log")
     try:
-        found = {"start_s": running.wait_for_answer(json.dumps(server.encode(rows[usable[0]])).encode())}
+        figures = {"start_s": running.wait_for_answer(json.dumps(server.encode(rows[usable[0]])).encode())}
         if server.kind != "limit":
             checked = usable[:CHECKED_ROWS]
             difference = running.largest_difference([rows[at] for at in checked], [expected[at] for at in checked])
             if difference > SAME_WITHIN:
                 raise AnswersDiffer(f"{server.name}'s answers differ by {difference} from scikit-learn's")
-            found["largest_difference"] = difference
+            figures["largest_difference"] = difference
         load.measure(running.port, server.path, bodies, connections=8, seconds=1)  # warm
         for connections in CONCURRENCY:
-            found[f"c{connections}"] = loaded(running, bodies, connections, seconds)
-        found["memory_mb"] = running.memory_mb()
-        return found
+            figures[f"c{connections}"] = loaded(running, bodies, connections, seconds)
+        figures["memory_mb"] = running.memory_mb()
+        return figures
     finally:
         running.stop()
 
 
 def loaded(running: Running, bodies: Path, connections: int, seconds: float) -> dict:
     before = running.processor_seconds()
-    found = load.measure(running.port, running.server.path, bodies, connections=connections, seconds=seconds)
+    figures = load.measure(running.port, running.server.path, bodies, connections=connections, seconds=seconds)
     spent = running.processor_seconds() - before
-    answered = found["requests"] - found["failed"]
-    rates = {"per_second": answered / found["seconds"], "cpu_us": 1e6 * spent / max(answered, 1)}
-    return {**rates, "p50_ms": found["p50_ms"], "p99_ms": found["p99_ms"], "failed": found["failed"]}
+    answered = figures["requests"] - figures["failed"]
+    rates = {"per_second": answered / figures["seconds"], "cpu_us": 1e6 * spent / max(answered, 1)}
+    return {**rates, "p50_ms": figures["p50_ms"], "p99_ms": figures["p99_ms"], "failed": figures["failed"]}
 
 
 def summary(visits: list[dict], options: argparse.Namespace) -> dict:
@@ -119,9 +119,9 @@ def summary(visits: list[dict], options: argparse.Namespace) -> dict:
             **whole,
             **levels,
         }
-    found = {"date": datetime.now(UTC).date().isoformat(), "machine": machine, "load_by": load.generator()}
-    found |= {"rounds": options.rounds, "seconds": options.seconds, "servers": servers}
-    return {**found, "ratios": report.ratios(servers)}
+    results = {"date": datetime.now(UTC).date().isoformat(), "machine": machine, "load_by": load.generator()}
+    results |= {"rounds": options.rounds, "seconds": options.seconds, "servers": servers}
+    return {**results, "ratios": report.ratios(servers)}
 
 
 def spread(values: list[float]) -> dict:

@@ -61,8 +61,8 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data):
         self.held += data
-        head, found, body = self.held.partition(b"\r\n\r\n")
-        if not found or len(body) < content_length(head):
+        head, separator, body = self.held.partition(b"\r\n\r\n")
+        if not separator or len(body) < content_length(head):
             return
         self.held, self.asked = b"", False
         self.run.answered(head.startswith(b"HTTP/1.1 200"), time.perf_counter() - self.sent_at)

@@ -23,15 +23,15 @@ def free_ports(count: int) -> list[int]:
 
 def table() -> dict[int, tuple[int, int, int]]:
     """{process: (parent, session, processor ticks of it and of its ended children)}"""
-    found = {}
+    children = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
             try:
                 fields = (folder / "stat").read_text().rpartition(") ")[2].split()
             except OSError:  # it ended meanwhile
                 continue
-            found[int(folder.name)] = (int(fields[1]), int(fields[3]), sum(map(int, fields[11:15])))
-    return found
+            children[int(folder.name)] = (int(fields[1]), int(fields[3]), sum(map(int, fields[11:15])))
+    return children
 
 
 class Running:
@@ -77,8 +77,8 @@ class Running:
             raise RuntimeError(
                 f"{self.server.name} refused {len(refused)} of {len(rows)} rows, first: {refused[0][:500]!r}"
             )
-        found = [self.server.decode(json.loads(body)) for _, body in answers]
-        return max(abs(one - other) for one, other in zip(found, expected, strict=True))
+        answers_by_row = [self.server.decode(json.loads(body)) for _, body in answers]
+        return max(abs(one - other) for one, other in zip(answers_by_row, expected, strict=True))
 
     def processes(self) -> dict[int, int]:
         """{process: ticks} of all that it started, also of those in the background."""

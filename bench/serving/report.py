@@ -57,15 +57,15 @@ def ratios(servers: dict) -> dict:
     processes on the machine change least."""
     own, echo = servers["fairway"], servers.get("echo")
     peers = {name: server for name, server in servers.items() if server["kind"] == "peer"}
-    found = {"start_s": own["start_s"]["median"], "memory_mb": own["memory_mb"]["median"]}
+    ratios = {"start_s": own["start_s"]["median"], "memory_mb": own["memory_mb"]["median"]}
     for level in ("c8", "c64"):
         for name, other in {**peers, **({"echo": echo} if echo else {})}.items():
-            found[f"{name}_{level}"] = median(own, level, "per_second") / median(other, level, "per_second")
-            found[f"{name}_{level}_cpu"] = median(other, level, "cpu_us") / median(own, level, "cpu_us")
+            ratios[f"{name}_{level}"] = median(own, level, "per_second") / median(other, level, "per_second")
+            ratios[f"{name}_{level}_cpu"] = median(other, level, "cpu_us") / median(own, level, "cpu_us")
     if peers:
         best = min(median(peer, "c8", "p50_ms") for peer in peers.values())
-        found["p99_of_best_p50"] = median(own, "c8", "p99_ms") / best
-    return {name: round(value, 4) for name, value in found.items()}
+        ratios["p99_of_best_p50"] = median(own, "c8", "p99_ms") / best
+    return {name: round(value, 4) for name, value in ratios.items()}
 
 
 def median(server: dict, level: str, key: str) -> float:
@@ -73,14 +73,14 @@ def median(server: dict, level: str, key: str) -> float:
 
 
 def ratios_line(results: dict) -> str:
-    found = results["ratios"]
+    ratios = results["ratios"]
     peers = [name for name, server in results["servers"].items() if server["kind"] == "peer"]
-    said = [f"{name} x{found[f'{name}_c8']:,.0f} and x{found[f'{name}_c64']:,.0f}" for name in peers]
-    said += [f"{name} cpu x{found[f'{name}_c8_cpu']:,.0f} and x{found[f'{name}_c64_cpu']:,.0f}" for name in peers]
-    if "echo_c8" in found:
-        said.append(f"of the echo limit {found['echo_c8']:.0%} and {found['echo_c64']:.0%}")
-        said.append(f"cpu {found['echo_c8_cpu']:.0%} and {found['echo_c64_cpu']:.0%}")
+    said = [f"{name} x{ratios[f'{name}_c8']:,.0f} and x{ratios[f'{name}_c64']:,.0f}" for name in peers]
+    said += [f"{name} cpu x{ratios[f'{name}_c8_cpu']:,.0f} and x{ratios[f'{name}_c64_cpu']:,.0f}" for name in peers]
+    if "echo_c8" in ratios:
+        said.append(f"of the echo limit {ratios['echo_c8']:.0%} and {ratios['echo_c64']:.0%}")
+        said.append(f"cpu {ratios['echo_c8_cpu']:.0%} and {ratios['echo_c64_cpu']:.0%}")
     if peers:
-        said.append(f"p99 = 1/{1 / found['p99_of_best_p50']:.0f} of the best peer's p50")
-    said += [f"start {found['start_s']:.2f} s", f"memory {found['memory_mb']:.0f} MB"]
+        said.append(f"p99 = 1/{1 / ratios['p99_of_best_p50']:.0f} of the best peer's p50")
+    said += [f"start {ratios['start_s']:.2f} s", f"memory {ratios['memory_mb']:.0f} MB"]
     return "ratios at 8 and 64 connections: " + ", ".join(said)

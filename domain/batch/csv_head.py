@@ -59,9 +59,9 @@ def _below_titles(text: bytes) -> CsvHead:
     for line in itertools.islice(_LINE.findall(text), MOST_TITLES + 1):
         shown = line.decode("utf-8-sig").strip()
         if shown.strip(" \t,;|"):
-            found = _from(text[start:], start, tuple(titles))
-            if found is not None:
-                return found
+            head = _from(text[start:], start, tuple(titles))
+            if head is not None:
+                return head
             first = start if first is None else first
             titles.append(shown)
         start += len(line)

@@ -28,17 +28,19 @@ def contradictions(config: Config) -> list[str]:
 def window_problems(data: Data) -> list[str]:
     if data.evaluate_days < data.window_days:
         return []
-    found = f"data.evaluate_days = {data.evaluate_days}: must be less than data.window_days = {data.window_days}"
-    return [f"{found}, or nothing is left to train on"]
+    problem = f"data.evaluate_days = {data.evaluate_days}: must be less than data.window_days = {data.window_days}"
+    return [f"{problem}, or nothing is left to train on"]
 
 
 def parameters_problems(training: Training) -> list[str]:
-    given = training.parameters
-    strangers = [name for name in given if name not in training.candidates]
-    found = [f"training.parameters.{name}: not one of training.candidates {training.candidates}" for name in strangers]
-    return found + [
+    parameters = training.parameters
+    strangers = [name for name in parameters if name not in training.candidates]
+    problems = [
+        f"training.parameters.{name}: not one of training.candidates {training.candidates}" for name in strangers
+    ]
+    return problems + [
         f"training.parameters.{name} = {values!r}: must be a table, e.g. parameters.{name}.max_iter = 200"
-        for name, values in given.items()
+        for name, values in parameters.items()
         if name not in strangers and not isinstance(values, dict)
     ]
 
@@ -47,11 +49,11 @@ def worth_problems(config: Config) -> list[str]:
     if not config.budget.require_positive_value:
         return []
     if config.project.task != "binary":
-        found = "budget.require_positive_value: only decisions of a binary task have a value"
-        return [f"{found}; this task is {config.project.task}"]
+        problem = "budget.require_positive_value: only decisions of a binary task have a value"
+        return [f"{problem}; this task is {config.project.task}"]
     if not any(dataclasses.astuple(config.business)):
-        found = "budget.require_positive_value: every value of [business] is 0, so nothing could ever pay"
-        return [f"{found}; say what decisions are worth"]
+        problem = "budget.require_positive_value: every value of [business] is 0, so nothing could ever pay"
+        return [f"{problem}; say what decisions are worth"]
     return []
 
 
@@ -66,8 +68,8 @@ def budget_problems(budget: Budget) -> list[str]:
 
 def hours_problems(serving: Serving) -> list[str]:
     if serving.idle_hours and not serving.office_hours and serving.outside == "fallback":
-        found = f"serving.idle_hours = {serving.idle_hours}: nothing would bring the endpoint back"
-        return [f'{found}; add serving.office_hours or outside = "wake"']
+        problem = f"serving.idle_hours = {serving.idle_hours}: nothing would bring the endpoint back"
+        return [f'{problem}; add serving.office_hours or outside = "wake"']
     try:
         if serving.office_hours:
             read_hours(serving.office_hours)
@@ -79,9 +81,9 @@ def hours_problems(serving: Serving) -> list[str]:
 def ageing_problems(data: Data) -> list[str]:
     """Each class of storage is paid for some days at least, so leaving it earlier saves nothing."""
     moved = max(data.hot_days, data.window_days) if data.hot_days else 0
-    found = []
+    problems = []
     if data.archive_days and data.archive_days < (least := max(moved + LEAST_COLD_DAYS, data.window_days)):
-        found.append(
+        problems.append(
             f"data.archive_days = {data.archive_days}: must be 0 or at least {least}, "
             f"as what is cold is paid for {LEAST_COLD_DAYS} days"
         )
@@ -93,8 +95,8 @@ def ageing_problems(data: Data) -> list[str]:
         else data.window_days
     )
     if data.delete_days and data.delete_days < earliest:
-        found.append(
+        problems.append(
             f"data.delete_days = {data.delete_days}: must be 0 or at least {earliest}, so that no window needs the "
             "rows and their last storage class is not paid for in vain"
         )
-    return found
+    return problems

@@ -339,53 +339,53 @@ def of_stage(document: Document, stage: str) -> Config:
 
 def problems_of(document: Document) -> list[str]:
     """Every mistake in the document, each as `section.key: what was found; what is allowed`."""
-    found = []
+    problems = []
     for name, table in document.items():
         if name == "stages":
-            found += stage_problems(table)
+            problems += stage_problems(table)
         elif name not in SECTIONS:
-            found.append(f"[{name}] is not a section; sections: {', '.join([*SECTIONS, 'stages'])}")
+            problems.append(f"[{name}] is not a section; sections: {', '.join([*SECTIONS, 'stages'])}")
         else:
-            found += section_problems(name, SECTIONS[name], table)
-    found += missing_problems(document)
-    return found or cross_problems(document)
+            problems += section_problems(name, SECTIONS[name], table)
+    problems += missing_problems(document)
+    return problems or cross_problems(document)
 
 
 def stage_problems(table: object) -> list[str]:
     if not isinstance(table, dict):
         return ["stages must hold a table for each stage, e.g. [stages.prod]"]
-    found = []
+    problems = []
     for stage, override in table.items():
         if stage == LOCAL or not re.fullmatch(r"[a-z][a-z0-9]{1,11}", stage):
-            found.append(
+            problems.append(
                 f"stages.{stage}: not a stage name; use 2 to 12 lower-case letters and digits, and not {LOCAL!r}"
             )
         elif not isinstance(override, dict):
-            found.append(f"stages.{stage}: found {override!r}; it must be a table")
+            problems.append(f"stages.{stage}: found {override!r}; it must be a table")
         else:
             own = {key: value for key, value in override.items() if key not in SECTIONS}
-            found += section_problems(f"stages.{stage}", Target, own)
+            problems += section_problems(f"stages.{stage}", Target, own)
             for name, values in override.items():
                 if name in SECTIONS:
-                    found += section_problems(f"stages.{stage}.{name}", SECTIONS[name], values)
-    return found
+                    problems += section_problems(f"stages.{stage}.{name}", SECTIONS[name], values)
+    return problems
 
 
 def missing_problems(document: Document) -> list[str]:
-    given = document.get("project")
-    if not isinstance(given, dict):
+    project = document.get("project")
+    if not isinstance(project, dict):
         return ["[project] is missing; it needs name, contract and task"]
     needed = [f.name for f in dataclasses.fields(Project) if f.default is dataclasses.MISSING]
-    return [f"project.{key} is missing" for key in needed if key not in given]
+    return [f"project.{key} is missing" for key in needed if key not in project]
 
 
 def cross_problems(document: Document) -> list[str]:
     """What one setting says about another, checked for the base and for every stage."""
-    found = []
+    problems = []
     for stage in ["", *document.get("stages", {})]:
         config, path = of_stage(document, stage), f"stages.{stage}." if stage else ""
-        found += [path + problem for problem in (*metric_problems(config), *contradictions(config))]
-    return list(dict.fromkeys(found))
+        problems += [path + problem for problem in (*metric_problems(config), *contradictions(config))]
+    return list(dict.fromkeys(problems))
 
 
 def metric_problems(config: Config) -> list[str]:

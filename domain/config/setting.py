@@ -29,13 +29,13 @@ def section_problems(path: str, section: type, table: object) -> list[str]:
     if not isinstance(table, dict):
         return [f"{path}: found {table!r}; it must be a table, [{path}]"]
     fields = _fields(section)
-    found = []
+    problems = []
     for key, value in table.items():
         if key not in fields:
-            found.append(f"{path}.{key} is not a setting; settings: {', '.join(fields)}")
+            problems.append(f"{path}.{key} is not a setting; settings: {', '.join(fields)}")
         else:
-            found += value_problems(f"{path}.{key}", fields[key], value)
-    return found
+            problems += value_problems(f"{path}.{key}", fields[key], value)
+    return problems
 
 
 def _fields(section: type) -> dict[str, dataclasses.Field[Any]]:

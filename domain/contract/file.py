@@ -41,19 +41,19 @@ COLUMN: dict[str, Any] = {
 
 def problems_of(document: dict[str, Any], task: str) -> list[str]:
     """Every mistake in the TOML document of a contract, one line each."""
-    found = [f"{key} is not a key of a contract; keys: {', '.join(_TOP)}" for key in document if key not in _TOP]
-    found += [
+    problems = [f"{key} is not a key of a contract; keys: {', '.join(_TOP)}" for key in document if key not in _TOP]
+    problems += [
         f"{key} = {document[key]!r}: must be a {_TOP[key].__name__}"
         for key in _TOP
         if key in document and not isinstance(document[key], _TOP[key])
     ]
-    found += [f"{key} is missing" for key in ("name", "target", "columns") if key not in document]
-    found = found or _name_problems(document)
-    if found:
-        return found
+    problems += [f"{key} is missing" for key in ("name", "target", "columns") if key not in document]
+    problems = problems or _name_problems(document)
+    if problems:
+        return problems
     for name, spec in document["columns"].items():
-        found += _column_problems(name, spec) or _notation_problems(name, spec, document.get("missing", []))
-    return found or _reference_problems(document) or _target_problems(document, task)
+        problems += _column_problems(name, spec) or _notation_problems(name, spec, document.get("missing", []))
+    return problems or _reference_problems(document) or _target_problems(document, task)
 
 
 def _name_problems(document: dict[str, Any]) -> list[str]:
@@ -70,48 +70,50 @@ def _column_problems(name: str, spec: Any) -> list[str]:
     path = f"columns.{name}"
     if not isinstance(spec, dict):
         return [f"{path} must be a table with at least a type"]
-    found = [f"{path}.{key} is not a key of a column; keys: {', '.join(COLUMN)}" for key in spec if key not in COLUMN]
+    problems = [
+        f"{path}.{key} is not a key of a column; keys: {', '.join(COLUMN)}" for key in spec if key not in COLUMN
+    ]
     for key, kind in COLUMN.items():
         if key in spec and (not isinstance(spec[key], kind) or (isinstance(spec[key], bool) and kind is not bool)):
-            found.append(f"{path}.{key} = {spec[key]!r}: has the wrong type")
-    if found:
-        return found
+            problems.append(f"{path}.{key} = {spec[key]!r}: has the wrong type")
+    if problems:
+        return problems
     if spec.get("type") not in TYPES:
-        found.append(f"{path}.type = {spec.get('type')!r}: must be one of {', '.join(TYPES)}")
+        problems.append(f"{path}.type = {spec.get('type')!r}: must be one of {', '.join(TYPES)}")
     elif spec.get("role", "feature") not in ("feature", "ignored"):
-        found.append(
+        problems.append(
             f"{path}.role = {spec['role']!r}: must be feature or ignored; key, event_time and target name columns"
         )
     else:
-        found += _limits_that_do_not_fit(path, spec)
-    return found
+        problems += _limits_that_do_not_fit(path, spec)
+    return problems
 
 
 def _limits_that_do_not_fit(path: str, spec: dict[str, Any]) -> list[str]:
-    found = []
+    problems = []
     numeric = spec["type"] in ("integer", "float")
-    found += [
+    problems += [
         f"{path}.{key} = {spec[key]}: must be finite"
         for key in ("minimum", "maximum")
         if not is_finite(spec.get(key, 0))
     ]
-    found += [
+    problems += [
         f"{path}.{key}: only a number has a {key}, this is a {spec['type']}"
         for key in ("minimum", "maximum")
         if key in spec and not numeric
     ]
     if numeric and spec.get("minimum", -math.inf) > spec.get("maximum", math.inf):
-        found.append(f"{path}: minimum {spec['minimum']} is above maximum {spec['maximum']}")
+        problems.append(f"{path}: minimum {spec['minimum']} is above maximum {spec['maximum']}")
     categories = spec.get("categories")
     if categories is not None:
         kind = {"string": str, "integer": int}.get(spec["type"])
         if kind is None or not categories or any(type(item) is not kind for item in categories):
-            found.append(
+            problems.append(
                 f"{path}.categories: a string or integer column lists its values, each of its type, at least one"
             )
         elif len(set(categories)) < len(categories):
-            found.append(f"{path}.categories: a value is listed twice")
-    return found
+            problems.append(f"{path}.categories: a value is listed twice")
+    return problems
 
 
 _UNIT = re.compile(r"[^\d+\-.,()\s]([^\d+\-,()]{0,10}[^\d+\-,()\s])?")
@@ -133,46 +135,46 @@ def _notation_problems(name: str, spec: dict[str, Any], for_all: list[Any]) -> l
             else not check_value(plain, from_text(plain, marker))[1]
         )
     ]
-    found = [
+    problems = [
         f"{path}.missing = {marker!r}: must not be a value of the column itself; "
         f"leave it out, here with `missing = [...]` of the column's own"
         for marker in values
     ]
     keys = [key for key in ("unit", "thousands", "decimal") if spec.get(key)]
     if keys and kind not in NUMERIC:
-        return [*found, f"{path}.{keys[0]}: only a number has a {keys[0]}, this is a {kind}"]
+        return [*problems, f"{path}.{keys[0]}: only a number has a {keys[0]}, this is a {kind}"]
     if spec.get("decimal", ".") not in (".", ","):
-        found.append(f"{path}.decimal = {spec['decimal']!r}: must be . or ,")
+        problems.append(f"{path}.decimal = {spec['decimal']!r}: must be . or ,")
     if spec.get("thousands", "") not in ("", ",", ".", " ", "'", "\u2019", "_") or (
         spec.get("thousands") == spec.get("decimal", ".")
     ):
-        found.append(
+        problems.append(
             f"{path}.thousands = {spec['thousands']!r}: must be one of , . ' _ or a space, not the decimal sign"
         )
     if spec.get("unit") and not _UNIT.fullmatch(spec["unit"]):
-        found.append(f"{path}.unit = {spec['unit']!r}: must be a sign such as $, % or EUR, of at most 12 characters")
-    return found
+        problems.append(f"{path}.unit = {spec['unit']!r}: must be a sign such as $, % or EUR, of at most 12 characters")
+    return problems
 
 
 def _reference_problems(document: dict[str, Any]) -> list[str]:
-    columns, found = document["columns"], []
+    columns, problems = document["columns"], []
     target = document["target"].get("column")
     event_time = document.get("event_time")
     for path, name in [("target.column", target), *[("key", name) for name in document.get("key", [])]]:
         if name not in columns:
-            found.append(f"{path} = {name!r}: is not one of the columns")
+            problems.append(f"{path} = {name!r}: is not one of the columns")
         elif path == "key" and columns[name].get("nullable"):
-            found.append(f"key {name!r} is nullable; a key must always have a value")
+            problems.append(f"key {name!r} is nullable; a key must always have a value")
     if event_time is not None and columns.get(event_time, {}).get("type") != "timestamp":
-        found.append(f"event_time = {event_time!r}: must name a timestamp column")
+        problems.append(f"event_time = {event_time!r}: must name a timestamp column")
     elif event_time is not None and columns[event_time].get("nullable"):
-        found.append(f"event_time {event_time!r} is nullable; it must always have a value")
+        problems.append(f"event_time {event_time!r} is nullable; it must always have a value")
     roles = [target, event_time, *document.get("key", [])]
     twice = {name for name in roles if name is not None and roles.count(name) > 1}
-    found += [f"{name!r} has two roles among target, event_time and key" for name in sorted(map(str, twice))]
+    problems += [f"{name!r} has two roles among target, event_time and key" for name in sorted(map(str, twice))]
     if not any(role_of(document, name, spec) == "feature" for name, spec in columns.items()):
-        found.append("no column is a feature; at least one must be")
-    return found
+        problems.append("no column is a feature; at least one must be")
+    return problems
 
 
 _TARGET = ("column", "prior", "positive")
@@ -181,12 +183,12 @@ _TARGET = ("column", "prior", "positive")
 def _target_problems(document: dict[str, Any], task: str) -> list[str]:
     target = document["target"]
     column = Column(target["column"], **column_values(document["columns"][target["column"]]))
-    found = [
+    problems = [
         f"target.{key} is not a key of the target; keys: {', '.join(_TARGET)}" for key in target if key not in _TARGET
     ]
     wrong = _prior_problem(task, target.get("prior"), column)
-    found += [f"target.prior = {target.get('prior')!r}: {wrong}"] if wrong else []
-    return found + (_positive_problems(target, column) if task == "binary" else [])
+    problems += [f"target.prior = {target.get('prior')!r}: {wrong}"] if wrong else []
+    return problems + (_positive_problems(target, column) if task == "binary" else [])
 
 
 def _prior_problem(task: str, prior: Any, column: Column) -> str:

@@ -51,14 +51,14 @@ def read_written(column: "Column", value: object) -> object:
 
 def _in_digits(text: str, unit: str, thousands: str, decimal: str) -> str | None:
     """Rewrite a number of this notation as a plain decimal: ($1,234.50) as -1234.50. None if it is not one."""
-    found = _notation(unit, thousands, decimal).fullmatch(text)
-    if not found or not (found["whole"] or found["fraction"]):
+    match = _notation(unit, thousands, decimal).fullmatch(text)
+    if not match or not (match["whole"] or match["fraction"]):
         return None
-    signs = (found["before"] or "") + (found["after"] or "")
-    if bool(found["open"]) != bool(found["close"]) or len(signs) + bool(found["open"]) > 1:
+    signs = (match["before"] or "") + (match["after"] or "")
+    if bool(match["open"]) != bool(match["close"]) or len(signs) + bool(match["open"]) > 1:
         return None
-    whole = re.sub("[^0-9]", "", found["whole"]) or "0"
-    return f"{'-' if found['open'] else signs}{whole}.{found['fraction'] or '0'}{found['exponent'] or ''}"
+    whole = re.sub("[^0-9]", "", match["whole"]) or "0"
+    return f"{'-' if match['open'] else signs}{whole}.{match['fraction'] or '0'}{match['exponent'] or ''}"
 
 
 @lru_cache(maxsize=256)

@@ -60,8 +60,8 @@ def check_row(contract: Contract, row: Any, *, with_target: bool) -> tuple[dict[
     ]
     clean = {}
     for column in contract.held_to(with_target=with_target):
-        clean[column.name], found = check_value(column, row.get(column.name))
-        problems += found
+        clean[column.name], problem = check_value(column, row.get(column.name))
+        problems += problem
     return clean, problems
 
 
@@ -110,14 +110,14 @@ def _digits(value: object) -> object:
 
 
 def _limit_problems(column: Column, value: Any) -> list[Problem]:
-    found = []
+    problems = []
     if column.minimum is not None and value < column.minimum:
-        found.append(Problem(column.name, value, "minimum", f"must be at least {column.minimum}"))
+        problems.append(Problem(column.name, value, "minimum", f"must be at least {column.minimum}"))
     if column.maximum is not None and value > column.maximum:
-        found.append(Problem(column.name, value, "maximum", f"must be at most {column.maximum}"))
+        problems.append(Problem(column.name, value, "maximum", f"must be at most {column.maximum}"))
     if column.categories is not None and value not in column.categories:
-        found.append(Problem(column.name, value, "category", f"must be one of {_shortened(column.categories)}"))
-    return found
+        problems.append(Problem(column.name, value, "category", f"must be one of {_shortened(column.categories)}"))
+    return problems
 
 
 def _shortened(categories: tuple[object, ...], most: int = 12) -> str:

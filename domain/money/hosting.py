@@ -74,15 +74,15 @@ class Comparison(TypedDict):
 
 def options(prices: Prices) -> list[Option]:
     """Everything that can host and has a price here."""
-    found = [Option("serverless", f"serverless {mb} MB", mb) for mb in SERVERLESS_MB if serverless_price(prices, mb)]
-    found += [
+    options = [Option("serverless", f"serverless {mb} MB", mb) for mb in SERVERLESS_MB if serverless_price(prices, mb)]
+    options += [
         Option("lambda", f"lambda {mb} MB", mb) for mb in LAMBDA_MB if find(prices, "AWSLambda", "Lambda-GB-Second-ARM")
     ]
     for name in usable("Host"):
         if find(prices, SAGEMAKER, f"Host:{name}"):
             size = types()[name]
-            found.append(Option("instance", name, (size.memory_gb or 0.0) * 1024, size.vcpu))
-    return found
+            options.append(Option("instance", name, (size.memory_gb or 0.0) * 1024, size.vcpu))
+    return options
 
 
 def monthly_usd(option: Option, month: Month, measured: Measured, prices: Prices) -> float:
@@ -127,20 +127,20 @@ def machines_by_hour(option: Option, month: Month, measured: Measured) -> list[i
 
 def refusals(option: Option, month: Month, measured: Measured) -> list[str]:
     """Why the option may not be used: the benchmarks agreed before, the room it has, the requests it takes at once."""
-    benchmarks, serving, found = month.config.benchmarks, month.config.serving, []
+    benchmarks, serving, refusals = month.config.benchmarks, month.config.serving, []
     if measured.p99_ms > benchmarks.p99_ms:
-        found.append(f"p99 {measured.p99_ms:g} ms, at most {benchmarks.p99_ms:g} ms was agreed")
+        refusals.append(f"p99 {measured.p99_ms:g} ms, at most {benchmarks.p99_ms:g} ms was agreed")
     if measured.size_mb > benchmarks.size_mb:
-        found.append(f"{measured.size_mb:g} MB, at most {benchmarks.size_mb:g} MB was agreed")
+        refusals.append(f"{measured.size_mb:g} MB, at most {benchmarks.size_mb:g} MB was agreed")
     needed = measured.memory_mb + SYSTEM_MB
     if needed > option.memory_mb:
-        found.append(f"needs {needed:g} MB of memory, has {option.memory_mb:g} MB")
+        refusals.append(f"needs {needed:g} MB of memory, has {option.memory_mb:g} MB")
     at_once = max(month.rates) * measured.scoring_ms / 1000.0
     if GRAVITON.match(option.name):
-        found.append("an Arm machine, which no training job runs on: one image for both is of x86")
+        refusals.append("an Arm machine, which no training job runs on: one image for both is of x86")
     if option.kind == "serverless" and at_once > serving.max_concurrency:
-        found.append(f"{at_once:.0f} requests at once, serving.max_concurrency is {serving.max_concurrency}")
-    return found
+        refusals.append(f"{at_once:.0f} requests at once, serving.max_concurrency is {serving.max_concurrency}")
+    return refusals
 
 
 def compare(month: Month, measured: Measured, prices: Prices) -> Comparison:

@@ -85,14 +85,14 @@ def read_rows(file: Path = SHIPPED) -> list[Row]:
 
 
 def row_problems(row: Row) -> list[str]:
-    found = [
+    problems = [
         f"{column} = {row[column]!r}: must be a number, 0 or more"
         for column in ("from_quantity", "usd_per_unit")
         if not is_amount(row[column])
     ]
     if row["confidence"] not in CONFIDENCES:
-        found.append(f"confidence = {row['confidence']!r}: must be one of {', '.join(CONFIDENCES)}")
-    return found
+        problems.append(f"confidence = {row['confidence']!r}: must be one of {', '.join(CONFIDENCES)}")
+    return problems
 
 
 def is_amount(text: str) -> bool:

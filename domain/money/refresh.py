@@ -59,21 +59,21 @@ def refreshed(
     new_rows = [row for row in rows if row["region"] != region]
     for key, old in by_price([row for row in rows if row["region"] == region]).items():
         code = DEEP_ARCHIVE if is_deep_archive(old[0]) else old[0]["service"]
-        kind, why, found = compare(
+        kind, why, tiers = compare(
             old, matching(offered.get(code, []), key), published.get(code, {}).get("publicationDate", "")
         )
-        if kind == "refused" and accept and found:
+        if kind == "refused" and accept and tiers:
             kind = "updated"
         report[kind].append(" ".join(filter(None, (*key, why))))
-        new_rows += replaced(old, found, published[code]) if kind in ("updated", "unchanged") else old
+        new_rows += replaced(old, tiers, published[code]) if kind in ("updated", "unchanged") else old
     return sorted(new_rows, key=lambda row: position(row, rows)), report
 
 
 def by_price(rows: list[Row]) -> dict[PriceKey, list[Row]]:
-    found: dict[PriceKey, list[Row]] = {}
+    rows_by_price: dict[PriceKey, list[Row]] = {}
     for row in rows:
-        found.setdefault(key_of(row), []).append(row)
-    return found
+        rows_by_price.setdefault(key_of(row), []).append(row)
+    return rows_by_price
 
 
 def position(row: Row, rows: list[Row]) -> int:
@@ -116,13 +116,13 @@ def matching(offered: list[Offered], key: PriceKey) -> list[Offered]:
     ]
 
 
-def compare(old: list[Row], found: list[Offered], published: str) -> tuple[str, str, Tiers]:
+def compare(old: list[Row], offered: list[Offered], published: str) -> tuple[str, str, Tiers]:
     """(updated | unchanged | refused | unmatched, why, tiers)."""
-    tiers = {tuple((start, usd) for start, usd, _ in each.tiers): each.tiers for each in found if each.tiers}
+    tiers = {tuple((start, usd) for start, usd, _ in each.tiers): each.tiers for each in offered if each.tiers}
     if not tiers:
         return "unmatched", "is not in the price list under this name", ()
     if len(tiers) > 1:
-        operations = ", ".join(sorted({each.operation for each in found}))
+        operations = ", ".join(sorted({each.operation for each in offered}))
         return "unmatched", f"has several prices in the price list; give the row one of the operations {operations}", ()
     (chosen,) = tiers.values()
     before = {Decimal(row["from_quantity"]): Decimal(row["usd_per_unit"]) for row in old}

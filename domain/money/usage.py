@@ -150,11 +150,11 @@ def span_problems(span: str, rate: Any) -> list[str]:
 def hours_of(span: str) -> set[int]:
     """The hours of the week, 0 to 167, that a span such as `mon-fri 07-19` names; none where it is not a span."""
     names = "|".join(DAYS)
-    found = re.fullmatch(rf"({names})(?:-({names}))? (\d\d?)-(\d\d?)", span)
-    if not found:
+    match = re.fullmatch(rf"({names})(?:-({names}))? (\d\d?)-(\d\d?)", span)
+    if not match:
         return set()
-    first, last = DAYS.index(found[1]), DAYS.index(found[2] or found[1])
-    start, end = int(found[3]), int(found[4])
+    first, last = DAYS.index(match[1]), DAYS.index(match[2] or match[1])
+    start, end = int(match[3]), int(match[4])
     if not 0 <= start < end <= 24:
         return set()
     days = [(first + step) % 7 for step in range((last - first) % 7 + 1)]

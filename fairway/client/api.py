@@ -105,6 +105,6 @@ def _of_project(folder: Path, stage: str) -> tuple[str, str | None, Any]:
         raise Refused(
             "not_installed", f"stage = {stage!r}, project = {str(folder)!r}: only the client is here; {fix}"
         ) from None
-    found = connect(folder, stage)
-    session: Any = found.session
-    return found.addresses["api_url"], session.region_name, session.get_credentials()
+    connection = connect(folder, stage)
+    session: Any = connection.session
+    return connection.addresses["api_url"], session.region_name, session.get_credentials()

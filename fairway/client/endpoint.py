@@ -68,8 +68,8 @@ class Endpoint:
             raise Failed("no_reply", f"{method} {self.url}{path}: {error}{fix}") from None
 
     def _region_of(self, host: str) -> str:
-        found = OF_AWS.search(host)
-        region = found["region"] if found else self._session.get_config_variable("region")
+        match = OF_AWS.search(host)
+        region = match["region"] if match else self._session.get_config_variable("region")
         if not region:
             raise Refused(
                 "region", f"url = {self.url}: does not name its region; pass region= or set AWS_DEFAULT_REGION"

@@ -20,8 +20,8 @@ MISSING = ("NAType", "NaTType")  # pandas.NA and pandas.NaT
 def as_body(rows: Row | Sequence[Row]) -> bytes:
     """The body of a request: one row as an object, several as a list. Missing values of any kind become null."""
     one = isinstance(rows, Mapping)
-    found = [_row(row, None if one else number) for number, row in enumerate([rows] if one else rows)]
-    return json.dumps(found[0] if one else found, ensure_ascii=False, allow_nan=False).encode()
+    plain = [_row(row, None if one else number) for number, row in enumerate([rows] if one else rows)]
+    return json.dumps(plain[0] if one else plain, ensure_ascii=False, allow_nan=False).encode()
 
 
 def checked_text(name: str, text: Any, *, header: bool = False) -> str:

@@ -180,20 +180,20 @@ def listed(stage: Stage, uri: str) -> tuple[str, list[str]]:
     pages = stage.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     every = [one for page in pages for one in page.get("Contents", [])]
     skipped = [one["Key"].removeprefix(prefix) for one in every if lake.is_aside(one["Key"].removeprefix(prefix))]
-    found = [
+    versions = [
         f"{one['Key']}:{one['ETag']}"
         for one in every
         if one["Size"] and not lake.is_aside(one["Key"].removeprefix(prefix))
     ]
-    if not found:
+    if not versions:
         raise Refused("uri", f"{uri} holds no file; `aws s3 ls s3://{bucket}/` shows what there is")
-    return "\n".join(found), skipped
+    return "\n".join(versions), skipped
 
 
 def run_of(stage: Stage, content: str, as_of: str | None, store: bool) -> str:
     champion = rules.champion(records.routing(stage))
-    told = [content, champion["release"] if champion else "none", as_of or "", *([] if store else ["not stored"])]
-    return "batch-" + hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+    parts = [content, champion["release"] if champion else "none", as_of or "", *([] if store else ["not stored"])]
+    return "batch-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def repeated(stage: Stage, run: str) -> str:
@@ -269,7 +269,7 @@ def summary(run: str, record: dict, *, predictions: str, store: bool, already: b
     }
     passed_over = record.get("passed_over", 0)
     written = f"written {record['written']:,}" if store else "not stored in the table"
-    told = [
+    lines = [
         (
             f"{run}: read {record['read']:,} = scored {record['scored']:,} + quarantined {record['quarantined']:,}; "
             f"{written}, in {record['seconds']:.1f} s"
@@ -287,4 +287,4 @@ def summary(run: str, record: dict, *, predictions: str, store: bool, already: b
         if store
         else "outcomes join stored predictions only; `fairway batch` with --store puts them into the table too"
     )
-    return Done(values, told, following)
+    return Done(values, lines, following)

@@ -127,14 +127,14 @@ def told_by_files(stage: Stage, options: dict) -> dict:
 def convert(stage: Stage, model: dict, asked: dict, scratch: Path, *, progress: Progress) -> dict:
     """{artefact: model.tar.gz, format, compared, ...} from the process that may open the model."""
     progress("Reading rows of the lake to try the model on")
-    given = {
+    order = {
         **model,
         "contract": contract_rules.as_dict(stage.contract),
         "rows": [str(part) for part in newest_part(stage, asked, scratch)],
         "folder": str(scratch),
         "code_version": stage.addresses["image"].rpartition(":")[2],
     }
-    (scratch / "request.json").write_text(json.dumps(given))
+    (scratch / "request.json").write_text(json.dumps(order))
     progress(f"Converting {Path(model['file']).name} and comparing its answers, in a process of its own")
     words = [sys.executable, "-m", "model_code.importing", str(scratch / "request.json")]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)

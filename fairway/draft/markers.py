@@ -48,10 +48,10 @@ _SIGNED = re.compile(
 def unit_of(text: str) -> str | None:
     """The sign beside a number, such as $ or %; empty if there is none, None if the text is not a number
     with one."""
-    found = _SIGNED.fullmatch(text)
-    if not found or (found["front"] and found["back"]):
+    match = _SIGNED.fullmatch(text)
+    if not match or (match["front"] and match["back"]):
         return None
-    unit = found["front"] or found["back"] or ""
+    unit = match["front"] or match["back"] or ""
     is_money = unit in CURRENCIES or any(unicodedata.category(character) == "Sc" for character in unit)
     return unit if not unit or unit in "%\u2030" or is_money else None
 

@@ -159,8 +159,8 @@ def number_notation(facts: Facts) -> tuple[str, str] | None:
 def no_target(file: Path, target: str, names: list[str]) -> Refused:
     separator = next((one for one in (";", "\t", "|") if len(names) == 1 and target in names[0].split(one)), None)
     hint = f". They seem to be separated by {separator!r}; write the file with commas" if separator else ""
-    found = ", ".join(map(repr, names))
-    return Refused("target", f"{file}: has no column {target!r}, which --target names; its columns: {found}{hint}")
+    columns = ", ".join(map(repr, names))
+    return Refused("target", f"{file}: has no column {target!r}, which --target names; its columns: {columns}{hint}")
 
 
 def as_table(file: Path, block: pa.RecordBatch | list, *, is_text: bool) -> dict[str, list]:

@@ -18,15 +18,15 @@ LABEL_PX = 17  # names of lines that end close together are moved apart by this
 SUFFIXES = (".svg", ".html")
 
 
-def write_plot(file: Path, found: Comparison, *, title: str, requests: float) -> None:
+def write_plot(file: Path, comparison: Comparison, *, title: str, requests: float) -> None:
     """`found` is what domain/money/hosting.compare gave; `requests` a month are where the stage is."""
     if file.suffix.lower() not in SUFFIXES:
         raise Refused("plot", f"{file}: must end in {' or '.join(SUFFIXES)}")
-    if not found["curve"]:
+    if not comparison["curve"]:
         raise Refused(
             "plot", "there is nothing to draw: without requests no option has a cost; say [usage] requests_per_second"
         )
-    picture = svg(found, title=title, requests=requests)
+    picture = svg(comparison, title=title, requests=requests)
     file.write_text(picture if file.suffix.lower() == ".svg" else page(picture, title), encoding="utf-8")
 
 
@@ -37,8 +37,8 @@ def page(picture: str, title: str) -> str:
     )
 
 
-def svg(found: Comparison, *, title: str, requests: float) -> str:
-    curve = found["curve"]
+def svg(comparison: Comparison, *, title: str, requests: float) -> str:
+    curve = comparison["curve"]
     names = [name for name in curve[0] if name != "requests"]
     x = Scale(*decades([point["requests"] for point in curve]), LEFT, WIDTH - RIGHT)
     y = Scale(*decades([max(point[name], LEAST_USD) for point in curve for name in names]), HEIGHT - BOTTOM, TOP)
@@ -50,7 +50,7 @@ def svg(found: Comparison, *, title: str, requests: float) -> str:
             f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2.5" stroke-linejoin="round"/>'
         )
         parts.append(text(WIDTH - RIGHT + 8, end + 4, name, fill=colour, weight=600))
-    for crossing in found["break_even"]:
+    for crossing in comparison["break_even"]:
         parts += crossed(crossing, curve, x, y)
     said = "\n".join(parts)
     style = "font-family:system-ui,-apple-system,'Segoe UI',sans-serif;font-size:13px"
@@ -136,10 +136,10 @@ def between(curve: list[dict[str, float]], name: str, requests: float) -> float:
 
 def spread(places: list[float]) -> list[float]:
     """The same order, at least a line of text apart, from the top down."""
-    found, last = dict.fromkeys(range(len(places)), 0.0), -math.inf
-    for number in sorted(found, key=places.__getitem__):
-        last = found[number] = max(places[number], last + LABEL_PX)
-    return list(found.values())
+    places_by_number, last = dict.fromkeys(range(len(places)), 0.0), -math.inf
+    for number in sorted(places_by_number, key=places.__getitem__):
+        last = places_by_number[number] = max(places[number], last + LABEL_PX)
+    return list(places_by_number.values())
 
 
 def short(value: float) -> str:

@@ -31,7 +31,7 @@ def measured_usage(stage: Stage, *, days: int, now: datetime) -> dict:
             f"stage {stage.config.stage!r} answered no request in {days} days; use [usage] or --usage FILE",
         )
     predictions = sum(hourly["predictions"].values())
-    found = {
+    measured = {
         "requests_per_second": requests / (days * 24 * SECONDS_PER_HOUR),
         "hours": by_hour_of_week(hourly["requests"], now - timedelta(days=days), now) if days >= 7 else {},
         "rows_per_request": max(1.0, predictions / requests),
@@ -41,7 +41,7 @@ def measured_usage(stage: Stage, *, days: int, now: datetime) -> dict:
         **of_runs(stage, since=now - timedelta(days=days), days=days),
         "prediction_bytes": item_bytes(stage, "predictions"),
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return {name: value for name, value in measured.items() if value is not None}
 
 
 def hourly_metrics(stage: Stage, start: datetime, end: datetime) -> dict[str, dict[datetime, float]]:
@@ -66,11 +66,11 @@ def hourly_metrics(stage: Stage, start: datetime, end: datetime) -> dict[str, di
         .get_paginator("get_metric_data")
         .paginate(MetricDataQueries=queries, StartTime=start, EndTime=end)
     )
-    found: dict[str, dict[datetime, float]] = {id: {} for id in METRICS}
+    hours: dict[str, dict[datetime, float]] = {id: {} for id in METRICS}
     for page in pages:
         for result in page["MetricDataResults"]:
-            found[result["Id"]].update(zip(result["Timestamps"], result["Values"], strict=True))
-    return found
+            hours[result["Id"]].update(zip(result["Timestamps"], result["Values"], strict=True))
+    return hours
 
 
 def by_hour_of_week(counts: dict[datetime, float], start: datetime, end: datetime) -> dict[str, float]:
@@ -114,9 +114,9 @@ def recent(stage: Stage, kind: str, began: str, since: datetime) -> list[dict]:
 
 def item_bytes(stage: Stage, table: str) -> int | None:
     """Mean size of an item; AWS counts a table anew every six hours, so a young one has none yet."""
-    found = stage.client("dynamodb").describe_table(TableName=stage.addresses[table])["Table"]
+    table_description = stage.client("dynamodb").describe_table(TableName=stage.addresses[table])["Table"]
     return (
-        round(found["TableSizeBytes"] / found["ItemCount"])
-        if found.get("ItemCount") and found.get("TableSizeBytes")
+        round(table_description["TableSizeBytes"] / table_description["ItemCount"])
+        if table_description.get("ItemCount") and table_description.get("TableSizeBytes")
         else None
     )

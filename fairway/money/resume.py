@@ -44,9 +44,9 @@ def resume(folder: Path, stage_name: str, *, progress: Progress) -> Done:
             UpdateExpression="SET undone = :actions, resumed_at = :now",
             ExpressionAttributeValues={":actions": item["actions"], ":now": {"S": iso(datetime.now(UTC))}},
         )
-    told = [f"goes on again: {spending.ACTIONS[action]} no longer" for action in standing]
+    lines = [f"goes on again: {spending.ACTIONS[action]} no longer" for action in standing]
     return Done(
         {"stage": stage_name, "resumed": standing},
-        told,
+        lines,
         "raise budget.monthly_usd and deploy, or it is announced again next month",
     )

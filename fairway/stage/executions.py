@@ -29,12 +29,12 @@ def latest(states: Any, machine: str, *, most: int = 20) -> Iterator[dict]:
 
 
 def _described(states: Any, arn: str) -> dict:
-    found = states.describe_execution(executionArn=arn)
+    description = states.describe_execution(executionArn=arn)
     return {
         "arn": arn,
-        "name": found["name"],
-        "status": found["status"],
-        "input": json.loads(found.get("input") or "{}"),
+        "name": description["name"],
+        "status": description["status"],
+        "input": json.loads(description.get("input") or "{}"),
     }
 
 

@@ -70,12 +70,12 @@ def _readable(folder: Path, stage_name: str) -> Config | None:
 
 def _texts(lines: list[str]) -> dict[str, dict[str, str]]:
     """{section: {key: text}} of the lines that are well-formed on their own."""
-    found: dict[str, dict[str, str]] = {}
+    texts: dict[str, dict[str, str]] = {}
     section = ""
     for line in lines:
         if heading := SECTION.fullmatch(line):
             section = heading["name"]
-            found.setdefault(section, {})
+            texts.setdefault(section, {})
         elif setting := TEXT.fullmatch(line):
-            found.setdefault(section, {})[setting["key"]] = setting["value"]
-    return found
+            texts.setdefault(section, {})[setting["key"]] = setting["value"]
+    return texts

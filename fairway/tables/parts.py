@@ -189,10 +189,10 @@ def by_month(batch: pa.RecordBatch, time: str | None) -> list[tuple[str, pa.Reco
     if time is None:
         return [(NO_TIME, batch)] if len(batch) else []
     months = pc.strftime(batch[time], "%Y-%m")
-    found = pc.unique(months).to_pylist()
-    if len(found) == 1:
-        return [(found[0], batch)]
-    return [(month, batch.filter(pc.equal(months, month))) for month in sorted(found)]
+    distinct = pc.unique(months).to_pylist()
+    if len(distinct) == 1:
+        return [(distinct[0], batch)]
+    return [(month, batch.filter(pc.equal(months, month))) for month in sorted(distinct)]
 
 
 def floor_s(moment: datetime) -> str:

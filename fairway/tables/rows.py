@@ -16,13 +16,13 @@ _T = TypeVar("_T")
 def parsed_rows(text: str, where: str) -> list[dict]:
     """The rows of a JSON object, or of a list of them."""
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except ValueError as error:
         raise Refused("json", f"{where}: not valid JSON: {error}") from None
-    rows = found if isinstance(found, list) else [found]
+    rows = document if isinstance(document, list) else [document]
     wrong = [row for row in rows if not isinstance(row, dict)]
     if wrong or not rows:
-        odd = json.dumps((wrong or [found])[0])[:80]
+        odd = json.dumps((wrong or [document])[0])[:80]
         raise Refused("json", f"{where}: must be an object of column names to values, or a list of them; found {odd}")
     return rows
 

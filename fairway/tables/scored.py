@@ -43,10 +43,10 @@ def _rows(source: Path) -> Iterator[dict[str, Any]]:
 
 def _answers(parts: list[Path]) -> dict[int, tuple[Any, ...]]:
     """{the row's place in the file, from 1: its answer}."""
-    found: dict[int, tuple[Any, ...]] = {}
+    answers: dict[int, tuple[Any, ...]] = {}
     for part in parts:
         table = pq.ParquetFile(part).read(columns=["row_number", *ADDED])
         columns = [table[name].to_pylist() for name in ("row_number", *ADDED)]
         for number, *answer in zip(*columns, strict=True):
-            found[number] = tuple(str(one).lower() if isinstance(one, bool) else one for one in answer)
-    return found
+            answers[number] = tuple(str(one).lower() if isinstance(one, bool) else one for one in answer)
+    return answers

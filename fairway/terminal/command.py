@@ -43,13 +43,13 @@ def run(command: Callable[[Progress], Done], *, json: bool, project: Path = HERE
 def as_typed(text: str, project: Path, stage: str) -> str:
     """The commands in a text as they must be typed where this one was: with its --project and its --stage."""
 
-    def placed(found: re.Match[str]) -> str:
-        given = {"--project": project if project != HERE else None, "--stage": stage if stage != LOCAL else None}
-        if found["verb"] in LOCAL_ONLY:
-            del given["--stage"]
-        if "--help" in found["rest"]:
-            return found[0]
-        words = [[name, str(value)] for name, value in given.items() if value and name not in found["rest"]]
-        return f"`{' '.join([found['command'], *map(shlex.join, words)])}{found['rest']}`"
+    def placed(match: re.Match[str]) -> str:
+        options = {"--project": project if project != HERE else None, "--stage": stage if stage != LOCAL else None}
+        if match["verb"] in LOCAL_ONLY:
+            del options["--stage"]
+        if "--help" in match["rest"]:
+            return match[0]
+        words = [[name, str(value)] for name, value in options.items() if value and name not in match["rest"]]
+        return f"`{' '.join([match['command'], *map(shlex.join, words)])}{match['rest']}`"
 
     return NAMED.sub(placed, text)

@@ -27,14 +27,14 @@ def table_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line] 
     demand = TABLES.get(last_word(resource.properties.get("TableName", resource.name)))
     if demand is None:
         return None
-    found = demand(usage, 1 + len(resource.properties.get("GlobalSecondaryIndexes", [])))
+    lines = demand(usage, 1 + len(resource.properties.get("GlobalSecondaryIndexes", [])))
     if recoverable(resource):
-        found += [
-            ("store", "point-in-time recovery", RECOVERY, gb) for _, _, usage_type, gb in found if usage_type == KEPT
+        lines += [
+            ("store", "point-in-time recovery", RECOVERY, gb) for _, _, usage_type, gb in lines if usage_type == KEPT
         ]
     return [
         line(resource, prices, flow=flow, what=what, price=(DYNAMODB, usage_type), quantity=quantity)
-        for flow, what, usage_type, quantity in found
+        for flow, what, usage_type, quantity in lines
     ]
 
 

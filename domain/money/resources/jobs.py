@@ -40,27 +40,27 @@ def scoring_hours(month: Month) -> float:
 
 
 def training_machine(state: Json, month: Month) -> tuple[str, float]:
-    given = arguments(state).get("ResourceConfig", {})
-    return machine(given, month.config.training.instance, month.config.training.volume_gb)
+    resources = arguments(state).get("ResourceConfig", {})
+    return machine(resources, month.config.training.instance, month.config.training.volume_gb)
 
 
 def processing_machine(state: Json, month: Month, flow: str) -> tuple[str, float]:
     settings = month.config.batch if flow == "batch" else month.config.training
-    given = arguments(state).get("ProcessingResources", {})
+    resources = arguments(state).get("ProcessingResources", {})
     return machine(
-        given.get("ClusterConfig", {}) if isinstance(given, dict) else {}, settings.instance, settings.volume_gb
+        resources.get("ClusterConfig", {}) if isinstance(resources, dict) else {}, settings.instance, settings.volume_gb
     )
 
 
 def arguments(state: Json) -> Json:
-    given = state.get("Arguments", state.get("Parameters", {}))
-    return given if isinstance(given, dict) else {}
+    arguments = state.get("Arguments", state.get("Parameters", {}))
+    return arguments if isinstance(arguments, dict) else {}
 
 
-def machine(given: Json, instance: str, volume_gb: float) -> tuple[str, float]:
+def machine(resources: Json, instance: str, volume_gb: float) -> tuple[str, float]:
     """What the state says; the settings where it takes them from its input."""
-    named = given.get("InstanceType", "") if isinstance(given, dict) else ""
-    volume = given.get("VolumeSizeInGB") if isinstance(given, dict) else None
+    named = resources.get("InstanceType", "") if isinstance(resources, dict) else ""
+    volume = resources.get("VolumeSizeInGB") if isinstance(resources, dict) else None
     return (
         named if str(named).startswith("ml.") else instance,
         volume if isinstance(volume, (int, float)) else volume_gb,
@@ -99,7 +99,7 @@ def machine_lines(
 def endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     """The endpoint of the champion, the previous one kept for a rollback, and the data through them."""
     serving = usage.config.serving
-    found = [
+    lines = [
         line(
             resource,
             prices,
@@ -114,7 +114,7 @@ def endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[Lin
         seconds = usage.scored_requests * usage.usage.scoring_ms / 1000.0
         price = (SAGEMAKER, f"ServerlessInf:Mem-{serving.memory_mb // 1024}GB")
         what = f"serverless endpoint, {serving.memory_mb} MB"
-        return [line(resource, prices, flow="request", what=what, price=price, quantity=seconds), *found]
+        return [line(resource, prices, flow="request", what=what, price=price, quantity=seconds), *lines]
     check_use(serving.instance, "Host", "serving.instance")
     return [
         line(
@@ -126,7 +126,7 @@ def endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[Lin
             quantity=endpoint_hours(usage),
             fixed=True,
         ),
-        *found,
+        *lines,
     ]
 
 

@@ -54,16 +54,16 @@ def bucket_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]
     """After [usage] months of data, under the bucket's own rules. A bucket that is not the lake holds next to
     nothing.
     """
-    found = stored_lines(resource, usage, prices, active_rules(resource))
+    lines = stored_lines(resource, usage, prices, active_rules(resource))
     puts = sum(each.objects for each in arrivals(usage))
     gets = puts * (1 + usage.candidates)  # every part is read again by training, evaluation and batch
     for what, usage_type, quantity in (("writes", "Requests-Tier1", puts), ("reads", "Requests-Tier2", gets)):
-        found.append(
+        lines.append(
             line(
                 resource, prices, flow="store", what=what, price=("AmazonS3", usage_type), quantity=quantity, fixed=True
             )
         )
-    return found
+    return lines
 
 
 def lifecycle_saving_usd(resource: Resource, usage: Month, prices: Prices) -> float:

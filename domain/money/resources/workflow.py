@@ -16,15 +16,15 @@ def machine_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line
     if flow_and_runs is None:
         return None
     flow, runs = flow_and_runs
-    found: list[Line] = [
+    lines: list[Line] = [
         transitions(resource, usage, prices, definition, flow, runs),
         *trace_lines(resource, usage, prices, runs, fixed=True),
     ]
     for state, maps in states_of(definition):
-        found += job_lines(resource, usage, prices, flow, state, runs * times(maps, usage))
+        lines += job_lines(resource, usage, prices, flow, state, runs * times(maps, usage))
     if creates(calls, "createEndpoint"):
-        found += endpoint_lines(resource, usage, prices)
-    return found
+        lines += endpoint_lines(resource, usage, prices)
+    return lines
 
 
 def runs_of(calls: list[str], month: Month) -> tuple[str, float] | None:
