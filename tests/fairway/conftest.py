@@ -94,6 +94,14 @@ def writes(table: str, **values) -> dict:
     return {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:putItem", "Arguments": arguments}
 
 
+def waits_for(table: str, **key) -> dict:
+    """Make a state that lasts until the item is there, so that a run stays open for as long as its test needs."""
+    state = writes(table, **key)
+    retry = {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "BackoffRate": 1, "MaxAttempts": 300}
+    condition = {"ConditionExpression": f"attribute_exists({next(iter(key))})"}
+    return {**state, "Arguments": {**state["Arguments"], **condition}, "Retry": [retry]}
+
+
 @pytest.fixture(autouse=True)
 def person(monkeypatch):
     """A person reads what commands print; without one it would all be JSON."""

@@ -12,7 +12,7 @@ import pytest
 from fairway.commands.batch import started
 from fairway.stage.aws import connect
 from tests.fairway.commands.test_load import table
-from tests.fairway.conftest import given, writes
+from tests.fairway.conftest import given, waits_for, writes
 
 FAIRWAY = Path(sys.executable).with_name("fairway")
 DONE = {
@@ -139,7 +139,7 @@ def test_files_that_were_passed_over_are_counted(place):
 
 def test_two_commands_at_once_start_one_execution(place, tmp_path):
     place.machine(
-        "batch", Score={"Type": "Wait", "Seconds": 3}, Close=writes("runs", kind="batch", run=given("run"), **DONE)
+        "batch", Score={"Type": "Wait", "Seconds": 60}, Close=writes("runs", kind="batch", run=given("run"), **DONE)
     )
     stage, said = connect(place.folder, "local"), []
     moments = ("2013-05-01", "2013-05-02")  # a second apart, which neither knows of the other
@@ -164,7 +164,7 @@ def asked_of(place, run: str) -> dict:
 def test_ctrl_c_tells_the_command_that_attaches_to_the_very_run(place, tmp_path):
     place.machine(
         "batch",
-        Score={"Type": "Wait", "Seconds": 8},
+        Score=waits_for("runs", kind="test", run="open"),
         Close=writes("runs", kind="batch", run=given("run"), **DONE),
     )
     file = table(tmp_path / "fünf mai.csv", {})
@@ -177,9 +177,12 @@ def test_ctrl_c_tells_the_command_that_attaches_to_the_very_run(place, tmp_path)
     assert command.returncode == 130
     attach = shlex.split(told.split("`")[1])
     assert attach[:2] == ["fairway", "batch"] and told.endswith("` attaches to it")
-    again = subprocess.run([FAIRWAY, *attach[1:]], capture_output=True, text=True)
+    with subprocess.Popen([FAIRWAY, *attach[1:]], stderr=subprocess.PIPE, text=True) as again:
+        while not again.stderr.readline().startswith("Attaching to batch-"):
+            assert again.poll() is None
+        place.put("runs", kind="test", run="open")
+        again.stderr.read()
     assert again.returncode == 0
-    assert "Attaching to batch-" in again.stderr
     assert len(executions(place)) == 1
 
 
