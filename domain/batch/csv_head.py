@@ -8,6 +8,8 @@ import itertools
 import re
 from dataclasses import dataclass
 
+from domain.contract.text import SPACES
+
 REASONS = "why quarantined"  # a column of `fairway quarantine --out`, which a mended file may still have
 SEPARATORS = (",", ";", "\t", "|")
 MOST_TITLES = 8  # lines above a header
@@ -24,13 +26,19 @@ _OTHER_KINDS = (
 
 @dataclass(frozen=True)
 class CsvHead:
-    """`start`: bytes above the header, which are `titles` or blank. `problem`: why it is not CSV, or empty."""
+    """`names` are without the spaces around them, `written` as they stand there. `start`: bytes above the header, which
+    are `titles` or blank. `problem`: why it is not CSV, or empty.
+    """
 
-    names: list[str]
+    written: list[str]
     separator: str = ","
     start: int = 0
     titles: tuple[str, ...] = ()
     problem: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        return [name.strip(SPACES) for name in self.written]
 
 
 def csv_head(head: bytes, *, is_whole: bool) -> CsvHead:

@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
 
 from domain.contract.schema import Column
 from domain.contract.values import check_value
@@ -39,6 +41,9 @@ CURRENCIES = frozenset(
     ]
 )
 NOTATIONS = ((",", "."), (".", ","), (" ", "."), (" ", ","), ("'", "."))  # thousands, decimal
+_WITH_POINT = tuple(kind for kind in NOTATIONS if kind[1] == ".")
+GROUP = 3  # digits: 1.234 may be a thousand
+_PLAIN = re.compile(r"-?[0-9]{1,17}(?:\.(?P<fraction>[0-9]+))?")
 _SIGNED = re.compile(
     r"[(+-]?\s?(?P<front>[^\d\s+\-.,()']{1,5})?\s?[+-]?[\d.,' \u00a0\u202f]*\d[\d.,]*"
     r"\s?(?P<back>[^\d\s+\-.,()']{1,5})?\)?"
@@ -56,8 +61,19 @@ def unit_of(text: str) -> str | None:
     return unit if not unit or unit in "%\u2030" or is_money else None
 
 
-def number_in(text: str, thousands: str, decimal: str, unit: str) -> float | None:
-    """The number that a text is in a notation, or None."""
-    column = Column("", "float", thousands=thousands, decimal=decimal, unit=unit)
-    value, problems = check_value(column, text)
-    return value if isinstance(value, float) and not problems else None
+def numbers_in(text: str, unit: str) -> Iterator[tuple[tuple[str, str], float]]:
+    """((thousands, decimal), number) of each notation in which a text is a number."""
+    plain = _PLAIN.fullmatch(text)
+    if plain and len(plain["fraction"] or "") != GROUP:  # most are, and what they mean needs no notation
+        for kind in NOTATIONS if plain["fraction"] is None else _WITH_POINT:
+            yield kind, float(text)
+        return
+    for kind in NOTATIONS:
+        value, problems = check_value(_column(*kind, unit), text)
+        if isinstance(value, float) and not problems:
+            yield kind, value
+
+
+@lru_cache(maxsize=256)
+def _column(thousands: str, decimal: str, unit: str) -> Column:
+    return Column("", "float", thousands=thousands, decimal=decimal, unit=unit)

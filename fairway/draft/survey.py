@@ -15,7 +15,7 @@ from domain.contract.text import SPACES, from_text
 from domain.contract.values import LARGEST_INTEGER, LONGEST_TEXT, check_value
 from domain.timestamps import parse_timestamp
 from domain.train.windows import bulk_of_days
-from fairway.draft.markers import NOTATIONS, SURE, WORDS, number_in, unit_of
+from fairway.draft.markers import NOTATIONS, SURE, WORDS, numbers_in, unit_of
 from fairway.draft.odd_rows import without_odd_rows
 from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
@@ -242,16 +242,12 @@ def _look_for_notation(facts: Facts, text: str, count: int) -> None:
     if unit is None:
         return
     facts.units[unit] += count
-    for thousands, decimal in NOTATIONS:
-        number = number_in(text, thousands, decimal, unit)
-        if number is not None:
-            kind = (thousands, decimal)
-            facts.notations[kind] += count
-            facts.low[kind] = min(facts.low.get(kind, number), number)
-            facts.high[kind] = max(facts.high.get(kind, number), number)
-            facts.means[kind] = facts.means.get(kind, 0.0) + (number - facts.means.get(kind, 0.0)) * (
-                count / facts.rows
-            )
+    for kind, number in numbers_in(text, unit):
+        facts.notations[kind] += count
+        facts.low[kind] = min(facts.low.get(kind, number), number)
+        facts.high[kind] = max(facts.high.get(kind, number), number)
+        mean = facts.means.get(kind, 0.0)
+        facts.means[kind] = mean + (number - mean) * (count / facts.rows)
 
 
 def note_level(facts: Facts, value: object, count: int, values: list, first_row: int) -> None:

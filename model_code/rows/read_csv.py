@@ -23,7 +23,7 @@ def open_csv(file: Path, _: Container[str]) -> tuple[list[str], bool, Iterator[p
         stream.close()
         raise Malformed(head.problem)
     reader = _csv_reader(stream, head)
-    return reader.schema.names, True, _csv_blocks(reader, stream)
+    return head.names, True, _csv_blocks(reader, stream)
 
 
 def csv_titles(file: Path) -> tuple[str, ...]:
@@ -40,20 +40,21 @@ def _open(file: Path) -> "_QuoteCounter":
 def _csv_reader(stream: "_QuoteCounter", head: CsvHead) -> arrow_csv.CSVStreamingReader:
     parse = arrow_csv.ParseOptions(newlines_in_values=True, delimiter=head.separator)
     convert = arrow_csv.ConvertOptions(
-        column_types={name: pa.string() for name in head.names},
+        column_types={name: pa.string() for name in head.written},
         null_values=[""],
         strings_can_be_null=True,
         quoted_strings_can_be_null=True,
     )
     read = arrow_csv.ReadOptions(block_size=BLOCK_BYTES)
     reader = arrow_csv.open_csv(stream, read_options=read, parse_options=parse, convert_options=convert)
-    if any(kind != pa.string() for kind in reader.schema.types):
+    if any(kind != pa.string() for kind in reader.schema.types) or reader.schema.names != head.written:
         raise Malformed(f"its header cannot be read for sure: {', '.join(map(repr, reader.schema.names[:20]))}")
     return reader
 
 
 def _csv_blocks(reader: arrow_csv.CSVStreamingReader, stream: "_QuoteCounter") -> Iterator[pa.RecordBatch]:
-    yield from reader
+    names = stream.head.names
+    yield from reader if names == stream.head.written else (block.rename_columns(names) for block in reader)
     if stream.quotes % 2:
         raise Malformed(
             'is cut off or badly quoted: a double quote is never closed; a quote inside a text is written ""'

@@ -29,7 +29,7 @@ ODD_NAMES = [
     "back\\slash",
     "it's",
     "日本",
-    " led by space",
+    "two  spaces",
     "[x]",
     "#",
     "=",
