@@ -108,7 +108,9 @@ def test_only_this_repository_s_environment_of_the_stage_may_deploy_it(role, sub
 
 def test_a_deployment_may_become_the_cdk_s_own_roles_push_the_stage_s_image_and_find_the_stage(role):
     (policy,) = role["Policies"]
-    become, log_in, push, read = policy["PolicyDocument"]["Statement"]
+    become, log_in, push, read, contracts = policy["PolicyDocument"]["Statement"]
+    assert contracts["Action"] == "dynamodb:GetItem"
+    assert contracts["Resource"].endswith(":table/${Project}-${Stage}-routing")
     here = "${AWS::AccountId}-${AWS::Region}"
     assert (become["Action"], [arn.rpartition(":role/")[2] for arn in become["Resource"]]) == (
         "sts:AssumeRole",

@@ -1,12 +1,14 @@
 """`fairway check`: everything wrong in fairway.toml and the contract, said at once."""
 
 from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from domain.config.sections import LOCAL, TASKS, ConfigError, problems_of, read_config, read_toml, stages
 from domain.contract.file import read_contract
 from domain.contract.schema import Contract
+from fairway.stage.change import Effect, effects_on, refuse
 from fairway.terminal.command import HERE, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
@@ -14,13 +16,21 @@ from fairway.terminal.errors import Refused
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("check", epilog="Example: fairway check --project flights")
-def check_command(project: Project = HERE, json: Json = False) -> None:
+@app.command("check", epilog="Example: fairway check --against prod")
+def check_command(
+    project: Project = HERE,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Also tell what the contract changes for the releases that answer there.", metavar="STAGE"),
+    ] = None,
+    json: Json = False,
+) -> None:
     """Validate fairway.toml and the contract; list every problem at once."""
-    run(lambda progress: check(project), json=json, project=project)
+    run(lambda progress: check(project, against=against), json=json, project=project)
 
 
-def check(folder: Path) -> Done:
+def check(folder: Path, *, against: str | None = None) -> Done:
+    """List the problems of both files. Refused for any, and where a release of the stage `against` breaks."""
     problems = problems_in(folder)
     if problems:
         raise Refused("config", "\n".join(problems))
@@ -34,13 +44,16 @@ def check(folder: Path) -> Done:
             'set role = "ignored" for columns that can be spared, or give them shorter names',
         )
     names = [LOCAL, *stages(folder)]
-    values = {
+    effects = effects_on(folder, against) if against else []
+    refuse(effects, f"a deployment to {against} is refused but with --breaking; then rows that a release")
+    values: dict[str, Any] = {
         "ok": True,
         "project": config.project.name,
         "stages": names,
         "contract": contract.name,
         "contract_hash": contract.hash,
         "columns": len(contract.columns),
+        **({"changes": _changes(effects)} if against else {}),
     }
     return Done(
         values,
@@ -50,9 +63,18 @@ def check(folder: Path) -> Done:
                 f"{folder / config.project.contract}: fine; {len(contract.columns)} columns, "
                 f"{len(contract.features)} of them features, target {contract.target.name!r} ({contract.task})"
             ),
+            *(effect.sentence for effect in effects),
+            *([f"{against}: every release that answers goes on answering under this contract"] if against else []),
         ],
         "`fairway up` starts AWS on this machine with the project deployed",
     )
+
+
+def _changes(effects: list[Effect]) -> list[dict[str, str]]:
+    return [
+        {"release": release, "role": role, "column": change.column, "kind": change.kind, "message": change.message}
+        for release, role, change in effects
+    ]
 
 
 LARGEST_ROW_CHARACTERS = 60_000  # as `lambdas/request/rows.py` takes them

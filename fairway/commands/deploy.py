@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairway.terminal.command import HERE, Json, Project, run
+from fairway.stage.change import refuse_breaking
+from fairway.terminal.command import HERE, Breaking, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Interrupted, Refused
 from fairway.terminal.progress import Progress
@@ -48,9 +49,16 @@ def bootstrap_command(
 
 
 @app.command("deploy", epilog="Example: fairway deploy --stage dev")
-def deploy_command(stage: AwsStage, project: Project = HERE, base: Base = None, json: Json = False) -> None:
+def deploy_command(
+    stage: AwsStage, project: Project = HERE, base: Base = None, breaking: Breaking = False, json: Json = False
+) -> None:
     """Deploy the project to AWS: data stack, container image, service stack."""
-    run(lambda progress: deploy(project, stage, base=base, progress=progress), json=json, project=project, stage=stage)
+    run(
+        lambda progress: deploy(project, stage, base=base, breaking=breaking, progress=progress),
+        json=json,
+        project=project,
+        stage=stage,
+    )
 
 
 @app.command("diff", epilog="Example: fairway diff --stage prod")
@@ -87,7 +95,8 @@ def bootstrap(folder: Path, stage: str, *, policies: list[str], progress: Progre
     return Done(values, [f"{where} is prepared, version {values['version']}"], "`fairway deploy` deploys the stage")
 
 
-def deploy(folder: Path, stage: str, *, base: str | None, progress: Progress) -> Done:
+def deploy(folder: Path, stage: str, *, base: str | None, breaking: bool = False, progress: Progress) -> Done:
+    """Deploy both stacks and the image. Refused where the contract breaks a release, unless `breaking`."""
     from fairway.deploy import deployment
     from fairway.deploy.target import refuse_unprepared, target_of
     from fairway.stage.aws import connect
@@ -95,6 +104,7 @@ def deploy(folder: Path, stage: str, *, base: str | None, progress: Progress) ->
 
     target = target_of(folder, stage)
     refuse_unprepared(target)
+    refuse_breaking(folder, stage, confirmed=breaking, command="fairway deploy", progress=progress)
     with _programs(folder, stage, progress) as programs:
         tag = deployment.deploy(
             target.config,

@@ -9,8 +9,9 @@ import typer
 
 from domain.config.sections import LOCAL, read_config
 from fairway.stage.aws import contract_of, default_state_folder, remember_state_folder, state_folder
+from fairway.stage.change import refuse_breaking
 from fairway.stage.folder import keep_out_of_git
-from fairway.terminal.command import HERE, Json, Project, run
+from fairway.terminal.command import HERE, Breaking, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
 from fairway.terminal.progress import Progress
@@ -31,11 +32,20 @@ def up_command(
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Take over a state folder that somebody else or another machine made.")
     ] = False,
+    breaking: Breaking = False,
     json: Json = False,
 ) -> None:
     """Start AWS on this machine, or find it running, and deploy the project on it."""
     run(
-        lambda progress: up(project, port=port, state=state, enforce_iam=enforce_iam, adopt=adopt, progress=progress),
+        lambda progress: up(
+            project,
+            port=port,
+            state=state,
+            enforce_iam=enforce_iam,
+            adopt=adopt,
+            breaking=breaking,
+            progress=progress,
+        ),
         json=json,
         project=project,
     )
@@ -47,8 +57,20 @@ def down_command(project: Project = HERE, json: Json = False) -> None:
     run(lambda progress: down(project, progress=progress), json=json, project=project)
 
 
-def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, adopt: bool, progress: Progress) -> Done:
-    """Idempotent: what runs is found, what is deployed is brought up to date."""
+def up(
+    folder: Path,
+    *,
+    port: int,
+    state: Path | None,
+    enforce_iam: bool,
+    adopt: bool,
+    breaking: bool = False,
+    progress: Progress,
+) -> Done:
+    """Idempotent: what runs is found, what is deployed is brought up to date.
+
+    Refused for a contract that breaks a release that answers, unless `breaking`; the local AWS goes on as it was.
+    """
     refuse_windows()
     # lazy: the local AWS is imported where it can run, and not for help
     from local.cdk import DeployFailed
@@ -67,6 +89,7 @@ def up(folder: Path, *, port: int, state: Path | None, enforce_iam: bool, adopt:
             remember_state_folder(folder, state)
             if state == default_state_folder(folder):
                 keep_out_of_git(folder)
+            refuse_breaking(folder, LOCAL, confirmed=breaking, command="fairway up", progress=progress)
             progress(f"Deploying {config.project.name} on {server['endpoint']}")
             deployed = deploy(folder, endpoint=server["endpoint"], stage=LOCAL, progress=progress.detail)
     except LocalError as error:

@@ -20,6 +20,12 @@ StageName = Annotated[
 AsOf = Annotated[
     str | None, typer.Option(help="The timestamp to act as of, in ISO 8601, e.g. 2013-04-01.", metavar="T")
 ]
+Breaking = Annotated[
+    bool,
+    typer.Option(
+        "--breaking", help="Deploy a contract that breaks a release that answers, as `check --against` tells."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, as in a pipe.")]
 HERE = Path(".")
 NAMED = re.compile(r"`(?P<command>fairway (?:prices )?(?P<verb>[a-z]+))(?P<rest>[^`]*)`")

@@ -237,7 +237,7 @@ def test_whoever_reads_only_the_beginning_of_an_answer_sees_no_fault(project):
 
 
 def test_a_full_disk_says_where_room_is_needed(capsys, project, monkeypatch):
-    def full(folder):
+    def full(folder, against):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("fairway.commands.check.check", full)
