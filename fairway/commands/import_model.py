@@ -3,6 +3,7 @@
 The model is opened by `python -m model_code.importing`, in a process of its own: nothing of it is ever loaded here.
 """
 
+import hashlib
 import json
 import re
 import subprocess
@@ -193,7 +194,8 @@ def within(compared: dict) -> str:
 
 def start(stage: Stage, name: str, artefact: Path, asked: dict, *, progress: Progress) -> tuple[str, str]:
     """The run's name and its execution. The artefact lies where a training job's would, and is evaluated like it."""
-    run = run_name("import", asked["as_of"], iso(datetime.now(UTC)))
+    digest = hashlib.sha256(artefact.read_bytes()).hexdigest()[:8]  # another model in the same second is another run
+    run = f"{run_name('import', asked['as_of'], iso(datetime.now(UTC)))}-{digest}"
     key = f"{lake.artefacts_prefix(run)}{name}/imported/output/model.tar.gz"
     stage.client("s3").upload_file(str(artefact), stage.addresses["artefacts"], key)
     progress(f"Starting {run}")

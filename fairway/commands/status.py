@@ -5,10 +5,12 @@ from pathlib import Path
 import typer
 
 from domain.release import routing as rules
+from domain.runs import RunKind
 from fairway.stage import records
 from fairway.stage.aws import Stage, ask_local
 from fairway.stage.settings import connected_whatever
 from fairway.stage.standing import Standing, standing
+from fairway.stage.under_way import STOPPED, Unfinished, unfinished
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.progress import Progress
@@ -36,6 +38,7 @@ def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
         "reason": routing["reason"],
         "quality": now.as_json() if now else None,
         "releases": records.with_roles(records.releases(stage), routing),
+        "unfinished": unfinished(stage),
         "declared_not_simulated": declared(stage),
         "warnings": warnings(stage),
     }
@@ -63,10 +66,18 @@ def lines(values: dict, now: Standing | None) -> list[str]:
     if values["releases"]:
         rows = [(one["release"], one["state"], one["role"] or "-", f"{one['weight']} %") for one in values["releases"]]
         said += ["", *table(rows, ("release", "state", "role", "weight"))]
+    said += [_in_words(run) for run in values["unfinished"]]
     if values["declared_not_simulated"]:
         names = [f"{one['logical_id']} ({one['type']})" for one in values["declared_not_simulated"]]
         said += ["", f"declared, not simulated on this machine: {', '.join(names)}"]
     return [*said, *(f"\nwarning: {warning}" for warning in values["warnings"])]
+
+
+def _in_words(run: Unfinished) -> str:
+    if run["status"] != STOPPED:
+        return f"{run['run']} is under way"
+    cure = "the same `fairway batch` resumes it" if run["kind"] == RunKind.BATCH else "`fairway train` begins another"
+    return f"{run['run']} was stopped before its end, and nothing works on it; {cure}"
 
 
 def next_step(values: dict) -> str:

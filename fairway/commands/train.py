@@ -1,5 +1,6 @@
 """`fairway train`: start a training run, or attach to the one that is going, and follow it to its verdict."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -114,9 +115,7 @@ def run_to_the_end(stage: Stage, asked: dict, *, progress: Progress) -> str:
         run, arn = going["input"]["run"], going["arn"]
         progress(f"Attaching to {run}, which is going on")
     else:
-        run = run_name("train", asked["as_of"], iso(datetime.now(UTC)))
-        progress(f"Starting {run}")
-        arn = executions.start(states, machine, name=run, values={"run": run, **asked})
+        run, arn = started(stage, run_name("train", asked["as_of"], iso(datetime.now(UTC))), asked, progress)
     try:
         executions.follow(stage, arn, progress=progress)
     except KeyboardInterrupt:
@@ -126,6 +125,24 @@ def run_to_the_end(stage: Stage, asked: dict, *, progress: Progress) -> str:
             f"stopped watching; {run} goes on in stage {stage.config.stage!r}; {attach} attaches to it"
         ) from None
     return run
+
+
+def started(stage: Stage, name: str, asked: dict, progress: Progress) -> tuple[str, str]:
+    """Name and execution of the run that answers this: a new one, or that of a command in the same second.
+
+    A name is of a second. AWS takes it again with the same input as long as that runs; another input is another run.
+    """
+    states = stage.client("stepfunctions")
+    for number in itertools.count(1):
+        run = name if number == 1 else f"{name}-{number}"
+        try:
+            arn = executions.start(states, stage.addresses["train"], name=run, values={"run": run, **asked})
+        except states.exceptions.ExecutionAlreadyExists:
+            progress(f"{run} was begun in the same second with other settings")
+            continue
+        progress(f"Starting {run}")
+        return run, arn
+    raise AssertionError("count never ends")
 
 
 def same(given: dict, asked: dict) -> bool:

@@ -15,7 +15,7 @@ LOCAL_POLL_S, AWS_POLL_S = 0.3, 3.0
 
 
 def running(states: Any, machine: str) -> Iterator[dict]:
-    """The executions of a state machine that are going on: {arn, name, input}."""
+    """The executions of a state machine that are going on: {arn, name, status, started, input}."""
     for page in states.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING"):
         for execution in page["executions"]:
             yield _described(states, execution["executionArn"])
@@ -34,6 +34,7 @@ def _described(states: Any, arn: str) -> dict:
         "arn": arn,
         "name": description["name"],
         "status": description["status"],
+        "started": description["startDate"],
         "input": json.loads(description.get("input") or "{}"),
     }
 

@@ -1,6 +1,7 @@
 """Who answers, and changing it by hand."""
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -80,6 +81,7 @@ def test_status_says_who_answers(released):
             {"release": "r-20130401-aaaaaaaa", "role": "champion", "weight": 100, "state": "champion"},
             {"release": "r-20130301-bbbbbbbb", "role": None, "weight": 0, "state": "previous"},
         ],
+        "unfinished": [],
         "declared_not_simulated": [],
         "warnings": [],
     }
@@ -230,3 +232,42 @@ def test_there_must_be_a_champion_to_roll_back_to(place):
     place.enter(endpoint_prefix="flights-local-")
     code, _, err = place.run("rollback")
     assert code == 2 and "there is no earlier champion to roll back to" in err
+
+
+def test_status_tells_a_run_under_way_from_one_that_was_stopped(place):
+    for kind in ("train", "batch"):
+        place.machine(kind, Work={"Type": "Wait", "Seconds": 30})
+    book = json.loads(place.aws("ssm").get_parameter(Name="/fairway/flights/local")["Parameter"]["Value"])
+    states, old, now = place.aws("stepfunctions"), "2026-01-01T00:00:00Z", datetime.now(UTC)
+    at_work = states.start_execution(stateMachineArn=book["batch"], input=json.dumps({"run": "batch-1"}))
+    scheduled = states.start_execution(stateMachineArn=book["train"], input=json.dumps({"as_of": "2013-04-01"}))
+    begun = states.describe_execution(executionArn=scheduled["executionArn"])["startDate"]
+    named_by_flow = f"train-20130401-{begun.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    runs = [
+        ("batch", "batch-1", "RUNNING", old),
+        ("batch", "batch-2", "RUNNING", old),
+        ("batch", "batch-3", "RUNNING", now.isoformat()),  # AWS may not list its execution yet
+        ("batch", "batch-4", "SUCCEEDED", old),
+        ("train", "train-1", "RUNNING", old),
+        ("train", named_by_flow, "RUNNING", old),
+    ]
+    for kind, run, status, started_at in runs:
+        place.put("runs", kind=kind, run=run, status=status, started_at=started_at)
+    try:
+        _, out, _ = place.run("status")
+        found = {one["run"]: one["status"] for one in place.values("status")["unfinished"]}
+    finally:
+        for execution in (at_work, scheduled):
+            states.stop_execution(executionArn=execution["executionArn"])
+    assert found == {
+        "train-1": "STOPPED",
+        named_by_flow: "RUNNING",
+        "batch-1": "RUNNING",
+        "batch-2": "STOPPED",
+        "batch-3": "RUNNING",
+    }
+    told = out.splitlines()
+    assert "batch-1 is under way" in told
+    stopped = "was stopped before its end, and nothing works on it"
+    assert f"batch-2 {stopped}; the same `fairway batch` resumes it" in told
+    assert f"train-1 {stopped}; `fairway train` begins another" in told

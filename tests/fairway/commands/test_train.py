@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from domain.contract.file import read_contract
+from fairway.commands.train import started
+from fairway.stage.aws import connect
 from tests.fairway.conftest import given, waits_for, writes
 
 FAIRWAY = Path(sys.executable).with_name("fairway")
@@ -195,6 +197,37 @@ def test_without_rows_there_is_nothing_to_train_on(place):
         2,
         f"error: nothing is loaded yet; `fairway load --project {place.folder} FILE...` puts rows into the lake\n",
     )
+
+
+@pytest.fixture
+def waiting(loaded):
+    """A training run that takes three seconds, so that commands of one second meet it under way."""
+    loaded.machine(
+        "train",
+        SelectWindow={"Type": "Wait", "Seconds": 3},
+        RememberRelease=writes("routing", **RELEASE),
+        RecordRun=judged("rejected"),
+    )
+    return connect(loaded.folder, "local")
+
+
+NAME, AS_OF = "train-20130401-20130401T000000Z", {"as_of": "2013-04-01T00:00:00Z"}
+
+
+def test_the_same_command_twice_in_a_second_is_one_run(waiting):
+    said = []
+    (begun,) = {started(waiting, NAME, AS_OF, said.append) for _ in range(3)}
+    assert begun[0] == NAME
+    assert said == [f"Starting {NAME}"] * 3
+
+
+def test_two_commands_in_a_second_that_ask_for_different_runs_both_run(waiting):
+    said = []
+    windows = [{}, {"window_days": 60}, {"window_days": 90}, {"window_days": 60}]
+    begun = [started(waiting, NAME, {**AS_OF, **window}, said.append) for window in windows]
+    assert [run for run, _ in begun] == [NAME, f"{NAME}-2", f"{NAME}-3", f"{NAME}-2"]
+    assert begun[1] == begun[3]
+    assert said[1:3] == [f"{NAME} was begun in the same second with other settings", f"Starting {NAME}-2"]
 
 
 def test_ctrl_c_says_what_goes_on_and_the_same_command_attaches_to_it(loaded):
