@@ -14,6 +14,7 @@ from aws_cdk import App, Environment, Tags, Validations
 
 from domain.config.sections import Config, ConfigError, read_config, stages
 from domain.contract.file import read_contract
+from domain.names import COST_TAG
 from infra.parts.function import readable_by_all
 from infra.parts.image import ROOT, image_tag
 from infra.stacks import DataStack, ServiceStack
@@ -54,7 +55,7 @@ def add_stage(app: App, folder: Path, config: Config, tag: str) -> None:
         app, f"{config.prefix}-service", config=config, contract=contract, image_tag=tag, data=data, **options
     )
     for stack in (data, service):
-        Tags.of(stack).add("fairway", config.prefix)
+        Tags.of(stack).add(COST_TAG, config.prefix)
 
 
 def check_compliance(app: App) -> None:

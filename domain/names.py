@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 METRICS_NAMESPACE = "Fairway"
+COST_TAG = "fairway"  # on every resource of a stage, with the stage's prefix: the budget counts by it
 BY_ENTITY = "by_entity"  # index of the predictions table: entity_id, made_at
 
 

@@ -44,6 +44,8 @@ def run(command: Callable[[Progress], Done], *, json: bool, project: Path = HERE
         failure.message = as_typed(failure.message, project, stage)
         raise failure from None
     show(done, as_json=json, following=as_typed(done.next, project, stage))
+    if done.exit_code:
+        raise typer.Exit(done.exit_code)
 
 
 def as_typed(text: str, project: Path, stage: str) -> str:

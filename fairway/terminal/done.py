@@ -13,13 +13,15 @@ from fairway.terminal.plain import plain
 class Done:
     """`values` is printed as JSON in a pipe, `lines` on a terminal; `next` is one line on what to do now.
 
-    `alarms` lead the lines, in red: what somebody has to know before all else.
+    `alarms` lead the lines, in red: what somebody has to know before all else. With `exit_code` 1 no
+    script goes on.
     """
 
     values: dict[str, Any] | list[Any]
     lines: list[str]
     next: str
     alarms: list[str] = field(default_factory=list)
+    exit_code: int = 0
 
 
 def show(done: Done, *, as_json: bool, following: str) -> None:

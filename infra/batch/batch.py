@@ -6,6 +6,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from domain.config.sections import Config
+from domain.quotas import WRITERS
 from infra.data.stores import Stores
 from infra.parts.flow import Flow, again, begin, caught, choice, fail, invoke, jsonata, record_error, record_failure
 from infra.parts.function import Function
@@ -14,7 +15,6 @@ from infra.permissions import Many, arn
 
 HOUR_S = 3600
 LONGEST_SCORING_S = 12 * HOUR_S
-WRITERS = 20  # files of results written at the same time
 EACH_FILE = "WriteResults"  # what the Map's executions are called after
 
 

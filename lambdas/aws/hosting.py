@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from botocore.exceptions import ClientError
 
+from domain.names import COST_TAG
 from lambdas.aws import clients
 
 
@@ -42,7 +43,7 @@ def hosted(prefix: str) -> Iterator[Hosted]:
 
 def make(endpoint: str, *, prefix: str) -> None:
     """Create the endpoint from its configuration, which stays when an endpoint is removed. Idempotent."""
-    tags = [{"Key": "fairway", "Value": prefix}]
+    tags = [{"Key": COST_TAG, "Value": prefix}]
     try:
         clients.sagemaker().create_endpoint(EndpointName=endpoint, EndpointConfigName=endpoint, Tags=tags)
     except ClientError as error:

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
+from domain.names import COST_TAG
 from lambdas.aws import clients
 from lambdas.aws.hosting import BUSY, DELETING
 from lambdas.settings import CONFIG
 
-TAG = {"Key": "fairway", "Value": CONFIG.prefix}
+TAG = {"Key": COST_TAG, "Value": CONFIG.prefix}
 
 
 class Kind(StrEnum):

@@ -21,6 +21,7 @@ PLUGINS = (
     "events",
     "schedules",
     "autoscaling",
+    "service_quotas",
     "http_api",
     "sagemaker",
     "leading_keys",

@@ -13,6 +13,8 @@ from local.sagemaker.errors import SageMakerError
 
 # Instances are counted by their type, as on AWS. From accounts in their first days; AWS publishes only larger numbers.
 NEW_ACCOUNT = {"training_instances": 1, "processing_instances": 1, "serverless_concurrency": 10}
+INSTANCES = {"training_instances": "training", "processing_instances": "processing"}
+CONCURRENCY = "Maximum total concurrency that can be allocated across all serverless endpoints"
 COLD_AFTER_IDLE_S = 300
 ENDED = ("Completed", "Failed", "Stopped")
 
@@ -32,8 +34,8 @@ def check_instances(engine: Engine, kind: str, cluster: dict) -> None:
         if record[f"{kind}Status"] not in ENDED
         and (machines := cluster_of(kind, record)).get("InstanceType") == instance
     )
-    what = {"TrainingJob": "training", "ProcessingJob": "processing"}[kind]
-    _check(f"{what}_instances", f"{instance} for {what} job usage", used, wanted)
+    name = {"TrainingJob": "training_instances", "ProcessingJob": "processing_instances"}[kind]
+    _check(name, f"{instance} for {INSTANCES[name]} job usage", used, wanted)
 
 
 def cluster_of(kind: str, record: dict) -> dict:
@@ -45,8 +47,7 @@ def check_concurrency(engine: Engine, config: dict, *, besides: str) -> None:
     others = [record for record in engine.store.all("Endpoint") if record["EndpointName"] != besides]
     configs = [engine.store.get("EndpointConfig", record["EndpointConfigName"]) for record in others]
     used = sum(_concurrency(each) for each in configs if each)
-    what = "Maximum total concurrency that can be allocated across all serverless endpoints"
-    _check("serverless_concurrency", what, used, _concurrency(config))
+    _check("serverless_concurrency", CONCURRENCY, used, _concurrency(config))
 
 
 def _concurrency(config: dict) -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 import boto3
 import pytest
 
+from domain.quotas import SERVERLESS_CONCURRENCY
 from infra.parts.image import image_tag
 from local.profile import root_key
 from local.start import start, stop
@@ -23,7 +24,9 @@ MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.docker.distributi
 def account(tmp_path_factory):
     """The environment of somebody with credentials of an account in which nothing is yet."""
     state = tmp_path_factory.mktemp("aws") / "state"
-    server = start(state.parent, 0, state, True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FAIRWAY_QUOTAS", '{"training_instances": 1, "processing_instances": 0}')
+        server = start(state.parent, 0, state, True)
     key = root_key(state)
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
     try:
@@ -57,7 +60,13 @@ def test_a_project_is_deployed_compared_and_removed_and_fairway_s_own_folder_sta
         done = subprocess.run(line, env=account, cwd=project.parent, capture_output=True, text=True, timeout=400)
         return done.returncode, json.loads(done.stdout), done.stderr
 
-    before = untracked()
+    before = left_behind()
+    assert looked_at(fairway("doctor")) == {
+        "problem": ["bootstrap", "engine", "ml.m5.xlarge for processing job usage"],
+        "warning": ["email", "ml.m5.xlarge for spot training job usage"],
+        "unknown": [SERVERLESS_CONCURRENCY, "cost tag"],
+        "fine": ["Concurrent executions", "account", "github", "image"],
+    }
     code, values, _ = fairway("status")
     assert (code, values["error"]) == (2, "not_deployed")
     assert f"`fairway deploy --project '{project}' --stage dev` deploys it" in values["message"]
@@ -68,6 +77,7 @@ def test_a_project_is_deployed_compared_and_removed_and_fairway_s_own_folder_sta
     code, values, told = fairway("bootstrap")
     assert code == 0, told
     assert (values["account"], values["region"]) == ("000000000000", "us-east-1")
+    assert "bootstrap" in looked_at(fairway("doctor"))["fine"]
 
     code, values, _ = fairway("deploy", "--base", BASE)  # the data stack is there then, and the repository with it
     assert (code, values["error"]) == (1, "no_engine")
@@ -84,7 +94,28 @@ def test_a_project_is_deployed_compared_and_removed_and_fairway_s_own_folder_sta
     code, values, told = fairway("destroy", "--yes")
     assert (code, values.get("removed")) == (0, ["a-shop-dev-service", "a-shop-dev-data"]), told
     assert fairway("status")[1]["error"] == "not_deployed"
-    assert untracked() == before
+    assert left_behind() == before
+
+
+def test_without_credentials_the_doctor_reports_what_it_could_not_look_at(account, project):
+    nobody = {name: value for name, value in account.items() if not name.startswith("AWS_ACCESS")}
+    line = [str(FAIRWAY), "doctor", "--project", str(project), "--stage", "dev", "--json"]
+    done = subprocess.run(line, env=nobody, capture_output=True, text=True, timeout=60)
+    assert looked_at((done.returncode, json.loads(done.stdout), "")) == {
+        "problem": ["engine"],
+        "unknown": ["account", "bootstrap", "cost tag", "email", "github", "image", "quota"],
+    }
+
+
+def looked_at(answer: tuple[int, dict, str]) -> dict[str, list[str]]:
+    """{state: what is in it}, a quota by its name. What is wrong makes the exit code 1."""
+    code, values, _ = answer
+    found: dict[str, list[str]] = {}
+    for each in values["findings"]:
+        name = each["message"].partition(" = ")[0].partition(":")[0] if "needed" in each["message"] else each["check"]
+        found.setdefault(each["state"], []).append(name)
+    assert code == (1 if "problem" in found else 0)
+    return {state: sorted(names) for state, names in found.items()}
 
 
 def push(account: dict[str, str]) -> None:
@@ -94,7 +125,7 @@ def push(account: dict[str, str]) -> None:
     ecr.put_image(repositoryName="a-shop-dev", imageTag=image_tag(base=BASE), imageManifest=MANIFEST)
 
 
-def untracked() -> list[str]:
-    """What git sees in Fairway's own folder, beside what it ignores; and the CDK's folder, which it does."""
-    listed = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True, check=True)
-    return [*listed.stdout.splitlines(), str((ROOT / "cdk.out").exists())]
+def left_behind() -> dict[str, float]:
+    """{path: when it changed} of what a deployment could leave in Fairway's own folder."""
+    names = ("cdk.out", "cdk.context.json", "fairway.toml", ".fairway/aws", "flights/.fairway")
+    return {name: (ROOT / name).stat().st_mtime for name in names if (ROOT / name).exists()}

@@ -1,0 +1,1 @@
+"""`fairway doctor`: whether this machine and the account can take a stage, before it is deployed."""
