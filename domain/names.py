@@ -23,4 +23,5 @@ class Metric(StrEnum):
     SPENT_PERCENT = "SpentPercent"
     REAPED = "Reaped"
     REAPED_USD = "ReapedUsd"  # saved a month
+    DATA_AGE_DAYS = "DataAgeDays"  # from the newest row that a run judged on to its as_of
     BROKEN_BENCHMARKS = "BrokenBenchmarks"  # that the champion breaks in its newest evaluation

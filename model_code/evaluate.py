@@ -8,13 +8,17 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from domain.config.sections import Config
 from domain.contract import schema as contract_rules
 from domain.contract.schema import Contract
+from domain.train.coverage import Coverage, cover
+from domain.train.windows import Window
 from model_code import paths
 from model_code.answers.answer_columns import has_answer
 from model_code.answers.answering import responder
@@ -58,6 +62,7 @@ def main() -> None:
             "rows": len(rows.table),
             "quarantined": rows.quarantined,
             "window": window,
+            "coverage": coverage(contract, cast(Window, window), rows.table),
             "baseline": baseline(contract, actual),
             "candidates": {
                 name: {
@@ -75,6 +80,16 @@ def main() -> None:
             shutil.copy(Path(scratch) / name / GOLDEN, output / "golden" / f"{name}.json")
     (output / "evaluation.json").write_text(json.dumps(evaluation, indent=1, allow_nan=False))
     print(summary(evaluation))
+
+
+def coverage(contract: Contract, window: Window, table: pa.Table) -> Coverage | None:
+    """What the rows cover of the days they are to be judged on; None for a table without event time."""
+    if contract.event_time is None:
+        return None
+    moments = table.column(contract.event_time.name)
+    ends = pc.min_max(moments).as_py()
+    days = pc.unique(pc.cast(pc.floor_temporal(moments, unit="day"), pa.timestamp("s"))).to_pylist()
+    return cover(window, first=ends["min"], last=ends["max"], days={day.date() for day in days})
 
 
 def candidate_files() -> dict[str, Path]:

@@ -68,6 +68,12 @@ class Data:
         "file with a row that is there already is not loaded; keep: all of them",
         choices=("newest", "refuse", "keep"),
     )
+    max_age_days: int = setting(
+        14,
+        "release nothing, and alarm, when the newest row that a run judges on is older at its as_of; 0: never",
+        least=0,
+        most=LONGEST_DAYS,
+    )
     hot_days: int = setting(
         90,
         "data older than this, and than window_days, is kept where it costs a fifth; 0: never",

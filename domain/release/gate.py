@@ -5,6 +5,7 @@ from typing import Any, NotRequired, TypedDict
 
 from domain.config.sections import SMALLER_IS_BETTER, Benchmarks
 from domain.release.state import Verdict
+from domain.train.coverage import Coverage, staleness
 from domain.train.windows import Window
 
 
@@ -36,6 +37,7 @@ class Evaluation(TypedDict):
     metric: str
     rows: int
     window: Window
+    coverage: Coverage | None  # None for a table without event time, whose rows are held out at random
     baseline: dict[str, float]  # of the prior, by metric
     candidates: dict[str, Candidate]
     champion: Champion | None
@@ -54,14 +56,21 @@ class Judgement(TypedDict):
     artefact_sha256: str
     model_uri: str
     decisions: dict[str, int] | None
+    rows: int
+    window: Window
+    coverage: Coverage | None
     tried: dict[str, list[str]]  # benchmarks that each candidate breaks, in words
 
 
 Worths = Mapping[str, Mapping[str, Any]]  # by candidate, as domain/money/worth.py judges
 
 
-def judge(benchmarks: Benchmarks, evaluation: Evaluation, *, worth: Worths | None = None) -> Judgement:
+def judge(
+    benchmarks: Benchmarks, evaluation: Evaluation, *, worth: Worths | None = None, max_age_days: float = 0
+) -> Judgement:
     """Judge the candidates of an evaluation; `worth` is given where settings require a model to pay for itself.
+
+    Rows that are older than `max_age_days` at the run's as_of approve nothing; 0 lets any.
 
     Of the candidates that keep every benchmark and beat both the prior and the champion, those within one standard
     error of the best are as good as each other (the one-standard-error rule of Breiman et al., 1984); of these the
@@ -69,6 +78,8 @@ def judge(benchmarks: Benchmarks, evaluation: Evaluation, *, worth: Worths | Non
     """
     candidates = evaluation["candidates"]
     tried = {name: breaches(benchmarks, measured) for name, measured in candidates.items()}
+    if stale := _against_age(evaluation, max_age_days):
+        return _judgement(Verdict.REJECTED, _best_of(benchmarks.metric, candidates), stale, evaluation, tried)
     passed = [name for name, broken in tried.items() if not broken]
     if not passed:
         best = _best_of(benchmarks.metric, candidates)
@@ -147,6 +158,11 @@ def _objection(benchmarks: Benchmarks, chosen: str, evaluation: Evaluation, wort
     )
 
 
+def _against_age(evaluation: Evaluation, max_age_days: float) -> str:
+    coverage = evaluation["coverage"]
+    return staleness(coverage, evaluation["window"], max_age_days) if coverage else ""
+
+
 def _against_its_cost(chosen: str, worth: Mapping[str, Any]) -> str:
     if worth["positive"]:
         return ""
@@ -187,7 +203,7 @@ def _approval(benchmarks: Benchmarks, chosen: str, evaluation: Evaluation) -> st
         else f"against {evaluation['baseline'][metric]:.4f} of the prior, no champion yet"
     )
     return (
-        f"{chosen} keeps every benchmark: {metric} {quality:.4f} on {evaluation['rows']:,} later rows, {against}; "
+        f"{chosen} keeps every benchmark: {metric} {quality:.4f} on {_rows(evaluation)}, {against}; "
         f"p99 {measured['p99_ms']:.3g} ms, {measured['size_mb']:.3g} MB{_by_chance(benchmarks, measured)}"
     )
 
@@ -199,6 +215,11 @@ def _by_chance(benchmarks: Benchmarks, measured: Measured) -> str:
         return ""
     agreed = f"above the {benchmarks.calibration_error} that was agreed"
     return f"; calibration error {error:.4g}, {agreed} but within chance ({measured['calibration_by_chance']:.4g})"
+
+
+def _rows(evaluation: Evaluation) -> str:
+    """Say how the rows were held out: a table without event time has no later ones."""
+    return f"{evaluation['rows']:,} {'later rows' if evaluation['coverage'] else 'rows held out at random'}"
 
 
 def _judgement(
@@ -216,6 +237,9 @@ def _judgement(
         "artefact_sha256": measured["artefact_sha256"],
         "model_uri": measured["model_uri"],
         "decisions": measured.get("decisions"),
+        "rows": evaluation["rows"],
+        "window": evaluation["window"],
+        "coverage": evaluation["coverage"],
         "tried": tried,
     }
 

@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
+from domain.release.gate import Judgement
 from domain.timestamps import iso, parse_timestamp
+from domain.train.coverage import describe
 from domain.train.windows import Part, run_name, training_window
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
 from fairway.stage.deployment import WHEN, wait_until_champion
+from fairway.stage.documents import run_document
 from fairway.stage.loads import parts_of
 from fairway.stage.settings import connected
 from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
@@ -156,6 +159,7 @@ def verdict(stage: Stage, run: str) -> dict:
     if not record or not record.get("verdict"):
         raise Failed("no_verdict", f"{run} ended without a verdict in table {stage.addresses['runs']}")
     release = records.release(stage, record["release"]) or {}
+    judgement: Judgement | None = run_document(stage, run, "verdict.json")
     return {
         "run": run,
         "verdict": record["verdict"],
@@ -163,22 +167,36 @@ def verdict(stage: Stage, run: str) -> dict:
         "reason": record["reason"],
         "candidate": release.get("candidate"),
         "metrics": release.get("metrics"),
+        "rows": judgement["rows"] if judgement else None,
+        "coverage": judgement["coverage"] if judgement else None,
         "data_window": {key: record.get(key) for key in ("train_start", "evaluate_start", "as_of")},
         "artefact_sha256": release.get("artefact_sha256"),
     }
 
 
 def lines(values: dict, *, champion: bool) -> list[str]:
-    window = values["data_window"]
-    origin = "made elsewhere" if "imported" in values else f"learnt from {window['train_start']} on"
     return [
         f"{values['verdict']}: {values['reason']}",
-        (
-            f"release {values['release']} of {values['run']}, {origin}, "
-            f"judged on {window['evaluate_start']} to {window['as_of']}"
-        ),
+        f"release {values['release']} of {values['run']}, {_origin(values)}, judged on {_judged_on(values)}",
         *([f"{values['release']} is champion: {WHEN}"] if champion else []),
     ]
+
+
+def _origin(values: dict) -> str:
+    if "imported" in values:
+        return "made elsewhere"
+    is_random = values["rows"] is not None and values["coverage"] is None
+    return "learnt from the others" if is_random else f"learnt from {values['data_window']['train_start']} on"
+
+
+def _judged_on(values: dict) -> str:
+    """Name the rows that there really were; a table without event time has no span."""
+    window, coverage = values["data_window"], values["coverage"]
+    if values["rows"] is None:
+        return f"{window['evaluate_start']} to {window['as_of']}"
+    if coverage is None:
+        return f"{values['rows']:,} rows held out at random"
+    return f"{values['rows']:,} rows of {describe(coverage)}"
 
 
 def next_step(values: dict, stage: Stage, *, champion: bool) -> str:

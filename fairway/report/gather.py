@@ -14,7 +14,7 @@ from domain.money.usage import month_of
 from domain.release import routing as rules
 from domain.release.routing import Route, Routing
 from domain.request.answers import fallback_answer
-from domain.timestamps import iso
+from domain.timestamps import iso, parse_timestamp
 from fairway.deploy.synth import synthesise
 from fairway.money import cost
 from fairway.money.value import Value, value_of
@@ -134,10 +134,13 @@ def _stored_answers(stage: Stage) -> Counter[str] | None:
 def _loads(runs: Iterable[dict[str, Any]]) -> Loads:
     loads = sorted(runs, key=lambda run: (run.get("first") or "", run.get("file") or ""))
     reasons: Counter[str] = sum((Counter(run.get("reasons", {})) for run in loads), Counter())
+    newest = max((run["last"] for run in loads if run.get("last")), default=None)
     return Loads(
         accepted=sum(run["accepted"] for run in loads),
         quarantined=sum(run["quarantined"] for run in loads),
         reasons=dict(reasons.most_common()),
+        newest=newest,
+        age_days=(datetime.now(UTC) - moment).days if (moment := parse_timestamp(newest or "")) else None,
         files=[_file(run) for run in loads],
     )
 

@@ -1,25 +1,24 @@
 """The evaluation that a release was judged on, read from the lake."""
 
-import json
 from typing import Any
 
-from domain import lake
 from domain.config.sections import SMALLER_IS_BETTER, Benchmarks
 from domain.release.gate import Champion, Evaluation, Measured, at_least_as_good
 from domain.release.measurement import Measurement
 from fairway.report.record import Before, Check, Judged, Tried
 from fairway.stage.aws import Stage
+from fairway.stage.documents import run_document
 
 
 def read_judged(
     stage: Stage, *, run: str | None, candidate: str | None, newest: Measurement | None = None
 ) -> Judged | None:
     """Read a run's evaluation beside the benchmarks as they were agreed then. None where the lake no longer has it."""
-    evaluation: Evaluation | None = _document(stage, run, "evaluation.json")
+    evaluation: Evaluation | None = run_document(stage, run or "none", "evaluation.json")
     measured = evaluation["candidates"].get(candidate or "") if evaluation else None
     if not evaluation or not measured:
         return None
-    settings = _document(stage, run, "settings/config.json")
+    settings = run_document(stage, run or "none", "settings/config.json")
     benchmarks = Benchmarks(**settings["benchmarks"]) if settings else stage.config.benchmarks
     metric, before = evaluation["metric"], evaluation["champion"]
     return Judged(
@@ -27,6 +26,7 @@ def read_judged(
         smaller_is_better=metric in SMALLER_IS_BETTER,
         rows=evaluation["rows"],
         window=evaluation["window"],
+        coverage=evaluation["coverage"],
         checks=_checks(benchmarks, measured, evaluation, newest),
         quality=measured["metrics"][metric],
         standard_error=measured.get("standard_error"),
@@ -88,13 +88,3 @@ def _quality_check(
 def _value(measured: Measured | Champion | Measurement | None, key: str) -> float | None:
     values: dict[str, Any] = {**measured, **measured["metrics"]} if measured else {}
     return values.get(key)
-
-
-def _document(stage: Stage, run: str | None, name: str) -> Any:
-    """Read a JSON file of a run; None where the lake has none."""
-    s3 = stage.client("s3")
-    try:
-        found = s3.get_object(Bucket=stage.addresses["lake"], Key=lake.run_key(run or "none", name))
-    except s3.exceptions.NoSuchKey:
-        return None
-    return json.loads(found["Body"].read())

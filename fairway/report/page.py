@@ -2,6 +2,7 @@
 
 from markupsafe import Markup
 
+from domain.train.coverage import describe
 from fairway.money import hosting_plot
 from fairway.money.tables import measured_by
 from fairway.report import charts
@@ -19,6 +20,7 @@ def page(report: Report) -> str:
         "page.html",
         report=report,
         agreed=_agreed(report.judged) if report.judged else "",
+        covered=describe(report.judged.coverage) if report.judged and report.judged.coverage else "",
         at_release=_at_release(report.standing) if report.standing else "",
         outcomes=by_outcomes(report.standing.observed) if report.standing else "",
         fallback_answer=_fallback_answer(report.failing),

@@ -8,6 +8,7 @@ from domain.money import hosting
 from domain.money.projection import Projection
 from domain.money.worth import Worth
 from domain.request.answers import Answer
+from domain.train.coverage import Coverage
 from domain.train.windows import Window
 from fairway.money.value import Value
 from fairway.stage.standing import Standing
@@ -69,6 +70,7 @@ class Judged:
     smaller_is_better: bool
     rows: int
     window: Window
+    coverage: Coverage | None  # None for a table without event time
     checks: list[Check]
     quality: float
     standard_error: float | None
@@ -120,6 +122,8 @@ class Loads:
     accepted: int
     quarantined: int
     reasons: dict[str, int]
+    newest: str | None  # event time of the newest row
+    age_days: int | None  # of it
     files: list[File]
 
 

@@ -56,9 +56,12 @@ class Alarms(Construct):
         self.alarm("Latency", latency, above=deadline_ms + 500, periods=3, of="p99 of a request, in ms")
 
     def watch_the_champion(self) -> None:
-        """Training runs measure it anew; an hour without one is an hour without a measurement."""
+        """Training runs measure it, and the rows, anew; an hour without one is an hour without a measurement."""
         broken = self.measured(Metric.BROKEN_BENCHMARKS, "Maximum").with_(period=HOUR)
         self.alarm("Champion", broken, above=0, periods=1, of="benchmarks that the champion breaks on newer rows")
+        if most_days := self.config.data.max_age_days:
+            age = self.measured(Metric.DATA_AGE_DAYS, "Maximum").with_(period=HOUR)
+            self.alarm("StaleRows", age, above=most_days, periods=1, of="age of the newest row trained on, in days")
 
     def watch_the_spending(self) -> None:
         most, spent = (

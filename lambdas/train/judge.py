@@ -20,6 +20,7 @@ from domain.release.measurement import Measurement, measure_champion
 from domain.release.state import IN_USE, ReleaseItem, ReleaseState, Verdict
 from domain.request.answers import fallback_answer
 from domain.timestamps import iso
+from domain.train.coverage import Coverage
 from lambdas import metrics
 from lambdas.aws import objects, signatures, tables
 from lambdas.aws.deployed import deployed
@@ -113,6 +114,8 @@ def judge(
     if measured:
         measure(measured["release"], measured)
         print(_broken_benchmarks(measured))
+    if evaluation["coverage"]:
+        print(_age_of_rows(evaluation["coverage"]))
     return {
         "verdict": judgement["verdict"],
         "candidate": judgement["candidate"],
@@ -131,7 +134,7 @@ def verdict_on(evaluation: gate.Evaluation, bill: Callable[[], Projection]) -> g
     cost = bill() if CONFIG.budget.require_positive_value else None
     try:
         worth = _worth_of(evaluation["candidates"], cost) if cost else None
-        return gate.judge(CONFIG.benchmarks, evaluation, worth=worth)
+        return gate.judge(CONFIG.benchmarks, evaluation, worth=worth, max_age_days=CONFIG.data.max_age_days)
     except (KeyError, TypeError) as error:
         raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
 
@@ -198,6 +201,12 @@ def _broken_benchmarks(measured: Measurement) -> str:
     """Write the metric that an alarm watches, with the benchmarks in words for the log."""
     counted: dict[str, float] = {Metric.BROKEN_BENCHMARKS: len(measured["broken"])}
     return metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured=counted, broken=measured["broken"])
+
+
+def _age_of_rows(coverage: Coverage) -> str:
+    """Write the metric that an alarm watches, with the days that have no row for the log."""
+    aged: dict[str, float] = {Metric.DATA_AGE_DAYS: coverage["age_days"]}
+    return metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured=aged, missing=coverage["missing"])
 
 
 def _metadata(run: str, as_of: str, judgement: gate.Judgement, signature: str, made_under: Contract) -> dict[str, str]:

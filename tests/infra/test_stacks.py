@@ -344,6 +344,7 @@ def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
         "Fallbacks": (5, 3),
         "Latency": (2000, 3),
         "Champion": (0, 1),
+        "StaleRows": (14, 1),
         "ServerErrors": (0, 1),
         "Undelivered": (0, 1),
         "FunctionErrors": (0, 1),
@@ -400,7 +401,15 @@ def test_metrics_that_are_watched_are_metrics_that_are_written(service):
         for alarm in of_type(service, "AWS::CloudWatch::Alarm").values()
         if alarm.get("Namespace") == "Fairway"
     }
-    assert watched == {"Fallbacks", "Predictions", "Latency", "SpentPercent", "Reaped", "BrokenBenchmarks"}
+    assert watched == {
+        "Fallbacks",
+        "Predictions",
+        "Latency",
+        "SpentPercent",
+        "Reaped",
+        "BrokenBenchmarks",
+        "DataAgeDays",
+    }
     assert watched <= written
 
 

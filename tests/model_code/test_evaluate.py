@@ -30,6 +30,7 @@ def test_the_evaluation_is_what_the_gate_judges(project, run_verb, tmp_path):
     metric = DECIDES[project.task]
     assert (evaluation["metric"], evaluation["window"], evaluation["champion"]) == (metric, WINDOW, None)
     assert evaluation["rows"] == pytest.approx(len(project.rows) / 4, rel=0.15)
+    assert (evaluation["coverage"] is None) == (project.contract.event_time is None)
     for name, measured in evaluation["candidates"].items():
         artefact = open_artefact(project.models[name])
         assert measured["artefact_sha256"] == artefact.sha256
@@ -41,6 +42,16 @@ def test_the_evaluation_is_what_the_gate_judges(project, run_verb, tmp_path):
     assert (verdict["verdict"], verdict["candidate"] != "prior") == ("approved", True)
     gains = {name: measured["metrics"][metric] for name, measured in evaluation["candidates"].items()}
     assert gains["gradient_boosting"] > gains["prior"] and gains["logistic_regression"] > evaluation["baseline"][metric]
+
+
+def test_the_days_that_have_rows_are_counted_from_the_rows(parcels, run_verb, tmp_path):
+    name = parcels.contract.event_time.name
+    days = sorted({row[name][:10] for row in parcels.rows if WINDOW["evaluate_start"] <= row[name] < WINDOW["as_of"]})
+    kept = [row for row in parcels.rows if row[name][:10] not in days[-3:]]
+    coverage = evaluated(run_verb, evaluation_folder(tmp_path, parcels.contract, kept, parcels.models))["coverage"]
+    assert (coverage["first"][:10], coverage["last"][:10]) == (days[0], days[-4])
+    assert coverage["missing"] == [[days[-3], days[-1]]]
+    assert coverage["days"] == len(days) == 15 and 3 < coverage["age_days"] < 4
 
 
 def test_decisions_are_counted_where_they_have_a_value(project, run_verb, tmp_path):

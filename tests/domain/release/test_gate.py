@@ -12,6 +12,14 @@ WINDOW = {
     "as_of": "2013-04-01T00:00:00Z",
 }
 
+COVERAGE = {
+    "first": "2013-03-04T00:00:00Z",
+    "last": "2013-03-31T22:00:00Z",
+    "age_days": 0.083333,
+    "days": 28,
+    "missing": [],
+}
+
 
 def measured(quality: float, *, metric="roc_auc", error=0.0, p99_ms=1.0, sha="aaaaaaaa", **values) -> dict:
     metrics = {metric: quality, "calibration_error": 0.01, **values.pop("metrics", {})}
@@ -31,16 +39,19 @@ def champion(quality: float, *, sha="cccccccc", metric="roc_auc") -> dict:
     return {"release": "r-0", "metrics": {metric: quality}, "artefact_sha256": sha * 8}
 
 
-def judged(champion=None, *, benchmarks=BENCHMARKS, baseline=0.5, **candidates) -> dict:
+def judged(
+    champion=None, *, benchmarks=BENCHMARKS, baseline=0.5, coverage=COVERAGE, max_age_days=0, **candidates
+) -> dict:
     evaluation = {
         "metric": benchmarks.metric,
         "rows": 12_345,
         "window": WINDOW,
+        "coverage": coverage,
         "baseline": {benchmarks.metric: baseline},
         "candidates": candidates,
         "champion": champion,
     }
-    return judge(benchmarks, evaluation)
+    return judge(benchmarks, evaluation, max_age_days=max_age_days)
 
 
 def said(verdict: dict) -> tuple:
@@ -61,8 +72,28 @@ def test_the_verdict_says_everything_that_a_release_is_known_by():
         "artefact_sha256": "aaaaaaaa" * 8,
         "model_uri": "s3://lake/aaaaaaaa",
         "decisions": None,
+        "rows": 12_345,
+        "window": WINDOW,
+        "coverage": COVERAGE,
         "tried": {"trees": []},
     }
+
+
+def test_rows_of_a_table_without_event_time_are_not_called_later():
+    assert (
+        "roc_auc 0.7000 on 12,345 rows held out at random, against"
+        in judged(trees=measured(0.7), coverage=None)["reason"]
+    )
+
+
+def test_rows_older_than_agreed_release_nothing_however_good_a_candidate_is():
+    coverage = {**COVERAGE, "last": "2013-03-10T00:00:00Z", "age_days": 22.0}
+    assert judged(trees=measured(0.7), coverage=coverage)["verdict"] == "approved"  # nothing was agreed
+    verdict = judged(trees=measured(0.7), coverage=coverage, max_age_days=14)
+    assert said(verdict)[:2] == ("rejected", "trees")
+    assert verdict["reason"].startswith(
+        "the newest row is of 2013-03-10T00:00:00Z, 22.0 days before 2013-04-01T00:00:00Z"
+    )
 
 
 def test_where_a_model_must_pay_for_itself_the_best_that_does_is_taken():
@@ -70,6 +101,7 @@ def test_where_a_model_must_pay_for_itself_the_best_that_does_is_taken():
         "metric": "roc_auc",
         "rows": 12_345,
         "window": WINDOW,
+        "coverage": COVERAGE,
         "baseline": {"roc_auc": 0.5},
         "champion": None,
         "candidates": {"trees": measured(0.7), "line": measured(0.69)},

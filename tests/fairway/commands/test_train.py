@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from domain.contract.file import read_contract
-from fairway.commands.train import started
+from fairway.commands.train import lines, started
 from fairway.stage.aws import connect
 from tests.fairway.conftest import given, waits_for, writes
 
@@ -74,6 +74,8 @@ def test_a_rejected_release_is_a_judgement_and_not_a_failure(loaded):
         "reason": "good",
         "candidate": "gradient_boosting",
         "metrics": {"roc_auc": 0.7},
+        "rows": None,
+        "coverage": None,
         "data_window": {
             "train_start": "2013-01-01T00:00:00Z",
             "evaluate_start": "2013-03-04T00:00:00Z",
@@ -82,6 +84,35 @@ def test_a_rejected_release_is_a_judgement_and_not_a_failure(loaded):
         "artefact_sha256": "a" * 64,
     }
     assert trained["run"].startswith("train-20130401-")
+
+
+def test_the_rows_that_there_were_are_named_and_the_days_without_any():
+    values = {
+        "run": "train-1",
+        "verdict": "rejected",
+        "reason": "old",
+        "release": "r-1",
+        "rows": 159,
+        "coverage": {
+            "first": "2026-11-08T00:00:00Z",
+            "last": "2026-11-14T15:00:00Z",
+            "age_days": 43.375,
+            "days": 50,
+            "missing": [["2026-11-15", "2026-12-27"]],
+        },
+        "data_window": {
+            "train_start": "2026-09-29T00:00:00Z",
+            "evaluate_start": "2026-11-08T00:00:00Z",
+            "as_of": "2026-12-28T00:00:00Z",
+        },
+    }
+    assert lines(values, champion=False)[1] == (
+        "release r-1 of train-1, learnt from 2026-09-29T00:00:00Z on, judged on 159 rows of 2026-11-08 to 2026-11-14; "
+        "no row on 43 of 50 days: 2026-11-15 to 2026-12-27"
+    )
+    assert lines({**values, "coverage": None}, champion=False)[1] == (
+        "release r-1 of train-1, learnt from the others, judged on 159 rows held out at random"
+    )
 
 
 def test_each_state_is_told_on_standard_error_and_the_verdict_on_standard_output(loaded):

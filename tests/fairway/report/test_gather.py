@@ -30,6 +30,13 @@ EVALUATION = {
         "evaluate_start": "2013-03-04T00:00:00Z",
         "as_of": "2013-04-01T00:00:00Z",
     },
+    "coverage": {
+        "first": "2013-03-04T00:00:00Z",
+        "last": "2013-03-28T22:00:00Z",
+        "age_days": 3.083333,
+        "days": 28,
+        "missing": [["2013-03-29", "2013-03-31"]],
+    },
     "baseline": {"roc_auc": 0.5, "calibration_error": 0.09},
     "candidates": {"logistic_regression": MEASURED, "gradient_boosting": {**MEASURED, "standard_error": None}},
     "champion": {"release": BEFORE["release"], **MEASURED, "metrics": {"roc_auc": 0.7011, "calibration_error": 0.02}},
@@ -95,7 +102,7 @@ def words(page: str) -> str:
 
 
 def test_of_a_model_made_elsewhere_it_does_not_say_what_it_learnt_from(busy, written):
-    assert "which no candidate had learnt from (they learnt from " in words(written()[1])
+    assert "No candidate had learnt from them: they learnt from 2013-01-01 00:00 to " in words(written()[1])
     busy.put(
         "routing",
         item=f"release#{RELEASE}",
@@ -107,7 +114,16 @@ def test_of_a_model_made_elsewhere_it_does_not_say_what_it_learnt_from(busy, wri
     busy.aws("s3").put_object(Bucket="lake", Key="runs/import-1/evaluation.json", Body=json.dumps(EVALUATION))
     said = words(written()[1])
     assert "The model was made elsewhere: only its maker knows whether it had learnt from these rows." in said
-    assert "which no candidate had learnt from" not in said
+    assert "No candidate had learnt from them" not in said
+
+
+def test_of_a_table_without_event_time_it_names_no_dates(busy, written):
+    random = json.dumps({**EVALUATION, "coverage": None})
+    busy.aws("s3").put_object(Bucket="lake", Key=f"runs/{RUN}/evaluation.json", Body=random)
+    said = words(written()[1])
+    assert "All on the same 25,363 rows, held out at random. No candidate had learnt from them. " in said
+    assert "The table has no event time, so nothing shows how well the model does on later rows." in said
+    assert "2013-03-04" not in said and "2013-04-01" not in said.replace(RELEASE, "")
 
 
 def test_it_answers_what_a_product_manager_asks(busy, written):
@@ -126,6 +142,8 @@ def test_it_answers_what_a_product_manager_asks(busy, written):
         "late = false, probability 0.24",
         "within 1,500 ms",
         f"`fairway rollback` lets {BEFORE['release']} answer again",
+        "25,363 rows of 2013-03-04 to 2013-03-28; no row on 3 of 28 days: 2013-03-29 to 2013-03-31.",
+        "The newest row is of 2013-02-01 09:00, ",
         "r-2 rejected – 2026-01-01 no better than",
         "140 rows accepted, 11 quarantined, of 2 files.",
         "null 10",

@@ -24,6 +24,13 @@ EVALUATION = {
         "evaluate_start": "2013-03-04T00:00:00Z",
         "as_of": "2013-04-01T00:00:00Z",
     },
+    "coverage": {
+        "first": "2013-03-04T00:00:00Z",
+        "last": "2013-03-31T22:00:00Z",
+        "age_days": 0.083333,
+        "days": 28,
+        "missing": [],
+    },
     "baseline": {"roc_auc": 0.5},
     "candidates": {
         "gradient_boosting": {
@@ -239,7 +246,13 @@ def measured(aws, capsys, **item) -> tuple[dict | None, int]:
     capsys.readouterr()
     handler({"run": RUN}, None)
     kept = aws.item(stage.ROUTING, item=f"release#{CHAMPION['release']}").get("newest")
-    return kept, json.loads(capsys.readouterr().out)["BrokenBenchmarks"]
+    return kept, written(capsys)["BrokenBenchmarks"]
+
+
+def written(capsys) -> dict:
+    """Every metric that was written, by name."""
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return {one["Name"]: line[one["Name"]] for line in lines for one in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
 
 
 def test_a_run_keeps_what_it_measured_of_the_champion_and_counts_what_it_breaks(aws, capsys):
@@ -263,6 +276,24 @@ def test_without_a_champion_nothing_is_measured_of_it(aws, capsys):
     assert "BrokenBenchmarks" not in capsys.readouterr().out
 
 
+STALE = (
+    "the newest row is of 2013-03-10T00:00:00Z, 22.0 days before 2013-04-01T00:00:00Z; "
+    "at most 14 days were agreed (data.max_age_days)"
+)
+
+
+def test_rows_that_are_too_old_release_nothing_and_their_age_is_a_metric(aws, capsys):
+    old = {**EVALUATION["coverage"], "last": "2013-03-10T00:00:00Z", "age_days": 22.0}
+    evaluated(aws, coverage={**old, "missing": [["2013-03-11", "2013-03-31"]]})
+    reply = handler({"run": RUN}, None)
+    assert (reply["verdict"], reply["reason"]) == (
+        "rejected",
+        STALE,
+    )
+    assert written(capsys) == {"DataAgeDays": 22.0}
+    assert aws.document(f"runs/{RUN}/verdict.json")["coverage"]["missing"] == [["2013-03-11", "2013-03-31"]]
+
+
 def test_a_run_without_an_evaluation_cannot_be_judged(aws):
     with pytest.raises(EvaluationMissing) as missing:
         handler({"run": RUN}, None)
@@ -281,7 +312,7 @@ def test_a_bill_that_cannot_be_reckoned_is_not_blamed_on_the_evaluation(monkeypa
         module.verdict_on(EVALUATION, bill)
 
 
-@pytest.mark.parametrize("missing", ["candidates", "baseline", "champion", "rows"])
+@pytest.mark.parametrize("missing", ["candidates", "baseline", "champion", "rows", "coverage"])
 def test_an_evaluation_of_another_version_cannot_be_judged(aws, missing):
     aws.upload(f"runs/{RUN}/evaluation.json", {name: value for name, value in EVALUATION.items() if name != missing})
     with pytest.raises(EvaluationUnreadable) as unreadable:
