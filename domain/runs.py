@@ -1,10 +1,13 @@
-"""Items of the runs table: what a load, a training run or a batch run was, how it went and what it counted.
+"""Items of the runs table: what a load, a training run or a batch run was, how it went and what it counted; and the
+run.json that its jobs read.
 
 Timestamps are ISO 8601 text. A value that is None is not stored, so it is missing from what is read.
 """
 
 from enum import StrEnum
 from typing import NotRequired, TypedDict
+
+from domain.train.windows import Window
 
 
 class RunKind(StrEnum):
@@ -84,3 +87,30 @@ class BatchItem(TypedDict, total=False):
     reasons: dict[str, int]  # quarantined rows by rule
     reason: str  # of a failure
     finished_at: str
+
+
+class TrainSettings(Window):
+    """run.json of a training run: what its jobs need beside contract and configuration."""
+
+    run: str
+    artefacts_uri: str  # folder
+    loads: NotRequired[list[str]]  # of the rows, oldest first
+    champion: str | None  # release
+    champion_sha256: str | None
+    code_version: str
+
+
+class BatchSettings(TypedDict):
+    """run.json of a batch run, which the Score job reads; without a release the fallback answers."""
+
+    run: str
+    as_of: str
+    input: str  # URI
+    store: bool  # whether predictions go into the table too
+    only_new: bool  # whether files are passed over that were scored before
+    identities: dict[str, str]  # names that ids of rows are made of, by shard; of other shards they are made of the run
+    code_version: str
+    release: str | None
+    model_uri: str | None
+    artefact_sha256: str | None
+    signature: str | None

@@ -1,6 +1,4 @@
-"""train: the rows of the training window -> one candidate's artefact in /opt/ml/model, the same bytes for the same
-input.
-"""
+"""train: the rows of the training window -> one candidate's artefact in /opt/ml/model; same input, same bytes."""
 
 import json
 import platform
@@ -13,6 +11,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from domain.contract.schema import Contract
+from domain.train.windows import Window
 from model_code import paths
 from model_code.answers.golden import golden_answers
 from model_code.artefact.folder import GOLDEN, as_json, seal, write_model
@@ -25,10 +24,9 @@ from model_code.fitting.golden_rows import golden_rows
 from model_code.rows.features import model_columns
 from model_code.rows.matrices import matrix, target
 from model_code.rows.window import WindowRows, read_window
-from model_code.settings import JobRefused, read_json, read_settings
+from model_code.settings import JobRefused, read_json, read_settings, read_train_run, window_of
 
-WINDOW = ("train_start", "evaluate_start", "as_of")
-LIBRARIES = ("numpy", "scipy", "scikit-learn")
+_LIBRARIES = ("numpy", "scipy", "scikit-learn")
 
 
 class Fitted(NamedTuple):
@@ -40,25 +38,26 @@ class Fitted(NamedTuple):
 
 
 class Recipe(TypedDict):
-    """The part of the manifest that a training job is given. `data_window`: train_start, evaluate_start and as_of."""
+    """The part of the manifest that a training job is given."""
 
     candidate: str
     parameters: dict[str, Any]
     seed: int
-    data_window: dict[str, str]
+    data_window: Window
     code_version: str
 
 
 def main() -> None:
-    hyperparameters = read_json(paths.hyperparameters())
-    contract, config, run = read_settings(paths.channel("contract"))
+    hyperparameters: dict[str, str] = read_json(paths.hyperparameters())
+    contract, config = read_settings(paths.channel("contract"))
+    run = read_train_run(paths.channel("contract"))
     candidate = hyperparameters["candidate"]
     parameters = hyperparameters.get("parameters")
     recipe = Recipe(
         candidate=candidate,
         parameters=config.training.parameters.get(candidate, {}) if parameters is None else json.loads(parameters),
         seed=int(hyperparameters.get("seed", config.training.seed)),
-        data_window={name: hyperparameters.get(name) or run[name] for name in WINDOW},
+        data_window=window_of({**run, **hyperparameters}),
         code_version=run.get("code_version", ""),
     )
     rows = read_window(
@@ -112,7 +111,7 @@ def write(folder: Path, fitted: Fitted, contract: Contract, rows: WindowRows, *,
         "columns": model_columns(contract),
         "calibration": fitted.calibration,
         "rows": {"fitted": fitted.fit_rows, "read": len(rows.table), "quarantined": rows.quarantined},
-        "versions": {"python": platform.python_version(), **{library: version(library) for library in LIBRARIES}},
+        "versions": {"python": platform.python_version(), **{library: version(library) for library in _LIBRARIES}},
         "arithmetic": arithmetic(),
     }
     return seal(folder, manifest)

@@ -12,6 +12,7 @@ class Summary(TypedDict):
     """Summary of a segment, which the Score job writes beside its files."""
 
     shard: str
+    release: str | None
     first_row: int
     next_row: int  # behind the segment
     last: bool  # whether it ends the shard
@@ -19,6 +20,7 @@ class Summary(TypedDict):
     read: int
     scored: int
     quarantined: int
+    chunks: int  # files of results for the table
     reasons: NotRequired[dict[str, int]]  # quarantined rows by rule
 
 

@@ -19,12 +19,17 @@ class Measured(TypedDict):
     size_mb: float
     artefact_sha256: str
     calibration_by_chance: NotRequired[float]  # a perfectly calibrated model exceeds it in 1 of 100 evaluations
+    format: str  # plan, sklearn or onnx
+    rows: Mapping[str, int | None]  # of its training: fitted, read, quarantined
+    unanswered: int  # rows that got the prior for want of an answer
+    timed_requests: int
     decisions: NotRequired[dict[str, int]]  # of a binary task: counts by domain/money/worth.py, at serving.threshold
 
 
 class Candidate(Measured):
     model_uri: str
     contract: dict[str, Any]  # that the artefact was made under, as domain/contract/schema.py writes it
+    golden: str  # file beside evaluation.json
 
 
 class Champion(Measured):
@@ -36,6 +41,7 @@ class Evaluation(TypedDict):
 
     metric: str
     rows: int
+    quarantined: int
     window: Window
     coverage: Coverage | None  # None for a table without event time, whose rows are held out at random
     baseline: dict[str, float]  # of the prior, by metric

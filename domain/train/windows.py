@@ -58,6 +58,11 @@ def training_window(*, as_of: str, window_days: int, evaluate_days: int) -> Wind
     return {"train_start": iso(starts[0]), "evaluate_start": iso(starts[1]), "as_of": iso(end)}
 
 
+def instants(window: Window) -> tuple[datetime, datetime, datetime]:
+    """Return train_start, evaluate_start and as_of. Raises WindowError."""
+    return _instant(window["train_start"]), _instant(window["evaluate_start"]), _instant(window["as_of"])
+
+
 def overlapping(parts: Iterable[AnyPart], start: str, end: str) -> list[AnyPart]:
     """Select the parts with rows in [start, end); a part of a table without event time belongs to every window."""
     after, before = _instant(start), _instant(end)

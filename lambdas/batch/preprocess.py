@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypedDict
 from domain import lake
 from domain.batch.segments import Summary, flat, next_row
 from domain.records import run_key
-from domain.runs import BatchItem, RunKind, RunStatus
+from domain.runs import BatchItem, BatchSettings, RunKind, RunStatus
 from domain.timestamps import iso, parse_timestamp
 from domain.train.windows import checked_run
 from lambdas.aws import objects, signatures, tables
@@ -26,7 +26,6 @@ from lambdas.batch.input_listing import (
     shard_of,
 )
 from lambdas.batch.run_settings import (
-    Settings,
     continued,
     first_settings,
     settings_key,
@@ -125,7 +124,7 @@ def preprocess(run: str, *, place: Place, as_of: str, store: bool, only_new: boo
 
 
 def _wanted(
-    place: Place, settings: Settings, begun_with: dict[str, str] | None, effects: Effects
+    place: Place, settings: BatchSettings, begun_with: dict[str, str] | None, effects: Effects
 ) -> Callable[[Listed], bool]:
     """Return the rule for files: those that the run began with, or of a new run those that it is to score."""
     if begun_with is not None:
@@ -141,7 +140,7 @@ def _refuse_changed(run: str, begun_with: dict[str, str], files: dict[str, str])
         raise InputRefused(f"{', '.join(changed[:MOST_NAMED])}: changed since run {run} began; start a new run")
 
 
-def _planned(settings: Settings, uri: str, shards: int) -> BatchItem:
+def _planned(settings: BatchSettings, uri: str, shards: int) -> BatchItem:
     return {
         "as_of": settings["as_of"],
         "release": settings["release"],
@@ -151,7 +150,7 @@ def _planned(settings: Settings, uri: str, shards: int) -> BatchItem:
     }
 
 
-def _plan(settings: Settings, *, files: int, shards: int) -> Plan:
+def _plan(settings: BatchSettings, *, files: int, shards: int) -> Plan:
     run = settings["run"]
     return {
         "run": run,

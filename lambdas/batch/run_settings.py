@@ -4,38 +4,22 @@ A run that is started again finds them there and goes on with the same release a
 """
 
 from collections.abc import Callable
-from typing import TypedDict
 
 from domain import lake
 from domain.config import sections as config
 from domain.contract import schema as contract
+from domain.runs import BatchSettings
 from lambdas.aws.routes import SignedModel
 from lambdas.batch.input_listing import InputRefused
 from lambdas.batch.scored_before import ScoredFiles, identity
 from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
 
 
-class Settings(TypedDict):
-    """run.json of a run, which the Score job reads; without a release the fallback answers."""
-
-    run: str
-    as_of: str
-    input: str  # URI
-    store: bool  # whether predictions go into the table too
-    only_new: bool  # whether files are passed over that were scored before
-    identities: dict[str, str]  # names that ids of rows are made of, by shard; of other shards they are made of the run
-    code_version: str
-    release: str | None
-    model_uri: str | None
-    artefact_sha256: str | None
-    signature: str | None
-
-
 def settings_key(run: str, name: str) -> str:
     return lake.batch_prefix(run, "settings") + name
 
 
-def continued(settings: Settings, uri: str) -> Settings:
+def continued(settings: BatchSettings, uri: str) -> BatchSettings:
     """Keep the settings of a run that is started again: its shards are those of the input that it began with."""
     if settings["input"] != uri:
         raise InputRefused(
@@ -46,7 +30,7 @@ def continued(settings: Settings, uri: str) -> Settings:
 
 def first_settings(
     run: str, as_of: str, store: bool, only_new: bool, uri: str, champion: SignedModel | None
-) -> Settings:
+) -> BatchSettings:
     return {
         "run": run,
         "as_of": as_of,
@@ -62,7 +46,7 @@ def first_settings(
     }
 
 
-def with_identities(settings: Settings, files: dict[str, str], folder: str) -> Settings:
+def with_identities(settings: BatchSettings, files: dict[str, str], folder: str) -> BatchSettings:
     """Let rows of a file have the same ids in each run that scores it because it is new."""
     if not settings["only_new"]:
         return settings
@@ -72,7 +56,7 @@ def with_identities(settings: Settings, files: dict[str, str], folder: str) -> S
 
 
 def write_settings(
-    settings: Settings, begun: dict[str, int], files: dict[str, str], write: Callable[[str, object], None]
+    settings: BatchSettings, begun: dict[str, int], files: dict[str, str], write: Callable[[str, object], None]
 ) -> None:
     """Write the run's files before run.json, from which a run that is started again knows that it has begun."""
     run = settings["run"]

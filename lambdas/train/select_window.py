@@ -12,7 +12,7 @@ from domain.config import sections as config
 from domain.contract import schema as contract
 from domain.money import spending
 from domain.records import GUARD, routing_item, run_key, runs_query
-from domain.runs import LoadItem, RunKind, RunStatus, TrainItem
+from domain.runs import LoadItem, RunKind, RunStatus, TrainItem, TrainSettings
 from domain.timestamps import iso
 from domain.train.windows import Part, Window, checked_run, overlapping, training_window
 from lambdas.aws import objects, signatures, tables
@@ -194,7 +194,7 @@ def _manifest(parts: list[LoadedPart]) -> list[dict[str, str] | str]:
 def _write_settings(
     run: str, window: Window, parts: list[LoadedPart], champion: SignedModel | None, write: Write
 ) -> None:
-    settings = {
+    settings: TrainSettings = {
         "run": run,
         **window,
         "artefacts_uri": artefacts_uri(run),

@@ -2,6 +2,9 @@
 
 from typing import Any, NotRequired, TypedDict
 
+from domain.train.windows import Window
+from model_code.rows.features import ModelColumn
+
 
 class ModelPart(TypedDict):
     """How the model is stored: as a plan, as scikit-learn's own file, or as ONNX."""
@@ -17,14 +20,6 @@ class Calibration(TypedDict):
     rows: int
 
 
-class RowCounts(TypedDict):
-    """`fitted` is None where somebody else fitted the model."""
-
-    fitted: int | None
-    read: int
-    quarantined: int
-
-
 class Manifest(ModelPart):
     """What training and importing write; `files` is added when the folder is sealed. `classes` are in the order of the
     scores, none for a regression.
@@ -33,14 +28,14 @@ class Manifest(ModelPart):
     candidate: str
     parameters: dict[str, Any]
     seed: int | None
-    data_window: dict[str, str] | None  # train_start, evaluate_start, as_of
+    data_window: Window | None
     code_version: str
     task: str
     classes: list[Any]
     contract_hash: str
-    columns: list[dict[str, str]]  # name and kind, in the contract's order
+    columns: list[ModelColumn]  # in the contract's order
     calibration: Calibration | None
-    rows: RowCounts
+    rows: dict[str, int | None]  # fitted, None where somebody else fitted the model; read; quarantined
     versions: dict[str, str]
     arithmetic: NotRequired[Any]  # Arithmetic of fitting/arithmetic.py, which a server does not import
     imported: NotRequired[dict[str, Any]]

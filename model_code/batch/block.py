@@ -1,12 +1,13 @@
 """One block of rows -> checked, its predictions as Arrow, and chunks of JSON lines for `write_results`.
 
-Everything goes by whole columns; what all rows of a block share is a scalar until it is written.
+Work is done by whole columns; a value that all rows of a block share is a scalar until it is written.
 """
 
 import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,25 +15,28 @@ import pyarrow.compute as pc
 from domain.batch.segments import segment_name
 from domain.contract.schema import Contract
 from domain.records import shard_id
+from domain.runs import BatchSettings
 from model_code.answers.answer_columns import Columns, answer_columns, answer_fields, has_answer, prior_columns
 from model_code.answers.answering import NO_ANSWER
 from model_code.answers.golden import prove_golden
 from model_code.artefact.folder import Artefact, open_artefact
+from model_code.rows.blocks import Block
 from model_code.rows.features import unfed
 from model_code.rows.identity import batch_ids, entity_ids, event_times
 from model_code.rows.json_lines import json_lines, text_between
 from model_code.rows.matrices import model_batch
-from model_code.rows.tables import Block, Checked, checked
+from model_code.rows.tables import Checked, checked
 from model_code.settings import JobRefused, Settings
 
-NO_MODEL = "no release yet"
-FEW_TEXTS = pa.dictionary(pa.int8(), pa.string())  # of columns that are the same in most rows
-GZIP = {"level": 1, "wbits": 31}  # with a header that names neither file nor time: the same bytes every time
+_NO_MODEL = "no release yet"
+_FEW_TEXTS = pa.dictionary(pa.int8(), pa.string())  # of columns that are the same in most rows
+_GZIP_LEVEL = 1
+_GZIP_HEADER = 31  # 15 + 16: a gzip header that names neither file nor time, so the same bytes every time
 
 
 @dataclass(frozen=True)
 class Job:
-    """What all blocks of a run share. Without an artefact the contract's prior answers."""
+    """Whatever all blocks of a run share. Without an artefact the contract's prior answers."""
 
     contract: Contract
     artefact: Artefact | None
@@ -42,69 +46,74 @@ class Job:
     identities: dict[str, str]  # names that ids are made of, by shard; of other shards they are made of the run
     as_of: str
     release: str | None
-    stores: bool  # its predictions go into the table too, and not only into Parquet
-    unfinished: Path
+    stores: bool  # whether predictions go into the table too, beside Parquet
+    unfinished: Path  # folder of segments until they are whole
 
     def score(self, shard: str, segment: int, block: Block) -> tuple[Checked, pa.RecordBatch]:
-        """The checked rows and their predictions, in order; the results are written to the folder of the segment, which
-        is called by its first row.
+        """Return the checked rows and their predictions, in order, and write the results to the segment's folder.
+
+        `segment` is the segment's first row.
         """
         rows = checked(self.contract, block, with_target=False)
         columns = {
             "row_number": pa.array(rows.row_numbers),
-            "id": batch_ids(self.shard_id(shard), rows.row_numbers),
+            "id": batch_ids(self._shard_id(shard), rows.row_numbers),
             "entity_id": entity_ids(self.contract, rows.accepted),
             "event_time": event_times(self.contract, rows.accepted),
             "made_at": pa.scalar(self.as_of),
             "run": pa.scalar(self.run),
-            **self.answers(rows.accepted),
+            **self._answers(rows.accepted),
         }
         if self.stores:
-            self.write_results(shard, self.folder(shard, segment), columns)
-        return rows, batch_of(columns, self.predictions_schema)
+            self._write_results(shard, self.folder(shard, segment), columns)
+        return rows, _batch_of(columns, self.predictions_schema)
 
-    def answers(self, accepted: pa.RecordBatch) -> Columns:
+    def _answers(self, accepted: pa.RecordBatch) -> Columns:
         """Return the answer to each row, its source and reason; the contract's prior where the model has no answer."""
         prior = prior_columns(self.contract, threshold=self.threshold)
         if self.artefact is None:
-            return {**fallback(NO_MODEL), **prior}
+            return {**_fallback(_NO_MODEL), **prior}
         scores = self.artefact.scorer.score_batch(model_batch(self.artefact.contract, accepted), refusals=[])
         classes = self.artefact.manifest["classes"]
         answers = {
-            **who(release=self.release, role="champion", source="model"),
+            **_origin(release=self.release, role="champion", source="model"),
             **answer_columns(self.artefact.contract, scores, classes=classes, threshold=self.threshold),
         }
         fine = has_answer(scores)
         if fine.all():
             return answers
-        instead = {**fallback(NO_ANSWER), **prior}
+        instead = {**_fallback(NO_ANSWER), **prior}
         return {name: pc.if_else(pa.array(fine), answers[name], instead[name]) for name in answers}
 
-    def write_results(self, shard: str, folder: Path, columns: Columns) -> None:
-        """In each file a first line that says what all rows share and what each has of its own, then a line for each
-        row. A file is named by its first row, so that rows that are scored again are written to the same files.
+    def _write_results(self, shard: str, folder: Path, columns: Columns) -> None:
+        """Write files of a head, with the values that all rows share and the names of the others, and a line a row.
+
+        A file is named by its first row, so that rows that are scored again are written to the same files.
         """
-        shared = {name: value.as_py() for name, value in columns.items() if isinstance(value, pa.Scalar)}
+        shared: dict[str, Any] = {
+            name: value.as_py() for name, value in columns.items() if isinstance(value, pa.Scalar)
+        }
         if isinstance(shared.get("probabilities"), list):
             shared["probabilities"] = dict(shared["probabilities"])
         own = [name for name in columns if name not in shared and name != "id"]
-        about = {"all_rows": shared, "each_row": own, "shard_id": self.shard_id(shard)}
+        about = {"all_rows": shared, "each_row": own, "shard_id": self._shard_id(shard)}
         first_line = json.dumps(about, ensure_ascii=False).encode() + b"\n"
         lines, row_numbers = json_lines([columns[name] for name in own]), columns["row_number"]
         (folder / "results").mkdir(parents=True, exist_ok=True)
         for start in range(0, len(lines), self.rows_per_chunk):
             end = min(start + self.rows_per_chunk, len(lines))
             file = folder / "results" / f"{segment_name(shard, row_numbers[start].as_py())}.jsonl.gz"
-            file.write_bytes(gzipped(first_line, text_between(lines, start, end)))
+            file.write_bytes(_gzipped(first_line, text_between(lines, start, end)))
 
-    def shard_id(self, shard: str) -> str:
+    def _shard_id(self, shard: str) -> str:
         return shard_id(self.identities.get(shard, self.run), shard)
 
     def folder(self, shard: str, segment: int) -> Path:
-        """Where a segment's files lie until it is whole."""
+        """Return the folder of a segment's files until it is whole."""
         return self.unfinished / segment_name(shard, segment)
 
     def chunks(self, rows: int) -> int:
+        """Count the files of results of so many rows of a block."""
         return -(-rows // self.rows_per_chunk) if self.stores else 0
 
     @property
@@ -115,34 +124,34 @@ class Job:
             [
                 *(pa.field(name, kind, nullable=False) for name, kind in always),
                 pa.field("event_time", pa.string(), nullable=event_time is None or event_time.nullable),
-                *(pa.field(name, FEW_TEXTS, nullable=False) for name in ("made_at", "run", "source")),
-                *(pa.field(name, FEW_TEXTS) for name in ("release", "role", "reason")),
+                *(pa.field(name, _FEW_TEXTS, nullable=False) for name in ("made_at", "run", "source")),
+                *(pa.field(name, _FEW_TEXTS) for name in ("release", "role", "reason")),
                 *answer_fields(self.contract),
             ]
         )
 
 
-def who(*, release: str | None, role: str | None, source: str, reason: str | None = None) -> Columns:
-    given = {"release": release, "role": role, "source": source, "reason": reason}
-    return {name: pa.scalar(value, pa.string()) for name, value in given.items()}
+def _origin(*, release: str | None, role: str | None, source: str, reason: str | None = None) -> Columns:
+    texts = {"release": release, "role": role, "source": source, "reason": reason}
+    return {name: pa.scalar(value, pa.string()) for name, value in texts.items()}
 
 
-def fallback(reason: str) -> Columns:
-    return who(release=None, role=None, source="fallback", reason=reason)
+def _fallback(reason: str) -> Columns:
+    return _origin(release=None, role=None, source="fallback", reason=reason)
 
 
-def batch_of(columns: Columns, schema: pa.Schema) -> pa.RecordBatch:
-    """Every column in full."""
+def _batch_of(columns: Columns, schema: pa.Schema) -> pa.RecordBatch:
+    """Write every column in full."""
     rows = len(columns["row_number"])
     if not rows:
-        return pa.RecordBatch.from_pylist([], schema)  # a map cannot be repeated no time
+        return pa.RecordBatch.from_pylist([], schema)  # Arrow cannot repeat a map zero times
     return pa.RecordBatch.from_arrays(
-        [in_full(columns[field.name], field.type, rows) for field in schema], schema=schema
+        [_in_full(columns[field.name], field.type, rows) for field in schema], schema=schema
     )
 
 
-def in_full(values: pa.Array | pa.Scalar, kind: pa.DataType, rows: int) -> pa.Array:
-    if kind != FEW_TEXTS:
+def _in_full(values: pa.Array | pa.Scalar, kind: pa.DataType, rows: int) -> pa.Array:
+    if kind != _FEW_TEXTS:
         return pa.repeat(values, rows) if isinstance(values, pa.Scalar) else values
     if not isinstance(values, pa.Scalar):
         return values.dictionary_encode().cast(kind)
@@ -150,16 +159,17 @@ def in_full(values: pa.Array | pa.Scalar, kind: pa.DataType, rows: int) -> pa.Ar
     return pa.DictionaryArray.from_arrays(codes, [values.as_py()] if values.is_valid else [""], safe=False)
 
 
-def gzipped(*parts) -> bytes:
-    packer = zlib.compressobj(**GZIP)
+def _gzipped(*parts: bytes | memoryview) -> bytes:
+    packer = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP_HEADER)
     return b"".join([*map(packer.compress, parts), packer.flush()])
 
 
-def open_job(settings: Settings, model: Path | None, unfinished: Path) -> Job:
-    contract, config, run = settings
+def open_job(settings: Settings, run: BatchSettings, model: Path | None, unfinished: Path) -> Job:
+    """Open and prove the artefact in the folder `model`. Raises JobRefused and ArtefactRefused."""
+    contract, config = settings
     artefact = open_artefact(model, expected=run["artefact_sha256"]) if model else None
     if artefact:
-        refuse_other_features(artefact, contract)
+        _refuse_other_features(artefact, contract)
         prove_golden(artefact)
     return Job(
         contract=contract,
@@ -175,7 +185,7 @@ def open_job(settings: Settings, model: Path | None, unfinished: Path) -> Job:
     )
 
 
-def refuse_other_features(artefact: Artefact, contract: Contract) -> None:
+def _refuse_other_features(artefact: Artefact, contract: Contract) -> None:
     missing = unfed(artefact.contract, contract)
     if missing:
         raise JobRefused(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from model_code.kernel import BUILT
 from model_code.refusals import RowRefused
+from model_code.rows.features import ModelColumn
 
 if TYPE_CHECKING:  # a server on the kernel starts without them
     import pyarrow as pa
@@ -27,7 +28,7 @@ ENGINES = ("kernel", "numpy", "scikit-learn")
 def load_scorer(
     folder: Path,
     *,
-    columns: list[dict[str, str]] | None = None,
+    columns: list[ModelColumn] | None = None,
     ignored: Iterable[str] = (),
     engine: str | None = None,
 ) -> Scorer:
@@ -40,7 +41,7 @@ def load_scorer(
     return Scorer(_opened(Path(folder), columns, tuple(ignored), engine))
 
 
-def _opened(folder: Path, columns: list[dict[str, str]] | None, ignored: tuple[str, ...], engine: str | None) -> Engine:
+def _opened(folder: Path, columns: list[ModelColumn] | None, ignored: tuple[str, ...], engine: str | None) -> Engine:
     # each engine is imported where it is chosen: a server on the kernel starts without numpy and scikit-learn
     if (folder / ONNX_FILE).exists():
         from model_code.engines.onnx_engine import open_engine

@@ -26,12 +26,12 @@ def measure(task: str, actual: np.ndarray, scores: np.ndarray, classes: list) ->
     return found
 
 
-def chance(task: str, actual: np.ndarray, scores: np.ndarray, classes: list) -> dict[str, float]:
-    """What chance alone makes of the calibration error at so many rows; nothing for a regression, which has none."""
+def chance(task: str, actual: np.ndarray, scores: np.ndarray, classes: list) -> float | None:
+    """Return the calibration error that chance alone makes at so many rows; None for a regression, which has none."""
     if task == "regression":
-        return {}
+        return None
     confidence, _ = confidences(task, actual, scores, classes)
-    return {"calibration_by_chance": calibration_by_chance(confidence)}
+    return calibration_by_chance(confidence)
 
 
 def decisions(actual: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, int]:

@@ -24,9 +24,10 @@ from model_code.plan.guards import guarded
 from model_code.plan.read import decode
 from model_code.plan.signals import Levels, Signal, Taken, sources
 from model_code.refusals import PlanRefused
+from model_code.rows.features import ModelColumn
 
 
-def compile_plan(pipeline: Any, columns: list[dict[str, str]]) -> bytes:
+def compile_plan(pipeline: Any, columns: list[ModelColumn]) -> bytes:
     """(fitted pipeline, ordered [{"name", "kind"}]) -> bytes of a plan file.
 
     Kinds are number (float64), boolean (0, 1 or NaN) and category (text or None; NaN where the pipeline was fitted on a
@@ -43,7 +44,7 @@ def compile_plan(pipeline: Any, columns: list[dict[str, str]]) -> bytes:
     return data
 
 
-def fitted_order(pipeline: Any, columns: list[dict[str, str]]) -> list[int]:
+def fitted_order(pipeline: Any, columns: list[ModelColumn]) -> list[int]:
     """The index of each column that the pipeline was fitted on."""
     names = [column["name"] for column in columns]
     fitted = list(getattr(pipeline, "feature_names_in_", names))
@@ -60,7 +61,7 @@ def missing_value(pipeline: Any) -> float | None:
     return np.nan if hasattr(pipeline, "feature_names_in_") else None
 
 
-def _plan(pipeline: Any, columns: list[dict[str, str]], order: list[int], missing: float | None) -> Plan:
+def _plan(pipeline: Any, columns: list[ModelColumn], order: list[int], missing: float | None) -> Plan:
     levels = Levels(columns)
     known = -1
     # the encoders' categories become the levels, and then the walk is done again with them

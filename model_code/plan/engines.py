@@ -16,6 +16,7 @@ from model_code.plan.format import Column
 from model_code.plan.read import decode
 from model_code.plan.rows import csv_rows, from_arrow, from_rows, json_lines_rows, json_rows
 from model_code.refusals import RowRefused
+from model_code.rows.features import ModelColumn
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -100,7 +101,7 @@ class PipelineEngine(RowEngine):
 
     name = "scikit-learn"
 
-    def __init__(self, file: Any, columns: list[dict[str, str]], ignored: Collection[str]) -> None:
+    def __init__(self, file: Any, columns: list[ModelColumn], ignored: Collection[str]) -> None:
         self.pipeline, self.ignored = joblib.load(file), ignored
         self.columns = tuple(Column(column["name"], column["kind"]) for column in columns)
         self.order, self.missing = fitted_order(self.pipeline, columns), missing_value(self.pipeline)

@@ -16,6 +16,7 @@ from scipy.sparse import issparse
 
 from model_code.plan.format import Link, Model, Step, Steps
 from model_code.refusals import PlanRefused
+from model_code.rows.features import ModelColumn
 
 MOST_CATEGORIES = 4096  # a table is categories x features wide while it is compiled
 CHECKS = ("finite", "present")
@@ -56,7 +57,7 @@ class Levels(dict[int, dict[str, None]]):
     What a transformer refuses is refused though its feature be dropped later, or reach a model that reads none.
     """
 
-    def __init__(self, columns: list[dict[str, str]]) -> None:
+    def __init__(self, columns: list[ModelColumn]) -> None:
         super().__init__((index, {}) for index, column in enumerate(columns) if column["kind"] == "category")
         self.guards: list[Signal] = []
 
@@ -64,7 +65,7 @@ class Levels(dict[int, dict[str, None]]):
         self.guards += [signal for signal in signals if signal.refuses]
 
 
-def sources(columns: list[dict[str, str]], levels: Levels, missing: float | None) -> list[Signal]:
+def sources(columns: list[ModelColumn], levels: Levels, missing: float | None) -> list[Signal]:
     """The columns as they reach the pipeline.
 
     `levels` maps a category column's index to the values its encoders know.

@@ -3,27 +3,27 @@
 import gzip
 from collections.abc import Container, Iterator
 from pathlib import Path
-from typing import IO
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from domain.batch.csv_head import CsvHead, csv_head
 from model_code.refusals import Malformed
+from model_code.rows.blocks import Opened
 
 BLOCK_BYTES = 4 << 20
-HEAD_BYTES = 1 << 20
+_HEAD_BYTES = 1 << 20
 
 
-def open_csv(file: Path, _: Container[str]) -> tuple[list[str], bool, Iterator[pa.RecordBatch]]:
-    """Return the columns, True since cells are text, and the blocks."""
+def open_csv(file: Path, _: Container[str]) -> Opened:
     stream = _open(file)
     head = stream.head
     if head.problem:
         stream.close()
         raise Malformed(head.problem)
     reader = _csv_reader(stream, head)
-    return head.names, True, _csv_blocks(reader, stream)
+    return Opened(head.names, True, _csv_blocks(reader, stream))
 
 
 def csv_titles(file: Path) -> tuple[str, ...]:
@@ -61,6 +61,14 @@ def _csv_blocks(reader: arrow_csv.CSVStreamingReader, stream: "_QuoteCounter") -
         )
 
 
+class _Bytes(Protocol):
+    """An open file, of gzip or not."""
+
+    def read(self, size: int = -1, /) -> bytes: ...
+
+    def close(self) -> None: ...
+
+
 class _QuoteCounter:
     """A binary file from its header on that counts the double quotes it hands out: an odd number means that a text is
     never closed.
@@ -68,10 +76,10 @@ class _QuoteCounter:
 
     closed = False
 
-    def __init__(self, file: IO[bytes]):
+    def __init__(self, file: _Bytes) -> None:
         self.file, self.quotes = file, 0
-        begin = file.read(HEAD_BYTES)
-        self.head = csv_head(begin, is_whole=len(begin) < HEAD_BYTES)
+        begin = file.read(_HEAD_BYTES)
+        self.head = csv_head(begin, is_whole=len(begin) < _HEAD_BYTES)
         self.ahead = begin[self.head.start :]
 
     def read(self, size: int = -1) -> bytes:

@@ -1,4 +1,4 @@
-"""Parquet files block by block, in the few types that the contract is checked on."""
+"""Parquet files block by block, in the few types that contracts are checked on."""
 
 from collections.abc import Container
 from pathlib import Path
@@ -9,48 +9,46 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from model_code.refusals import Malformed
-from model_code.rows.columns import FIRST, LAST, TIMESTAMP
+from model_code.rows.blocks import Opened
+from model_code.rows.column_values import FIRST, LAST, TIMESTAMP
 
-BLOCK_ROWS = 65_536
-SMALLEST_GROUP = BLOCK_ROWS // 4
+_BLOCK_ROWS = 65_536
+_SMALLEST_GROUP = _BLOCK_ROWS // 4
 
 
-def open_parquet(file: Path, coded: Container[str]):
+def open_parquet(file: Path, coded: Container[str]) -> Opened:
     about = pq.read_metadata(file)
     schema = about.schema.to_arrow_schema()
     for field in schema:
-        if not is_readable(field.type):
+        if not _is_readable(field.type):
             raise Malformed(f"column {field.name!r} is {field.type}; give text, numbers, true/false or timestamps")
-    codes = [field.name for field in schema if field.name in coded and is_any_text(values_of(field.type))]
-    # what is read ahead would be kept to the end
-    parquet = pq.ParquetFile(
-        file, pre_buffer=False, read_dictionary=[] if has_small_groups(about) else codes, metadata=about
-    )
-    blocks = parquet.iter_batches(batch_size=BLOCK_ROWS)
-    return schema.names, False, (readable_batch(batch, coded) for batch in blocks)
+    codes = [field.name for field in schema if field.name in coded and _is_any_text(_values_of(field.type))]
+    # pre_buffer would keep what it reads ahead to the end
+    dictionaries = [] if _has_small_groups(about) else codes
+    parquet = pq.ParquetFile(file, pre_buffer=False, read_dictionary=dictionaries, metadata=about)
+    blocks = parquet.iter_batches(batch_size=_BLOCK_ROWS)
+    return Opened(schema.names, False, (_readable_batch(batch, coded) for batch in blocks))
 
 
-def has_small_groups(about: pq.FileMetaData) -> bool:
-    """Each row group has dictionaries of its own, so a block of them ends with it: small groups would be small
-    blocks.
-    """
-    return about.num_row_groups > 1 and about.num_rows < SMALLEST_GROUP * about.num_row_groups
+def _has_small_groups(about: pq.FileMetaData) -> bool:
+    """Whether blocks would be small: each row group has dictionaries of its own, so a block of them ends with it."""
+    return about.num_row_groups > 1 and about.num_rows < _SMALLEST_GROUP * about.num_row_groups
 
 
-def is_readable(kind: pa.DataType) -> bool:
-    return any(test(values_of(kind)) for test in READABLE)
+def _is_readable(kind: pa.DataType) -> bool:
+    return any(test(_values_of(kind)) for test in _READABLE)
 
 
-def values_of(kind: pa.DataType) -> pa.DataType:
+def _values_of(kind: pa.DataType) -> pa.DataType:
     return kind.value_type if pa.types.is_dictionary(kind) else kind
 
 
-def is_any_text(kind: pa.DataType) -> bool:
+def _is_any_text(kind: pa.DataType) -> bool:
     return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
 
 
-READABLE = (
-    is_any_text,
+_READABLE = (
+    _is_any_text,
     pa.types.is_integer,
     pa.types.is_floating,
     pa.types.is_boolean,
@@ -61,33 +59,33 @@ READABLE = (
 )
 
 
-def readable_batch(batch: pa.RecordBatch, coded: Container[str]) -> pa.RecordBatch:
+def _readable_batch(batch: pa.RecordBatch, coded: Container[str]) -> pa.RecordBatch:
     columns = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        columns.append(column if name in coded and is_few_texts(column) else readable(column))
-        refuse_impossible(name, columns[-1])
+        columns.append(column if name in coded and _is_few_texts(column) else _readable(column))
+        _refuse_impossible(name, columns[-1])
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
-def is_few_texts(column: pa.Array) -> bool:
-    """A dictionary in which each text is there for several rows: else it would cost more than it saves."""
+def _is_few_texts(column: pa.Array) -> bool:
+    """Whether the column is a dictionary with at least two rows for each text: else it costs more than it saves."""
     kind = column.type
     if not pa.types.is_dictionary(kind) or not pa.types.is_string(kind.value_type):
         return False
     return 2 * len(column.dictionary) <= len(column)
 
 
-SETTLED = {pa.string(), pa.int64(), pa.uint64(), pa.float64(), pa.bool_(), TIMESTAMP, pa.null()}
+_SETTLED = {pa.string(), pa.int64(), pa.uint64(), pa.float64(), pa.bool_(), TIMESTAMP, pa.null()}
 
 
-def readable(column: pa.Array) -> pa.Array:
-    """The same values in one of: string, int64, uint64, float64, bool, timestamp in UTC microseconds, null."""
+def _readable(column: pa.Array) -> pa.Array:
+    """Convert the values to one of: string, int64, uint64, float64, bool, timestamp in UTC microseconds, null."""
     kind = column.type
-    if kind in SETTLED:
+    if kind in _SETTLED:
         return column
     if pa.types.is_dictionary(kind):
-        return readable(column.dictionary_decode())
-    if is_any_text(kind):
+        return _readable(column.dictionary_decode())
+    if _is_any_text(kind):
         return pc.cast(column, pa.string())
     if pa.types.is_decimal(kind):
         return _of_decimals(column)
@@ -104,8 +102,8 @@ def readable(column: pa.Array) -> pa.Array:
 
 
 def _of_decimals(column: pa.Array) -> pa.Array:
-    """Whole ones as int64 where they fit, others as the float64 that their digits are read as: to divide by a power of
-    ten is off by a bit.
+    """Convert whole numbers to int64 where they fit, others to the float64 that their digits are read as: a division by
+    a power of ten is off by a bit.
     """
     if column.type.scale == 0:
         try:
@@ -115,22 +113,18 @@ def _of_decimals(column: pa.Array) -> pa.Array:
     return pc.cast(pc.cast(column, pa.string()), pa.float64())
 
 
-def refuse_impossible(name: str, column: pa.Array) -> None:
-    """Arrow takes a Parquet file at its word. Such a value could be neither judged nor shown, so it is not a row's
-    fault.
-    """
+def _refuse_impossible(name: str, column: pa.Array) -> None:
+    """Refuse values that could be neither judged nor shown: Arrow reads a Parquet file without checking them."""
     texts = column.dictionary if pa.types.is_dictionary(column.type) else column
-    if pa.types.is_string(texts.type) and not is_ascii(texts):
+    if pa.types.is_string(texts.type) and not _is_ascii(texts):
         texts.validate(full=True)
     if column.type == TIMESTAMP and column.null_count < len(column):
-        found = pc.min_max(column)
-        if found["min"].value < FIRST.value or found["max"].value > LAST.value:
-            raise Malformed(
-                f"column {name!r} holds a moment outside the years 1 to 9999; leave it empty, or give it as text"
-            )
+        extremes = pc.min_max(column)
+        if extremes["min"].value < FIRST.value or extremes["max"].value > LAST.value:
+            raise Malformed(f"column {name!r} has a timestamp outside the years 1 to 9999; give null, or a text")
 
 
-def is_ascii(texts: pa.StringArray) -> bool:
-    """Sure of the whole buffer that the texts are a part of: a fraction of what it costs to look at each."""
+def _is_ascii(texts: pa.StringArray) -> bool:
+    """Whether the whole buffer that the texts are a part of is ASCII, which costs a fraction of a look at each."""
     text = texts.buffers()[2]
-    return text is None or not text.size or np.frombuffer(text, np.uint8).max() < 0x80
+    return text is None or not text.size or bool(np.frombuffer(text, np.uint8).max() < 0x80)

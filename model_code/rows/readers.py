@@ -1,21 +1,21 @@
-"""Files of rows, read block by block: CSV and JSON Lines (both gz too) and Parquet. What is wrong with a whole file is
-a FileRefused.
+"""Files of rows, read block by block: CSV and JSON Lines (both gz too) and Parquet. A fault of a whole file is a
+FileRefused.
 """
 
 import zlib
-from collections.abc import Container, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
 from model_code.refusals import FileRefused, Malformed
+from model_code.rows.blocks import Opened, Rows, Source
 from model_code.rows.read_csv import csv_titles, open_csv
 from model_code.rows.read_lines import open_lines
 from model_code.rows.read_parquet import open_parquet
 
-KINDS = ".csv, .csv.gz, .jsonl, .json (one object per line), .jsonl.gz, .json.gz and .parquet"
-OPENERS = {
+_KINDS = ".csv, .csv.gz, .jsonl, .json (one object per line), .jsonl.gz, .json.gz and .parquet"
+_OPENERS: dict[str, Callable[[Path, Container[str]], Opened]] = {
     ".csv": open_csv,
     ".csv.gz": open_csv,
     ".jsonl": open_lines,
@@ -26,68 +26,57 @@ OPENERS = {
 }
 
 
-@dataclass(frozen=True)
-class Source:
-    """An opened file. `columns` in file order, None where each row brings its own names (JSON Lines); `is_text` says
-    that cells are text still to be read (CSV). `blocks` yields RecordBatches, or lists of decoded lines for JSON
-    Lines.
-    """
-
-    file: Path
-    columns: list[str] | None
-    is_text: bool
-    blocks: Iterator
-
-
 def open_source(file: Path | str, *, coded: Container[str] = ()) -> Source:
-    """Opens a file and reads its header. A fault further down raises FileRefused when it is reached, so keep nothing
-    of a file before its last block was read. The text columns named in `coded` stay dictionaries where the file has
-    them as such (Parquet): what their few texts mean is then found once, and not row by row.
+    """Open a file and read its header. Raises FileRefused.
+
+    A fault further down raises it when it is reached, so keep nothing of a file before its last block was read. The
+    text columns named in `coded` stay dictionaries where the file has them as such (Parquet): their few texts are then
+    checked once, and not row by row.
     """
     file = Path(file)
-    opener = OPENERS.get(kind_of(file))
+    opener = _OPENERS.get(_kind_of(file))
     if opener is None:
-        raise FileRefused(file, f"files of this kind are not read; give {KINDS}")
+        raise FileRefused(file, f"files of this kind are not read; give {_KINDS}")
     try:
-        columns, is_text, blocks = opener(file, coded)
-    except FAULTS as error:
-        raise FileRefused(file, fault(error)) from error
-    twice = sorted({name for name in columns or [] if columns.count(name) > 1})
+        opened = opener(file, coded)
+    except _FAULTS as error:
+        raise FileRefused(file, _fault(error)) from error
+    columns = opened.columns or []
+    twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
         raise FileRefused(file, f"the header names {', '.join(map(repr, twice))} more than once; name each column once")
-    return Source(file, columns, is_text, guarded(file, blocks))
+    return Source(file, opened.columns, opened.is_text, _guarded(file, opened.blocks))
 
 
 def titles_above(file: Path) -> tuple[str, ...]:
-    """Lines above the header of a file that can be opened, which are passed over; only CSV has any."""
-    return csv_titles(file) if OPENERS.get(kind_of(file)) is open_csv else ()
+    """Return the lines above the header of a file that can be opened, which are passed over; only CSV has any."""
+    return csv_titles(file) if _OPENERS.get(_kind_of(file)) is open_csv else ()
 
 
-def kind_of(file: Path) -> str:
+def _kind_of(file: Path) -> str:
     return "".join(file.suffixes[-2:]).lower() if file.suffix.lower() == ".gz" else file.suffix.lower()
 
 
-def guarded(file: Path, blocks: Iterator) -> Iterator:
-    """The blocks; a fault while reading, or no row at all, refuses the file."""
+def _guarded(file: Path, blocks: Iterator[Rows]) -> Iterator[Rows]:
+    """Yield the blocks; refuse the file at a fault while reading, or if it has no row."""
     rows = 0
     try:
         for block in blocks:
             rows += len(block)
             yield block
-    except FAULTS as error:
-        raise FileRefused(file, fault(error)) from error
+    except _FAULTS as error:
+        raise FileRefused(file, _fault(error)) from error
     if rows == 0:
         raise FileRefused(file, "has no rows; give a file with at least one")
 
 
-# ---- what can go wrong
+# ---- faults of files
+
+_FAULTS = (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, zlib.error, Malformed)
 
 
-FAULTS = (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, zlib.error, Malformed)
-
-
-def fault(error: Exception) -> str:
-    """What a reader's error means for the person who gave the file."""
+def _fault(error: Exception) -> str:
+    """Word a reader's error for the person who gave the file."""
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     if isinstance(error, Malformed):
         return text

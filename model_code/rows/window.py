@@ -1,4 +1,4 @@
-"""The rows of one part of a window: checked again, each once, in an order that does not depend on their loads."""
+"""The rows of one part of a window: checked again, each once, in an order that is independent of their loads."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -9,15 +9,16 @@ import numpy as np
 import pyarrow as pa
 
 from domain.contract.schema import Contract
+from domain.train.windows import Window
+from model_code.refusals import FileRefused
 from model_code.rows.duplicates import in_order_of_loading, newest_only
 from model_code.rows.identity import entity_ids, in_window, place
-from model_code.rows.readers import FileRefused
 from model_code.rows.tables import read_part, schema_of
 from model_code.settings import JobRefused
 
 
 class WindowRows(NamedTuple):
-    """`replaced`: rows that a newer one of the same key and event time took the place of."""
+    """`replaced`: how many rows gave way to a newer one of the same key and event time."""
 
     table: pa.Table
     quarantined: int
@@ -28,18 +29,19 @@ class WindowRows(NamedTuple):
 def read_window(
     folder: Path,
     contract: Contract,
-    window: dict[str, str],
+    window: Window,
     part: str,
     *,
     loads: Sequence[str] = (),
     duplicates: str = "newest",
 ) -> WindowRows:
-    """Every row of the Parquet parts in `folder` that is of `part` (train or evaluate), in the order of time.
+    """Read the rows of `part` (train or evaluate) from the Parquet files in `folder`, in the order of time.
 
-    `loads` names the loads of the parts, oldest first; `duplicates` is data.duplicates.
+    `loads` names the loads of the files, oldest first; `duplicates` is data.duplicates. Raises JobRefused.
     """
     files = in_order_of_loading(list(folder.rglob("*.parquet")), loads)
-    batches, quarantined = [], 0
+    batches: list[pa.RecordBatch] = []
+    quarantined = 0
     reasons: Counter[str] = Counter()
     for file in files:
         try:
@@ -53,22 +55,22 @@ def read_window(
     if not len(table):
         span = f"{window['train_start']} to {window['as_of']}"
         raise JobRefused(
-            f"no row to {part} on: {len(files)} files hold none in that part of {span}"
+            f"no row to {part} on: {len(files)} files have none in that part of {span}"
             f"{_broken(reasons)}; load rows or move as_of"
         )
-    ordered = in_time_order(contract, table)
+    ordered = _in_time_order(contract, table)
     counting = ordered if duplicates == "keep" else newest_only(contract, ordered)
     return WindowRows(counting, quarantined, reasons, len(table) - len(counting))
 
 
-def _broken(reasons: Counter) -> str:
+def _broken(reasons: Counter[str]) -> str:
     """Name the rules that rows broke, which were loaded under another contract perhaps."""
     counts = ", ".join(f"{rule} {count:,}" for rule, count in sorted(reasons.items()))
     return f" that keeps the contract ({counts})" if counts else ""
 
 
-def in_time_order(contract: Contract, table: pa.Table) -> pa.Table:
-    """By event time and key; without an event time by the hash of the entity, which is not an order that the file had.
+def _in_time_order(contract: Contract, table: pa.Table) -> pa.Table:
+    """Sort by event time and key; without an event time by the hash of the entity, which is independent of the file.
 
     Rows that are alike in these stay in the order in which they were loaded: both sorts are stable.
     """

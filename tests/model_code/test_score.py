@@ -27,8 +27,8 @@ from model_code.answers.answering import answer, respond
 from model_code.artefact.folder import open_artefact
 from model_code.batch.block import Job
 from model_code.batch.segment import Segment
+from model_code.rows.blocks import Block
 from model_code.rows.read_csv import BLOCK_BYTES
-from model_code.rows.tables import Block
 from model_code.score import SEGMENT_BLOCKS
 from tests.model_code.folders import AS_OF, SCORE_RUN, scoring_folder, write_json, write_rows
 
@@ -293,7 +293,7 @@ def test_a_column_that_is_never_empty_is_not_so_in_any_row_of_any_task(project, 
     rows = [{**row, **moment} for row in project.rows[:kept]] + [{}]
     classes = {"multiclass": [1, 2, 3], "binary": [0, 1]}.get(project.task, [])
     artefact = SimpleNamespace(contract=contract, scorer=Unsure(len(classes) or 1), manifest={"classes": classes})
-    job = Job(contract, artefact, 0.5, 2, "run", AS_OF, "r-1", True, tmp_path)
+    job = Job(contract, artefact, 0.5, 2, "run", {}, AS_OF, "r-1", True, tmp_path)
     checked, made = job.score("part", 1, Block(rows, 1, False))
     made.validate(full=True)
     assert (len(made), len(checked.quarantined)) == (kept, 1)

@@ -78,7 +78,7 @@ def test_a_bad_row_is_answered_by_its_error_and_spoils_no_other(server):
     assert status == 200
     assert first == last == pytest.approx(0.9, abs=0.1)
     assert category == {"error": "shelf = 4: category, must be one of 1, 2, 30"}
-    assert shape == {"error": "found 'row', a row must be an object of column names to values"}
+    assert shape == {"error": "row = 'row': must be an object of column names to values"}
     assert stranger == {"error": "'stranger' is not in the contract 'returns'"}
 
 

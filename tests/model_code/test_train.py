@@ -174,7 +174,7 @@ def test_a_window_without_rows_is_refused(run_verb, tmp_path):
         tmp_path, contract, rows, train_start="2020-01-01", evaluate_start="2020-02-01", as_of="2020-03-01"
     )
     assert failed(run_verb, base).startswith(
-        "train: no row to train on: 2 files hold none in that part of 2020-01-01 to 2020-03-01"
+        "train: no row to train on: 2 files have none in that part of 2020-01-01 to 2020-03-01"
     )
 
 

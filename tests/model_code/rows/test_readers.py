@@ -208,12 +208,12 @@ FAR = {unit: pa.array([2**62], pa.int64()).cast(pa.timestamp(unit)) for unit in 
         (
             "t.parquet",
             parquet_of(seen=FAR["us"]),
-            "column 'seen' holds a moment outside the years 1 to 9999; leave it empty",
+            "column 'seen' has a timestamp outside the years 1 to 9999; give null",
         ),
         (
             "t.parquet",
             parquet_of(no=FAR["us"]),
-            "column 'no' holds a moment outside the years 1 to 9999; leave it empty",
+            "column 'no' has a timestamp outside the years 1 to 9999; give null",
         ),
         ("t.parquet", parquet_of(seen=FAR["ms"]), "cannot be read: Casting from timestamp[ms] to timestamp[us]"),
     ],
