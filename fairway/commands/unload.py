@@ -74,7 +74,7 @@ def _refuse_during_training(stage: Stage) -> None:
 
 def _told(unloaded: list[dict]) -> Done:
     values = {
-        "rows": sum(one["accepted"] for one in unloaded),
+        "rows": sum(one["accepted"] for one in unloaded if one["kind"] != loads.UNLOADED),
         "unloaded": [
             {
                 "load": one["run"],

@@ -43,6 +43,7 @@ def test_again_it_changes_nothing_and_the_file_can_be_loaded_again(loaded):
     place.values("unload", one)
     code, out, _ = place.run("unload", one)
     assert (code, out) == (0, f"one.csv (load {ids[0]}): was unloaded before\n")
+    assert place.values("unload", one)["rows"] == 0
     place.values("load", one)
     assert counting(place) == ["one.csv", "two.csv"]
     assert [key for key in place.keys("rows/") if ids[0] in key]
