@@ -23,6 +23,7 @@ PLUGINS = (
     "autoscaling",
     "service_quotas",
     "http_api",
+    "overload",
     "sagemaker",
     "leading_keys",
     "condition_keys",

@@ -115,11 +115,15 @@ async def within_limits(invocation: Awaitable[tuple]) -> tuple:
 
 
 def without_traces(shape: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    """How a function failed is for its log only; MiniStack answers with its stack trace, and with any status."""
+    """How a function failed is for its log only; MiniStack answers with its stack trace, and with any status. One that
+    Lambda did not run because too many run already is unavailable.
+    """
 
     def shape_plainly(result: dict) -> tuple:
+        if IN_HTTP_API.get() and result.get("throttle"):
+            return {"statusCode": 503, "body": json.dumps({"message": "Service Unavailable"})}, None
         answer, problem = shape(result)
-        failed = bool(result.get("error")) and not result.get("throttle")
+        failed = bool(result.get("error"))
         if IN_HTTP_API.get() and (failed or not is_status((answer or {}).get("statusCode"))):
             return {"statusCode": 500, "body": json.dumps({"message": "Internal Server Error"})}, None
         return answer, problem
