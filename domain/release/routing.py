@@ -4,8 +4,9 @@
 """
 
 import hashlib
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypedDict
+from typing import Any, TypedDict, cast
 
 
 class Role(StrEnum):
@@ -36,6 +37,7 @@ class Routing(TypedDict):
     reason: str
 
 
+SHAPE = {"version": int, "routes": list, "previous": list, "changed_at": str, "reason": str}
 EMPTY: Routing = {"version": 0, "routes": [], "previous": [], "changed_at": "", "reason": "nothing released yet"}
 BUCKETS = 10_000
 KEPT = 10  # champions remembered
@@ -46,8 +48,42 @@ class RoutingError(Exception):
     """The change cannot be made; the message gives the reason and what can be done."""
 
 
+class RoutingDamaged(Exception):
+    """The stored item is not a routing; the message names what is wrong and how to write a whole one."""
+
+
 class RoutingChanged(Exception):
     """The routing was written between our reading and our writing; trying again is right."""
+
+
+def checked(item: Mapping[str, Any]) -> Routing:
+    """Check the stored item before anybody is answered by it. Raises RoutingDamaged."""
+    problems = [f"{name} = {item.get(name)!r}" for name, kind in SHAPE.items() if not isinstance(item.get(name), kind)]
+    routes = [*item["routes"], *item["previous"]] if not problems else []
+    problems += [f"route {route!r}" for route in routes if not _is_route(route)]
+    if problems:
+        raise RoutingDamaged(
+            f"{', '.join(problems)[:500]}: not a routing; `fairway promote RELEASE` writes a whole one"
+        )
+    return cast(Routing, item)
+
+
+def mended(item: Mapping[str, Any]) -> Routing:
+    """Return the stored item, or in place of a damaged one a routing to nobody that the next version can follow."""
+    try:
+        return checked(item)
+    except RoutingDamaged as error:
+        version = item.get("version")
+        return {**EMPTY, "version": version if isinstance(version, int) else 0, "reason": f"damaged: {error}"}
+
+
+def _is_route(route: object) -> bool:
+    texts = ("release", "endpoint", "role", "since")
+    return (
+        isinstance(route, dict)
+        and all(isinstance(route.get(name), str) for name in texts)
+        and isinstance(route.get("weight"), (int, float))
+    )
 
 
 def choose(routing: Routing, entity_id: str) -> Route | None:

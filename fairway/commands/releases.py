@@ -10,7 +10,7 @@ from domain.release.routing import Route
 from fairway.stage import records
 from fairway.stage.aws import Stage
 from fairway.stage.deployment import WHEN
-from fairway.stage.promotion import bring_up, go_back, mark
+from fairway.stage.promotion import bring_up, go_back, is_up, mark, repair
 from fairway.stage.settings import connected, connected_whatever
 from fairway.stage.standing import standing
 from fairway.terminal.command import HERE, Json, Project, StageName, run
@@ -35,7 +35,10 @@ def promote_command(
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """Let a release answer everybody: approved if it waits for that, deployed and tried if it is not up."""
+    """Let a release answer everybody: approved if it waits for that, deployed and tried if it is not up.
+
+    The champion is deployed again where its endpoint is gone.
+    """
     run(lambda progress: promote(project, stage, release, progress=progress), json=json, project=project, stage=stage)
 
 
@@ -98,9 +101,12 @@ def promote(folder: Path, stage_name: str, release: str, *, progress: Progress) 
             "rejected", f"release {release!r} was rejected and is not released: {item['reason']}; train again"
         )
     before = rules.champion(records.routing(stage))
-    if before and before["release"] == release:
+    if before is None or before["release"] != release:
+        bring_up(stage, item, progress=progress)
+    elif is_up(stage, release):
         raise Refused("routing", f"release {release!r} is the champion already; nothing to do")
-    bring_up(stage, item, progress=progress)
+    else:
+        repair(stage, item, progress=progress)
     return _settled(stage, before, f"{release} is champion: {WHEN}", "`fairway rollback` takes it back")
 
 

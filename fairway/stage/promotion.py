@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from domain import records as items
 from domain.release import routing as rules
 from domain.release.routing import Routing
+from domain.release.state import ReleaseState
 from domain.timestamps import iso
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
@@ -27,6 +28,17 @@ def bring_up(stage: Stage, item: dict, *, progress: Progress) -> None:
         _switch(stage, lambda routing, at: rules.promote(routing, at=at, **change))
     else:
         wait_until_champion(stage, release, execution=deploy(stage, item), progress=progress)
+
+
+def repair(stage: Stage, item: dict, *, progress: Progress) -> None:
+    """Deploy the champion again, whose endpoint is gone; the fallback answers meanwhile."""
+    release = item["release"]
+
+    def is_repaired() -> bool:
+        return (records.release(stage, release) or {}).get("state") == ReleaseState.CHAMPION and is_up(stage, release)
+
+    progress(f"{release} is champion and its endpoint is gone; deploying it again")
+    executions.follow(stage, deploy(stage, item), progress=progress, until=is_repaired)
 
 
 def go_back(stage: Stage, routing: Routing, *, reason: str, progress: Progress) -> str:

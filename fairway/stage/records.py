@@ -1,10 +1,9 @@
 """What the stage's tables say: runs, releases and the routing, as plain values."""
 
 from collections.abc import Iterator
-from typing import cast
 
 from domain import records
-from domain.release.routing import EMPTY, Routing
+from domain.release.routing import EMPTY, Routing, mended
 from fairway.stage.aws import Stage
 
 
@@ -39,7 +38,7 @@ def routing(stage: Stage) -> Routing:
         .get_item(TableName=stage.addresses["routing"], Key=records.routing_key(), ConsistentRead=True)
         .get("Item")
     )
-    return cast(Routing, {**EMPTY, **records.from_item(item)}) if item else EMPTY
+    return mended(records.from_item(item)) if item else EMPTY
 
 
 def release(stage: Stage, name: str) -> dict | None:

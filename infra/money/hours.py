@@ -22,7 +22,7 @@ class OfficeHours(Construct):
     """Every five minutes, or predict when a request wakes it -> Hours: the endpoints that the routing names come and
     go.
 
-    Without office hours and idle hours in the settings nothing calls it.
+    Without office hours and idle hours in the settings it looks hourly, for endpoints that somebody deleted.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class OfficeHours(Construct):
         )
         self.allow(endpoints, tables)
         self.wakes(config, tables, predict)
-        if sleeps(config.serving):
-            target = targets.LambdaFunction(self.hours, dead_letter_queue=undelivered, retry_attempts=2)
-            events.Rule(self, "EveryFiveMinutes", schedule=events.Schedule.rate(Duration.minutes(5)), targets=[target])
+        every = Duration.minutes(5) if sleeps(config.serving) else Duration.hours(1)
+        target = targets.LambdaFunction(self.hours, dead_letter_queue=undelivered, retry_attempts=2)
+        events.Rule(self, "Looks", schedule=events.Schedule.rate(every), targets=[target])
 
     def allow(self, endpoints: Endpoints, tables: Tables) -> None:
         hours, every = self.hours, endpoints.every

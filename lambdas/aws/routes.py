@@ -8,7 +8,7 @@ from typing import TypedDict, cast
 from domain.contract.packed import unpacked
 from domain.contract.schema import Contract
 from domain.records import release_key, routing_key, routing_write
-from domain.release.routing import EMPTY, FRESH_S, Routing, champion
+from domain.release.routing import EMPTY, FRESH_S, Routing, champion, checked, mended
 from lambdas.aws import tables
 
 LOG = logging.getLogger("fairway")
@@ -24,7 +24,15 @@ class SignedModel(TypedDict):
 
 
 def read_routing(table: str) -> Routing:
-    return cast(Routing, tables.get(table, routing_key()) or EMPTY)
+    """Read the routing; EMPTY before the first release. Raises RoutingDamaged."""
+    item = tables.get(table, routing_key())
+    return checked(item) if item else EMPTY
+
+
+def mended_routing(table: str) -> Routing:
+    """Read the routing for whoever writes the next one: a damaged one is then replaced."""
+    item = tables.get(table, routing_key())
+    return mended(item) if item else EMPTY
 
 
 def write_routing(table: str, routing: Routing) -> bool:
@@ -91,6 +99,6 @@ class RoutingCache:
             try:
                 self.routing = self.read(self.table)
             except Exception as error:  # noqa: BLE001 whatever DynamoDB has, customers still get an answer
-                LOG.warning("routing of %s not read (%s), the last known is used", self.table, type(error).__name__)
+                LOG.warning("routing of %s not read, the last known is used: %r", self.table, error)
             self.read_at = self.clock()
         return self.routing

@@ -12,7 +12,7 @@ from domain.release.routing import Routing, RoutingChanged
 from domain.release.state import ReleaseState
 from domain.timestamps import iso
 from lambdas.aws import tables
-from lambdas.aws.routes import read_routing, write_routing
+from lambdas.aws.routes import mended_routing, write_routing
 
 ROUTING = os.environ["ROUTING_TABLE"]
 
@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], context: object) -> Promoted:
         reason=event["reason"],
         at=iso(datetime.now(UTC)),
         table=RoutingTable(
-            read=lambda: read_routing(ROUTING),
+            read=lambda: mended_routing(ROUTING),
             write=lambda routing: write_routing(ROUTING, routing),
             mark=_mark_release,
         ),

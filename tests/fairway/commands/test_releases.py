@@ -211,10 +211,27 @@ def test_a_deployment_that_fails_leaves_the_champion_and_exits_1(released):
         ("r-20130401-aaaaaaaa", "is the champion already; nothing to do"),
     ],
 )
-def test_promote_refuses_what_cannot_or_must_not_answer(released, release, said):
+def test_promote_refuses_what_cannot_or_must_not_answer(released, release, said, monkeypatch):
+    monkeypatch.setattr("fairway.commands.releases.is_up", lambda *_: True)
     code, _, err = released.run("promote", release)
     assert code == 2 and said in err
     assert released.values("status")["champion"] == "r-20130401-aaaaaaaa"
+
+
+def test_promote_of_the_champion_deploys_it_again_where_its_endpoint_is_gone(released):
+    released.machine("release", CreateEndpoint={"Type": "Pass"}, TryEndpoint={"Type": "Pass"})
+    code, out, err = released.run("promote", "r-20130401-aaaaaaaa")
+    assert code == 0
+    assert "r-20130401-aaaaaaaa is champion and its endpoint is gone; deploying it again\nCreate endpoint" in err
+    assert out.startswith("r-20130401-aaaaaaaa is champion: ")
+
+
+def test_status_says_of_a_damaged_routing_that_the_fallback_answers_and_what_writes_a_whole_one(released):
+    released.put("routing", **{**ROUTING, "routes": "all"})
+    code, out, _ = released.run("status")
+    assert code == 0
+    assert "champion: none; the fallback answers (damaged: routes = 'all': not a routing; " in out
+    assert "`fairway promote RELEASE` writes a whole one" in out
 
 
 def test_releases_names_a_step_that_is_possible(released):

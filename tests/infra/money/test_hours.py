@@ -1,4 +1,4 @@
-"""Office hours as they are deployed: only who has them pays for looking, and nobody may do more than that takes."""
+"""Office hours as they are deployed: who has them looks often, and nobody may do more than that takes."""
 
 import json
 
@@ -24,8 +24,8 @@ def environment(service: dict, verb: str) -> dict:
     return function["Environment"]["Variables"]
 
 
-def test_only_a_stage_with_hours_looks_every_five_minutes(service, always_on):
-    assert rules(service) == []
+def test_a_stage_with_hours_looks_every_five_minutes_and_any_other_hourly_for_what_is_gone(service, always_on):
+    assert rules(service) == [("rate(1 hour)", "<OfficeHours>")]
     assert rules(always_on["service"]) == [("rate(5 minutes)", "<OfficeHours>")]
 
 

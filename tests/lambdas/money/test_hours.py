@@ -65,6 +65,13 @@ def test_what_is_there_becomes_what_is_wanted(settings, now, up, did):
     assert tended(now, {R1: up}) == did
 
 
+def test_without_hours_an_endpoint_that_somebody_deleted_is_made_again_and_no_other_is_touched(settings):
+    settings()
+    there = Up("InService", LONG_AGO)
+    for now in (OPEN, CLOSED):
+        assert tended(now, {R1: None, "flights-local-r-2": there}) == [("made", R1), "reported"]
+
+
 def test_every_release_that_the_routing_names_sleeps_and_wakes(settings):
     there = Up("InService", LONG_AGO)
     assert tended(CLOSED, {R1: there, "flights-local-r-2": there})[:2] == [

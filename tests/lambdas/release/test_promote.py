@@ -48,6 +48,14 @@ def test_the_next_one_takes_its_place_and_remembers_it(aws):
     assert (release["state"], release["model_uri"]) == ("champion", "s3://lake/2")
 
 
+def test_a_damaged_routing_is_replaced_by_a_whole_one(aws):
+    handler(event("r-1"), None)
+    aws.put(stage.ROUTING, **{**routing(aws), "routes": "r-1"})
+    assert handler(event("r-2"), None) == {"release": "r-2", "previous": None}
+    item = routing(aws)
+    assert (item["version"], [route["release"] for route in item["routes"]]) == (2, ["r-2"])
+
+
 def test_promoted_again_it_changes_nothing(aws):
     handler(event("r-1"), None)
     first = handler(event("r-2"), None)

@@ -1,9 +1,11 @@
 """Whatever keeps a model from answering: the fallback answers, and says why."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 
+from domain.names import Metric
 from lambdas.request import predict as function
 from lambdas.request.predict import handler
 from tests.lambdas import stage
@@ -118,6 +120,27 @@ def test_while_the_routing_cannot_be_read_the_last_known_release_answers(aws, mo
     function.ROUTING.read_at = float("-inf")
     _, answer = call(handler, POST, ROW)
     assert (answer["release"], answer["source"]) == ("r-1", "model")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"routes": "r-1"},
+        {"routes": None},
+        {"routes": [{"release": "r-1", "weight": 100}]},
+        {"routes": [7]},
+        {"version": "three"},
+        {"previous": {}},
+        {"reason": None},
+    ],
+)
+def test_a_routing_that_somebody_damaged_gives_the_fallback_that_alarms_count(aws, model, capsys, damage):
+    aws.put(stage.ROUTING, item="routing", **{**aws.route(), **damage})
+    status, answer = call(handler, POST, ROW)
+    assert (status, answer["source"], answer["reason"]) == (200, "fallback", "routing not readable")
+    (measured,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if '"_aws"' in line]
+    assert (measured[Metric.PREDICTIONS], measured[Metric.FALLBACKS]) == (1, 1)
+    assert model.calls == []
 
 
 def test_a_routing_that_was_never_read_leaves_the_fallback(aws):
