@@ -18,6 +18,7 @@ from infra.parts.function import Function
 from infra.request.realtime_api import RealtimeApi
 
 FIVE_MINUTES, HOUR = Duration.minutes(5), Duration.hours(1)
+RUNBOOK = "What to do: docs/operations.md"  # of the repository of Fairway; an entry for each alarm
 LEAST_PREDICTIONS = 20  # in a period: one fallback among them is 5 %, the default of monitoring.fallback_percent
 
 
@@ -162,7 +163,7 @@ class Alarms(Construct):
             self,
             id,
             alarm_name=f"{self.config.prefix}-{id}",
-            alarm_description=f"{self.config.prefix}: {of}: more than {above:g}",
+            alarm_description=f"{self.config.prefix}: {of}: more than {above:g}. {RUNBOOK}#{id.lower()}",
             metric=metric,
             threshold=above,
             evaluation_periods=periods,

@@ -361,6 +361,16 @@ def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
         assert alarm["TreatMissingData"] == "notBreaching"
 
 
+def test_every_alarm_leads_to_what_to_do_about_it(service):
+    headings = re.findall(r"^### (\w+)$", (ROOT / "docs/operations.md").read_text(), re.MULTILINE)
+    described = {
+        each["AlarmName"].rpartition("-")[2]: each["AlarmDescription"]
+        for each in of_type(service, "AWS::CloudWatch::Alarm").values()
+    }
+    assert sorted(headings) == sorted(described)
+    assert all(text.endswith(f". What to do: docs/operations.md#{name.lower()}") for name, text in described.items())
+
+
 def test_errors_alarm_whichever_functions_were_called(service):
     """A sum is none as long as one of its metrics is, and nobody calls `hours` in a stage without office hours."""
     (alarm,) = [
