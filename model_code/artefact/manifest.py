@@ -1,5 +1,6 @@
 """manifest.json: how an artefact came to be, and the hash of each of its files."""
 
+from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 from domain.train.windows import Window
@@ -38,5 +39,5 @@ class Manifest(ModelPart):
     rows: dict[str, int | None]  # fitted, None where somebody else fitted the model; read; quarantined
     versions: dict[str, str]
     arithmetic: NotRequired[Any]  # Arithmetic of fitting/arithmetic.py, which a server does not import
-    imported: NotRequired[dict[str, Any]]
+    imported: NotRequired[Mapping[str, Any]]  # Imported of importing/__main__.py, which a server does not import
     files: NotRequired[dict[str, str]]

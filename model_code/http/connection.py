@@ -155,9 +155,7 @@ class Connection(asyncio.Protocol):
         request, self.unread = self.request, 0
         request.method, request.keep_alive = self.parser.get_method(), self.parser.should_keep_alive()
         if request.connection is not None and self.parser.get_http_version() == "1.0":
-            request.keep_alive = (
-                False  # HTTP/1.0 keeps a connection only if the reply says so, which HTTP/1.1 never does
-            )
+            request.keep_alive = False  # such a client waits for the reply to confirm it, which HTTP/1.1 does not do
         if request.host is None and self.parser.get_http_version() == "1.1":
             self._refuse(400, "bad_request", "header Host: must be given in HTTP/1.1")
         elif self.parser.should_upgrade():

@@ -2,6 +2,10 @@
 
 import shutil
 from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from model_code.engines.onnx_engine import TensorEngine, open_session
 from model_code.engines.scorer import ONNX_FILE
@@ -11,16 +15,16 @@ from model_code.importing.signature import of_session, signature
 from model_code.rows.matrices import model_batch
 
 
-def convert(conversion: Conversion):
-    session = opened(conversion.file)
+def convert(conversion: Conversion) -> tuple[np.ndarray, dict[str, str]]:
+    session = _opened(conversion.file)
     mapped = signature(conversion.contract, *of_session(session), encoding=conversion.encoding)
-    engine = TensorEngine(mapped, lambda given: session.run([mapped["output"]], given)[0])
+    engine = TensorEngine(mapped, lambda tensors: session.run([mapped["output"]], tensors)[0])
     scores, _ = engine.batch(model_batch(conversion.contract, conversion.rows))
     shutil.copyfile(conversion.file, conversion.folder / ONNX_FILE)
     return scores, {"onnxruntime": version("onnxruntime")}
 
 
-def opened(file):
+def _opened(file: Path) -> Any:
     try:
         return open_session(file)
     except Exception as error:  # ONNX Runtime has an exception class for each of its status codes

@@ -7,6 +7,7 @@ from typing import Any
 from zipfile import is_zipfile
 
 import joblib
+import numpy as np
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.model_selection._search import BaseSearchCV
 
@@ -21,22 +22,22 @@ from model_code.rows.features import model_columns
 from model_code.rows.matrices import model_batch
 
 
-def convert(conversion: Conversion):
-    pipeline = _best(conversion, opened(conversion))
-    refuse_what_cannot_answer(conversion, pipeline)
-    scores = own_answers(conversion, pipeline)
+def convert(conversion: Conversion) -> tuple[np.ndarray, dict[str, str]]:
+    pipeline = _best(conversion, _opened(conversion))
+    _refuse_what_cannot_answer(conversion, pipeline)
+    scores = _own_answers(conversion, pipeline)
     write_model(conversion.folder, pipeline, conversion.contract)
     return scores, {"scikit-learn": version("scikit-learn")}
 
 
-def opened(conversion: Conversion):
-    """The fitted estimator. One of another minor version of scikit-learn may answer otherwise than it used to."""
+def _opened(conversion: Conversion) -> Any:
+    """Open the fitted estimator; refuse another minor version of scikit-learn, whose answers may differ."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", InconsistentVersionWarning)
-        pipeline = skops(conversion) if conversion.format == SKOPS else joblib.load(conversion.file)
+        pipeline = _skops(conversion) if conversion.format == SKOPS else joblib.load(conversion.file)
     for warning in caught:
         if isinstance(warning.message, InconsistentVersionWarning):
-            refuse_other_version(warning.message.original_sklearn_version)
+            _refuse_other_version(warning.message.original_sklearn_version)
     return pipeline
 
 
@@ -45,53 +46,51 @@ def _best(conversion: Conversion, estimator: Any) -> Any:
     if not isinstance(estimator, BaseSearchCV):
         return estimator
     if not hasattr(estimator, "best_estimator_"):
-        raise ImportRefused(
-            f"{conversion.file.name} holds a {type(estimator).__name__} without best_estimator_; fit it with refit"
-        )
+        name = type(estimator).__name__
+        raise ImportRefused(f"{conversion.file.name}: {name} must have a best_estimator_; fit it with refit")
     return estimator.best_estimator_
 
 
-def refuse_other_version(made_with: str) -> None:
+def _refuse_other_version(made_with: str) -> None:
     here = version("scikit-learn")
-    if minor(made_with) != minor(here):
+    if _minor(made_with) != _minor(here):
         raise ImportRefused(
-            f"the model was made with scikit-learn {made_with}, here is {here}: its answers may differ unseen; fit it "
-            "again with this version, or export it to ONNX where it was made"
+            f"the model was made with scikit-learn {made_with}: must be {here}, as versions may answer differently; "
+            "fit it again with this version, or export it to ONNX where it was made"
         )
 
 
-def minor(release: str) -> list[str]:
+def _minor(release: str) -> list[str]:
     return re.split(r"[.]", release)[:2]
 
 
-def skops(conversion: Conversion):
-    """skops makes only types that are named to it; those are held to the same list as the names in a pickle."""
-    from skops import io
+def _skops(conversion: Conversion) -> Any:
+    """Open a file of skops; the types that it names are held to the same list as the names in a pickle."""
+    from skops import io  # lazy: an optional dependency, which only its own files need
 
     if not is_zipfile(conversion.file):
         raise ImportRefused(
-            f"{conversion.file.name} is no file of skops: it is no zip archive; if it was cut off "
-            "on its way, bring it again"
+            f"{conversion.file.name} is not a file of skops: must be a zip archive; if it was cut off, copy it again"
         )
     types = io.get_untrusted_types(file=conversion.file)
     outside = [name for name in types if not is_harmless(*name.rpartition(".")[::2])]
     if outside:
         raise ImportRefused(
-            f"{conversion.file.name} holds the types {', '.join(sorted(outside))}, which are not known to be harmless "
-            "and not there where the model serves; save the model without them, or export it to ONNX"
+            f"{conversion.file.name} holds the types {', '.join(sorted(outside))}: must be known to be harmless and be "
+            "there where the model serves; save the model without them, or export it to ONNX"
         )
     return io.load(conversion.file, trusted=types)
 
 
-def refuse_what_cannot_answer(conversion: Conversion, pipeline) -> None:
+def _refuse_what_cannot_answer(conversion: Conversion, pipeline: Any) -> None:
     name, task = type(pipeline).__name__, conversion.contract.task
     if not hasattr(pipeline, "predict"):
-        raise ImportRefused(f"the file holds a {name}, which is no fitted estimator: it has no predict")
+        raise ImportRefused(f"the file holds a {name}: must be a fitted estimator with predict")
     needs = "predict" if task == "regression" else "predict_proba"
     if not hasattr(pipeline, needs):
-        raise ImportRefused(f"{name} has no {needs}, which a {task} model needs; CalibratedClassifierCV adds it")
+        raise ImportRefused(f"{name}: must have {needs} for a {task} task; CalibratedClassifierCV adds it")
     if task == "regression" and hasattr(pipeline, "classes_"):
-        raise ImportRefused(f"{name} is a classifier, the contract's task is regression")
+        raise ImportRefused(f"{name} is a classifier: must be a regressor, as the contract's task is regression")
     try:
         fitted_order(pipeline, model_columns(conversion.contract))
     except PlanRefused as error:
@@ -100,8 +99,8 @@ def refuse_what_cannot_answer(conversion: Conversion, pipeline) -> None:
         ) from error
 
 
-def own_answers(conversion: Conversion, pipeline):
-    """scikit-learn's own scores of the rows."""
+def _own_answers(conversion: Conversion, pipeline: Any) -> np.ndarray:
+    """Return scikit-learn's own scores of the rows."""
     file = conversion.folder / "original.joblib"
     joblib.dump(pipeline, file)
     engine = PipelineEngine(file, model_columns(conversion.contract), ())

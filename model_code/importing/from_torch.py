@@ -6,7 +6,9 @@ Such a model takes one matrix of all features. Whole modules and weights go thro
 import importlib.util
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 
 from model_code.engines.onnx_engine import TensorEngine
@@ -17,114 +19,115 @@ from model_code.importing.scan import names_in
 from model_code.importing.signature import Tensor, signature, width
 from model_code.rows.matrices import model_batch
 
-FEATURES, ANSWER = "features", "answer"
+_FEATURES, _ANSWER = "features", "answer"
 
 
-def convert(conversion: Conversion):
+def convert(conversion: Conversion) -> tuple[np.ndarray, dict[str, str]]:
     torch.set_num_threads(1)
-    module = opened(conversion)
-    inputs, outputs = [Tensor(FEATURES, "float32", None)], [Tensor(ANSWER, "float32", None)]
+    module = _opened(conversion)
+    inputs, outputs = [Tensor(_FEATURES, "float32", None)], [Tensor(_ANSWER, "float32", None)]
     mapped = signature(conversion.contract, inputs, outputs, encoding=conversion.encoding)
-    engine = TensorEngine(mapped, lambda given: answers(module, conversion, given[FEATURES]))
+    engine = TensorEngine(mapped, lambda tensors: _answers(module, conversion, tensors[_FEATURES]))
     scores, _ = engine.batch(model_batch(conversion.contract, conversion.rows))
-    export(module, conversion)
+    _export(module, conversion)
     return scores, {"torch": version("torch")}
 
 
-def answers(module, conversion: Conversion, features):
+def _answers(module: torch.nn.Module, conversion: Conversion, features: np.ndarray) -> np.ndarray:
     try:
         with torch.no_grad():
-            found = module(torch.from_numpy(features))
+            answer = module(torch.from_numpy(features))
     except (RuntimeError, AssertionError) as error:
         wide = {encoding: width(conversion.contract, encoding) for encoding in ("ordinal", "one-hot")}
         raise ImportRefused(
-            f"the model does not take {tuple(features.shape)} numbers, float32: {last_line(error)}; "
-            f"the contract's features are {wide['ordinal']} columns, with --encoding one-hot {wide['one-hot']}, of any "
-            "number of rows"
+            f"the model does not accept {tuple(features.shape)} numbers, float32: {_last_line(error)}; the contract's "
+            f"features are {wide['ordinal']} columns, with --encoding one-hot {wide['one-hot']}, of any number of rows"
         ) from error
-    if not isinstance(found, torch.Tensor):
-        raise ImportRefused(f"the model's answer is of type {type(found).__name__}; it must be one tensor")
-    return found.numpy()
+    if not isinstance(answer, torch.Tensor):
+        raise ImportRefused(f"the model's answer is of type {type(answer).__name__}: must be one tensor")
+    scores: np.ndarray = answer.numpy()
+    return scores
 
 
-def last_line(error: Exception) -> str:
-    """TorchScript tells its own trace first."""
+def _last_line(error: Exception) -> str:
+    """Return the last line: TorchScript prints its own traceback first."""
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
-def export(module, conversion: Conversion) -> None:
+def _export(module: torch.nn.Module, conversion: Conversion) -> None:
     target, example = conversion.folder / ONNX_FILE, torch.zeros(2, width(conversion.contract, conversion.encoding))
-    names = {"input_names": [FEATURES], "output_names": [ANSWER]}
+    names = {"input_names": [_FEATURES], "output_names": [_ANSWER]}
     if isinstance(module, torch.jit.ScriptModule):
-        free = {"dynamic_axes": {FEATURES: {0: "rows"}, ANSWER: {0: "rows"}}}
-        torch.onnx.export(module, (example,), target, dynamo=False, **names, **free)
+        axes = {_FEATURES: {0: "rows"}, _ANSWER: {0: "rows"}}
+        torch.onnx.export(module, (example,), target, dynamo=False, dynamic_axes=axes, **names)
         return
-    free = {"dynamic_shapes": ({0: torch.export.Dim("rows")},), "external_data": False, "verbose": False}
-    torch.onnx.export(module, (example,), target, dynamo=True, **names, **free)
+    shapes = ({0: torch.export.Dim("rows")},)
+    in_one_file = {"external_data": False, "verbose": False}
+    torch.onnx.export(module, (example,), target, dynamo=True, dynamic_shapes=shapes, **in_one_file, **names)
 
 
 # ---- opening
 
 
-def opened(conversion: Conversion) -> torch.nn.Module:
+def _opened(conversion: Conversion) -> torch.nn.Module:
     if conversion.format == TORCH_EXPORT:
         return torch.export.load(conversion.file).module()
     if conversion.format == TORCH_SCRIPT:
         return torch.jit.load(conversion.file, map_location="cpu").eval()
-    found = unpickled(conversion.file)
+    content = _unpickled(conversion.file)
     if conversion.format == STATE_DICT:
-        return with_weights(conversion, found)
-    if not isinstance(found, torch.nn.Module):
+        return _with_weights(conversion.module or "", content)
+    if not isinstance(content, torch.nn.Module):
         raise ImportRefused(
-            f"{conversion.file.name} holds no module but {type(found).__name__}; if these are "
+            f"{conversion.file.name} holds a {type(content).__name__}; if these are "
             "weights, name the class they "
             "belong to with --module FILE.py:CLASS"
         )
-    return found.eval()
+    return content.eval()
 
 
-def unpickled(file: Path):
-    """By PyTorch's restricted unpickler, which makes tensors and the layers that the scan knows, nothing else."""
-    layers = [layer(*name) for name in names_in(file, zipped=True) if name[0].startswith("torch.nn.modules.")]
+def _unpickled(file: Path) -> Any:
+    """Open with PyTorch's restricted unpickler, which makes only tensors and the layers that the scan knows."""
+    layers = [_layer(*name) for name in names_in(file, zipped=True) if name[0].startswith("torch.nn.modules.")]
     with torch.serialization.safe_globals(layers):
         return torch.load(file, map_location="cpu", weights_only=True)
 
 
-def layer(module: str, name: str) -> type:
-    found = getattr(importlib.import_module(module), name)
-    if not (isinstance(found, type) and issubclass(found, torch.nn.Module)):
-        raise ImportRefused(f"{module}.{name} is no layer of PyTorch")
-    return found
+def _layer(module: str, name: str) -> type:
+    layer = getattr(importlib.import_module(module), name)
+    if not (isinstance(layer, type) and issubclass(layer, torch.nn.Module)):
+        raise ImportRefused(f"{module}.{name}: must be a layer of PyTorch; save the model without it")
+    return layer
 
 
-def with_weights(conversion: Conversion, weights) -> torch.nn.Module:
-    """The class of --module, made without arguments, with these weights."""
-    found = class_of(conversion.module)
+def _with_weights(place: str, weights: Any) -> torch.nn.Module:
+    """Make the class of --module, without arguments, and give it these weights."""
+    module_class = _class_of(place)
     try:
-        made = found()
+        module = module_class()
     except Exception as error:  # it is the user's own code
-        raise ImportRefused(f"--module {conversion.module}: {found.__name__}() fails: {in_a_line(error)}") from error
+        raise ImportRefused(f"--module {place}: {module_class.__name__}() fails: {in_a_line(error)}") from error
     try:
-        made.load_state_dict(weights)
+        module.load_state_dict(weights)
     except (TypeError, RuntimeError) as error:
-        raise ImportRefused(f"--module {conversion.module} does not take these weights: {in_a_line(error)}") from error
-    return made.eval()
+        raise ImportRefused(f"--module {place} does not accept these weights: {in_a_line(error)}") from error
+    return module.eval()
 
 
-def class_of(place: str) -> type[torch.nn.Module]:
-    """The class that FILE.py:CLASS names."""
+def _class_of(place: str) -> type[torch.nn.Module]:
+    """Import the class that FILE.py:CLASS names."""
     file, _, name = place.rpartition(":")
     if not file:
-        raise ImportRefused(f"--module {place} names no class; write FILE.py:CLASS")
+        raise ImportRefused(f"--module {place}: must name a class; write FILE.py:CLASS")
     spec = importlib.util.spec_from_file_location("imported_module", file)
-    if not Path(file).is_file() or spec is None:
-        raise ImportRefused(f"--module {place}: {file} is not there or no Python file; write FILE.py:CLASS")
+    if not Path(file).is_file() or spec is None or spec.loader is None:
+        raise ImportRefused(f"--module {place}: {file} must be a Python file that is there; write FILE.py:CLASS")
     code = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(code)
     except Exception as error:  # it is the user's own code
         raise ImportRefused(f"--module {place}: {file} cannot be imported: {in_a_line(error)}") from error
-    found = getattr(code, name, None)
-    if not (isinstance(found, type) and issubclass(found, torch.nn.Module)):
-        raise ImportRefused(f"--module {place}: {file} defines no torch.nn.Module {name}")
-    return found
+    named = getattr(code, name, None)
+    if not (isinstance(named, type) and issubclass(named, torch.nn.Module)):
+        raise ImportRefused(f"--module {place}: {file} must define a torch.nn.Module {name}")
+    return named

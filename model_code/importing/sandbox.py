@@ -1,7 +1,7 @@
-"""A process that may be handed a stranger's model: no network, no credentials, little to write on, and limits.
+"""A process that may open a stranger's model: no network, no credentials, one folder to write in, and limits.
 
-Linux namespaces do it, as an ordinary user too. Where there are none, the process still has an empty environment and
-limits, and says that it was not closed off.
+Linux namespaces close it off, for ordinary users too. Without them the process still has an empty environment and
+limits, and `run` reports that it was not closed off.
 """
 
 import functools
@@ -16,14 +16,14 @@ from pathlib import Path
 from model_code.importing.formats import ImportRefused
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 900
-LIMITS = {
+_SECONDS = 900
+_LIMITS = {
     resource.RLIMIT_CPU: 1200,  # seconds
     resource.RLIMIT_FSIZE: 4 << 30,
     resource.RLIMIT_AS: 32 << 30,  # PyTorch and TensorFlow reserve far more than they use
     resource.RLIMIT_CORE: 0,
 }
-NAMESPACES = (
+_NAMESPACES = (
     "unshare",
     "--user",
     "--map-root-user",
@@ -36,9 +36,9 @@ NAMESPACES = (
     "--kill-child",
 )
 
-# $1: the folder to write in; then what to hide, up to --; then the command. A file system that cannot be made read-only
-# from here is one that only root could.
-CLOSE = """
+# $1: the folder to write in; then files and folders to hide, up to --; then the command. A file system that this user
+# cannot remount read-only is one that only root can write to.
+_CLOSE = """
 set -e
 mount --make-rprivate /
 mount --bind "$1" "$1"; folder=$1; shift
@@ -60,7 +60,7 @@ def run(module: str, request: Path, folder: Path) -> bool:
     words = [sys.executable, "-s", "-P", "-m", module, str(request)]
     closed = can_close_off()
     if closed:
-        words = [*NAMESPACES, "sh", "-c", CLOSE, "close", str(folder), *hidden(), "--", *words]
+        words = [*_NAMESPACES, "sh", "-c", _CLOSE, "close", str(folder), *_hidden(), "--", *words]
     log = folder / "log.txt"
     with log.open("wb") as stream:
         process = subprocess.Popen(
@@ -73,35 +73,38 @@ def run(module: str, request: Path, folder: Path) -> bool:
             start_new_session=True,
         )
         try:
-            code = process.wait(SECONDS)
+            code = process.wait(_SECONDS)
         except subprocess.TimeoutExpired:
-            raise ImportRefused(f"the model was not converted within {SECONDS} s") from None
+            raise ImportRefused(
+                f"the conversion took longer than {_SECONDS} s; export the model to ONNX where it was made"
+            ) from None
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     if code:
-        said = log.read_text(errors="replace").strip().splitlines() or [f"exit code {code}"]
-        raise ImportRefused(f"the process that converts the model ended with code {code}: {said[-1][:500]}")
+        lines = log.read_text(errors="replace").strip().splitlines() or [f"exit code {code}"]
+        raise ImportRefused(f"the process that converts the model ended with code {code}: {lines[-1][:500]}")
     return closed
 
 
 @functools.cache
 def can_close_off() -> bool:
+    """Whether this user may make namespaces."""
     if not shutil.which("unshare"):
         return False
-    return subprocess.run([*NAMESPACES, "true"], capture_output=True).returncode == 0
+    return subprocess.run([*_NAMESPACES, "true"], capture_output=True).returncode == 0
 
 
-def hidden() -> list[str]:
-    """The caller's hidden files and folders, where credentials lie; not those that Python itself runs from."""
+def _hidden() -> list[str]:
+    """List the caller's hidden files and folders, which may hold credentials, except those that Python runs from."""
     needed = {Path(place).resolve() for place in (*sys.path, sys.prefix, sys.base_prefix, sys.executable)}
     dotted = [entry.resolve() for entry in Path.home().glob(".*") if entry.exists()]
     return sorted({str(entry) for entry in dotted if not any(place.is_relative_to(entry) for place in needed)})
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Nothing of the caller's own."""
+    """Return the process's environment: nothing of the caller's own."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
         "PYTHONPATH": str(ROOT),
@@ -117,8 +120,8 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def confine() -> None:
-    """In the process itself, before it opens anything: limits that it cannot raise again."""
-    for what, most in LIMITS.items():
+    """Set limits that this process cannot raise again; called before it opens anything."""
+    for what, most in _LIMITS.items():
         _, hard = resource.getrlimit(what)
         limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (limit, limit))

@@ -1,7 +1,7 @@
-"""What a pickle would import and call, found without doing any of it.
+"""The names that a pickle would import and call, without importing or calling any.
 
-The pickle is played on Python's own pickle machine with every name replaced by something inert. Names that are put
-together while it plays are seen as the real machine would see them, which a list of its opcodes does not give.
+Python's own unpickler executes the pickle with every name replaced by something inert. So names that are put together
+on the way are found as the real unpickler would find them; a list of the pickle's opcodes does not give these.
 """
 
 import bz2
@@ -11,19 +11,20 @@ import lzma
 import pickle
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import prod
 from pathlib import Path
+from typing import IO, Any, Protocol
 
 import numpy as np
 from joblib.compressor import BinaryZlibFile
 
 from model_code.importing.formats import ImportRefused, in_a_line
 
-NUMPY_TYPES = {name for name in np.sctypeDict if isinstance(name, str)} | {"ndarray", "dtype", "bool_"}
-NUMPY_FUNCTIONS = {"abs", "absolute", "cbrt", "exp", "expm1", "log", "log10", "log1p", "log2", "sqrt", "square"}
-REBUILD = {"_reconstruct", "scalar", "_frombuffer"}
-BUILTINS = {
+_NUMPY_TYPES = {name for name in np.sctypeDict if isinstance(name, str)} | {"ndarray", "dtype", "bool_"}
+_NUMPY_FUNCTIONS = {"abs", "absolute", "cbrt", "exp", "expm1", "log", "log10", "log1p", "log2", "sqrt", "square"}
+_REBUILD = {"_reconstruct", "scalar", "_frombuffer"}
+_BUILTINS = {
     "bool",
     "bytearray",
     "bytes",
@@ -40,22 +41,22 @@ BUILTINS = {
     "str",
     "tuple",
 }
-ABSTRACT_TYPES = {"number", "integer", "signedinteger", "unsignedinteger", "inexact", "floating", "generic"}
-MASKED = {"MaskedArray", "_mareconstruct"}  # the results of a search
-# What the pickles of scikit-learn pipelines name beside scikit-learn's own classes; all of it only makes values.
-HARMLESS = {
-    "builtins": BUILTINS,
-    "__builtin__": BUILTINS,
+_ABSTRACT_TYPES = {"number", "integer", "signedinteger", "unsignedinteger", "inexact", "floating", "generic"}
+_MASKED = {"MaskedArray", "_mareconstruct"}  # the results of a search
+# Names in pickles of scikit-learn pipelines beside scikit-learn's own classes; all of them only make values.
+_HARMLESS = {
+    "builtins": _BUILTINS,
+    "__builtin__": _BUILTINS,
     "_codecs": {"encode"},  # bytes in the pickles of old protocols
     "collections": {"OrderedDict", "defaultdict"},
     "copyreg": {"_reconstructor"},
     "copy_reg": {"_reconstructor"},
     "joblib.numpy_pickle": {"NumpyArrayWrapper"},
-    "numpy": NUMPY_TYPES | NUMPY_FUNCTIONS | ABSTRACT_TYPES,
-    **dict.fromkeys(("numpy.ma", "numpy.ma.core"), MASKED),
-    **dict.fromkeys(("numpy.core.multiarray", "numpy._core.multiarray"), REBUILD),
-    **dict.fromkeys(("numpy.core.numeric", "numpy._core.numeric"), REBUILD),
-    **dict.fromkeys(("numpy.core._multiarray_umath", "numpy._core._multiarray_umath"), NUMPY_FUNCTIONS),
+    "numpy": _NUMPY_TYPES | _NUMPY_FUNCTIONS | _ABSTRACT_TYPES,
+    **dict.fromkeys(("numpy.ma", "numpy.ma.core"), _MASKED),
+    **dict.fromkeys(("numpy.core.multiarray", "numpy._core.multiarray"), _REBUILD),
+    **dict.fromkeys(("numpy.core.numeric", "numpy._core.numeric"), _REBUILD),
+    **dict.fromkeys(("numpy.core._multiarray_umath", "numpy._core._multiarray_umath"), _NUMPY_FUNCTIONS),
     "numpy.random._pickle": {"__bit_generator_ctor", "__generator_ctor", "__randomstate_ctor"},
     "numpy.random.bit_generator": {"SeedSequence", "__pyx_unpickle_SeedSequence"},
     "numpy.random._mt19937": {"MT19937"},
@@ -65,51 +66,49 @@ HARMLESS = {
     "torch._utils": {"_rebuild_parameter", "_rebuild_tensor_v2"},
     "torch": {f"{kind}Storage" for kind in ("BFloat16", "Bool", "Double", "Float", "Half", "Int", "Long")},
 }
-# Their functions compute a number from numbers: the scores that selectors and searches go by.
-SCORE_FUNCTIONS = {
+# Their functions compute a number from numbers: the scores of selectors and searches.
+_SCORE_FUNCTIONS = {
     "sklearn.feature_selection._mutual_info",
     "sklearn.feature_selection._univariate_selection",
     "sklearn.metrics._classification",
     "sklearn.metrics._ranking",
     "sklearn.metrics._regression",
 }
-SELECTORS = {("sklearn.compose._column_transformer", "make_column_selector")}  # a class, for all its name
-OF_SKLEARN = re.compile(r"_?[A-Z]\w*|__pyx_unpickle_\w+|newObj")
-OF_TORCH = re.compile(r"torch\.nn\.modules\.(activation|batchnorm|container|dropout|flatten|linear|normalization)")
+_SELECTORS = {("sklearn.compose._column_transformer", "make_column_selector")}  # a class, despite its name
+_OF_SKLEARN = re.compile(r"_?[A-Z]\w*|__pyx_unpickle_\w+|newObj")
+_OF_TORCH = re.compile(r"torch\.nn\.modules\.(activation|batchnorm|container|dropout|flatten|linear|normalization)")
 
 
 def refuse_what_is_not_known(file: Path, *, zipped: bool = False) -> None:
-    """Refuses by name whatever the pickle in the file, or in a zip archive as PyTorch writes it, names and is not known
-    to be harmless.
-    """
-    refuse_names(file, names_in(file, zipped=zipped))
+    """Refuse names that are not known to be harmless, in a pickle or in the pickles of PyTorch's zip archive."""
+    _refuse_names(file, names_in(file, zipped=zipped))
 
 
-def refuse_names(file: Path, names: set[tuple[str, str]]) -> None:
+def _refuse_names(file: Path, names: set[tuple[str, str]]) -> None:
     outside = sorted(name for name in names if not is_harmless(*name))
     if outside:
         listed = ", ".join(f"{module}.{name}" for module, name in outside)
         raise ImportRefused(
-            f"{file.name} names {listed}, which is not known to be harmless and not there where the model serves; "
-            "save the model without it (of a search, its best_estimator_), or export it to ONNX"
+            f"{file.name} names {listed}: must be known to be harmless and be there where the model serves; save the "
+            "model without it (of a search, its best_estimator_), or export it to ONNX"
         )
 
 
 def is_harmless(module: str, name: str) -> bool:
     if module.startswith("sklearn."):
-        return _may_be_named(module, name) and is_of_sklearn(module, name)
-    return name in HARMLESS.get(module, ()) or (
-        bool(OF_TORCH.fullmatch(module)) and name.isidentifier() and name[0].isupper()
+        return _may_be_named(module, name) and _is_of_sklearn(module, name)
+    return name in _HARMLESS.get(module, ()) or (
+        bool(_OF_TORCH.fullmatch(module)) and name.isidentifier() and name[0].isupper()
     )
 
 
 def _may_be_named(module: str, name: str) -> bool:
     """Whether scikit-learn's name is that of a class, or of a function that only computes a score."""
-    score = module in SCORE_FUNCTIONS and not name.startswith("_")
-    return score or (module, name) in SELECTORS or bool(OF_SKLEARN.fullmatch(name))
+    score = module in _SCORE_FUNCTIONS and not name.startswith("_")
+    return score or (module, name) in _SELECTORS or bool(_OF_SKLEARN.fullmatch(name))
 
 
-def is_of_sklearn(module: str, name: str) -> bool:
+def _is_of_sklearn(module: str, name: str) -> bool:
     """Whether scikit-learn defines it: its modules also import names that do more than hold a fitted estimator."""
     try:
         found = getattr(importlib.import_module(module), name)
@@ -117,28 +116,40 @@ def is_of_sklearn(module: str, name: str) -> bool:
         return False
     home = getattr(found, "__module__", module)
     # score functions are those that the module itself defines: it also imports functions that do more
-    return home == module if module in SCORE_FUNCTIONS else home.startswith("sklearn.")
+    return home == module if module in _SCORE_FUNCTIONS else home.startswith("sklearn.")
 
 
 def names_in(file: Path, *, zipped: bool = False) -> set[tuple[str, str]]:
-    """(module, name) of every global of a pickle or joblib file, or of the pickles in a zip archive."""
-    found: set[tuple[str, str]] = set()
+    """Return (module, name) of every global of a pickle or joblib file, or of the pickles in a zip archive."""
+    if zipped:
+        return _names_in_archive(file, file.name)
+    return _names_of(_pickle(file), file.name, kind="pickle")
+
+
+def _names_in_archive(archive: Path | IO[bytes], label: str) -> set[tuple[str, str]]:
+    return _names_of(_zipped_pickles(archive), label, kind="file of PyTorch")
+
+
+def _names_of(streams: Iterator[IO[bytes]], label: str, *, kind: str) -> set[tuple[str, str]]:
+    names: set[tuple[str, str]] = set()
     try:
-        for stream in zipped_pickles(file) if zipped else [opened(file)]:
+        for stream in streams:
             with stream:
-                Inert(stream, found).load()
+                _Inert(stream, names).load()
     except ImportRefused:
         raise
-    except Exception as error:  # whatever the bytes make of the machine: they are no pickle that one could judge
-        kind = "file of PyTorch" if zipped else "pickle"
+    except Exception as error:  # bytes that are not a pickle may raise anything
         raise ImportRefused(
-            f"{file.name} is no {kind} that can be scanned: {in_a_line(error)}; if it was cut off "
-            "on its way, bring it again"
+            f"{label} cannot be scanned as a {kind}: {in_a_line(error)}; if it was cut off, copy it again"
         ) from error
-    return found
+    return names
 
 
-def zipped_pickles(file) -> Iterator:
+def _pickle(file: Path) -> Iterator[IO[bytes]]:
+    yield _opened(file)
+
+
+def _zipped_pickles(file: Path | IO[bytes]) -> Iterator[IO[bytes]]:
     with zipfile.ZipFile(file) as archive:
         for member in archive.namelist():
             if member.endswith(".pkl"):
@@ -147,38 +158,35 @@ def zipped_pickles(file) -> Iterator:
 
 # ---- programs of torch.export: archives of numbers and of JSON, in which torch.save's archives may lie
 
-OF_EXPORT = re.compile(
+_OF_EXPORT = re.compile(
     r"[^/]+/(archive_format|archive_version|byteorder|version|\.data/\w+|models/[\w.-]+\.json|extra/[\w./-]+"
     r"|data/weights/(weight_\d+|[\w.-]+\.json)|data/constants/(tensor_\d+|[\w.-]+\.json)|data/sample_inputs/[\w.-]+\.pt)"
 )
 
 
 def refuse_what_is_no_program(file: Path) -> None:
-    """Compiled code and pickled objects are refused by their name in the archive, and what its pickles name is held to
-    the list.
-    """
-    found: set[tuple[str, str]] = set()
+    """Refuse compiled code and pickled objects by their names in the archive, and its pickles by the names in them."""
+    names: set[tuple[str, str]] = set()
     try:
         with zipfile.ZipFile(file) as archive:
-            odd = sorted(name for name in archive.namelist() if not OF_EXPORT.fullmatch(name))
+            odd = sorted(name for name in archive.namelist() if not _OF_EXPORT.fullmatch(name))
             for name in archive.namelist():
                 with archive.open(name) as member:
                     if zipfile.is_zipfile(member):
-                        found |= names_in(member, zipped=True)
+                        names |= _names_in_archive(member, name)
     except (zipfile.BadZipFile, EOFError, OSError) as error:
         raise ImportRefused(
-            f"{file.name} is no file of torch.export: {in_a_line(error)}; if it was cut off on its way, bring it again"
+            f"{file.name} is not a file of torch.export: {in_a_line(error)}; if it was cut off, copy it again"
         ) from error
     if odd:
         raise ImportRefused(
-            f"{file.name} holds {', '.join(odd)}, which is no part of a program's graph and numbers "
-            "and could run anything; "
-            "export the model with this PyTorch or a newer one, as torch.export.save does, or as ONNX"
+            f"{file.name} holds {', '.join(odd)}: must hold a program's graph and numbers alone, as all else could run "
+            "code; export the model with torch.export.save of this PyTorch or a newer one, or as ONNX"
         )
-    refuse_names(file, found)
+    _refuse_names(file, names)
 
 
-OPENED_BY = {
+_OPENED_BY: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ": lzma.open,
@@ -187,76 +195,88 @@ OPENED_BY = {
 }
 
 
-def opened(file: Path):
-    """The pickle's bytes, decompressed as joblib would."""
+def _opened(file: Path) -> Any:
+    """Open the pickle's bytes, decompressed as joblib would: a binary file."""
     with file.open("rb") as stream:
         first = stream.read(6)
-    for magic, opener in OPENED_BY.items():
+    for magic, opener in _OPENED_BY.items():
         if first.startswith(magic):
             return opener(file)
     return file.open("rb")
 
 
-# ---- the inert machine
+# ---- the inert unpickler
 
 
-class Nothing:
-    """Stands for whatever a pickle makes: it takes everything and does nothing."""
+class _Nothing:
+    """Stands for whatever a pickle makes: it accepts everything and does nothing."""
 
-    def __new__(cls, *arguments, **named):
+    arguments: tuple[Any, ...]
+
+    def __new__(cls, *arguments: Any, **named: Any) -> "_Nothing":
         made = super().__new__(cls)
         made.arguments = arguments
         return made
 
-    def __init__(self, *arguments, **named):
-        self.state = {}
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        self.state: Any = {}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         self.state = state
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: Any, value: Any) -> None:
         pass
 
-    def append(self, value):
+    def append(self, value: Any) -> None:
         pass
 
-    def extend(self, values):
+    def extend(self, values: Any) -> None:
         pass
 
-    def add(self, value):
+    def add(self, value: Any) -> None:
         pass
 
 
-class Inert(pickle._Unpickler):
-    """Plays a pickle without importing or calling what it names; `found` collects the names."""
+class _Stream(Protocol):
+    """The pickle's bytes."""
 
-    def __init__(self, stream, found: set):
+    def read(self, size: int, /) -> bytes: ...
+
+    def readline(self) -> bytes: ...
+
+
+class _Inert(pickle._Unpickler):
+    """Executes a pickle without importing or calling what it names; `names` collects the names."""
+
+    stack: list[Any]  # of the base class, which the library's stubs do not show
+
+    def __init__(self, stream: _Stream, names: set[tuple[str, str]]) -> None:
         super().__init__(stream)
-        self.stream, self.found = stream, found
+        self.stream, self.names = stream, names
 
-    def find_class(self, module, name):
-        self.found.add((module, name))
-        return type("Nothing", (Nothing,), {"name": (module, name)})
+    def find_class(self, module: str, name: str) -> type[_Nothing]:
+        self.names.add((module, name))
+        return type("Nothing", (_Nothing,), {"name": (module, name)})
 
-    def persistent_load(self, pid):
-        return Nothing()
+    def persistent_load(self, pid: Any) -> _Nothing:
+        return _Nothing()
 
-    def get_extension(self, code):
-        raise ImportRefused(f"the pickle names the registered extension {code}, whatever that is; save it without")
+    def get_extension(self, code: int) -> None:
+        raise ImportRefused(f"the pickle names the extension {code}: must name classes by themselves; save it without")
 
-    def load_build(self):
-        super().load_build()
+    def load_build(self) -> None:
+        super().load_build()  # type: ignore[misc]  # the library's stubs do not show it
         made = self.stack[-1]
         if getattr(made, "name", None) == ("joblib.numpy_pickle", "NumpyArrayWrapper"):
-            self.skip_array(made.state)
+            self._skip_array(made.state)
 
-    dispatch = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: load_build}  # noqa: RUF012 - never written to
+    dispatch = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: load_build}  # type: ignore[dict-item]  # noqa: RUF012 - of this class; never written to
 
-    def skip_array(self, wrapper: dict) -> None:
-        """joblib writes an array's bytes between the opcodes, or a pickle of its own for an array of objects."""
+    def _skip_array(self, wrapper: dict[str, Any]) -> None:
+        """Skip the bytes of an array, which joblib writes between the opcodes, or execute the pickle of its objects."""
         dtype = np.dtype(str(wrapper["dtype"].arguments[0]))
         if dtype.hasobject:
-            Inert(self.stream, self.found).load()
+            _Inert(self.stream, self.names).load()
             return
         if wrapper.get("numpy_array_alignment_bytes") is not None:
             self.stream.read(self.stream.read(1)[0])

@@ -56,10 +56,10 @@ def test_a_row_that_is_missing_what_the_model_needs_gets_no_answer(returns, tmp_
 @pytest.mark.parametrize(
     ("weights", "options", "said"),
     [
-        ([1.0] * 4, {}, "input 'features' has the shape (rows, 4), the contract's features are (rows, 3)"),
+        ([1.0] * 4, {}, "input 'features' has the shape (rows, 4): must be (rows, 3) for the contract's features"),
         ([1.0] * 4, {}, "(rows, 5) with --encoding one-hot"),
         ([1.0] * 3, {"rows": 8}, "input 'features' takes exactly 8 rows"),
-        ([1.0] * 3, {"last": "Identity"}, "no probabilities; end the model in a sigmoid"),
+        ([1.0] * 3, {"last": "Identity"}, "must be probabilities; end the model in a sigmoid"),
         ([1.0], {"name": "repaid"}, "input 'repaid' has the shape (rows, 1)"),
     ],
 )
@@ -72,10 +72,10 @@ def test_a_model_that_does_not_fit_is_refused_by_name(loans, tmp_path, weights, 
     [
         (
             {"income": "float", "wealth": "float"},
-            "input 'wealth' is no feature of the contract 'loans': those are income, owner, region",
+            "input 'wealth': must be a feature of the contract 'loans', one of income, owner, region",
         ),
-        ({"income": "str", "owner": "float"}, "input 'income' is str; for a number it must be float32 or float64"),
-        ({"income": "float", "region": "float"}, "input 'region' is float32; for a category it must be str"),
+        ({"income": "str", "owner": "float"}, "input 'income' is str: must be float32 or float64"),
+        ({"income": "float", "region": "float"}, "input 'region' is float32: must be str for a category"),
     ],
 )
 def test_named_inputs_must_be_columns_of_their_kind(loans, tmp_path, columns, said):
@@ -84,14 +84,14 @@ def test_named_inputs_must_be_columns_of_their_kind(loans, tmp_path, columns, sa
 
 
 def test_free_text_has_no_place_in_a_matrix(returns, tmp_path):
-    assert "class: text has no numbers unless the contract lists its categories" in returns.refusal(
+    assert "class: the contract must list the categories of a text that a matrix holds as numbers" in returns.refusal(
         logistic(tmp_path / "m.onnx", [1.0] * 6, 0.0)
     )
 
 
 def test_an_encoding_that_nobody_knows_is_refused(loans, tmp_path):
     file = logistic(tmp_path / "m.onnx", [1.0, 0.5, 0.25], -2.0)
-    assert "--encoding 'hashed': must be ordinal or one-hot" in loans.refusal(file, encoding="hashed")
+    assert "--encoding = 'hashed': must be ordinal or one-hot" in loans.refusal(file, encoding="hashed")
 
 
 def test_what_is_no_onnx_is_refused(loans, tmp_path):
@@ -116,7 +116,7 @@ def test_a_conversion_that_went_wrong_is_refused(loans, tmp_path):
     same = artefact.scorer.score_rows(ROWS)
     assert prove(loans.contract, artefact.scorer, rows, same)["largest_difference"] == 0
     with pytest.raises(
-        ImportRefused, match="another one: 1 of 2 rows differ by up to 2e-05, at most 1e-05 is allowed; row 1"
+        ImportRefused, match="another one: 1 of 2 rows differ by up to 2e-05: must be at most 1e-05; row 1"
     ):
         prove(loans.contract, artefact.scorer, rows, same + np.array([[0, 0], [-2e-5, 2e-5]]))
 
@@ -130,10 +130,11 @@ def test_answers_that_were_brought_along_must_be_given_again(loans, tmp_path):
     refused = loans.refusal(file, answers=wrong)
     assert "1 of 2 rows differ by up to 2e-05" in refused and ", by --answers [" in refused
     assert (
-        loans.refusal(file, answers=ROWS) == "--answers: row 0 has no 'answer'; its columns are income, owner, region"
+        loans.refusal(file, answers=ROWS)
+        == "--answers: row 0: must have 'answer'; its columns are income, owner, region"
     )
     unread = [known[0], {**ROWS[1], "answer": "soon"}]
-    assert loans.refusal(file, answers=unread) == "--answers: row 1 has answer = 'soon', which is no number"
+    assert loans.refusal(file, answers=unread) == "--answers: row 1: answer = 'soon': must be a number"
     beyond = [{**ROWS[0], "region": "east", "answer": 0.5}]
     assert "1 of 1 rows cannot be answered; [\"row 0: region = 'east'" in loans.refusal(file, answers=beyond)
 

@@ -165,7 +165,7 @@ def test_a_search_is_its_best_estimator(parcels, tmp_path):
     np.testing.assert_allclose(artefact.scorer.score_rows([row]), expected, atol=1e-9)
     bare = dump(search(refit=False), tmp_path / "bare.joblib")
     assert parcels.refusal(bare, trust=True) == (
-        "bare.joblib holds a GridSearchCV without best_estimator_; fit it with refit"
+        "bare.joblib: GridSearchCV must have a best_estimator_; fit it with refit"
     )
 
 
@@ -213,11 +213,11 @@ def test_a_file_that_was_cut_off_is_refused_by_its_name(rents, tmp_path):
     for part in (whole[: len(whole) // 2], b""):
         (tmp_path / "m.skops").write_bytes(part)
         assert rents.refusal(tmp_path / "m.skops").startswith(
-            "m.skops is no file of skops: it is no zip archive; if it was cut off"
+            "m.skops is not a file of skops: must be a zip archive; if it was cut off"
         )
     dump(fitted_rents(), tmp_path / "m.pkl")
     (tmp_path / "m.pkl").write_bytes((tmp_path / "m.pkl").read_bytes()[:300])
-    assert "m.pkl is no pickle that can be scanned: " in rents.refusal(tmp_path / "m.pkl", trust=True)
+    assert "m.pkl cannot be scanned as a pickle: " in rents.refusal(tmp_path / "m.pkl", trust=True)
 
 
 class Odd(LinearRegression):
@@ -236,15 +236,15 @@ def test_what_the_contract_cannot_feed_or_read_is_refused_by_name(rents, parcels
     one = dump(LinearRegression().fit(data[["m²"]], data["rent"]), tmp_path / "one.joblib")
     assert "['m²'], the contract has 3: ['m²', 'lift', 'floor']" in rents.refusal(one, trust=True)
     hard = dump(fitted_parcels(LinearSVC()), tmp_path / "hard.joblib")
-    assert "no predict_proba" in parcels.refusal(hard, trust=True)
+    assert "must have predict_proba" in parcels.refusal(hard, trust=True)
     data = table("multiclass")
     data["zone"] = data["zone"].map({1: "a", 2: "b", 3: "c"})
     encode = make_column_transformer((OneHotEncoder(), ["from"]), remainder="passthrough")
     other = make_pipeline(encode, LogisticRegression()).fit(data[["weight", "from"]], data["zone"])
-    assert "classes a, b, c are not in the contract: [1, 2, 3]" in parcels.refusal(
+    assert "classes a, b, c: must be among the contract's, [1, 2, 3]" in parcels.refusal(
         dump(other, tmp_path / "o.pkl"), trust=True
     )
-    assert "no fitted estimator" in rents.refusal(dump({"a": 1}, tmp_path / "d.pkl"), trust=True)
+    assert "must be a fitted estimator" in rents.refusal(dump({"a": 1}, tmp_path / "d.pkl"), trust=True)
 
 
 def test_a_model_of_another_scikit_learn_is_refused(rents, tmp_path):
@@ -252,11 +252,11 @@ def test_a_model_of_another_scikit_learn_is_refused(rents, tmp_path):
     model.steps[1][1].__dict__["_sklearn_version"] = "1.2.0"
     text = pickle.dumps(model).replace(b"1.9.1", b"1.2.0")
     (tmp_path / "old.pkl").write_bytes(text)
-    assert "made with scikit-learn 1.2.0, here is 1.9.1" in rents.refusal(tmp_path / "old.pkl", trust=True)
+    assert "made with scikit-learn 1.2.0: must be 1.9.1" in rents.refusal(tmp_path / "old.pkl", trust=True)
 
 
 def test_a_file_of_no_known_kind_and_one_that_is_not_there_are_refused(rents, tmp_path):
     (tmp_path / "m.h5").write_bytes(b"x")
-    assert "m.h5 ends in '.h5'; taken are .joblib" in rents.refusal(tmp_path / "m.h5")
+    assert "m.h5 ends in '.h5': must be a folder of a SavedModel, or end in .joblib" in rents.refusal(tmp_path / "m.h5")
     assert "is not there" in rents.refusal(tmp_path / "none.joblib")
-    assert "no TensorFlow SavedModel" in rents.refusal(tmp_path)
+    assert "not a TensorFlow SavedModel" in rents.refusal(tmp_path)

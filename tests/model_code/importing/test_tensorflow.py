@@ -98,7 +98,7 @@ def test_what_was_cut_off_is_refused_by_its_name(loans, net, tmp_path):
     net.save(tmp_path / "net.keras")
     (tmp_path / "net.keras").write_bytes((tmp_path / "net.keras").read_bytes()[:2000])
     assert loans.refusal(tmp_path / "net.keras").startswith(
-        "net.keras is no file of Keras 3: it is no zip archive; if it was cut off"
+        "net.keras is not a file of Keras 3: must be a zip archive; if it was cut off"
     )
     net.export(tmp_path / "net", verbose=False)
     (tmp_path / "net/saved_model.pb").write_bytes(b"nothing of the kind")
@@ -126,8 +126,8 @@ def test_a_graph_that_writes_files_fails_where_it_is_opened(loans, tmp_path):
 def test_what_does_not_fit_is_refused_by_name(loans, tmp_path):
     layers = [tf.keras.Input((9,), name="features"), tf.keras.layers.Dense(1, "sigmoid")]
     tf.keras.Sequential(layers).save(tmp_path / "wide.keras")
-    assert "input 'features' has the shape (rows, 9), the contract's features are (rows, 3)" in loans.refusal(
+    assert "input 'features' has the shape (rows, 9): must be (rows, 3) for the contract's features" in loans.refusal(
         tmp_path / "wide.keras"
     )
     (tmp_path / "net.pb").write_bytes(b"nothing of the kind")
-    assert "net.pb is no TensorFlow graph" in loans.refusal(tmp_path / "net.pb")
+    assert "net.pb is not a TensorFlow graph" in loans.refusal(tmp_path / "net.pb")

@@ -100,12 +100,12 @@ def test_a_state_dict_with_its_module(loans, net, tmp_path):
     names = {"0.weight": "hidden.weight", "0.bias": "hidden.bias", "2.weight": "last.weight", "2.bias": "last.bias"}
     torch.save({names[name]: value for name, value in net.state_dict().items()}, tmp_path / "net.pth")
     check(loans, net, tmp_path / "net.pth", trust=True, module=f"{tmp_path}/net.py:Net")
-    assert "defines no torch.nn.Module Other" in loans.refusal(
+    assert "must define a torch.nn.Module Other" in loans.refusal(
         tmp_path / "net.pth", trust=True, module=f"{tmp_path}/net.py:Other"
     )
     torch.save(net.state_dict(), tmp_path / "other.pth")
     wrong = loans.refusal(tmp_path / "other.pth", trust=True, module=f"{tmp_path}/net.py:Net")
-    assert "does not take these weights" in wrong and "hidden.weight" in wrong
+    assert "does not accept these weights" in wrong and "hidden.weight" in wrong
     assert "name the class they belong to with --module" in loans.refusal(tmp_path / "net.pth", trust=True)
 
 
@@ -119,8 +119,8 @@ def test_a_state_dict_with_its_module(loans, net, tmp_path):
         ),
         ("class Net(:", ":Net", "net.py cannot be imported: SyntaxError: invalid syntax"),
         (NET.replace("__init__(self)", "__init__(self, wide)"), ":Net", "Net() fails: TypeError: "),
-        ("def Net(): 1", ":Net", "net.py defines no torch.nn.Module Net"),
-        ("", "", "net.py names no class; write FILE.py:CLASS"),
+        ("def Net(): 1", ":Net", "net.py must define a torch.nn.Module Net"),
+        ("", "", "net.py: must name a class; write FILE.py:CLASS"),
     ],
 )
 def test_a_module_that_does_not_work_is_refused_with_its_own_words(loans, net, tmp_path, code, named, said):
