@@ -81,7 +81,7 @@ def request(stage: Stage, *, as_of: str | None, window_days: int | None, progres
     other = [load["file"] for load in loads if load.get("contract_hash") != stage.contract.hash]
     if other:
         some = f"{len(other)} of {len(loads)} files, such as {other[0]},"
-        progress(f"Note: {some} were loaded under another contract; load them again")
+        progress(f"Note: {some} were loaded under another contract; this one checks their rows again")
     return {"as_of": window["as_of"], **({"window_days": window_days} if window_days else {})}
 
 

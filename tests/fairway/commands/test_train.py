@@ -206,7 +206,7 @@ def test_rows_that_another_contract_let_in_are_pointed_out(loaded):
     _, _, err = loaded.run("train")
     assert (
         err.splitlines()[0]
-        == "Note: 1 of 3 files, such as old.csv, were loaded under another contract; load them again"
+        == "Note: 1 of 3 files, such as old.csv, were loaded under another contract; this one checks their rows again"
     )
 
 
