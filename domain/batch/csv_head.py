@@ -86,12 +86,16 @@ def _from(text: bytes, start: int, titles: tuple[str, ...]) -> CsvHead | None:
         widths = {len(record) for record in records}
         if len(widths) != 1 or widths == {1} or records[0].count("") > 1:
             continue
-        is_below = (
-            len(records) > 1 and all(records[0]) and all(separator not in one.rstrip(separator) for one in titles)
-        )
+        is_below = len(records) > 1 and all(records[0]) and all(_is_title(one, separator) for one in titles)
         if not titles or is_below:
             return CsvHead(records[0], separator, start, titles)
     return None
+
+
+def _is_title(line: str, separator: str) -> bool:
+    """Whether a line has at most one cell with a text; a spreadsheet pads it with empty ones."""
+    (cells,) = csv.reader([line], delimiter=separator)
+    return sum(bool(cell.strip()) for cell in cells) <= 1
 
 
 def _records(text: bytes, separator: str) -> list[list[str]]:

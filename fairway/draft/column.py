@@ -9,6 +9,7 @@ from fairway.draft.survey import Facts, Survey, boolean_words, number_notation
 from fairway.terminal.errors import Refused
 
 ROWS_PER_LEVEL = 10
+MANY = 20  # different texts that begin with a number: amounts of something rather than classes
 ID_NAME = re.compile(r"(?i:^(id|key|uuid|guid)$|[_\-. ](id|key|uuid|guid|no|nr|num|number)$|^id[_\-. ])|[a-z](Id|ID)$")
 TIME_NAME = re.compile(r"(?i)time|date|moment|when|created|_at$|_on$|timestamp|^ts$|epoch")
 DATE_LIKE = re.compile(r"\d{1,4}([/.\- ])(\d{1,2}|[A-Za-z]{3,9})\1\d{2,4}([ T,].*)?|[A-Za-z]{3,9} \d{1,2},? \d{4}.*")
@@ -27,13 +28,20 @@ def column_of(table: Survey, facts: Facts, notes: list[str]) -> dict:
     if notation:
         return {"type": "float", **nullable, **of_notation(facts, notation, notes), **limits_of(facts, notation)}
     kind = type_of(facts, notes)
-    if kind == "integer" and is_epoch(facts):
-        notes.append(
-            f"{facts.name!r} holds seconds or milliseconds since 1970: learnt from as a number, without a maximum "
-            "that time itself would break; write it as ISO 8601 to make it a timestamp"
-        )
-        return {"type": kind, **nullable}
+    if kind in ("integer", "string") and facts.holds("float") and is_epoch(facts):
+        return {"type": kind, **nullable, **of_epochs(facts, kind, notes)}
     return {"type": kind, **nullable, **limits_of(facts, kind), **categories_of(table, facts, kind)}
+
+
+def of_epochs(facts: Facts, kind: str, notes: list[str]) -> dict:
+    """Numbers of seconds or smaller units since 1970: without a limit; ignored where a float64 cannot hold them."""
+    since = f"{facts.name!r} holds seconds, milliseconds, microseconds or nanoseconds since 1970"
+    how = "write it as ISO 8601 to make it a timestamp"
+    if kind == "string":
+        notes.append(f"{since}, more digits than a number keeps apart: not learnt from; {how}")
+        return {"role": "ignored"}
+    notes.append(f"{since}: learnt from as a number, without a maximum that time itself would break; {how}")
+    return {}
 
 
 def written(facts: Facts, notes: list[str]) -> dict:
@@ -61,11 +69,14 @@ def of_notation(facts: Facts, notation: tuple[str, str], notes: list[str]) -> di
     return {"thousands": thousands, "decimal": decimal} | ({"unit": unit} if unit else {})
 
 
-EPOCHS = ((6e8, 4.2e9), (6e11, 4.2e12))  # seconds, milliseconds of 1989 to 2103
+EPOCHS = tuple((6e8 * unit, 4.2e9 * unit) for unit in (1, 1e3, 1e6, 1e9))  # s, ms, us, ns of 1989 to 2103
 
 
 def is_epoch(facts: Facts) -> bool:
-    low, high = facts.low["integer"], facts.high["integer"]
+    """Whether whole numbers count the time since 1970, as the column's name says."""
+    if "float" not in facts.low or facts.fractions:
+        return False
+    low, high = facts.low["float"], facts.high["float"]
     return bool(TIME_NAME.search(facts.name)) and any(least <= low and high <= most for least, most in EPOCHS)
 
 
@@ -83,6 +94,13 @@ def type_of(facts: Facts, notes: list[str]) -> str:
         return "timestamp"
     if not facts.holds("string"):
         return commonest_type(facts, notes)
+    if not facts.holds("float"):
+        note_text(facts, notes)
+    return "string"
+
+
+def note_text(facts: Facts, notes: list[str]) -> None:
+    """Say why a column of dates, or mostly of numbers, became text."""
     if isinstance(facts.example, str) and DATE_LIKE.fullmatch(facts.example):
         iso = "only ISO 8601 (2013-04-01) is a moment"
         notes.append(f"{facts.name!r} holds dates such as {facts.example!r}; {iso}, so it became text")
@@ -92,13 +110,17 @@ def type_of(facts: Facts, notes: list[str]) -> str:
             f"{facts.name!r} holds numbers, but in {other:,} rows something else, first {value!r} in row {row:,}, so "
             "it became text; correct it, or set the type to float and let `fairway load` quarantine those rows"
         )
+    elif facts.begun > facts.rows / 2 and not facts.leading_zeros and len(facts.levels or range(MANY)) >= MANY:
+        notes.append(
+            f"{facts.name!r} holds texts that begin with a number, such as {facts.example!r}: kept as text; write the "
+            "bare number to learn from it as one"
+        )
     elif facts.units.total() > facts.rows / 2:
         forms = ", ".join(map(repr, facts.forms.values()))
         notes.append(
             f"{facts.name!r} holds numbers in several forms or beside other texts, such as {forms}, so it became text; "
             "write them alike, or set the type to float with its `decimal`, `thousands` and `unit`"
         )
-    return "string"
 
 
 def is_code(facts: Facts) -> bool:

@@ -12,6 +12,10 @@ SURE = frozenset(
     ["\\N", "?", "NULL", "null", "#N/A", "N/A", "n/a", "NaN", "nan", "<NA>", "0000-00-00", "0000-00-00 00:00:00"]
 )
 WORDS = frozenset(["NA", "None", "none", "-", "--", "."])  # also classes, unless numbers of the table lack theirs so
+YES = frozenset(
+    ["yes", "y", "true", "t", "1", "positive", "pos", "on", "ja", "oui", "si", "sí", "churned", "left", "won", "fraud"]
+)
+NO = frozenset(["no", "n", "false", "f", "0", "negative", "neg", "off", "nein", "non", "not", "stayed", "lost", "ok"])
 CURRENCIES = frozenset(
     [
         "EUR",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from domain.config.sections import LONGEST_DAYS
-from fairway.draft.column import ID_NAME, TIME_NAME, column_of
+from fairway.draft.column import DATE_LIKE, ID_NAME, TIME_NAME, column_of
 from fairway.draft.survey import LEVELS, Facts, Survey, far_days, span_days
 from fairway.draft.target import target_of
 from fairway.terminal.errors import Refused
@@ -89,6 +89,7 @@ def key_of(table: Survey, plan: Draft) -> str | None:
         for name, facts in table.columns.items()
         if name != plan.target["column"]
         and plan.columns[name]["type"] in ("string", "integer")
+        and plan.columns[name].get("role") != "ignored"
         and facts.all_differ
         and not table.nulls(facts)
     ]
@@ -98,7 +99,8 @@ def key_of(table: Survey, plan: Draft) -> str | None:
             return name
     for name in unique:
         example = table.columns[name].example
-        if plan.columns[name]["type"] == "string" and table.rows >= FEW and CODE.fullmatch(str(example)):
+        is_code = CODE.fullmatch(str(example)) and not DATE_LIKE.fullmatch(str(example))
+        if plan.columns[name]["type"] == "string" and table.rows >= FEW and is_code:
             plan.notes.append(f"{name!r} differs in every row and reads like an id, such as {example!r}: it is the key")
             return name
     plan.notes.append("no column is an id that differs in every row: the row's own hash is the key")

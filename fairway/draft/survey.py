@@ -1,5 +1,6 @@
 """What is in a table: one pass over all of it, in bounded memory, for the facts that `fairway init` decides by."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,7 +16,7 @@ from domain.contract.text import SPACES, from_text
 from domain.contract.values import LARGEST_INTEGER, LONGEST_TEXT, check_value
 from domain.timestamps import parse_timestamp
 from domain.train.windows import bulk_of_days
-from fairway.draft.markers import NOTATIONS, SURE, WORDS, numbers_in, unit_of
+from fairway.draft.markers import NO, NOTATIONS, SURE, WORDS, YES, numbers_in, unit_of
 from fairway.draft.odd_rows import without_odd_rows
 from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
@@ -26,6 +27,7 @@ BITS = 20  # one chance in a million
 LEVELS = 200  # distinct values that are still remembered one by one
 LONGEST_NUMBER = 40  # characters
 UNIQUE_UP_TO = 2_000_000  # distinct values that are remembered to see whether all differ
+BEGINS_WITH_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)* ?[^\W\d]{1,5}[./]?[^\W\d]{0,3}")
 TYPES = [Column(name, name) for name in ("boolean", "integer", "float", "timestamp", "string")]  # the narrowest first
 
 
@@ -72,6 +74,7 @@ class Facts:
     notations: Counter = field(default_factory=Counter)  # (thousands, decimal) -> values that are numbers in it
     units: Counter = field(default_factory=Counter)  # sign beside a number, empty for none -> values
     forms: dict = field(default_factory=dict)  # sign beside a number, None for other texts -> the first value with it
+    begun: int = 0  # texts of a number and a few letters, such as 35.2k
     odd: tuple | None = None  # the first value that is not a number, and its row
     nested: bool = False
     long_texts: int = 0
@@ -139,7 +142,7 @@ def _settle_markers(columns: dict[str, Facts], *, is_text: bool) -> None:
     }
     for facts in columns.values():
         for marker, count in facts.marked.items():
-            if marker in SURE or marker in in_numbers:
+            if marker in SURE or marker in in_numbers or _are_yes_and_no(facts.levels):
                 facts.missing.append(marker)
             else:
                 facts.rows += count
@@ -147,6 +150,11 @@ def _settle_markers(columns: dict[str, Facts], *, is_text: bool) -> None:
                 note_level(facts, marker, count, [marker], 0)
                 if facts.distinct is not None:
                     note_distinct(facts, (str, marker), count)
+
+
+def _are_yes_and_no(levels: Counter | None) -> bool:
+    """Whether there are two values, a yes and a no: what stands beside them is no third class."""
+    return levels is not None and len(levels) == 2 and {str(value).lower() for value in levels} <= YES | NO
 
 
 def number_notation(facts: Facts) -> tuple[str, str] | None:
@@ -240,6 +248,7 @@ def _look_for_notation(facts: Facts, text: str, count: int) -> None:
     unit = unit_of(text) if len(text) <= LONGEST_NUMBER else None
     facts.forms.setdefault(unit, text[:LONGEST_NUMBER])
     if unit is None:
+        facts.begun += count if BEGINS_WITH_NUMBER.fullmatch(text) else 0
         return
     facts.units[unit] += count
     for kind, number in numbers_in(text, unit):

@@ -1,17 +1,16 @@
 """What is to be predicted: the task, and the contract's target, from the values of one column."""
 
+import json
 import math
 from collections.abc import Callable
 from typing import Any
 
 from fairway.draft.column import of_notation, written
+from fairway.draft.markers import WORDS, YES
 from fairway.draft.survey import Facts, Survey, boolean_words, number_notation
 from fairway.terminal.errors import Refused
 
 CLASSES = 100
-YES = frozenset(
-    ["yes", "y", "true", "t", "1", "positive", "pos", "on", "ja", "oui", "si", "sí", "churned", "left", "won", "fraud"]
-)
 
 
 def target_of(table: Survey, facts: Facts, notes: list[str]) -> tuple[str, dict, dict]:
@@ -24,6 +23,12 @@ def target_of(table: Survey, facts: Facts, notes: list[str]) -> tuple[str, dict,
         raise Refused("target", f"target {name!r} is always {always}; there is nothing to learn")
     if table.nulls(facts):
         notes.append(f"{name!r}, the target, is empty in {table.nulls(facts):,} rows; `fairway load` quarantines those")
+    kept = [marker for marker in facts.marked if marker in WORDS and marker not in facts.missing]
+    if kept:
+        notes.append(
+            f"{name!r} has {', '.join(map(repr, kept))} as a value of its own; if it means null, add "
+            f"missing = {json.dumps(kept)} to its column in the contract and correct [target]"
+        )
     task, target, column = task_of(facts, whole, notes)
     return task, target, {**column, **written(facts, notes)}
 

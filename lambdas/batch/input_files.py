@@ -8,7 +8,7 @@ from domain.batch.csv_head import REASONS, csv_head
 from domain.contract.schema import Contract
 
 HEAD_BYTES = 64 * 1024  # read of each file
-KINDS = (".csv", ".csv.gz", ".jsonl", ".json", ".jsonl.gz", ".json.gz", ".parquet")
+KINDS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".jsonl", ".json", ".jsonl.gz", ".json.gz", ".parquet")
 PARQUET = b"PAR1"
 SMALLEST_PARQUET_BYTES = 12
 GZIP = b"\x1f\x8b"
@@ -38,7 +38,7 @@ def file_problem(key: str, size: int, *, contract: Contract, read: ReadSpan) -> 
         except zlib.error:
             return "is damaged: its gzip cannot be read; send it again"
     is_whole = size <= HEAD_BYTES if not kind.endswith(".gz") else len(head) < HEAD_BYTES
-    if kind.startswith(".csv"):
+    if kind.startswith((".csv", ".tsv")):
         return _header_problem(head, is_whole, contract)
     line, newline, _ = head.partition(b"\n")
     is_whole = bool(newline) or is_whole

@@ -14,10 +14,12 @@ from model_code.rows.read_csv import csv_titles, open_csv
 from model_code.rows.read_lines import open_lines
 from model_code.rows.read_parquet import open_parquet
 
-_KINDS = ".csv, .csv.gz, .jsonl, .json (one object per line), .jsonl.gz, .json.gz and .parquet"
+_KINDS = ".csv, .csv.gz, .tsv, .tsv.gz, .jsonl, .json (one object per line), .jsonl.gz, .json.gz and .parquet"
 _OPENERS: dict[str, Callable[[Path, Container[str]], Opened]] = {
     ".csv": open_csv,
     ".csv.gz": open_csv,
+    ".tsv": open_csv,
+    ".tsv.gz": open_csv,
     ".jsonl": open_lines,
     ".json": open_lines,
     ".jsonl.gz": open_lines,

@@ -231,7 +231,34 @@ KINDS = {
     "seconds since 1970": Kind(
         lines("created_at," + HEAD, lambda one: f"{1_780_000_000 + one.number * 9000},{plain(one)}"),
         types={"created_at": "integer"},
-        notes=("'created_at' holds seconds or milliseconds since 1970",),
+        notes=("'created_at' holds seconds, milliseconds, microseconds or nanoseconds",),
+    ),
+    "nanoseconds since 1970": Kind(
+        lines("ts," + HEAD, lambda one: f"{(1_704_067_200 + one.number * 3600) * 10**9},{plain(one)}"),
+        roles={"ts": "ignored"},
+        notes=("'ts' holds seconds, milliseconds, microseconds or nanoseconds since 1970",),
+    ),
+    "a date a day, the day first": Kind(
+        lines("on," + HEAD, lambda one: f"{one.day:%d/%m/%Y},{plain(one)}"),
+        roles={"on": "ignored"},
+        notes=("'on' holds dates such as '01/01/2024'",),
+    ),
+    "a dash beside yes and no": Kind(
+        lines(HEAD, but(plain, 7, lambda one: f"{one.price},{one.items},{one.shop},-")),
+        accepted=319,
+        quarantined={"null": 1},
+        notes=("'paid': '-' means null in 1 rows",),
+    ),
+    "tabs": Kind(
+        lines(HEAD.replace(",", "\t"), lambda one: plain(one).replace(",", "\t")), file="orders.tsv", types=NUMBERS
+    ),
+    "a title that a spreadsheet padded": Kind(
+        '"Orders, 2024",,,\n,,,\n' + lines(HEAD, plain), types=NUMBERS, notes=("1 lines above the header",)
+    ),
+    "amounts in thousands, written k": Kind(
+        lines(HEAD, lambda one: f"{one.price}k,{one.items},{one.shop},{one.yes}"),
+        notes=("'price' holds texts that begin with a number, such as ",),
+        quality=0.6,
     ),
     "a blank first line": Kind("\n" + lines(HEAD, plain), types=NUMBERS),
     "titles above the header": Kind(

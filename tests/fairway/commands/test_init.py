@@ -474,7 +474,7 @@ def test_what_looks_odd_is_named(tmp_path, capsys):
     )
     said = notes(capsys, data, "y", tmp_path / "out")
     for words in (
-        "'created_at' holds seconds or milliseconds since 1970",
+        "'created_at' holds seconds, milliseconds, microseconds or nanoseconds since 1970",
         "'answer' holds values that differ in case or spaces only: 'YES' and 'yes'",
         "'day' has 1 rows far from the others or still to come, on 2099-01-01",
         "'price' holds numbers, but in 1 rows something else, first 'abc' in row 10",

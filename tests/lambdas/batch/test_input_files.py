@@ -18,6 +18,12 @@ def problem(name: str, body: bytes) -> str:
     return file_problem(name, len(body), contract=stage.CONTRACT, read=read)
 
 
+OTHER_KIND = (
+    "files of this kind are not read; "
+    "give one of .csv, .csv.gz, .tsv, .tsv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet"
+)
+
+
 @pytest.mark.parametrize(
     ("name", "body"),
     [
@@ -46,12 +52,12 @@ def test_a_file_that_may_be_scored_has_no_problem(name, body):
         (
             "rows.xlsx",
             b"PK",
-            "files of this kind are not read; give one of .csv, .csv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet",
+            OTHER_KIND,
         ),
         (
             "rows",
             b"a,b",
-            "files of this kind are not read; give one of .csv, .csv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet",
+            OTHER_KIND,
         ),
         ("rows.csv", b"", "is empty"),
         ("rows.csv", HEADER.replace(b",hour", b"") + b"\n", "has no column 'hour'"),
