@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine (Python 3.11 or newer and make): `make demo` and `make test`.
-.PHONY: help demo check format test setup test-frameworks test-container lint-templates audit fuzz bench-serving bench-batch bench-faults bench-cold-start bench-fidelity image deploy down clean
+.PHONY: help demo check format test setup test-frameworks test-container lint-templates audit fuzz bench-serving bench-batch bench-faults bench-cold-start bench-fidelity bench-release image deploy down clean
 
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -26,6 +26,7 @@ help:
 	@echo "make bench-batch        files in, predictions out, against pandas and predict_proba, ten minutes (BENCH=--quick: one)"
 	@echo "make bench-fidelity     the local AWS against what the app relies on and moto's own tests; docs/fidelity.md (BENCH=--quick: four minutes)"
 	@echo "make bench-faults       the local AWS under kill -9, what its journal costs, a million predictions; hours (BENCH=--quick: minutes)"
+	@echo "make bench-release      the rules that roll a canary back, on simulated canaries, three minutes (BENCH=--quick: ten seconds)"
 	@echo "make bench-cold-start   what a cold start of predict costs, against boto3, and the init time of every function"
 
 demo: setup
@@ -126,6 +127,9 @@ bench-batch: setup
 # moto's tests come with its source distribution on PyPI, which pip downloads into build/bench once.
 bench-fidelity: setup
 	@$(PYTHON) -m bench.fidelity $(BENCH)
+
+bench-release: setup
+	@$(PYTHON) -m bench.release $(BENCH)
 
 bench-faults: setup
 	@$(PYTHON) -m bench.faults $(BENCH)
