@@ -1,10 +1,12 @@
 """Value of a prediction, once its outcome is known."""
 
+from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
 from domain.config.sections import Business
 from domain.contract.schema import Contract
 
+AHEAD = timedelta(days=1)  # clocks and time zones differ by less
 LEAST_OUTCOMES = 100  # below this nothing is concluded from what really happened
 Z_95 = 1.96  # of the normal distribution: so many standard errors each way hold the true value in 95 of 100 cases
 
@@ -15,6 +17,11 @@ class Assessment(TypedDict, total=False):
     correct: bool
     value_usd: float
     error: float
+
+
+def still_to_come(event_time: datetime, now: datetime) -> str:
+    """Return why an event cannot have an outcome yet; empty if it can."""
+    return "" if event_time <= now + AHEAD else "must not be in the future; send an outcome once it has happened"
 
 
 def assess(contract: Contract, business: Business, *, prediction: Any, outcome: Any) -> Assessment:

@@ -10,7 +10,6 @@ import shlex
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, NamedTuple
 
 import typer
@@ -18,6 +17,7 @@ import typer
 from domain import lake
 from domain.release import routing as rules
 from domain.timestamps import iso, parse_timestamp
+from fairway.scratch import scratch
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
 from fairway.stage.settings import connected
@@ -128,8 +128,8 @@ def _with_file(stage: Stage, run: str, source: Path, out: Path, done: Done, prog
     s3, bucket = stage.client("s3"), stage.addresses["lake"]
     pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=lake.batch_prefix(run, "predictions"))
     keys = [found["Key"] for page in pages for found in page.get("Contents", []) if found["Key"].endswith(".parquet")]
-    with TemporaryDirectory(prefix="fairway-batch-") as scratch:
-        parts = [Path(scratch, f"{number}.parquet") for number in range(len(keys))]
+    with scratch("batch") as folder:
+        parts = [folder / f"{number}.parquet" for number in range(len(keys))]
         for key, part in zip(keys, parts, strict=True):
             s3.download_file(bucket, key, str(part))
         predicted = write_scored(source, parts, out)

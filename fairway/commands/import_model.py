@@ -8,7 +8,6 @@ import json
 import re
 import subprocess
 import sys
-import tempfile
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -21,6 +20,7 @@ from domain.contract import schema as contract_rules
 from domain.timestamps import iso
 from domain.train.windows import overlapping, run_name, training_window
 from fairway.commands.train import lines, next_step, request, verdict
+from fairway.scratch import die_with_parent, scratch
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
 from fairway.stage.deployment import wait_until_champion
@@ -91,9 +91,9 @@ def import_model(
         raise Refused("file", f"{file}: No such file or directory")
     stage = connected(folder, stage_name, progress)
     asked = request(stage, as_of=as_of, window_days=None, progress=progress)
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch("import") as scratch_folder:
         model = {**options, **told_by_files(stage, options), "file": str(file.absolute()), "name": name}
-        made = convert(stage, model, asked, Path(scratch), progress=progress)
+        made = convert(stage, model, asked, scratch_folder, progress=progress)
         run, execution = start(stage, name, Path(made.pop("artefact")), asked, progress=progress)
     follow(stage, run, execution, progress=progress)
     values = {**verdict(stage, run), "imported": made}
@@ -138,7 +138,14 @@ def convert(stage: Stage, model: dict, asked: dict, scratch: Path, *, progress: 
     (scratch / "request.json").write_text(json.dumps(order))
     progress(f"Converting {Path(model['file']).name} and comparing its answers, in a process of its own")
     words = [sys.executable, "-m", "model_code.importing", str(scratch / "request.json")]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        words,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=die_with_parent,
+    )
     try:
         said = json.loads(done.stdout)
     except ValueError:

@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from domain.contract.schema import Contract
 from domain.timestamps import iso
+from fairway.scratch import scratch
 from fairway.stage import loads, records
 from fairway.stage.aws import Stage
 from fairway.stage.lake_file import LakeFile
@@ -74,8 +74,8 @@ def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = Fa
     gone = {one["run"] for one in namesakes} if replace else set()
     counting = [one for one in before.values() if one["run"] not in gone]
     new = [file for file in files if file.load not in before]
-    with TemporaryDirectory(prefix="fairway-load-") as scratch:
-        checked = _checked_all(stage, new, counting, Path(scratch), progress)
+    with scratch("load") as folder_of_parts:
+        checked = _checked_all(stage, new, counting, folder_of_parts, progress)
         known = {**before, **{file.load: _entered(stage, file, *checked[file.load], progress) for file in new}}
     if replace:
         loads.forget(stage, namesakes)

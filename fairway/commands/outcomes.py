@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,8 @@ import typer
 from domain.contract.keys import entity_id
 from domain.contract.schema import Column, Contract
 from domain.contract.values import check_row, check_value
+from domain.request.outcomes import still_to_come
+from domain.timestamps import parse_timestamp
 from fairway.client.api import MOST_ROWS
 from fairway.stage.api import api_of
 from fairway.stage.settings import connected
@@ -65,9 +68,19 @@ def read_outcomes(file: Path, contract: Contract) -> Iterator[dict | None]:
     types = {**IDENTITY, "outcome": contract.target}
     for number, row in enumerate(read_rows(file, contract, types=types), 1):
         try:
-            yield of_contract(row, contract) if _is_of_contract(row, contract) else plain(row, contract)
+            told = of_contract(row, contract) if _is_of_contract(row, contract) else plain(row, contract)
+            _refuse_to_come(told)
+            yield told
         except ValueError as error:
             raise Refused("outcome", f"{file}: row {number}: {error}; nothing was sent") from None
+
+
+def _refuse_to_come(told: dict | None) -> None:
+    """Raise ValueError for an event that has not happened."""
+    moment = parse_timestamp(told["event_time"]) if told and told.get("event_time") else None
+    ahead = still_to_come(moment, datetime.now(UTC)) if moment else ""
+    if ahead:
+        raise ValueError(f"event_time = {told and told['event_time']!r}: {ahead}")
 
 
 def _is_of_contract(row: dict, contract: Contract) -> bool:

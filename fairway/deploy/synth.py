@@ -2,10 +2,8 @@
 account.
 """
 
-import atexit
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,6 +11,7 @@ from pathlib import Path
 
 from domain.config.sections import Config, read_config
 from fairway.deploy.programs import LAST_LINES
+from fairway.scratch import die_with_parent, scratch_until_exit
 from fairway.terminal.errors import Failed, Refused
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,8 +25,9 @@ def synthesise(
     `validated` also holds the templates to the CDK's own rules; `image_tag` is the tag of an image that is not built
     from this machine's default base.
     """
-    out = Path(tempfile.mkdtemp(prefix="fairway-templates-"))
-    atexit.register(shutil.rmtree, out, ignore_errors=True)
+    temporary = scratch_until_exit("templates")
+    out = temporary / "templates"
+    out.mkdir()
     context = {
         **cdk_context(root),
         "stage": stage,
@@ -37,11 +37,19 @@ def synthesise(
     }
     environment = {
         **os.environ,
+        "TMPDIR": str(temporary),  # what the app leaves there when it is killed goes too
         "CDK_OUTDIR": str(out),
         "CDK_CONTEXT_JSON": json.dumps(context),
         "CDK_VALIDATION": "true" if validated else "false",
     }
-    ran = subprocess.run([sys.executable, "app.py"], cwd=root, env=environment, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "app.py"],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        preexec_fn=die_with_parent,
+    )
     if ran.returncode:
         last = (ran.stderr.strip() or ran.stdout.strip() or "the app printed nothing").splitlines()[-LAST_LINES:]
         raise Failed("synth", "\n".join([f"stage {stage!r} cannot be synthesised:", *last]))

@@ -9,7 +9,7 @@ from domain.contract.keys import as_key
 from domain.contract.values import check_value, is_unicode
 from domain.names import BY_ENTITY, Metric
 from domain.records import LARGEST_NUMBER, prediction_key
-from domain.request.outcomes import assess
+from domain.request.outcomes import assess, still_to_come
 from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
 from lambdas.aws import tables
@@ -91,7 +91,8 @@ def _check_event_time(text: object) -> tuple[str | None, list[str]]:
     moment = parse_timestamp(text) if isinstance(text, str) else None
     if moment is None:
         return None, [f"event_time = {shortened(text)!r}: must be ISO 8601 text such as 2013-04-01T09:30:00Z"]
-    return iso(moment), []
+    ahead = still_to_come(moment, datetime.now(UTC))
+    return iso(moment), [f"event_time = {shortened(text)!r}: {ahead}"] if ahead else []
 
 
 def _store(

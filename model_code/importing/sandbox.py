@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from model_code.importing.formats import ImportRefused
+from model_code.importing.lifetime import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
 _SECONDS = 900
@@ -71,6 +72,7 @@ def run(module: str, request: Path, folder: Path) -> bool:
             env=environment(folder),
             cwd=folder,
             start_new_session=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - it calls prctl and nothing else
         )
         try:
             code = process.wait(_SECONDS)

@@ -89,3 +89,13 @@ def test_a_table_whose_own_columns_are_called_as_the_apis_is_joined_by_its_key(p
     file.write_text(",".join(names) + "\n" + ",".join(values[name] for name in names) + "\n")
     assert place.values("outcomes", file)["accepted"] == 1
     assert rows(sent) == [{"entity_id": "UA1", "event_time": "2013-04-01T00:00:00Z", "outcome": True}]
+
+
+@pytest.mark.parametrize("when", ["9999-12-31", "2099-01-01T00:00:00Z"])
+def test_an_outcome_that_is_still_to_come_is_refused_before_any_is_sent(place, sent, tmp_path, when):
+    file = tmp_path / "happened.csv"
+    file.write_text(f"entity_id,outcome,event_time\nUA1,true,2013-04-01\nUA2,true,{when}\n")
+    code, _, err = place.run("outcomes", file)
+    assert code == 2
+    assert f"row 2: event_time = '{when[:10]}T00:00:00Z': must not be in the future; send an outcome once" in err
+    assert sent == []

@@ -158,6 +158,10 @@ FORM = "an outcome has prediction_id and outcome, or entity_id, outcome and mayb
             {"entity_id": "a", "event_time": "yesterday", "outcome": True},
             "event_time = 'yesterday': must be ISO 8601 text such as 2013-04-01T09:30:00Z",
         ),
+        (
+            {"entity_id": "a", "event_time": "9999-12-31T23:59:59Z", "outcome": True},
+            "event_time = '9999-12-31T23:59:59Z': must not be in the future; send an outcome once it has happened",
+        ),
     ],
 )
 def test_a_wrong_outcome_is_refused_with_all_that_came_with_it(aws, sent, message):
