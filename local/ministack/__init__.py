@@ -10,6 +10,7 @@ PLUGINS = (
     "signatures",
     "persistence",
     "dynamodb",
+    "restorations",
     "files",
     "lambda_runtime",
     "cloudwatch",

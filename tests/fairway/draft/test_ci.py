@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from fairway.draft.ci import BY_VARIABLES, Source, source_here, workflows
+from tests.fairway.test_examples import parse
 
 ROOT = Path(__file__).parents[3]
 COMMIT = "1" * 40
@@ -54,6 +55,13 @@ def test_a_deployment_is_of_a_stage_of_the_project_and_may_assume_a_role():
     assert [step["run"] for step in workflow["jobs"]["deploy"]["steps"] if "fairway deploy" in step.get("run", "")] == [
         'fairway/.venv/bin/fairway deploy --project project --stage "$STAGE" --base "$BASE"'
     ]
+
+
+def test_every_command_of_them_is_taken_by_the_command_line():
+    lines = [line for text in YAML.values() for line in re.findall(r"\.venv/bin/(fairway [^>;\n]+)", text)]
+    assert len(lines) == 5
+    for line in lines:
+        parse(line)
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,12 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from botocore import xform_name
+from botocore.exceptions import ClientError
 from botocore.session import get_session
 from botocore.validate import validate_parameters
 
@@ -19,6 +21,7 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 COMMANDS = [line for language, block in BLOCKS if not language for line in block.splitlines()]
+MOMENT = "2026-11-01T12:00:00Z"
 SERVICES = {"s3api": "s3"}
 OF_THE_COMMAND_LINE = {"query", "output"}
 
@@ -83,7 +86,10 @@ def test_a_table_comes_back_beside_itself_and_its_items_are_put_back(aws):
     before = [item(f"r-{number}", "kept") for number in range(3)]
     for each in before:
         dynamodb.put_item(TableName="bakery-prod-runs", Item=each)
-    run(aws, "restore-table-to-point-in-time", **names)
+    with pytest.raises(ClientError, match="another moment is not simulated"):
+        run(aws, "restore-table-to-point-in-time", **names)
+    moment = {MOMENT: datetime.now(UTC).isoformat()}
+    run(aws, "restore-table-to-point-in-time", **names, **moment)
     dynamodb.get_waiter("table_exists").wait(TableName="bakery-prod-runs-restored")
     dynamodb.delete_item(TableName="bakery-prod-runs", Key={key: before[0][key] for key in ("kind", "run")})
     dynamodb.put_item(TableName="bakery-prod-runs", Item=item("r-1", "overwritten"))

@@ -1,0 +1,22 @@
+"""A table is restored as it is now: another moment is refused, since nothing here remembers it."""
+
+import time
+
+HOOKS = ("ministack.services.dynamodb:_restore_table_to_point_in_time",)
+NOW_S = 60  # how long ago still is now, for clocks and the way here
+
+
+def register() -> None:
+    from ministack.core.responses import error_response_json
+    from ministack.services import dynamodb
+
+    stock = dynamodb._restore_table_to_point_in_time
+
+    def restore(request: dict):
+        moment = request.get("RestoreDateTime")
+        if moment is not None and abs(time.time() - float(moment)) > NOW_S:
+            message = "the local AWS restores a table as it is now; another moment is not simulated"
+            return error_response_json("InvalidRestoreTimeException", message, 400)
+        return stock(request)
+
+    dynamodb._restore_table_to_point_in_time = restore
