@@ -10,29 +10,29 @@ from model_code.fitting.pins import hold_pins
 from model_code.refusals import BodyRefused, FileRefused, PlanCorrupt
 from model_code.settings import JobRefused
 
-VERBS = ("train", "evaluate", "serve", "score")
-REFUSALS = (JobRefused, ArtefactRefused, FileRefused, PlanCorrupt, BodyRefused)
+_VERBS = ("train", "evaluate", "serve", "score")
+_REFUSALS = (JobRefused, ArtefactRefused, FileRefused, PlanCorrupt, BodyRefused)
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1 or arguments[0] not in VERBS:
-        print(f"usage: python -m model_code {'|'.join(VERBS)}", file=sys.stderr)
+    if len(arguments) != 1 or arguments[0] not in _VERBS:
+        print(f"usage: python -m model_code {'|'.join(_VERBS)}", file=sys.stderr)
         return 2
     (verb,) = arguments
     if verb == "score":
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # its own threads have every core already
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the threads of `score` use every core already
     try:
         importlib.import_module(f"model_code.{verb}").main()
-    except REFUSALS as error:
-        return failed(verb, str(error))
+    except _REFUSALS as error:
+        return _failed(verb, str(error))
     except Exception as error:
-        failed(verb, f"{type(error).__name__}: {error}")
+        _failed(verb, f"{type(error).__name__}: {error}")
         raise
     return 0
 
 
-def failed(verb: str, reason: str) -> int:
-    """Why, in one paragraph: on standard error, and for a training job where SageMaker takes its FailureReason from."""
+def _failed(verb: str, reason: str) -> int:
+    """Report the reason in one paragraph: on standard error, and in the file of a training job's FailureReason."""
     reason = " ".join(f"{verb}: {reason}".split())
     print(reason, file=sys.stderr)
     if verb == "train":

@@ -1,12 +1,10 @@
-"""Where SageMaker puts things in the container, and where it takes them from. SAGEMAKER_BASE_DIR moves all of it
-elsewhere.
-"""
+"""The container's folders and files, as SageMaker lays them out. SAGEMAKER_BASE_DIR moves all of them elsewhere."""
 
 import os
 from pathlib import Path
 
 
-def base() -> Path:
+def _base() -> Path:
     return Path(os.environ.get("SAGEMAKER_BASE_DIR") or "/opt/ml")
 
 
@@ -14,36 +12,36 @@ def base() -> Path:
 
 
 def hyperparameters() -> Path:
-    return base() / "input" / "config" / "hyperparameters.json"
+    return _base() / "input" / "config" / "hyperparameters.json"
 
 
 def channel(name: str) -> Path:
-    return base() / "input" / "data" / name
+    return _base() / "input" / "data" / name
 
 
 def model() -> Path:
-    """The artefact's folder; MODEL_FOLDER says where it is outside SageMaker, on KServe say."""
-    return Path(os.environ.get("MODEL_FOLDER") or base() / "model")
+    """Return the artefact's folder; MODEL_FOLDER gives it outside SageMaker, for example on KServe."""
+    return Path(os.environ.get("MODEL_FOLDER") or _base() / "model")
 
 
 def failure() -> Path:
-    return base() / "output" / "failure"
+    return _base() / "output" / "failure"
 
 
 # ---- processing: evaluate and score
 
 
 def processing_input(name: str) -> Path:
-    return base() / "processing" / "input" / name
+    return _base() / "processing" / "input" / name
 
 
 def unfinished() -> Path:
-    """Beside the outputs, which SageMaker uploads while the job runs: what is not whole yet."""
-    return base() / "processing" / "unfinished"
+    """Return the folder of files that are not whole yet: SageMaker uploads the outputs while the job runs."""
+    return _base() / "processing" / "unfinished"
 
 
 def processing_outputs() -> Path:
-    return base() / "processing" / "output"
+    return _base() / "processing" / "output"
 
 
 def processing_output(name: str) -> Path:

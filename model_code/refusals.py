@@ -23,7 +23,7 @@ class RowRefused(BodyRefused):
 
 
 class FileRefused(Exception):
-    """A file that cannot be used as a whole; the message names the file, what was found and what to do."""
+    """A file that cannot be used as a whole; the message names the file, the fault and what to do."""
 
     def __init__(self, file: object, reason: str):
         self.file, self.reason = str(file), reason
@@ -31,4 +31,4 @@ class FileRefused(Exception):
 
 
 class Malformed(ValueError):
-    """What a reader of files found wrong, worded for people already."""
+    """A fault that a reader found in a file, in words for its user."""

@@ -15,7 +15,7 @@ from model_code.rows.features import check_features
 
 # Spaces around a cell mean nothing to a contract; the kernel takes a text as it is.
 _SPACES_AROUND_CELLS = re.compile(rb'(?:^|[,"\r\n])(?:[ \t]|\xc2\xa0)|(?:[ \t]|\xc2\xa0)(?:[,"\r\n]|$)')
-MOST_REASONS = 6 * 1024 * 1024  # characters; as long as the longest request
+_MOST_REASONS = 6 * 1024 * 1024  # characters; as long as the longest request
 MOST_ANSWERS = 1 << 22  # numbers in one reply, some 80 MB: a row of two bytes may ask for one of each class
 NO_ANSWER = "the model has no finite answer to this row"
 
@@ -82,7 +82,7 @@ def _or_no_answer(score: float | list[float] | None) -> Answer:
 
 def _checked_rows(contract: Contract, instances: list[Any], *, elsewhere: bool) -> Iterator[tuple[dict[str, Any], str]]:
     """Yield each row's values and the reason that it cannot be scored: two bytes of a row may ask for hundreds."""
-    room = MOST_REASONS
+    room = _MOST_REASONS
     for row in instances:
         if isinstance(row, Unreadable):
             values, problems = dict[str, Any](), [str(row)]
@@ -91,7 +91,7 @@ def _checked_rows(contract: Contract, instances: list[Any], *, elsewhere: bool) 
         reason = "; ".join(problems)
         room -= len(reason)
         if room < 0:
-            message = f"the reasons of refused rows: must be at most {MOST_REASONS:,} characters; send fewer rows"
+            message = f"the reasons of refused rows: must be at most {_MOST_REASONS:,} characters; send fewer rows"
             raise RequestRefused(413, "too_many_faults", f"{message}. One of them: {reason:.200}")
         yield values, reason
 

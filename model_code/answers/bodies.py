@@ -71,7 +71,7 @@ def _parse_csv(contract: Contract, body: bytes) -> Instances:
     except (UnicodeDecodeError, csv.Error) as error:
         raise RequestRefused(400, "bad_request", f"the body is not CSV: {error}") from None
     names = [column.name for column in contract.features]
-    if lines and is_header(contract, lines[0]):
+    if lines and _is_header(contract, lines[0]):
         names = lines.pop(0)
         _refuse_other_names(contract, names)
     return Instances([_csv_row(contract, names, cells) for cells in lines])
@@ -83,7 +83,7 @@ def _csv_row(contract: Contract, names: list[str], cells: list[str]) -> dict[str
     return {name: from_text(contract.by_name[name], cell) for name, cell in zip(names, cells, strict=True)}
 
 
-def is_header(contract: Contract, cells: list[str]) -> bool:
+def _is_header(contract: Contract, cells: list[str]) -> bool:
     """Whether the first line of a CSV body names columns, be they the contract's or not.
 
     It does if all its cells are columns of the contract. It also does if every cell holds a text that is not a number,

@@ -5,16 +5,16 @@ import re
 from model_code.answers.reply import JSON, RequestRefused
 
 CSV, LINES = "text/csv", "application/jsonlines"
-MEDIA_TYPES = (JSON, LINES, CSV)  # in order of preference, and as the kernel counts them (FORMS)
-FORMS = {media_type: form for form, media_type in enumerate(MEDIA_TYPES)}  # `enum class Form` in kernel/reply.hpp
+_MEDIA_TYPES = (JSON, LINES, CSV)  # in order of preference, and as the kernel counts them (FORMS)
+FORMS = {media_type: form for form, media_type in enumerate(_MEDIA_TYPES)}  # `enum class Form` in kernel/reply.hpp
 _SYNONYMS_OF_LINES = ("application/jsonl", "application/x-jsonlines", "application/x-ndjson", "application/ndjson")
 
 
 def media_types_of(content_type: str, accept: str) -> tuple[str, str]:
     """Return the media types of the body and of the reply; RequestRefused (415 or 406) where one is unknown."""
     body = _media_type(content_type) or JSON
-    if body not in MEDIA_TYPES:
-        message = f"content type {content_type!r}: must be one of {', '.join(MEDIA_TYPES)}"
+    if body not in _MEDIA_TYPES:
+        message = f"content type {content_type!r}: must be one of {', '.join(_MEDIA_TYPES)}"
         raise RequestRefused(415, "unsupported_content_type", message)
     return body, _reply_type(accept, body)
 
@@ -27,9 +27,9 @@ def _media_type(header: str) -> str:
 def _reply_type(accept: str, body_type: str) -> str:
     """Return the type of the largest weight, then the one named first, then the body's own (RFC 9110, 12.5.1)."""
     ranges = [(_media_type(part), _weight(part)) for part in accept.split(",") if part.strip()] or [("*/*", 1.0)]
-    best = max([body_type, *MEDIA_TYPES], key=lambda media_type: _preference(media_type, ranges))
+    best = max([body_type, *_MEDIA_TYPES], key=lambda media_type: _preference(media_type, ranges))
     if _preference(best, ranges)[0] == 0:
-        message = f"accept {accept!r}: must include one of {', '.join(MEDIA_TYPES)}"
+        message = f"accept {accept!r}: must include one of {', '.join(_MEDIA_TYPES)}"
         raise RequestRefused(406, "unsupported_accept", message)
     return best
 

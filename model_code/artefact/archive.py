@@ -8,7 +8,7 @@ from pathlib import Path
 
 from model_code.artefact.folder import ArtefactRefused
 
-LARGEST_BYTES = 4 << 30  # of one file in an archive
+_LARGEST_BYTES = 4 << 30  # of one file in an archive
 
 
 def pack(folder: Path, file: Path) -> None:
@@ -54,5 +54,6 @@ def _refuse_entry(file: Path, entry: tarfile.TarInfo) -> None:
     name = entry.name.removeprefix("./")
     if not entry.isfile() or "/" in name or "\\" in name or name in ("", ".", ".."):
         raise ArtefactRefused(f"{file} holds {entry.name!r}: must be a plain file at the top of the archive")
-    if entry.size > LARGEST_BYTES:
-        raise ArtefactRefused(f"{file} holds {entry.name!r} of {entry.size:,} bytes: must be at most {LARGEST_BYTES:,}")
+    if entry.size > _LARGEST_BYTES:
+        size = f"{entry.size:,} bytes: must be at most {_LARGEST_BYTES:,}"
+        raise ArtefactRefused(f"{file} holds {entry.name!r} of {size}")

@@ -41,9 +41,9 @@ class Artefact:
 
 def write_model(folder: Path, estimator: Any, contract: Contract) -> ModelPart:
     """Write the estimator as a plan, or as itself where no plan expresses it; return its part of the manifest."""
-    import joblib  # only training needs these: a server starts without them
+    import joblib  # lazy: only training needs these two, a server starts without them
 
-    from model_code.plan import PlanRefused, compile_plan
+    from model_code.plan import PlanRefused, compile_plan  # lazy: as joblib
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / CONTRACT).write_bytes(as_json(contract_rules.as_dict(contract)))

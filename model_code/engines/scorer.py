@@ -42,13 +42,12 @@ def load_scorer(
 
 
 def _opened(folder: Path, columns: list[ModelColumn] | None, ignored: tuple[str, ...], engine: str | None) -> Engine:
-    # each engine is imported where it is chosen: a server on the kernel starts without numpy and scikit-learn
     if (folder / ONNX_FILE).exists():
-        from model_code.engines.onnx_engine import open_engine
+        from model_code.engines.onnx_engine import open_engine  # lazy: only ONNX models need its runtime
 
         return open_engine(folder / ONNX_FILE, folder / SIGNATURE_FILE, ignored)
     if engine == "scikit-learn" or (engine is None and not (folder / PLAN_FILE).exists()):
-        from model_code.plan.engines import PipelineEngine
+        from model_code.plan.engines import PipelineEngine  # lazy: only such a model needs scikit-learn
 
         columns = json.loads((folder / COLUMNS_FILE).read_text()) if columns is None else columns
         return PipelineEngine(folder / MODEL_FILE, columns, ignored)
@@ -56,10 +55,10 @@ def _opened(folder: Path, columns: list[ModelColumn] | None, ignored: tuple[str,
         raise FileNotFoundError("the kernel is not built: run python -m model_code.kernel.build")
     data = (folder / PLAN_FILE).read_bytes()
     if engine != "numpy" and BUILT:
-        from model_code.kernel.engine import KernelEngine
+        from model_code.kernel.engine import KernelEngine  # lazy: it is there only if the kernel was built
 
         return KernelEngine(data, ignored)
-    from model_code.plan.engines import PlanEngine
+    from model_code.plan.engines import PlanEngine  # lazy: a server on the kernel starts without numpy
 
     return PlanEngine(data, ignored)
 

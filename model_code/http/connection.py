@@ -14,12 +14,12 @@ from model_code.answers.reply import Reply
 from model_code.http.request import LISTS, READ_HEADERS, Request
 
 LARGEST_BODY = 6 * 1024 * 1024  # what SageMaker lets through
-LARGEST_HEAD = 16 * 1024
+_LARGEST_HEAD = 16 * 1024
 MOST_CONNECTIONS = 2048  # of one worker
 READ_SECONDS = 20  # from a request's first byte to its last; a slower client gets 408
 IDLE_SECONDS = 75  # longer than a load balancer keeps a connection
-DRAIN_IDLE_SECONDS = 1  # while the server stops
-DRAIN_FIRST_SECONDS = 5  # likewise, before the first request: a client connects because it has something to ask
+_DRAIN_IDLE_SECONDS = 1  # while the server stops
+_DRAIN_FIRST_SECONDS = 5  # likewise, before the first request: a client connects because it has something to ask
 LINGER_SECONDS = 5
 
 _CLOSE = b"connection: close\r\n"
@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
             self.parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._refuse(400, "bad_request", "the request is not HTTP/1.1: must follow RFC 9112")
-        if self.unread > LARGEST_HEAD:
+        if self.unread > _LARGEST_HEAD:
             self._refuse_head()
         if self.waiting and not self.busy:
             self._answer_waiting()
@@ -124,7 +124,7 @@ class Connection(asyncio.Protocol):
     def _idle_seconds(self) -> float:
         if not self.server.draining:
             return IDLE_SECONDS
-        return DRAIN_IDLE_SECONDS if self.used else DRAIN_FIRST_SECONDS
+        return _DRAIN_IDLE_SECONDS if self.used else _DRAIN_FIRST_SECONDS
 
     # ---- called by the parser
 
@@ -140,7 +140,7 @@ class Connection(asyncio.Protocol):
         if self.deaf:
             return
         request.head_bytes += len(name) + len(value) + 4
-        if request.head_bytes > LARGEST_HEAD:
+        if request.head_bytes > _LARGEST_HEAD:
             return self._refuse_head()
         if slot is None or request.method:  # after the method is known these are trailers
             return
@@ -252,7 +252,7 @@ class Connection(asyncio.Protocol):
             self._answer_waiting()
 
     def _refuse_head(self) -> None:
-        self._refuse(431, "headers_too_large", f"headers: must be at most {LARGEST_HEAD:,} bytes in all")
+        self._refuse(431, "headers_too_large", f"headers: must be at most {_LARGEST_HEAD:,} bytes in all")
 
     def _refuse_size(self, size: int) -> None:
         message = f"body of {size:,} bytes: must be at most {LARGEST_BODY:,}; send fewer rows at once"

@@ -20,7 +20,7 @@ from model_code.http.listening import begin_no_more_connections
 from model_code.http.request_log import log
 
 STOPS = frozenset({signal.SIGTERM, signal.SIGINT})
-END_SECONDS = 28  # SageMaker kills 30 s after SIGTERM
+_END_SECONDS = 28  # SageMaker kills 30 s after SIGTERM
 _REPEAT_SECONDS = 0.5  # a worker that was not listening for SIGTERM yet is asked again
 _WATCHED = STOPS | {signal.SIGCHLD}
 
@@ -131,7 +131,7 @@ def _stop(children: dict[int, socket.socket], sockets: list[socket.socket], sign
     ) in sockets:  # all of them before any worker stops: else a client that one turns away would come to the next
         begin_no_more_connections(sock)
         sock.close()  # the worker has it still
-    end = time.monotonic() + END_SECONDS
+    end = time.monotonic() + _END_SECONDS
     while children:
         for pid in children:
             os.kill(pid, signal.SIGTERM if time.monotonic() < end else signal.SIGKILL)

@@ -1,6 +1,6 @@
 """`python -m model_code.kernel.build`: compiles the kernel beside its sources with the compiler at hand.
 
-The wheel (pyproject.toml) compiles it with the same `flags.txt`. Without a compiler nothing is lost but speed.
+The wheel (pyproject.toml) compiles it with the same `flags.txt`. Without a compiler only speed is lost.
 """
 
 import argparse
@@ -12,10 +12,10 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
-SOURCES = Path(__file__).parent
+_SOURCES = Path(__file__).parent
 # A response file, which g++ and clang++ read. No fused multiply-add: each product and sum is rounded by itself, as
 # in scikit-learn, so results agree to the last bit.
-FLAGS = [f"@{SOURCES / 'flags.txt'}"]
+FLAGS = [f"@{_SOURCES / 'flags.txt'}"]
 SANITIZERS = [
     "-fsanitize=address,undefined",
     "-fno-sanitize-recover=undefined",
@@ -31,7 +31,7 @@ def compiler() -> str | None:
     return next(filter(None, map(shutil.which, programs)), None)
 
 
-def build(folder: Path = SOURCES, *, extra: Sequence[str] = ()) -> Path:
+def build(folder: Path = _SOURCES, *, extra: Sequence[str] = ()) -> Path:
     """Compile the module into the folder and return its path; FileNotFoundError where there is no compiler."""
     program = compiler()
     if program is None:
@@ -43,7 +43,7 @@ def build(folder: Path = SOURCES, *, extra: Sequence[str] = ()) -> Path:
     fresh = out.with_suffix(f".{os.getpid()}.tmp")
     include = ["-I", sysconfig.get_path("include")]
     subprocess.run(
-        [program, *FLAGS, *extra, "-shared", "-fPIC", *include, str(SOURCES / "module.cpp"), "-o", str(fresh)],
+        [program, *FLAGS, *extra, "-shared", "-fPIC", *include, str(_SOURCES / "module.cpp"), "-o", str(fresh)],
         check=True,
     )
     fresh.replace(out)
@@ -55,7 +55,7 @@ def main() -> None:
     parser.add_argument(
         "--sanitize", action="store_true", help="with address and undefined-behaviour checks, for tests"
     )
-    parser.add_argument("--out", type=Path, default=SOURCES, help="the folder to put it in")
+    parser.add_argument("--out", type=Path, default=_SOURCES, help="the folder to put it in")
     arguments = parser.parse_args()
     try:
         print(build(arguments.out, extra=SANITIZERS if arguments.sanitize else ()))

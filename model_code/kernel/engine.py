@@ -45,13 +45,13 @@ class KernelEngine:
         return self._matrix(self._kernel.score_csv(body, header))
 
     def rows(self, rows: list[Any]) -> Scored:
-        return self.json(rows_as_json(rows))
+        return self.json(_rows_as_json(rows))
 
     def set_limits(self, limits: list[Limit], listed: bool) -> None:
         self._kernel.set_limits(limits, listed)
 
     def lists(self, rows: list[Any]) -> list[list[float]]:
-        return self._lists(self._kernel.score_json(rows_as_json(rows))[0])
+        return self._lists(self._kernel.score_json(_rows_as_json(rows))[0])
 
     def batch(self, batch: pa.RecordBatch | pa.Table) -> Scored:
         """Score a RecordBatch, or a Table as one: its chunks are joined."""
@@ -65,13 +65,13 @@ class KernelEngine:
         return [values[start : start + width] for start in range(0, len(values), width)]
 
     def _matrix(self, scored: tuple[bytearray, list[RowRefused]]) -> Scored:
-        import numpy as np  # not at the top: a server that only replies to JSON starts without it
+        import numpy as np  # lazy: a server that only replies to JSON starts without it
 
         scores, refusals = scored
         return np.frombuffer(scores, np.float64).reshape(-1, len(self.classes) or 1), refusals
 
 
-def rows_as_json(rows: list[Any]) -> bytes:
+def _rows_as_json(rows: list[Any]) -> bytes:
     """Write rows as a JSON body: cheaper than a column at a time, and judged by the same reader. A NaN is null."""
     plain = [{name: _present(value) for name, value in row.items()} if isinstance(row, dict) else row for row in rows]
     return json.dumps({"instances": plain}, default=_plain).encode()

@@ -5,13 +5,13 @@ import struct
 
 from model_code.refusals import PlanCorrupt
 
-MAGIC = b"FAIRPLAN"
+_MAGIC = b"FAIRPLAN"
 VERSION = 1
 HEADER = struct.Struct("<8sIQ32s")
 
 
 def with_header(body: bytes | bytearray) -> bytes:
-    return HEADER.pack(MAGIC, VERSION, len(body), hashlib.sha256(body).digest()) + bytes(body)
+    return HEADER.pack(_MAGIC, VERSION, len(body), hashlib.sha256(body).digest()) + bytes(body)
 
 
 def checked_body(data: bytes) -> bytes:
@@ -20,8 +20,8 @@ def checked_body(data: bytes) -> bytes:
         raise PlanCorrupt(f"a plan has a header of {HEADER.size} bytes, found {len(data)} bytes")
     magic, version, length, digest = HEADER.unpack_from(data)
     body = bytes(data[HEADER.size :])
-    if magic != MAGIC:
-        raise PlanCorrupt(f"a plan begins with {MAGIC!r}, found {magic!r}")
+    if magic != _MAGIC:
+        raise PlanCorrupt(f"a plan begins with {_MAGIC!r}, found {magic!r}")
     if version != VERSION:
         raise PlanCorrupt(f"this program reads plan version {VERSION}, found {version}: compile the model again")
     if length != len(body) or hashlib.sha256(body).digest() != digest:

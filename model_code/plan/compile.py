@@ -28,7 +28,7 @@ from model_code.rows.features import ModelColumn
 
 
 def compile_plan(pipeline: Any, columns: list[ModelColumn]) -> bytes:
-    """(fitted pipeline, ordered [{"name", "kind"}]) -> bytes of a plan file.
+    """Return the bytes of the plan file of a fitted pipeline whose columns have this order. Raises PlanRefused.
 
     Kinds are number (float64), boolean (0, 1 or NaN) and category (text or None; NaN where the pipeline was fitted on a
     data frame). PlanRefused names the estimator or parameter that no plan can express, or the first row whose answer
@@ -45,7 +45,7 @@ def compile_plan(pipeline: Any, columns: list[ModelColumn]) -> bytes:
 
 
 def fitted_order(pipeline: Any, columns: list[ModelColumn]) -> list[int]:
-    """The index of each column that the pipeline was fitted on."""
+    """Return the index of each column that the pipeline was fitted on. Raises PlanRefused."""
     names = [column["name"] for column in columns]
     fitted = list(getattr(pipeline, "feature_names_in_", names))
     count = getattr(pipeline, "n_features_in_", len(fitted))
@@ -57,7 +57,7 @@ def fitted_order(pipeline: Any, columns: list[ModelColumn]) -> list[int]:
 
 
 def missing_value(pipeline: Any) -> float | None:
-    """A missing category as the pipeline saw it at training: data frames have NaN."""
+    """Return a missing category as the pipeline saw it at training: data frames have NaN."""
     return np.nan if hasattr(pipeline, "feature_names_in_") else None
 
 
@@ -96,7 +96,7 @@ def _label(label: Any) -> str | int | float:
 
 
 def _check_widths(feature_sets: list[FeatureSet]) -> None:
-    """What a reader would take for corrupt (see read.py)."""
+    """Refuse widths that `read.py` takes for corrupt."""
     widest, silent = max(features.width for features in feature_sets), sum(features.silent for features in feature_sets)
     if widest > MOST_FEATURES:
         raise PlanRefused(
@@ -117,7 +117,7 @@ def _key(features: FeatureSet) -> str:
 
 
 def _lowered(taken: Taken) -> FeatureSet:
-    """[(signal, last steps)] -> numbers as chains of steps, and one coding for all features of a coded column."""
+    """Turn (signal, last steps) into numbers, as chains of steps, and one coding for all features of a coded column."""
     numbers: list[NumberFeature] = []
     groups: dict[tuple[int, tuple[float, ...] | None], list[tuple[int, np.ndarray, np.ndarray]]] = {}
     for feature, (signal, last) in enumerate(taken):
@@ -131,7 +131,7 @@ def _lowered(taken: Taken) -> FeatureSet:
 
 
 def _plain_steps(steps: Steps) -> Steps:
-    """Without checks that can no longer fail: the same one twice in a row."""
+    """Remove checks that can no longer fail: the same one twice in a row."""
     out: list[Step] = []
     for step in steps:
         if not out or out[-1] != step:
@@ -140,7 +140,7 @@ def _plain_steps(steps: Steps) -> Steps:
 
 
 def _finished(signal: Signal, last: Steps) -> tuple[np.ndarray, np.ndarray]:
-    """A table after the model's own checks and its float32: (values, codes that are refused)."""
+    """Apply the model's own checks and its float32 to a table; return its values, and the codes that are refused."""
     try:
         table = np.array(signal.table, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -116,7 +116,7 @@ class PipelineEngine(RowEngine):
         )
 
     def _answers(self, columns: Sequence[Column], values: Sequence[np.ndarray]) -> Scored:
-        """All rows at once, and one by one where scikit-learn refuses some of them."""
+        """Answer all rows at once, or one by one if scikit-learn refuses some of them."""
         matrix = pipeline_matrix(columns, values, self.missing)[:, self.order]
         try:
             return self._predict(matrix), []

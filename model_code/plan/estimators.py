@@ -10,23 +10,23 @@ from model_code.plan.signals import Levels, Part, Signal, through
 from model_code.plan.trees import boosted, forest, histogram_boosted, single_tree
 from model_code.refusals import PlanRefused
 
-FINITE = (("present", 0.0, 0.0), ("finite", 0.0, 0.0))
+_FINITE = (("present", 0.0, 0.0), ("finite", 0.0, 0.0))
 
 
 def members(estimator: Any, signals: list[Signal], levels: Levels, *, scores: bool = False) -> list[Part]:
-    """[(signals as the model takes them, model, links)] of a fitted estimator, one for each calibrated part of an
+    """Return (signals as the model takes them, model, links) of a fitted estimator, one for each calibrated part of an
     ensemble.
 
     With `scores` the answer is what CalibratedClassifierCV calibrates: the decision function, or failing that the
     probabilities.
     """
     name = type(estimator).__name__
-    if not type(estimator).__module__.startswith("sklearn.") or name not in ESTIMATORS:
-        raise PlanRefused(f"estimator {type(estimator).__module__}.{name}: a plan takes {', '.join(ESTIMATORS)}")
-    if name in NESTED:
-        return NESTED[name](estimator, signals, levels, scores)
+    if not type(estimator).__module__.startswith("sklearn.") or name not in _ESTIMATORS:
+        raise PlanRefused(f"estimator {type(estimator).__module__}.{name}: a plan takes {', '.join(_ESTIMATORS)}")
+    if name in _NESTED:
+        return _NESTED[name](estimator, signals, levels, scores)
     _one_target(estimator, name)
-    taken, model, links = ESTIMATORS[name](estimator, signals, levels)
+    taken, model, links = _ESTIMATORS[name](estimator, signals, levels)
     if scores:
         links = _scores(links, hasattr(estimator, "decision_function"), len(estimator.classes_))
     return [(taken, model, links)]
@@ -101,7 +101,7 @@ def _dummy(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
 def _linear(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
     coef = np.atleast_2d(estimator.coef_).astype(np.float64)
     intercept = np.broadcast_to(np.asarray(estimator.intercept_, np.float64), (len(coef),))
-    return [(signal, FINITE) for signal in signals], Linear(coef, intercept), ()
+    return [(signal, _FINITE) for signal in signals], Linear(coef, intercept), ()
 
 
 def _logistic(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
@@ -109,7 +109,7 @@ def _logistic(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
     return taken, model, (Link("expit" if len(estimator.classes_) == 2 else "softmax_by_rows"),)
 
 
-ESTIMATORS: dict[str, Callable[..., Any]] = {
+_ESTIMATORS: dict[str, Callable[..., Any]] = {
     "LogisticRegression": _logistic,
     "Ridge": _linear,
     "LinearRegression": _linear,
@@ -129,4 +129,4 @@ ESTIMATORS: dict[str, Callable[..., Any]] = {
     "FrozenEstimator": _frozen,
     "Pipeline": _pipeline,
 }
-NESTED = {"CalibratedClassifierCV": _calibrated, "FrozenEstimator": _frozen, "Pipeline": _pipeline}
+_NESTED = {"CalibratedClassifierCV": _calibrated, "FrozenEstimator": _frozen, "Pipeline": _pipeline}

@@ -12,19 +12,19 @@ from scipy.special import expit
 from model_code.plan.format import Calibrator, Coding, Constant, FeatureSet, Linear, Member, NumberFeature, Plan, Trees
 from model_code.refusals import RowRefused
 
-Found = dict[int, tuple[int, RowRefused]]  # row -> the place of the column, and its refusal
+Refused = dict[int, tuple[int, RowRefused]]  # row -> the place of the column, and its refusal
 
-WALKS_AT_ONCE = 1 << 20  # (row, tree) pairs; bounds memory
+_WALKS_AT_ONCE = 1 << 20  # (row, tree) pairs; bounds memory
 
 
 def answers(plan: Plan, columns: Sequence[np.ndarray]) -> tuple[np.ndarray, list[RowRefused]]:
-    """Columns in the plan's order (float64, or integer codes) -> ((n, width) float64, [RowRefused]); a refused row is
-    NaN.
+    """Answer columns in the plan's order (float64, or integer codes): (rows, width) float64, NaN for a refused row, and
+    the refusals.
     """
     rows = len(columns[0]) if columns else 0
-    found: Found = {}  # of each row, the refusal in the first column
+    refused: Refused = {}  # of each row, the refusal in the first column
     with np.errstate(all="ignore"):
-        matrices = [features(plan, feature_set, columns, rows, found) for feature_set in plan.feature_sets]
+        matrices = [_features(plan, feature_set, columns, rows, refused) for feature_set in plan.feature_sets]
         parts = [_member(member, matrices[member.features]) for member in plan.members]
     if len(parts) == 1:
         total = parts[0]
@@ -34,24 +34,26 @@ def answers(plan: Plan, columns: Sequence[np.ndarray]) -> tuple[np.ndarray, list
             total = total + part
         total = total / len(parts)
     total = np.array(total)
-    total[list(found)] = np.nan
-    return total, [found[row][1] for row in sorted(found)]
+    total[list(refused)] = np.nan
+    return total, [refused[row][1] for row in sorted(refused)]
 
 
-def features(plan: Plan, feature_set: FeatureSet, columns: Sequence[np.ndarray], rows: int, found: Found) -> np.ndarray:
-    """The model's input, (rows, features); what may not be scored is put in `found`."""
+def _features(
+    plan: Plan, feature_set: FeatureSet, columns: Sequence[np.ndarray], rows: int, refused: Refused
+) -> np.ndarray:
+    """Return the model's input, (rows, features); add the rows that may not be scored to `refused`."""
     x = np.zeros((rows, feature_set.width))
     for number in feature_set.numbers:
         name = plan.columns[number.column].name
-        x[:, number.feature] = _number(columns[number.column], number, name, found)
+        x[:, number.feature] = _number(columns[number.column], number, name, refused)
     for coding in feature_set.codings:
-        codes = _codes(plan, coding, columns[coding.column], found)
+        codes = _codes(plan, coding, columns[coding.column], refused)
         _spread(coding, codes, x)
     return x
 
 
 def _spread(coding: Coding, codes: np.ndarray, x: np.ndarray) -> None:
-    """Each row's values in their features; as pairs, since a table of all codes and features may be huge."""
+    """Put each row's values into their features; as pairs, since a table of all codes and features may be huge."""
     starts = coding.starts.astype(np.int64)
     counts = np.diff(starts)[codes]
     row = np.repeat(np.arange(len(codes)), counts)
@@ -60,7 +62,7 @@ def _spread(coding: Coding, codes: np.ndarray, x: np.ndarray) -> None:
     x[row, coding.features[pair]] = coding.values[pair]
 
 
-def _number(values: np.ndarray, number: NumberFeature, name: str, found: Found) -> np.ndarray:
+def _number(values: np.ndarray, number: NumberFeature, name: str, refused: Refused) -> np.ndarray:
     x = np.asarray(values, np.float64)
     for op, a, b in number.steps:
         if op in ("finite", "present"):
@@ -68,23 +70,23 @@ def _number(values: np.ndarray, number: NumberFeature, name: str, found: Found) 
             for row in np.flatnonzero(bad).tolist():
                 what = f"found {float(values[row])!r}, allowed: a number that is finite as the model takes it"
                 _refuse(
-                    found, row, number.column, name, what if op == "finite" else "found no value, allowed: a number"
+                    refused, row, number.column, name, what if op == "finite" else "found no value, allowed: a number"
                 )
         else:
-            x = STEP[op](x, a, b)
+            x = _STEP[op](x, a, b)
     return x
 
 
-def _refuse(found: Found, row: int, column: int, name: str, message: str) -> None:
-    if row not in found or found[row][0] > column:
-        found[row] = (column, RowRefused(row, name, message))
+def _refuse(refused: Refused, row: int, column: int, name: str, message: str) -> None:
+    if row not in refused or refused[row][0] > column:
+        refused[row] = (column, RowRefused(row, name, message))
 
 
 def _is(x: np.ndarray, marker: float) -> np.ndarray:
     return np.isnan(x) if np.isnan(marker) else x == marker
 
 
-STEP: dict[str, Callable[..., Any]] = {
+_STEP: dict[str, Callable[..., Any]] = {
     "replace": lambda x, a, b: np.where(_is(x, a), b, x),
     "indicate": lambda x, a, b: _is(x, a).astype(np.float64),
     "subtract": lambda x, a, b: x - a,
@@ -96,18 +98,18 @@ STEP: dict[str, Callable[..., Any]] = {
 }
 
 
-def _codes(plan: Plan, coding: Coding, values: np.ndarray, found: Found) -> np.ndarray:
+def _codes(plan: Plan, coding: Coding, values: np.ndarray, refused: Refused) -> np.ndarray:
     codes, name = np.asarray(values), plan.columns[coding.column].name
     missing, unknown = len(coding.allowed) - 2, len(coding.allowed) - 1
     if coding.keys is not None:
         for row in np.flatnonzero(np.isinf(codes)).tolist():
-            _refuse(found, row, coding.column, name, f"found {float(codes[row])!r}, allowed: a finite number")
+            _refuse(refused, row, coding.column, name, f"found {float(codes[row])!r}, allowed: a finite number")
         place = np.searchsorted(coding.keys, codes)
         known = np.append(coding.keys, np.nan)[place] == codes
         codes = np.where(known, place, np.where(np.isnan(codes), missing, unknown))
     for row in np.flatnonzero(~coding.allowed.astype(bool)[codes]).tolist():
         what = "no value" if codes[row] == missing else "a value the model was not fitted on"
-        _refuse(found, row, coding.column, name, f"found {what}, allowed: the values it was fitted on")
+        _refuse(refused, row, coding.column, name, f"found {what}, allowed: the values it was fitted on")
     return codes
 
 
@@ -132,7 +134,7 @@ def _linear(model: Linear, x: np.ndarray) -> np.ndarray:
 
 
 def _trees(trees: Trees, x: np.ndarray) -> np.ndarray:
-    block = max(1, WALKS_AT_ONCE // max(1, len(trees.roots)))
+    block = max(1, _WALKS_AT_ONCE // max(1, len(trees.roots)))
     blocks = [_walk(trees, x[start : start + block]) for start in range(0, len(x), block)]
     return np.concatenate(blocks) if blocks else np.zeros((0, len(trees.baseline)))
 
@@ -153,14 +155,14 @@ def _walk(trees: Trees, x: np.ndarray) -> np.ndarray:
 
 
 def _in_set(sets: np.ndarray, index: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """A value outside 0..255 is in no set."""
+    """Whether each value is in its set; one outside 0..255 is in none."""
     category = np.where((value >= 0) & (value < 256), value, 0).astype(np.int64)
     word = sets.reshape(-1, 8)[index, category // 32]
     return ((word >> (category % 32).astype(np.uint32)) & 1).astype(bool) & (value >= 0) & (value < 256)
 
 
 def _summed(trees: Trees, leaves: np.ndarray) -> np.ndarray:
-    """(n, trees, leaf_width) added to the baseline one tree after the other: accumulate never pairs its terms."""
+    """Add (rows, trees, leaf width) to the baseline, one tree after the other: `accumulate` never pairs its terms."""
     outputs = len(trees.baseline)
     if trees.leaf_width == 1:
         # tree t adds to output t % outputs
@@ -174,7 +176,7 @@ def _pair(one: np.ndarray) -> np.ndarray:
 
 
 def _softmax(raw: np.ndarray, by_rows: bool) -> np.ndarray:
-    """scikit-learn's softmax; the order of its sum is the memory order of the matrix it was given."""
+    """Compute scikit-learn's softmax; the order of its sum is the memory order of the matrix."""
     powers = np.exp(raw - raw.max(axis=1, keepdims=True))
     return powers / (_sum_by_rows(powers) if by_rows else np.add.accumulate(powers, axis=1)[:, -1:])
 

@@ -78,7 +78,7 @@ class FeatureSet:
 
     @property
     def silent(self) -> int:
-        """How many features neither a number nor a coding makes: they are zero for every row."""
+        """Count the features that neither a number nor a coding makes: they are zero for every row."""
         return self.width - len(self.numbers) - sum(len(np.unique(coding.features)) for coding in self.codings)
 
 

@@ -11,18 +11,18 @@ from model_code.plan.format import Linear, Link, Model, Steps
 from model_code.plan.signals import CHECKS, Part, Signal, Taken
 
 # Zero whatever the number, and a float32, so that trees which take nothing else are still walked in half the memory.
-ZERO = (("replace", np.nan, 0.0), ("multiply", 0.0, 0.0), ("float32", 0.0, 0.0))
+_ZERO = (("replace", np.nan, 0.0), ("multiply", 0.0, 0.0), ("float32", 0.0, 0.0))
 
 
 def guarded(taken: Taken, model: Model, links: tuple[Link, ...], guards: Iterable[Signal]) -> Part:
-    """A member of the plan with a feature more for every guard that those it takes do not hold already."""
+    """Give a member of the plan one more feature for every guard that its features do not hold already."""
     added: Taken = []
     for guard in guards:
         if not any(_holds(signal, last, guard) for signal, last in (*taken, *added)):
             added.append(
                 (
                     replace(guard, table=None if guard.is_number else np.zeros(len(guard.table))),
-                    ZERO if guard.is_number else (),
+                    _ZERO if guard.is_number else (),
                 )
             )
     if added and isinstance(model, Linear):
@@ -44,6 +44,6 @@ def _holds(signal: Signal, last: Steps, guard: Signal) -> bool:
 
 
 def _up_to_the_last_check(steps: Steps) -> list[str]:
-    """As texts, so that a NaN equals a NaN; what comes behind the last check refuses nothing."""
+    """Return the steps up to the last check, behind which none refuses, as texts: so a NaN equals a NaN."""
     last = max(place for place, step in enumerate(steps) if step[0] in CHECKS)
     return [repr(step) for step in steps[: last + 1]]

@@ -39,7 +39,7 @@ from model_code.refusals import PlanCorrupt
 
 
 def decode(data: bytes) -> Plan:
-    """bytes -> Plan; PlanCorrupt says what is wrong with them."""
+    """Read a plan file. Raises PlanCorrupt."""
     body = checked_body(data)
     reader = _Reader(body)
     plan = _plan(reader)
@@ -222,7 +222,7 @@ def _trees(reader: _Reader, features: int) -> tuple[Trees, int]:
 
 
 def _check_nodes(trees: Trees, features: int) -> None:
-    """Children come after their parent, inside the same tree, and have no other: so every walk ends."""
+    """Check that children come after their one parent, inside the same tree: so every walk ends."""
     here = np.arange(len(trees.feature))
     leaf = trees.feature < 0
     ends = np.append(trees.roots[1:], len(here))

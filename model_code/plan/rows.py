@@ -20,8 +20,8 @@ from domain.contract.text import DECIMAL, FALSE, TRUE
 from model_code.plan.format import Column
 from model_code.refusals import BodyRefused, RowRefused
 
-ALLOWED = {"number": "a number or null", "boolean": "true, false or null", "category": "text or null"}
-SHOWN = 60  # characters of a refused value that its message repeats
+_ALLOWED = {"number": "a number or null", "boolean": "true, false or null", "category": "text or null"}
+_SHOWN = 60  # characters of a refused value that its message repeats
 
 
 class TooLarge(str):
@@ -29,7 +29,7 @@ class TooLarge(str):
 
 
 def json_rows(body: bytes) -> list[Any]:
-    """{"instances": [{column: value}, ...]} -> its rows; further members are skipped."""
+    """Return the rows of {"instances": [{column: value}, ...]}; further members are skipped."""
     document = _parsed(body)
     members = document if isinstance(document, _Pairs) else list(document.items()) if isinstance(document, dict) else []
     given = [value for name, value in members if name == "instances"]
@@ -40,7 +40,7 @@ def json_rows(body: bytes) -> list[Any]:
 
 
 def json_lines_rows(body: bytes) -> list[Any]:
-    """One JSON object a line; empty lines are skipped."""
+    """Return the rows of a body with one JSON object a line; empty lines are skipped."""
     return [_parsed(line) for line in bytes(body).split(b"\n") if line.strip(b" \t\r")]
 
 
@@ -74,7 +74,7 @@ def _number(text: str) -> float | TooLarge:
 
 
 def _whole(text: str) -> int | TooLarge:
-    """Python reads no number of more than some thousand digits; beyond 309 none is a float64."""
+    """Read a whole number: Python reads none of more than some thousand digits, and beyond 309 none is a float64."""
     return int(text) if len(text) < 400 else TooLarge(text)
 
 
@@ -85,7 +85,7 @@ def _constant(text: str) -> NoReturn:
 def from_rows(
     columns: Sequence[Column], rows: list[Any], *, ignored: Collection[str] = ()
 ) -> tuple[list[np.ndarray], int, list[RowRefused]]:
-    """[{column: value}]: numbers, true or false, text; None, NaN or no entry is missing."""
+    """Return the columns of [{column: value}]: numbers, true or false, text; None, NaN or no entry is missing."""
     places = {column.name: place for place, column in enumerate(columns)}
     finders = [_Levels(column) for column in columns]
     out, refusals = _missing(columns, len(rows)), []
@@ -125,7 +125,7 @@ def _fill(
     finders: list[_Levels],
     ignored: Collection[str],
 ) -> RowRefused | None:
-    """Puts the row's values in their places; the first refusal, if any."""
+    """Put the row's values in their places; return the first refusal, if any."""
     if isinstance(row, _Pairs):
         names = [name for name, _ in row]
         twice = next(name for name in names if names.count(name) > 1)
@@ -144,13 +144,13 @@ def _fill(
             continue
         kept = _kept(columns[place].kind, value, finders[place])
         if kept is None:
-            return RowRefused(index, name, f"found {_shown(value)}, allowed: {ALLOWED[columns[place].kind]}")
+            return RowRefused(index, name, f"found {_shown(value)}, allowed: {_ALLOWED[columns[place].kind]}")
         out[place][index] = kept
     return None
 
 
 def _kept(kind: str, value: Any, levels: _Levels) -> float | None:
-    """The value as the plan takes it, or None if it is of another kind."""
+    """Return the value as the plan takes it, or None if it is of another kind."""
     if kind == "category":
         return levels[value] if isinstance(value, str) and not isinstance(value, TooLarge) else None
     if kind == "boolean":
@@ -165,13 +165,15 @@ def _kept(kind: str, value: Any, levels: _Levels) -> float | None:
 
 def _shown(value: Any) -> str:
     text = str(value) if isinstance(value, TooLarge) else json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= SHOWN else text[:SHOWN] + "..."
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
 
 
 def csv_rows(
     columns: Sequence[Column], body: bytes, *, ignored: Collection[str] = (), header: bool = False
 ) -> list[Any]:
-    """Comma-separated rows in the order of the columns, or under a header in any order; an empty cell is missing."""
+    """Return comma-separated rows in the order of the columns, or under a header in any order; an empty cell is
+    missing.
+    """
     try:
         lines = [
             line for line in csv.reader(io.StringIO(bytes(body).decode("utf-8-sig"), newline=""), strict=True) if line
@@ -193,7 +195,7 @@ def _csv_row(kinds: dict[str, str], names: list[str], cells: list[str]) -> dict[
 
 
 def _cell(kind: str, text: str) -> Any:
-    """What a cell stands for; text that does not fit is kept, to be refused."""
+    """Read a cell; text that is not of the column's kind is kept, to be refused."""
     if text == "":
         return None
     if kind == "boolean" and text.lower() in TRUE + FALSE:
@@ -206,7 +208,9 @@ def _cell(kind: str, text: str) -> Any:
 def from_arrow(
     columns: Sequence[Column], batch: pa.RecordBatch | pa.Table
 ) -> tuple[list[np.ndarray], int, list[RowRefused]]:
-    """A RecordBatch or Table; a column that it lacks is missing in every row, one that the plan lacks is not read."""
+    """Return the columns of a RecordBatch or Table; a column that it lacks is missing in every row, one that the plan
+    lacks is not read.
+    """
     out = _missing(columns, batch.num_rows)
     for place, column in enumerate(columns):
         if column.name in batch.schema.names:
@@ -229,10 +233,10 @@ def _arrow_column(column: Column, values: Any) -> np.ndarray:
     if column.kind == "category" and (pa.types.is_string(type_) or pa.types.is_large_string(type_)):
         codes = pc.fill_null(pc.index_in(values, pa.array(column.levels, type_)), column.codes - 1)
         return pc.if_else(pc.is_null(values), missing, codes).to_numpy(zero_copy_only=False).astype(np.int32)
-    raise BodyRefused(f"column {column.name!r} is {type_}, allowed: {ARROW[column.kind]}")
+    raise BodyRefused(f"column {column.name!r} is {type_}, allowed: {_ARROW[column.kind]}")
 
 
-ARROW = {
+_ARROW = {
     "number": "integers and floats",
     "boolean": "bool",
     "category": "string, large_string, or a dictionary of them",

@@ -18,7 +18,7 @@ from model_code.plan.format import Link, Model, Step, Steps
 from model_code.refusals import PlanRefused
 from model_code.rows.features import ModelColumn
 
-MOST_CATEGORIES = 4096  # a table is categories x features wide while it is compiled
+_MOST_CATEGORIES = 4096  # a table is categories x features wide while it is compiled
 CHECKS = ("finite", "present")
 UNKNOWN = "\x00 a category that no encoder knows"
 
@@ -66,7 +66,7 @@ class Levels(dict[int, dict[str, None]]):
 
 
 def sources(columns: list[ModelColumn], levels: Levels, missing: float | None) -> list[Signal]:
-    """The columns as they reach the pipeline.
+    """Return the columns as they reach the pipeline.
 
     `levels` maps a category column's index to the values its encoders know.
     """
@@ -82,13 +82,13 @@ def _source(index: int, kind: str, levels: Iterable[str], missing: float | None)
 
 
 def through(transformer: Any, signals: list[Signal], levels: Levels) -> list[Signal]:
-    """signals -> transformer -> signals, for a fitted transformer, 'passthrough' or 'drop'."""
+    """Follow signals through a fitted transformer, 'passthrough' or 'drop'."""
     if isinstance(transformer, str):
         return {"passthrough": signals, "drop": []}[transformer]
     name = type(transformer).__name__
-    if name not in TRANSFORMERS or not type(transformer).__module__.startswith("sklearn."):
-        raise PlanRefused(f"transformer {name}: a plan takes {', '.join(TRANSFORMERS)}, passthrough and drop")
-    return TRANSFORMERS[name](transformer, signals, levels)
+    if name not in _TRANSFORMERS or not type(transformer).__module__.startswith("sklearn."):
+        raise PlanRefused(f"transformer {name}: a plan takes {', '.join(_TRANSFORMERS)}, passthrough and drop")
+    return _TRANSFORMERS[name](transformer, signals, levels)
 
 
 def _pipeline(pipeline: Any, signals: list[Signal], levels: Levels) -> list[Signal]:
@@ -129,7 +129,7 @@ def _min_max(transformer: Any, signals: list[Signal], levels: Levels) -> list[Si
 
 
 def _scaled(transformer: Any, signals: list[Signal], levels: Levels, steps: Any) -> list[Signal]:
-    """Scalers let a NaN through and refuse an infinity."""
+    """Scale signals; scalers let a NaN through and refuse an infinity."""
     probed = _probe(transformer, signals)
     finite = ("finite", 0.0, 0.0)
     out = [
@@ -182,14 +182,14 @@ def _is_nan(value: Any) -> bool:
 
 
 def _encoder(width_of: Callable[[Any, int], int]) -> Callable[[Any, list[Signal], Levels], list[Signal]]:
-    """An encoder whose column j makes width_of(encoder, j, signals) features, in the order of its columns."""
+    """Return the encoder whose column j makes width_of(encoder, j, signals) features, in the order of its columns."""
 
     def encode(transformer: Any, signals: list[Signal], levels: Levels) -> list[Signal]:
         for j, categories in enumerate(transformer.categories_):
-            if len(categories) > MOST_CATEGORIES:
+            if len(categories) > _MOST_CATEGORIES:
                 raise PlanRefused(
                     f"{type(transformer).__name__} with {len(categories)} categories in its column {j}: a plan takes "
-                    f"up to {MOST_CATEGORIES}; set max_categories or min_frequency, or group the values before"
+                    f"up to {_MOST_CATEGORIES}; set max_categories or min_frequency, or group the values before"
                 )
         signals = [coded(s, transformer.categories_[j], type(transformer).__name__) for j, s in enumerate(signals)]
         for j, signal in enumerate(signals):
@@ -213,13 +213,13 @@ def _target_width(encoder: Any, j: int) -> int:
 
 
 def learn(levels: Levels, signal: Signal, categories: Any) -> None:
-    """Remembers the texts an encoder knows; the walk is done again with them (see `compile.py`)."""
+    """Remember the texts that an encoder knows; the walk is done again with them (see `compile.py`)."""
     if signal.keys is None and signal.column in levels:
         levels[signal.column].update((c, None) for c in categories if isinstance(c, str))
 
 
 def coded(signal: Signal, categories: Any, name: str) -> Signal:
-    """A number that is used as a category: its position among the categories, or unknown."""
+    """Turn a number that is used as a category into its position among the categories, or unknown."""
     if not signal.is_number:
         return signal
     if any(isinstance(c, str) for c in categories):
@@ -241,8 +241,8 @@ def coded(signal: Signal, categories: Any, name: str) -> Signal:
 def _probe(
     transformer: Any, signals: list[Signal], accepted: list[Any] | None = None
 ) -> Callable[[int, int | None], Signal]:
-    """-> probed(j, place): signal j after the fitted transformer, found in its output column `place`; zeros where
-    that is None.
+    """Return probed(j, place): signal j after the fitted transformer, in its output column `place`; zeros where that is
+    None.
 
     Columns do not mix, so while one is asked about, the others hold any value that the transformer accepts.
     """
@@ -263,7 +263,7 @@ def _probe(
 
 
 def _answers(transformer: Any, rows: list[Any]) -> tuple[np.ndarray, frozenset[int]]:
-    """(a row of answers for each row, the rows that the transformer refuses: their answers are NaN)."""
+    """Return a row of answers for each row, and the rows that the transformer refuses, whose answers are NaN."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         answers = _answer(transformer, rows)
@@ -288,7 +288,7 @@ def _dense(out: Any) -> np.ndarray:
 
 
 def _matrix(rows: list[Any], transformer: Any) -> np.ndarray:
-    """Rows as the transformer saw them when it was fitted: floats where all are numbers, else objects."""
+    """Return rows as the transformer saw them when it was fitted: floats where all are numbers, else objects."""
     fitted_on_objects = any(categories.dtype == object for categories in getattr(transformer, "categories_", ()))
     if not fitted_on_objects and all(isinstance(value, (float, np.floating)) for row in rows for value in row):
         return np.array(rows, dtype=np.float64)
@@ -298,7 +298,7 @@ def _matrix(rows: list[Any], transformer: Any) -> np.ndarray:
     return out
 
 
-TRANSFORMERS = {
+_TRANSFORMERS = {
     "Pipeline": _pipeline,
     "ColumnTransformer": _columns,
     "FunctionTransformer": _identity,

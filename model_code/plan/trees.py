@@ -11,7 +11,7 @@ from model_code.plan.format import CATEGORY_WORDS, Link, Steps, Trees
 from model_code.plan.signals import UNKNOWN, Levels, Part, Signal, Taken, coded, learn
 from model_code.refusals import PlanRefused
 
-FLOAT32 = (("float32", 0.0, 0.0), ("finite", 0.0, 0.0))
+_FLOAT32 = (("float32", 0.0, 0.0), ("finite", 0.0, 0.0))
 
 
 def single_tree(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
@@ -25,7 +25,7 @@ def forest(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
 def _plain(
     trees: list[Any], estimator: Any, signals: list[Signal], *, baseline: np.ndarray | None, divisor: float
 ) -> Part:
-    """Trees whose leaves hold the answer itself: class shares or a mean."""
+    """Lower trees whose leaves hold the answer itself: class shares or a mean."""
     parts = [_nodes(tree.tree_) for tree in trees]
     values = [tree.tree_.value[:, 0, :] for tree in trees]
     outputs = values[0].shape[1] if hasattr(estimator, "classes_") else 1
@@ -37,7 +37,7 @@ def _plain(
 
 
 def boosted(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
-    """GradientBoosting: every leaf is scaled by the learning rate before it is added."""
+    """Lower GradientBoosting: every leaf is scaled by the learning rate before it is added."""
     if estimator.init is not None and estimator.init_ != "zero":
         raise PlanRefused(
             f"{type(estimator).__name__}(init={estimator.init!r}): a plan takes init=None and init='zero'"
@@ -55,7 +55,7 @@ def boosted(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
 
 
 def _float32(signals: list[Signal], checks: Steps) -> Taken:
-    return [(signal, (*checks, *FLOAT32)) for signal in signals]
+    return [(signal, (*checks, *_FLOAT32)) for signal in signals]
 
 
 def _nodes(tree: Any) -> dict[str, np.ndarray]:
@@ -71,7 +71,7 @@ def _nodes(tree: Any) -> dict[str, np.ndarray]:
 
 
 def histogram_boosted(estimator: Any, signals: list[Signal], levels: Levels) -> Part:
-    """HistGradientBoosting: float64 thresholds, and sets of categories that its own ordinal encoder numbers."""
+    """Lower HistGradientBoosting: float64 thresholds, and sets of categories that its own ordinal encoder numbers."""
     signals = _encoded(estimator, signals, levels)
     predictors = [predictor for iteration in estimator._predictors for predictor in iteration]
     parts: list[dict[str, np.ndarray]] = []
@@ -113,7 +113,7 @@ def _histogram_links(estimator: Any, outputs: int) -> tuple[Link, ...]:
 
 
 def _encoded(estimator: Any, signals: list[Signal], levels: Levels) -> list[Signal]:
-    """The estimator numbers its categorical features itself and puts them first.
+    """Encode signals as the estimator does: it numbers its categorical features itself and puts them first.
 
     An unknown category counts as missing.
     """
@@ -136,7 +136,7 @@ def _encoded(estimator: Any, signals: list[Signal], levels: Levels) -> list[Sign
 
 
 def _key(value: Any) -> Any:
-    """A NaN is no category of its own: the encoder gives it the missing code."""
+    """Return the key of a category: a NaN is not one of its own, as the encoder gives it the missing code."""
     return UNKNOWN if isinstance(value, float) and np.isnan(value) else value
 
 
@@ -148,7 +148,7 @@ def _joined(
     leaf_width: int,
     sets: np.ndarray | None = None,
 ) -> Trees:
-    """The nodes of all trees in one array: children come after their parent, leaves point at their values."""
+    """Join the nodes of all trees in one array: children come after their parent, leaves point at their values."""
     counts = [len(part["feature"]) for part in parts]
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -180,7 +180,7 @@ def test_a_window_without_rows_is_refused(run_verb, tmp_path):
 
 def test_an_unknown_candidate_or_parameter_is_refused(run_verb, tmp_path):
     contract, rows = PROJECTS["multiclass"]()
-    assert "candidate 'magic' is not known; candidates: prior," in failed(
+    assert "candidate = 'magic': must be one of prior," in failed(
         run_verb, training_folder(tmp_path / "a", contract, rows, "magic")
     )
     for text in ('{"no_such": 1}', '{"max_iter": -5}'):
