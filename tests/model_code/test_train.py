@@ -194,7 +194,7 @@ def test_rows_that_all_lack_a_column_that_must_have_a_value_are_refused_with_the
     other = replace(contract, columns=(*contract.columns, Column("new", "float")))
     (base / "input/data/contract/contract.json").write_text(json.dumps(as_dict(other)))
     assert (
-        "2 files hold none in that part of 2024-01-01T00:00:00Z to 2024-03-01T00:00:00Z that keeps the contract "
+        "2 files have none in that part of 2024-01-01T00:00:00Z to 2024-03-01T00:00:00Z that keeps the contract "
         in (failed(run_verb, base))
     )
     assert f"(null {len(rows):,})" in (base / "output/failure").read_text()
