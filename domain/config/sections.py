@@ -144,6 +144,11 @@ class Serving:
         "who answers while there is no endpoint: fallback, or wake: the fallback until it is up again",
         choices=("fallback", "wake"),
     )
+    readers: str = setting(
+        "any",
+        "who reads a stored prediction by the API: any caller of the route, or own: only the caller that asked",
+        choices=("any", "own"),
+    )
     wake_minutes: int = setting(15, "how long before the office hours an endpoint is made", least=0, most=120)
 
 

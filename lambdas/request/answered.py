@@ -35,22 +35,26 @@ REMEMBERED_S = 24 * 3600  # how long a repeated request is recognised
 
 
 class Answered:
-    """Predictions table. It also holds each request that had a key, under an id that no prediction has."""
+    """Predictions table for one caller. It also holds each request that had a key, under an id that no prediction has.
 
-    def __init__(self, table: str):
-        self.table = table
+    With `only_own` a caller reads the predictions that it asked for itself, and of others not even that they are there.
+    """
+
+    def __init__(self, table: str, *, caller: str, only_own: bool):
+        self.table, self.caller, self.only_own = table, caller, only_own
 
     def save(self, records: list[dict[str, Any]]) -> None:
-        """Store the predictions. Raises Unavailable."""
+        """Store the predictions with their caller. Raises Unavailable."""
+        asked_by = {"caller": self.caller} if self.caller else {}
         try:
-            tables.put_all(self.table, records)
+            tables.put_all(self.table, [{**record, **asked_by} for record in records])
         except (ServiceError, Unreachable, tables.TableBusy) as error:
             LOG.exception("%d answers not stored", len(records))
             raise Unavailable("the answers could not be stored, so none is given; trying again is safe") from error
 
     def recall(self, key: str, fingerprint: str, now: datetime) -> list[Prediction] | None:
         """Read the answers that were sent for the key, if any. Refuses another body under the same key."""
-        known = tables.get(self.table, prediction_key(_request_id(key)))
+        known = tables.get(self.table, prediction_key(_request_id(self.caller, key)))
         if known is None or known["expires_at"] <= now.timestamp():  # DynamoDB removes what expired, but late
             return None
         if known["fingerprint"] != fingerprint:
@@ -61,7 +65,7 @@ class Answered:
     def remember(self, key: str, fingerprint: str, answers: list[Prediction], now: datetime) -> list[Prediction]:
         """Store the answers under the key, unless a request at the same time did: then return its answers."""
         request = {
-            "id": _request_id(key),
+            "id": _request_id(self.caller, key),
             "fingerprint": fingerprint,
             "answers": zlib.compress(json.dumps(answers).encode()),
             "expires_at": int(now.timestamp()) + REMEMBERED_S,
@@ -74,10 +78,16 @@ class Answered:
     def one(self, id: str) -> dict[str, Any] | None:
         """Read the prediction of an id as the API replies with it."""
         item = tables.get(self.table, prediction_key(id)) if len(id) <= LONGEST_ID else None
-        return _public(item) if item and "entity_id" in item else None
+        return _public(item) if item and "entity_id" in item and self._may_read(item) else None
+
+    def _may_read(self, item: dict[str, Any]) -> bool:
+        return not self.only_own or bool(self.caller and item.get("caller") == self.caller)
 
     def of_entity(self, entity: str, *, limit: int, token: str | None) -> dict[str, Any]:
-        """Read {predictions, next}, the newest first; `next` is the token of the following page, or None."""
+        """Read {predictions, next}, the newest first; `next` is the token of the following page, or None.
+
+        A page holds fewer than `limit` where other callers' are left out.
+        """
         start = {"ExclusiveStartKey": _page_key(token, entity)} if token is not None else {}
         page = tables.query(
             self.table,
@@ -89,11 +99,12 @@ class Answered:
             **start,
         )
         following = _page_token(page["last"]) if page["last"] else None
-        return {"predictions": [_public(item) for item in page["items"]], "next": following}
+        return {"predictions": [_public(item) for item in page["items"] if self._may_read(item)], "next": following}
 
 
-def _request_id(key: str) -> str:
-    return "request#" + prediction_id(key)
+def _request_id(caller: str, key: str) -> str:
+    """A key is its caller's: nobody gets, or is refused for, the answers to another's request."""
+    return "request#" + prediction_id(caller, key)
 
 
 def _public(item: dict[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class Request(NamedTuple):
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
+    caller: str  # who signed it: a user, a role whatever its session, or a JWT's subject; empty where nobody has to
 
     def json(self) -> Any:
         """Read the body as JSON. Refuses a body that is too large, and NaN and Infinity, which JSON does not have."""
@@ -84,7 +85,15 @@ def _request_of(event: dict[str, Any]) -> Request:
         query=event.get("queryStringParameters") or {},
         headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
         body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode("utf-8", "surrogatepass"),
+        caller=_caller_of((event.get("requestContext") or {}).get("authorizer") or {}),
     )
+
+
+def _caller_of(authorizer: dict[str, Any]) -> str:
+    arn = (authorizer.get("iam") or {}).get("userArn") or ""
+    if ":assumed-role/" in arn:
+        return str(arn.rpartition("/")[0])  # a retry may come from another session of the same role
+    return str(arn or ((authorizer.get("jwt") or {}).get("claims") or {}).get("sub") or "")
 
 
 def http_function(function: Callable[[Request], object]) -> Handler:

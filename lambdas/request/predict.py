@@ -25,7 +25,7 @@ from lambdas.request.rows import check_rows, rows_of
 from lambdas.request.scoring import Call, ModelFailed, Row, Scores, ask_all
 from lambdas.settings import CONFIG, CONTRACT
 
-ANSWERED = Answered(os.environ["PREDICTIONS_TABLE"])
+PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
 ROUTING = RoutingCache(os.environ["ROUTING_TABLE"], read_routing)
 MADE_UNDER = ReleaseContracts(os.environ["ROUTING_TABLE"], read_release_contract, instead=CONTRACT)
 CONTRACT_HASH = CONTRACT.hash
@@ -51,10 +51,14 @@ def _post(request: Request) -> object:
             now=now,
             wake=lambda: sleeping.wake(now),
         ),
-        answered=ANSWERED,
+        answered=_answered_for(request),
     )
     print(_measured(answers, _milliseconds_since(started), model_ms))
     return {"predictions": answers} if isinstance(document, list) else answers[0]
+
+
+def _answered_for(request: Request) -> Answered:
+    return Answered(PREDICTIONS, caller=request.caller, only_own=CONFIG.serving.readers == "own")
 
 
 def _key_of(request: Request) -> str | None:
@@ -65,7 +69,7 @@ def _key_of(request: Request) -> str | None:
 
 
 def _get_one(request: Request) -> dict[str, Any]:
-    prediction = ANSWERED.one(request.path["id"])
+    prediction = _answered_for(request).one(request.path["id"])
     if prediction is None:
         raise NotFound(f"prediction {shortened(request.path['id'])!r} is not there; it may have expired")
     return prediction
@@ -75,7 +79,9 @@ def _get_of_entity(request: Request) -> dict[str, Any]:
     if not request.query.get("entity_id"):
         raise BadRequest("say whose predictions: GET /predictions?entity_id=ID, or GET /predictions/ID for one")
     limit = _limit_of(request.query.get("limit", str(PAGE)))
-    return ANSWERED.of_entity(as_key(request.query["entity_id"]), limit=limit, token=request.query.get("next"))
+    return _answered_for(request).of_entity(
+        as_key(request.query["entity_id"]), limit=limit, token=request.query.get("next")
+    )
 
 
 def _limit_of(text: str) -> int:

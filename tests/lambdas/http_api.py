@@ -14,7 +14,9 @@ def answered(reply: dict):
     return reply["statusCode"], json.loads(reply["body"])
 
 
-def event_of(route: str, body=None, *, headers=None, query=None, path=None, raw: bytes | None = None) -> dict:
+def event_of(
+    route: str, body=None, *, headers=None, query=None, path=None, raw: bytes | None = None, authorizer=None
+) -> dict:
     method, _, template = route.partition(" ")
     event = {
         "version": "2.0",
@@ -40,6 +42,8 @@ def event_of(route: str, body=None, *, headers=None, query=None, path=None, raw:
         },
         "isBase64Encoded": False,
     }
+    if authorizer:
+        event["requestContext"]["authorizer"] = authorizer
     if query:
         event["queryStringParameters"] = query
     if path:
