@@ -23,6 +23,7 @@ class Progress:
         self.stream = stream or sys.stderr
         self.step, self.began, self.printed, self.pause = "", 0.0, 0.0, PLAIN_EVERY_S
         self.live: Any = None  # rich's, which is imported on a terminal only
+        self.spinner: Any = None
         self.console: Any = None
 
     def __enter__(self) -> Self:
@@ -43,12 +44,20 @@ class Progress:
         if self.console is None:
             print(plain(step), file=self.stream, flush=True)
         else:
-            self.live = self.console.status(_escaped(step))
-            self.live.start()
+            self._spin(_escaped(step))
+
+    def _spin(self, markup: str) -> None:
+        """Not as rich's own status does: that puts something in place of sys.stdout which is not a terminal."""
+        from rich.live import Live
+        from rich.spinner import Spinner
+
+        self.spinner = Spinner("dots", text=markup, style="green")
+        self.live = Live(self.spinner, console=self.console, transient=True, redirect_stdout=False)
+        self.live.start()
 
     def detail(self, text: str) -> None:
         if self.live:
-            self.live.update(f"{_escaped(self.step)} [dim]{_escaped(text)}[/]")
+            self.spinner.update(text=f"{_escaped(self.step)} [dim]{_escaped(text)}[/]")
         elif time.monotonic() - self.printed >= self.pause:
             self.printed, self.pause = time.monotonic(), min(2 * self.pause, PLAIN_RAREST_S)
             print(plain(f"  {text}"), file=self.stream, flush=True)

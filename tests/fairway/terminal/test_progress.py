@@ -1,6 +1,7 @@
-"""Progress where there is no terminal: plain lines, ever fewer of them."""
+"""Progress: a live line on a terminal, and where there is none plain lines, ever fewer of them."""
 
 import io
+import sys
 
 from fairway.terminal import progress as module
 from fairway.terminal.progress import Progress
@@ -23,3 +24,17 @@ def test_a_long_step_is_told_ever_more_rarely_and_the_next_one_anew(monkeypatch)
         "Judging",
         "  for 5 s",
     ]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_live_line_leaves_standard_output_the_terminal_that_tables_are_fitted_to():
+    before, shown = sys.stdout, Terminal()
+    with Progress(shown) as progress:
+        progress("Looking")
+        progress.detail("at 3 of [7]")
+        assert sys.stdout is before
+    assert "at 3 of [7]" in shown.getvalue()
