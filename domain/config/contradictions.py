@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from domain.config.hyperparameters import hyperparameter_problems
 from domain.hours import HoursError, read_hours
 
 if TYPE_CHECKING:  # sections.py imports this module
@@ -17,7 +18,7 @@ def contradictions(config: Config) -> list[str]:
     """One sentence for each, of a stage's `Config`."""
     return [
         *window_problems(config.data),
-        *parameters_problems(config.training),
+        *parameters_problems(config.training, config.project.task),
         *hours_problems(config.serving),
         *ageing_problems(config.data),
         *worth_problems(config),
@@ -32,17 +33,20 @@ def window_problems(data: Data) -> list[str]:
     return [f"{problem}, or nothing is left to train on"]
 
 
-def parameters_problems(training: Training) -> list[str]:
+def parameters_problems(training: Training, task: str) -> list[str]:
     parameters = training.parameters
     strangers = [name for name in parameters if name not in training.candidates]
     problems = [
         f"training.parameters.{name}: not one of training.candidates {training.candidates}" for name in strangers
     ]
-    return problems + [
-        f"training.parameters.{name} = {values!r}: must be a table, e.g. parameters.{name}.max_iter = 200"
-        for name, values in parameters.items()
-        if name not in strangers and not isinstance(values, dict)
-    ]
+    for name, values in parameters.items():
+        if name not in strangers and not isinstance(values, dict):
+            problems.append(
+                f"training.parameters.{name} = {values!r}: must be a table, e.g. parameters.{name}.max_iter = 200"
+            )
+        elif name not in strangers:
+            problems += hyperparameter_problems(name, task, values)
+    return problems
 
 
 def worth_problems(config: Config) -> list[str]:

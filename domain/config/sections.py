@@ -96,7 +96,7 @@ class Training:
     schedule: str = setting("rate(7 days)", "when to retrain", check=_schedule_problem, form=SCHEDULE)
     candidates: list[str] = setting(list(CANDIDATES), "the recipes that compete", choices=CANDIDATES)
     parameters: dict[str, Any] = setting(
-        {}, "hyperparameters by candidate, e.g. parameters.gradient_boosting.max_iter = 200"
+        {}, "hyperparameters by candidate, named as scikit-learn's, e.g. parameters.gradient_boosting.max_iter = 200"
     )
     instance: str = setting("ml.m5.xlarge", "machine of each training job", pattern=INSTANCE)
     spot: bool = setting(True, "train on Spot capacity, with checkpoints")

@@ -46,6 +46,21 @@ def test_the_problems_of_settings_stages_and_contract_are_listed_together(capsys
     assert "key = 'flight': is not one of the columns" in lines[2]
 
 
+def test_a_hyperparameter_that_the_estimator_does_not_have_is_named_with_the_one_meant(capsys, project):
+    with (project / "fairway.toml").open("a") as file:
+        file.write("\n[stages.dev.training]\nparameters.gradient_boosting = { learning_rat = 0.1, max_iter = 0 }\n")
+    code, said = check(capsys, project)
+    name = f"{project / 'fairway.toml'}: stages.dev.training.parameters.gradient_boosting"
+    estimator = "HistGradientBoostingClassifier"
+    assert (code, said.splitlines()) == (
+        2,
+        [
+            f"{name}.learning_rat = 0.1: is not a hyperparameter of {estimator}; did you mean learning_rate?",
+            f"{name}.max_iter = 0: must be a whole number at least 1",
+        ],
+    )
+
+
 def replace(file, *changes) -> None:
     text = file.read_text()
     for old, new in changes:
