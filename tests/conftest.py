@@ -1,5 +1,7 @@
 """What every test shares: names that are the same on every worker, and a place of a user's own."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -14,6 +16,15 @@ def user_of_the_tests(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("user")))
         yield
+
+
+def pytest_configure() -> None:
+    """Heed the signals that the tests' commands are sent: nohup ignores SIGHUP, a shell SIGINT of what it runs in the
+    background, and a command would inherit that and wait forever.
+    """
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 # A file stays on one worker, so the longest ones begin first: no worker ends minutes after the others.
