@@ -16,6 +16,7 @@ class RunKind(StrEnum):
     LOAD = "load"
     TRAIN = "train"
     BATCH = "batch"
+    UNLOAD = "unload"  # a load that was withdrawn
 
 
 class RunStatus(StrEnum):
@@ -27,7 +28,7 @@ class RunStatus(StrEnum):
 
 
 class LoadItem(TypedDict):
-    """A file in the lake; written once, when it is loaded."""
+    """A file in the lake; written once, when it is loaded, and again as UNLOAD when it is withdrawn."""
 
     kind: str
     run: str  # made of the file's hash and the contract's
@@ -42,6 +43,9 @@ class LoadItem(TypedDict):
     last: NotRequired[str | None]
     loaded_at: str
     loaded_us: NotRequired[int]  # microseconds since 1970; the order in which loads count
+    unloaded_at: NotRequired[str]
+    in_file_twice: NotRequired[int]  # rows that are another row of the file again
+    loaded_before: NotRequired[int]  # rows that an earlier load has too
     parts: str  # JSON of a list of Part (domain/train/windows.py)
     replaces: NotRequired[list[str] | None]  # loads of the same file under an earlier contract
 

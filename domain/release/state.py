@@ -42,7 +42,7 @@ class ReleaseItem(TypedDict, total=False):
     metrics: dict[str, float]
     p99_ms: float
     size_mb: float
-    decisions: dict[str, Any] | None
+    decisions: dict[str, int] | None
     newest: dict[str, Any]  # a domain/release/measurement.py Measurement
     contract: str  # that it was made under, as domain/contract/packed.py writes it
     created_at: str

@@ -16,6 +16,7 @@ import typer
 
 from domain import lake
 from domain.release import routing as rules
+from domain.runs import BatchItem, RunStatus
 from domain.timestamps import iso, parse_timestamp
 from fairway.scratch import scratch
 from fairway.stage import executions, records
@@ -97,7 +98,7 @@ def batch(folder: Path, stage_name: str, asked: Asked, *, out: Path | None = Non
     run = run_of(stage, content, as_of, store)
     run = repeated(stage, run) if again else run
     record = records.run(stage, "batch", run) or {}
-    already = record.get("status") == "SUCCEEDED"
+    already = record.get("status") == RunStatus.SUCCEEDED
     if not already:
         arn = going(stage, run, progress)
         if arn is None:
@@ -224,7 +225,7 @@ def going(stage: Stage, run: str, progress: Progress) -> str | None:
     return None
 
 
-def started(stage: Stage, run: str, asked: dict, as_of: str | None, record: dict, progress: Progress) -> str:
+def started(stage: Stage, run: str, asked: dict, as_of: str | None, record: BatchItem, progress: Progress) -> str:
     """A new execution of the run; what an earlier one has scored stays scored, as of the same moment."""
     given = parse_timestamp(as_of) if as_of else None
     moment = iso(given) if given else record.get("as_of") or iso(datetime.now(UTC).replace(microsecond=0))
@@ -255,12 +256,12 @@ def watch(stage: Stage, run: str, arn: str, command: str, progress: Progress) ->
         raise Failed(error.error, f"{error.message}; `{command}` goes on with what is not scored yet") from None
 
 
-def summary(run: str, record: dict, *, predictions: str, store: bool, already: bool) -> Done:
+def summary(run: str, record: BatchItem, *, predictions: str, store: bool, already: bool) -> Done:
     if not all(key in record for key in COUNTS):
         raise Failed("no_counts", f"{run} ended without counts; its record: {record}")
     values = {
         "run": run,
-        **{key: record[key] for key in COUNTS},
+        **{key: record.get(key) for key in COUNTS},
         "release": record.get("release"),
         "reasons": record.get("reasons", {}),
         "store": store,

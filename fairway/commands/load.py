@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain.contract.schema import Contract
+from domain.runs import LoadItem, RunKind, RunStatus
 from domain.timestamps import iso
 from fairway.scratch import scratch
 from fairway.stage import loads, records
@@ -84,7 +85,7 @@ def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = Fa
 
 
 def _checked_all(
-    stage: Stage, files: list[File], counting: list[dict], scratch: Path, progress: Progress
+    stage: Stage, files: list[File], counting: list[LoadItem], scratch: Path, progress: Progress
 ) -> dict[str, tuple["Written", Twice]]:
     """{load: its parts on this machine, and its rows that are there twice}; nothing is loaded yet.
 
@@ -102,7 +103,7 @@ def _checked_all(
 
 
 def _compared(
-    stage: Stage, written: "Written", others: list[dict], earlier: list[tuple[str, "Written"]], progress: Progress
+    stage: Stage, written: "Written", others: list[LoadItem], earlier: list[tuple[str, "Written"]], progress: Progress
 ) -> Twice:
     """Count the rows that are in the file twice, in other loads, or in files that this command loads before it."""
     from fairway.tables.parts import may_share_rows  # with Arrow, which help must not cost
@@ -133,7 +134,7 @@ def _mark_those_of(stage: Stage, key: str, index: "RowIndex") -> None:
             raise
 
 
-def _entered(stage: Stage, file: File, written: "Written", twice: Twice, progress: Progress) -> dict:
+def _entered(stage: Stage, file: File, written: "Written", twice: Twice, progress: Progress) -> LoadItem:
     """Upload the file's parts, then write its record: from then on its rows count."""
     progress(f"Uploading {file.path.name}")
     loads.upload(stage, written.files, progress=progress)
@@ -165,13 +166,13 @@ def checked(file: File, contract: Contract, scratch: Path, progress: Progress) -
         raise Refused("file", f"{error}; nothing was loaded") from None
 
 
-def _of_the_same_names(before: Iterable[dict], files: list[File]) -> list[dict]:
+def _of_the_same_names(before: Iterable[LoadItem], files: list[File]) -> list[LoadItem]:
     """The other loads of files of these names: an earlier state of one perhaps, or another table altogether."""
     names, own = {file.path.name for file in files}, {file.load for file in files}
     return [one for one in before if one["file"] in names and one["run"] not in own]
 
 
-def with_namesakes(done: Done, loads: list[dict], *, replaced: bool) -> Done:
+def with_namesakes(done: Done, loads: list[LoadItem], *, replaced: bool) -> Done:
     """Rows that count twice, or no longer, are said so: a corrected file is another file."""
     assert isinstance(done.values, dict), "summary makes them so"
     values = {**done.values, "replaced": [one["run"] for one in loads] if replaced else []}
@@ -186,12 +187,12 @@ def with_namesakes(done: Done, loads: list[dict], *, replaced: bool) -> Done:
     return dataclasses.replace(done, values=values, lines=[*done.lines, f"{some}, {then}"])
 
 
-def record_of(stage: Stage, file: File, written: "Written", twice: Twice) -> dict:
+def record_of(stage: Stage, file: File, written: "Written", twice: Twice) -> LoadItem:
     now = datetime.now(UTC)
     return {
-        "kind": "load",
+        "kind": RunKind.LOAD,
         "run": file.load,
-        "status": "SUCCEEDED",
+        "status": RunStatus.SUCCEEDED,
         "file": file.path.name,
         "sha256": file.sha256,
         "contract_hash": stage.contract.hash,
@@ -208,13 +209,16 @@ def record_of(stage: Stage, file: File, written: "Written", twice: Twice) -> dic
     }
 
 
-def summary(stage: Stage, done: list[tuple[File, dict]], *, new: int, others: int) -> Done:
+def summary(stage: Stage, done: list[tuple[File, LoadItem]], *, new: int, others: int) -> Done:
     """`others`: how many loads counted before."""
     from model_code.rows.tables import titles_above  # with Arrow, which help must not cost
 
     reasons = sum((Counter(record["reasons"]) for _, record in done), Counter[str]())
     has_key = bool(stage.contract.of_role("key"))
-    twice = Twice(*(sum(record.get(name, 0) for _, record in done) for name in ("in_file_twice", "loaded_before")))
+    twice = Twice(
+        sum(record.get("in_file_twice", 0) for _, record in done),
+        sum(record.get("loaded_before", 0) for _, record in done),
+    )
     rule = stage.config.data.duplicates if has_key else None
     values = {
         "accepted": sum(record["accepted"] for _, record in done),
@@ -243,7 +247,7 @@ def summary(stage: Stage, done: list[tuple[File, dict]], *, new: int, others: in
     )
 
 
-def lines(values: dict, done: list[tuple[File, dict]], new: int, duplicates: list[str]) -> list[str]:
+def lines(values: dict, done: list[tuple[File, LoadItem]], new: int, duplicates: list[str]) -> list[str]:
     broken = ", ".join(f"{rule} {count:,}" for rule, count in values["reasons"].items())
     quarantined = f"quarantined {values['quarantined']:,}" + (f" ({broken})" if broken else "")
     said = [f"accepted {values['accepted']:,} rows, {quarantined}", *duplicates]

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from domain.release.gate import Judgement
+from domain.runs import LoadItem
 from domain.timestamps import iso, parse_timestamp
 from domain.train.coverage import describe
 from domain.train.windows import Part, run_name, training_window
@@ -85,7 +86,7 @@ def request(stage: Stage, *, as_of: str | None, window_days: int | None, progres
     return {"as_of": window["as_of"], **({"window_days": window_days} if window_days else {})}
 
 
-def after_the_newest_row(loads: list[dict]) -> str:
+def after_the_newest_row(loads: list[LoadItem]) -> str:
     """The second after the newest row that is not still to come, so that one row of 2099 leaves the others in the
     window; where rows have no time, the timestamp of the newest load.
     """

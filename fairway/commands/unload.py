@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from domain.runs import LoadItem, RunKind
 from fairway.stage import executions, loads, records
 from fairway.stage.aws import Stage
 from fairway.stage.settings import connected
@@ -43,15 +44,15 @@ def unload(folder: Path, stage_name: str, words: list[str], *, progress: Progres
     _refuse_during_training(stage)
     for load in chosen.values():
         progress(f"Unloading {load['file']}")
-        if load["kind"] != loads.UNLOADED:
+        if load["kind"] != RunKind.UNLOAD:
             loads.withdraw(stage, load)
         loads.delete_parts(stage, load)
     return _told(list(chosen.values()))
 
 
-def _load_named(stage: Stage, word: str) -> dict:
+def _load_named(stage: Stage, word: str) -> LoadItem:
     """The one load that the word names, or what is left of it where it was taken back before."""
-    found = loads.named(stage, word) or loads.named(stage, word, kind=loads.UNLOADED)
+    found = loads.named(stage, word) or loads.named(stage, word, kind="unload")
     if len(found) == 1:
         return found[0]
     if found:
@@ -72,23 +73,23 @@ def _refuse_during_training(stage: Stage) -> None:
         raise Failed("under_way", f"{name} is under way and may read these rows; unload them when it has ended")
 
 
-def _told(unloaded: list[dict]) -> Done:
+def _told(unloaded: list[LoadItem]) -> Done:
     values = {
-        "rows": sum(one["accepted"] for one in unloaded if one["kind"] != loads.UNLOADED),
+        "rows": sum(one["accepted"] for one in unloaded if one["kind"] != RunKind.UNLOAD),
         "unloaded": [
             {
                 "load": one["run"],
                 "file": one["file"],
                 "accepted": one["accepted"],
                 "quarantined": one["quarantined"],
-                "already": one["kind"] == loads.UNLOADED,
+                "already": one["kind"] == RunKind.UNLOAD,
             }
             for one in unloaded
         ],
     }
     lines = [
         f"{one['file']} (load {one['run']}): "
-        + ("was unloaded before" if one["kind"] == loads.UNLOADED else f"{one['accepted']:,} rows count no longer")
+        + ("was unloaded before" if one["kind"] == RunKind.UNLOAD else f"{one['accepted']:,} rows count no longer")
         for one in unloaded
     ]
     return Done(values, lines, "`fairway train` learns from what is left; `fairway load FILE` brings a file back")

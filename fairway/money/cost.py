@@ -20,12 +20,13 @@ from domain.money.resources.lines import Line
 from domain.money.template import read_templates
 from domain.money.usage import Month, month_of, read_usage, with_usage
 from domain.money.worth import Worth
+from domain.release.state import ReleaseItem
 from fairway.deploy.synth import synthesise, synthesise_at
 from fairway.money import comment as cost_comment
 from fairway.money import tables
 from fairway.money.hosting_plot import write_plot
 from fairway.money.prices import prices_file
-from fairway.money.value import value_of, value_of_file
+from fairway.money.value import Value, value_of, value_of_file
 from fairway.stage.aws import connect, contract_of
 from fairway.stage.champion import Champion, champion_here, champion_of
 from fairway.terminal.done import Done
@@ -115,13 +116,12 @@ def _with_worth(
     report: CostReport, config: Config, folder: Path, champion: Champion | None, decisions: Path | None
 ) -> CostReport:
     contract, bill = contract_of(folder, config), report.projection
+    value: Value | None = None
     if decisions:
         value = value_of_file(config, contract, bill, decisions)
     elif champion and config.project.task == "binary":
         held_out = champion.item.get("decisions")
         value = value_of(config, contract, bill, held_out=held_out, joined=champion.observed.decisions)
-    else:
-        value = None
     return replace(report, worth=value.worth, worth_beside=value.beside) if value else report
 
 
@@ -140,7 +140,7 @@ def _write_files(options: Options, report: CostReport, config: Config, month: Mo
         options.export.write_text(json.dumps(usage, indent=1), encoding="utf-8")
 
 
-def _hosting_report(month: Month, release: dict | None, prices: Prices) -> HostingReport:
+def _hosting_report(month: Month, release: ReleaseItem | None, prices: Prices) -> HostingReport:
     compared = hosting.compare(month, measured(month, release), prices)
     return {"release": release["release"] if release else None, **compared}
 
@@ -188,7 +188,7 @@ def _read_baseline(file: Path) -> Baseline:
         raise Refused("compare", problem) from None
 
 
-def measured(month: Month, release: dict | None) -> hosting.Measured:
+def measured(month: Month, release: ReleaseItem | None) -> hosting.Measured:
     """Return the size and speed of the model to host; without a release, the most that the benchmarks allow."""
     shown, agreed = release or {}, month.config.benchmarks
     return hosting.Measured(

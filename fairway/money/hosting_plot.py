@@ -23,9 +23,7 @@ def write_plot(file: Path, comparison: Comparison, *, title: str, requests: floa
     if file.suffix.lower() not in SUFFIXES:
         raise Refused("plot", f"{file}: must end in {' or '.join(SUFFIXES)}")
     if not comparison["curve"]:
-        raise Refused(
-            "plot", "there is nothing to draw: without requests no option has a cost; say [usage] requests_per_second"
-        )
+        raise Refused("plot", "nothing to plot: the usage profile has no requests; set requests_per_second in [usage]")
     picture = svg(comparison, title=title, requests=requests)
     file.write_text(picture if file.suffix.lower() == ".svg" else page(picture, title), encoding="utf-8")
 

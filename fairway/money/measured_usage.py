@@ -95,10 +95,9 @@ def weighted(values: dict[datetime, float], counts: dict[datetime, float]) -> fl
 
 def of_runs(stage: Stage, *, since: datetime, days: int) -> dict:
     per_month = DAYS_PER_MONTH / days
-    batches, trainings, loads = (
-        recent(stage, kind, began, since)
-        for kind, began in (("batch", "started_at"), ("train", "started_at"), ("load", "loaded_at"))
-    )
+    batches = [run for run in runs(stage, "batch") if _is_since(run.get("started_at"), since)]
+    trainings = [run for run in runs(stage, "train") if _is_since(run.get("started_at"), since)]
+    loads = [run for run in runs(stage, "load") if _is_since(run["loaded_at"], since)]
     rows = [batch["read"] for batch in batches if "read" in batch]
     return {
         "batch_runs": len(batches) * per_month,
@@ -108,8 +107,9 @@ def of_runs(stage: Stage, *, since: datetime, days: int) -> dict:
     }
 
 
-def recent(stage: Stage, kind: str, began: str, since: datetime) -> list[dict]:
-    return [run for run in runs(stage, kind) if (at := parse_timestamp(run.get(began, ""))) and at >= since]
+def _is_since(timestamp: str | None, since: datetime) -> bool:
+    at = parse_timestamp(timestamp or "")
+    return at is not None and at >= since
 
 
 def item_bytes(stage: Stage, table: str) -> int | None:

@@ -12,6 +12,7 @@ from domain.money.prices import SHIPPED, PriceError, read_prices, read_rows
 from domain.money.refresh import offers_of, refreshed, write_rows
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Refused
+from fairway.terminal.progress import Progress
 
 PRICE_LISTS = "https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/{offer}/current/{region}/index.json"
 TIMEOUT_S = 60
@@ -30,7 +31,7 @@ def refresh(
     lists: Path | None = None,
     accept: bool = False,
     fetch: Callable[[str], bytes | None] | None = None,
-    progress,
+    progress: Progress,
 ) -> Done:
     """Write prices.csv beside fairway.toml. `lists` reads the price lists from a folder of <offer>.json instead
     of AWS.
@@ -81,7 +82,7 @@ def from_folder(folder: Path, offers: list[str]) -> list[dict]:
     return [price_list(file.read_bytes(), str(file)) for file in files]
 
 
-def from_aws(offers: list[str], region: str, fetch: Callable[[str], bytes | None], progress) -> list[dict]:
+def from_aws(offers: list[str], region: str, fetch: Callable[[str], bytes | None], progress: Progress) -> list[dict]:
     progress(f"Reading AWS's price lists of {region}")
     documents = []
     for number, offer in enumerate(offers, 1):

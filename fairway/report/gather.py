@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from domain import records as items
 from domain.contract.schema import Column, Contract
@@ -12,8 +12,11 @@ from domain.money import hosting
 from domain.money.projection import Projection
 from domain.money.usage import month_of
 from domain.release import routing as rules
+from domain.release.measurement import Measurement
 from domain.release.routing import Route, Routing
+from domain.release.state import ReleaseItem
 from domain.request.answers import fallback_answer
+from domain.runs import BatchItem, LoadItem
 from domain.timestamps import iso, parse_timestamp
 from fairway.deploy.synth import synthesise
 from fairway.money import cost
@@ -63,7 +66,7 @@ def _gather(stage: Stage, *, synth: Synthesise, progress: Progress) -> Report:
     progress("Reading releases, loads and batches")
     routing = records.routing(stage)
     route = rules.champion(routing)
-    item = (records.release(stage, route["release"]) or {}) if route else None
+    item: ReleaseItem | None = (records.release(stage, route["release"]) or {}) if route else None
     now = standing(stage, item) if item else None
     bill = _bill(stage, item, now, synth=synth, progress=progress)
     return Report(
@@ -84,17 +87,25 @@ def _gather(stage: Stage, *, synth: Synthesise, progress: Progress) -> Report:
     )
 
 
-def _champion(route: Route, item: dict[str, Any]) -> Champion:
-    known = {key: item.get(key) for key in ("run", "candidate", "reason")}
-    return Champion(release=route["release"], since=route["since"], **known)
+def _champion(route: Route, item: ReleaseItem) -> Champion:
+    return Champion(
+        release=route["release"],
+        since=route["since"],
+        run=item.get("run"),
+        candidate=item.get("candidate"),
+        reason=item.get("reason"),
+    )
 
 
-def _judged(stage: Stage, item: dict[str, Any]) -> Judged | None:
-    return read_judged(stage, run=item.get("run"), candidate=item.get("candidate"), newest=item.get("newest"))
+def _judged(stage: Stage, item: ReleaseItem) -> Judged | None:
+    newest = cast(Measurement | None, item.get("newest"))
+    return read_judged(stage, run=item.get("run"), candidate=item.get("candidate"), newest=newest)
 
 
-def _release(item: dict[str, Any]) -> Release:
-    return Release(item["release"], *(item.get(key) for key in ("state", "candidate", "created_at", "reason")))
+def _release(item: ReleaseItem) -> Release:
+    return Release(
+        item["release"], item.get("state"), item.get("candidate"), item.get("created_at"), item.get("reason")
+    )
 
 
 # ---- what if it fails
@@ -131,10 +142,10 @@ def _stored_answers(stage: Stage) -> Counter[str] | None:
 # ---- what went in and out
 
 
-def _loads(runs: Iterable[dict[str, Any]]) -> Loads:
+def _loads(runs: Iterable[LoadItem]) -> Loads:
     loads = sorted(runs, key=lambda run: (run.get("first") or "", run.get("file") or ""))
     reasons: Counter[str] = sum((Counter(run.get("reasons", {})) for run in loads), Counter())
-    newest = max((run["last"] for run in loads if run.get("last")), default=None)
+    newest = max((last for run in loads if (last := run.get("last"))), default=None)
     return Loads(
         accepted=sum(run["accepted"] for run in loads),
         quarantined=sum(run["quarantined"] for run in loads),
@@ -145,12 +156,12 @@ def _loads(runs: Iterable[dict[str, Any]]) -> Loads:
     )
 
 
-def _file(run: dict[str, Any]) -> File:
-    when = (run.get(key) for key in ("first", "last", "loaded_at"))
+def _file(run: LoadItem) -> File:
+    when = run.get("first"), run.get("last"), run.get("loaded_at")
     return File(run.get("file"), run["accepted"], run["quarantined"], *when)
 
 
-def _batch(run: dict[str, Any]) -> Batch:
+def _batch(run: BatchItem) -> Batch:
     counts: dict[str, Any] = {key: run.get(key) for key in ("read", "scored", "quarantined", "written")}
     adds_up = None
     if None not in counts.values():
@@ -176,7 +187,7 @@ def _sources(contract: Contract) -> list[Source]:
 
 
 def _bill(
-    stage: Stage, release: dict[str, Any] | None, now: Standing | None, *, synth: Synthesise, progress: Progress
+    stage: Stage, release: ReleaseItem | None, now: Standing | None, *, synth: Synthesise, progress: Progress
 ) -> Bill | str:
     """Project the month, the hosts and the worth; or give the reason why the templates cannot be made."""
     config, folder = stage.config, stage.folder
@@ -197,6 +208,6 @@ def _bill(
     )
 
 
-def _value(stage: Stage, bill: Projection, release: dict[str, Any], now: Standing) -> Value | None:
+def _value(stage: Stage, bill: Projection, release: ReleaseItem, now: Standing) -> Value | None:
     held_out, joined = release.get("decisions"), now.observed.decisions
     return value_of(stage.config, stage.contract, bill, held_out=held_out, joined=joined)

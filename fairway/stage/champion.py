@@ -1,11 +1,11 @@
-"""The release that answers now, for `fairway cost`: how fast and how large it is, how often it is right."""
+"""Read the release that answers now; `fairway cost` takes its speed, size and decisions from it."""
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from domain.config.sections import LOCAL
 from domain.release.routing import champion
+from domain.release.state import ReleaseItem
 from domain.watch.observed import Observed, observe
 from fairway.stage.aws import Stage, connect
 from fairway.stage.outcomes import joined_outcomes
@@ -17,7 +17,7 @@ from fairway.terminal.errors import Refused
 class Champion:
     """Its item, and what outcomes say of it."""
 
-    item: dict[str, Any]
+    item: ReleaseItem
     observed: Observed
 
 

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from domain import lake
 from domain import records as items
+from domain.runs import LoadItem, RunKind
 from domain.timestamps import iso
 from domain.train.windows import Part
 from fairway.stage import records
@@ -17,12 +19,11 @@ from fairway.terminal.errors import Failed
 from fairway.terminal.progress import Progress
 
 UPLOADS = 4
-UNLOADED = "unload"  # the kind of the note that a withdrawn load leaves
 MOST_LISTED = 10
 KEYS_A_REQUEST = 1000  # as many as S3 deletes in one
 
 
-def parts_of(load: dict) -> list[Part]:
+def parts_of(load: LoadItem) -> list[Part]:
     """The Parquet parts of accepted rows that a load's record names."""
     found: list[Part] = json.loads(load["parts"])
     return found
@@ -41,7 +42,7 @@ def upload(stage: Stage, files: dict[str, Path], *, progress: Progress) -> None:
             progress.detail(f"{number} of {len(files)} parts")
 
 
-def enter(stage: Stage, record: dict) -> dict:
+def enter(stage: Stage, record: LoadItem) -> LoadItem:
     """Write the load's record, unless somebody else did meanwhile; return the record that stands.
 
     What an earlier contract made of the same file leaves the table in the same transaction, so no row counts twice, and
@@ -53,14 +54,14 @@ def enter(stage: Stage, record: dict) -> dict:
         one for one in records.runs(stage, "load") if one["sha256"] == record["sha256"] and one["run"] != record["run"]
     ]
     order = min((one.get("loaded_us", 0) for one in replaced), default=record["loaded_us"])
-    entered = {**record, "loaded_us": order, "replaces": [one["run"] for one in replaced] or None}
+    entered: LoadItem = {**record, "loaded_us": order, "replaces": [one["run"] for one in replaced] or None}
     put = {
         "TableName": table,
         "Item": items.to_item(entered),
         "ConditionExpression": "attribute_not_exists(#run)",
         "ExpressionAttributeNames": {"#run": "run"},
     }
-    gone = [("load", one["run"]) for one in replaced] + [(UNLOADED, record["run"])]
+    gone = [(RunKind.LOAD, one["run"]) for one in replaced] + [(RunKind.UNLOAD, record["run"])]
     delete = [{"Delete": {"TableName": table, "Key": items.run_key(*one)}} for one in gone]
     try:
         dynamodb.transact_write_items(TransactItems=[{"Put": put}, *delete])
@@ -72,13 +73,15 @@ def enter(stage: Stage, record: dict) -> dict:
     return entered
 
 
-def forget(stage: Stage, loads: list[dict]) -> None:
+def forget(stage: Stage, loads: list[LoadItem]) -> None:
     """They count no longer. Their parts stay in the lake: a training run that began before may still read them."""
     for one in loads:
-        stage.client("dynamodb").delete_item(TableName=stage.addresses["runs"], Key=items.run_key("load", one["run"]))
+        stage.client("dynamodb").delete_item(
+            TableName=stage.addresses["runs"], Key=items.run_key(RunKind.LOAD, one["run"])
+        )
 
 
-def named(stage: Stage, word: str, *, kind: str = "load") -> list[dict]:
+def named(stage: Stage, word: str, *, kind: Literal["load", "unload"] = "load") -> list[LoadItem]:
     """Find the loads that a word names: the id of one, a file of this computer by its content, or a file's name."""
     found = list(records.runs(stage, kind))
     by_id = [one for one in found if one["run"] == word]
@@ -90,23 +93,23 @@ def named(stage: Stage, word: str, *, kind: str = "load") -> list[dict]:
     return [one for one in found if one["sha256"] == sha256]
 
 
-def listed(loads: Iterable[dict]) -> str:
+def listed(loads: Iterable[LoadItem]) -> str:
     """The loads by id, file and date, for a person to choose from."""
     texts = [f"{one['run']} ({one['file']}, {one['accepted']:,} rows, {one['loaded_at'][:10]})" for one in loads]
     more = f" and {len(texts) - MOST_LISTED} more" if len(texts) > MOST_LISTED else ""
     return ", ".join(texts[:MOST_LISTED]) + more
 
 
-def withdraw(stage: Stage, load: dict) -> None:
+def withdraw(stage: Stage, load: LoadItem) -> None:
     """Take the load's record out of the table, so that its rows count no longer, and leave a note of its parts."""
-    note = {**load, "kind": UNLOADED, "unloaded_at": iso(datetime.now(UTC).replace(microsecond=0))}
+    note: LoadItem = {**load, "kind": RunKind.UNLOAD, "unloaded_at": iso(datetime.now(UTC).replace(microsecond=0))}
     table = stage.addresses["runs"]
     put = {"Put": {"TableName": table, "Item": items.to_item(note)}}
-    delete = {"Delete": {"TableName": table, "Key": items.run_key("load", load["run"])}}
+    delete = {"Delete": {"TableName": table, "Key": items.run_key(RunKind.LOAD, load["run"])}}
     stage.client("dynamodb").transact_write_items(TransactItems=[put, delete])
 
 
-def delete_parts(stage: Stage, load: dict) -> None:
+def delete_parts(stage: Stage, load: LoadItem) -> None:
     """Delete the load's rows and its quarantine from the lake; what is deleted already stays so."""
     s3, bucket = stage.client("s3"), stage.addresses["lake"]
     keys = [part["key"] for part in parts_of(load)]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from domain import records as items
 from domain.release import routing as rules
 from domain.release.routing import Routing
-from domain.release.state import ReleaseState
+from domain.release.state import ReleaseItem, ReleaseState
 from domain.timestamps import iso
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
@@ -15,7 +15,7 @@ from fairway.terminal.errors import Failed
 from fairway.terminal.progress import Progress
 
 
-def bring_up(stage: Stage, item: dict, *, progress: Progress) -> None:
+def bring_up(stage: Stage, item: ReleaseItem, *, progress: Progress) -> None:
     """Approve it, switch to it, or deploy it: whatever stands between the release and its answering."""
     release = item["release"]
     if item["state"] == "waiting":
@@ -30,7 +30,7 @@ def bring_up(stage: Stage, item: dict, *, progress: Progress) -> None:
         wait_until_champion(stage, release, execution=deploy(stage, item), progress=progress)
 
 
-def repair(stage: Stage, item: dict, *, progress: Progress) -> None:
+def repair(stage: Stage, item: ReleaseItem, *, progress: Progress) -> None:
     """Deploy the champion again, whose endpoint is gone; the fallback answers meanwhile."""
     release = item["release"]
 
@@ -80,7 +80,7 @@ def is_up(stage: Stage, release: str) -> bool:
     return found["EndpointStatus"] == "InService"
 
 
-def deploy(stage: Stage, item: dict) -> str:
+def deploy(stage: Stage, item: ReleaseItem) -> str:
     """ARN of the deployment of the release: a new one, or the one that is still on its way to its first promotion."""
     states, machine = stage.client("stepfunctions"), stage.addresses["release"]
     package = model_package(stage, item["release"])

@@ -1,75 +1,89 @@
-"""What the stage's tables say: runs, releases and the routing, as plain values."""
+"""Runs, releases and the routing, read from the stage's tables as plain values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, TypedDict, cast, overload
 
 from domain import records
-from domain.release.routing import EMPTY, Routing, mended
+from domain.release.routing import EMPTY, Route, Routing, mended
+from domain.release.state import ReleaseItem
+from domain.runs import BatchItem, LoadItem, RunKind, TrainItem
 from fairway.stage.aws import Stage
 
-
-def run(stage: Stage, kind: str, name: str) -> dict | None:
-    item = (
-        stage.client("dynamodb")
-        .get_item(TableName=stage.addresses["runs"], Key=records.run_key(kind, name), ConsistentRead=True)
-        .get("Item")
-    )
-    return records.from_item(item) if item else None
+FlowKind = Literal[RunKind.TRAIN, RunKind.BATCH]
 
 
-def runs(stage: Stage, kind: str) -> Iterator[dict]:
-    """Every run of a kind, oldest name first."""
-    pages = (
-        stage.client("dynamodb")
-        .get_paginator("query")
-        .paginate(
-            TableName=stage.addresses["runs"],
-            KeyConditionExpression="#kind = :kind",
-            ExpressionAttributeNames={"#kind": "kind"},
-            ExpressionAttributeValues={":kind": {"S": kind}},
-            ConsistentRead=True,
-        )
-    )
+class ReleaseRole(TypedDict):
+    """A release with the role and weight that the routing gives it; None and 0 if it answers nobody."""
+
+    release: str
+    role: str | None
+    weight: float
+    state: str | None
+
+
+@overload
+def run(stage: Stage, kind: Literal["load"], name: str) -> LoadItem | None: ...
+@overload
+def run(stage: Stage, kind: Literal["train"], name: str) -> TrainItem | None: ...
+@overload
+def run(stage: Stage, kind: Literal["batch"], name: str) -> BatchItem | None: ...
+@overload
+def run(stage: Stage, kind: FlowKind, name: str) -> TrainItem | BatchItem | None: ...
+def run(stage: Stage, kind: str, name: str) -> Any:
+    """Read a run; None if there is none."""
+    return _item(stage, "runs", records.run_key(kind, name))
+
+
+@overload
+def runs(stage: Stage, kind: Literal["load", "unload"]) -> Iterator[LoadItem]: ...
+@overload
+def runs(stage: Stage, kind: Literal["train"]) -> Iterator[TrainItem]: ...
+@overload
+def runs(stage: Stage, kind: Literal["batch"]) -> Iterator[BatchItem]: ...
+@overload
+def runs(stage: Stage, kind: FlowKind) -> Iterator[TrainItem | BatchItem]: ...
+def runs(stage: Stage, kind: str) -> Iterator[Any]:
+    """Read every run of a kind, in the order of their names."""
+    query = stage.client("dynamodb").get_paginator("query")
+    pages = query.paginate(TableName=stage.addresses["runs"], **records.runs_query(kind), ConsistentRead=True)
     return (records.from_item(item) for page in pages for item in page["Items"])
 
 
 def routing(stage: Stage) -> Routing:
-    item = (
-        stage.client("dynamodb")
-        .get_item(TableName=stage.addresses["routing"], Key=records.routing_key(), ConsistentRead=True)
-        .get("Item")
-    )
-    return mended(records.from_item(item)) if item else EMPTY
+    """Read the routing; the empty one before the first release."""
+    item = _item(stage, "routing", records.routing_key())
+    return mended(item) if item else EMPTY
 
 
-def release(stage: Stage, name: str) -> dict | None:
-    item = (
-        stage.client("dynamodb")
-        .get_item(TableName=stage.addresses["routing"], Key=records.release_key(name), ConsistentRead=True)
-        .get("Item")
-    )
-    return records.from_item(item) if item else None
+def release(stage: Stage, name: str) -> ReleaseItem | None:
+    """Read a release; None if there is none."""
+    return cast(ReleaseItem | None, _item(stage, "routing", records.release_key(name)))
 
 
-def releases(stage: Stage) -> list[dict]:
-    """Every release, newest first."""
-    pages = (
-        stage.client("dynamodb")
-        .get_paginator("scan")
-        .paginate(TableName=stage.addresses["routing"], ConsistentRead=True)
-    )
-    found = [records.from_item(item) for page in pages for item in page["Items"]]
-    found = [item for item in found if item["item"].startswith(records.RELEASE)]
+def releases(stage: Stage) -> list[ReleaseItem]:
+    """Read every release, newest first."""
+    scan = stage.client("dynamodb").get_paginator("scan")
+    pages = scan.paginate(TableName=stage.addresses["routing"], ConsistentRead=True)
+    items = (records.from_item(item) for page in pages for item in page["Items"])
+    found = [cast(ReleaseItem, item) for item in items if item["item"].startswith(records.RELEASE)]
     return sorted(found, key=lambda item: item.get("created_at", ""), reverse=True)
 
 
-def with_roles(releases: list[dict], routing: Routing) -> list[dict]:
-    """Each release with the role and weight that the routing gives it; none and 0 where it answers nobody."""
+def _item(stage: Stage, table: str, key: records.Item) -> dict[str, Any] | None:
+    item = stage.client("dynamodb").get_item(TableName=stage.addresses[table], Key=key, ConsistentRead=True).get("Item")
+    return records.from_item(item) if item else None
+
+
+def with_roles(releases: Iterable[ReleaseItem], routing: Routing) -> list[ReleaseRole]:
+    """Join releases with the routing."""
     routes = {route["release"]: route for route in routing["routes"]}
-    unanswering = {"role": None, "weight": 0}
-    found = []
-    for item in releases:
-        route = routes.get(item["release"], unanswering)
-        found.append(
-            {"release": item["release"], "role": route["role"], "weight": route["weight"], "state": item.get("state")}
-        )
-    return found
+    return [_with_role(item, routes.get(item["release"])) for item in releases]
+
+
+def _with_role(item: ReleaseItem, route: Route | None) -> ReleaseRole:
+    return {
+        "release": item["release"],
+        "role": route["role"] if route else None,
+        "weight": route["weight"] if route else 0,
+        "state": item.get("state"),
+    }

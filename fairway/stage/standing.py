@@ -1,10 +1,11 @@
 """How good the champion is now: measured at its release, on newer rows since, and by what really happened."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 from domain.config.sections import Benchmarks, Config
 from domain.release.measurement import Measurement
+from domain.release.state import ReleaseItem
 from domain.watch.observed import Observed, breaks, observe
 from fairway.stage.aws import Stage
 from fairway.stage.outcomes import joined_outcomes
@@ -37,14 +38,14 @@ class Standing:
         return [f"{self.release} breaks what was agreed: {'; '.join(self.broken)}"] if self.broken else []
 
 
-def standing(stage: Stage, item: dict[str, Any]) -> Standing:
+def standing(stage: Stage, item: ReleaseItem) -> Standing:
     """Read how the release of an item of the routing table stands."""
     return stand(stage.config, item, joined_outcomes(stage, item["release"]))
 
 
-def stand(config: Config, item: dict[str, Any], outcomes: list[dict[str, Any]]) -> Standing:
+def stand(config: Config, item: ReleaseItem, outcomes: list[dict[str, Any]]) -> Standing:
     benchmarks = config.benchmarks
-    newest: Measurement | None = item.get("newest")
+    newest = cast(Measurement | None, item.get("newest"))
     observed = observe(config.project.task, benchmarks.metric, outcomes)
     return Standing(
         release=item["release"],

@@ -16,7 +16,7 @@ from fairway.stage.aws import Stage
 
 STOPPED = "STOPPED"
 YOUNG = timedelta(minutes=1)  # AWS lists an execution that has just begun a little later
-KINDS = (RunKind.TRAIN, RunKind.BATCH)
+KINDS: tuple[records.FlowKind, ...] = (RunKind.TRAIN, RunKind.BATCH)
 
 
 class Unfinished(TypedDict):
@@ -33,7 +33,7 @@ def unfinished(stage: Stage, *, now: datetime | None = None) -> list[Unfinished]
     return [run for kind in KINDS if kind in stage.addresses for run in _of_kind(stage, kind, now or datetime.now(UTC))]
 
 
-def _of_kind(stage: Stage, kind: RunKind, now: datetime) -> Iterator[Unfinished]:
+def _of_kind(stage: Stage, kind: records.FlowKind, now: datetime) -> Iterator[Unfinished]:
     open_runs = [run for run in records.runs(stage, kind) if run.get("status") == RunStatus.RUNNING]
     at_work = set(_at_work(stage, kind)) if open_runs else set()
     for run in open_runs:
@@ -49,11 +49,11 @@ def _is_young(started_at: str | None, now: datetime) -> bool:
     return begun is not None and now - begun < YOUNG
 
 
-def _is_open(stage: Stage, kind: RunKind, run: str) -> bool:
+def _is_open(stage: Stage, kind: records.FlowKind, run: str) -> bool:
     return (records.run(stage, kind, run) or {}).get("status") == RunStatus.RUNNING
 
 
-def _at_work(stage: Stage, kind: RunKind) -> Iterator[str]:
+def _at_work(stage: Stage, kind: records.FlowKind) -> Iterator[str]:
     """Names of the runs that executions work on; a schedule leaves the name to the flow."""
     for execution in executions.running(stage.client("stepfunctions"), stage.addresses[kind]):
         given = execution["input"]

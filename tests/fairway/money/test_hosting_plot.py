@@ -66,5 +66,5 @@ def test_the_page_is_one_file_that_fetches_nothing(tmp_path):
 def test_what_cannot_be_drawn_is_refused(tmp_path):
     with pytest.raises(Refused, match=r"plot.png: must end in .svg or .html"):
         write_plot(tmp_path / "plot.png", FOUND, title=TITLE, requests=1e6)
-    with pytest.raises(Refused, match="nothing to draw: without requests"):
+    with pytest.raises(Refused, match="nothing to plot: the usage profile has no requests"):
         drawn(tmp_path, {**FOUND, "curve": []})
