@@ -3,8 +3,6 @@
 import json
 import shutil
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,22 +19,15 @@ from domain.train.coverage import Coverage, cover
 from domain.train.windows import Window
 from model_code import paths
 from model_code.answers.answer_columns import has_answer
-from model_code.answers.answering import responder
 from model_code.answers.golden import prove_golden
-from model_code.answers.reply import JSON, Reply
+from model_code.answers.latency import answer_latency
 from model_code.artefact.archive import unpack
 from model_code.artefact.folder import GOLDEN, Artefact, open_artefact
 from model_code.fitting import metrics
 from model_code.rows.features import unfed
-from model_code.rows.identity import row_values
 from model_code.rows.matrices import model_batch, target
 from model_code.rows.window import read_window
 from model_code.settings import JobRefused, read_settings, read_train_run, window_of
-
-_TIMED_REQUESTS = 200
-_TIMED_ROUNDS = 15
-_TIMED_SECONDS = 4.0
-_WARM_UP = 20
 
 
 class _Yardstick(NamedTuple):
@@ -51,14 +42,6 @@ class _Yardstick(NamedTuple):
 class _Model(NamedTuple):
     file: Path
     artefact: Artefact
-
-
-class _Latency(NamedTuple):
-    """Milliseconds that half of the requests, and all but one in a hundred, did not exceed."""
-
-    p50_ms: float
-    p99_ms: float
-    timed_requests: int
 
 
 def main() -> None:
@@ -164,7 +147,7 @@ def _measured(yardstick: _Yardstick, model: _Model) -> Measured:
     artefact, metric = model.artefact, config.benchmarks.metric
     classes = artefact.manifest["classes"]
     scores, unanswered = _answered(artefact, contract, table)
-    latency = _latency(artefact, contract, table)
+    latency = answer_latency(artefact, contract, table)
     measured: Measured = {
         "unanswered": unanswered,
         "metrics": metrics.measure(contract.task, actual, scores, classes),
@@ -193,41 +176,6 @@ def _answered(artefact: Artefact, contract: Contract, table: pa.Table) -> tuple[
     prior = metrics.prior_scores(contract, len(table), artefact.manifest["classes"])
     scores[missing] = prior[missing]
     return scores, int(missing.sum())
-
-
-def _latency(artefact: Artefact, contract: Contract, table: pa.Table) -> _Latency:
-    """Time the answers to one row each, from its JSON bytes to the answer's, as `serve` does it, network apart.
-
-    Of several rounds the quickest counts, as in `timeit`: a slower one shares the machine with other work.
-    """
-    bodies = _one_row_bodies(artefact.contract, table, checked_under=contract.hash)
-    respond = responder(artefact, JSON, accept="")
-    _timed_round(respond, bodies[:_WARM_UP])
-    until = time.perf_counter() + _TIMED_SECONDS
-    rounds = [_timed_round(respond, bodies)]
-    while len(rounds) < _TIMED_ROUNDS and time.perf_counter() < until:
-        rounds.append(_timed_round(respond, bodies))
-    p50, p99 = min((np.percentile(seconds, [50, 99]) * 1000 for seconds in rounds), key=lambda both: both[1])
-    return _Latency(float(p50), float(p99), len(rounds) * len(bodies))
-
-
-def _timed_round(respond: Callable[[bytes], Reply], bodies: list[bytes]) -> list[float]:
-    seconds = []
-    for body in bodies:
-        start = time.perf_counter()
-        respond(body)
-        seconds.append(time.perf_counter() - start)
-    return seconds
-
-
-def _one_row_bodies(contract: Contract, table: pa.Table, *, checked_under: str) -> list[bytes]:
-    """Write rows as `predict` sends them: the features of the model's own contract, as far as the rows have them."""
-    spread = np.unique(np.linspace(0, len(table) - 1, _TIMED_REQUESTS).astype(int))
-    some = table.take(pa.array(spread))
-    there = [column for column in contract.features if column.name in table.schema.names]
-    columns = {column.name: row_values(column, some) for column in there}
-    rows = (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
-    return [json.dumps({"instances": [row], "contract": checked_under}).encode() for row in rows]
 
 
 def _baseline(yardstick: _Yardstick) -> dict[str, float]:

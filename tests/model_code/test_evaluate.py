@@ -38,7 +38,7 @@ def test_the_evaluation_is_what_the_gate_judges(project, run_verb, tmp_path):
         assert 0 < measured["p50_ms"] <= measured["p99_ms"] < 1000
         assert 0 < measured["size_mb"] < 1
         assert json.loads((base / "processing/output/evaluation" / measured["golden"]).read_text()) == artefact.golden
-    verdict = judge(settings_of(project.contract, calibration_error=0.2).benchmarks, evaluation)
+    verdict = judge(settings_of(project.contract, calibration_error=0.2, p99_ms=1000).benchmarks, evaluation)
     assert (verdict["verdict"], verdict["candidate"] != "prior") == ("approved", True)
     gains = {name: measured["metrics"][metric] for name, measured in evaluation["candidates"].items()}
     assert gains["gradient_boosting"] > gains["prior"] and gains["logistic_regression"] > evaluation["baseline"][metric]
@@ -78,7 +78,7 @@ def test_the_champion_is_measured_on_the_same_rows(returns, run_verb, tmp_path):
     evaluation = evaluated(run_verb, base)
     measured, current = evaluation["candidates"]["gradient_boosting"], evaluation["champion"]
     assert (current["release"], current["metrics"]) == ("r-1", measured["metrics"])
-    verdict = judge(settings_of(returns.contract, calibration_error=0.2).benchmarks, evaluation)
+    verdict = judge(settings_of(returns.contract, calibration_error=0.2, p99_ms=1000).benchmarks, evaluation)
     assert verdict["reason"] == "gradient_boosting is identical to the current champion r-1"
 
 
