@@ -7,12 +7,13 @@ reference (docs/settings.md is checked against it).
 import dataclasses
 import re
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from domain import schedules
 from domain.config.contradictions import contradictions
 from domain.config.setting import as_type, section_problems, setting
+from domain.config.toml_file import document_of
 
 TASKS = ("binary", "multiclass", "regression")
 METRICS = {
@@ -44,6 +45,12 @@ def _schedule_problem(text: str) -> str | None:
     return None if text == "off" else schedules.problem(text)
 
 
+def _contract_problem(path: str) -> str | None:
+    parts = PurePosixPath(path.replace("\\", "/")).parts
+    outside = not parts or parts[0] == "/" or ".." in parts
+    return "must be the path of a file inside the project, such as contract.toml" if outside else None
+
+
 INSTANCE = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
 
 
@@ -52,7 +59,11 @@ class Project:
     name: str = setting(
         doc="names every resource: {name}-{stage}-...", pattern=r"(?=.{2,24}$)[a-z][a-z0-9]*(-[a-z0-9]+)*"
     )
-    contract: str = setting(doc="the contract's file, relative to fairway.toml")
+    contract: str = setting(
+        doc="the contract's file, relative to fairway.toml",
+        check=_contract_problem,
+        form="path of a file inside the project",
+    )
     task: str = setting(doc="what is predicted", choices=TASKS)
 
 
@@ -322,14 +333,13 @@ def stages(folder: Path | str) -> list[str]:
 
 
 def read_toml(file: Path) -> Document:
-    import tomllib  # a deployed function reads no TOML, and pays for every import
-
+    """Read the document. Raises ConfigError."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return document_of(file)
     except FileNotFoundError:
         raise ConfigError(str(file), ["not found; `fairway init --data FILE --target COLUMN` drafts one"]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(str(file), [f"not valid TOML: {error}"]) from None
+    except ValueError as error:
+        raise ConfigError(str(file), [str(error)]) from None
 
 
 def of_stage(document: Document, stage: str) -> Config:

@@ -17,6 +17,8 @@ def parsed_rows(text: str, where: str) -> list[dict]:
     """The rows of a JSON object, or of a list of them."""
     try:
         document = json.loads(text)
+    except RecursionError:
+        raise Refused("json", f"{where}: not valid JSON: lists or objects are nested too deeply") from None
     except ValueError as error:
         raise Refused("json", f"{where}: not valid JSON: {error}") from None
     rows = document if isinstance(document, list) else [document]
