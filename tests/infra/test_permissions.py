@@ -115,6 +115,7 @@ ROLES = {
         f"s3:GetObject {LAKE}/runs/*",
         f"s3:PutObject {LAKE}/runs/*",
         f"dynamodb:PutItem {ROUTING} {ONLY_RELEASES}",
+        f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}",
         f"kms:Sign {KEY}",
     },
     "TrainingTrainRole": FLOW
