@@ -9,6 +9,7 @@ RUNS = "runs/"
 BATCH = "batch/"
 SCORED = "scored/"
 SCRATCH = "scratch/"
+CHECKPOINTS = f"{SCRATCH}checkpoints/"
 
 
 def rows_key(load: str, month: str, part: int) -> str:
@@ -36,7 +37,7 @@ def artefacts_prefix(run: str) -> str:
 
 
 def checkpoints_prefix(run: str, candidate: str) -> str:
-    return f"{SCRATCH}checkpoints/{run}/{candidate}/"
+    return f"{CHECKPOINTS}{run}/{candidate}/"
 
 
 def batch_folder(run: str) -> str:

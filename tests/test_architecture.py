@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from domain import names, records
+from domain import lake, names, records
 
 ROOT = Path(__file__).resolve().parent.parent
 LAMBDA_PYTHON = ROOT / ".venv-lambda" / "bin" / "python"
@@ -232,6 +232,8 @@ def variables_of(function: dict) -> dict[str, str]:
     return {name: value if isinstance(value, str) else "named-at-deploy" for name, value in given.items()}
 
 
+FOLDERS = [text for name, text in vars(lake).items() if name.isupper()]  # of the lake
+
 # Texts that have one home each; literals that merely are spelt like one are named here.
 ONE_HOME = {
     "domain/names.py": [names.METRICS_NAMESPACE, names.BY_ENTITY, *names.Metric],
@@ -248,6 +250,21 @@ SPELT_ALIKE = {
 def literals(file: Path) -> set[str]:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_a_folder_of_the_lake_is_named_in_domain_lake_only():
+    """No literal begins with one, at its start or after a quote as in JSONata; a setting's default may."""
+    begins = re.compile(rf"(^|')({'|'.join(map(re.escape, FOLDERS))})")
+    second_homes = [
+        f"{path}: {text!r}"
+        for folder in ("domain", "infra", "lambdas", "fairway")
+        for file in sorted((ROOT / folder).rglob("*.py"))
+        if (path := file.relative_to(ROOT).as_posix()) not in ("domain/lake.py", "domain/config/sections.py")
+        for text in sorted(literals(file))
+        if begins.search(text)
+    ]
+    assert len(FOLDERS) > 8
+    assert second_homes == []
 
 
 def test_a_name_that_template_and_code_share_has_one_home():

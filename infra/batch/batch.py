@@ -6,6 +6,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from domain.config.sections import Config
+from domain.lake import ARTEFACTS, BATCH, SCORED
 from domain.quotas import WRITERS
 from infra.data.stores import Stores
 from infra.parts.flow import Flow, again, begin, caught, choice, fail, invoke, jsonata, record_error, record_failure
@@ -42,8 +43,8 @@ class Batch(Construct):
             lake=lake,
             repository=registry.repository,
             image=image,
-            reads=["batch/", "artefacts/"],
-            writes=["batch/"],
+            reads=[BATCH, ARTEFACTS],
+            writes=[BATCH],
         )
         self.preprocess = self.function_that_preprocesses()
         self.write_results = self.function_that_writes_results()
@@ -108,7 +109,7 @@ class Batch(Construct):
     def write_every_file(self, **fields: Any) -> dict[str, Any]:
         """A distributed Map over the files of results, however many there are."""
         bucket = self.lake.bucket.bucket_name
-        prefix = jsonata("'batch/' & $run & '/results/'")
+        prefix = jsonata(f"'{BATCH}' & $run & '/results/'")
         return {
             "Type": "Map",
             "Label": EACH_FILE,
@@ -156,8 +157,8 @@ class Batch(Construct):
             },
         )
         function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)
-        function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects("batch/"))
-        function.allow("s3:GetObject", on=self.lake.objects("scored/"))
+        function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects(BATCH))
+        function.allow("s3:GetObject", on=self.lake.objects(SCORED))
         function.allow("dynamodb:UpdateItem", on=tables.runs.table_arn)
         function.allow("dynamodb:GetItem", on=tables.routing.table_arn)
         function.allow("kms:Verify", on=self.signing_key.key_arn)
@@ -173,7 +174,7 @@ class Batch(Construct):
             timeout_s=900,
             environment={"PREDICTIONS_TABLE": self.tables.predictions.table_name},
         )
-        function.allow("s3:GetObject", on=self.lake.objects("batch/"))
+        function.allow("s3:GetObject", on=self.lake.objects(BATCH))
         function.allow("dynamodb:BatchWriteItem", on=self.tables.predictions.table_arn)
         return function
 
@@ -188,8 +189,8 @@ class Batch(Construct):
             environment={"LAKE": self.lake.bucket.bucket_name, "RUNS_TABLE": self.tables.runs.table_name},
         )
         function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)
-        function.allow("s3:GetObject", on=self.lake.objects("batch/"))
-        function.allow("s3:PutObject", on=self.lake.objects("scored/"))
+        function.allow("s3:GetObject", on=self.lake.objects(BATCH))
+        function.allow("s3:PutObject", on=self.lake.objects(SCORED))
         function.allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=self.tables.runs.table_arn)
         return function
 
@@ -203,5 +204,5 @@ class Batch(Construct):
         self.flow.allow("states:StartExecution", on=arn("states", f"stateMachine:{name}"))
         self.flow.allow("states:DescribeExecution", "states:StopExecution", on=items)
         self.flow.allow("states:RedriveExecution", on=labelled)
-        results_only = {"StringLike": {"s3:prefix": "batch/*"}}
+        results_only = {"StringLike": {"s3:prefix": f"{BATCH}*"}}
         self.flow.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn, conditions=results_only)

@@ -7,6 +7,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from domain.config.sections import Config
+from domain.lake import ARTEFACTS
 from infra.data.lake import Lake
 from infra.data.registry import Registry
 from infra.parts.flow import Flow
@@ -30,7 +31,7 @@ class Endpoints(Construct):
         self.config = config
         self.prefix = f"{config.prefix}-"
         self.role = job_role(self, "Role", repository=registry.repository)
-        allow(self.role, "s3:GetObject", on=lake.objects("artefacts/"))
+        allow(self.role, "s3:GetObject", on=lake.objects(ARTEFACTS))
 
         self.remove = Function(
             self,

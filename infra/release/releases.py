@@ -7,6 +7,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from domain.config.sections import Config
+from domain.lake import ARTEFACTS, RUNS
 from infra.data.stores import Stores
 from infra.data.tables import ONLY_RELEASES, WHO_ANSWERS
 from infra.parts.function import Function, Given
@@ -56,14 +57,14 @@ class Releases(Construct):
         signing_key = self.registry.signing_key.key_arn
         function = self.function("VerifyRelease", 60, {"SIGNING_KEY": signing_key})
         function.allow("kms:Verify", on=signing_key)
-        function.allow("s3:GetObject", on=self.lake.objects("artefacts/"))
+        function.allow("s3:GetObject", on=self.lake.objects(ARTEFACTS))
         return function
 
     def function_that_tries(self) -> Function:
         bucket = self.lake.bucket
         function = self.function("TryEndpoint", 60, {"LAKE": bucket.bucket_name})
         function.allow("s3:ListBucket", on=bucket.bucket_arn)  # or a missing object would be a forbidden one
-        function.allow("s3:GetObject", on=self.lake.objects("runs/"))
+        function.allow("s3:GetObject", on=self.lake.objects(RUNS))
         self.endpoints.allow_invoke(function)
         return function
 

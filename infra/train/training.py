@@ -6,6 +6,7 @@ from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
 from domain.config.sections import Config
+from domain.lake import ARTEFACTS, CHECKPOINTS, ROWS, RUNS
 from infra.data.stores import Stores
 from infra.data.tables import ONLY_RELEASES
 from infra.parts.flow import Flow, begin, call, caught, fail, invoke, jsonata, record_error, record_failure, record_run
@@ -41,8 +42,8 @@ class Training(Construct):
             lake=lake,
             repository=registry.repository,
             image=image,
-            reads=["rows/", "runs/", "artefacts/", "scratch/checkpoints/"],
-            writes=["runs/", "artefacts/", "scratch/checkpoints/"],
+            reads=[ROWS, RUNS, ARTEFACTS, CHECKPOINTS],
+            writes=[RUNS, ARTEFACTS, CHECKPOINTS],
         )
         self.select_window = self.function_that_selects_the_window(code)
         self.judge = self.function_that_judges(code)
@@ -148,7 +149,7 @@ class Training(Construct):
                 "$input('models', 'models', $window.artefacts_uri, 'S3Prefix')",
                 "$window.champion ? $input('champion', 'champion', $window.champion.model_uri, 'S3Prefix')",
             ),
-            outputs=[output("evaluation", jsonata(f"'{self.lake.uri('runs/')}' & $run & '/'"))],
+            outputs=[output("evaluation", jsonata(f"'{self.lake.uri(RUNS)}' & $run & '/'"))],
             instance=training.instance,
             volume_gb=training.volume_gb,
             runtime_s=training.max_runtime_minutes * MINUTE_S,
@@ -197,7 +198,7 @@ class Training(Construct):
         function.allow("dynamodb:Query", "dynamodb:UpdateItem", on=tables.runs.table_arn)
         function.allow("dynamodb:GetItem", on=tables.routing.table_arn)
         function.allow("kms:Verify", on=self.signing_key.key_arn)
-        function.allow("s3:PutObject", on=lake.objects("runs/"))
+        function.allow("s3:PutObject", on=lake.objects(RUNS))
         return function
 
     def function_that_judges(self, code: lambda_.Code) -> Function:
@@ -210,7 +211,7 @@ class Training(Construct):
             self, "Judge", config=self.config, code=code, memory_mb=256, timeout_s=30, environment=environment
         )
         function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)  # or a missing object would be a forbidden one
-        function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects("runs/"))
+        function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects(RUNS))
         writes = ("dynamodb:PutItem", "dynamodb:UpdateItem")
         function.allow(*writes, on=self.tables.routing.table_arn, conditions=ONLY_RELEASES)
         function.allow("kms:Sign", on=self.signing_key.key_arn)
