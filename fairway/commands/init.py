@@ -52,10 +52,10 @@ def init(data: Path, *, target: str, out: Path, progress: Progress) -> Done:
     progress(f"Reading {data}")
     table = survey(data, target=target, progress=progress)
     plan = draft(table, target)
-    name = project_name(out.resolve().name, data.name.partition(".")[0])
+    name = _project_name(out.resolve().name, data.name.partition(".")[0])
     texts = {
-        "contract.toml": contract_text(plan, name, data.name, table.rows),
-        "fairway.toml": settings_text(plan, name, data.name),
+        "contract.toml": _contract_text(plan, name, data.name, table.rows),
+        "fairway.toml": _settings_text(plan, name, data.name),
     }
     try:
         encoded = {file: text.encode() for file, text in texts.items()}
@@ -64,11 +64,11 @@ def init(data: Path, *, target: str, out: Path, progress: Progress) -> Done:
     out.mkdir(parents=True, exist_ok=True)
     for file_name, content in encoded.items():
         files[file_name].write_bytes(content)
-    ci = write_missing(out, workflows(name, STAGES, source_here()))
-    return told(plan, name, table, [*files.values(), *ci], out)
+    ci = _write_missing(out, workflows(name, STAGES, source_here()))
+    return _told(plan, name, table, [*files.values(), *ci], out)
 
 
-def write_missing(folder: Path, texts: dict[str, str]) -> list[Path]:
+def _write_missing(folder: Path, texts: dict[str, str]) -> list[Path]:
     """Write the files that are not there yet, and return them: a repository may have workflows of its own."""
     missing = [file for file in texts if not (folder / file).exists()]
     for file in missing:
@@ -77,7 +77,7 @@ def write_missing(folder: Path, texts: dict[str, str]) -> list[Path]:
     return [folder / file for file in missing]
 
 
-def project_name(*candidates: str) -> str:
+def _project_name(*candidates: str) -> str:
     """The first that can name AWS resources: a letter, then letters, digits and dashes, 2 to 24 in all."""
     for candidate in candidates:
         slug = re.sub(r"[^a-z0-9]+", "-", candidate.lower()).strip("-0123456789")[:24].strip("-")
@@ -86,10 +86,10 @@ def project_name(*candidates: str) -> str:
     return "project"
 
 
-def contract_text(plan: "Draft", name: str, file: str, rows: int) -> str:
+def _contract_text(plan: "Draft", name: str, file: str, rows: int) -> str:
     roles = {"key": [plan.key] if plan.key else None, "event_time": plan.event_time}
     sections = [
-        f"# What a row must be. Drafted by `fairway init` from {rows:,} rows of {as_comment(file)}: read it once,",
+        f"# What a row must be. Drafted by `fairway init` from {rows:,} rows of {_as_comment(file)}: read it once,",
         "# above all the ranges and the categories, and name who answers for each column as its owner.",
         *toml.lines({"name": name, **roles}),
         "",
@@ -101,9 +101,9 @@ def contract_text(plan: "Draft", name: str, file: str, rows: int) -> str:
     return "\n".join(sections) + "\n"
 
 
-def settings_text(plan: "Draft", name: str, file: str) -> str:
+def _settings_text(plan: "Draft", name: str, file: str) -> str:
     sections = [
-        f"# Drafted by `fairway init` from {as_comment(file)}. What is not set has its default: docs/settings.md",
+        f"# Drafted by `fairway init` from {_as_comment(file)}. What is not set has its default: docs/settings.md",
         "[project]",
         *toml.lines({"name": name, "contract": "contract.toml", "task": plan.task}),
         "",
@@ -129,11 +129,11 @@ def settings_text(plan: "Draft", name: str, file: str) -> str:
     return "\n".join(sections) + "\n"
 
 
-def as_comment(text: str) -> str:
+def _as_comment(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
-def described(plan: "Draft", name: str) -> str:
+def _described(plan: "Draft", name: str) -> str:
     """Type and part of a column, as the contract has them."""
     column = plan.columns[name]
     roles = {plan.key: "key", plan.event_time: "event time", plan.target["column"]: "target"}
@@ -141,7 +141,7 @@ def described(plan: "Draft", name: str) -> str:
     return f"{column['type']}, {part}" + (", may be null" if column.get("nullable") else "")
 
 
-def told(plan: "Draft", name: str, table: "Survey", files: list[Path], out: Path) -> Done:
+def _told(plan: "Draft", name: str, table: "Survey", files: list[Path], out: Path) -> Done:
     ignored = [column for column, values in plan.columns.items() if values.get("role") == "ignored"]
     values = {
         "project": name,
@@ -159,7 +159,7 @@ def told(plan: "Draft", name: str, table: "Survey", files: list[Path], out: Path
         f"wrote {' and '.join(values['files'][:2])}",
         *([f"wrote {out / '.github'}: workflows that check, price and deploy the project"] if len(files) > 2 else []),
         f"project {name}, {plan.task}: {len(plan.columns)} columns from {table.rows:,} rows",
-        *[f"  {column}: {described(plan, column)}" for column in plan.columns],
+        *[f"  {column}: {_described(plan, column)}" for column in plan.columns],
         *[f"  - {note}" for note in plan.notes],
     ]
     where = "" if out == Path(".") else f" --project {shlex.quote(str(out))}"

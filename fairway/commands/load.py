@@ -69,7 +69,7 @@ class File:
 def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = False, progress: Progress) -> Done:
     """With `replace` a file counts instead of all that was loaded from files of its name: it corrects them."""
     stage = connected(folder, stage_name, progress)
-    files = list({file.load: file for file in (identified(path, stage.contract, progress) for path in paths)}.values())
+    files = list({file.load: file for file in (_identified(path, stage.contract, progress) for path in paths)}.values())
     before = {one["run"]: one for one in records.runs(stage, "load")}
     namesakes = _of_the_same_names(before.values(), files)
     gone = {one["run"] for one in namesakes} if replace else set()
@@ -81,7 +81,7 @@ def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = Fa
     if replace:
         loads.forget(stage, namesakes)
     told = summary(stage, [(file, known[file.load]) for file in files], new=len(new), others=len(counting))
-    return with_namesakes(told, namesakes, replaced=replace)
+    return _with_namesakes(told, namesakes, replaced=replace)
 
 
 def _checked_all(
@@ -138,10 +138,10 @@ def _entered(stage: Stage, file: File, written: "Written", twice: Twice, progres
     """Upload the file's parts, then write its record: from then on its rows count."""
     progress(f"Uploading {file.path.name}")
     loads.upload(stage, written.files, progress=progress)
-    return loads.enter(stage, record_of(stage, file, written, twice))
+    return loads.enter(stage, _record_of(stage, file, written, twice))
 
 
-def identified(path: Path, contract: Contract, progress: Progress) -> File:
+def _identified(path: Path, contract: Contract, progress: Progress) -> File:
     progress(f"Reading {path.name}")
     try:
         with path.open("rb") as file:
@@ -172,7 +172,7 @@ def _of_the_same_names(before: Iterable[LoadItem], files: list[File]) -> list[Lo
     return [one for one in before if one["file"] in names and one["run"] not in own]
 
 
-def with_namesakes(done: Done, loads: list[LoadItem], *, replaced: bool) -> Done:
+def _with_namesakes(done: Done, loads: list[LoadItem], *, replaced: bool) -> Done:
     """Rows that count twice, or no longer, are said so: a corrected file is another file."""
     assert isinstance(done.values, dict), "summary makes them so"
     values = {**done.values, "replaced": [one["run"] for one in loads] if replaced else []}
@@ -187,7 +187,7 @@ def with_namesakes(done: Done, loads: list[LoadItem], *, replaced: bool) -> Done
     return dataclasses.replace(done, values=values, lines=[*done.lines, f"{some}, {then}"])
 
 
-def record_of(stage: Stage, file: File, written: "Written", twice: Twice) -> LoadItem:
+def _record_of(stage: Stage, file: File, written: "Written", twice: Twice) -> LoadItem:
     now = datetime.now(UTC)
     return {
         "kind": RunKind.LOAD,

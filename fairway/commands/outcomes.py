@@ -48,8 +48,8 @@ def outcomes(folder: Path, stage_name: str, file: Path, *, progress: Progress) -
     stage = connected(folder, stage_name, progress)
     api, contract = api_of(stage), stage.contract
     progress(f"Checking {file.name}")
-    known = sum(outcome is not None for outcome in read_outcomes(file, contract))
-    rows = (outcome for outcome in read_outcomes(file, contract) if outcome is not None)
+    known = sum(outcome is not None for outcome in _read_outcomes(file, contract))
+    rows = (outcome for outcome in _read_outcomes(file, contract) if outcome is not None)
     progress(f"Sending {known:,} outcomes")
     total: Counter[str] = Counter()
     with ThreadPoolExecutor(REQUESTS) as pool:
@@ -63,12 +63,12 @@ def outcomes(folder: Path, stage_name: str, file: Path, *, progress: Progress) -
     return Done(values, [line], "`fairway status` shows who answers; `fairway train` learns from loaded rows")
 
 
-def read_outcomes(file: Path, contract: Contract) -> Iterator[dict | None]:
+def _read_outcomes(file: Path, contract: Contract) -> Iterator[dict | None]:
     """Each row as the API takes it; None for a row whose outcome is not known yet. Refused names the first bad row."""
     types = {**IDENTITY, "outcome": contract.target}
     for number, row in enumerate(read_rows(file, contract, types=types), 1):
         try:
-            told = of_contract(row, contract) if _is_of_contract(row, contract) else plain(row, contract)
+            told = _of_contract(row, contract) if _is_of_contract(row, contract) else _plain(row, contract)
             _refuse_to_come(told)
             yield told
         except ValueError as error:
@@ -98,7 +98,7 @@ def _needed(contract: Contract) -> list[str]:
     return [column.name for column in contract.of_role("key") or contract.features] + [contract.target.name]
 
 
-def plain(row: dict, contract: Contract) -> dict | None:
+def _plain(row: dict, contract: Contract) -> dict | None:
     """{prediction_id, outcome} or {entity_id, outcome, event_time?}, as the API knows them."""
     if row["outcome"] is None:
         return None
@@ -106,21 +106,21 @@ def plain(row: dict, contract: Contract) -> dict | None:
     if len(named) != 1:
         raise ValueError(f"needs either entity_id or prediction_id, has {' and '.join(named) or 'neither'}")
     who = row[named[0]]
-    told = {named[0]: checked(IDENTITY[named[0]], str(who) if type(who) is int else who)}
-    told["outcome"] = checked(replace(contract.target, name="outcome"), row["outcome"])
+    told = {named[0]: _checked(IDENTITY[named[0]], str(who) if type(who) is int else who)}
+    told["outcome"] = _checked(replace(contract.target, name="outcome"), row["outcome"])
     if named == ["entity_id"] and contract.event_time and row.get("event_time") is not None:
-        told["event_time"] = checked(WHEN, row["event_time"])
+        told["event_time"] = _checked(WHEN, row["event_time"])
     return told
 
 
-def checked(column: Column, value: object) -> object:
+def _checked(column: Column, value: object) -> object:
     kept, problems = check_value(column, value)
     if problems:
         raise ValueError(problems[0].message)
     return kept
 
 
-def of_contract(row: dict, contract: Contract) -> dict | None:
+def _of_contract(row: dict, contract: Contract) -> dict | None:
     """The outcome in a row of the contract's own table: its key, its event time and its target."""
     target = contract.target.name
     needed = _needed(contract)

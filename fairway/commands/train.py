@@ -57,7 +57,7 @@ def train(
 ) -> Done:
     stage = connected(folder, stage_name, progress)
     asked = request(stage, as_of=as_of, window_days=window_days, progress=progress)
-    run = run_to_the_end(stage, asked, progress=progress)
+    run = _run_to_the_end(stage, asked, progress=progress)
     values = verdict(stage, run)
     follow_on = wait and values["verdict"] == "approved" and stage.config.release.approve == "auto"
     if follow_on:
@@ -111,7 +111,7 @@ def _timestamp(text: str) -> datetime:
     return found
 
 
-def run_to_the_end(stage: Stage, asked: dict, *, progress: Progress) -> str:
+def _run_to_the_end(stage: Stage, asked: dict, *, progress: Progress) -> str:
     """Name of the run, once it has ended well."""
     states, machine = stage.client("stepfunctions"), stage.addresses["train"]
     going = next((one for one in executions.running(states, machine) if same(one["input"], asked)), None)

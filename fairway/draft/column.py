@@ -26,14 +26,14 @@ def column_of(table: Survey, facts: Facts, notes: list[str]) -> dict:
         return {"type": "string", **nullable, "role": "ignored"}
     notation = number_notation(facts)
     if notation:
-        return {"type": "float", **nullable, **of_notation(facts, notation, notes), **limits_of(facts, notation)}
-    kind = type_of(facts, notes)
-    if kind in ("integer", "string") and facts.holds("float") and is_epoch(facts):
-        return {"type": kind, **nullable, **of_epochs(facts, kind, notes)}
-    return {"type": kind, **nullable, **limits_of(facts, kind), **categories_of(table, facts, kind)}
+        return {"type": "float", **nullable, **of_notation(facts, notation, notes), **_limits_of(facts, notation)}
+    kind = _type_of(facts, notes)
+    if kind in ("integer", "string") and facts.holds("float") and _is_epoch(facts):
+        return {"type": kind, **nullable, **_of_epochs(facts, kind, notes)}
+    return {"type": kind, **nullable, **_limits_of(facts, kind), **_categories_of(table, facts, kind)}
 
 
-def of_epochs(facts: Facts, kind: str, notes: list[str]) -> dict:
+def _of_epochs(facts: Facts, kind: str, notes: list[str]) -> dict:
     """Numbers of seconds or smaller units since 1970: without a limit; ignored where a float64 cannot hold them."""
     since = f"{facts.name!r} holds seconds, milliseconds, microseconds or nanoseconds since 1970"
     how = "write it as ISO 8601 to make it a timestamp"
@@ -72,7 +72,7 @@ def of_notation(facts: Facts, notation: tuple[str, str], notes: list[str]) -> di
 EPOCHS = tuple((6e8 * unit, 4.2e9 * unit) for unit in (1, 1e3, 1e6, 1e9))  # s, ms, us, ns of 1989 to 2103
 
 
-def is_epoch(facts: Facts) -> bool:
+def _is_epoch(facts: Facts) -> bool:
     """Whether whole numbers count the time since 1970, as the column's name says."""
     if "float" not in facts.low or facts.fractions:
         return False
@@ -80,7 +80,7 @@ def is_epoch(facts: Facts) -> bool:
     return bool(TIME_NAME.search(facts.name)) and any(least <= low and high <= most for least, most in EPOCHS)
 
 
-def type_of(facts: Facts, notes: list[str]) -> str:
+def _type_of(facts: Facts, notes: list[str]) -> str:
     if facts.holds("boolean") and boolean_words(facts):
         return "boolean"
     is_id = bool(ID_NAME.search(facts.name)) and facts.all_differ  # 0.0, 1.0, ..: pandas writes ids so beside nulls
@@ -93,13 +93,13 @@ def type_of(facts: Facts, notes: list[str]) -> str:
     if facts.holds("timestamp"):
         return "timestamp"
     if not facts.holds("string"):
-        return commonest_type(facts, notes)
+        return _commonest_type(facts, notes)
     if not facts.holds("float"):
-        note_text(facts, notes)
+        _note_text(facts, notes)
     return "string"
 
 
-def note_text(facts: Facts, notes: list[str]) -> None:
+def _note_text(facts: Facts, notes: list[str]) -> None:
     """Say why a column of dates, or mostly of numbers, became text."""
     if isinstance(facts.example, str) and DATE_LIKE.fullmatch(facts.example):
         iso = "only ISO 8601 (2013-04-01) is a moment"
@@ -129,7 +129,7 @@ def is_code(facts: Facts) -> bool:
     return (facts.leading_zeros and facts.holds("integer")) or (whole and facts.high["float"] > LARGEST_INTEGER)
 
 
-def commonest_type(facts: Facts, notes: list[str]) -> str:
+def _commonest_type(facts: Facts, notes: list[str]) -> str:
     if not facts.fits:
         value = str(facts.example)[:60]
         message = f"column {facts.name!r} holds {value!r}, which no type of a contract can hold; take the column out"
@@ -142,22 +142,22 @@ def commonest_type(facts: Facts, notes: list[str]) -> str:
     return kind
 
 
-def limits_of(facts: Facts, kind: str | tuple[str, str]) -> dict:
+def _limits_of(facts: Facts, kind: str | tuple[str, str]) -> dict:
     """The range that was seen, with half of it to spare on either side; what seems to begin at nought stays so."""
     if kind in ("string", "boolean", "timestamp"):
         return {}
     low, high = facts.low[kind], facts.high[kind]
     spare = (high - low) / 2 or abs(high) / 2 or 1
     begins_at_nought = low >= 0 and (kind == "integer" or low <= spare / 10)
-    least = 0 if begins_at_nought else outwards(low - spare, math.floor)
-    most = 0 if high <= 0 and kind == "integer" else outwards(high + spare, math.ceil)
+    least = 0 if begins_at_nought else _outwards(low - spare, math.floor)
+    most = 0 if high <= 0 and kind == "integer" else _outwards(high + spare, math.ceil)
     if not all(map(math.isfinite, (least, most))):
         return {}
     number = int if kind == "integer" else float
     return {"minimum": number(least), "maximum": number(most)}
 
 
-def outwards(value: float, rounded: Callable[[float], float]) -> float:
+def _outwards(value: float, rounded: Callable[[float], float]) -> float:
     """To two digits, away from the values that were seen."""
     if not math.isfinite(value):
         return value
@@ -165,7 +165,7 @@ def outwards(value: float, rounded: Callable[[float], float]) -> float:
     return float(f"{rounded(value / step) * step:.6g}") if step else value
 
 
-def categories_of(table: Survey, facts: Facts, kind: str) -> dict:
+def _categories_of(table: Survey, facts: Facts, kind: str) -> dict:
     """The levels, where another one is unlikely: each was seen again, and none was new in the later half of the rows.
 
     The share of values seen only once estimates the chance that the next one is new (Good, 1953).

@@ -51,19 +51,19 @@ def draft(table: Survey, target: str) -> Draft:
     others = {name: column_of(table, facts, notes) for name, facts in table.columns.items() if name != target}
     columns = {name: others.get(name, column) for name in table.columns}
     plan = Draft(task, {"column": target, **values}, columns, notes=notes)
-    plan.key = key_of(table, plan)
-    plan.event_time, plan.window = event_time_of(table, plan)
+    plan.key = _key_of(table, plan)
+    plan.event_time, plan.window = _event_time_of(table, plan)
     for name in others:
         if name not in (plan.key, plan.event_time):
-            leave_out_the_useless(table, table.columns[name], plan)
-        note_similar(table.columns[name], plan)
-    note_similar(table.columns[target], plan)
-    if not any(is_feature(plan, name) for name in others):
-        take_one_back(table, plan)
+            _leave_out_the_useless(table, table.columns[name], plan)
+        _note_similar(table.columns[name], plan)
+    _note_similar(table.columns[target], plan)
+    if not any(_is_feature(plan, name) for name in others):
+        _take_one_back(table, plan)
     return plan
 
 
-def note_similar(facts: Facts, plan: Draft) -> None:
+def _note_similar(facts: Facts, plan: Draft) -> None:
     """Point at texts that differ in case or spaces only: often they are one."""
     groups: dict[str, list[str]] = {}
     for level in facts.levels or ():
@@ -77,12 +77,12 @@ def note_similar(facts: Facts, plan: Draft) -> None:
         )
 
 
-def is_feature(plan: Draft, name: str) -> bool:
+def _is_feature(plan: Draft, name: str) -> bool:
     special = (plan.key, plan.event_time, plan.target["column"])
     return name not in special and plan.columns[name].get("role") != "ignored"
 
 
-def key_of(table: Survey, plan: Draft) -> str | None:
+def _key_of(table: Survey, plan: Draft) -> str | None:
     """The first column that is never the same twice and is named like an id, or else reads like one."""
     unique = [
         name
@@ -107,7 +107,7 @@ def key_of(table: Survey, plan: Draft) -> str | None:
     return None
 
 
-def event_time_of(table: Survey, plan: Draft) -> tuple[str | None, dict]:
+def _event_time_of(table: Survey, plan: Draft) -> tuple[str | None, dict]:
     """The one column that clearly says when, and the window that its span allows."""
     moments = [name for name, column in plan.columns.items() if column["type"] == "timestamp"]
     few_nulls = [name for name in moments if table.nulls(table.columns[name]) * 100 <= table.rows]
@@ -126,12 +126,12 @@ def event_time_of(table: Survey, plan: Draft) -> tuple[str | None, dict]:
     if plan.columns[name].pop("nullable", False):
         nulls = table.nulls(table.columns[name])
         plan.notes.append(f"{name!r} is null in {nulls:,} rows, which `fairway load` will quarantine")
-    note_far_days(table.columns[name], plan)
+    _note_far_days(table.columns[name], plan)
     plan.notes.append(f"{name!r} is the event time: training learns from earlier rows and is judged on later ones")
-    return name, window_of(span, table.rows)
+    return name, _window_of(span, table.rows)
 
 
-def note_far_days(facts: Facts, plan: Draft) -> None:
+def _note_far_days(facts: Facts, plan: Draft) -> None:
     """Name the days that are far from the others or still to come: a training run as of them would see no other row."""
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
     far = far_days(facts)
@@ -145,15 +145,15 @@ def note_far_days(facts: Facts, plan: Draft) -> None:
         )
 
 
-def window_of(span: float, rows: int) -> dict:
+def _window_of(span: float, rows: int) -> dict:
     if span >= 90 and rows >= WHOLE_SPAN_BELOW_ROWS:
         return {"window_days": 90, "evaluate_days": 28}
     window_days = min(math.floor(span) + 2, LONGEST_DAYS)
     return {"window_days": window_days, "evaluate_days": max(1, round(window_days * 0.3))}
 
 
-def leave_out_the_useless(table: Survey, facts: Facts, plan: Draft) -> None:
-    why = useless(table, facts, plan.columns[facts.name]["type"], plan.target["column"])
+def _leave_out_the_useless(table: Survey, facts: Facts, plan: Draft) -> None:
+    why = _useless(table, facts, plan.columns[facts.name]["type"], plan.target["column"])
     if why:
         limits = ("minimum", "maximum", "categories")  # taken away: what is not learnt from may become anything
         kept = {key: value for key, value in plan.columns[facts.name].items() if key not in limits}
@@ -161,14 +161,14 @@ def leave_out_the_useless(table: Survey, facts: Facts, plan: Draft) -> None:
         plan.notes.append(f"{facts.name!r} {why}: not learnt from")
 
 
-def useless(table: Survey, facts: Facts, kind: str, target: str) -> str:
+def _useless(table: Survey, facts: Facts, kind: str, target: str) -> str:
     if facts.rows == 0:
         return "is always empty"
-    if facts.all_differ and kind == "integer" and numbers_the_rows(table, facts):
+    if facts.all_differ and kind == "integer" and _numbers_the_rows(table, facts):
         return "numbers the rows"
     if facts.big_whole:
         return "holds whole numbers that a model cannot keep apart"
-    if gives_the_target_away(table, facts, target):
+    if _gives_the_target_away(table, facts, target):
         return "says exactly what the target says, which nobody knows beforehand"
     if facts.levels is not None and len(facts.levels) == 1 and not table.nulls(facts):
         return f"is always {facts.example!r}"
@@ -178,14 +178,14 @@ def useless(table: Survey, facts: Facts, kind: str, target: str) -> str:
     return "differs in every row" if names_rows and facts.all_differ and facts.rows >= FEW else ""
 
 
-def numbers_the_rows(table: Survey, facts: Facts) -> bool:
+def _numbers_the_rows(table: Survey, facts: Facts) -> bool:
     """Whether it is a column such as data frames and spreadsheets add: 0 or 1 and on, in any order, or unnamed."""
     low, high = facts.low["integer"], facts.high["integer"]
     counts = low in (0, 1) and high - low == facts.rows - 1 and not table.nulls(facts)
     return facts.rows >= FEW and (counts or bool(UNNAMED.search(facts.name)))
 
 
-def gives_the_target_away(table: Survey, facts: Facts, target: str) -> bool:
+def _gives_the_target_away(table: Survey, facts: Facts, target: str) -> bool:
     """Whether the column says what the target says, more often than chance would let it at this many rows."""
     levels = table.columns[target].levels
     total = table.columns[target].rows
@@ -195,7 +195,7 @@ def gives_the_target_away(table: Survey, facts: Facts, target: str) -> bool:
     )
 
 
-def take_one_back(table: Survey, plan: Draft) -> None:
+def _take_one_back(table: Survey, plan: Draft) -> None:
     """A contract needs a feature; better a useless one than none, but not one that gives the target away."""
     for name, facts in table.columns.items():
         is_plain = not (facts.nested or facts.long_texts or facts.big_whole)
@@ -203,7 +203,7 @@ def take_one_back(table: Survey, plan: Draft) -> None:
             plan.columns[name].get("role") == "ignored"
             and is_plain
             and facts.rows
-            and not gives_the_target_away(table, facts, plan.target["column"])
+            and not _gives_the_target_away(table, facts, plan.target["column"])
         ):
             del plan.columns[name]["role"]
             plan.notes.append(f"{name!r} is learnt from after all: there is no other column")

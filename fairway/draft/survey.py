@@ -112,20 +112,20 @@ def survey(file: Path, *, target: str, progress: Progress) -> Survey:
     try:
         source = open_source(file)
         if source.columns is not None and target not in source.columns:
-            raise no_target(file, target, source.columns)
+            raise _no_target(file, target, source.columns)
         for read in source.blocks:
             block, repeated, sums = without_odd_rows(read)
             headers, totals = headers + repeated, totals + sums
-            table = as_table(file, block, is_text=source.is_text)
+            table = _as_table(file, block, is_text=source.is_text)
             for name, values in table.items():
                 note(columns.setdefault(name, Facts(name)), values, first_row=rows, is_text=source.is_text)
-            compare(columns, table, target)
+            _compare(columns, table, target)
             rows += len(block)
             progress.detail(f"{rows:,} rows")
     except FileRefused as error:
         raise Refused("file", str(error)) from None
     if target not in columns:
-        raise no_target(file, target, list(columns))
+        raise _no_target(file, target, list(columns))
     _settle_markers(columns, is_text=source.is_text)
     return Survey(rows, columns, headers, totals, titles_above(file))
 
@@ -146,14 +146,14 @@ def _settle_markers(columns: dict[str, Facts], *, is_text: bool) -> None:
                 facts.missing.append(marker)
             else:
                 facts.rows += count
-                look(facts, marker, count, is_text=is_text)
-                note_level(facts, marker, count, [marker], 0)
+                _look(facts, marker, count, is_text=is_text)
+                _note_level(facts, marker, count, [marker], 0)
                 if facts.distinct is not None:
-                    note_distinct(facts, (str, marker), count)
+                    _note_distinct(facts, (str, marker), count)
 
 
 def _are_yes_and_no(levels: Counter | None) -> bool:
-    """Whether there are two values, a yes and a no: what stands beside them is no third class."""
+    """Whether there are two values, a yes and a no: what stands beside them is not a third class."""
     return levels is not None and len(levels) == 2 and {str(value).lower() for value in levels} <= YES | NO
 
 
@@ -164,39 +164,39 @@ def number_notation(facts: Facts) -> tuple[str, str] | None:
     return next((one for one in NOTATIONS if facts.notations[one] == facts.rows), None)
 
 
-def no_target(file: Path, target: str, names: list[str]) -> Refused:
+def _no_target(file: Path, target: str, names: list[str]) -> Refused:
     separator = next((one for one in (";", "\t", "|") if len(names) == 1 and target in names[0].split(one)), None)
     hint = f". They seem to be separated by {separator!r}; write the file with commas" if separator else ""
     columns = ", ".join(map(repr, names))
     return Refused("target", f"{file}: has no column {target!r}, which --target names; its columns: {columns}{hint}")
 
 
-def as_table(file: Path, block: pa.RecordBatch | list, *, is_text: bool) -> dict[str, list]:
+def _as_table(file: Path, block: pa.RecordBatch | list, *, is_text: bool) -> dict[str, list]:
     """Column name -> its values as Python has them, None where there is none; moments as ISO text."""
     if isinstance(block, list):
         if not all(isinstance(row, dict) for row in block):
             raise Refused("file", f"{file}: every line must be an object of column names to values")
         given = dict.fromkeys(name for row in block for name in row)
-        return {name: [without_nan(row.get(name)) for row in block] for name in given}
+        return {name: [_without_nan(row.get(name)) for row in block] for name in given}
     names = [name for name in block.schema.names if name != REASONS]
-    return {name: arrow_values(block.column(name), is_text=is_text) for name in names}
+    return {name: _arrow_values(block.column(name), is_text=is_text) for name in names}
 
 
-def arrow_values(column: pa.Array, *, is_text: bool) -> list:
+def _arrow_values(column: pa.Array, *, is_text: bool) -> list:
     if is_text:
         return [(text.strip(SPACES) or None) if text else None for text in column.to_pylist()]
     if pa.types.is_timestamp(column.type):
         column = pc.strftime(column, "%Y-%m-%dT%H:%M:%SZ")
-    return list(map(without_nan, column.to_pylist()))
+    return list(map(_without_nan, column.to_pylist()))
 
 
-def without_nan(value: Any) -> Any:
+def _without_nan(value: Any) -> Any:
     return None if value != value else value
 
 
 def note(facts: Facts, values: list, *, first_row: int, is_text: bool) -> None:
     """Add a block's values to the facts, each distinct one looked at once."""
-    counted = Counter((type(value), as_hashable(value)) for value in values if value is not None)
+    counted = Counter((type(value), _as_hashable(value)) for value in values if value is not None)
     facts.nested |= any(isinstance(value, (list, dict)) for value in values)
     for (kind, value), count in counted.items():
         if isinstance(value, str) and (value in SURE or value in WORDS):
@@ -204,19 +204,19 @@ def note(facts: Facts, values: list, *, first_row: int, is_text: bool) -> None:
             continue
         facts.rows += count
         before = facts.fits["float"]
-        look(facts, value, count, is_text=is_text)
+        _look(facts, value, count, is_text=is_text)
         if facts.fits["float"] == before and facts.odd is None and value in values:
             facts.odd = (value, first_row + values.index(value) + 1)
-        note_level(facts, value, count, values, first_row)
+        _note_level(facts, value, count, values, first_row)
         if facts.distinct is not None:
-            note_distinct(facts, (kind, value), count)
+            _note_distinct(facts, (kind, value), count)
 
 
-def as_hashable(value: object) -> Any:
+def _as_hashable(value: object) -> Any:
     return repr(value) if isinstance(value, (list, dict)) else value
 
 
-def look(facts: Facts, value: Any, count: int, *, is_text: bool) -> None:
+def _look(facts: Facts, value: Any, count: int, *, is_text: bool) -> None:
     facts.long_texts += count if isinstance(value, str) and len(value) > LONGEST_TEXT else 0
     facts.big_whole |= isinstance(value, int) and abs(value) > LARGEST_INTEGER
     if isinstance(value, str):
@@ -259,7 +259,7 @@ def _look_for_notation(facts: Facts, text: str, count: int) -> None:
         facts.means[kind] = mean + (number - mean) * (count / facts.rows)
 
 
-def note_level(facts: Facts, value: object, count: int, values: list, first_row: int) -> None:
+def _note_level(facts: Facts, value: object, count: int, values: list, first_row: int) -> None:
     if facts.levels is None:
         return
     if value not in facts.levels and isinstance(value, str) and value in values:
@@ -269,7 +269,7 @@ def note_level(facts: Facts, value: object, count: int, values: list, first_row:
         facts.levels = None
 
 
-def note_distinct(facts: Facts, value: object, count: int) -> None:
+def _note_distinct(facts: Facts, value: object, count: int) -> None:
     place, seen = hash(value), facts.distinct
     if seen is None or count > 1 or place in seen or len(seen) >= UNIQUE_UP_TO:
         facts.distinct = None
@@ -277,7 +277,7 @@ def note_distinct(facts: Facts, value: object, count: int) -> None:
         seen.add(place)
 
 
-def compare(columns: dict[str, Facts], table: dict[str, list], target: str) -> None:
+def _compare(columns: dict[str, Facts], table: dict[str, list], target: str) -> None:
     """Go on looking for columns that only repeat the target; most are out after their first block."""
     outcomes = table.get(target)
     if outcomes is None:
@@ -285,7 +285,7 @@ def compare(columns: dict[str, Facts], table: dict[str, list], target: str) -> N
     for name, values in table.items():
         facts = columns[name]
         if name != target and facts.mirror:
-            pairs = {(as_hashable(a), as_hashable(b)) for a, b in zip(values, outcomes, strict=True) if b is not None}
+            pairs = {(_as_hashable(a), _as_hashable(b)) for a, b in zip(values, outcomes, strict=True) if b is not None}
             facts.mirror.rows += sum(outcome is not None for outcome in outcomes)
             facts.mirror = facts.mirror if facts.mirror.agrees(pairs) else None
 

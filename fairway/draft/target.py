@@ -15,7 +15,7 @@ CLASSES = 100
 
 def target_of(table: Survey, facts: Facts, notes: list[str]) -> tuple[str, dict, dict]:
     """The task, what the contract's [target] says beside the column, and the target's column."""
-    name, whole = facts.name, whole_numbers(facts)
+    name, whole = facts.name, _whole_numbers(facts)
     if facts.nested:
         raise Refused("target", f"target {name!r} holds lists or objects; name another column")
     if facts.rows == 0 or (facts.levels is not None and len(whole or facts.levels) == 1):
@@ -29,11 +29,11 @@ def target_of(table: Survey, facts: Facts, notes: list[str]) -> tuple[str, dict,
             f"{name!r} has {', '.join(map(repr, kept))} as a value of its own; if it means null, add "
             f"missing = {json.dumps(kept)} to its column in the contract and correct [target]"
         )
-    task, target, column = task_of(facts, whole, notes)
+    task, target, column = _task_of(facts, whole, notes)
     return task, target, {**column, **written(facts, notes)}
 
 
-def task_of(facts: Facts, whole: set[int], notes: list[str]) -> tuple[str, dict, dict]:
+def _task_of(facts: Facts, whole: set[int], notes: list[str]) -> tuple[str, dict, dict]:
     """The same for a target that has several values."""
     if facts.holds("boolean") and boolean_words(facts):
         return binary(facts, "boolean", True, lambda value: str(value).lower() == "true", notes)
@@ -44,10 +44,10 @@ def task_of(facts: Facts, whole: set[int], notes: list[str]) -> tuple[str, dict,
         notes.append(f"{facts.name!r} holds numbers: a regression")
         prior = float(f"{facts.means[notation]:.6g}")
         return "regression", {"prior": prior}, {"type": "float", **of_notation(facts, notation, notes)}
-    return regression(facts, notes) if facts.holds("float") else classes(facts, notes)
+    return regression(facts, notes) if facts.holds("float") else _classes(facts, notes)
 
 
-def whole_numbers(facts: Facts) -> set[int]:
+def _whole_numbers(facts: Facts) -> set[int]:
     """The distinct values of a column of few whole numbers; 1 and 1.0 are one."""
     return {int(float(value)) for value in facts.levels} if facts.levels and facts.holds("integer") else set()
 
@@ -74,7 +74,7 @@ def regression(facts: Facts, notes: list[str]) -> tuple[str, dict, dict]:
     return "regression", {"prior": float(f"{facts.mean:.6g}") if math.isfinite(facts.mean) else 0.0}, {"type": kind}
 
 
-def classes(facts: Facts, notes: list[str]) -> tuple[str, dict, dict]:
+def _classes(facts: Facts, notes: list[str]) -> tuple[str, dict, dict]:
     levels = facts.levels
     if not facts.holds("string") or facts.holds("timestamp") or levels is None or len(levels) > CLASSES:
         if facts.odd and facts.fits["float"] * 2 > facts.rows:

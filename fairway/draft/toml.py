@@ -25,10 +25,10 @@ def value(thing: object) -> str:
 
 
 def text(content: str) -> str:
-    return '"' + "".join(map(escaped, content)) + '"'
+    return '"' + "".join(map(_escaped, content)) + '"'
 
 
-def escaped(character: str) -> str:
+def _escaped(character: str) -> str:
     if character in ESCAPES:
         return ESCAPES[character]
     return character if character.isprintable() else f"\\U{ord(character):08X}"

@@ -102,7 +102,7 @@ class AcceptedParts:
 
     def add(self, batch: pa.RecordBatch) -> None:
         self.rows += len(batch)
-        for month, rows in by_month(batch, self.time):
+        for month, rows in _by_month(batch, self.time):
             self.hold(month, rows)
         while sum(month.held_rows for month in self.months.values()) > HELD_ROWS:
             fullest = max(self.months, key=lambda name: self.months[name].held_rows)
@@ -148,8 +148,8 @@ class AcceptedParts:
         part["rows"] += len(rows)
         if self.time:
             ends = pc.min_max(rows[self.time]).as_py()
-            part["first"] = min(filter(None, (part["first"], floor_s(ends["min"]))))
-            part["last"] = max(filter(None, (part["last"], ceiling_s(ends["max"]))))
+            part["first"] = min(filter(None, (part["first"], _floor_s(ends["min"]))))
+            part["last"] = max(filter(None, (part["last"], _ceiling_s(ends["max"]))))
 
     def close(self) -> None:
         for name, month in self.months.items():
@@ -184,7 +184,7 @@ class QuarantineParts:
             self.month = Month(number=self.month.number + 1)
 
 
-def by_month(batch: pa.RecordBatch, time: str | None) -> list[tuple[str, pa.RecordBatch]]:
+def _by_month(batch: pa.RecordBatch, time: str | None) -> list[tuple[str, pa.RecordBatch]]:
     """The batch split by month of event time; whole where it lies in one month."""
     if time is None:
         return [(NO_TIME, batch)] if len(batch) else []
@@ -195,11 +195,11 @@ def by_month(batch: pa.RecordBatch, time: str | None) -> list[tuple[str, pa.Reco
     return [(month, batch.filter(pc.equal(months, month))) for month in sorted(distinct)]
 
 
-def floor_s(moment: datetime) -> str:
+def _floor_s(moment: datetime) -> str:
     """Whole seconds, so that texts of moments sort as the moments do."""
     return iso(moment.astimezone(UTC).replace(microsecond=0))
 
 
-def ceiling_s(moment: datetime) -> str:
+def _ceiling_s(moment: datetime) -> str:
     moment = moment.astimezone(UTC)
     return iso(moment.replace(microsecond=0) + timedelta(seconds=1 if moment.microsecond else 0))
