@@ -159,6 +159,33 @@ def test_every_function_lies_in_the_folder_of_its_flow():
     assert [str(file) for file in handlers if len(file.parts) != 2 or file.parts[0] not in FLOWS] == []
 
 
+@pytest.mark.parametrize("layer", MAY_IMPORT)
+def test_an_import_inside_a_function_has_its_reason(layer):
+    """In a comment on its line or the line above, or once for a module in a comment that begins with `# lazy:`."""
+    without = []
+    for file in sorted((ROOT / layer).rglob("*.py")):
+        lines = file.read_text(encoding="utf-8").splitlines()
+        if not any(line.strip().startswith("# lazy: ") for line in lines):
+            without += [f"{file.relative_to(ROOT)}:{number}" for number in unexplained_imports(lines)]
+    assert without == []
+
+
+def unexplained_imports(lines: list[str]) -> set[int]:
+    """Line numbers of imports in functions without a comment; of imports below each other only the first counts."""
+    functions = (
+        node
+        for node in ast.walk(ast.parse("\n".join(lines)))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    )
+    starts = {
+        node.lineno for each in functions for node in ast.walk(each) if isinstance(node, (ast.Import, ast.ImportFrom))
+    }
+    first = {number for number in starts if not lines[number - 2].strip().startswith(("from ", "import "))}
+    return {
+        number for number in first if "#" not in lines[number - 1] and not lines[number - 2].strip().startswith("#")
+    }
+
+
 def test_a_private_name_stays_in_its_module():
     used = [
         f"{module} imports {node.module}.{alias.name}"

@@ -17,6 +17,7 @@ from fairway.terminal.progress import Progress
 if TYPE_CHECKING:  # it comes with the AWS SDK, which help must not cost
     from fairway.deploy.programs import Logged
 
+# lazy: fairway.deploy comes with the AWS SDK, which help must not cost
 app = typer.Typer(rich_markup_mode=None)
 
 AwsStage = Annotated[str, typer.Option("--stage", help="A stage of fairway.toml.", metavar="NAME")]
