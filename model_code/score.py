@@ -21,7 +21,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from enum import Enum, auto
 from itertools import takewhile
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import pyarrow as pa
 
@@ -52,9 +52,19 @@ def main() -> None:
         with ThreadPoolExecutor(_cores()) as pool:
             refused = _score_shards(job, shards, paths.processing_outputs(), pool, progress=progress, stopping=stopping)
     if stopping.is_set():
-        sys.exit(_STOPPED)
+        _end_at_once(_STOPPED)
     if refused:
         raise JobRefused(f"{len(refused)} of {len(shards)} shards are refused: " + "; ".join(map(str, refused)))
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """End without unwinding the interpreter. Everything is written and the scratch folder removed by now.
+
+    Arrow may still read ahead in a thread of its own, which Python 3.13 answers with an abort instead of the exit code.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _model_folder(scratch: Path) -> Path | None:
