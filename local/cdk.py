@@ -65,7 +65,9 @@ class Cdk:
 
     def finish(self, progress: Callable[[str], None] = lambda line: None) -> None:
         """Wait for the end, telling what was done on the way; raises DeployFailed."""
-        last, told_last = deque(maxlen=TOLD_ON_FAILURE), None
+        last: deque[str] = deque(maxlen=TOLD_ON_FAILURE)
+        told_last: str | None = None
+        assert self.process.stdout is not None  # a pipe, see above
         try:
             with open(self.log, "a") as log:
                 for line in self.process.stdout:

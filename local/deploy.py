@@ -148,7 +148,7 @@ def client(service: str, endpoint: str, key: RootKey):
         region_name=REGION,
         aws_access_key_id=key.access_key,
         aws_secret_access_key=key.secret_key,
-        config=Config(proxies={"http": None}),
+        config=Config(proxies={"http": None}),  # type: ignore[dict-item]  # None: none, as botocore has it
     )
 
 

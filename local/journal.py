@@ -58,11 +58,13 @@ class Journal:
     """Rows by space, part and key. A space is one table, one index of it, one service's state."""
 
     def __init__(self, path: Path):
-        self.path, self.failure = path, None
+        self.path = path
+        self.failure: str | None = None
         self._lock, self._disk = threading.RLock(), threading.Lock()
         self._writer, self._reader = connect(path), connect(path)
         self._thread = ThreadPoolExecutor(1, "journal")
-        self._pending, self._writing = _Batch(), []
+        self._pending = _Batch()
+        self._writing: list[_Batch] = []
         self._round: asyncio.Future | None = None
         self._task: asyncio.Task | None = None
         self._log = os.open(f"{path}-wal", os.O_RDWR)
@@ -233,8 +235,8 @@ class Journal:
                 self._spaces.pop(number, None)
 
     def _fail(self, error: Exception) -> NoReturn:
-        self.failure = f"{self.path} cannot be written ({error})"
-        raise JournalError(self.failure) from error
+        self.failure = failure = f"{self.path} cannot be written ({error})"
+        raise JournalError(failure) from error
 
 
 def connect(path: Path) -> sqlite3.Connection:

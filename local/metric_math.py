@@ -7,8 +7,10 @@ import ast
 import math
 import operator
 import re
+from collections.abc import Callable
+from typing import Any
 
-OPERATORS = {
+OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -23,7 +25,7 @@ OPERATORS = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
 }
-FUNCTIONS = {
+FUNCTIONS: dict[str, Callable[..., float]] = {
     "ABS": abs,
     "CEIL": math.ceil,
     "FLOOR": math.floor,
@@ -120,6 +122,7 @@ def value_of(node: ast.expr, values: dict):
             combine = all if isinstance(node.op, ast.And) else any
             return float(combine(value_of(part, values) for part in node.values))
         case ast.Call():
+            assert isinstance(node.func, ast.Name)  # parse() let nothing else through
             return call(node.func.id, node.args, values)
 
 

@@ -7,6 +7,7 @@ import shutil
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 from local import generations, guard, ownership, profile
 from local.journal import Journal, Written
@@ -32,6 +33,7 @@ def serve(*, port: int, folder: Path, enforce_iam: bool) -> None:
         finally:
             (folder / "server.json").unlink(missing_ok=True)
             guard.kill_marked(os.environ[guard.MARK], spare=(os.getpid(), keeper.pid))
+            assert keeper.stdin is not None  # a pipe, see guard.start()
             keeper.stdin.close()
             keeper.wait()
 
@@ -84,7 +86,7 @@ def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
     from local.durable import Durable
     from local.ministack import dynamodb, load_plugins, persistence
 
-    app = load_plugins()
+    app: Any = load_plugins()
     from local.gateway import Gateway  # what it imports of MiniStack is known to be there only now
 
     path, damage = generations.intact(folder / "journal")
@@ -122,9 +124,9 @@ def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
 
     gateway = Gateway(durable, ready=ready, written=written, state=str(folder), port=port)
     try:
-        asyncio.run(serve_asgi(gateway, config))
+        asyncio.run(serve_asgi(gateway, config))  # type: ignore[arg-type]  # its scopes are dicts here
     except LifespanFailureError:
-        raise gateway.failure from None
+        raise gateway.failure or RuntimeError("the services did not start") from None
     copies.stop()
     entries.collect(everything=True)
     journal.close()

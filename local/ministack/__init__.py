@@ -3,6 +3,7 @@
 import importlib
 import importlib.metadata
 from types import ModuleType
+from typing import Any
 
 from local.state import MINISTACK, LocalError
 
@@ -59,7 +60,7 @@ def missing_hooks(hooks: list[str]) -> list[str]:
 
 def exists(module: str, attribute: str) -> bool:
     try:
-        found = importlib.import_module(module)
+        found: Any = importlib.import_module(module)
     except ImportError:
         return False
     for name in attribute.split("."):

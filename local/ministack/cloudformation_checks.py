@@ -40,7 +40,7 @@ ADDRESSED = {
 
 
 def register() -> None:
-    modules = {
+    modules: dict[str, Any] = {
         name: importlib.import_module(f"{CFN}.{name}")
         for name in ("handlers", "changesets", "engine", "stacks", "provisioners")
     }

@@ -4,6 +4,7 @@ Split nor Sub there, so that cdk's own bootstrap took an empty list of policies 
 
 import importlib
 import re
+from collections.abc import Callable
 from typing import Any
 
 CFN = "ministack.services.cloudformation"
@@ -13,7 +14,8 @@ HOOKS = tuple(f"{CFN}.{module}:_evaluate_conditions" for module in MODULES)
 
 def register() -> None:
     for name in MODULES:
-        importlib.import_module(f"{CFN}.{name}")._evaluate_conditions = evaluate
+        module: Any = importlib.import_module(f"{CFN}.{name}")
+        module._evaluate_conditions = evaluate
 
 
 def evaluate(template: dict[str, Any], parameters: dict[str, dict[str, Any]]) -> dict[str, bool]:
@@ -28,7 +30,7 @@ class _Scope:
     def __init__(self, template: dict[str, Any], parameters: dict[str, dict[str, Any]]):
         self.conditions, self.mappings = template.get("Conditions") or {}, template.get("Mappings") or {}
         self.declared, self.parameters = template.get("Parameters") or {}, parameters
-        self.functions = {
+        self.functions: dict[str, Callable[[Any], Any]] = {
             "Condition": lambda name: self.holds(self.conditions[name]),
             "Fn::And": lambda given: all(map(self.holds, given)),
             "Fn::Or": lambda given: any(map(self.holds, given)),

@@ -124,7 +124,7 @@ def judge(alarm: dict) -> None:
     """Move the alarm to the state that its last periods call for, and tell whoever is to know."""
     from ministack.services import cloudwatch
 
-    breaching = BREACHES.get(alarm.get("ComparisonOperator"))
+    breaching = BREACHES.get(str(alarm.get("ComparisonOperator")))
     if breaching is None or not (alarm.get("MetricName") or alarm.get("Metrics")):
         return
     periods = int(alarm.get("EvaluationPeriods") or 1)

@@ -166,7 +166,7 @@ def use(journal: Journal, save_tables: Callable[[], None]) -> None:
 def _not_reaped(settings):
     """MiniStack's own reaper reads every item of a table once a minute: it finds no table here."""
 
-    class NotReaped(type(settings)):
+    class NotReaped(type(settings)):  # type: ignore[misc]  # its class is MiniStack's own
         def all_items(self):
             return []
 
@@ -267,7 +267,8 @@ class _Store:
         """Just more than a scan answers with at once."""
         first = self.dynamodb._extract_key_val(start.get(table["pk_name"]))
         most = int(limit) if str(limit).isdigit() else None
-        found, size, number = {}, 0, 0
+        found: dict[str, dict[str, Item]] = {}
+        size = number = 0
         sort_name = table["sk_name"]
         start_sort = self.dynamodb._extract_key_val(start.get(sort_name)) if sort_name else ""
         for partition, sort, item in items.all(first):

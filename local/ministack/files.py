@@ -111,8 +111,9 @@ _failed: ContextVar[list | None] = ContextVar("failed", default=None)
 
 
 def _fail(error: OSError) -> None:
-    for noted in filter(lambda found: found is not None, (_failed.get(),)):
-        noted.append(error)
+    errors = _failed.get()
+    if errors is not None:
+        errors.append(error)
     files = _of_this_request.get()
     if files is not None:
         files.failure = error

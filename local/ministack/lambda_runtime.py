@@ -141,7 +141,7 @@ def python_environment(config: dict, provided: dict, folder: str, own: dict) -> 
 def make_worker(runtime):  # noqa: C901 - one branch for each part that MiniStack lacks
     """The worker class; made here because MiniStack is imported only once its settings stand."""
 
-    class PythonWorker(runtime.ProvidedWorker):
+    class PythonWorker(runtime.ProvidedWorker):  # type: ignore[name-defined]  # of a module that is imported later
         """One execution environment: a process of the function's code and the Runtime API server it polls."""
 
         def __init__(self, *arguments):

@@ -87,7 +87,8 @@ def _batch_keys(table: str, requests: object) -> list[str]:
     """Of one table in BatchGetItem ({"Keys": [...]}) or BatchWriteItem (a list of requests)."""
     if isinstance(requests, dict):
         return [text for key in requests.get("Keys") or [] for text in leading_keys(table, {"Key": key})]
-    writes = [write for each in requests or [] if isinstance(each, dict) for write in each.values()]
+    each_request = requests if isinstance(requests, list) else []
+    writes = [write for each in each_request if isinstance(each, dict) for write in each.values()]
     return [text for write in writes if isinstance(write, dict) for text in leading_keys(table, write)]
 
 

@@ -41,7 +41,7 @@ def register() -> None:
     async def invoke_within_rate(integration: dict, api_id: str, stage: str, *arguments, **named):
         settings = apigateway._stages.get(api_id, {}).get(stage) or {}
         rate, burst = throttling_of(settings.get("defaultRouteSettings") or {})
-        if rate is not None:
+        if rate is not None and burst is not None:
             key = (api_id, stage, rate, burst)
             if not buckets.setdefault(key, Bucket(rate, burst)).take():
                 return 429, {"Content-Type": "application/json"}, b'{"message":"Too Many Requests"}'

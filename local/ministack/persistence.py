@@ -88,7 +88,7 @@ class Entries:
         self.app, self.journal = app, journal
         self.services: dict[str, _Service] = {}
         self.space = next(iter(journal.spaces(SPACE)), None) or journal.add_space(SPACE)
-        self.written: dict[tuple[str, str], int] = {}  # the hash of every row
+        self.written: dict[tuple[str, str], int | None] = {}  # the hash of every row
 
     def collect(self, *, everything: bool = False) -> None:
         """Put what changed into the journal."""

@@ -3,7 +3,7 @@
 import contextvars
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from local.ministack import sagemaker_iam
@@ -116,7 +116,7 @@ def aws_sdk(resource: str, request: dict, call) -> dict:
     return stepfunctions._sdk_json_result("sagemaker", operation, perform(operation, known, call, "SageMakerException"))
 
 
-def perform(operation: str, request: dict, call, general_error: str, needed: list = ()) -> dict:
+def perform(operation: str, request: dict, call, general_error: str, needed: Sequence = ()) -> dict:
     """Call the service as the state machine's role, which must also hold what else is `needed`."""
     task, request = _task.get(), whole_numbers(request or {})
     try:

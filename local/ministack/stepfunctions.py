@@ -46,7 +46,8 @@ HOOKS = (
 )
 
 LARGEST_RESULT_BYTES = 256 * 1024
-_role = contextvars.ContextVar("state_machine_role", default=None)  # (role ARN, execution name) of the task that runs
+# (role ARN, execution name) of the task that runs
+_role: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("state_machine_role", default=None)
 
 
 class Stopped(SystemExit):

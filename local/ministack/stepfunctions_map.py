@@ -9,6 +9,7 @@ import json
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 SFN = "ministack.services.stepfunctions"
 HOOKS = tuple(
@@ -139,7 +140,8 @@ class DistributedMap:
             return items
         most = int(batcher.get("MaxItemsPerBatch") or len(items) or 1)
         most_bytes = int(batcher.get("MaxInputBytesPerBatch") or 256 * 1024)
-        groups, size = [], 0
+        groups: list[list] = []
+        size = 0
         for item in items:
             item_bytes = len(json.dumps(item).encode())
             if not groups or len(groups[-1]) >= most or size + item_bytes > most_bytes:
@@ -190,7 +192,7 @@ class DistributedMap:
     def run_child(self, index: int, child_input) -> dict:
         """Run one child execution to its end. It sees none of the parent's variables, as on AWS."""
         name = str(uuid.uuid4())
-        child = {
+        child: dict[str, Any] = {
             "executionArn": f"{self.machine.replace(':stateMachine:', ':execution:')}:{name}",
             "name": name,
             "stateMachineArn": self.machine,
@@ -242,7 +244,7 @@ class DistributedMap:
         writer = self.evaluated("ResultWriter")
         bucket, prefix = writer["Arguments"]["Bucket"], writer["Arguments"].get("Prefix", "").strip("/")
         folder = f"{prefix}/{self.id}" if prefix else self.id
-        files = {"SUCCEEDED": [], "FAILED": [], "PENDING": []}
+        files: dict[str, list[dict]] = {"SUCCEEDED": [], "FAILED": [], "PENDING": []}
         for status in ("SUCCEEDED", "FAILED"):
             told = [told_of(child) for child in children if child["status"] == status]
             if told:

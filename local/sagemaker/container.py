@@ -40,8 +40,8 @@ class Container:
 
     def wait(self, timeout_s: float | None = None) -> int:
         """Raises subprocess.TimeoutExpired. When it returns, all output has been read."""
-        self.process.wait(timeout_s)
-        code = self.exit_code()
+        code = self.process.wait(timeout_s)
+        self.exit_code()
         if self.reader:
             self.reader.join(timeout=10)
         return code
@@ -89,7 +89,9 @@ def start(
 
 
 def read_lines(container: Container, on_line) -> None:
-    for raw in iter(lambda: container.process.stdout.readline(LINE_BYTES), b""):  # one without an end fills no memory
+    output = container.process.stdout
+    assert output is not None  # a pipe, see start()
+    for raw in iter(lambda: output.readline(LINE_BYTES), b""):  # one without an end fills no memory
         line = raw.decode(errors="replace").rstrip("\r\n")
         container.tail.append(line)
         try:

@@ -158,7 +158,7 @@ def heal(engine: Engine, name: str, variant: Variant) -> None:
     if not variant.healing.acquire(blocking=False):
         return
     try:
-        config = resources.need(engine, "EndpointConfig", engine.store.get(KIND, name)["EndpointConfigName"])
+        config = resources.need(engine, "EndpointConfig", resources.need(engine, KIND, name)["EndpointConfigName"])
         settings = next(item for item in config["ProductionVariants"] if item["VariantName"] == variant.name)
         for index, server in enumerate(variant.servers):
             if not server.alive():

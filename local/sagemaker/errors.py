@@ -1,5 +1,7 @@
 """The errors the service answers with, worded as SageMaker words them."""
 
+from typing import Any
+
 
 class SageMakerError(Exception):
     """An API error: `code` as botocore names it, the message, and the HTTP status."""
@@ -25,7 +27,7 @@ def not_simulated(what: str, instead: str) -> SageMakerError:
 def refuse(request: dict, paths: tuple[str, ...], operation: str) -> None:
     """Refuse members (`Member` or `Outer.Member`) that would otherwise be accepted and then not happen."""
     for path in paths:
-        value = request
+        value: Any = request
         for member in path.split("."):
             value = value.get(member) if isinstance(value, dict) else None
         if value:

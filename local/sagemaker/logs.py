@@ -77,7 +77,8 @@ class LogStream:
 
 
 def batches(lines: list[tuple[int, str]]):
-    batch, characters = [], 0
+    batch: list[tuple[int, str]] = []
+    characters = 0
     for at, text in lines:
         if batch and (len(batch) == LINES_PER_CALL or characters + len(text) > CHARACTERS_PER_CALL):
             yield batch

@@ -34,9 +34,8 @@ def group_name(engine: Engine, name_or_arn: str) -> str:
 
 
 def describe_group(engine: Engine, request: dict) -> dict:
-    return pick(
-        "DescribeModelPackageGroup", engine.store.get(GROUP, group_name(engine, request["ModelPackageGroupName"]))
-    )
+    name = group_name(engine, request["ModelPackageGroupName"])
+    return pick("DescribeModelPackageGroup", engine.store.get(GROUP, name) or {})
 
 
 def delete_group(engine: Engine, request: dict) -> dict:

@@ -80,7 +80,7 @@ def list_page(engine: Engine, kind: str, request: dict) -> dict:
     """One page of summaries, filtered and sorted as the request says; in the order of the kind when it says nothing."""
     refuse(request, ("WarmPoolStatusEquals", "TrainingPlanArnEquals", "CrossAccountFilterOption"), f"List{kind}s")
     records = [record for record in engine.store.all(kind) if matches(kind, record, request)]
-    sort_by = {"Name": f"{kind}Name", "Status": f"{kind}Status"}.get(request.get("SortBy"), "CreationTime")
+    sort_by = {"Name": f"{kind}Name", "Status": f"{kind}Status"}.get(str(request.get("SortBy")), "CreationTime")
     records.sort(
         key=lambda record: (record.get(sort_by, ""), record[f"{kind}Arn"]),
         reverse=request.get("SortOrder", "Ascending" if kind in OLDEST_FIRST else "Descending") == "Descending",

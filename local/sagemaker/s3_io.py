@@ -99,7 +99,7 @@ def download(client, uri: str, into: Path, *, kind: str = "S3Prefix", shard: Sha
     try:
         objects = (list_manifest if kind == "ManifestFile" else list_prefix)(client, uri)
         mine = objects[shard.index :: shard.count]
-        run_each(lambda item: fetch(client, *item, into), mine)
+        run_each(lambda item: fetch(client, item[0], item[1], item[2], into), mine)
     except (ClientError, BotoCoreError) as error:
         raise JobFailed(f"ClientError: Data download failed for {uri}: {error}") from error
     if not objects and kind != "ManifestFile":

@@ -27,8 +27,10 @@ def check_request(operation: str, request: dict) -> None:
     """Refuse a request that the real service would refuse for its shape: unknown, missing, mistyped or out of range."""
     shape = input_shape(operation)
     report = ParamValidator().validate(request, shape) if shape else None
-    wrong_shape = report is not None and report.has_errors()
-    problems = report.generate_report().splitlines() if wrong_shape else list(breaches(request, shape))
+    if report is not None and report.has_errors():
+        problems = report.generate_report().splitlines()
+    else:
+        problems = list(breaches(request, shape))
     if problems:
         plural = "s" if len(problems) > 1 else ""
         raise invalid(f"{len(problems)} validation error{plural} detected: {'; '.join(problems)}")

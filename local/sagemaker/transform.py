@@ -86,7 +86,8 @@ def split(body: bytes, record: dict) -> list[bytes]:
     lines = body.splitlines(keepends=True)
     if record.get("BatchStrategy", "MultiRecord") == "SingleRecord":
         return lines
-    limit, batches, size = record.get("MaxPayloadInMB", 6) * 2**20, [], 0
+    limit, size = record.get("MaxPayloadInMB", 6) * 2**20, 0
+    batches: list[list[bytes]] = []
     for line in lines:
         if not batches or size + len(line) > limit:
             batches.append([])
