@@ -190,7 +190,7 @@ def test_every_bad_file_is_named_before_anything_is_written(aws):
         handler(EVENT, None)
     assert str(refused.value) == (
         "batch/incoming/b.csv: is empty; batch/incoming/c.xlsx: files of this kind are not read; "
-        "give one of .csv, .csv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet"
+        "give one of .csv, .csv.gz, .tsv, .tsv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet"
     )
     assert aws.items(stage.RUNS) == []
     assert aws.s3.list_objects_v2(Bucket=stage.LAKE, Prefix=f"batch/{RUN}/")["KeyCount"] == 0
