@@ -10,6 +10,7 @@ Lambdas speak DynamoDB's low-level notation, so none pays for boto3's resource l
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -47,8 +48,17 @@ def routing_write(routing: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def is_expired(item: Mapping[str, Any], now: datetime) -> bool:
+    """Whether an item's time to live is over. DynamoDB removes what expired, but late: readers ask here."""
+    return "expires_at" in item and bool(item["expires_at"] <= now.timestamp())
+
+
 def prediction_key(id: str) -> Item:
     return {"id": {"S": id}}
+
+
+def outcome_key(entity_id: str, event_time: str) -> Item:
+    return {"entity_id": {"S": entity_id}, "event_time": {"S": event_time}}
 
 
 def run_key(kind: str, run: str) -> Item:

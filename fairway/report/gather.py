@@ -133,10 +133,11 @@ def _stored_answers(stage: Stage) -> Counter[str] | None:
     found = stage.client("dynamodb").scan(
         TableName=stage.addresses["predictions"],
         Limit=LOOKED_AT,
-        ProjectionExpression="#source",
+        ProjectionExpression="#source, expires_at",
         ExpressionAttributeNames={"#source": "source"},
     )
-    return Counter(items.from_item(item).get("source", "unknown") for item in found["Items"]) or None
+    now, answers = datetime.now(UTC), [items.from_item(item) for item in found["Items"]]
+    return Counter(one.get("source", "unknown") for one in answers if not items.is_expired(one, now)) or None
 
 
 # ---- what went in and out

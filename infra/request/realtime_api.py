@@ -76,7 +76,7 @@ class RealtimeApi(Construct):
         )
         function.allow("dynamodb:GetItem", on=predictions.table_arn)
         function.allow("dynamodb:Query", on=tables.predictions_by_entity)
-        function.allow("dynamodb:PutItem", on=outcomes.table_arn)
+        function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", on=outcomes.table_arn)
         return function
 
     @property

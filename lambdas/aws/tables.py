@@ -37,6 +37,10 @@ def put(table: str, values: Mapping[str, Any]) -> None:
     clients.dynamodb().call("PutItem", TableName=table, Item=to_item(values))
 
 
+def remove(table: str, key: Item) -> None:
+    clients.dynamodb().call("DeleteItem", TableName=table, Key=key)
+
+
 def put_if(
     table: str,
     values: Mapping[str, Any],

@@ -7,13 +7,13 @@ import zlib
 from datetime import datetime
 from typing import Any, cast
 
-from domain.names import BY_ENTITY
-from domain.records import Item, prediction_id, prediction_key
+from domain.records import Item, prediction_id
 from domain.request.answers import Prediction
 from domain.timestamps import parse_timestamp
 from lambdas.aws import tables
 from lambdas.aws.connections import Unreachable
 from lambdas.aws.services import ServiceError
+from lambdas.request import stored
 from lambdas.request.http import LOG, BadRequest, Conflict, Unavailable, shortened
 
 REPLIED = (
@@ -54,8 +54,8 @@ class Answered:
 
     def recall(self, key: str, fingerprint: str, now: datetime) -> list[Prediction] | None:
         """Read the answers that were sent for the key, if any. Refuses another body under the same key."""
-        known = tables.get(self.table, prediction_key(_request_id(self.caller, key)))
-        if known is None or known["expires_at"] <= now.timestamp():  # DynamoDB removes what expired, but late
+        known = stored.item(self.table, _request_id(self.caller, key), now=now)
+        if known is None:
             return None
         if known["fingerprint"] != fingerprint:
             used = f"Idempotency-Key {shortened(key)!r} was used for another body"
@@ -75,31 +75,23 @@ class Answered:
             return answers
         return self.recall(key, fingerprint, now) or answers
 
-    def one(self, id: str) -> dict[str, Any] | None:
+    def one(self, id: str, *, now: datetime) -> dict[str, Any] | None:
         """Read the prediction of an id as the API replies with it."""
-        item = tables.get(self.table, prediction_key(id)) if len(id) <= LONGEST_ID else None
-        return _public(item) if item and "entity_id" in item and self._may_read(item) else None
+        item = stored.prediction(self.table, id, now=now) if len(id) <= LONGEST_ID else None
+        return _public(item) if item and self._may_read(item) else None
 
     def _may_read(self, item: dict[str, Any]) -> bool:
         return not self.only_own or bool(self.caller and item.get("caller") == self.caller)
 
-    def of_entity(self, entity: str, *, limit: int, token: str | None) -> dict[str, Any]:
+    def of_entity(self, entity: str, *, now: datetime, limit: int, token: str | None) -> dict[str, Any]:
         """Read {predictions, next}, the newest first; `next` is the token of the following page, or None.
 
-        A page holds fewer than `limit` where other callers' are left out.
+        A page holds fewer than `limit` where other callers' and expired ones are left out.
         """
-        start = {"ExclusiveStartKey": _page_key(token, entity)} if token is not None else {}
-        page = tables.query(
-            self.table,
-            IndexName=BY_ENTITY,
-            KeyConditionExpression="entity_id = :entity",
-            ExpressionAttributeValues={":entity": {"S": entity}},
-            ScanIndexForward=False,
-            Limit=limit,
-            **start,
-        )
-        following = _page_token(page["last"]) if page["last"] else None
-        return {"predictions": [_public(item) for item in page["items"] if self._may_read(item)], "next": following}
+        start = _page_key(token, entity) if token is not None else None
+        page = stored.page_of_entity(self.table, entity, now=now, limit=limit, start=start)
+        following = _page_token(page.last) if page.last else None
+        return {"predictions": [_public(item) for item in page.predictions if self._may_read(item)], "next": following}
 
 
 def _request_id(caller: str, key: str) -> str:

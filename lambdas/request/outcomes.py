@@ -7,12 +7,13 @@ from typing import Any
 
 from domain.contract.keys import as_key
 from domain.contract.values import check_value, is_unicode
-from domain.names import BY_ENTITY, Metric
-from domain.records import LARGEST_NUMBER, prediction_key
+from domain.names import Metric
+from domain.records import LARGEST_NUMBER, outcome_key
 from domain.request.outcomes import assess, still_to_come
 from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
 from lambdas.aws import tables
+from lambdas.request import stored
 from lambdas.request.http import BadRequest, Request, TooLarge, http_function, shortened
 from lambdas.settings import CONFIG, CONTRACT
 
@@ -32,14 +33,21 @@ IS_NEWS = "attribute_not_exists(entity_id) OR outcome <> :outcome OR attribute_n
 
 @http_function
 def handler(request: Request) -> dict[str, int]:
-    stored = [
-        _store(outcome, received_at=iso(datetime.now(UTC)), find=_find_prediction, put=_put_outcome)
+    now = datetime.now(UTC)
+    records = [
+        _store(
+            outcome,
+            received_at=iso(now),
+            find=lambda outcome: _find_prediction(outcome, now),
+            put=_put_outcome,
+            remove=_remove_outcome,
+        )
         for outcome in _outcomes_of(request.json())
     ]
-    joined = [record for record, _ in stored if "prediction_id" in record]
-    unmatched = len(stored) - len(joined)
-    print(_measured(len(stored), unmatched, news=[record for record, is_news in stored if is_news]))
-    return {"accepted": len(stored), "joined": len(joined), "unmatched": unmatched}
+    joined = [record for record, _ in records if "prediction_id" in record]
+    unmatched = len(records) - len(joined)
+    print(_measured(len(records), unmatched, news=[record for record, is_news in records if is_news]))
+    return {"accepted": len(records), "joined": len(joined), "unmatched": unmatched}
 
 
 def _outcomes_of(document: Any) -> list[Sent]:
@@ -96,11 +104,23 @@ def _check_event_time(text: object) -> tuple[str | None, list[str]]:
 
 
 def _store(
-    outcome: Sent, *, received_at: str, find: Callable[[Sent], Record | None], put: Callable[[Record], bool]
+    outcome: Sent,
+    *,
+    received_at: str,
+    find: Callable[[Sent], Record | None],
+    put: Callable[[Record], bool],
+    remove: Callable[[Record], None],
 ) -> tuple[Record, bool]:
-    """Store the record, with a prediction_id if it was joined; also return whether it is news, not a repetition."""
-    record = _joined(outcome, find(outcome)) | {"received_at": received_at}
-    return record, put(record)
+    """Store the record, with a prediction_id if it was joined; also return whether it is news, not a repetition.
+
+    The record of an outcome that came before its prediction is removed once it comes again and is joined.
+    """
+    prediction = find(outcome)
+    record = _joined(outcome, prediction) | {"received_at": received_at}
+    is_news = put(record)
+    if prediction is not None and "event_time" not in outcome:
+        remove(_joined(outcome, None))
+    return record, is_news
 
 
 def _joined(outcome: Sent, prediction: Record | None) -> Record:
@@ -119,28 +139,22 @@ def _joined(outcome: Sent, prediction: Record | None) -> Record:
     }
 
 
-def _find_prediction(outcome: Sent) -> Record | None:
+def _find_prediction(outcome: Sent, now: datetime) -> Record | None:
     """Find the prediction by its id, or the newest of the entity, at the event time if one is sent."""
     if "prediction_id" in outcome:
-        item = tables.get(PREDICTIONS, prediction_key(outcome["prediction_id"]))
-        return item if item and "entity_id" in item else None
-    values = {":entity": {"S": outcome["entity_id"]}}
-    at: dict[str, Any] = {"Limit": 1}
-    if "event_time" in outcome:
-        values[":at"], at = {"S": outcome["event_time"]}, {"FilterExpression": "event_time = :at"}
-    newest_first = tables.query_all(
-        PREDICTIONS,
-        IndexName=BY_ENTITY,
-        KeyConditionExpression="entity_id = :entity",
-        ExpressionAttributeValues=values,
-        ScanIndexForward=False,
-        **at,
-    )
-    return next(newest_first, None)
+        return stored.prediction(PREDICTIONS, outcome["prediction_id"], now=now)
+    return stored.newest_of_entity(PREDICTIONS, outcome["entity_id"], now=now, at=outcome.get("event_time"))
 
 
 def _put_outcome(record: Record) -> bool:
     return tables.put_if(OUTCOMES, record, condition=IS_NEWS, given={":outcome": record["outcome"]})
+
+
+def _remove_outcome(record: Record) -> None:
+    """Remove the record of an outcome without a prediction; most outcomes have none, and a look is cheaper."""
+    key = outcome_key(record["entity_id"], record["event_time"])
+    if tables.get(OUTCOMES, key):
+        tables.remove(OUTCOMES, key)
 
 
 def _measured(accepted: int, unmatched: int, *, news: list[Record]) -> str:

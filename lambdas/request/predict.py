@@ -69,7 +69,7 @@ def _key_of(request: Request) -> str | None:
 
 
 def _get_one(request: Request) -> dict[str, Any]:
-    prediction = _answered_for(request).one(request.path["id"])
+    prediction = _answered_for(request).one(request.path["id"], now=datetime.now(UTC))
     if prediction is None:
         raise NotFound(f"prediction {shortened(request.path['id'])!r} is not there; it may have expired")
     return prediction
@@ -80,7 +80,7 @@ def _get_of_entity(request: Request) -> dict[str, Any]:
         raise BadRequest("say whose predictions: GET /predictions?entity_id=ID, or GET /predictions/ID for one")
     limit = _limit_of(request.query.get("limit", str(PAGE)))
     return _answered_for(request).of_entity(
-        as_key(request.query["entity_id"]), limit=limit, token=request.query.get("next")
+        as_key(request.query["entity_id"]), now=datetime.now(UTC), limit=limit, token=request.query.get("next")
     )
 
 

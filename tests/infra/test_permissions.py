@@ -88,7 +88,7 @@ ROLES = {
     | {
         f"dynamodb:GetItem {PREDICTIONS}",
         f"dynamodb:Query {PREDICTIONS}/index/by_entity",
-        f"dynamodb:PutItem {OUTCOMES}",
+        *(f"dynamodb:{action} {OUTCOMES}" for action in ("GetItem", "PutItem", "DeleteItem")),
     },
     "TrainingSelectWindowRole": FUNCTION
     | {

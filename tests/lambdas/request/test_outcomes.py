@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 
@@ -119,6 +120,45 @@ def test_an_outcome_is_joined_when_it_comes_again_after_its_prediction(aws):
     assert call(handler, POST, sent)[1] == {"accepted": 1, "joined": 0, "unmatched": 1}
     predicted(aws)
     assert call(handler, POST, sent)[1] == {"accepted": 1, "joined": 1, "unmatched": 0}
+    assert stored(aws) == [joined()]
+
+
+@pytest.mark.parametrize("named", [{"entity_id": "flight 1"}, {"prediction_id": "p-1"}])
+def test_an_outcome_before_its_prediction_is_one_record_once_it_comes_again(aws, named):
+    sent = {**named, "outcome": True}
+    assert call(handler, POST, sent)[1] == {"accepted": 1, "joined": 0, "unmatched": 1}
+    predicted(aws)
+    for _ in range(2):
+        assert call(handler, POST, sent)[1] == {"accepted": 1, "joined": 1, "unmatched": 0}
+        assert stored(aws) == [joined()]
+
+
+def test_what_is_known_of_another_time_stays_beside_a_joined_outcome(aws):
+    call(handler, POST, {"entity_id": "flight 1", "outcome": False})
+    predicted(aws)
+    call(handler, POST, {"entity_id": "flight 1", "event_time": "2013-04-01T09:15:00Z", "outcome": True})
+    assert len(stored(aws)) == 2
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"prediction_id": "p-1"},
+        {"entity_id": "flight 1"},
+        {"entity_id": "flight 1", "event_time": "2013-04-01T09:15:00Z"},
+    ],
+)
+def test_an_expired_prediction_is_not_joined_though_it_is_still_in_the_table(aws, named):
+    predicted(aws, expires_at=int(time.time()) - 3 * 86_400)
+    assert call(handler, POST, {**named, "outcome": True})[1]["unmatched"] == 1
+    predicted(aws, expires_at=int(time.time()) + 86_400)
+    assert call(handler, POST, {**named, "outcome": True})[1]["joined"] == 1
+
+
+def test_of_an_entity_the_newest_that_has_not_expired_is_joined(aws):
+    predicted(aws, id="gone", made_at="2013-04-03T08:00:00Z", expires_at=int(time.time()) - 1)
+    predicted(aws)
+    call(handler, POST, {"entity_id": "flight 1", "outcome": True})
     assert stored(aws) == [joined()]
 
 

@@ -4,6 +4,7 @@ import base64
 import functools
 import json
 import operator
+import time
 
 import pytest
 
@@ -46,6 +47,15 @@ def test_the_answers_of_an_entity_come_newest_first_page_by_page(aws):
 
     assert [len(page) for page in pages if page] == [2, 2, 1]
     assert functools.reduce(operator.iadd, pages, []) == given[::-1]
+
+
+def test_an_answer_that_has_expired_is_gone_though_it_is_still_in_the_table(aws):
+    _, old = call(handler, POST, row("a", hour=1))
+    _, new = call(handler, POST, row("a", hour=2))
+    (item,) = [each for each in aws.items(stage.PREDICTIONS) if each["id"] == old["id"]]
+    aws.put(stage.PREDICTIONS, **{**item, "expires_at": int(time.time()) - 3 * 86_400})
+    assert call(handler, ONE, path={"id": old["id"]})[0] == 404
+    assert call(handler, MANY, query={"entity_id": "a"}) == (200, {"predictions": [new], "next": None})
 
 
 def test_an_entity_that_nobody_asked_about_has_no_answers(aws):
