@@ -5,6 +5,7 @@ process removes the folder.
 """
 
 import ctypes
+import os
 import signal
 import subprocess
 import sys
@@ -39,9 +40,10 @@ def scratch_until_exit(purpose: str) -> Path:
 
 def _made(purpose: str) -> tuple[Path, "subprocess.Popen[bytes]"]:
     folder = Path(tempfile.mkdtemp(prefix=f"fairway-{purpose}-"))
-    words = ["sh", "-c", REMOVE, "fairway-scratch", str(folder)]
-    # In a session of its own, which Ctrl-C in a terminal does not reach.
-    return folder, subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True)
+    words = ["/bin/sh", "-c", REMOVE, "fairway-scratch", str(folder)]
+    # In a session of its own, which Ctrl-C in a terminal does not reach, and with the system's programs.
+    environment = {"PATH": os.defpath}
+    return folder, subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True, env=environment)
 
 
 def die_with_parent() -> None:

@@ -35,7 +35,8 @@ def test_a_deployed_stage_is_found_through_its_address_book(aws, project, capsys
         AttributeDefinitions=[{"AttributeName": "item", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "item", "KeyType": "HASH"}],
     )
-    item = records.to_item({"item": "routing", "version": 1, "routes": [route], "previous": [], "reason": "approved"})
+    routing = {"version": 1, "routes": [route], "previous": [], "reason": "approved", "changed_at": ""}
+    item = records.to_item({"item": "routing", **routing})
     aws("dynamodb").put_item(TableName="flights-dev-routing", Item=item)
     book = {"api_url": "https://api.example", "routing": "flights-dev-routing"}
     aws("ssm").put_parameter(Name="/fairway/flights/dev", Type="String", Value=json.dumps(book))
@@ -45,7 +46,9 @@ def test_a_deployed_stage_is_found_through_its_address_book(aws, project, capsys
         "api_url": "https://api.example",
         "champion": "r-1",
         "reason": "approved",
+        "quality": None,
         "releases": [],
+        "unfinished": [],
         "declared_not_simulated": [],
         "warnings": [],
     }
