@@ -37,8 +37,10 @@ def put(table: str, values: Mapping[str, Any]) -> None:
     clients.dynamodb().call("PutItem", TableName=table, Item=to_item(values))
 
 
-def remove(table: str, key: Item) -> None:
-    clients.dynamodb().call("DeleteItem", TableName=table, Key=key)
+def remove_if(table: str, key: Item, *, condition: str, given: Mapping[str, Any]) -> bool:
+    """Remove the item, and return whether the condition held."""
+    values = to_item(given)
+    return held("DeleteItem", TableName=table, Key=key, ConditionExpression=condition, ExpressionAttributeValues=values)
 
 
 def put_if(

@@ -113,7 +113,7 @@ def _store(
 ) -> tuple[Record, bool]:
     """Store the record, with a prediction_id if it was joined; also return whether it is news, not a repetition.
 
-    The record of an outcome that came before its prediction is removed once it comes again and is joined.
+    The record of an outcome that came before its prediction is removed once the same one comes again and is joined.
     """
     prediction = find(outcome)
     record = _joined(outcome, prediction) | {"received_at": received_at}
@@ -151,10 +151,10 @@ def _put_outcome(record: Record) -> bool:
 
 
 def _remove_outcome(record: Record) -> None:
-    """Remove the record of an outcome without a prediction; most outcomes have none, and a look is cheaper."""
+    """Remove the record without a prediction if it is of the same outcome; another one may be of an earlier event."""
     key = outcome_key(record["entity_id"], record["event_time"])
-    if tables.get(OUTCOMES, key):
-        tables.remove(OUTCOMES, key)
+    if tables.get(OUTCOMES, key):  # most have none, and a look costs less than a write
+        tables.remove_if(OUTCOMES, key, condition="outcome = :outcome", given={":outcome": record["outcome"]})
 
 
 def _measured(accepted: int, unmatched: int, *, news: list[Record]) -> str:

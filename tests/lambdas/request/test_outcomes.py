@@ -133,6 +133,14 @@ def test_an_outcome_before_its_prediction_is_one_record_once_it_comes_again(aws,
         assert stored(aws) == [joined()]
 
 
+def test_another_outcome_without_a_prediction_is_not_lost_to_a_joined_one(aws):
+    earlier = {"entity_id": "flight 1", "outcome": False}  # of an event that nobody predicted
+    call(handler, POST, earlier)
+    predicted(aws)
+    call(handler, POST, {"entity_id": "flight 1", "outcome": True})
+    assert stored(aws) == [joined(), {**earlier, "event_time": "unknown"}]
+
+
 def test_what_is_known_of_another_time_stays_beside_a_joined_outcome(aws):
     call(handler, POST, {"entity_id": "flight 1", "outcome": False})
     predicted(aws)
