@@ -39,12 +39,15 @@ def routing_key() -> Item:
 
 
 def routing_write(routing: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the PutItem arguments that change the routing, only if nobody wrote since version - 1 was read."""
+    """Make the PutItem arguments that change the routing, only if nobody wrote since version - 1 was read. A version
+    that is not a number is damage, which any whole routing may replace.
+    """
+    is_next = "attribute_not_exists(#item) OR #version = :read OR NOT attribute_type(#version, :number)"
     return {
         "Item": to_item({**routing, "item": ROUTING}),
-        "ConditionExpression": "attribute_not_exists(#item) OR #version = :read",
+        "ConditionExpression": is_next,
         "ExpressionAttributeNames": {"#item": "item", "#version": "version"},
-        "ExpressionAttributeValues": to_item({":read": routing["version"] - 1}),
+        "ExpressionAttributeValues": to_item({":read": routing["version"] - 1, ":number": "N"}),
     }
 
 

@@ -48,12 +48,15 @@ def test_the_next_one_takes_its_place_and_remembers_it(aws):
     assert (release["state"], release["model_uri"]) == ("champion", "s3://lake/2")
 
 
-def test_a_damaged_routing_is_replaced_by_a_whole_one(aws):
+@pytest.mark.parametrize(
+    ("damage", "version"), [({"routes": "r-1"}, 2), ({"version": "three"}, 1), ({"version": None}, 1)]
+)
+def test_a_damaged_routing_is_replaced_by_a_whole_one(aws, damage, version):
     handler(event("r-1"), None)
-    aws.put(stage.ROUTING, **{**routing(aws), "routes": "r-1"})
+    aws.put(stage.ROUTING, **{**routing(aws), **damage})
     assert handler(event("r-2"), None) == {"release": "r-2", "previous": None}
     item = routing(aws)
-    assert (item["version"], [route["release"] for route in item["routes"]]) == (2, ["r-2"])
+    assert (item["version"], [route["release"] for route in item["routes"]]) == (version, ["r-2"])
 
 
 def test_promoted_again_it_changes_nothing(aws):
