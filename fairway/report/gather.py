@@ -127,17 +127,19 @@ def _failing(stage: Stage, routing: Routing) -> Failing:
 
 
 def _stored_answers(stage: Stage) -> Counter[str] | None:
-    """Count by source the stored answers that one page of a scan reads. None where nothing is stored."""
+    """Count by source the stored answers of one page of a scan. None where nothing is stored."""
     if "predictions" not in stage.addresses:
         return None
     found = stage.client("dynamodb").scan(
         TableName=stage.addresses["predictions"],
         Limit=LOOKED_AT,
-        ProjectionExpression="#source, expires_at",
+        ProjectionExpression="entity_id, #source, expires_at",
         ExpressionAttributeNames={"#source": "source"},
     )
-    now, answers = datetime.now(UTC), [items.from_item(item) for item in found["Items"]]
-    return Counter(one.get("source", "unknown") for one in answers if not items.is_expired(one, now)) or None
+    now, stored = datetime.now(UTC), [items.from_item(item) for item in found["Items"]]
+    # The table also holds requests that had a key, which have no entity.
+    answers = [one for one in stored if "entity_id" in one and not items.is_expired(one, now)]
+    return Counter(one.get("source", "unknown") for one in answers) or None
 
 
 # ---- what went in and out

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from html import unescape
 
 import pytest
@@ -14,6 +15,7 @@ from fairway.terminal.progress import Progress
 from tests.fairway.commands.test_releases import BEFORE, CHAMPION, ROUTING
 from tests.fairway.money.test_cost import templates  # noqa: F401  the reference project's own, synthesised once
 
+IN_A_DAY = int(time.time()) + 86_400
 RUN, RELEASE = "train-1", CHAMPION["release"]
 HOSTILE = "<script>alert('x')</script>&\".csv"
 MEASURED = {
@@ -209,7 +211,10 @@ def test_the_share_of_the_fallback_is_counted_from_stored_answers(busy, written)
     try:
         busy.enter(predictions=table)
         for number in range(8):
-            busy.put("answers", id=str(number), source="fallback" if number == 0 else "model")
+            source = "fallback" if number == 0 else "model"
+            busy.put("answers", id=str(number), entity_id="UA1", source=source, expires_at=IN_A_DAY)
+        busy.put("answers", id="expired", entity_id="UA1", source="fallback", expires_at=IN_A_DAY - 2 * 86_400)
+        busy.put("answers", id="request#1", answers=b"", expires_at=IN_A_DAY)
         assert "1 of 8 stored answers looked at are the fallback's (12.5 %)." in words(written()[1])
     finally:
         dynamodb.delete_table(TableName=table)
