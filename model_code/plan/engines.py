@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +25,19 @@ if TYPE_CHECKING:
     from model_code.engines.engine import Limit, Scored
 
 
-class RowEngine:
+class RowEngine(ABC):
     """Reads every kind of body into rows; what scores them is the subclass's `_answers(columns, values)`."""
 
     columns: Sequence[Column]
     ignored: Collection[str]
 
+    @abstractmethod
     def _with_levels(self, texts: Callable[[str], set[str]]) -> Sequence[Column]:
-        raise NotImplementedError
+        """Return the columns, and with each that is read as text the levels that these rows have."""
 
+    @abstractmethod
     def _answers(self, columns: Sequence[Column], values: Sequence[np.ndarray]) -> Scored:
-        raise NotImplementedError
+        """Score the values of the columns."""
 
     def json(self, body: bytes) -> Scored:
         return self.rows(json_rows(body))
@@ -45,7 +48,7 @@ class RowEngine:
     def csv(self, body: bytes, header: bool) -> Scored:
         return self.rows(csv_rows(self.columns, body, ignored=self.ignored, header=header))
 
-    def set_limits(self, limits: list[Limit], listed: bool) -> None:
+    def set_limits(self, limits: list[Limit], listed: bool) -> None:  # noqa: B027 nothing to do is right for most
         """Do nothing: only the kernel has a fast path that uses the limits of columns."""
 
     def reply_within(self, body: bytes, form: Any) -> None:
