@@ -20,10 +20,10 @@ def test_the_machines_and_their_uses_are_those_that_sagemaker_takes():
 
 
 def test_no_machine_has_a_price_for_a_use_it_cannot_be_put_to():
-    for row in read_rows():
-        use, _, instance = without_region(row["usage_type"], row["region"]).partition(":")
-        if use in ENUMS and instance.startswith("ml."):
-            check_use(instance, use, "prices.csv")
+    named = [without_region(row["usage_type"], row["region"]).partition(":") for row in read_rows()]
+    priced = {(use, instance) for use, _, instance in named if use in ENUMS and instance.startswith("ml.")}
+    assert {use for use, _ in priced} == set(ENUMS)
+    assert [(use, instance) for use, instance in priced if use not in types()[instance].uses] == []
 
 
 def test_every_machine_with_a_price_has_a_known_size():

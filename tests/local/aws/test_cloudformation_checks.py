@@ -71,7 +71,7 @@ def test_a_resource_with_wrong_properties_fails_its_stack_with_the_reason(aws, k
 
 def test_numbers_and_booleans_may_be_text_as_in_every_template(aws):
     queue = {"DelaySeconds": "5", "FifoQueue": "true", "QueueName": f"{new_name('q')}.fifo"}
-    alarm = {**ALARM, "Period": "60", "Threshold": "1.5", "ActionsEnabled": "false"}
+    alarm = {**ALARM, "AlarmName": new_name("alarm"), "Period": "60", "Threshold": "1.5", "ActionsEnabled": "false"}
     deploy(
         aws,
         {
@@ -79,6 +79,11 @@ def test_numbers_and_booleans_may_be_text_as_in_every_template(aws):
             "A": {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm},
         },
     )
+    url = aws.client("sqs").get_queue_url(QueueName=queue["QueueName"])["QueueUrl"]
+    made = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (made["DelaySeconds"], made["FifoQueue"]) == ("5", "true")
+    (named,) = aws.client("cloudwatch").describe_alarms(AlarmNames=[alarm["AlarmName"]])["MetricAlarms"]
+    assert (named["Period"], named["Threshold"], named["ActionsEnabled"]) == (60, 1.5, False)
 
 
 def deploy(aws, resources: dict, **sections) -> str:
