@@ -1,0 +1,132 @@
+"""Evidence of a rollout as DynamoDB adds it up: one item of the `evidence` table for each share that the canary had.
+
+    rollout (pk)    the claim's id, which the routing and every prediction it answered carry
+    item (sk)       `share#0.05`, with a number for each field of Counts
+                    `seen#error#<hash of the entity>`, which guards that the first failure of an entity is added once
+
+Everything here is a sum, so it is the same in whatever order, and by however many writers, it was added.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from domain.records import Item
+from domain.release.evidence import STAKES, Failures
+
+SHARE = "share#"
+SEEN = "seen#"
+LOSS = "loss_"
+
+
+class Kind(StrEnum):
+    """What is counted once for an entity: that it appeared, and each way in which its answer failed."""
+
+    ENTITIES = "entities"
+    ERROR = "error"
+    FALLBACK = "fallback"
+    SLOW = "slow"
+
+
+FAILURES = (Kind.ERROR, Kind.FALLBACK, Kind.SLOW)
+
+
+class Side(StrEnum):
+    """Who answered: the release that is on its way, or the champion beside it."""
+
+    CANARY = "canary"
+    CHAMPION = "champion"
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What was counted while the canary had this share of all entities."""
+
+    share: float  # above 0 and below 1
+    canary_entities: int = 0  # different ones
+    champion_entities: int = 0
+    canary_error: int = 0  # entities, at the first failure of each
+    champion_error: int = 0
+    canary_fallback: int = 0
+    champion_fallback: int = 0
+    canary_slow: int = 0
+    champion_slow: int = 0
+    paired: int = 0  # rows that both scored
+    disagreements: int = 0  # rows with an outcome, on which the two decided differently
+    canary_right: int = 0  # of these
+    losses: tuple[float, ...] = field(default=(0.0,) * len(STAKES))  # sums of evidence.loss_terms
+
+    def failures(self, kind: Kind) -> Failures:
+        """Return the first failures of this kind, as evidence.harm_by_failures takes them."""
+        return Failures(self.share, self.count(Side.CANARY, kind), self.count(Side.CHAMPION, kind))
+
+    def count(self, side: Side, kind: Kind) -> int:
+        number: int = getattr(self, counter(side, kind))
+        return number
+
+
+def counter(side: Side, kind: Kind) -> str:
+    """Return the attribute that counts the entities of a kind on one side, such as `canary_error`."""
+    return f"{side}_{kind}"
+
+
+def loss_attribute(stake: int) -> str:
+    """Return the attribute that adds up the terms of one of evidence.STAKES, by its number: `loss_0`."""
+    return f"{LOSS}{stake}"
+
+
+NUMBERS = tuple(one.name for one in fields(Counts) if one.name not in ("share", "losses"))  # attributes of an item
+LOSSES = tuple(map(loss_attribute, range(len(STAKES))))
+
+
+def counts_key(rollout: str, share: float) -> Item:
+    """Return the key of the item that a share's counts are added to."""
+    return {"rollout": {"S": rollout}, "item": {"S": f"{SHARE}{float(share)!r}"}}
+
+
+def seen_key(rollout: str, kind: Kind, entity_id: str) -> Item:
+    """Return the key of the item that guards the counting of an entity: it is put once, if it is not there.
+
+    Whichever side and share the entity had, it counts once in a rollout: an entity that moved is not a new one.
+    """
+    digest = hashlib.sha256(entity_id.encode()).hexdigest()[:32]
+    return {"rollout": {"S": rollout}, "item": {"S": f"{SEEN}{kind}#{digest}"}}
+
+
+def added(losses: Iterable[float] = (), **counts: int) -> dict[str, float]:
+    """Return what to ADD to a share's item, by attribute: counts by the names of Counts, and a row's loss terms.
+
+    Raises KeyError for a name that Counts does not have.
+    """
+    if unknown := counts.keys() - set(NUMBERS):
+        raise KeyError(f"{', '.join(sorted(unknown))}: must be of {', '.join(NUMBERS)}")
+    return {**counts, **{loss_attribute(stake): term for stake, term in enumerate(losses)}}
+
+
+def from_items(items: Iterable[Mapping[str, Any]]) -> list[Counts]:
+    """Return the counts of each share, by rising share, of a rollout's items in plain values; guards are left out."""
+    return sorted(map(_counts, filter(_is_of_a_share, items)), key=lambda counts: counts.share)
+
+
+def _is_of_a_share(item: Mapping[str, Any]) -> bool:
+    return str(item["item"]).startswith(SHARE)
+
+
+def _counts(item: Mapping[str, Any]) -> Counts:
+    return Counts(
+        share=float(item["item"].removeprefix(SHARE)),
+        losses=tuple(float(item.get(name, 0.0)) for name in LOSSES),
+        **{name: int(item.get(name, 0)) for name in NUMBERS},
+    )
+
+
+def total(steps: Iterable[Counts], name: str) -> int:
+    """Add up one number over all shares."""
+    return sum(getattr(step, name) for step in steps)
+
+
+def losses_of(steps: Iterable[Counts]) -> tuple[float, ...]:
+    """Add up the loss terms over all shares, as evidence.harm_by_value takes them."""
+    return tuple(map(sum, zip(*(step.losses for step in steps), strict=True))) or (0.0,) * len(STAKES)
