@@ -45,6 +45,8 @@ class Counts:
     """What was counted while the canary had this share of all entities."""
 
     share: float  # above 0 and below 1
+    canary_rows: int = 0  # answers, however many an entity got; they tell whether a step has seen enough
+    champion_rows: int = 0
     canary_entities: int = 0  # different ones
     champion_entities: int = 0
     canary_error: int = 0  # entities, at the first failure of each
