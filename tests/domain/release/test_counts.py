@@ -60,7 +60,7 @@ def test_what_is_added_names_the_attributes_of_the_item():
         **dict(zip(LOSSES, terms, strict=True)),
     }
     assert added(canary_entities=1) == {"canary_entities": 1}
-    with pytest.raises(KeyError, match="canary_wrong: must be of canary_entities, "):
+    with pytest.raises(KeyError, match="canary_wrong: must be of canary_rows, "):
         added(canary_wrong=1)
 
 
