@@ -6,6 +6,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 PYTHON := .venv/bin/python
 READY := .venv/.ready .venv-image/.ready .venv-lambda/.ready node_modules/.ready
 export UV_NO_PROGRESS ?= 1
+unexport PYTHONDONTWRITEBYTECODE # uv installs without compiling: each command would compile what it imports anew
 
 help:
 	@echo "make demo     set up, run the whole loop on this machine, say what happened and where to look"
