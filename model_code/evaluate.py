@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from domain.config.sections import Config
 from domain.contract import schema as contract_rules
 from domain.contract.schema import Contract
-from domain.release.gate import Candidate, Champion, Evaluation, Measured
+from domain.release.evaluation import Candidate, Champion, Evaluation, Measured
 from domain.runs import TrainSettings
 from domain.train.coverage import Coverage, cover
 from domain.train.windows import Window
@@ -24,6 +24,7 @@ from model_code.answers.latency import answer_latency
 from model_code.artefact.archive import unpack
 from model_code.artefact.folder import GOLDEN, Artefact, open_artefact
 from model_code.fitting import metrics
+from model_code.fitting.influence import influence, standard_error
 from model_code.rows.features import unfed
 from model_code.rows.matrices import model_batch, target
 from model_code.rows.window import read_window
@@ -44,6 +45,11 @@ class _Model(NamedTuple):
     artefact: Artefact
 
 
+class _Result(NamedTuple):
+    measured: Measured
+    influence: np.ndarray  # (rows,) of each row on the metric that decides
+
+
 def main() -> None:
     contract, config = read_settings(paths.processing_input("contract"))
     run = read_train_run(paths.processing_input("contract"))
@@ -60,6 +66,7 @@ def main() -> None:
     _refuse_one_class(yardstick)
     with tempfile.TemporaryDirectory() as scratch:
         opened = {name: _open_model(file, Path(scratch) / name) for name, file in _candidate_files().items()}
+        results = {name: _measure(yardstick, model) for name, model in opened.items()}
         evaluation: Evaluation = {
             "metric": config.benchmarks.metric,
             "rows": len(rows.table),
@@ -67,8 +74,8 @@ def main() -> None:
             "window": window,
             "coverage": _coverage(contract, window, rows.table),
             "baseline": _baseline(yardstick),
-            "candidates": {name: _candidate(yardstick, name, model, run) for name, model in opened.items()},
-            "champion": _champion(yardstick, run, Path(scratch)),
+            "candidates": {name: _candidate(name, model, results[name], run) for name, model in opened.items()},
+            "champion": _champion(yardstick, run, Path(scratch), results),
         }
         _write(evaluation, golden={name: Path(scratch) / name / GOLDEN for name in opened})
     print(_summary(evaluation))
@@ -116,17 +123,17 @@ def _refuse_one_class(yardstick: _Yardstick) -> None:
         )
 
 
-def _candidate(yardstick: _Yardstick, name: str, model: _Model, run: TrainSettings) -> Candidate:
+def _candidate(name: str, model: _Model, result: _Result, run: TrainSettings) -> Candidate:
     place = model.file.relative_to(paths.processing_input("models")).as_posix()
     return {
-        **_measured(yardstick, model),
+        **result.measured,
         "model_uri": run["artefacts_uri"].rstrip("/") + "/" + place,
         "contract": contract_rules.as_dict(model.artefact.contract),
         "golden": f"golden/{name}.json",
     }
 
 
-def _champion(yardstick: _Yardstick, run: TrainSettings, scratch: Path) -> Champion | None:
+def _champion(yardstick: _Yardstick, run: TrainSettings, scratch: Path, results: dict[str, _Result]) -> Champion | None:
     """Measure the champion on the same rows; None where there is none, or where the contract has left it behind."""
     files = sorted(paths.processing_input("champion").rglob("model.tar.gz"))
     if not files or run["champion"] is None:
@@ -136,22 +143,25 @@ def _champion(yardstick: _Yardstick, run: TrainSettings, scratch: Path) -> Champ
     if missing:
         print(f"champion {run['champion']} is not compared: the contract has changed {', '.join(missing)}")
         return None
-    return {"release": run["champion"], **_measured(yardstick, model)}
+    measured, moved = _measure(yardstick, model)
+    errors = {name: standard_error(result.influence - moved) for name, result in results.items()}
+    return {"release": run["champion"], "gain_errors": errors, **measured}
 
 
 # ---- one model
 
 
-def _measured(yardstick: _Yardstick, model: _Model) -> Measured:
+def _measure(yardstick: _Yardstick, model: _Model) -> _Result:
     contract, config, table, actual = yardstick
     artefact, metric = model.artefact, config.benchmarks.metric
     classes = artefact.manifest["classes"]
     scores, unanswered = _answered(artefact, contract, table)
     latency = answer_latency(artefact, contract, table)
+    moved = influence(contract.task, metric, actual, scores, classes)
     measured: Measured = {
         "unanswered": unanswered,
         "metrics": metrics.measure(contract.task, actual, scores, classes),
-        "standard_error": metrics.standard_error(contract.task, metric, actual, scores, classes),
+        "standard_error": standard_error(moved),
         "p50_ms": latency.p50_ms,
         "p99_ms": latency.p99_ms,
         "timed_requests": latency.timed_requests,
@@ -165,7 +175,7 @@ def _measured(yardstick: _Yardstick, model: _Model) -> Measured:
         measured["calibration_by_chance"] = by_chance
     if contract.task == "binary":  # no other task's decisions have a value in the settings
         measured["decisions"] = metrics.decisions(actual, scores, config.serving.threshold)
-    return measured
+    return _Result(measured, moved)
 
 
 def _answered(artefact: Artefact, contract: Contract, table: pa.Table) -> tuple[np.ndarray, int]:

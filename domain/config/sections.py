@@ -131,7 +131,10 @@ class Benchmarks:
     )
     p99_ms: float = setting(25.0, "the largest 99th percentile of scoring one row, in milliseconds", least=0.001)
     size_mb: float = setting(100.0, "the largest artefact, in megabytes", least=0.001)
-    gain: float = setting(0.0, "how much better than the champion a release must be on the same rows")
+    gain: float = setting(
+        0.0,
+        "how much better than the champion a release must be on the same rows, and in any case by the standard error",
+    )
 
 
 @dataclass(frozen=True)

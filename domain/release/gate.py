@@ -1,52 +1,13 @@
 """The gate: which candidate is best under the benchmarks agreed beforehand, and may it be released?"""
 
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 from domain.config.sections import SMALLER_IS_BETTER, Benchmarks
+from domain.release.evaluation import Candidate, Evaluation, Measured
 from domain.release.state import Verdict
 from domain.train.coverage import Coverage, staleness
 from domain.train.windows import Window
-
-
-class Measured(TypedDict):
-    """One model on the rows of an evaluation, as `model_code/evaluate.py` measured it."""
-
-    metrics: dict[str, float]
-    standard_error: float | None  # of the metric that benchmarks name
-    p50_ms: float
-    p99_ms: float
-    size_mb: float
-    artefact_sha256: str
-    calibration_by_chance: NotRequired[float]  # a perfectly calibrated model exceeds it in 1 of 100 evaluations
-    format: str  # plan, sklearn or onnx
-    rows: Mapping[str, int | None]  # of its training: fitted, read, quarantined
-    unanswered: int  # rows that got the prior for want of an answer
-    timed_requests: int
-    decisions: NotRequired[dict[str, int]]  # of a binary task: counts by domain/money/worth.py, at serving.threshold
-
-
-class Candidate(Measured):
-    model_uri: str
-    contract: dict[str, Any]  # that the artefact was made under, as domain/contract/schema.py writes it
-    golden: str  # file beside evaluation.json
-
-
-class Champion(Measured):
-    release: str
-
-
-class Evaluation(TypedDict):
-    """evaluation.json of a run: every model on the same rows."""
-
-    metric: str
-    rows: int
-    quarantined: int
-    window: Window
-    coverage: Coverage | None  # None for a table without event time, whose rows are held out at random
-    baseline: dict[str, float]  # of the prior, by metric
-    candidates: dict[str, Candidate]
-    champion: Champion | None
 
 
 class Judgement(TypedDict):
@@ -78,9 +39,9 @@ def judge(
 
     Rows that are older than `max_age_days` at the run's as_of approve nothing; 0 lets any.
 
-    Of the candidates that keep every benchmark and beat both the prior and the champion, those within one standard
-    error of the best are as good as each other (the one-standard-error rule of Breiman et al., 1984); of these the
-    fastest is taken.
+    Of the candidates that keep every benchmark and beat the prior, and the champion by more than the gain's standard
+    error, those within one standard error of the best are as good as each other (the one-standard-error rule of Breiman
+    et al., 1984); of these the fastest is taken.
     """
     candidates = evaluation["candidates"]
     tried = {name: breaches(benchmarks, measured) for name, measured in candidates.items()}
@@ -146,7 +107,7 @@ def _best_of(metric: str, candidates: Mapping[str, Candidate]) -> str:
 
 def _fastest_of_the_best(metric: str, candidates: Mapping[str, Candidate]) -> str:
     best = candidates[_best_of(metric, candidates)]
-    slack = best.get("standard_error") or 0.0
+    slack = best["standard_error"]
     equals = [
         name
         for name, measured in candidates.items()
@@ -191,20 +152,28 @@ def _against_champion(benchmarks: Benchmarks, chosen: str, evaluation: Evaluatio
     if candidate["artefact_sha256"] == current["artefact_sha256"]:
         return f"{chosen} is identical to the current champion {current['release']}"
     value, other = candidate["metrics"][metric], current["metrics"][metric]
-    better = _gain(metric, value, other)
-    if better >= benchmarks.gain:
-        return ""
-    return (
+    needed = _too_small(_gain(metric, value, other), current["gain_errors"][chosen], benchmarks.gain)
+    return needed and (
         f"{chosen} has {metric} {value:.4f} against {other:.4f} of the champion {current['release']} on the same "
-        f"{evaluation['rows']:,} rows; a gain of {benchmarks.gain} was agreed, this is {better:+.4f}"
+        f"{evaluation['rows']:,} rows; {needed}"
     )
+
+
+def _too_small(gain: float, error: float, agreed: float) -> str:
+    """Describe a gain that chance explains, or that is below what was agreed; empty if neither."""
+    if gain <= error:
+        return f"a gain of {gain:+.4f} does not exceed its standard error, {error:.4f}"
+    if gain < agreed:
+        return f"a gain of {agreed} was agreed, this is {gain:+.4f}"
+    return ""
 
 
 def _approval(benchmarks: Benchmarks, chosen: str, evaluation: Evaluation) -> str:
     measured, metric, current = evaluation["candidates"][chosen], benchmarks.metric, evaluation["champion"]
     quality = measured["metrics"][metric]
     against = (
-        f"{_gain(metric, quality, current['metrics'][metric]):+.4f} better than the champion {current['release']}"
+        f"{_gain(metric, quality, current['metrics'][metric]):+.4f} (standard error "
+        f"{current['gain_errors'][chosen]:.4f}) better than the champion {current['release']}"
         if current
         else f"against {evaluation['baseline'][metric]:.4f} of the prior, no champion yet"
     )

@@ -3,7 +3,8 @@
 from typing import TypedDict
 
 from domain.config.sections import Benchmarks
-from domain.release.gate import Evaluation, breaches
+from domain.release.evaluation import Evaluation
+from domain.release.gate import breaches
 
 
 class Measurement(TypedDict):
@@ -15,7 +16,7 @@ class Measurement(TypedDict):
     evaluate_start: str  # timestamp
     as_of: str  # timestamp
     metrics: dict[str, float]
-    standard_error: float | None
+    standard_error: float
     p99_ms: float
     size_mb: float
     broken: list[str]
@@ -33,7 +34,7 @@ def measure_champion(benchmarks: Benchmarks, evaluation: Evaluation, *, run: str
         "evaluate_start": window["evaluate_start"],
         "as_of": window["as_of"],
         "metrics": champion["metrics"],
-        "standard_error": champion.get("standard_error"),
+        "standard_error": champion["standard_error"],
         "p99_ms": champion["p99_ms"],
         "size_mb": champion["size_mb"],
         "broken": breaches(benchmarks, champion),

@@ -16,6 +16,7 @@ from domain.money.usage import month_of
 from domain.names import Metric
 from domain.records import from_item, release_key, to_item
 from domain.release import gate
+from domain.release.evaluation import Candidate, Evaluation
 from domain.release.measurement import Measurement, measure_champion
 from domain.release.state import IN_USE, ReleaseItem, ReleaseState, Verdict
 from domain.request.answers import fallback_answer
@@ -86,7 +87,7 @@ def handler(event: dict[str, str], context: object) -> Judged:
 def judge(
     run: str,
     *,
-    read: Callable[[str], gate.Evaluation | None],
+    read: Callable[[str], Evaluation | None],
     write: Callable[[str, object], None],
     remember: Callable[[ReleaseItem], None],
     measure: Callable[[str, Measurement], None],
@@ -129,7 +130,7 @@ def judge(
     }
 
 
-def verdict_on(evaluation: gate.Evaluation, bill: Callable[[], Projection]) -> gate.Judgement:
+def verdict_on(evaluation: Evaluation, bill: Callable[[], Projection]) -> gate.Judgement:
     """Ask the gate; `bill` is asked only where settings require a model to pay for itself."""
     cost = bill() if CONFIG.budget.require_positive_value else None
     try:
@@ -139,7 +140,7 @@ def verdict_on(evaluation: gate.Evaluation, bill: Callable[[], Projection]) -> g
         raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
 
 
-def _contract_of(evaluation: gate.Evaluation, candidate: str) -> Contract:
+def _contract_of(evaluation: Evaluation, candidate: str) -> Contract:
     """Read the contract that the artefact carries: another may be deployed since the run began."""
     try:
         return from_dict(evaluation["candidates"][candidate]["contract"])
@@ -147,7 +148,7 @@ def _contract_of(evaluation: gate.Evaluation, candidate: str) -> Contract:
         raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
 
 
-def _worth_of(candidates: Mapping[str, gate.Candidate], cost: Projection) -> gate.Worths:
+def _worth_of(candidates: Mapping[str, Candidate], cost: Projection) -> gate.Worths:
     """Compare what each would bring a month, at the usage of the settings, with what the deployed stage costs at it."""
     says_yes = fallback_answer(CONTRACT, threshold=CONFIG.serving.threshold)["prediction"] is True
     return {

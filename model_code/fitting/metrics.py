@@ -1,4 +1,4 @@
-"""A model's scores against the outcomes: quality, calibration, and the standard error of the quality.
+"""A model's scores against the outcomes: quality, calibration and decisions.
 
 Scores are (rows,) P(positive) for a binary task, (rows, classes) for a multiclass one, (rows,) values for a regression.
 """
@@ -12,9 +12,7 @@ from sklearn import metrics as sk
 from domain.contract.schema import Contract
 
 _BINS = 15
-_RESAMPLES = 200
 _CHANCES = 2000
-_RESAMPLED_ROWS = 10_000
 _LEAST_PROBABILITY = 1e-15
 
 
@@ -44,22 +42,6 @@ def decisions(actual: np.ndarray, scores: np.ndarray, threshold: float) -> dict[
         "false_negative": ~yes & true,
     }
     return {cell: int(rows.sum()) for cell, rows in counts.items()}
-
-
-def standard_error(task: str, metric: str, actual: np.ndarray, scores: np.ndarray, classes: list[Any]) -> float:
-    """Estimate the metric's standard error by a seeded bootstrap (Efron, 1979).
-
-    Large tables are resampled in samples of m rows out of n, and the spread scaled by sqrt(m/n) (Bickel, Goetze, van
-    Zwet, 1997).
-    """
-    random, rows = np.random.default_rng(0), len(actual)
-    drawn = min(rows, _RESAMPLED_ROWS)
-    values = []
-    for _ in range(_RESAMPLES):
-        chosen = random.integers(0, rows, drawn)
-        if task == "regression" or len(np.unique(actual[chosen])) > 1:
-            values.append(METRICS[task][metric](actual[chosen], scores[chosen], classes))
-    return float(np.std(values, ddof=1) * np.sqrt(drawn / rows)) if len(values) > 1 else 0.0
 
 
 def prior_scores(contract: Contract, rows: int, classes: list[Any]) -> np.ndarray:
@@ -120,9 +102,14 @@ def _average_precision(actual: np.ndarray, scores: np.ndarray, classes: list[Any
     return sk.average_precision_score(actual, scores)
 
 
-def log_loss(actual: np.ndarray, scores: np.ndarray, classes: list[Any]) -> float:
+def _log_loss(actual: np.ndarray, scores: np.ndarray, classes: list[Any]) -> float:
+    return np.mean(row_log_loss(actual, scores))
+
+
+def row_log_loss(actual: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return the log loss (rows,) of each row."""
     clipped = np.clip(scores, _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
-    return -np.mean(np.where(actual == 1, np.log(clipped), np.log1p(-clipped)))
+    return -np.where(actual == 1, np.log(clipped), np.log1p(-clipped))
 
 
 def _brier(actual: np.ndarray, scores: np.ndarray, classes: list[Any]) -> float:
@@ -138,10 +125,16 @@ def _macro_f1(actual: np.ndarray, scores: np.ndarray, classes: list[Any]) -> flo
 
 
 def _multiclass_log_loss(actual: np.ndarray, scores: np.ndarray, classes: list[Any]) -> float:
-    """Compute the log loss; a class that training never saw has no column and counts as the least probability."""
+    return np.mean(row_multiclass_log_loss(actual, scores, classes))
+
+
+def row_multiclass_log_loss(actual: np.ndarray, scores: np.ndarray, classes: list[Any]) -> np.ndarray:
+    """Return the log loss (rows,) of each row; a class that training never saw has no column and counts as the least
+    probability.
+    """
     hit = actual[:, None] == np.array(classes)[None, :]
     probabilities = np.where(hit.any(axis=1), (scores * hit).sum(axis=1), 0.0)
-    return -np.mean(np.log(np.clip(probabilities, _LEAST_PROBABILITY, 1.0)))
+    return -np.log(np.clip(probabilities, _LEAST_PROBABILITY, 1.0))
 
 
 def _r2(actual: np.ndarray, scores: np.ndarray, classes: list[Any]) -> float:
@@ -157,7 +150,7 @@ def _rmse(actual: np.ndarray, scores: np.ndarray, classes: list[Any]) -> float:
 
 
 METRICS = {
-    "binary": {"roc_auc": _roc_auc, "average_precision": _average_precision, "log_loss": log_loss, "brier": _brier},
+    "binary": {"roc_auc": _roc_auc, "average_precision": _average_precision, "log_loss": _log_loss, "brier": _brier},
     "multiclass": {"accuracy": _accuracy, "macro_f1": _macro_f1, "log_loss": _multiclass_log_loss},
     "regression": {"r2": _r2, "mae": _mae, "rmse": _rmse},
 }

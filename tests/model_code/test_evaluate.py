@@ -78,8 +78,19 @@ def test_the_champion_is_measured_on_the_same_rows(returns, run_verb, tmp_path):
     evaluation = evaluated(run_verb, base)
     measured, current = evaluation["candidates"]["gradient_boosting"], evaluation["champion"]
     assert (current["release"], current["metrics"]) == ("r-1", measured["metrics"])
+    assert current["gain_errors"] == {"gradient_boosting": 0.0}
     verdict = judge(settings_of(returns.contract, calibration_error=0.2, p99_ms=1000).benchmarks, evaluation)
     assert verdict["reason"] == "gradient_boosting is identical to the current champion r-1"
+
+
+def test_the_error_of_a_gain_is_of_both_models_on_the_same_rows(project, run_verb, tmp_path):
+    champion = project.models["logistic_regression"]
+    base = evaluation_folder(tmp_path, project.contract, project.rows, project.models, champion, release="r-1")
+    evaluation = evaluated(run_verb, base)
+    errors, candidates = evaluation["champion"]["gain_errors"], evaluation["candidates"]
+    assert errors.keys() == candidates.keys() and errors["logistic_regression"] == 0.0
+    apart = np.hypot(*(candidates[name]["standard_error"] for name in ("gradient_boosting", "logistic_regression")))
+    assert 0 < errors["gradient_boosting"] < apart
 
 
 def test_a_champion_that_the_contract_no_longer_feeds_is_not_compared(returns, parcels, run_verb, tmp_path, capsys):
@@ -190,15 +201,6 @@ def test_chance_explains_no_large_error_of_many_rows_and_a_bold_model_exceeds_it
     came_true = (np.random.default_rng(3).random(300) < 0.5).astype(int)
     assert metrics.calibration_error(few, came_true) > metrics.calibration_by_chance(few)
     assert metrics.chance("regression", few, few, []) is None
-
-
-def test_the_standard_error_shrinks_with_the_root_of_the_rows():
-    random = np.random.default_rng(1)
-    scores = random.random(40_000)
-    actual = (random.random(40_000) < scores).astype(int)
-    few, many = (metrics.standard_error("binary", "roc_auc", actual[:n], scores[:n], [0, 1]) for n in (2_500, 40_000))
-    assert few / many == pytest.approx(4, rel=0.25)
-    assert many == pytest.approx(0.0019, rel=0.2)  # the normal approximation of Hanley and McNeil (1982)
 
 
 def test_evaluating_twice_measures_the_same(parcels, run_verb, tmp_path):

@@ -1,3 +1,5 @@
+from collections import defaultdict
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,8 +37,9 @@ def measured(quality: float, *, metric="roc_auc", error=0.0, p99_ms=1.0, sha="aa
     }
 
 
-def champion(quality: float, *, sha="cccccccc", metric="roc_auc") -> dict:
-    return {"release": "r-0", "metrics": {metric: quality}, "artefact_sha256": sha * 8}
+def champion(quality: float, *, sha="cccccccc", metric="roc_auc", gain_error=0.0) -> dict:
+    errors = defaultdict(lambda: gain_error)  # the same for every candidate
+    return {"release": "r-0", "metrics": {metric: quality}, "artefact_sha256": sha * 8, "gain_errors": errors}
 
 
 def judged(
@@ -179,16 +182,35 @@ def test_the_champion_is_compared_on_the_same_rows():
         "trees",
         (
             "trees has roc_auc 0.7000 against 0.7100 of the champion r-0 on the same 12,345 rows; a "
-            "gain of 0.0 was agreed, this is -0.0100"
+            "gain of -0.0100 does not exceed its standard error, 0.0000"
         ),
     )
     assert said(judged(champion(0.69), trees=measured(0.7)))[::2] == (
         "approved",
         (
-            "trees keeps every benchmark: roc_auc 0.7000 on 12,345 later rows, +0.0100 better than the "
-            "champion r-0; p99 1 ms, 1 MB"
+            "trees keeps every benchmark: roc_auc 0.7000 on 12,345 later rows, +0.0100 (standard error 0.0000) "
+            "better than the champion r-0; p99 1 ms, 1 MB"
         ),
     )
+
+
+def test_a_gain_that_chance_explains_releases_nothing_and_both_numbers_are_given():
+    verdict = judged(champion(0.6950, gain_error=0.0062), trees=measured(0.7))
+    assert said(verdict) == (
+        "rejected",
+        "trees",
+        (
+            "trees has roc_auc 0.7000 against 0.6950 of the champion r-0 on the same 12,345 rows; a gain of +0.0050 "
+            "does not exceed its standard error, 0.0062"
+        ),
+    )
+    assert judged(champion(0.6950, gain_error=0.0049), trees=measured(0.7))["verdict"] == "approved"
+
+
+def test_one_whose_gain_is_sure_is_released_where_a_better_one_is_not_sure():
+    current = {**champion(0.69), "gain_errors": {"trees": 0.03, "line": 0.001}}
+    verdict = judged(current, trees=measured(0.71), line=measured(0.70, sha="bbbbbbbb"))
+    assert (verdict["verdict"], verdict["candidate"]) == ("approved", "line")
 
 
 def test_the_agreed_gain_must_be_reached():
@@ -234,9 +256,23 @@ candidates = st.dictionaries(
 )
 
 
-@given(candidates, st.none() | qualities, qualities)
-def test_whatever_was_measured_only_what_keeps_every_agreement_is_approved(candidates, served, baseline):
-    verdict = judged(champion(served) if served is not None else None, baseline=baseline, **candidates)
+champions = st.none() | st.builds(
+    lambda quality, errors: {**champion(quality), "gain_errors": dict(zip("abc", errors, strict=True))},
+    qualities,
+    st.lists(st.floats(0, 0.1), min_size=3, max_size=3),
+)
+
+
+def is_sure(name: str, measured: dict, current: dict | None, metric: str = "roc_auc") -> bool:
+    """Whether a candidate is better than the champion by more than the gain's standard error."""
+    if current is None:
+        return True
+    return measured["metrics"][metric] - current["metrics"][metric] > current["gain_errors"][name]
+
+
+@given(candidates, champions, qualities)
+def test_whatever_was_measured_only_what_keeps_every_agreement_is_approved(candidates, current, baseline):
+    verdict = judged(current, baseline=baseline, **candidates)
     chosen = candidates[verdict["candidate"]]
     keeps = (
         chosen["metrics"]["roc_auc"] >= 0.65
@@ -244,7 +280,7 @@ def test_whatever_was_measured_only_what_keeps_every_agreement_is_approved(candi
         and chosen["p99_ms"] <= 10
         and chosen["size_mb"] <= 20
         and chosen["metrics"]["roc_auc"] > baseline
-        and (served is None or chosen["metrics"]["roc_auc"] >= served)
+        and is_sure(verdict["candidate"], chosen, current)
     )
     if verdict["verdict"] == "approved":
         assert keeps
@@ -252,12 +288,20 @@ def test_whatever_was_measured_only_what_keeps_every_agreement_is_approved(candi
     assert verdict["tried"].keys() == candidates.keys()
 
 
-@given(candidates, st.none() | qualities)
-def test_nothing_that_may_be_released_is_missed(candidates, served):
+@given(candidates, champions)
+def test_nothing_that_may_be_released_is_missed(candidates, current):
     free = Benchmarks(metric="roc_auc", calibration_error=1.0, p99_ms=1e9, size_mb=1e9)
-    verdict = judged(champion(served) if served is not None else None, benchmarks=free, baseline=0.5, **candidates)
-    best = max(one["metrics"]["roc_auc"] for one in candidates.values())
-    assert (verdict["verdict"] == "approved") is (best > 0.5 and (served is None or best >= served))
+    verdict = judged(current, benchmarks=free, baseline=0.5, **candidates)
+    may = [name for name, one in candidates.items() if one["metrics"]["roc_auc"] > 0.5 and is_sure(name, one, current)]
+    assert (verdict["verdict"] == "approved") is bool(may)
+
+
+@given(candidates, champions, st.floats(0, 0.1))
+def test_a_surer_measurement_never_takes_an_approval_away(candidates, current, shrunk):
+    if current is None or judged(current, **candidates)["verdict"] != "approved":
+        return
+    surer = {name: min(error, shrunk) for name, error in current["gain_errors"].items()}
+    assert judged({**current, "gain_errors": surer}, **candidates)["verdict"] == "approved"
 
 
 def test_a_release_is_named_by_what_it_knows_and_what_it_is():

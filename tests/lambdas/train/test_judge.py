@@ -223,6 +223,7 @@ CHAMPION = {
     "p99_ms": 1.5,
     "size_mb": 0.4,
     "artefact_sha256": "0" * 64,
+    "gain_errors": {"gradient_boosting": 0.002},
 }
 BROKEN = ["roc_auc 0.5500, at least 0.65 was agreed"]
 MEASUREMENT = {
@@ -268,6 +269,14 @@ def test_a_run_keeps_what_it_measured_of_the_champion_and_counts_what_it_breaks(
 )
 def test_a_run_about_an_earlier_time_does_not_replace_a_newer_measurement(aws, capsys, item):
     assert measured(aws, capsys, **item)[0] == item.get("newest")
+
+
+def test_a_gain_within_its_standard_error_is_not_released(aws):
+    current = {**CHAMPION, "metrics": {"roc_auc": 0.6985, "calibration_error": 0.02}}
+    evaluated(aws, champion=current)
+    answer = handler({"run": RUN}, None)
+    assert (answer["verdict"], answer["approval_status"]) == ("rejected", "Rejected")
+    assert answer["reason"].endswith("a gain of +0.0015 does not exceed its standard error, 0.0020")
 
 
 def test_without_a_champion_nothing_is_measured_of_it(aws, capsys):

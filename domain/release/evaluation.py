@@ -1,0 +1,48 @@
+"""What a run measured: evaluation.json, which `model_code/evaluate.py` writes and the gate judges by."""
+
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+from domain.train.coverage import Coverage
+from domain.train.windows import Window
+
+
+class Measured(TypedDict):
+    """One model on the rows of an evaluation, as `model_code/evaluate.py` measured it."""
+
+    metrics: dict[str, float]
+    standard_error: float  # of the metric that benchmarks name
+    p50_ms: float
+    p99_ms: float
+    size_mb: float
+    artefact_sha256: str
+    calibration_by_chance: NotRequired[float]  # a perfectly calibrated model exceeds it in 1 of 100 evaluations
+    format: str  # plan, sklearn or onnx
+    rows: Mapping[str, int | None]  # of its training: fitted, read, quarantined
+    unanswered: int  # rows that got the prior for want of an answer
+    timed_requests: int
+    decisions: NotRequired[dict[str, int]]  # of a binary task: counts by domain/money/worth.py, at serving.threshold
+
+
+class Candidate(Measured):
+    model_uri: str
+    contract: dict[str, Any]  # that the artefact was made under, as domain/contract/schema.py writes it
+    golden: str  # file beside evaluation.json
+
+
+class Champion(Measured):
+    release: str
+    gain_errors: dict[str, float]  # by candidate: standard error of its gain over the champion, row by row
+
+
+class Evaluation(TypedDict):
+    """evaluation.json of a run: every model on the same rows."""
+
+    metric: str
+    rows: int
+    quarantined: int
+    window: Window
+    coverage: Coverage | None  # None for a table without event time, whose rows are held out at random
+    baseline: dict[str, float]  # of the prior, by metric
+    candidates: dict[str, Candidate]
+    champion: Champion | None
