@@ -15,6 +15,7 @@ from domain.timestamps import iso, parse_timestamp
 
 LARGEST_INTEGER = 2**53  # the largest that float64 and every JSON reader keep exact
 LONGEST_TEXT = 1024
+NULL = "null"  # rule of a value that is missing
 
 
 class ContractError(Exception):
@@ -35,7 +36,12 @@ class Problem(NamedTuple):
 
     @property
     def message(self) -> str:
-        return f"{_cut(self.column)} = {_cut(repr(self.value))}: {self.rule}, {self.allowed}"
+        return described(_cut(self.column), _cut(repr(self.value)), self.rule, self.allowed)
+
+
+def described(column: str, value: str, rule: str, allowed: str) -> str:
+    """Describe a breach in words, from texts that are short enough to be shown."""
+    return f"{column} is missing; it {allowed}" if rule == NULL else f"{column} = {value}: {allowed}"
 
 
 def _cut(text: str, most: int = 200) -> str:
@@ -77,7 +83,7 @@ def check_value(column: Column, value: object) -> tuple[object, list[Problem]]:
     """Return the value in the contract's own type, and what is wrong with it."""
     value = read_written(column, value)
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None, [] if column.nullable else [Problem(column.name, None, "null", "must have a value")]
+        return None, [] if column.nullable else [Problem(column.name, None, NULL, "must have a value")]
     if column.type == "string" and column.role == "ignored":
         return _anything_as_text(column, value)
     if column.type == "string" and column.role == "key":

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from domain.contract.keys import as_key
-from domain.contract.values import check_value, is_unicode
+from domain.contract.values import check_value, described, is_unicode
 from domain.names import Metric
 from domain.records import LARGEST_NUMBER, outcome_key
 from domain.request.outcomes import assess, still_to_come
@@ -75,7 +75,9 @@ def _check_outcome(sent: Any) -> tuple[Sent, list[str]]:
         if name in sent and not _is_text(sent[name], most)
     ]
     value, broken = check_value(CONTRACT.target, sent["outcome"])
-    problems += [f"outcome = {shortened(problem.value)!r}: {problem.rule}, {problem.allowed}" for problem in broken]
+    problems += [
+        described("outcome", repr(shortened(problem.value)), problem.rule, problem.allowed) for problem in broken
+    ]
     if value is None and not broken:
         problems.append("outcome = None: must have a value; send it once it is known")
     if isinstance(value, float) and not broken and abs(value) >= LARGEST_NUMBER:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from domain.contract.schema import Contract
-from domain.contract.values import Problem, check_row
+from domain.contract.values import Problem, check_row, described
 from domain.timestamps import iso
 from lambdas.request.http import BadRequest, TooLarge, shortened
 
@@ -51,5 +51,5 @@ def _in_words(row: int, problem: Problem) -> dict[str, Any]:
     """Describe a problem: {row, column, value, rule, allowed, message}; rows count from 0, as in the caller's list."""
     column, value = shortened(problem.column), shortened(problem.value)
     rule, allowed = problem.rule, problem.allowed
-    message = f"row {row}: {column} = {value!r}: {rule}, {allowed}"
+    message = f"row {row}: {described(str(column), repr(value), rule, allowed)}"
     return {"row": row, "column": column, "value": value, "rule": rule, "allowed": allowed, "message": message}

@@ -56,7 +56,7 @@ def test_the_contracts_own_table_tells_outcomes_by_its_key_and_event_time(place,
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ({"entity_id": "e", "outcome": "maybe"}, "outcome = 'maybe': type, must be true or false"),
+        ({"entity_id": "e", "outcome": "maybe"}, "outcome = 'maybe': must be true or false"),
         ({"outcome": True}, "needs either entity_id or prediction_id, has neither"),
         ({"entity_id": "e", "prediction_id": "p", "outcome": True}, "has entity_id and prediction_id"),
         ({"entity_id": "e", "outcome": True, "event_time": "1/4/2013"}, "event_time = '1/4/2013'"),

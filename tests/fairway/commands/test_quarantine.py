@@ -64,7 +64,7 @@ def test_the_rows_are_written_with_their_reasons_mended_and_loaded_again(loaded,
         "flight_id": "UA1",
         "hour": "25",
         "late": "",
-        "why quarantined": "hour = 25: maximum, must be at most 23; late = None: null, must have a value",
+        "why quarantined": "hour = 25: must be at most 23; late is missing; it must have a value",
     }
     again = place.values("load", mended)
     assert (again["accepted"], again["quarantined"]) == (0, 2)
@@ -85,7 +85,7 @@ def test_lines_that_are_not_objects_are_written_with_their_reason_alone(place, t
     place.values("quarantine", lines, "--out", out)
     with out.open(newline="", encoding="utf-8") as written:
         first, second = csv.DictReader(written)
-    assert set(first.values()) == {"", "(row) = [1, 2]: type, must be an object of column names to values"}
+    assert set(first.values()) == {"", "(row) = [1, 2]: must be an object of column names to values"}
     assert (second["extra"], second["late"], second["distance"]) == ('{"a": 1}', "false", "1400.0")
 
 

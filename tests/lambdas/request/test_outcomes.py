@@ -199,9 +199,9 @@ FORM = "an outcome has prediction_id and outcome, or entity_id, outcome and mayb
         ({"entity_id": "", "outcome": True}, "entity_id = '': must be text of 1 to 10000 characters"),
         ({"entity_id": "\ud800", "outcome": True}, "entity_id = '\\ud800': must be text of 1 to 10000 characters"),
         ({"prediction_id": 7, "outcome": True}, "prediction_id = 7: must be text of 1 to 100 characters"),
-        ({"entity_id": "a", "outcome": "yes"}, "outcome = 'yes': type, must be true or false"),
-        ({"entity_id": "a", "outcome": 1}, "outcome = 1: type, must be true or false"),
-        ({"entity_id": "a", "outcome": None}, "outcome = None: null, must have a value"),
+        ({"entity_id": "a", "outcome": "yes"}, "outcome = 'yes': must be true or false"),
+        ({"entity_id": "a", "outcome": 1}, "outcome = 1: must be true or false"),
+        ({"entity_id": "a", "outcome": None}, "outcome is missing; it must have a value"),
         (
             {"entity_id": "a", "event_time": "yesterday", "outcome": True},
             "event_time = 'yesterday': must be ISO 8601 text such as 2013-04-01T09:30:00Z",

@@ -103,10 +103,10 @@ def test_a_csv_row_without_an_answer_has_its_reason_behind_empty_cells(parcels, 
     lines = respond(parcel, b"9.0,C\n-1,C\n9.0\n", CSV).body.decode().splitlines()
     assert [line.count(",") for line in lines[:1]] == [2]
     assert lines[1:] == [
-        ',,,"weight = -1.0: minimum, must be at least 0"',
+        ",,,weight = -1.0: must be at least 0",
         ",,,\"cells = 1: must be 2, one for each of 'weight', 'from'\"",
     ]
     binary = open_artefact(returns.models["prior"])
     reply = respond(binary, b"shelf\n7\n", CSV)
-    assert reply.body.decode().startswith(",") and "shelf = 7: category, must be one of 1, 2, 30" in reply.body.decode()
+    assert reply.body.decode().startswith(",") and "shelf = 7: must be one of 1, 2, 30" in reply.body.decode()
     assert (reply.rows, reply.refused) == (1, 1)

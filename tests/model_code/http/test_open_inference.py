@@ -183,7 +183,7 @@ def test_a_bad_row_has_its_reason_beside_the_answers_of_the_others(server):
         "name": "errors",
         "datatype": "BYTES",
         "shape": [2],
-        "data": ["", "shelf = 4: category, must be one of 1, 2, 30"],
+        "data": ["", "shelf = 4: must be one of 1, 2, 30"],
     }
 
 

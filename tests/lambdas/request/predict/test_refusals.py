@@ -25,23 +25,22 @@ def test_every_problem_of_every_row_is_named_and_nothing_is_asked_or_stored(aws,
     carriers = "9E, AA, AS, B6, DL, EV, F9, FL, HA, MQ, OO, UA, ... (16 in all)"
     assert reply == {
         "error": "bad_request",
-        "message": (
-            "5 problems in 3 of 4 rows; the first: row 1: color = 'red': unknown_column, is not in the "
-            "contract 'flights'"
-        ),
+        "message": ("5 problems in 3 of 4 rows; the first: row 1: color = 'red': is not in the contract 'flights'"),
         "problems": [
-            problem(1, "color", "red", "unknown_column", "is not in the contract 'flights'"),
-            problem(1, "carrier", "ZZ", "category", f"must be one of {carriers}"),
-            problem(1, "hour", -1, "minimum", "must be at least 0"),
-            problem(2, "dest", None, "null", "must have a value"),
-            problem(3, "(row)", "not a row", "type", "must be an object of column names to values"),
+            problem(1, "color", "red", "unknown_column", "is not in the contract 'flights'", "color = 'red': "),
+            problem(1, "carrier", "ZZ", "category", f"must be one of {carriers}", "carrier = 'ZZ': "),
+            problem(1, "hour", -1, "minimum", "must be at least 0", "hour = -1: "),
+            problem(2, "dest", None, "null", "must have a value", "dest is missing; it "),
+            problem(
+                3, "(row)", "not a row", "type", "must be an object of column names to values", "(row) = 'not a row': "
+            ),
         ],
     }
     assert (model.calls, aws.items(stage.PREDICTIONS)) == ([], [])
 
 
-def problem(number, column, value, rule, allowed):
-    message = f"row {number}: {column} = {value!r}: {rule}, {allowed}"
+def problem(number, column, value, rule, allowed, found):
+    message = f"row {number}: {found}{allowed}"
     return {"row": number, "column": column, "value": value, "rule": rule, "allowed": allowed, "message": message}
 
 
