@@ -44,7 +44,7 @@ def routing_write(routing: Mapping[str, Any]) -> dict[str, Any]:
     """
     is_next = "attribute_not_exists(#item) OR #version = :read OR NOT attribute_type(#version, :number)"
     return {
-        "Item": to_item({**routing, "item": ROUTING}),
+        "Item": {**to_item({**routing, "item": ROUTING}), "champion": to_attribute(routing["champion"])},  # or NULL
         "ConditionExpression": is_next,
         "ExpressionAttributeNames": {"#item": "item", "#version": "version"},
         "ExpressionAttributeValues": to_item({":read": routing["version"] - 1, ":number": "N"}),

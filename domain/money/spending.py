@@ -2,7 +2,7 @@
 
 The actions of a month are kept in one item (`Done`), so that each is taken and announced once and can be undone. An
 action that was undone by hand is not taken again in the same month. When the month turns, training is allowed again
-and a stopped model comes back; challengers do not, since nothing records their shares.
+and a stopped model comes back; canaries and experiments do not: what they had seen is old by then.
 """
 
 from typing import NotRequired, TypedDict
@@ -63,22 +63,16 @@ def after(done: Done, actions: list[str], *, spent_usd: float, budget_usd: float
 
 def changed(routing: rules.Routing, action: str, *, at: str, reason: str) -> rules.Routing | None:
     """Return the routing after the action; None if the action does not change it."""
-    champion = rules.champion(routing)
-    if action == STOP_CHALLENGERS and champion and routing["routes"] != [_alone(champion)]:
-        return rules.changed(routing, [_alone(champion)], routing["previous"], at, reason)
-    if action == STOP_MODEL and routing["routes"]:
-        past = [champion] if champion else []  # a rollback lets the champion answer again
-        return rules.changed(routing, [], past + routing["previous"], at, reason)
+    if action == STOP_CHALLENGERS and routing["claims"]:
+        return rules.alone(routing, at=at, reason=reason)
+    if action == STOP_MODEL and routing["champion"]:
+        return rules.stop(routing, at=at, reason=reason)
     return None
-
-
-def _alone(champion: rules.Route) -> rules.Route:
-    return {**champion, "weight": 100}
 
 
 def is_stopped(routing: rules.Routing) -> bool:
     """Whether the fallback answers everybody although a release could."""
-    return not routing["routes"] and bool(routing["previous"])
+    return routing["champion"] is None and bool(routing["previous"])
 
 
 def come_back(routing: rules.Routing, done: Done, *, now: str) -> rules.Routing | None:

@@ -1,29 +1,20 @@
-"""Which release answers whom: one small item, changed by pure functions and written back only if nobody else wrote.
+"""Who answers whom: one small item, changed by pure functions and written back only if nobody else wrote.
 
 `version` is the condition of the write: the reader of version 3 may write version 4, once.
 """
 
-import hashlib
-from collections.abc import Mapping
-from enum import StrEnum
-from typing import Any, TypedDict, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypedDict, cast
+
+from domain.release import claims as held
+from domain.release.claims import Claim, ClaimRefused, Role
 
 
-class Role(StrEnum):
-    """Role of a release in the routing."""
-
-    CHAMPION = "champion"
-    CHALLENGER = "challenger"
-    SHADOW = "shadow"
-
-
-class Route(TypedDict):
-    """A release that may answer; `weight` is its share of the entities relative to the other routes."""
+class Champion(TypedDict):
+    """The release that answers whoever no claim holds; or that did so before."""
 
     release: str
     endpoint: str
-    role: str  # a Role
-    weight: float
     since: str  # timestamp
 
 
@@ -31,15 +22,55 @@ class Routing(TypedDict):
     """Routing item of the routing table (domain/records.py: ROUTING)."""
 
     version: int
-    routes: list[Route]
-    previous: list[Route]  # earlier champions, newest first
+    champion: Champion | None  # None before the first release, and while the model is stopped
+    claims: list[Claim]  # of canaries and experiments; an earlier one is served first
+    previous: list[Champion]  # earlier champions, newest first
     changed_at: str  # timestamp; empty before the first release
     reason: str
 
 
-SHAPE = {"version": int, "routes": list, "previous": list, "changed_at": str, "reason": str}
-EMPTY: Routing = {"version": 0, "routes": [], "previous": [], "changed_at": "", "reason": "nothing released yet"}
-BUCKETS = 10_000
+class Answerer(NamedTuple):
+    """A release that answers, and what its answers are evidence of.
+
+    The champion is compared with the newest rollout, and has its id and its share; None where it answers everybody.
+    """
+
+    release: str
+    endpoint: str
+    role: str  # a Role
+    arm: str
+    rollout: str | None
+    share: float | None  # the rollout's, of the entities that it and the champion hold together: above 0 and below 1
+
+
+EMPTY: Routing = {
+    "version": 0,
+    "champion": None,
+    "claims": [],
+    "previous": [],
+    "changed_at": "",
+    "reason": "nothing released yet",
+}
+_TEXT, _NUMBER, _PERHAPS_TEXT = (str,), (int, float), (str, type(None))
+_ROUTING = {
+    "version": (int,),
+    "champion": (dict, type(None)),
+    "claims": (list,),
+    "previous": (list,),
+    "changed_at": _TEXT,
+    "reason": _TEXT,
+}
+_CHAMPION = {"release": _TEXT, "endpoint": _TEXT, "since": _TEXT}
+_CLAIM = {
+    "rollout": _TEXT,
+    "arm": _TEXT,
+    "role": _TEXT,
+    "release": _PERHAPS_TEXT,
+    "endpoint": _PERHAPS_TEXT,
+    "start": _NUMBER,
+    "end": _NUMBER,
+    "since": _TEXT,
+}
 KEPT = 10  # champions remembered
 FRESH_S = 5.0  # age at which a function reads the routing again
 
@@ -56,11 +87,16 @@ class RoutingChanged(Exception):
     """The routing was written between our reading and our writing; trying again is right."""
 
 
+# ---- the stored item
+
+
 def checked(item: Mapping[str, Any]) -> Routing:
     """Check the stored item before anybody is answered by it. Raises RoutingDamaged."""
-    problems = [f"{name} = {item.get(name)!r}" for name, kind in SHAPE.items() if not isinstance(item.get(name), kind)]
-    routes = [*item["routes"], *item["previous"]] if not problems else []
-    problems += [f"route {route!r}" for route in routes if not _is_route(route)]
+    problems = [f"{name} = {item.get(name)!r}" for name in _wrong(item, _ROUTING)]
+    if not problems:
+        champions = item["previous"] if item["champion"] is None else [item["champion"], *item["previous"]]
+        problems += [f"champion {one!r}" for one in champions if _wrong(one, _CHAMPION)]
+        problems += [f"claim {one!r}" for one in item["claims"] if _wrong(one, _CLAIM)]
     if problems:
         raise RoutingDamaged(
             f"{', '.join(problems)[:500]}: not a routing; `fairway promote RELEASE` writes a whole one"
@@ -77,80 +113,141 @@ def mended(item: Mapping[str, Any]) -> Routing:
         return {**EMPTY, "version": version if isinstance(version, int) else 0, "reason": f"damaged: {error}"}
 
 
-def _is_route(route: object) -> bool:
-    texts = ("release", "endpoint", "role", "since")
-    return (
-        isinstance(route, dict)
-        and all(isinstance(route.get(name), str) for name in texts)
-        and isinstance(route.get("weight"), (int, float))
-    )
+def _wrong(found: Any, shape: Mapping[str, tuple[type, ...]]) -> list[str]:
+    """Return the names of `shape` that are missing or of another type."""
+    if not isinstance(found, Mapping):
+        return list(shape)
+    return [name for name, kinds in shape.items() if name not in found or not isinstance(found[name], kinds)]
 
 
-def choose(routing: Routing, entity_id: str) -> Route | None:
-    """Choose the route that answers this entity, the same one every time; None before the first release.
-
-    An entity's place is the hash of its id, so a share of 10 % is 10 % of the entities, not of the requests, and
-    raising a share moves only the entities that it gains.
-    """
-    answering = [route for route in routing["routes"] if route["weight"] > 0]
-    if not answering:
-        return None
-    total = sum(route["weight"] for route in answering)
-    place = _bucket(entity_id) / BUCKETS * total
-    for route in answering:
-        place -= route["weight"]
-        if place < 0:
-            return route
-    return answering[-1]
+# ---- who answers
 
 
-def _bucket(entity_id: str) -> int:
-    return int.from_bytes(hashlib.sha256(entity_id.encode()).digest()[:8]) % BUCKETS
+def choose(routing: Routing, entity_id: str) -> Answerer | None:
+    """Choose who answers this entity, the same every time; None where nobody does."""
+    return choose_all(routing, [entity_id])[0]
 
 
-def champion(routing: Routing) -> Route | None:
-    """Return the route of the champion; None before the first release."""
-    return next((route for route in routing["routes"] if route["role"] == Role.CHAMPION), None)
+def choose_all(routing: Routing, entity_ids: Iterable[str]) -> list[Answerer | None]:
+    """Choose who answers each entity: a share of 10 % is 10 % of the entities, not of the requests."""
+    if routing["champion"] is None:
+        return [None for _ in entity_ids]
+    champion_answers, *arms = answerers(routing)
+    if not arms:
+        return [champion_answers for _ in entity_ids]
+    by_arm = {(one.rollout, one.arm): one for one in arms}
+    holders = (held.holder(routing["claims"], entity_id) for entity_id in entity_ids)
+    return [by_arm[claim["rollout"], claim["arm"]] if claim else champion_answers for claim in holders]
+
+
+def answerers(routing: Routing) -> list[Answerer]:
+    """Return everybody who answers: the champion, then each arm in the order of its first claim."""
+    champion = routing["champion"]
+    if champion is None:
+        return []
+    arms = [_answerer(claim, routing) for claim in held.live(routing["claims"])]
+    newest = arms[-1] if arms else None
+    rollout, share = (newest.rollout, newest.share) if newest else (None, None)
+    first = Answerer(champion["release"], champion["endpoint"], Role.CHAMPION, Role.CHAMPION, rollout, share)
+    return [first, *dict.fromkeys(arms)]
+
+
+def _answerer(claim: Claim, routing: Routing) -> Answerer:
+    assert claim["release"] is not None and claim["endpoint"] is not None, "only claims that are live answer"
+    rollout, arm = claim["rollout"], claim["arm"]
+    share = held.share_beside_champion(routing["claims"], rollout, arm)
+    return Answerer(claim["release"], claim["endpoint"], claim["role"], arm, rollout, share)
+
+
+def percents(routing: Routing) -> dict[str, float]:
+    """Return how many of a hundred entities each release answers."""
+    held_by = held.measures(routing["claims"])
+    found: dict[str, float] = {}
+    for one in answerers(routing):
+        share = 1 - sum(held_by.values()) if one.role == Role.CHAMPION else held_by[one.rollout or "", one.arm]
+        found[one.release] = found.get(one.release, 0.0) + 100 * share
+    return {release: round(percent, 4) for release, percent in found.items()}
+
+
+# ---- who is champion
 
 
 def promote(routing: Routing, *, release: str, endpoint: str, at: str, reason: str) -> Routing:
-    """Let the release answer every entity, and remember the champion before it for a rollback. Raises RoutingError."""
-    current = champion(routing)
+    """Let the release answer every entity, and remember the champion before it for a rollback. Raises RoutingError.
+
+    Every claim ends, since what it was compared with is gone.
+    """
+    current = routing["champion"]
     if current and current["release"] == release:
         raise RoutingError(f"release {release!r} is the champion already; nothing to do")
-    route = _champion_route(release, endpoint, at)
     past = ([current] if current else []) + [old for old in routing["previous"] if old["release"] != release]
-    return changed(routing, [route], past, at, reason)
-
-
-def _champion_route(release: str, endpoint: str, since: str) -> Route:
-    return {"release": release, "endpoint": endpoint, "role": Role.CHAMPION.value, "weight": 100, "since": since}
+    champion: Champion = {"release": release, "endpoint": endpoint, "since": at}
+    return _next(routing, at, reason, champion=champion, claims=[], previous=past[:KEPT])
 
 
 def rollback(routing: Routing, *, at: str, reason: str) -> Routing:
-    """Let the champion before this one answer again. Raises RoutingError if there is none."""
+    """Let the champion before this one answer everybody again. Raises RoutingError if there is none."""
     if not routing["previous"]:
         raise RoutingError(
             "there is no earlier champion to roll back to; `fairway releases` lists what can be promoted"
         )
     back, *older = routing["previous"]
-    return changed(routing, [_champion_route(back["release"], back["endpoint"], at)], older, at, reason)
+    return _next(routing, at, reason, champion={**back, "since": at}, claims=[], previous=older)
 
 
-def changed(routing: Routing, routes: list[Route], previous: list[Route], at: str, reason: str) -> Routing:
-    """Return the next version of the routing."""
-    return {
-        "version": routing["version"] + 1,
-        "changed_at": at,
-        "reason": reason,
-        "routes": routes,
-        "previous": previous[:KEPT],
-    }
+def stop(routing: Routing, *, at: str, reason: str) -> Routing:
+    """Let the fallback answer everybody; a rollback lets the champion answer again."""
+    past = [routing["champion"]] if routing["champion"] else []
+    return _next(routing, at, reason, champion=None, claims=[], previous=[*past, *routing["previous"]][:KEPT])
+
+
+# ---- who answers beside the champion
+
+
+def claim(routing: Routing, wanted: Claim, *, reason: str) -> Routing:
+    """Let an arm answer its whole interval, or what of it no other claim holds. Raises RoutingError.
+
+    Where it answers a part of it already, it is that arm which grows.
+    """
+    champion = routing["champion"]
+    if champion is None or champion["release"] == wanted["release"]:
+        why = "is the champion" if champion else "has no champion beside it"
+        raise RoutingError(f"release {wanted['release']!r} {why}, so it cannot answer a share; promote one first")
+    try:
+        claims = held.taken(routing["claims"], wanted)
+    except ClaimRefused as refused:
+        raise RoutingError(str(refused)) from refused
+    return _next(routing, wanted["since"], reason, claims=claims)
+
+
+def give_back(routing: Routing, rollout: str, *, at: str, reason: str, beyond: float = 0.0) -> Routing:
+    """Let the champion answer the rollout's entities from the place `beyond` on: all of them, unless it is given.
+
+    Raises RoutingError where it holds none.
+    """
+    if not any(one["rollout"] == rollout and one["end"] > beyond for one in held.live(routing["claims"])):
+        raise RoutingError(f"rollout {rollout!r} answers nobody; `fairway status` shows who answers")
+    return _next(routing, at, reason, claims=held.given_back(routing["claims"], rollout, beyond=beyond))
+
+
+def alone(routing: Routing, *, at: str, reason: str) -> Routing:
+    """Let the champion answer everybody."""
+    return _next(routing, at, reason, claims=[])
+
+
+def _next(routing: Routing, at: str, reason: str, **changes: Any) -> Routing:
+    return cast(Routing, {**routing, "version": routing["version"] + 1, "changed_at": at, "reason": reason, **changes})
+
+
+# ---- what must stay up
 
 
 def endpoints_in_use(routing: Routing, *, keep_since: str) -> set[str]:
-    """Return the endpoints that answer now, or that answered at or after `keep_since` and stay up for a rollback."""
-    in_use = {route["endpoint"] for route in routing["routes"]}
-    if routing["changed_at"] >= keep_since:
-        in_use |= {route["endpoint"] for route in routing["previous"][:1]}
+    """Return the endpoints that answer now, or that a champion answered by at or after `keep_since`, which stay up for
+    a rollback.
+    """
+    in_use = {one.endpoint for one in answerers(routing)}
+    since = routing["champion"]["since"] if routing["champion"] else routing["changed_at"]
+    if since >= keep_since:
+        in_use |= {one["endpoint"] for one in routing["previous"][:1]}
     return in_use

@@ -30,7 +30,9 @@ class Prediction(Answer):
     entity_id: str
     release: str | None
     role: str | None  # a Role
-    weight: NotRequired[float]
+    arm: NotRequired[str]  # of a rollout or an experiment; the champion's is `champion`
+    rollout: NotRequired[str]  # that it is evidence for, on either side
+    share: NotRequired[float]  # that the rollout's arm had when it was made
     source: str  # a Source
     reason: str
     made_at: str  # timestamp

@@ -27,7 +27,9 @@ class _Always(TypedDict):
 class Prediction(_Always, total=False):
     """One stored answer. `prediction` is a boolean, a class or a number, as the task has it."""
 
-    weight: int  # the share of requests that its release answers, in percent
+    arm: str  # of a rollout or an experiment; the champion's is "champion"
+    rollout: str  # that the answer is evidence for, on either side
+    share: float  # of the entities that the rollout's arm had then, above 0 and below 1
     probabilities: dict[str, float]  # of each class, where there are more than two
 
 

@@ -15,7 +15,6 @@ from typing import Annotated, NamedTuple
 import typer
 
 from domain import lake
-from domain.release import routing as rules
 from domain.runs import BatchItem, RunStatus
 from domain.timestamps import iso, parse_timestamp
 from fairway.scratch import scratch
@@ -192,7 +191,7 @@ def listed(stage: Stage, uri: str) -> tuple[str, list[str]]:
 
 
 def run_of(stage: Stage, content: str, as_of: str | None, store: bool) -> str:
-    champion = rules.champion(records.routing(stage))
+    champion = records.routing(stage)["champion"]
     parts = [content, champion["release"] if champion else "none", as_of or "", *([] if store else ["not stored"])]
     return "batch-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from domain.release import routing as rules
-from domain.release.routing import Route
+from domain.release.routing import Champion
 from fairway.stage import records
 from fairway.stage.aws import Stage
 from fairway.stage.deployment import WHEN
@@ -51,7 +51,7 @@ def rollback_command(project: Project = HERE, stage: StageName = "local", json: 
 def releases(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     stage = connected_whatever(folder, stage_name, progress)
     found, routing = records.releases(stage), records.routing(stage)
-    champion = rules.champion(routing)
+    champion = routing["champion"]
     item = next((one for one in found if champion and one["release"] == champion["release"]), None)
     now = standing(stage, item) if item else None
     kept = ("run", "candidate", "as_of", "metrics", "newest", "artefact_sha256", "reason", "created_at")
@@ -100,7 +100,7 @@ def promote(folder: Path, stage_name: str, release: str, *, progress: Progress) 
         raise Refused(
             "rejected", f"release {release!r} was rejected and is not released: {item['reason']}; train again"
         )
-    before = rules.champion(records.routing(stage))
+    before = records.routing(stage)["champion"]
     if before is None or before["release"] != release:
         bring_up(stage, item, progress=progress)
     elif is_up(stage, release):
@@ -113,16 +113,16 @@ def promote(folder: Path, stage_name: str, release: str, *, progress: Progress) 
 def rollback(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     stage = connected_whatever(folder, stage_name, progress)
     routing = records.routing(stage)
-    before = rules.champion(routing)
+    before = routing["champion"]
     rules.rollback(routing, at="", reason="")  # refuses here when there is nothing to go back to
     release = go_back(stage, routing, reason="rolled back by hand", progress=progress)
     return _settled(stage, before, f"{release} is champion again: {WHEN}", "`fairway status` shows who answers")
 
 
-def _settled(stage: Stage, before: Route | None, said: str, following: str) -> Done:
+def _settled(stage: Stage, before: Champion | None, said: str, following: str) -> Done:
     """Mark the releases as the routing now has them, and tell."""
     routing = records.routing(stage)
-    champion = rules.champion(routing)
+    champion = routing["champion"]
     assert champion is not None, "it was promoted just now"
     mark(stage, champion["release"], state="champion", promoted_at=champion["since"])
     if before and before["release"] != champion["release"]:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import typer
 
-from domain.release import routing as rules
 from domain.runs import RunKind
 from fairway.stage import records
 from fairway.stage.aws import Stage, ask_local
@@ -28,7 +27,7 @@ def status_command(project: Project = HERE, stage: StageName = "local", json: Js
 def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     stage = connected_whatever(folder, stage_name, progress)
     routing = records.routing(stage)
-    champion = rules.champion(routing)
+    champion = routing["champion"]
     item = records.release(stage, champion["release"]) if champion else None
     now = standing(stage, item) if item else None
     values = {

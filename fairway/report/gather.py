@@ -11,9 +11,9 @@ from domain.contract.schema import Column, Contract
 from domain.money import hosting
 from domain.money.projection import Projection
 from domain.money.usage import month_of
-from domain.release import routing as rules
+from domain.release import routing as routing_rules
 from domain.release.measurement import Measurement
-from domain.release.routing import Route, Routing
+from domain.release.routing import Routing
 from domain.release.state import ReleaseItem
 from domain.request.answers import fallback_answer
 from domain.runs import BatchItem, LoadItem
@@ -65,8 +65,8 @@ def _writable(file: Path) -> Path:
 def _gather(stage: Stage, *, synth: Synthesise, progress: Progress) -> Report:
     progress("Reading releases, loads and batches")
     routing = records.routing(stage)
-    route = rules.champion(routing)
-    item: ReleaseItem | None = (records.release(stage, route["release"]) or {}) if route else None
+    current = routing["champion"]
+    item: ReleaseItem | None = (records.release(stage, current["release"]) or {}) if current else None
     now = standing(stage, item) if item else None
     bill = _bill(stage, item, now, synth=synth, progress=progress)
     return Report(
@@ -74,7 +74,7 @@ def _gather(stage: Stage, *, synth: Synthesise, progress: Progress) -> Report:
         stage=stage.config.stage,
         made_at=iso(datetime.now(UTC).replace(microsecond=0)),
         routing_reason=routing["reason"],
-        champion=_champion(route, item or {}) if route else None,
+        champion=_champion(current, item or {}) if current else None,
         standing=now,
         judged=_judged(stage, item) if item else None,
         failing=_failing(stage, routing),
@@ -87,10 +87,10 @@ def _gather(stage: Stage, *, synth: Synthesise, progress: Progress) -> Report:
     )
 
 
-def _champion(route: Route, item: ReleaseItem) -> Champion:
+def _champion(current: routing_rules.Champion, item: ReleaseItem) -> Champion:
     return Champion(
-        release=route["release"],
-        since=route["since"],
+        release=current["release"],
+        since=current["since"],
         run=item.get("run"),
         candidate=item.get("candidate"),
         reason=item.get("reason"),

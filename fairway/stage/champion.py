@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from domain.config.sections import LOCAL
-from domain.release.routing import champion
 from domain.release.state import ReleaseItem
 from domain.watch.observed import Observed, observe
 from fairway.stage.aws import Stage, connect
@@ -23,7 +22,7 @@ class Champion:
 
 def champion_of(stage: Stage) -> Champion | None:
     """Read the champion; None before the first release."""
-    current = champion(routing(stage))
+    current = routing(stage)["champion"]
     item = release(stage, current["release"]) if current else None
     if item is None:
         return None

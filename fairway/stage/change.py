@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from domain.contract.change import Change, changes
 from domain.contract.packed import unpacked
+from domain.release.routing import answerers
 from fairway.stage import records
 from fairway.stage.aws import Stage, connect
 from fairway.terminal.errors import Refused
@@ -56,10 +57,8 @@ def refuse(effects: list[Effect], otherwise: str) -> None:
 
 def _effects(stage: Stage) -> list[Effect]:
     found = []
-    for route in records.routing(stage)["routes"]:
-        packed = (records.release(stage, route["release"]) or {}).get("contract")
+    for one in answerers(records.routing(stage)):
+        packed = (records.release(stage, one.release) or {}).get("contract")
         if packed:
-            found += [
-                Effect(route["release"], route["role"], change) for change in changes(unpacked(packed), stage.contract)
-            ]
+            found += [Effect(one.release, one.role, change) for change in changes(unpacked(packed), stage.contract)]
     return found

@@ -2,14 +2,14 @@
 
 import time
 
-from domain.release import routing as rules
+from domain.release.routing import FRESH_S
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
 from fairway.terminal.errors import Failed, Interrupted
 from fairway.terminal.progress import Progress
 
 BEGINS_WITHIN_S = 120  # EventBridge delivers an approval in seconds; later than this and nobody heard it
-WHEN = f"it answers within {rules.FRESH_S:.0f} s, as each function reads the routing anew"
+WHEN = f"it answers within {FRESH_S:.0f} s, as each function reads the routing anew"
 
 
 def wait_until_champion(stage: Stage, release: str, *, execution: str | None = None, progress: Progress) -> None:
@@ -43,7 +43,7 @@ def _raise_unless_deploying(stage: Stage, release: str) -> None:
 
 
 def _is_champion(stage: Stage, release: str) -> bool:
-    champion = rules.champion(records.routing(stage))
+    champion = records.routing(stage)["champion"]
     return champion is not None and champion["release"] == release
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Literal, TypedDict, cast, overload
 
 from domain import records
-from domain.release.routing import EMPTY, Route, Routing, mended
+from domain.release.routing import EMPTY, Routing, answerers, mended, percents
 from domain.release.state import ReleaseItem
 from domain.runs import BatchItem, LoadItem, RunKind, TrainItem
 from fairway.stage.aws import Stage
@@ -13,7 +13,7 @@ FlowKind = Literal[RunKind.TRAIN, RunKind.BATCH]
 
 
 class ReleaseRole(TypedDict):
-    """A release with the role and weight that the routing gives it; None and 0 if it answers nobody."""
+    """A release with its role and how many of a hundred entities it answers; None and 0 if it answers nobody."""
 
     release: str
     role: str | None
@@ -76,14 +76,14 @@ def _item(stage: Stage, table: str, key: records.Item) -> dict[str, Any] | None:
 
 def with_roles(releases: Iterable[ReleaseItem], routing: Routing) -> list[ReleaseRole]:
     """Join releases with the routing."""
-    routes = {route["release"]: route for route in routing["routes"]}
-    return [_with_role(item, routes.get(item["release"])) for item in releases]
-
-
-def _with_role(item: ReleaseItem, route: Route | None) -> ReleaseRole:
-    return {
-        "release": item["release"],
-        "role": route["role"] if route else None,
-        "weight": route["weight"] if route else 0,
-        "state": item.get("state"),
-    }
+    roles = {one.release: one.role for one in answerers(routing)}
+    percent = percents(routing)
+    return [
+        {
+            "release": item["release"],
+            "role": roles.get(item["release"]),
+            "weight": percent.get(item["release"], 0),
+            "state": item.get("state"),
+        }
+        for item in releases
+    ]

@@ -8,7 +8,7 @@ from typing import TypedDict, cast
 from domain.contract.packed import unpacked
 from domain.contract.schema import Contract
 from domain.records import release_key, routing_key, routing_write
-from domain.release.routing import EMPTY, FRESH_S, Routing, champion, checked, mended
+from domain.release.routing import EMPTY, FRESH_S, Routing, checked, mended
 from lambdas.aws import tables
 
 LOG = logging.getLogger("fairway")
@@ -46,7 +46,7 @@ class ReleaseUnknown(Exception):
 
 def champion_model(table: str) -> SignedModel | None:
     """Read the release that answers now; None before the first. Raises ReleaseUnknown."""
-    current = champion(read_routing(table))
+    current = read_routing(table)["champion"]
     if current is None:
         return None
     release = tables.get(table, release_key(current["release"]))

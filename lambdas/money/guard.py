@@ -93,9 +93,11 @@ def _come_back(done: spending.Done, *, now: str, effects: Effects) -> spending.D
     back = spending.come_back(effects.routing(), done, now=now)
     if back is None:
         return done
-    effects.make(back["routes"][0]["endpoint"])
+    champion = back["champion"]
+    assert champion is not None, "a rollback lets one answer"
+    effects.make(champion["endpoint"])
     _write(back, effects)
-    effects.announce(f"{CONFIG.prefix}: {back['reason']}; {back['routes'][0]['release']} answers again.")
+    effects.announce(f"{CONFIG.prefix}: {back['reason']}; {champion['release']} answers again.")
     done = spending.new_month(now)
     effects.remember(done)
     return done

@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from domain import hours
 from domain.names import METRICS_NAMESPACE, Metric
 from domain.records import WOKEN, routing_item
+from domain.release.routing import answerers
 from domain.timestamps import parse_timestamp
 from lambdas.aws import clients, hosting, tables
 from lambdas.aws.clients import BotocoreClient
@@ -72,7 +73,7 @@ def handler(event: dict[str, Any], context: object) -> Tended:
     now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge sends the time that it calls for
     woken = tables.get(ROUTING, routing_item(WOKEN)) or {}
     return tend(
-        [route["endpoint"] for route in read_routing(ROUTING)["routes"]],
+        list(dict.fromkeys(one.endpoint for one in answerers(read_routing(ROUTING)))),
         now=now,
         woken_at=parse_timestamp(woken.get("woken_at", "")),
         effects=Effects(

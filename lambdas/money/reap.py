@@ -108,7 +108,7 @@ def _use_of_endpoints(routing: Routing, now: datetime) -> Callable[[str], bool]:
     """
     keep_since = iso(now - timedelta(minutes=CONFIG.release.keep_previous_minutes))
     kept = endpoints_in_use(routing, keep_since=keep_since)
-    stopped = bool(routing["version"] and not routing["routes"])
+    stopped = bool(routing["version"] and routing["champion"] is None)
 
     def is_used(name: str) -> bool:
         release = cast(ReleaseItem, tables.get(ROUTING, release_key(name.removeprefix(PREFIX))) or {})

@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], context: object) -> Promoted:
 def promote(*, release: str, endpoint: str, reason: str, at: str, table: RoutingTable) -> Promoted:
     """Make the release champion. Idempotent: if it is already champion, only the remaining marks are written."""
     routing = table.read()
-    current = rules.champion(routing)
+    current = routing["champion"]
     if current is None or (current["release"], current["endpoint"]) != (release, endpoint):
         routing = rules.promote(routing, release=release, endpoint=endpoint, at=at, reason=reason)
         if not table.write(routing):

@@ -13,7 +13,8 @@ from domain.contract.keys import as_key, entity_id
 from domain.contract.schema import Contract
 from domain.names import Metric
 from domain.reasons import Reason, is_planned
-from domain.release.routing import Route, Routing, choose
+from domain.release.claims import Role
+from domain.release.routing import Answerer, Routing, choose_all
 from domain.request.answers import Prediction, Score, Source, answer_from_score, fallback_answer
 from domain.timestamps import iso
 from lambdas import metrics
@@ -137,9 +138,9 @@ def predict(
 
 
 class Asked(NamedTuple):
-    """A row's route, and its score under the release's contract or the reason why there is none."""
+    """Who answers a row, and its score under the release's contract or the reason why there is none."""
 
-    route: Route | None
+    by: Answerer | None
     score: Score | ModelFailed
     classes: list[Any] | None = None
     contract: Contract = CONTRACT
@@ -158,7 +159,7 @@ def _answer(
     entities = [entity_id(CONTRACT, row) for row in rows]
     unread = [_nobody(Reason.ROUTING_UNREADABLE)] * len(rows)
     asked = _ask_releases(rows, entities, routing, ask, made_under) if routing else unread
-    model_ms = _milliseconds_since(started) if any(one.route for one in asked) else 0.0
+    model_ms = _milliseconds_since(started) if any(one.by for one in asked) else 0.0
     answers = [
         {
             "id": uuid4().hex,
@@ -184,13 +185,13 @@ def _ask_releases(
     made_under: Callable[[str], Contract],
 ) -> list[Asked]:
     """Ask each endpoint once, for all the rows of its release."""
-    routes = [choose(routing, entity) for entity in entities]
+    chosen = choose_all(routing, entities)
     unrouted = _nobody(Reason.NO_ROUTE, routing["reason"]) if routing["version"] else _nobody(Reason.NO_RELEASE)
     asked = [unrouted] * len(rows)
     numbers: dict[tuple[str, str], list[int]] = {}
-    for number, route in enumerate(routes):
-        if route:
-            numbers.setdefault((route["endpoint"], route["release"]), []).append(number)
+    for number, one in enumerate(chosen):
+        if one:
+            numbers.setdefault((one.endpoint, one.release), []).append(number)
     contracts = {release: made_under(release) for _, release in numbers}
     calls = [
         Call(endpoint, [_features_of(rows[n], contracts[release]) for n in of_endpoint], contracts[release])
@@ -198,21 +199,30 @@ def _ask_releases(
     ]
     for call, of_endpoint, reply in zip(calls, numbers.values(), ask(calls), strict=True):
         for number, score in zip(of_endpoint, reply.scores, strict=True):
-            asked[number] = Asked(routes[number], score, reply.classes, call.contract)
+            asked[number] = Asked(chosen[number], score, reply.classes, call.contract)
     return asked
 
 
 def _decided(asked: Asked) -> dict[str, Any]:
     """Make the part of a prediction that differs from row to row: answer, release, source and reason."""
-    threshold, route = CONFIG.serving.threshold, asked.route
-    who = (
-        {name: route.get(name) for name in ("release", "role", "weight")} if route else {"release": None, "role": None}
-    )
-    if route is None or isinstance(asked.score, ModelFailed):
+    threshold, by = CONFIG.serving.threshold, asked.by
+    if by is None or isinstance(asked.score, ModelFailed):
         fallback = fallback_answer(CONTRACT, threshold=threshold)
-        return {**fallback, **who, "source": Source.FALLBACK.value, "reason": str(asked.score)}
+        return {**fallback, **_who(by), "source": Source.FALLBACK.value, "reason": str(asked.score)}
     answer = answer_from_score(asked.contract, asked.score, classes=asked.classes, threshold=threshold)
-    return {**answer, **who, "source": Source.MODEL.value, "reason": f"{route['role']} at weight {route['weight']}"}
+    return {**answer, **_who(by), "source": Source.MODEL.value, "reason": _why(by)}
+
+
+def _who(by: Answerer | None) -> dict[str, Any]:
+    """Make the part of a prediction by which it counts as evidence."""
+    if by is None:
+        return {"release": None, "role": None}
+    compared = {} if by.rollout is None else {"rollout": by.rollout, "share": by.share}
+    return {"release": by.release, "role": by.role, "arm": by.arm, **compared}
+
+
+def _why(by: Answerer) -> str:
+    return by.role if by.role == Role.CHAMPION or by.share is None else f"{by.role} at {100 * by.share:g} %"
 
 
 def _record(prediction: Prediction, row: Row) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import pytest
 from moto import mock_aws
 
 from domain import records
+from domain.release.routing import EMPTY
 from fairway.cli import main
 
 
@@ -28,14 +29,14 @@ def test_a_stage_that_was_never_deployed_says_how(aws, project, capsys):
 
 
 def test_a_deployed_stage_is_found_through_its_address_book(aws, project, capsys):
-    route = {"release": "r-1", "endpoint": "e", "role": "champion", "weight": 100, "since": ""}
+    champion = {"release": "r-1", "endpoint": "e", "since": ""}
     aws("dynamodb").create_table(
         TableName="flights-dev-routing",
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": "item", "AttributeType": "S"}],
         KeySchema=[{"AttributeName": "item", "KeyType": "HASH"}],
     )
-    routing = {"version": 1, "routes": [route], "previous": [], "reason": "approved", "changed_at": ""}
+    routing = {**EMPTY, "version": 1, "champion": champion, "reason": "approved"}
     item = records.to_item({"item": "routing", **routing})
     aws("dynamodb").put_item(TableName="flights-dev-routing", Item=item)
     book = {"api_url": "https://api.example", "routing": "flights-dev-routing"}

@@ -22,7 +22,7 @@ COLUMNS = {
     "left": {"type": "boolean"},
 }
 ROW = {"customer": "c1", "orders": 3, "plan": "free", "size": 171.5}
-ANSWERED = ("model", "champion at weight 100")
+ANSWERED = ("model", "champion")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from domain.records import from_item, to_item
+from domain.records import from_item, routing_write, to_item
+from domain.release.routing import EMPTY
 from tests.lambdas import stage
 from tests.lambdas.moto_server import FOR_MOTO
 
@@ -63,25 +64,14 @@ class Aws:
         return item
 
     def route(self, **route) -> dict:
-        """Let a release answer everybody, or its share."""
-        champion = {
-            "release": "r-1",
-            "endpoint": f"{stage.PREFIX}r-1",
-            "role": "champion",
-            "weight": 100,
-            "since": "2013-04-01T00:00:00Z",
-        }
-        return self.routes({**champion, **route})
+        """Let a release answer everybody."""
+        champion = {"release": "r-1", "endpoint": f"{stage.PREFIX}r-1", "since": "2013-04-01T00:00:00Z"}
+        return self.routing(champion={**champion, **route})
 
-    def routes(self, *routes) -> dict:
-        routing = {
-            "version": 1,
-            "changed_at": "2013-04-01T00:00:00Z",
-            "reason": "a test",
-            "routes": list(routes),
-            "previous": [],
-        }
-        self.put(stage.ROUTING, item="routing", **routing)
+    def routing(self, **values) -> dict:
+        """Write the routing, to nobody unless `values` name somebody."""
+        routing = {**EMPTY, "version": 1, "changed_at": "2013-04-01T00:00:00Z", "reason": "a test", **values}
+        self.dynamodb.put_item(TableName=stage.ROUTING, Item=routing_write(routing)["Item"])
         return routing
 
 

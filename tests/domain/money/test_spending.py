@@ -8,9 +8,25 @@ NOW, LATER, NEXT_MONTH = "2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z", "2026-1
 CAREFUL = Budget(
     monthly_usd=100.0, stop_training_percent=90.0, stop_challengers_percent=100.0, stop_model_percent=150.0
 )
-CHAMPION = {"release": "r-2", "endpoint": "e-2", "role": "champion", "weight": 90, "since": ""}
-CHALLENGER = {"release": "r-3", "endpoint": "e-3", "role": "challenger", "weight": 10, "since": ""}
-ROUTING = {"version": 7, "changed_at": "", "reason": "", "routes": [CHAMPION, CHALLENGER], "previous": []}
+CHAMPION = {"release": "r-2", "endpoint": "e-2", "since": ""}
+CANARY = {
+    "rollout": "r-3/1",
+    "arm": "canary",
+    "role": "canary",
+    "release": "r-3",
+    "endpoint": "e-3",
+    "start": 0.0,
+    "end": 0.1,
+    "since": "",
+}
+ROUTING = {
+    "version": 7,
+    "changed_at": "",
+    "reason": "",
+    "champion": CHAMPION,
+    "claims": [CANARY],
+    "previous": [],
+}
 
 
 def test_a_budget_that_says_nothing_stops_nothing():
@@ -44,7 +60,7 @@ def test_an_action_is_taken_once_a_month_even_if_it_was_undone():
 
 def test_without_challengers_the_champion_answers_everybody():
     routing = changed(ROUTING, STOP_CHALLENGERS, at=NOW, reason="spent")
-    assert (routing["version"], routing["routes"]) == (8, [{**CHAMPION, "weight": 100}])
+    assert (routing["version"], routing["champion"], routing["claims"]) == (8, CHAMPION, [])
     assert changed(routing, STOP_CHALLENGERS, at=NOW, reason="spent") is None
 
 
@@ -52,7 +68,7 @@ def test_without_the_model_nobody_is_routed_and_one_rollback_brings_the_champion
     stopped = changed(ROUTING, STOP_MODEL, at=NOW, reason="spent")
     assert rules.choose(stopped, "anyone") is None
     assert changed(stopped, STOP_MODEL, at=NOW, reason="spent") is None
-    assert rules.champion(rules.rollback(stopped, at=LATER, reason="resumed"))["release"] == "r-2"
+    assert rules.rollback(stopped, at=LATER, reason="resumed")["champion"]["release"] == "r-2"
 
 
 def test_before_the_first_release_there_is_nothing_to_change():

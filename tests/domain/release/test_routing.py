@@ -2,17 +2,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.release.routing import EMPTY, KEPT, RoutingError, champion, choose, endpoints_in_use, promote, rollback
+from domain.records import from_item, routing_write
+from domain.release.claims import Role
+from domain.release.routing import (
+    EMPTY,
+    KEPT,
+    Answerer,
+    RoutingDamaged,
+    RoutingError,
+    alone,
+    answerers,
+    checked,
+    choose,
+    choose_all,
+    claim,
+    endpoints_in_use,
+    give_back,
+    mended,
+    percents,
+    promote,
+    rollback,
+    stop,
+)
 
 AT = "2013-04-01T00:00:00Z"
+LATER = "2013-05-01T00:00:00Z"
+ENTITIES = [f"flight {number}" for number in range(2_000)]
 
 
-def route(release: str, weight=100, role="champion") -> dict:
-    return {"release": release, "endpoint": f"e-{release}", "role": role, "weight": weight, "since": AT}
-
-
-def shared(challenger: int) -> dict:
-    return {**EMPTY, "routes": [route("r-1", 100 - challenger), route("r-2", challenger, "challenger")]}
+def champion(release: str, since=AT) -> dict:
+    return {"release": release, "endpoint": f"e-{release}", "since": since}
 
 
 def promoted(*releases: str) -> dict:
@@ -23,46 +42,64 @@ def promoted(*releases: str) -> dict:
     return routing
 
 
+def wanted(release: str, end: float, *, start=0.0, rollout="", arm="canary", role=Role.CANARY) -> dict:
+    return {
+        "rollout": rollout or f"{release}/1",
+        "arm": arm,
+        "role": role,
+        "release": release,
+        "endpoint": f"e-{release}",
+        "start": start,
+        "end": end,
+        "since": LATER,
+    }
+
+
+def canary(share: float) -> dict:
+    return claim(promoted("r-1"), wanted("r-2", share), reason="r-2 begins")
+
+
 # ---- who answers whom
 
 
 def test_before_the_first_release_nobody_is_chosen():
     assert choose(EMPTY, "flight 1") is None
-    assert choose({**EMPTY, "routes": [route("r-1", 0)]}, "flight 1") is None
+    assert choose_all(EMPTY, ["flight 1", "flight 2"]) == [None, None]
+
+
+def test_without_a_canary_the_champion_answers_everybody_and_is_compared_with_nobody():
+    assert choose(promoted("r-1"), "flight 1") == Answerer("r-1", "e-r-1", "champion", "champion", None, None)
+
+
+def test_a_canary_answers_its_share_and_the_champion_carries_the_same_rollout():
+    routing = canary(0.05)
+    ours = Answerer("r-2", "e-r-2", "canary", "canary", "r-2/1", 0.05)
+    theirs = Answerer("r-1", "e-r-1", "champion", "champion", "r-2/1", 0.05)
+    answered = choose_all(routing, ENTITIES)
+    assert set(answered) == {ours, theirs}
+    assert answered.count(ours) / len(ENTITIES) == pytest.approx(0.05, abs=0.015)
+    assert answerers(routing) == [theirs, ours]
+    assert percents(routing) == {"r-1": 95.0, "r-2": 5.0}
+
+
+def test_arms_of_one_experiment_share_a_salt_and_have_different_entities():
+    routing = claim(canary(0.1), wanted("r-3", 0.3, rollout="x", arm="B", role=Role.CHALLENGER), reason="")
+    routing = claim(routing, wanted("r-4", 0.6, start=0.3, rollout="x", arm="C", role=Role.CHALLENGER), reason="")
+    assert percents(routing) == {"r-1": 36.0, "r-2": 10.0, "r-3": 27.0, "r-4": 27.0}
+    assert [(one.arm, one.rollout) for one in answerers(routing)] == [
+        ("champion", "x"),
+        ("canary", "r-2/1"),
+        ("B", "x"),
+        ("C", "x"),
+    ]
 
 
 entities = st.text(st.characters(exclude_categories=["Cs"]))
-shares = st.integers(0, 100)
 
 
-@given(entities, shares)
-def test_an_entity_is_answered_by_the_same_release_every_time(entity, share):
-    assert choose(shared(share), entity) == choose(shared(share), entity)
-
-
-@given(entities, shares, shares)
-def test_a_share_that_grows_moves_only_the_entities_that_it_gains(entity, one, other):
-    small, large = sorted((one, other))
-    if choose(shared(small), entity)["release"] == "r-2":
-        assert choose(shared(large), entity)["release"] == "r-2"
-
-
-@given(entities)
-def test_a_share_of_everything_and_of_nothing_is_just_that(entity):
-    assert choose(shared(0), entity)["release"] == "r-1"
-    assert choose(shared(100), entity)["release"] == "r-2"
-
-
-@given(entities, st.lists(st.floats(0.001, 1000), min_size=1, max_size=6))
-def test_whatever_the_weights_somebody_answers(entity, weights):
-    routes = [route(f"r-{number}", weight) for number, weight in enumerate(weights)]
-    assert choose({**EMPTY, "routes": routes}, entity) in routes
-
-
-@pytest.mark.parametrize("share", [1, 10, 50])
-def test_a_share_is_one_of_entities(share):
-    answered = [choose(shared(share), f"flight {number}")["release"] for number in range(20_000)]
-    assert answered.count("r-2") / 200 == pytest.approx(share, abs=1)
+@given(st.lists(entities, max_size=5), st.sampled_from([0.05, 0.25, 0.5]))
+def test_an_entity_is_answered_by_the_same_release_alone_and_among_others(ids, share):
+    assert choose_all(canary(share), ids) == [choose(canary(share), one) for one in ids]
 
 
 # ---- who is champion
@@ -73,7 +110,8 @@ def test_the_first_champion_has_nobody_before_it():
         "version": 1,
         "changed_at": AT,
         "reason": "r-1 is better",
-        "routes": [route("r-1")],
+        "champion": champion("r-1"),
+        "claims": [],
         "previous": [],
     }
 
@@ -81,7 +119,7 @@ def test_the_first_champion_has_nobody_before_it():
 def test_champions_before_are_remembered_the_newest_first():
     routing = promoted("r-1", "r-2", "r-3")
     assert [one["release"] for one in routing["previous"]] == ["r-2", "r-1"]
-    assert (routing["version"], champion(routing)["release"]) == (3, "r-3")
+    assert (routing["version"], routing["champion"]["release"]) == (3, "r-3")
 
 
 def test_one_that_returns_is_not_its_own_predecessor():
@@ -99,12 +137,12 @@ def test_the_champion_is_not_promoted_again():
 
 
 def test_a_rollback_brings_the_one_before_back_and_forgets_the_one_that_failed():
-    routing = rollback(promoted("r-1", "r-2"), at="2013-05-01T00:00:00Z", reason="r-2 was wrong")
-    assert routing == {
+    assert rollback(promoted("r-1", "r-2"), at=LATER, reason="r-2 was wrong") == {
         "version": 3,
-        "changed_at": "2013-05-01T00:00:00Z",
+        "changed_at": LATER,
         "reason": "r-2 was wrong",
-        "routes": [{**route("r-1"), "since": "2013-05-01T00:00:00Z"}],
+        "champion": champion("r-1", since=LATER),
+        "claims": [],
         "previous": [],
     }
 
@@ -116,29 +154,112 @@ def test_without_a_champion_before_there_is_no_rollback():
         assert str(refused.value).startswith("there is no earlier champion to roll back to")
 
 
-@given(st.lists(st.sampled_from(["r-1", "r-2", "r-3", "back"]), max_size=30))
-def test_whatever_is_done_one_release_answers_everybody_and_versions_have_no_gap(steps):
+@given(st.lists(st.sampled_from(["r-1", "r-2", "r-3", "back", "stop", "canary"]), max_size=30))
+def test_whatever_is_done_one_champion_answers_or_nobody_and_versions_have_no_gap(steps):
     routing = EMPTY
-    for _number, step in enumerate(steps):
+    for step in steps:
         try:
             if step == "back":
                 changed = rollback(routing, at=AT, reason="")
+            elif step == "stop":
+                changed = stop(routing, at=AT, reason="")
+            elif step == "canary":
+                changed = claim(routing, wanted("r-9", 0.1), reason="")
             else:
                 changed = promote(routing, release=step, endpoint=step, at=AT, reason="")
         except RoutingError:
             continue
         assert changed["version"] == routing["version"] + 1
-        routing = changed
-        (only,) = routing["routes"]
-        assert (only["role"], only["weight"]) == ("champion", 100)
-        assert only["release"] not in [one["release"] for one in routing["previous"]]
+        routing = checked(from_item(routing_write(changed)["Item"]))
+        names = [one.role for one in answerers(routing)]
+        assert names == (["champion", *["canary"] * bool(routing["claims"])] if routing["champion"] else [])
+        assert routing["champion"] not in routing["previous"]
+
+
+# ---- claims in the routing
+
+
+def test_a_canary_that_grows_and_is_given_back_leaves_the_champion_with_everybody():
+    routing = claim(canary(0.05), wanted("r-2", 0.25), reason="forward")
+    assert (routing["version"], routing["reason"], percents(routing)) == (3, "forward", {"r-1": 75.0, "r-2": 25.0})
+    shrunk = give_back(routing, "r-2/1", at=LATER, reason="careful", beyond=0.05)
+    assert percents(shrunk) == {"r-1": 95.0, "r-2": 5.0}
+    back = give_back(shrunk, "r-2/1", at=LATER, reason="worse")
+    assert back == {**promoted("r-1"), "version": 5, "changed_at": LATER, "reason": "worse"}
+
+
+def test_a_new_champion_ends_every_claim():
+    for change in (
+        promote(canary(0.05), release="r-2", endpoint="e-r-2", at=LATER, reason=""),
+        promote(canary(0.05), release="r-3", endpoint="e-r-3", at=LATER, reason=""),
+        rollback({**canary(0.05), "previous": [champion("r-0")]}, at=LATER, reason=""),
+        alone(canary(0.05), at=LATER, reason=""),
+        stop(canary(0.05), at=LATER, reason=""),
+    ):
+        assert change["claims"] == []
+
+
+@pytest.mark.parametrize(
+    ("routing", "release", "share", "why"),
+    [
+        (EMPTY, "r-2", 0.1, "release 'r-2' has no champion beside it, so it cannot answer a share; promote one first"),
+        (promoted("r-1"), "r-1", 0.1, "release 'r-1' is the champion, so it cannot answer a share; promote one first"),
+        (promoted("r-1"), "r-2", 2.0, "share 0 to 2: must rise within 0 to 1; give another share"),
+    ],
+)
+def test_a_claim_that_cannot_be_is_refused(routing, release, share, why):
+    with pytest.raises(RoutingError) as refused:
+        claim(routing, wanted(release, share), reason="")
+    assert str(refused.value) == why
+
+
+def test_a_rollout_that_answers_nobody_gives_nothing_back():
+    for routing, beyond in ((promoted("r-1"), 0.0), (canary(0.05), 0.05)):
+        with pytest.raises(RoutingError, match="rollout 'r-2/1' answers nobody; `fairway status` shows who answers"):
+            give_back(routing, "r-2/1", at=LATER, reason="", beyond=beyond)
+
+
+# ---- the stored item
+
+
+def test_what_is_written_is_read_again():
+    for routing in (promoted("r-1", "r-2"), canary(0.05), stop(canary(0.05), at=AT, reason="spent")):
+        item = from_item(routing_write(routing)["Item"])
+        assert checked(item) == {**routing, "item": "routing"}
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        ({"claims": "r-1"}, "claims = 'r-1'"),
+        ({"champion": "r-1"}, "champion = 'r-1'"),
+        ({"champion": {"release": "r-1"}}, "champion {'release': 'r-1'}"),
+        ({"previous": [7]}, "champion 7"),
+        ({"claims": [{**wanted("r-2", 0.1), "end": "all"}]}, "claim {'rollout': 'r-2/1'"),
+    ],
+)
+def test_a_damaged_routing_is_refused_and_mended_by_the_next_version(damage, named):
+    item = {**canary(0.05), **damage}
+    with pytest.raises(RoutingDamaged) as refused:
+        checked(item)
+    assert str(refused.value).startswith(named)
+    assert str(refused.value).endswith("not a routing; `fairway promote RELEASE` writes a whole one")
+    assert mended(item) == {**EMPTY, "version": 2, "reason": f"damaged: {refused.value}"}
+
+
+def test_a_routing_without_a_champion_by_accident_is_damaged():
+    item = {name: value for name, value in promoted("r-1").items() if name != "champion"}
+    with pytest.raises(RoutingDamaged, match="champion = None: not a routing"):
+        checked(item)
 
 
 # ---- what must stay up
 
 
-def test_the_champion_before_stays_up_for_a_while():
-    routing = promoted("r-1", "r-2", "r-3")  # changed on 3 April
+def test_the_champion_before_stays_up_for_a_while_and_a_canary_as_long_as_it_answers():
+    routing = promoted("r-1", "r-2", "r-3")  # r-3 since 3 April
     assert endpoints_in_use(routing, keep_since="2013-04-03T00:00:00Z") == {"e-r-3", "e-r-2"}
-    assert endpoints_in_use(routing, keep_since="2013-04-03T00:00:01Z") == {"e-r-3"}
+    later = claim(routing, wanted("r-4", 0.05), reason="")  # in May, which is no reason to keep r-2 longer
+    assert endpoints_in_use(later, keep_since="2013-04-03T00:00:01Z") == {"e-r-3", "e-r-4"}
+    assert endpoints_in_use(stop(routing, at=LATER, reason=""), keep_since=LATER) == {"e-r-3"}
     assert endpoints_in_use(EMPTY, keep_since=AT) == set()

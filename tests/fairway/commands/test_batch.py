@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.release.routing import EMPTY
 from fairway.commands.batch import started
 from fairway.stage.aws import connect
 from tests.fairway.commands.test_load import table
@@ -80,8 +81,8 @@ def test_the_same_command_again_finds_it_done(flow, tmp_path):
 def test_another_file_or_another_release_is_another_run(flow, tmp_path):
     file = table(tmp_path / "may.csv", {})
     runs = [flow.values("batch", file)["run"], flow.values("batch", table(tmp_path / "june.csv", {}))["run"]]
-    route = {"release": "r-1", "endpoint": "e", "role": "champion", "weight": 100, "since": ""}
-    flow.put("routing", item="routing", version=1, routes=[route], previous=[], changed_at="", reason="")
+    champion = {"release": "r-1", "endpoint": "e", "since": ""}
+    flow.put("routing", item="routing", **{**EMPTY, "version": 1, "champion": champion})
     runs.append(flow.values("batch", file)["run"])
     assert len(set(runs)) == 3
 

@@ -10,8 +10,6 @@ from tests.fairway.conftest import given, writes
 CHAMPION = {
     "release": "r-20130401-aaaaaaaa",
     "endpoint": "flights-local-r-20130401-aaaaaaaa",
-    "role": "champion",
-    "weight": 100,
     "since": "2026-01-01T00:00:00Z",
 }
 BEFORE = {**CHAMPION, "release": "r-20130301-bbbbbbbb", "endpoint": "flights-local-r-20130301-bbbbbbbb"}
@@ -19,7 +17,8 @@ NONE = {"true_positive": 0, "false_positive": 0, "true_negative": 0, "false_nega
 ROUTING = {
     "item": "routing",
     "version": 2,
-    "routes": [CHAMPION],
+    "champion": CHAMPION,
+    "claims": [],
     "previous": [BEFORE],
     "changed_at": "2026-01-01T00:00:00Z",
     "reason": "approved",
@@ -78,7 +77,7 @@ def test_status_says_who_answers(released):
         "releases": [
             {"release": "r-20130601-dddddddd", "role": None, "weight": 0, "state": "retired"},
             {"release": "r-20130501-cccccccc", "role": None, "weight": 0, "state": "rejected"},
-            {"release": "r-20130401-aaaaaaaa", "role": "champion", "weight": 100, "state": "champion"},
+            {"release": "r-20130401-aaaaaaaa", "role": "champion", "weight": 100.0, "state": "champion"},
             {"release": "r-20130301-bbbbbbbb", "role": None, "weight": 0, "state": "previous"},
         ],
         "unfinished": [],
@@ -175,9 +174,9 @@ def host(place, release: str) -> None:
 
 
 def promoted(release: str) -> dict:
-    route = {**CHAMPION, "release": release, "endpoint": f"flights-local-{release}"}
+    champion = {**CHAMPION, "release": release, "endpoint": f"flights-local-{release}"}
     return writes(
-        "routing", **{**ROUTING, "version": 3, "routes": [route], "previous": [CHAMPION], "reason": given("release")}
+        "routing", **{**ROUTING, "version": 3, "champion": champion, "previous": [CHAMPION], "reason": given("release")}
     )
 
 
@@ -227,10 +226,10 @@ def test_promote_of_the_champion_deploys_it_again_where_its_endpoint_is_gone(rel
 
 
 def test_status_says_of_a_damaged_routing_that_the_fallback_answers_and_what_writes_a_whole_one(released):
-    released.put("routing", **{**ROUTING, "routes": "all"})
+    released.put("routing", **{**ROUTING, "claims": "all"})
     code, out, _ = released.run("status")
     assert code == 0
-    assert "champion: none; the fallback answers (damaged: routes = 'all': not a routing; " in out
+    assert "champion: none; the fallback answers (damaged: claims = 'all': not a routing; " in out
     assert "`fairway promote RELEASE` writes a whole one" in out
 
 

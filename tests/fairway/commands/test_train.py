@@ -148,24 +148,20 @@ def test_a_state_that_takes_long_says_for_how_long(loaded, monkeypatch):
 
 
 def test_an_approved_release_is_followed_until_it_is_champion(loaded):
-    route = {
-        "release": "r-20130401-aaaaaaaa",
-        "endpoint": "e",
-        "role": "champion",
-        "weight": 100,
-        "since": "2026-01-01T00:00:00Z",
-    }
+    champion = {"release": "r-20130401-aaaaaaaa", "endpoint": "e", "since": "2026-01-01T00:00:00Z"}
     routing = {
         "item": "routing",
         "version": 1,
         "reason": "approved",
         "changed_at": "2026-01-01T00:00:00Z",
+        "champion": champion,
+        "claims": [],
         "previous": [],
     }
     loaded.machine(
         "release",
         CreateEndpoint={"Type": "Wait", "Seconds": 2},
-        Promote=writes("routing", routes=[route], **routing),
+        Promote=writes("routing", **routing),
         WaitToRetire=WAITS,
     )
     begin = {"StateMachineArn": addresses(loaded)["release"], "Input": {"model_package_arn": "arn:package/1"}}

@@ -8,15 +8,16 @@ from moto import mock_aws
 
 from domain.config.sections import read_config
 from domain.money import spending
-from domain.records import from_item, to_item
+from domain.records import from_item, routing_write, to_item
+from domain.release.routing import EMPTY
 from fairway.money.resume import resume
 from fairway.stage.aws import Stage
 from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
 
 ROOT = Path(__file__).parents[3]
-CHAMPION = {"release": "r-1", "endpoint": "e-1", "role": "champion", "weight": 100, "since": ""}
-STOPPED = {"item": "routing", "version": 3, "routes": [], "previous": [CHAMPION], "changed_at": "", "reason": "spent"}
+CHAMPION = {"release": "r-1", "endpoint": "e-1", "since": ""}
+STOPPED = {**EMPTY, "version": 3, "previous": [CHAMPION], "reason": "spent"}
 KEY = {"AttributeName": "item", "KeyType": "HASH"}
 
 
@@ -39,6 +40,10 @@ def table(monkeypatch):
         yield made
 
 
+def put_routing(table, routing):
+    table.put_item(TableName="routing", Item=routing_write(routing)["Item"])
+
+
 def put(table, **item):
     table.put_item(TableName="routing", Item=to_item(item))
 
@@ -54,7 +59,7 @@ def resumed():
 
 def test_one_command_undoes_all_that_was_stopped(table, monkeypatch):
     monkeypatch.setattr("fairway.stage.promotion.is_up", lambda stage, release: True)
-    put(table, **STOPPED)
+    put_routing(table, STOPPED)
     put(
         table,
         item="guard",
@@ -65,7 +70,7 @@ def test_one_command_undoes_all_that_was_stopped(table, monkeypatch):
         at="t",
     )
     assert resumed().values == {"stage": "local", "resumed": ["stop_training", "stop_model"]}
-    assert [route["release"] for route in item(table, "routing")["routes"]] == ["r-1"]
+    assert item(table, "routing")["champion"]["release"] == "r-1"
     assert spending.refusal(item(table, "guard"), now="2026-11-20") is None
     with pytest.raises(Refused, match="the guard stopped nothing in stage 'local'"):
         resumed()
@@ -73,7 +78,7 @@ def test_one_command_undoes_all_that_was_stopped(table, monkeypatch):
 
 def test_a_model_whose_endpoint_was_removed_meanwhile_is_deployed_again(table, monkeypatch):
     did = []
-    put(table, **STOPPED)
+    put_routing(table, STOPPED)
     put(table, item="release#r-1", release="r-1", state="champion", run="train-1")
     put(table, item="guard", month="2026-11", actions=["stop_model"], spent_usd=10.0, budget_usd=10.0, at="t")
     monkeypatch.setattr("fairway.stage.promotion.is_up", lambda stage, release: False)
@@ -89,14 +94,14 @@ def test_a_model_whose_endpoint_was_removed_meanwhile_is_deployed_again(table, m
 @pytest.mark.parametrize("actions", [["stop_training"], []], ids=["another action this month", "nothing this month"])
 def test_a_model_that_an_earlier_month_stopped_is_brought_back_too(table, monkeypatch, actions):
     monkeypatch.setattr("fairway.stage.promotion.is_up", lambda stage, release: True)
-    put(table, **STOPPED)
+    put_routing(table, STOPPED)
     put(table, item="guard", month="2026-11", actions=actions, spent_usd=10.0, budget_usd=10.0, at="t")
     assert resumed().values["resumed"] == [*actions, "stop_model"]
-    assert [route["release"] for route in item(table, "routing")["routes"]] == ["r-1"]
+    assert item(table, "routing")["champion"]["release"] == "r-1"
 
 
 def test_training_alone_is_resumed_without_touching_who_answers(table):
-    put(table, item="routing", version=3, routes=[CHAMPION], previous=[], changed_at="", reason="")
+    put_routing(table, {**EMPTY, "version": 3, "champion": CHAMPION})
     put(table, item="guard", month="2026-11", actions=["stop_training"], spent_usd=10.0, budget_usd=10.0, at="t")
     assert resumed().values["resumed"] == ["stop_training"]
     assert item(table, "routing")["version"] == 3

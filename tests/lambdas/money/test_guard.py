@@ -8,7 +8,7 @@ import pytest
 from domain.config.sections import Budget
 from domain.money import spending
 from domain.money.template import Resource
-from domain.release.routing import RoutingChanged
+from domain.release.routing import EMPTY, RoutingChanged
 from lambdas.money import guard as module
 from lambdas.money.guard import Effects, estimate, guard, handler
 from tests.lambdas import stage
@@ -17,7 +17,7 @@ NOW = datetime(2026, 11, 16, tzinfo=UTC)  # half of November has passed
 NOTHING_RAN = {"training_runs": 0, "batch_runs": 0, "batch_rows": 0}
 API = Resource("Api", "AWS::ApiGatewayV2::Api", {}, "Api", "flights-local-service")
 BOARD = Resource("Board", "AWS::CloudWatch::Dashboard", {}, "Board", "flights-local-service")
-CHAMPION = {"release": "r-1", "endpoint": "flights-local-r-1", "role": "champion", "weight": 100, "since": ""}
+CHAMPION = {"release": "r-1", "endpoint": "flights-local-r-1", "since": ""}
 
 
 @pytest.fixture
@@ -26,12 +26,12 @@ def careful(monkeypatch):
     monkeypatch.setattr(module, "CONFIG", replace(stage.CONFIG, budget=budget))
 
 
-def guarded(spent_usd, *, done=spending.NOTHING, now=NOW, writable=True, routes=(CHAMPION,), previous=()):
+def guarded(spent_usd, *, done=spending.NOTHING, now=NOW, writable=True, champion=CHAMPION, previous=()):
     """(what the guard answers, what it did, in order)."""
     did = []
 
     def write(routing):
-        did.append(("routing", routing["routes"]))
+        did.append(("routing", routing["champion"]))
         return writable
 
     reply = guard(
@@ -40,11 +40,10 @@ def guarded(spent_usd, *, done=spending.NOTHING, now=NOW, writable=True, routes=
         done=done,
         effects=Effects(
             routing=lambda: {
+                **EMPTY,
                 "version": 1,
-                "routes": list(routes),
+                "champion": champion,
                 "previous": list(previous),
-                "changed_at": "",
-                "reason": "",
             },
             write_routing=write,
             make=lambda endpoint: did.append(("made", endpoint)),
@@ -105,7 +104,7 @@ def test_each_action_is_announced_taken_and_remembered(careful):
         "flights-local: 100 % of the budget of $10.00 is spent: new training runs are refused. "
         "`fairway resume --stage local` undoes it."
     )
-    assert (did[3][1], did[4][1]) == ([], ["stop_training", "stop_model"])
+    assert (did[3][1], did[4][1]) == (None, ["stop_training", "stop_model"])
 
 
 def test_what_was_done_is_not_done_again(careful):
@@ -124,10 +123,10 @@ STOPPED_IN_OCTOBER = {"month": "2026-10", "actions": ["stop_model"], "spent_usd"
 
 def test_a_stopped_model_comes_back_in_the_first_minutes_of_the_next_month_and_is_announced(careful):
     first = NOW.replace(day=1, minute=5)
-    _, did = guarded(1000.0, done=STOPPED_IN_OCTOBER, now=first, routes=(), previous=(CHAMPION,))
+    _, did = guarded(1000.0, done=STOPPED_IN_OCTOBER, now=first, champion=None, previous=(CHAMPION,))
     assert did == [
         ("made", "flights-local-r-1"),
-        ("routing", [{**CHAMPION, "since": "2026-11-01T00:05:00Z"}]),
+        ("routing", {**CHAMPION, "since": "2026-11-01T00:05:00Z"}),
         (
             "announced",
             "flights-local: 2026-11 has begun: the budget of 2026-10 stops the model no longer; r-1 answers again.",
@@ -137,23 +136,23 @@ def test_a_stopped_model_comes_back_in_the_first_minutes_of_the_next_month_and_i
 
 
 def test_the_model_comes_back_before_another_action_of_the_new_month_is_taken(careful):
-    _, did = guarded(8.0, done=STOPPED_IN_OCTOBER, routes=(), previous=(CHAMPION,))
+    _, did = guarded(8.0, done=STOPPED_IN_OCTOBER, champion=None, previous=(CHAMPION,))
     assert [effect for effect, _ in did] == ["made", "routing", "announced", "remembered", "announced", "remembered"]
     assert did[-1] == ("remembered", ["stop_training"])
 
 
 @pytest.mark.parametrize(
-    ("done", "routes"),
+    ("done", "champion"),
     [
-        ({**STOPPED_IN_OCTOBER, "month": "2026-11", "actions": ["stop_training", "stop_model"]}, ()),
-        ({**STOPPED_IN_OCTOBER, "undone": ["stop_model"]}, ()),
-        ({**STOPPED_IN_OCTOBER, "actions": ["stop_training"]}, ()),
-        (STOPPED_IN_OCTOBER, (CHAMPION,)),
+        ({**STOPPED_IN_OCTOBER, "month": "2026-11", "actions": ["stop_training", "stop_model"]}, None),
+        ({**STOPPED_IN_OCTOBER, "undone": ["stop_model"]}, None),
+        ({**STOPPED_IN_OCTOBER, "actions": ["stop_training"]}, None),
+        (STOPPED_IN_OCTOBER, CHAMPION),
     ],
     ids=["stopped this month", "undone", "another action", "answers already"],
 )
-def test_no_model_comes_back_that_an_earlier_month_did_not_stop(careful, done, routes):
-    assert guarded(0.0, done=done, routes=routes, previous=(CHAMPION,))[1] == []
+def test_no_model_comes_back_that_an_earlier_month_did_not_stop(careful, done, champion):
+    assert guarded(0.0, done=done, champion=champion, previous=(CHAMPION,))[1] == []
 
 
 def test_a_model_whose_endpoint_was_removed_is_back_on_aws_when_the_month_turns(aws, careful, monkeypatch):
@@ -164,18 +163,10 @@ def test_a_model_whose_endpoint_was_removed_is_back_on_aws_when_the_month_turns(
     aws.sagemaker.create_model(ModelName=name, ExecutionRoleArn=role, PrimaryContainer={"Image": "image"})
     variant = {"VariantName": "model", "ModelName": name, "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
     aws.sagemaker.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant])
-    aws.put(
-        stage.ROUTING,
-        item="routing",
-        version=4,
-        routes=[],
-        previous=[CHAMPION],
-        changed_at="2020-01-02",
-        reason="spent",
-    )
+    aws.routing(version=4, previous=[CHAMPION], changed_at="2020-01-02", reason="spent")
     aws.put(stage.ROUTING, item="guard", **{**STOPPED_IN_OCTOBER, "month": "2020-01"})
     handler({}, None)
-    assert [route["release"] for route in aws.item(stage.ROUTING, item="routing")["routes"]] == ["r-1"]
+    assert aws.item(stage.ROUTING, item="routing")["champion"]["release"] == "r-1"
     assert [each["EndpointName"] for each in aws.sagemaker.list_endpoints()["Endpoints"]] == [name]
 
 
@@ -212,12 +203,12 @@ def test_on_aws_the_deployed_templates_and_this_months_metrics_make_the_estimate
     monkeypatch.setattr("lambdas.aws.deployed.cloudformation", Stacks)
     boto3.client("sns").create_topic(Name="flights-local-alarms")
     emit(now - timedelta(minutes=30), Requests=40_000_000.0, Predictions=40_000_000.0, Latency=50.0, ModelLatency=8.0)
-    aws.routes(CHAMPION)
+    aws.routing(champion=CHAMPION)
     reply = handler({}, None)
     # 40 million requests so far, in two APIs each: 80 dollars and more, whatever day it is, of a budget of 10
     assert reply["spent_usd"] > 80 > 10
     assert reply["actions"] == ["stop_training", "stop_model"]
-    assert aws.item(stage.ROUTING, item="routing")["routes"] == []
+    assert aws.item(stage.ROUTING, item="routing")["champion"] is None
     assert aws.item(stage.ROUTING, item="guard")["actions"] == ["stop_training", "stop_model"]
     assert handler({}, None)["actions"] == []
 

@@ -153,11 +153,11 @@ def test_once_the_model_is_stopped_its_endpoint_is_kept_for_a_rollback_and_no_lo
         host(aws, f"flights-local-{name}")
         aws.put(stage.ROUTING, item=f"release#{name}", release=name, state=state)
     routing = aws.route(release="r-1", endpoint="flights-local-r-1")
-    stopped = {**routing, "version": 2, "routes": [], "previous": routing["routes"]}
+    stopped = {"version": 2, "previous": [routing["champion"]]}
     now = datetime.now(UTC)
-    aws.put(stage.ROUTING, item="routing", **{**stopped, "changed_at": iso(now + timedelta(minutes=30))})
+    aws.routing(**stopped, changed_at=iso(now + timedelta(minutes=30)))
     assert handler(grown, None)["ended"] == []
-    aws.put(stage.ROUTING, item="routing", **{**stopped, "changed_at": iso(now - timedelta(minutes=1))})
+    aws.routing(**stopped, changed_at=iso(now - timedelta(minutes=1)))
     assert handler(grown, None)["ended"] == ["flights-local-r-1"]
 
 

@@ -24,9 +24,8 @@ def test_the_first_release_answers_everybody(aws):
         "version": 1,
         "changed_at": since,
         "reason": "r-1 is better",
-        "routes": [
-            {"release": "r-1", "endpoint": "flights-local-r-1", "role": "champion", "weight": 100, "since": since}
-        ],
+        "champion": {"release": "r-1", "endpoint": "flights-local-r-1", "since": since},
+        "claims": [],
         "previous": [],
     }
     release = aws.item(stage.ROUTING, item="release#r-1")
@@ -38,9 +37,9 @@ def test_the_next_one_takes_its_place_and_remembers_it(aws):
     handler(event("r-1"), None)
     assert handler(event("r-2"), None) == {"release": "r-2", "previous": "r-1"}
     item = routing(aws)
-    assert (item["version"], [r["release"] for r in item["routes"]], [r["release"] for r in item["previous"]]) == (
+    assert (item["version"], item["champion"]["release"], [r["release"] for r in item["previous"]]) == (
         2,
-        ["r-2"],
+        "r-2",
         ["r-1"],
     )
     assert aws.item(stage.ROUTING, item="release#r-1")["state"] == "previous"
@@ -49,14 +48,14 @@ def test_the_next_one_takes_its_place_and_remembers_it(aws):
 
 
 @pytest.mark.parametrize(
-    ("damage", "version"), [({"routes": "r-1"}, 2), ({"version": "three"}, 1), ({"version": None}, 1)]
+    ("damage", "version"), [({"champion": "r-1"}, 2), ({"version": "three"}, 1), ({"version": None}, 1)]
 )
 def test_a_damaged_routing_is_replaced_by_a_whole_one(aws, damage, version):
     handler(event("r-1"), None)
     aws.put(stage.ROUTING, **{**routing(aws), **damage})
     assert handler(event("r-2"), None) == {"release": "r-2", "previous": None}
     item = routing(aws)
-    assert (item["version"], [route["release"] for route in item["routes"]]) == (version, ["r-2"])
+    assert (item["version"], item["champion"]["release"]) == (version, "r-2")
 
 
 def test_promoted_again_it_changes_nothing(aws):
@@ -92,7 +91,7 @@ def test_whoever_read_an_old_routing_does_not_write(aws):
                 mark=lambda *marks: marked.append(marks),
             ),
         )
-    assert [route["release"] for route in routing(aws)["routes"]] == ["r-2"]
+    assert routing(aws)["champion"]["release"] == "r-2"
     assert marked == []
 
 
@@ -100,4 +99,4 @@ def test_the_first_release_is_not_written_over_either(aws):
     handler(event("r-1"), None)
     late = rules.promote(rules.EMPTY, release="r-2", endpoint="e", at="2013-04-01T00:00:00Z", reason="late")
     assert not write_routing(stage.ROUTING, late)
-    assert [route["release"] for route in routing(aws)["routes"]] == ["r-1"]
+    assert routing(aws)["champion"]["release"] == "r-1"

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.release.routing import EMPTY
 from lambdas.aws.hosting import Hosted
 from lambdas.release.retire import handler, retire
 from tests.lambdas import stage
@@ -16,16 +17,14 @@ def things(release: str, *, created=LONG_AGO, status="InService") -> list[Hosted
     return [Hosted(kind, name, created, status if kind == "endpoint" else None) for kind in KINDS]
 
 
-def route(release: str) -> dict:
-    return {"release": release, "endpoint": f"flights-local-{release}", "role": "champion", "weight": 100, "since": ""}
+def answering(release: str, since="") -> dict:
+    return {"release": release, "endpoint": f"flights-local-{release}", "since": since}
 
 
-def retired(
-    found: list[Hosted], *, champion="r-2", previous=(), changed_at="2013-03-01T00:00:00Z", release=None
-) -> tuple:
+def retired(found: list[Hosted], *, champion="r-2", previous=(), since="2013-03-01T00:00:00Z", release=None) -> tuple:
     """(what was removed, in its order, which releases were marked)."""
     removed, marked = [], []
-    routing = {"routes": [route(champion)], "previous": [route(one) for one in previous], "changed_at": changed_at}
+    routing = {**EMPTY, "champion": answering(champion, since), "previous": [answering(one) for one in previous]}
     reply = retire(
         found, now=NOW, routing=routing, release=lambda name: release or {}, remove=removed.append, mark=marked.append
     )
@@ -39,8 +38,8 @@ def test_what_no_routing_names_goes_and_what_answers_stays():
 
 def test_the_champion_before_stays_as_long_as_a_rollback_may_need_it():
     found = things("r-1") + things("r-2")
-    assert retired(found, previous=["r-1"], changed_at="2013-04-01T11:30:00Z") == ([], [])
-    assert retired(found, previous=["r-1"], changed_at="2013-04-01T10:30:00Z") == (things("r-1"), ["r-1"])
+    assert retired(found, previous=["r-1"], since="2013-04-01T11:30:00Z") == ([], [])
+    assert retired(found, previous=["r-1"], since="2013-04-01T10:30:00Z") == (things("r-1"), ["r-1"])
 
 
 def test_what_is_being_deployed_stays():
@@ -83,7 +82,7 @@ def test_what_cannot_be_removed_keeps_nothing_else_up(caplog):
             raise RuntimeError("AccessDenied")
         removed.append(thing)
 
-    routing = {"routes": [route("r-3")], "previous": [], "changed_at": ""}
+    routing = {**EMPTY, "champion": answering("r-3")}
     found = things("r-1") + things("r-2")
     with pytest.raises(RuntimeError, match="AccessDenied"):
         retire(found, now=NOW, routing=routing, release=lambda name: {}, remove=remove, mark=marked.append)
@@ -97,9 +96,8 @@ def test_whoever_is_killed_while_removing_has_marked_what_is_gone():
     def remove(thing):
         raise KeyboardInterrupt
 
-    routing = {"routes": [], "previous": [], "changed_at": ""}
     with pytest.raises(KeyboardInterrupt):
-        retire(things("r-1"), now=NOW, routing=routing, release=lambda name: {}, remove=remove, mark=marked.append)
+        retire(things("r-1"), now=NOW, routing=EMPTY, release=lambda name: {}, remove=remove, mark=marked.append)
     assert marked == ["r-1"]
 
 
@@ -129,7 +127,7 @@ def hosted(aws) -> dict:
 def test_on_sagemaker_only_this_stages_unused_releases_go(aws):
     for name in ("flights-local-r-1", "flights-local-r-2", "flights-prod-r-1", "other-flights-local-r-1"):
         host(aws, name)
-    aws.routes(route("r-2"))
+    aws.routing(champion=answering("r-2"))
     aws.put(stage.ROUTING, item="release#r-1", release="r-1", state="previous", promoted_at="2999-01-01T00:00:00Z")
 
     assert handler({}, None) == {"removed": ["flights-local-r-1"]}

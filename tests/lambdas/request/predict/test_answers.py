@@ -12,7 +12,7 @@ from tests.lambdas import stage
 from tests.lambdas.http_api import call
 from tests.lambdas.request.predict.asking import MANY, POST, ROW, row, said
 
-CHAMPION = {"release": "r-1", "role": "champion", "weight": 100, "source": "model", "reason": "champion at weight 100"}
+CHAMPION = {"release": "r-1", "role": "champion", "arm": "champion", "source": "model", "reason": "champion"}
 
 
 def test_the_champion_answers_and_the_answer_is_stored_with_its_features(aws, model):
@@ -56,34 +56,36 @@ def test_a_list_is_answered_in_its_order_by_one_call_of_the_endpoint(aws, model)
 
 
 def test_each_release_is_asked_once_for_the_rows_of_its_entities(aws, model):
-    routes = [
-        {
-            "release": "r-1",
-            "endpoint": "flights-local-r-1",
-            "role": "champion",
-            "weight": 60,
-            "since": "2013-04-01T00:00:00Z",
-        },
-        {
-            "release": "r-2",
-            "endpoint": "flights-local-r-2",
-            "role": "challenger",
-            "weight": 40,
-            "since": "2013-04-01T00:00:00Z",
-        },
-    ]
-    routing = aws.routes(*routes)
+    canary = {
+        "rollout": "r-2/1",
+        "arm": "canary",
+        "role": "canary",
+        "release": "r-2",
+        "endpoint": "flights-local-r-2",
+        "start": 0.0,
+        "end": 0.4,
+        "since": "2013-04-01T00:00:00Z",
+    }
+    routing = aws.routing(champion=aws.route()["champion"], claims=[canary])
     model.scores(lambda instance: instance["distance"] / 1000)
     rows = [row(f"flight {n}", distance=n + 1) for n in range(50)]
 
     _, reply = call(handler, POST, rows)
 
     expected = [choose(routing, one["flight_id"]) for one in rows]
-    who = [(one["release"], one["role"], one["weight"], one["probability"]) for one in reply["predictions"]]
-    assert who == [(r["release"], r["role"], r["weight"], (n + 1) / 1000) for n, r in enumerate(expected)]
+    names = ("release", "role", "arm", "rollout", "share")
+    assert [[one[name] for name in names] for one in reply["predictions"]] == [
+        [getattr(one, name) for name in names] for one in expected
+    ]
+    assert [one["probability"] for one in reply["predictions"]] == [(n + 1) / 1000 for n in range(len(rows))]
+    assert {one["reason"] for one in reply["predictions"]} == {"champion", "canary at 40 %"}
+    assert {(one["arm"], one["rollout"], one["share"]) for one in aws.items(stage.PREDICTIONS)} == {
+        ("champion", "r-2/1", 0.4),
+        ("canary", "r-2/1", 0.4),
+    }
     assert sorted((endpoint, len(rows)) for endpoint, rows in model.calls) == [
-        ("flights-local-r-1", sum(r["release"] == "r-1" for r in expected)),
-        ("flights-local-r-2", sum(r["release"] == "r-2" for r in expected)),
+        ("flights-local-r-1", sum(one.release == "r-1" for one in expected)),
+        ("flights-local-r-2", sum(one.release == "r-2" for one in expected)),
     ]
 
 
@@ -143,7 +145,7 @@ def test_the_decision_needs_no_aws():
     common = {
         "release": "r-1",
         "role": "champion",
-        "weight": 100,
+        "arm": "champion",
         "made_at": "2013-04-01T09:00:00Z",
         "event_time": ROW["departure"],
     }
@@ -153,7 +155,7 @@ def test_the_decision_needs_no_aws():
             "prediction": True,
             "probability": 0.5,
             "source": "model",
-            "reason": "champion at weight 100",
+            "reason": "champion",
             **common,
         },
         {

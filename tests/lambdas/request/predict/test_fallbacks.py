@@ -25,8 +25,7 @@ def test_before_the_first_release_the_contracts_prior_answers_and_no_model_is_as
 
 
 def test_while_no_release_may_answer_the_fallback_says_why(aws, model):
-    paused = {"version": 4, "changed_at": "", "reason": "100 % of the budget is spent", "routes": [], "previous": []}
-    aws.put(stage.ROUTING, item="routing", **paused)
+    aws.routing(version=4, reason="100 % of the budget is spent")
     _, answer = call(handler, POST, ROW)
     assert (answer["source"], answer["reason"]) == ("fallback", "no release answers: 100 % of the budget is spent")
 
@@ -125,10 +124,11 @@ def test_while_the_routing_cannot_be_read_the_last_known_release_answers(aws, mo
 @pytest.mark.parametrize(
     "damage",
     [
-        {"routes": "r-1"},
-        {"routes": None},
-        {"routes": [{"release": "r-1", "weight": 100}]},
-        {"routes": [7]},
+        {"champion": "r-1"},
+        {"champion": None},  # which is written as nothing at all
+        {"champion": {"release": "r-1"}},
+        {"claims": [7]},
+        {"claims": None},
         {"version": "three"},
         {"previous": {}},
         {"reason": None},
