@@ -23,7 +23,7 @@ from model_code.answers.golden import prove_golden
 from model_code.answers.latency import answer_latency
 from model_code.artefact.archive import unpack
 from model_code.artefact.folder import GOLDEN, Artefact, open_artefact
-from model_code.fitting import metrics
+from model_code.fitting import metrics, tallies
 from model_code.fitting.influence import influence, standard_error
 from model_code.rows.features import unfed
 from model_code.rows.matrices import model_batch, target
@@ -69,6 +69,7 @@ def main() -> None:
         results = {name: _measure(yardstick, model) for name, model in opened.items()}
         evaluation: Evaluation = {
             "metric": config.benchmarks.metric,
+            "threshold": config.serving.threshold,
             "rows": len(rows.table),
             "quarantined": rows.quarantined,
             "window": window,
@@ -173,8 +174,12 @@ def _measure(yardstick: _Yardstick, model: _Model) -> _Result:
     by_chance = metrics.chance(contract.task, actual, scores, classes)
     if by_chance is not None:
         measured["calibration_by_chance"] = by_chance
-    if contract.task == "binary":  # no other task's decisions have a value in the settings
-        measured["decisions"] = metrics.decisions(actual, scores, config.serving.threshold)
+    if contract.task == "binary":
+        measured["decisions"] = tallies.decisions(actual, scores, config.serving.threshold)
+    elif contract.task == "multiclass":
+        measured["classes"] = tallies.class_counts(actual, scores, classes)
+    else:
+        measured["errors"] = tallies.errors(actual, scores)
     return _Result(measured, moved)
 
 

@@ -7,6 +7,23 @@ from domain.train.coverage import Coverage
 from domain.train.windows import Window
 
 
+class ClassCounts(TypedDict):
+    """Rows of a class: right answers, answers of that class, and rows that really are of it."""
+
+    right: int
+    answered: int
+    actual: int
+
+
+class Errors(TypedDict):
+    """Distance of answers from what happened, in the target's unit; `mean` is positive where they are too high."""
+
+    rows: int
+    mean: float
+    median_absolute: float
+    nine_of_ten: float
+
+
 class Measured(TypedDict):
     """One model on the rows of an evaluation, as `model_code/evaluate.py` measured it."""
 
@@ -22,6 +39,8 @@ class Measured(TypedDict):
     unanswered: int  # rows that got the prior for want of an answer
     timed_requests: int
     decisions: NotRequired[dict[str, int]]  # of a binary task: counts by domain/money/worth.py, at serving.threshold
+    classes: NotRequired[dict[str, ClassCounts]]  # of a multiclass task, by label
+    errors: NotRequired[Errors]  # of a regression
 
 
 class Candidate(Measured):
@@ -39,6 +58,7 @@ class Evaluation(TypedDict):
     """evaluation.json of a run: every model on the same rows."""
 
     metric: str
+    threshold: float  # serving.threshold
     rows: int
     quarantined: int
     window: Window

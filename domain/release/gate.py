@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from domain.config.sections import SMALLER_IS_BETTER, Benchmarks
+from domain.release.choice import why
+from domain.release.comparison import at_least_as_good, best_of, gain_of
 from domain.release.evaluation import Candidate, Evaluation, Measured
 from domain.release.state import Verdict
+from domain.release.tally import Rates, in_words, rates
 from domain.train.coverage import Coverage, staleness
 from domain.train.windows import Window
 
@@ -17,6 +20,10 @@ class Judgement(TypedDict):
     candidate: str
     release: str
     reason: str
+    why: str  # this candidate and no other, in words
+    answers: str  # right and wrong ones, in words
+    rates: Rates | None  # of a binary task
+    threshold: float
     metrics: dict[str, float]
     p99_ms: float
     size_mb: float
@@ -43,22 +50,26 @@ def judge(
     error, those within one standard error of the best are as good as each other (the one-standard-error rule of Breiman
     et al., 1984); of these the fastest is taken.
     """
-    candidates = evaluation["candidates"]
+    candidates, metric = evaluation["candidates"], benchmarks.metric
     tried = {name: breaches(benchmarks, measured) for name, measured in candidates.items()}
+    faults = {
+        name: "; ".join(broken) or _objection(benchmarks, name, evaluation, worth) for name, broken in tried.items()
+    }
+    passed = {name: candidates[name] for name, broken in tried.items() if not broken}
+    better = {name: measured for name, measured in passed.items() if not faults[name]}
+    rejected = Verdict.REJECTED
     if stale := _against_age(evaluation, max_age_days):
-        return _judgement(Verdict.REJECTED, _best_of(benchmarks.metric, candidates), stale, evaluation, tried)
-    passed = [name for name, broken in tried.items() if not broken]
-    if not passed:
-        best = _best_of(benchmarks.metric, candidates)
-        reason = f"no candidate keeps the benchmarks; the best, {best}: {'; '.join(tried[best])}"
-        return _judgement(Verdict.REJECTED, best, reason, evaluation, tried)
-    objections = {name: _objection(benchmarks, name, evaluation, worth) for name in passed}
-    better = [name for name in passed if not objections[name]]
-    if not better:
-        best = _best_of(benchmarks.metric, {name: candidates[name] for name in passed})
-        return _judgement(Verdict.REJECTED, best, objections[best], evaluation, tried)
-    chosen = _fastest_of_the_best(benchmarks.metric, {name: candidates[name] for name in better})
-    return _judgement(Verdict.APPROVED, chosen, _approval(benchmarks, chosen, evaluation), evaluation, tried)
+        verdict, chosen, reason = rejected, best_of(metric, candidates), stale
+    elif not passed:
+        verdict, chosen = rejected, best_of(metric, candidates)
+        reason = f"no candidate keeps the benchmarks; the best, {chosen}: {faults[chosen]}"
+    elif not better:
+        verdict, chosen = rejected, best_of(metric, passed)
+        reason = faults[chosen]
+    else:
+        verdict, chosen = Verdict.APPROVED, _fastest_of_the_best(metric, better)
+        reason = _approval(benchmarks, chosen, evaluation)
+    return _judgement(verdict, chosen, reason, evaluation, tried, faults)
 
 
 def breaches(benchmarks: Benchmarks, measured: Measured) -> list[str]:
@@ -91,27 +102,13 @@ def _calibration_breach(benchmarks: Benchmarks, measured: Measured) -> list[str]
     return [f"calibration error {error:.4g}, at most {agreed} was agreed{few}"]
 
 
-def at_least_as_good(metric: str, value: float, other: float) -> bool:
-    """Compare two values of a metric in the direction that is better for it."""
-    return value <= other if metric in SMALLER_IS_BETTER else value >= other
-
-
-def _gain(metric: str, value: float, other: float) -> float:
-    """Return how much better `value` is than `other`; negative when it is worse."""
-    return other - value if metric in SMALLER_IS_BETTER else value - other
-
-
-def _best_of(metric: str, candidates: Mapping[str, Candidate]) -> str:
-    return max(candidates, key=lambda name: _gain(metric, candidates[name]["metrics"][metric], 0.0))
-
-
 def _fastest_of_the_best(metric: str, candidates: Mapping[str, Candidate]) -> str:
-    best = candidates[_best_of(metric, candidates)]
+    best = candidates[best_of(metric, candidates)]
     slack = best["standard_error"]
     equals = [
         name
         for name, measured in candidates.items()
-        if _gain(metric, best["metrics"][metric], measured["metrics"][metric]) <= slack
+        if gain_of(metric, best["metrics"][metric], measured["metrics"][metric]) <= slack
     ]
     return min(equals, key=lambda name: (candidates[name]["p99_ms"], name))
 
@@ -139,7 +136,7 @@ def _against_its_cost(chosen: str, worth: Mapping[str, Any]) -> str:
 
 def _against_baseline(metric: str, chosen: str, evaluation: Evaluation) -> str:
     value, prior = evaluation["candidates"][chosen]["metrics"][metric], evaluation["baseline"][metric]
-    if _gain(metric, value, prior) > 0:
+    if gain_of(metric, value, prior) > 0:
         return ""
     return f"{chosen} has {metric} {value:.4f}, no better than answering with the prior ({prior:.4f})"
 
@@ -152,7 +149,7 @@ def _against_champion(benchmarks: Benchmarks, chosen: str, evaluation: Evaluatio
     if candidate["artefact_sha256"] == current["artefact_sha256"]:
         return f"{chosen} is identical to the current champion {current['release']}"
     value, other = candidate["metrics"][metric], current["metrics"][metric]
-    needed = _too_small(_gain(metric, value, other), current["gain_errors"][chosen], benchmarks.gain)
+    needed = _too_small(gain_of(metric, value, other), current["gain_errors"][chosen], benchmarks.gain)
     return needed and (
         f"{chosen} has {metric} {value:.4f} against {other:.4f} of the champion {current['release']} on the same "
         f"{evaluation['rows']:,} rows; {needed}"
@@ -172,7 +169,7 @@ def _approval(benchmarks: Benchmarks, chosen: str, evaluation: Evaluation) -> st
     measured, metric, current = evaluation["candidates"][chosen], benchmarks.metric, evaluation["champion"]
     quality = measured["metrics"][metric]
     against = (
-        f"{_gain(metric, quality, current['metrics'][metric]):+.4f} (standard error "
+        f"{gain_of(metric, quality, current['metrics'][metric]):+.4f} (standard error "
         f"{current['gain_errors'][chosen]:.4f}) better than the champion {current['release']}"
         if current
         else f"against {evaluation['baseline'][metric]:.4f} of the prior, no champion yet"
@@ -198,20 +195,30 @@ def _rows(evaluation: Evaluation) -> str:
 
 
 def _judgement(
-    verdict: Verdict, candidate: str, reason: str, evaluation: Evaluation, tried: dict[str, list[str]]
+    verdict: Verdict,
+    candidate: str,
+    reason: str,
+    evaluation: Evaluation,
+    tried: dict[str, list[str]],
+    faults: Mapping[str, str],
 ) -> Judgement:
     measured = evaluation["candidates"][candidate]
+    counts = measured.get("decisions")
     return {
         "verdict": verdict.value,
         "candidate": candidate,
         "release": release_name(evaluation["window"]["as_of"], measured["artefact_sha256"]),
         "reason": reason,
+        "why": why(candidate, evaluation, faults),
+        "answers": in_words(measured, evaluation["threshold"]),
+        "rates": rates(counts) if counts else None,
+        "threshold": evaluation["threshold"],
         "metrics": measured["metrics"],
         "p99_ms": measured["p99_ms"],
         "size_mb": measured["size_mb"],
         "artefact_sha256": measured["artefact_sha256"],
         "model_uri": measured["model_uri"],
-        "decisions": measured.get("decisions"),
+        "decisions": counts,
         "rows": evaluation["rows"],
         "window": evaluation["window"],
         "coverage": evaluation["coverage"],

@@ -36,6 +36,8 @@ class ReleaseItem(TypedDict, total=False):
     candidate: str
     as_of: str
     reason: str
+    why: str  # this candidate and no other, in words
+    answers: str  # right and wrong ones on the held-out rows, in words
     model_uri: str
     artefact_sha256: str
     signature: str

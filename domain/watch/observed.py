@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.config.sections import SMALLER_IS_BETTER, Benchmarks
 from domain.money.worth import CELLS
-from domain.release.gate import at_least_as_good
+from domain.release.comparison import at_least_as_good
 from domain.request.outcomes import LEAST_OUTCOMES, Z_95
 from domain.watch.quality import Quality, measure
 

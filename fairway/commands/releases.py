@@ -19,13 +19,35 @@ from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
 from fairway.terminal.table import table
 
+# Values of a release's item that `releases` gives.
+KEPT = (
+    "run",
+    "candidate",
+    "as_of",
+    "metrics",
+    "newest",
+    "artefact_sha256",
+    "reason",
+    "why",
+    "answers",
+    "decisions",
+    "created_at",
+)
+
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("releases", epilog="Example: fairway releases")
-def releases_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
-    """Every release, its state, its quality and why."""
-    run(lambda progress: releases(project, stage, progress=progress), json=json, project=project, stage=stage)
+@app.command("releases", epilog="Example: fairway releases   or: fairway releases r-20130401-1a2b3c4d")
+def releases_command(
+    release: Annotated[
+        str | None, typer.Argument(help="One release: its answers and judgement in words.", metavar="RELEASE")
+    ] = None,
+    project: Project = HERE,
+    stage: StageName = "local",
+    json: Json = False,
+) -> None:
+    """Every release, its state, its quality and why; or one, with precision, recall and counts."""
+    run(lambda progress: releases(project, stage, release, progress=progress), json=json, project=project, stage=stage)
 
 
 @app.command("promote", epilog="Example: fairway promote r-20130401-1a2b3c4d")
@@ -48,18 +70,36 @@ def rollback_command(project: Project = HERE, stage: StageName = "local", json: 
     run(lambda progress: rollback(project, stage, progress=progress), json=json, project=project, stage=stage)
 
 
-def releases(folder: Path, stage_name: str, *, progress: Progress) -> Done:
+def releases(folder: Path, stage_name: str, release: str | None = None, *, progress: Progress) -> Done:
     stage = connected_whatever(folder, stage_name, progress)
     found, routing = records.releases(stage), records.routing(stage)
     champion = routing["champion"]
     item = next((one for one in found if champion and one["release"] == champion["release"]), None)
     now = standing(stage, item) if item else None
-    kept = ("run", "candidate", "as_of", "metrics", "newest", "artefact_sha256", "reason", "created_at")
     roles = records.with_roles(found, routing)
-    listed = [{**role, **{key: item.get(key) for key in kept}} for role, item in zip(roles, found, strict=True)]
-    values = {"stage": stage_name, "quality": now.as_json() if now else None, "releases": listed}
-    lines = [*(now.lines() if now else []), *_table(listed, stage.config.benchmarks.metric)]
-    return Done(values, lines, _next_step(listed), now.alarms() if now else [])
+    listed = [{**role, **{key: item.get(key) for key in KEPT}} for role, item in zip(roles, found, strict=True)]
+    shown = listed if release is None else [one for one in listed if one["release"] == release]
+    if release is not None and not shown:
+        raise _no_release(release)
+    values = {"stage": stage_name, "quality": now.as_json() if now else None, "releases": shown}
+    lines = _in_words(shown[0]) if release else _table(listed, stage.config.benchmarks.metric)
+    about = now if now and release in (None, now.release) else None
+    return Done(
+        values, [*(about.lines() if about else []), *lines], _next_step(listed), about.alarms() if about else []
+    )
+
+
+def _no_release(release: str) -> Refused:
+    return Refused("no_release", f"release {release!r} is not there; `fairway releases` lists those that are")
+
+
+def _in_words(one: dict) -> list[str]:
+    role = f", {one['role']}" if one["role"] and one["role"] != one["state"] else ""
+    told = {"judged": one["reason"], "why": one["why"], "answers": one["answers"]}
+    return [
+        f"{one['release']}: {one['state']}{role}, {one['candidate']} of {one['run']}",
+        *(f"{name}: {text}" for name, text in told.items() if text),
+    ]
 
 
 def _table(listed: list[dict], metric: str) -> list[str]:
@@ -95,7 +135,7 @@ def promote(folder: Path, stage_name: str, release: str, *, progress: Progress) 
     stage = connected(folder, stage_name, progress)
     item = records.release(stage, release)
     if item is None:
-        raise Refused("no_release", f"release {release!r} is not there; `fairway releases` lists those that are")
+        raise _no_release(release)
     if item["state"] == "rejected":
         raise Refused(
             "rejected", f"release {release!r} was rejected and is not released: {item['reason']}; train again"

@@ -166,6 +166,11 @@ def verdict(stage: Stage, run: str) -> dict:
         "verdict": record["verdict"],
         "release": record["release"],
         "reason": record["reason"],
+        "why": judgement["why"] if judgement else None,
+        "answers": judgement["answers"] if judgement else None,
+        "decisions": judgement["decisions"] if judgement else None,
+        "rates": judgement["rates"] if judgement else None,
+        "threshold": judgement["threshold"] if judgement else None,
         "candidate": release.get("candidate"),
         "metrics": release.get("metrics"),
         "rows": judgement["rows"] if judgement else None,
@@ -179,6 +184,7 @@ def lines(values: dict, *, champion: bool) -> list[str]:
     return [
         f"{values['verdict']}: {values['reason']}",
         f"release {values['release']} of {values['run']}, {_origin(values)}, judged on {_judged_on(values)}",
+        *([f"answers: {values['answers']}", f"why: {values['why']}"] if values["why"] else []),
         *([f"{values['release']} is champion: {WHEN}"] if champion else []),
     ]
 

@@ -94,6 +94,8 @@ def _champion(current: routing_rules.Champion, item: ReleaseItem) -> Champion:
         run=item.get("run"),
         candidate=item.get("candidate"),
         reason=item.get("reason"),
+        why=item.get("why"),
+        answers=item.get("answers"),
     )
 
 

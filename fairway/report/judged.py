@@ -3,8 +3,8 @@
 from typing import Any
 
 from domain.config.sections import SMALLER_IS_BETTER, Benchmarks
+from domain.release.comparison import at_least_as_good
 from domain.release.evaluation import Champion, Evaluation, Measured
-from domain.release.gate import at_least_as_good
 from domain.release.measurement import Measurement
 from fairway.report.record import Before, Check, Judged, Tried
 from fairway.stage.aws import Stage

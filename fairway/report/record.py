@@ -16,13 +16,15 @@ from fairway.stage.standing import Standing
 
 @dataclass(frozen=True)
 class Champion:
-    """The release that answers now; `reason` is that of its judgement."""
+    """The release that answers now; `reason`, `why` (this candidate, no other) and `answers` are of its judgement."""
 
     release: str
     since: str
     run: str | None
     candidate: str | None
     reason: str | None
+    why: str | None
+    answers: str | None
 
     @property
     def is_imported(self) -> bool:

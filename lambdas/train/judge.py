@@ -187,6 +187,8 @@ def _release_item(
         "candidate": judgement["candidate"],
         "as_of": as_of,
         "reason": judgement["reason"],
+        "why": judgement["why"],
+        "answers": judgement["answers"],
         "model_uri": judgement["model_uri"],
         "artefact_sha256": judgement["artefact_sha256"],
         "signature": signature,

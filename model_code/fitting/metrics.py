@@ -1,4 +1,4 @@
-"""A model's scores against the outcomes: quality, calibration and decisions.
+"""A model's scores against the outcomes: quality and calibration.
 
 Scores are (rows,) P(positive) for a binary task, (rows, classes) for a multiclass one, (rows,) values for a regression.
 """
@@ -30,18 +30,6 @@ def chance(task: str, actual: np.ndarray, scores: np.ndarray, classes: list[Any]
         return None
     confidence, _ = _confidences(task, actual, scores, classes)
     return calibration_by_chance(confidence)
-
-
-def decisions(actual: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, int]:
-    """Count right and wrong decisions: yes where P(positive) reaches the threshold, else no. [business] values them."""
-    yes, true = scores >= threshold, actual == 1
-    counts = {
-        "true_positive": yes & true,
-        "false_positive": yes & ~true,
-        "true_negative": ~yes & ~true,
-        "false_negative": ~yes & true,
-    }
-    return {cell: int(rows.sum()) for cell, rows in counts.items()}
 
 
 def prior_scores(contract: Contract, rows: int, classes: list[Any]) -> np.ndarray:

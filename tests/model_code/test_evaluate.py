@@ -54,21 +54,20 @@ def test_the_days_that_have_rows_are_counted_from_the_rows(parcels, run_verb, tm
     assert coverage["days"] == len(days) == 15 and 3 < coverage["age_days"] < 4
 
 
-def test_decisions_are_counted_where_they_have_a_value(project, run_verb, tmp_path):
+def test_right_and_wrong_answers_are_counted_by_the_task(project, run_verb, tmp_path):
     evaluation = evaluated(run_verb, evaluation_folder(tmp_path, project.contract, project.rows, project.models))
-    counts = [measured.get("decisions") for measured in evaluation["candidates"].values()]
-    if project.task != "binary":
-        assert set(counts) == {None}
-        return
-    assert {sum(each.values()) for each in counts} == {evaluation["rows"]}
-    yes = {each["true_positive"] + each["false_negative"] for each in counts}
-    assert len(yes) == 1 and 0 < yes.pop() < evaluation["rows"]
+    tally = {"binary": "decisions", "multiclass": "classes", "regression": "errors"}[project.task]
+    for measured in evaluation["candidates"].values():
+        assert {"decisions", "classes", "errors"} & measured.keys() == {tally}
+        assert _rows_of(tally, measured[tally]) == evaluation["rows"]
+    verdict = judge(settings_of(project.contract, calibration_error=0.2, p99_ms=1000).benchmarks, evaluation)
+    assert f"of {evaluation['rows']} rows" in verdict["answers"]
 
 
-def test_the_threshold_itself_is_a_yes():
-    actual, scores = np.array([1, 1, 0, 0, 1]), np.array([0.5, 0.49, 0.5, 0.1, 0.9])
-    counts = {"true_positive": 2, "false_positive": 1, "true_negative": 1, "false_negative": 1}
-    assert metrics.decisions(actual, scores, 0.5) == counts
+def _rows_of(tally: str, counted: dict) -> int:
+    if tally == "errors":
+        return counted["rows"]
+    return sum(counted.values()) if tally == "decisions" else sum(each["actual"] for each in counted.values())
 
 
 def test_the_champion_is_measured_on_the_same_rows(returns, run_verb, tmp_path):

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from domain.config.sections import Benchmarks
 from domain.release.gate import judge, release_name
+from domain.release.tally import in_words
 
 BENCHMARKS = Benchmarks(metric="roc_auc", quality=0.65, calibration_error=0.05, p99_ms=10.0, size_mb=20.0)
 WINDOW = {
@@ -47,6 +48,7 @@ def judged(
 ) -> dict:
     evaluation = {
         "metric": benchmarks.metric,
+        "threshold": 0.4,
         "rows": 12_345,
         "window": WINDOW,
         "coverage": coverage,
@@ -62,19 +64,24 @@ def said(verdict: dict) -> tuple:
 
 
 def test_the_verdict_says_everything_that_a_release_is_known_by():
-    assert judged(trees=measured(0.7)) == {
+    counts = {"true_positive": 3000, "false_positive": 1000, "true_negative": 7345, "false_negative": 1000}
+    assert judged(trees=measured(0.7, decisions=counts)) == {
         "verdict": "approved",
         "candidate": "trees",
         "release": "r-20130401-aaaaaaaa",
         "reason": "trees keeps every benchmark: roc_auc 0.7000 on 12,345 later rows, against 0.5000 of the "
         "prior, no champion yet; "
         "p99 1 ms, 1 MB",
+        "why": "trees was the only candidate",
+        "answers": in_words({"decisions": counts}, 0.4),
+        "rates": {"precision": 0.75, "recall": 0.75},
+        "threshold": 0.4,
         "metrics": {"roc_auc": 0.7, "calibration_error": 0.01},
         "p99_ms": 1.0,
         "size_mb": 1.0,
         "artefact_sha256": "aaaaaaaa" * 8,
         "model_uri": "s3://lake/aaaaaaaa",
-        "decisions": None,
+        "decisions": counts,
         "rows": 12_345,
         "window": WINDOW,
         "coverage": COVERAGE,
@@ -102,6 +109,7 @@ def test_rows_older_than_agreed_release_nothing_however_good_a_candidate_is():
 def test_where_a_model_must_pay_for_itself_the_best_that_does_is_taken():
     evaluation = {
         "metric": "roc_auc",
+        "threshold": 0.4,
         "rows": 12_345,
         "window": WINDOW,
         "coverage": COVERAGE,
@@ -164,6 +172,22 @@ def test_of_candidates_that_are_equally_good_the_fastest_is_taken():
     trees, line = measured(0.70, error=0.01, p99_ms=5.0), measured(0.695, p99_ms=1.0)
     assert judged(trees=trees, line=line)["candidate"] == "line"
     assert judged(trees=trees, line=measured(0.689, p99_ms=1.0))["candidate"] == "trees"
+
+
+def test_of_each_other_candidate_it_is_told_why_it_was_not_taken():
+    tried = {
+        "trees": measured(0.70, error=0.01, p99_ms=5.0),
+        "line": measured(0.695, p99_ms=1.0),
+        "stump": measured(0.66, p99_ms=0.5),
+        "deep": measured(0.9, p99_ms=50),
+        "prior": measured(0.65),
+    }
+    assert judged(baseline=0.65, **tried)["why"] == (
+        "of 5 candidates, line was taken: trees has roc_auc 0.7000, 0.0050 ahead, which is within a standard error of "
+        "the best (0.0100), and is slower (p99 5 ms against 1 ms); stump has roc_auc 0.6600, 0.0350 behind; "
+        "deep is out (p99 50 ms, at most 10.0 ms was agreed); "
+        "prior is out (has roc_auc 0.6500, no better than answering with the prior (0.6500))"
+    )
 
 
 def test_a_candidate_no_better_than_the_prior_is_not_worth_serving():

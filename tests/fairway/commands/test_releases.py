@@ -168,6 +168,26 @@ def test_releases_lists_each_with_its_quality_and_why(released):
     ]
 
 
+ANSWERS = "at threshold 0.5, of 100 rows: 30 of 40 yes answers are right (precision 0.750)"
+
+
+def test_one_release_is_told_with_its_judgement_and_its_right_and_wrong_answers(released):
+    release = "r-20130601-dddddddd"
+    said = {"reason": "keeps every benchmark", "why": "it was the only candidate", "answers": ANSWERS}
+    released.put("routing", item=f"release#{release}", release=release, state="retired", run="t", candidate="p", **said)
+    _, out, _ = released.run("releases", release)
+    assert out.splitlines() == [
+        f"{release}: retired, p of t",
+        "judged: keeps every benchmark",
+        "why: it was the only candidate",
+        f"answers: {ANSWERS}",
+    ]
+    (one,) = released.values("releases", release)["releases"]
+    assert {key: one[key] for key in said} == said
+    code, _, err = released.run("releases", "r-0")
+    assert code == 2 and "release 'r-0' is not there" in err
+
+
 def host(place, release: str) -> None:
     """An endpoint by the release's name, as the local SageMaker keeps them, without a model behind it."""
     place.machine("release", CreateEndpoint={"Type": "Pass"}, Promote=promoted(release))

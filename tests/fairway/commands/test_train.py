@@ -72,6 +72,11 @@ def test_a_rejected_release_is_a_judgement_and_not_a_failure(loaded):
         "verdict": "rejected",
         "release": "r-20130401-aaaaaaaa",
         "reason": "good",
+        "why": None,
+        "answers": None,
+        "decisions": None,
+        "rates": None,
+        "threshold": None,
         "candidate": "gradient_boosting",
         "metrics": {"roc_auc": 0.7},
         "rows": None,
@@ -91,6 +96,8 @@ def test_the_rows_that_there_were_are_named_and_the_days_without_any():
         "run": "train-1",
         "verdict": "rejected",
         "reason": "old",
+        "why": "it was the only candidate",
+        "answers": "80 of 159 rows are right",
         "release": "r-1",
         "rows": 159,
         "coverage": {
@@ -110,6 +117,7 @@ def test_the_rows_that_there_were_are_named_and_the_days_without_any():
         "release r-1 of train-1, learnt from 2026-09-29T00:00:00Z on, judged on 159 rows of 2026-11-08 to 2026-11-14; "
         "no row on 43 of 50 days: 2026-11-15 to 2026-12-27"
     )
+    assert lines(values, champion=False)[2:] == ["answers: 80 of 159 rows are right", "why: it was the only candidate"]
     assert lines({**values, "coverage": None}, champion=False)[1] == (
         "release r-1 of train-1, learnt from the others, judged on 159 rows held out at random"
     )

@@ -64,7 +64,9 @@ def report_of(words: str) -> Report:
         stage=words,
         made_at=TIME,
         routing_reason=words,
-        champion=Champion(release=words, since=TIME, run=words, candidate=words, reason=f"why: {words}"),
+        champion=Champion(
+            release=words, since=TIME, run=words, candidate=words, reason=f"why: {words}", why=words, answers=words
+        ),
         standing=Standing(
             release=words,
             metric=words,

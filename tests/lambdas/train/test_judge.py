@@ -6,6 +6,7 @@ import pytest
 from domain.config.sections import of_stage
 from domain.contract.packed import packed
 from domain.contract.schema import as_dict
+from domain.release.tally import in_words
 from lambdas.aws import signatures
 from lambdas.train import judge as module
 from lambdas.train.judge import EvaluationMissing, EvaluationUnreadable, approval_status, handler
@@ -18,6 +19,7 @@ DECISIONS = {"true_positive": 3000, "false_positive": 2000, "true_negative": 18_
 MADE_UNDER = replace(stage.CONTRACT, columns=stage.CONTRACT.columns[:-2] + stage.CONTRACT.columns[-1:])
 EVALUATION = {
     "metric": "roc_auc",
+    "threshold": 0.5,
     "rows": 25_000,
     "window": {
         "train_start": "2013-01-01T00:00:00Z",
@@ -97,11 +99,14 @@ def test_a_run_that_keeps_the_benchmarks_is_approved(aws):
     }
     verdict = aws.document(f"runs/{RUN}/verdict.json")
     assert (verdict["run"], verdict["release"], verdict["tried"]) == (RUN, RELEASE, {"gradient_boosting": []})
+    assert (verdict["rates"], verdict["decisions"]) == ({"precision": 0.6, "recall": 0.6}, DECISIONS)
     assert remembered(aws) == {
         "item": f"release#{RELEASE}",
         "release": RELEASE,
         "state": "approved",
         "reason": REASON,
+        "why": "gradient_boosting was the only candidate",
+        "answers": in_words({"decisions": DECISIONS}, 0.5),
         "run": RUN,
         "candidate": "gradient_boosting",
         "as_of": "2013-04-01T00:00:00Z",
