@@ -8,6 +8,7 @@ import json
 import platform
 import shutil
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict
@@ -51,6 +52,8 @@ from model_code.rows.features import model_columns
 from model_code.rows.tables import FileRefused, read_table, schema_of
 
 _READ_ROWS, _COMPARED_ROWS = 100_000, 1000
+# (module, its request, the only folder to write in) -> whether the process was closed off from the network
+Run = Callable[[str, Path, Path], bool]
 _HANDED_BACK = {ONNX_FILE: "onnx", PLAN_FILE: "plan", MODEL_FILE: "sklearn"}
 
 
@@ -84,13 +87,13 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def bring(asked: Request) -> Brought:
-    """Write model.tar.gz into the request's folder. Raises ImportRefused and FileRefused."""
+def bring(asked: Request, *, run: Run = sandbox.run) -> Brought:
+    """Write model.tar.gz into the request's folder; `run` converts. Raises ImportRefused and FileRefused."""
     folder, file = Path(asked["folder"]), Path(asked["file"])
     if asked["encoding"] not in ENCODINGS:
         raise ImportRefused(f"--encoding = {asked['encoding']!r}: must be {' or '.join(ENCODINGS)}")
     conversion = _prepared(asked, file, folder / "work")
-    closed = sandbox.run("model_code.importing.convert", request.write(conversion), conversion.folder)
+    closed = run("model_code.importing.convert", request.write(conversion), conversion.folder)
     versions, original = handed_back(conversion.folder)
     model, contract = folder / "model", conversion.contract
     stored_as = take_model(conversion.folder, model, contract, encoding=asked["encoding"])

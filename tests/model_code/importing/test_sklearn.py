@@ -58,7 +58,7 @@ def dump(model, file):
 @pytest.mark.parametrize("name", ["m.joblib", "m.pkl"])
 def test_a_pipeline_becomes_a_plan_that_answers_as_it_did(parcels, tmp_path, name):
     model = fitted_parcels(HistGradientBoostingClassifier(max_iter=5))
-    artefact, said = parcels.artefact(dump(model, tmp_path / name), trust=True)
+    artefact, said = parcels.artefact(dump(model, tmp_path / name), trust=True, closed_off=True)
     assert (said["format"], said["made_with"]) == ("plan", {"scikit-learn": "1.9.1"})
     assert said["compared"] == {
         "rows": 1000,
@@ -202,7 +202,7 @@ def test_the_same_file_gives_the_same_artefact(rents, tmp_path):
 def test_skops_needs_no_trust(rents, parcels, tmp_path):
     skops = pytest.importorskip("skops.io")
     skops.dump(fitted_parcels(RandomForestClassifier(5)), tmp_path / "m.skops")
-    artefact, said = parcels.artefact(tmp_path / "m.skops")
+    artefact, said = parcels.artefact(tmp_path / "m.skops", closed_off=True)
     assert (said["format"], prove_golden(artefact) > 10) == ("plan", True)
 
 
