@@ -31,7 +31,7 @@ ROUTING_REMEMBERED_S = 6  # a function that is warm reads the routing every few 
 
 def request(journey, method: str, path: str, body=None, *, sign=True, signer=None, headers=()) -> tuple[int, dict]:
     """One HTTP request to the API as an application makes it: status and JSON."""
-    url = journey.fairway("status")["api_url"].rstrip("/") + path
+    url = journey.address()["api_url"].rstrip("/") + path
     data = None if body is None else json.dumps(body).encode()
     call = AWSRequest(method, url, data=data, headers={"Content-Type": "application/json", **dict(headers)})
     if sign:
