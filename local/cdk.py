@@ -1,13 +1,15 @@
-"""The CDK's command line with the credentials of the local AWS."""
+"""The CDK app and the CDK's command line, with the credentials of the local AWS."""
 
 import contextlib
 import os
 import secrets
 import signal
 import subprocess
+import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from fairway.deploy import cdk
 from local import guard
@@ -20,7 +22,7 @@ TOLD_ON_FAILURE = 12  # lines
 
 
 class DeployFailed(Exception):
-    """cdk ended with an error; the message holds its last words and where the whole output is."""
+    """A program ended with an error; the message holds its last words and where the whole output is."""
 
 
 def environment(endpoint: str, key: RootKey) -> dict[str, str]:
@@ -45,16 +47,24 @@ def environment(endpoint: str, key: RootKey) -> dict[str, str]:
     }
 
 
-class Cdk:
-    """A run of the CDK in a process group of its own, so that it ends whole, whatever ends it or whoever started it."""
+class Target(NamedTuple):
+    """The local AWS that a program works on, and the file that takes all of its output."""
 
-    def __init__(self, arguments: list[str], *, endpoint: str, key: RootKey, folder: Path, log: Path):
-        self.arguments, self.log, mark = arguments, log, secrets.token_hex(8)
+    endpoint: str
+    key: RootKey
+    log: Path
+
+
+class Program:
+    """A program in a process group of its own, so that it ends whole, whatever ends it or whoever started it."""
+
+    def __init__(self, name: str, command: list[str], *, environment: Mapping[str, str], folder: Path, log: Path):
+        self.name, self.log, mark = name, log, secrets.token_hex(8)
         self.guard = guard.start(mark)
         self.process = subprocess.Popen(
-            cdk.command(*arguments),
+            command,
             cwd=folder,
-            env={**environment(endpoint, key), guard.MARK: mark},
+            env={**environment, guard.MARK: mark},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -81,11 +91,33 @@ class Cdk:
         finally:
             self.end()
         if code:
-            raise DeployFailed(f"cdk {self.arguments[0]} failed (all of it in {self.log}):\n" + "\n".join(last))
+            raise DeployFailed(f"{self.name} failed (all of it in {self.log}):\n" + "\n".join(last))
 
     def end(self) -> None:
-        """End what still runs of it, above all the Node process behind the CDK app."""
+        """End all that still runs of it, above all the Node process behind the CDK app."""
         with contextlib.suppress(ProcessLookupError):  # it ended whole by itself
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.guard.communicate()  # closes its pipe: it ends what has left the group, and itself
+
+
+def start_cdk(target: Target, *arguments: str, folder: Path) -> Program:
+    """Start the CDK's command line in a folder, of which it would take a cdk.json."""
+    return Program(
+        f"cdk {arguments[0]}",
+        cdk.command(*arguments),
+        environment=environment(target.endpoint, target.key),
+        folder=folder,
+        log=target.log,
+    )
+
+
+def start_app(target: Target, inputs: Mapping[str, str], *, root: Path = ROOT) -> Program:
+    """Start the CDK app, which writes the templates; `inputs` are the variables that hold its settings."""
+    return Program(
+        "app.py",
+        [sys.executable, "app.py"],
+        environment={**environment(target.endpoint, target.key), **inputs},
+        folder=root,
+        log=target.log,
+    )

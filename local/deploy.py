@@ -1,8 +1,7 @@
 """Deploys the app onto the local AWS with the real `cdk bootstrap` and `cdk deploy`, or sees that nothing changed."""
 
 import json
-import shlex
-import sys
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +10,10 @@ import boto3
 from botocore.config import Config
 
 from domain.config.sections import read_config
+from fairway.deploy.synth import app_inputs
 from infra.parts.image import image_tag
 from local.build import build, tree_hash
-from local.cdk import ENVIRONMENT, ROOT, Cdk
+from local.cdk import ENVIRONMENT, ROOT, Target, start_app, start_cdk
 from local.profile import REGION, RootKey, root_key
 from local.state import LocalError, ask
 
@@ -72,29 +72,16 @@ def synthesise_and_deploy(
     bootstrapped: bool,
     progress: Callable[[str], None],
 ) -> None:
-    assembly, log, key = state_dir / "cdk.out", state_dir / "deploy.log", root_key(state_dir)
+    assembly, log = state_dir / "cdk.out", state_dir / "deploy.log"
     log.unlink(missing_ok=True)
-
-    def cdk(*arguments: str, folder: Path = ROOT) -> Cdk:
-        return Cdk(list(arguments), endpoint=endpoint, key=key, folder=folder, log=log)
-
+    if assembly.exists():
+        shutil.rmtree(assembly)
+    assembly.mkdir()
+    target = Target(endpoint, root_key(state_dir), log)
     progress("building the templates")
-    synth = cdk(
-        "synth",
-        "--quiet",
-        "--output",
-        str(assembly),
-        "--app",
-        app_command(),
-        "-c",
-        f"stage={stage}",
-        "-c",
-        f"project={project_dir}",
-        "-c",
-        f"image_tag={tag}",
-    )
+    synth = start_app(target, app_inputs(project_dir, stage, assembly, image_tag=tag))
     # Beside synth, in a folder without a cdk.json: bootstrap would synthesise the app once more.
-    bootstrap = None if bootstrapped else cdk("bootstrap", ENVIRONMENT, folder=state_dir)
+    bootstrap = None if bootstrapped else start_cdk(target, "bootstrap", ENVIRONMENT, folder=state_dir)
     try:
         synth.finish()
         if bootstrap:
@@ -104,12 +91,8 @@ def synthesise_and_deploy(
         for started in filter(None, (synth, bootstrap)):
             started.end()
     progress("deploying")
-    cdk("deploy", "--app", str(assembly), "--all", "--require-approval", "never", "--no-validation").finish(progress)
-
-
-def app_command(python: str | Path = sys.executable) -> str:
-    """For the shell that the CDK runs the app in, which would take a path with a space for two words."""
-    return shlex.join([str(python), "app.py"])
+    words = ["deploy", "--app", str(assembly), "--all", "--require-approval", "never", "--no-validation"]
+    start_cdk(target, *words, folder=state_dir).finish(progress)
 
 
 def at_this_port(addresses: dict, endpoint: str) -> dict:

@@ -28,19 +28,10 @@ def synthesise(
     temporary = scratch_until_exit("templates")
     out = temporary / "templates"
     out.mkdir()
-    context = {
-        **cdk_context(root),
-        "stage": stage,
-        "project": str(folder.absolute()),
-        "aws:cdk:enable-path-metadata": True,
-        **({"image_tag": image_tag} if image_tag else {}),
-    }
     environment = {
         **os.environ,
         "TMPDIR": str(temporary),  # what the app leaves there when it is killed goes too
-        "CDK_OUTDIR": str(out),
-        "CDK_CONTEXT_JSON": json.dumps(context),
-        "CDK_VALIDATION": "true" if validated else "false",
+        **app_inputs(folder, stage, out, root=root, validated=validated, image_tag=image_tag),
     }
     ran = subprocess.run(
         [sys.executable, "app.py"],
@@ -54,6 +45,24 @@ def synthesise(
         last = (ran.stderr.strip() or ran.stdout.strip() or "the app printed nothing").splitlines()[-LAST_LINES:]
         raise Failed("synth", "\n".join([f"stage {stage!r} cannot be synthesised:", *last]))
     return out
+
+
+def app_inputs(
+    folder: Path, stage: str, out: Path, *, root: Path = ROOT, validated: bool = False, image_tag: str | None = None
+) -> dict[str, str]:
+    """The variables in which the CDK's command line would give the app its settings and the folder to write in."""
+    context = {
+        **cdk_context(root),
+        "stage": stage,
+        "project": str(folder.absolute()),
+        "aws:cdk:enable-path-metadata": True,
+        **({"image_tag": image_tag} if image_tag else {}),
+    }
+    return {
+        "CDK_OUTDIR": str(out),
+        "CDK_CONTEXT_JSON": json.dumps(context),
+        "CDK_VALIDATION": "true" if validated else "false",
+    }
 
 
 def synthesise_at(reference: str, folder: Path, stage: str) -> tuple[Path, Config]:

@@ -12,7 +12,7 @@ import pytest
 
 from local import deploy
 from local.build import build, tree_hash
-from local.cdk import Cdk, DeployFailed, environment
+from local.cdk import DeployFailed, Target, environment, start_app, start_cdk
 from local.profile import RootKey
 from local.state import LocalError
 
@@ -90,37 +90,20 @@ def test_the_cdk_gets_no_credentials_profile_or_setting_of_this_machine(monkeypa
     assert given["AWS_CONFIG_FILE"] == given["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
 
 
-def test_a_cdk_that_fails_tells_its_last_words_and_where_the_rest_is(tmp_path):
+def test_an_app_that_fails_tells_its_last_words_and_where_the_rest_is(tmp_path):
     (tmp_path / "app.py").write_text("raise SystemExit('fairway.toml: [project] name is missing')")
     log = tmp_path / "deploy.log"
     with pytest.raises(DeployFailed) as failed:
-        Cdk(
-            ["synth", "--app", "python3 app.py"], endpoint="http://127.0.0.1:1", key=KEY, folder=tmp_path, log=log
-        ).finish()
-    assert "cdk synth failed" in str(failed.value) and str(log) in str(failed.value)
+        start_app(Target("http://127.0.0.1:1", KEY, log), {}, root=tmp_path).finish()
+    assert "app.py failed" in str(failed.value) and str(log) in str(failed.value)
     assert "fairway.toml: [project] name is missing" in str(failed.value)
     assert "fairway.toml: [project] name is missing" in log.read_text()
 
 
-def test_a_python_in_a_folder_with_a_space_runs_the_app(tmp_path):
-    folder = tmp_path / "a clone"
-    folder.mkdir()
-    (folder / "python").symlink_to(sys.executable)
-    (folder / "app.py").write_text("import sys; raise SystemExit('run by ' + sys.argv[0])")
-    words = ["synth", "--app", deploy.app_command(folder / "python")]
-    with pytest.raises(DeployFailed, match="run by app.py"):
-        Cdk(words, endpoint="http://127.0.0.1:1", key=KEY, folder=folder, log=tmp_path / "log").finish()
-
-
 def test_a_cdk_that_is_given_up_leaves_no_process(tmp_path):
     (tmp_path / "app.py").write_text("import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(60)")
-    cdk = Cdk(
-        ["synth", "--app", "python3 app.py"],
-        endpoint="http://127.0.0.1:1",
-        key=KEY,
-        folder=tmp_path,
-        log=tmp_path / "log",
-    )
+    target = Target("http://127.0.0.1:1", KEY, tmp_path / "log")
+    cdk = start_cdk(target, "synth", "--app", "python3 app.py", folder=tmp_path)
     written = tmp_path / "pid"
     while not (written.exists() and written.read_text()):
         time.sleep(0.05)
@@ -133,11 +116,11 @@ def test_a_cdk_that_is_given_up_leaves_no_process(tmp_path):
 
 STARTER = """
 from pathlib import Path
-from local.cdk import Cdk
+from local.cdk import Target, start_cdk
 from local.profile import RootKey
 folder = Path({folder!r})
-Cdk(["synth", "--app", "{python} app.py"], endpoint="http://127.0.0.1:1", key=RootKey("0", "s"), folder=folder,
-    log=folder / "log").finish()
+target = Target("http://127.0.0.1:1", RootKey("0", "s"), folder / "log")
+start_cdk(target, "synth", "--app", "{python} app.py", folder=folder).finish()
 """
 
 
