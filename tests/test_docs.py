@@ -1,11 +1,14 @@
 """What the documents say is true: every command exists, every setting is described, every path is there."""
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from fairway.client.replies import Prediction
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -67,6 +70,15 @@ def paths_of(tree: str) -> list[str]:
         folder = name if not line.startswith(" ") else folder
         found.append(name if not line.startswith(" ") else folder + name)
     return found
+
+
+def test_the_api_page_describes_every_field_of_an_answer_and_shows_no_other():
+    page = (ROOT / "docs/api.md").read_text(encoding="utf-8")
+    table = page.split("| field | is |")[1].split("\n\n")[0]
+    described = {name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    shown = json.loads(re.findall(r"^```json\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)[0])
+    assert described == set(Prediction.__annotations__)
+    assert set(shown) <= described
 
 
 def test_links_between_the_documents_lead_somewhere():

@@ -18,6 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.profile import root_key
+from tests.journeys import api_page
 from tests.journeys.conftest import ROOT, demo, processes_below
 
 
@@ -200,6 +201,35 @@ def test_a_breach_of_the_contract_lists_every_problem(flights):
         ("origin", "category"),
         ("surprise", "unknown_column"),
     }
+
+
+def test_the_examples_of_the_api_page_are_answered_as_it_shows(flights, tmp_path):
+    journey, _ = flights
+    caller = application(journey, allowed=True)
+    environment = {
+        "FAIRWAY_URL": journey.fairway("status")["api_url"],
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": caller.access_key,
+        "AWS_SECRET_ACCESS_KEY": caller.secret_key,
+    }
+    answer_shown, outcomes_shown, refusal_shown = api_page.replies()
+    answer, repeatable, page, outcomes = map(json.loads, api_page.run("sh", tmp_path, environment).split("\n")[1:])
+    assert (set(answer), answer["source"], answer["entity_id"]) == (
+        set(answer_shown),
+        "model",
+        answer_shown["entity_id"],
+    )
+    assert [each["source"] for each in repeatable["predictions"]] == ["model"]
+    assert [each["id"] for each in page["predictions"]] == [answer["id"]]
+    assert outcomes == outcomes_shown
+    lines = api_page.run("python", tmp_path, environment).splitlines()
+    assert [line.split()[1] for line in lines[:2]] == ["model", "False"]
+    assert lines[2] == "{'accepted': 1, 'joined': 1, 'unmatched': 0}"
+    assert lines[3].startswith("400 bad_request ['row 0: hour = 25: must be at most 23'] ")
+    lines = api_page.run("js", tmp_path, environment).splitlines()
+    assert lines == [f"{answer['probability']} model", "1", "{ accepted: 1, joined: 1, unmatched: 0 }"]
+    row = {name: value for name, value in flight(journey, 3).items() if name != "dest"}
+    assert request(journey, "POST", "/predictions", row) == (400, refusal_shown)
 
 
 def test_too_many_rows_are_413(flights):
