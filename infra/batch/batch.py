@@ -130,11 +130,11 @@ class Batch(Construct):
         }
 
     def write_file(self) -> dict[str, Any]:
-        """Its failure is caught by the Map around it."""
+        """Its failure is caught by the Map around it. Nobody waits, so a slow table gets ten minutes to recover."""
         return invoke(
             self.write_results,
             jsonata("$states.input"),
-            retry=(again(["TableBusy"], seconds=10, times=6),),
+            retry=(again(["TableBusy", "TimedOut", "Unreachable"], seconds=10, times=6),),
             catch=(),
             Output=jsonata("$states.result.Payload"),
             End=True,

@@ -221,6 +221,14 @@ def test_errors_that_our_functions_raise_to_be_asked_again_are_retried(service):
         assert error in found[name], name
 
 
+def test_results_wait_ten_minutes_for_a_table_that_is_busy_or_slow(service):
+    """Before the three short tries that every function gets: nobody waits for a batch as for an answer."""
+    (write,) = (task for name, task, _ in every_task(service) if name == "batch/WriteFile")
+    first = write["Retry"][0]
+    assert {"TableBusy", "TimedOut", "Unreachable"} == set(first["ErrorEquals"])
+    assert sum(first["IntervalSeconds"] * first["BackoffRate"] ** n for n in range(first["MaxAttempts"])) == 630
+
+
 def test_a_flow_may_call_what_its_tasks_call(service, always_on):
     """IAM names an action as the integration does, and `.sync` needs more, which test_roles.py lists."""
     for template, prefix in ((service, "flights-prod"), (always_on["service"], "flights-test")):
