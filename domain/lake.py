@@ -25,6 +25,25 @@ def quarantine_key(load: str, part: int) -> str:
     return f"{quarantine_prefix(load)}{part:05d}.parquet"
 
 
+def captured_prefix(hour: str = "") -> str:
+    """Name the folder of the answers that were made in an hour, such as 2013-04-01T08; without one, of all hours."""
+    return f"{CAPTURED}hour={hour}/" if hour else CAPTURED
+
+
+def captured_key(hour: str, first: str) -> str:
+    """`first` names the first record of the stream that the file has an answer of."""
+    return f"{captured_prefix(hour)}{first}.parquet"
+
+
+def unreadable_prefix() -> str:
+    """Name the folder of the stream's records that were set aside, which may be of any entity too."""
+    return f"{QUARANTINE}captured/"
+
+
+def unreadable_key(record: str) -> str:
+    return f"{unreadable_prefix()}{record}.json"
+
+
 def run_key(run: str, name: str) -> str:
     """What a training run used and found: contract.json, config.json, train.manifest, evaluate.manifest,
     evaluation.json.

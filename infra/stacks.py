@@ -23,6 +23,7 @@ from infra.parts.schedules import Schedules
 from infra.permissions import accept
 from infra.release.endpoints import Endpoints
 from infra.release.releases import Releases
+from infra.request.capture import Capture
 from infra.request.realtime_api import RealtimeApi
 from infra.train.training import Training
 from infra.watch.alarms import Alarms
@@ -53,6 +54,7 @@ class DataStack(Stack):
         for table in (tables.predictions, tables.outcomes, tables.routing, tables.runs):
             self.export_value(table.table_arn)
             self.export_value(table.table_name)
+        self.export_value(tables.predictions.table_stream_arn)
         for value in (
             bucket.bucket_arn,
             bucket.bucket_name,
@@ -101,10 +103,11 @@ class ServiceStack(Stack):
         self.say_where_things_are()
 
     def answer(self) -> None:
-        """A request -> RealtimeApi -> the endpoint of its release."""
+        """A request -> RealtimeApi -> the endpoint of its release; its answer -> Capture -> the lake."""
         data = self.data
         self.endpoints = Endpoints(self, "Endpoints", **self.stage, lake=data.lake, registry=data.registry)
         self.api = RealtimeApi(self, "RealtimeApi", **self.stage, tables=data.tables, endpoints=self.endpoints)
+        self.capture = Capture(self, "Capture", **self.stage, stores=self.stores, undelivered=self.undelivered).capture
 
     def learn_and_score(self) -> None:
         """By the clock: rows -> Training -> Releases -> the champion; files -> Batch -> predictions."""
@@ -135,9 +138,9 @@ class ServiceStack(Stack):
             topic=alarms,
             api=self.api,
             flows=[self.training.flow, self.releases.flow, self.batch.flow],
-            functions=[self.api.predict, self.api.outcomes, money.guard, money.reap, hours.hours],
+            functions=[self.api.predict, self.api.outcomes, self.capture, money.guard, money.reap, hours.hours],
             undelivered=undelivered,
-        )
+        ).watch_the_capture(self.capture)
 
     def say_where_things_are(self) -> None:
         tables, lake = self.data.tables, self.data.lake.bucket.bucket_name

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from domain import schedules
+from local import event_sources
 
 Check = Callable[[dict[str, Any]], Iterator[str]]
 UNCONFIGURED = "Lambda was unable to configure your environment variables"
@@ -274,6 +275,7 @@ OF_TYPE: dict[str, Check] = {
     "AWS::Budgets::Budget": budget_problems,
     "AWS::CloudWatch::Alarm": alarm_problems,
     "AWS::Events::Rule": rule_problems,
+    "AWS::Lambda::EventSourceMapping": event_sources.problems,
     "AWS::Lambda::Function": new_function_problems,
     "AWS::SSM::Parameter": parameter_problems,
 }
@@ -297,6 +299,8 @@ OF_OPERATION: dict[str, Check] = {
     "PutMetricAlarm": alarm_problems,
     "PutMetricData": metric_problems,
     "PutRule": rule_problems,
+    "CreateEventSourceMapping": event_sources.problems,
+    "UpdateEventSourceMapping": event_sources.problems,
     "CreateFunction": new_function_problems,
     "UpdateFunctionConfiguration": function_problems,
     "PutParameter": parameter_problems,

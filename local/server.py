@@ -84,7 +84,7 @@ def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
     from hypercorn.utils import LifespanFailureError
 
     from local.durable import Durable
-    from local.ministack import dynamodb, load_plugins, persistence
+    from local.ministack import dynamodb, load_plugins, persistence, stream_mappings, stream_records
 
     app: Any = load_plugins()
     from local.gateway import Gateway  # what it imports of MiniStack is known to be there only now
@@ -93,6 +93,8 @@ def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
     journal, named = Journal(path), generations.functions_in_copy(folder / "journal")
     entries = persistence.Entries(app, journal)
     dynamodb.use(journal, lambda: entries.collect_one("dynamodb"))
+    poller = stream_mappings.registered()
+    poller.open.clear()  # until functions can be called
     app._load_persisted_state = lambda: persistence.restore(app, entries, named)
     app.save_all = lambda states: None  # MiniStack's own save at a clean stop: ours, below, replaces it
     copies = generations.Copies(folder / "journal")
@@ -103,6 +105,8 @@ def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
 
     def ready() -> None:
         entries.start(asyncio.get_running_loop())
+        stream_records.registered().keep_in(journal)
+        poller.start(asyncio.get_running_loop())
         copies.start()
         profile.write_config(folder, f"http://127.0.0.1:{port}")
         write_json(

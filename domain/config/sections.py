@@ -194,6 +194,7 @@ class Monitoring:
     fallback_percent: float = setting(
         5.0, "alarm when more answers than this come from the fallback", least=0.0, most=100.0
     )
+    capture_seconds: int = setting(60, "how long answers are gathered before they go to the lake", least=1, most=300)
     email: str = setting("", "who hears of alarms; empty: nobody yet", pattern=r"|[^@\s]+@[^@\s]+")
 
 

@@ -20,6 +20,8 @@ SECONDS_PER_HOUR = 3600.0
 KB_PER_GB = 1024.0**2
 BYTES_PER_GB = 1024.0**3
 DAYS_PER_MONTH = HOURS_PER_MONTH / 24
+SHARDS = 4  # of the stream of a new table on demand; one that takes more writes has more
+FULL_BATCH = 500  # records, as infra/request/capture.py has it
 UNITS = ("ms", "s", "seconds", "minutes", "hours", "bytes", "kb", "mb", "gb", "percent", "share")
 
 
@@ -46,6 +48,17 @@ class Month:
     def up(self) -> tuple[float, ...]:
         """How much of each hour of the week there is an endpoint, by the office hours."""
         return up_shares(self.config.serving, self.rates)
+
+    @property
+    def captures(self) -> float:
+        """Calls of capture: one for each batch of each shard of the stream.
+
+        A batch ends so many seconds after its first answer, or when it is full.
+        """
+        waits_s = self.config.monitoring.capture_seconds
+        rates = [rate * self.usage.rows_per_request for rate in self.rates]
+        batches = [max(SHARDS / (waits_s + SHARDS / rate), rate / FULL_BATCH) for rate in rates if rate]
+        return sum(batches) * SECONDS_PER_HOUR * HOURS_PER_MONTH / HOURS_PER_WEEK
 
     @property
     def scored_requests(self) -> float:

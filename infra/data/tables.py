@@ -48,7 +48,12 @@ class Tables(Construct):
                 **more,
             )
 
-        self.predictions = table("Predictions", partition_key=key("id"), time_to_live_attribute="expires_at")
+        self.predictions = table(
+            "Predictions",
+            partition_key=key("id"),
+            time_to_live_attribute="expires_at",
+            dynamo_stream=dynamodb.StreamViewType.NEW_IMAGE,
+        )
         self.predictions.add_global_secondary_index(
             index_name=BY_ENTITY, partition_key=key("entity_id"), sort_key=key("made_at")
         )

@@ -19,6 +19,7 @@ from infra.request.realtime_api import RealtimeApi
 
 FIVE_MINUTES, HOUR = Duration.minutes(5), Duration.hours(1)
 RUNBOOK = "What to do: docs/operations.md"  # of the repository of Fairway; an entry for each alarm
+CAPTURED_WITHIN_MS = 15 * 60_000  # later than this, what rests on captured answers is blind
 LEAST_PREDICTIONS = 20  # in a period: one fallback among them is 5 %, the default of monitoring.fallback_percent
 
 
@@ -81,6 +82,13 @@ class Alarms(Construct):
         self.alarm("ServerErrors", errors, above=0, periods=1, of="requests that ended in 5xx")
         self.alarm("Undelivered", waiting, above=0, periods=1, of="events that nobody took")
         self.alarm("FunctionErrors", broken, above=0, periods=1, of="calls of functions that raised")
+
+    def watch_the_capture(self, capture: Function) -> None:
+        """Of the stream's 24 hours; a batch that fails is tried again until it is as old as infra/request/capture.py
+        has it.
+        """
+        age = capture.metric("IteratorAge", statistic="Maximum", period=FIVE_MINUTES)
+        self.alarm("CaptureAge", age, above=CAPTURED_WITHIN_MS, periods=3, of="age of an answer when captured, in ms")
 
     def tell_of_events(self, flows: list[Flow]) -> None:
         """What fails once is told once, with its reason: an alarm would only say that something did."""

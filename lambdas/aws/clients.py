@@ -38,6 +38,11 @@ def s3() -> BotocoreClient:
 
 
 @functools.cache
+def sqs() -> BotocoreClient:
+    return build("sqs", tries=4, connect_s=2, read_s=10)
+
+
+@functools.cache
 def sagemaker() -> BotocoreClient:
     return build("sagemaker", tries=5, connect_s=2, read_s=20)
 

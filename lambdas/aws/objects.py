@@ -39,7 +39,12 @@ def read_each(bucket: str, keys: Iterable[str]) -> list[Any]:
 def write_json(bucket: str, key: str, document: object) -> None:
     """Write the document with sorted keys, so writing it again makes the same object."""
     body = json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False).encode()
-    clients.s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+    write_bytes(bucket, key, body, media_type="application/json")
+
+
+def write_bytes(bucket: str, key: str, body: bytes, *, media_type: str) -> None:
+    """Write the object, over what was there under the key."""
+    clients.s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType=media_type)
 
 
 def read_range(bucket: str, key: str, span: str) -> bytes:

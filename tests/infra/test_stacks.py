@@ -347,6 +347,7 @@ def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
         "StaleRows": (14, 1),
         "ServerErrors": (0, 1),
         "Undelivered": (0, 1),
+        "CaptureAge": (900_000, 3),
         "FunctionErrors": (0, 1),
         "Spent": (75, 1),
         "Reaped": (0, 1),
@@ -377,17 +378,41 @@ def test_errors_alarm_whichever_functions_were_called(service):
         each for each in of_type(service, "AWS::CloudWatch::Alarm").values() if "FunctionErrors" in each["AlarmName"]
     ]
     (sum_,) = [each["Expression"] for each in alarm["Metrics"] if "Expression" in each]
-    assert evaluate(sum_, {"m0": 1.0, "m1": 2.0, "m2": None, "m3": 0.0, "m4": None}) == 3
+    assert evaluate(sum_, {"m0": 1.0, "m1": 2.0, "m2": None, "m3": 0.0, "m4": None, "m5": None}) == 3
     watched = [
         each["MetricStat"]["Metric"]["Dimensions"][0]["Value"] for each in alarm["Metrics"] if "MetricStat" in each
     ]
     assert [text(name) for name in watched] == [
         "<RealtimeApiPredict>",
         "<RealtimeApiOutcomes>",
+        "<Capture>",
         "<MoneyGuard>",
         "<MoneyReap>",
         "<OfficeHours>",
     ]
+
+
+def test_answers_are_captured_from_the_stream_and_what_fails_is_bisected_bounded_and_told(service, data):
+    (predictions,) = [
+        table
+        for table in of_type(data, "AWS::DynamoDB::GlobalTable").values()
+        if table["TableName"] == "flights-prod-predictions"
+    ]
+    assert predictions["StreamSpecification"] == {"StreamViewType": "NEW_IMAGE"}
+    (mapping,) = of_type(service, "AWS::Lambda::EventSourceMapping").values()
+    assert imported(mapping.pop("EventSourceArn")["Fn::ImportValue"]) == "TablesPredictions"
+    assert text(mapping["DestinationConfig"]["OnFailure"]["Destination"]) == "<Undelivered>"
+    (pattern,) = [json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]]
+    assert pattern == {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"features": {"S": [{"exists": True}]}}}}
+    plain = {name: value for name, value in mapping.items() if isinstance(value, (int, str))}
+    assert plain == {
+        "BatchSize": 500,
+        "BisectBatchOnFunctionError": True,
+        "MaximumBatchingWindowInSeconds": 60,
+        "MaximumRecordAgeInSeconds": 21600,
+        "MaximumRetryAttempts": 20,
+        "StartingPosition": "TRIM_HORIZON",
+    }
 
 
 def test_what_could_not_be_delivered_waits_as_long_as_a_queue_can_keep_it(service):

@@ -32,8 +32,8 @@ SHA256 = "ab" * 32
 class Aws:
     """What a test looks at, in plain values."""
 
-    dynamodb, s3, sagemaker, kms = (
-        boto3.client(name, config=FOR_MOTO) for name in ("dynamodb", "s3", "sagemaker", "kms")
+    dynamodb, s3, sagemaker, kms, sqs = (
+        boto3.client(name, config=FOR_MOTO) for name in ("dynamodb", "s3", "sagemaker", "kms", "sqs")
     )
 
     def items(self, table: str) -> list[dict]:

@@ -16,6 +16,7 @@ from tests.lambdas.model_server import ModelServer
 PROJECT = Path(__file__).parents[2]
 LAKE, PREFIX = "flights-local-lake", "flights-local-"
 PREDICTIONS, OUTCOMES, ROUTING, RUNS = (f"{PREFIX}{name}" for name in ("predictions", "outcomes", "routing", "runs"))
+UNDELIVERED = f"{PREFIX}undelivered"
 KEY = f"alias/{PREFIX}signing"
 MODEL = ModelServer()
 CONFIG = config.of_stage(
@@ -54,6 +55,7 @@ def deploy() -> None:
         "SIGNING_KEY": KEY,
         "HOURS_FUNCTION": f"{PREFIX}hours",
         "SCALING": "",
+        "UNDELIVERED_QUEUE": f"https://sqs.us-east-1.amazonaws.com/123456789012/{UNDELIVERED}",
         "ALARMS": "arn:aws:sns:us-east-1:123456789012:flights-local-alarms",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",

@@ -47,6 +47,7 @@ def deployment_step(month: Month) -> Runs:
 RUNS = {
     "predict": lambda month: Runs("request", month.requests, month.usage.predict_ms, fixed=False),
     "outcomes": lambda month: Runs("watch", month.outcomes, month.usage.predict_ms, fixed=False),
+    "capture": lambda month: Runs("watch", month.captures, month.usage.function_ms, fixed=False),
     "select_window": training_step,
     "judge": training_step,
     "verify_release": training_step,

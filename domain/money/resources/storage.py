@@ -14,6 +14,7 @@ MB_PER_GB = 1024.0
 FOREVER = math.inf
 LEAST_TO_MOVE_BYTES = 128 * 1024  # S3 leaves smaller objects where they are, since moving them costs more than it saves
 RESULT_BYTES = 100.0  # one compressed line of a batch's results
+COMPRESSED, FOOTER_BYTES = 0.12, 2500.0  # of a stored prediction in Parquet, and what each file has besides: measured
 RUN_OBJECTS, RUN_MB = 20, 1.0  # settings, manifests and evaluation of one training run
 
 STORAGE = {  # class: (usage type of a GB-month, usage type and operation of moving an object there)
@@ -44,10 +45,15 @@ def arrivals(month: Month) -> list[Arrival]:
     return [
         Arrival(lake.ROWS, usage.rows_loaded * usage.row_bytes / BYTES_PER_GB, DAYS_PER_MONTH),  # a load a day
         Arrival(lake.ARTEFACTS, artefacts_gb, month.training_runs * month.candidates),
+        Arrival(lake.CAPTURED, captured_bytes(month) / BYTES_PER_GB, month.captures),
         Arrival(lake.RUNS, month.training_runs * RUN_MB / MB_PER_GB, month.training_runs * RUN_OBJECTS),
         Arrival(lake.BATCH, batch_gb, month.chunks + month.batch_runs * 4 * month.config.batch.instances),
         Arrival(lake.SCRATCH, artefacts_gb, month.training_runs * month.candidates),  # checkpoints
     ]
+
+
+def captured_bytes(month: Month) -> float:
+    return month.predictions * month.usage.prediction_bytes * COMPRESSED + month.captures * FOOTER_BYTES
 
 
 def bucket_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:

@@ -7,7 +7,8 @@ from tests.domain.money.scenario import PRICES, month, resource
 
 GB = 1024**3
 # 1 GB of rows a month in 30.4 loads, and nothing else worth counting; 24 months of it.
-USAGE = month({"rows_loaded": GB, "row_bytes": 1.0, "months": 24, "training_runs": 0.0, "batch_runs": 0.0})
+NOTHING_ELSE = {"requests_per_second": 0.0, "training_runs": 0.0, "batch_runs": 0.0}
+USAGE = month({"rows_loaded": GB, "row_bytes": 1.0, "months": 24, **NOTHING_ELSE})
 
 
 def bucket(*rules, versioned=False):
@@ -58,7 +59,7 @@ def test_what_has_not_come_of_age_has_not_moved():
 
 
 def test_small_objects_stay_where_they_are():
-    small = month({"rows_loaded": 30_000, "row_bytes": 40.0, "months": 24, "training_runs": 0.0, "batch_runs": 0.0})
+    small = month({"rows_loaded": 30_000, "row_bytes": 40.0, "months": 24, **NOTHING_ELSE})
     rule = {"Transitions": [{"StorageClass": "GLACIER_IR", "TransitionInDays": 30}]}
     assert stored(bucket(rule), small).keys() == {"kept as STANDARD"}
 
@@ -103,3 +104,19 @@ def test_a_repository_keeps_no_more_images_than_its_rule_allows():
     assert [
         line.monthly_usd for line in repository_lines(resource("AWS::ECR::Repository"), usage, PRICES)
     ] == pytest.approx([24 * 0.5 * 0.10])
+
+
+def test_what_is_captured_is_counted_by_the_answer_and_by_the_file():
+    asked = month({**NOTHING_ELSE, "rows_loaded": 0, "requests_per_second": 1.0, "prediction_bytes": 1000, "months": 1})
+    # 730 hours; four shards, each of which waits 60 s after the first of its answers, of which one comes every 4 s
+    files = 730 * 3600 * 4 / 64
+    kept = (730 * 3600 * 120 + files * 2500) / GB
+    assert asked.captures == pytest.approx(files)
+    assert stored(bucket(), asked) == pytest.approx({"kept as STANDARD": kept})
+    (writes,) = [line for line in bucket_lines(bucket(), asked, PRICES) if line.what == "writes"]
+    assert writes.quantity == pytest.approx(files, rel=1e-3)
+
+
+def test_full_batches_do_not_wait_for_the_time():
+    busy = month({**NOTHING_ELSE, "requests_per_second": 1000.0})
+    assert busy.captures == pytest.approx(730 * 3600 * 1000 / 500)

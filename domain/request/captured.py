@@ -1,0 +1,97 @@
+"""A captured answer: one row of the lake's hour, made of a prediction as the table's stream has it.
+
+Features, the answer and a multiclass answer's probabilities are JSON text as they were stored, so a row is the same
+whatever the contract of its day was, and every number comes back to the last bit.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+from domain.timestamps import parse_timestamp
+
+TEXTS = (
+    "id",
+    "entity_id",
+    "event_time",
+    "made_at",
+    "release",
+    "role",
+    "rollout",
+    "arm",
+    "source",
+    "reason",
+    "prediction",
+    "probabilities",
+    "features",
+    "contract_hash",
+)
+NUMBERS = ("probability", "weight", "share", "latency_ms")
+OTHER_TEXTS = ("other_release", "other_prediction", "other_probabilities", "other_reason")
+OTHER_NUMBERS = ("other_probability",)
+_REQUIRED = ("id", "entity_id", "made_at", "source", "reason", "features", "contract_hash")
+_AS_JSON = ("prediction", "probabilities")
+
+Row = dict[str, Any]  # text or a number, by column; a column that has no value is left out
+
+
+class Unreadable(Exception):
+    """The item is not an answer that predict stored; the message names what is wrong with it."""
+
+
+class Other(TypedDict, total=False):
+    """Answer of a rollout's other release to the same row, or the reason why there is none."""
+
+    other_release: str
+    other_prediction: str  # JSON
+    other_probability: float
+    other_probabilities: str  # JSON
+    other_reason: str
+
+
+def row_of(item: Mapping[str, Any]) -> Row:
+    """Make the row of a stored prediction. Raises Unreadable."""
+    problems = [f"{name} = {item.get(name)!r:.100}: must be text" for name in _REQUIRED if not _is_text(item.get(name))]
+    problems += [f"{name} = {item[name]!r:.100}: must be a number" for name in NUMBERS if not _is_number(item, name)]
+    if "prediction" not in item:
+        problems.append("prediction: there is none")
+    if problems:
+        raise Unreadable("; ".join(problems))
+    hour_of(item["made_at"])
+    _check_features(item["features"])
+    values = {name: item.get(name) for name in (*TEXTS, *NUMBERS)}
+    values |= {name: json_text(item[name]) for name in _AS_JSON if item.get(name) is not None}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def hour_of(made_at: str) -> str:
+    """Return the hour of a timestamp in UTC, such as 2013-04-01T08. Raises Unreadable."""
+    moment = parse_timestamp(made_at)
+    if moment is None:
+        raise Unreadable(f"made_at = {made_at!r:.100}: must be ISO 8601 text such as 2013-04-01T08:00:00Z")
+    return f"{moment:%Y-%m-%dT%H}"
+
+
+def json_text(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_number(item: Mapping[str, Any], name: str) -> bool:
+    """Whether a number that may be missing is one where it is there."""
+    value = item.get(name)
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return value is None or is_number
+
+
+def _check_features(text: str) -> None:
+    try:
+        features = json.loads(text)
+    except (ValueError, RecursionError):
+        features = None
+    if not isinstance(features, dict):
+        raise Unreadable(f"features = {text!r:.100}: must be a JSON object")

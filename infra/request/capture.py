@@ -1,0 +1,63 @@
+"""Capture: answers as they were given, out of the predictions table's stream and into the lake, beside no request."""
+
+import json
+
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+from domain.config.sections import Config
+from domain.lake import CAPTURED, unreadable_prefix
+from infra.data.stores import Stores
+from infra.parts.function import Function
+from infra.permissions import Many
+
+BATCH = 500  # records of a call, at most; 6 MB are the most that Lambda hands over
+TRIES_AGAIN = 20  # of a batch, or of the one record that is left of it
+OLDEST_S = 6 * 3600  # of the 24 hours in which the stream has a record: the rest is for whoever is alarmed
+MEMORY_MB, LONGEST_S = 512, 60
+# What predict stores has the row's features. A batch's rows are in the lake already, and a remembered request is none.
+ANSWERS = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"features": {"S": [{"exists": True}]}}}}
+STREAMS = Many(["*"], "Lists of streams cannot be narrowed by a policy")
+
+
+class Capture(Construct):
+    """Stream of predictions -> Capture -> lake: captured/. What fails for hours or cannot be read -> undelivered."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, config: Config, code: lambda_.Code, stores: Stores, undelivered: sqs.IQueue
+    ) -> None:
+        super().__init__(scope, id)
+        lake, table = stores.lake, stores.tables.predictions
+        self.capture = Function(
+            self,
+            "Capture",
+            config=config,
+            code=code,
+            memory_mb=MEMORY_MB,
+            timeout_s=LONGEST_S,
+            environment={"LAKE": lake.bucket.bucket_name, "UNDELIVERED_QUEUE": undelivered.queue_url},
+        )
+        self.capture.allow("s3:PutObject", on=lake.objects(CAPTURED, unreadable_prefix()))
+        self.capture.allow("sqs:SendMessage", on=undelivered.queue_arn)
+        stream = str(table.table_stream_arn)
+        self.capture.allow("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", on=stream)
+        self.capture.allow("dynamodb:ListStreams", on=STREAMS)
+        mapping = lambda_.CfnEventSourceMapping
+        destination = mapping.OnFailureProperty(destination=undelivered.queue_arn)
+        self.mapping = mapping(
+            self,
+            "Stream",
+            function_name=self.capture.function_name,
+            event_source_arn=stream,
+            starting_position="TRIM_HORIZON",
+            batch_size=BATCH,
+            maximum_batching_window_in_seconds=config.monitoring.capture_seconds,
+            bisect_batch_on_function_error=True,
+            maximum_retry_attempts=TRIES_AGAIN,
+            maximum_record_age_in_seconds=OLDEST_S,
+            destination_config=mapping.DestinationConfigProperty(on_failure=destination),
+            filter_criteria=mapping.FilterCriteriaProperty(
+                filters=[mapping.FilterProperty(pattern=json.dumps(ANSWERS))]
+            ),
+        )
