@@ -24,7 +24,7 @@ class Answer(TypedDict):
 
 
 class Prediction(Answer):
-    """Answer to a row, as the API replies with it and the predictions table stores it."""
+    """Answer to a row, as the predictions table stores it, and the API replies with it but for `latency_ms`."""
 
     id: str
     entity_id: str
@@ -36,6 +36,7 @@ class Prediction(Answer):
     source: str  # a Source
     reason: str
     made_at: str  # timestamp
+    latency_ms: NotRequired[float]  # from the checked row to the answer; stored, not replied
     event_time: str | None
 
 

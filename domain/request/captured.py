@@ -27,7 +27,7 @@ TEXTS = (
     "features",
     "contract_hash",
 )
-NUMBERS = ("probability", "weight", "share", "latency_ms")
+NUMBERS = ("probability", "share", "latency_ms")
 OTHER_TEXTS = ("other_release", "other_prediction", "other_probabilities", "other_reason")
 OTHER_NUMBERS = ("other_probability",)
 _REQUIRED = ("id", "entity_id", "made_at", "source", "reason", "features", "contract_hash")

@@ -55,7 +55,13 @@ def _post(request: Request) -> object:
         answered=_answered_for(request),
     )
     print(_measured(answers, _milliseconds_since(started), model_ms))
-    return {"predictions": answers} if isinstance(document, list) else answers[0]
+    replied = [_without_latency(answer) for answer in answers]
+    return {"predictions": replied} if isinstance(document, list) else replied[0]
+
+
+def _without_latency(answer: Prediction) -> dict[str, Any]:
+    """Make what is replied: how long the model took is stored for who compares releases, and is no caller's matter."""
+    return {name: value for name, value in answer.items() if name != "latency_ms"}
 
 
 def _answered_for(request: Request) -> Answered:
@@ -160,12 +166,14 @@ def _answer(
     unread = [_nobody(Reason.ROUTING_UNREADABLE)] * len(rows)
     asked = _ask_releases(rows, entities, routing, ask, made_under) if routing else unread
     model_ms = _milliseconds_since(started) if any(one.by for one in asked) else 0.0
+    latency_ms = _milliseconds_since(started)
     answers = [
         {
             "id": uuid4().hex,
             "entity_id": entities[number],
             **_decided(asked[number]),
             "made_at": made_at,
+            "latency_ms": latency_ms,
             "event_time": row[CONTRACT.event_time.name] if CONTRACT.event_time else None,
         }
         for number, row in enumerate(rows)

@@ -22,9 +22,9 @@ PREDICTION = {
     "probability": 0.1 + 0.2,
     "release": "r-1",
     "role": "champion",
-    "weight": 100,
+    "arm": "champion",
     "source": "model",
-    "reason": "champion at weight 100",
+    "reason": "champion",
     "features": FEATURES,
     "contract_hash": "ab",
     "latency_ms": 12.5,
@@ -38,13 +38,13 @@ ROW = {
     "made_at": "2013-04-01T08:00:00Z",
     "release": "r-1",
     "role": "champion",
+    "arm": "champion",
     "source": "model",
-    "reason": "champion at weight 100",
+    "reason": "champion",
     "prediction": "true",
     "features": FEATURES,
     "contract_hash": "ab",
     "probability": 0.1 + 0.2,
-    "weight": 100.0,
     "latency_ms": 12.5,
 }
 
@@ -96,13 +96,13 @@ def test_an_answer_is_captured_as_it_was_given(aws):
 
 def test_a_fallback_a_rollout_and_the_probabilities_of_classes_are_captured(aws):
     many = {"probabilities": {"setosa": 0.25, "virginica": 0.75}, "prediction": "virginica", "probability": 0.75}
-    rollout = {"rollout": "r-2/20130401", "arm": "canary", "share": 0.05, "role": "challenger"}
-    alone = {"source": "fallback", "reason": "no release yet", "release": None, "role": None, "weight": None}
+    rollout = {"rollout": "r-2/20130401", "arm": "canary", "share": 0.05, "role": "canary"}
+    alone = {"source": "fallback", "reason": "no release yet", "release": None, "role": None, "arm": None}
     capture.handler({"Records": [record(1, **many, **rollout), record(2, **alone)]}, None)
     ((first, second),) = captured(aws).values()
     classes = {"probabilities": '{"setosa": 0.25, "virginica": 0.75}', "prediction": '"virginica"', "probability": 0.75}
     assert first == {**ROW, **rollout, **classes}
-    left = {name: value for name, value in ROW.items() if name not in ("release", "role", "weight")}
+    left = {name: value for name, value in ROW.items() if name not in ("release", "role", "arm")}
     assert second == {**left, "id": "p-2", "source": "fallback", "reason": "no release yet"}
 
 

@@ -37,6 +37,7 @@ def test_the_champion_answers_and_the_answer_is_stored_with_its_features(aws, mo
     features = {**nothing, **{name: ROW[name] for name in ROW if name in nothing}}
     expires_at = int(parse_timestamp(answer["made_at"]).timestamp()) + 400 * 86400
     assert json.loads(stored.pop("features")) == features
+    assert stored.pop("latency_ms") > 0
     assert stored == {**answer, "contract_hash": stage.CONTRACT.hash, "expires_at": expires_at}
     assert model.calls == [("flights-local-r-1", [features])]
 
@@ -149,7 +150,7 @@ def test_the_decision_needs_no_aws():
         "made_at": "2013-04-01T09:00:00Z",
         "event_time": ROW["departure"],
     }
-    assert [{k: v for k, v in one.items() if k != "id"} for one in answers] == [
+    assert [{k: v for k, v in one.items() if k not in ("id", "latency_ms")} for one in answers] == [
         {
             "entity_id": "a",
             "prediction": True,
