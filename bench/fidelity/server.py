@@ -30,7 +30,7 @@ def settle(port: int, state: Path) -> None:
             "AWS_ACCESS_KEY_ID": ACCOUNT,
             "AWS_SECRET_ACCESS_KEY": "any",
             "FAIRWAY_STATE_DIR": str(state),
-            "FAIRWAY_IMAGES": str(ROOT / "tests/local/images"),
+            "FAIRWAY_IMAGES": str(ROOT / "tests/local/sagemaker/images"),
             "FAIRWAY_LAMBDA_PYTHON": str(ROOT / ".venv-lambda/bin/python"),
             "FAIRWAY_IMAGE_PYTHON": sys.executable,
         }

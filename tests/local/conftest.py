@@ -1,187 +1,170 @@
-"""A real MiniStack with our SageMaker in it, IAM enforced, and the clients and roles to drive it."""
+"""One local AWS with IAM enforced for all tests here, and what they need to make on it."""
 
-import contextlib
 import io
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
-import tarfile
 import time
-import urllib.request
+import uuid
+import zipfile
 from pathlib import Path
 
 import boto3
 import pytest
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.config import Config
-from botocore.credentials import Credentials
-from botocore.httpsession import URLLib3Session
 
-ROOT = Path(__file__).parents[2]
-IMAGES = Path(__file__).with_name("images")
-IMAGE = "000000000000.dkr.ecr.us-east-1.amazonaws.com/probe:v1"
-LAUNCHER = """
-from local.ministack import load_plugins
-load_plugins().main()
-"""
-NO_RETRIES = Config(retries={"total_max_attempts": 1}, read_timeout=90)
+from local import profile
+from local.start import start, stop
+
+ACCOUNT, REGION = profile.ACCOUNT, profile.REGION
 
 
-class Gateway:
-    """A gateway process on a port and a state folder of its own."""
+class Aws:
+    """A running local AWS: clients of it, and short ways to make a role, a function, a state machine."""
 
-    def __init__(self, state: Path):
-        self.state = state
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+    def __init__(self, server: dict, folder: Path):
+        self.server, self.folder, self.endpoint = server, folder, server["endpoint"]
+        self.root = profile.root_key(folder)
 
-    def start(self) -> None:
-        self.state.mkdir(parents=True, exist_ok=True)
-        self.log = open(self.state / "gateway.log", "a")  # noqa: SIM115 - open for as long as the process writes
-        settings = {
-            "GATEWAY_PORT": str(self.port),
-            "BIND_HOST": "127.0.0.1",
-            "IOT_MTLS_ENABLED": "0",
-            "SFTP_ENABLED": "0",
-            "S3_DATA_DIR": f"{self.state}/s3",
-            "S3_PERSIST": "1",
-            "STATE_DIR": f"{self.state}/state",
-            "PERSIST_STATE": "1",
-            "FAIRWAY_STATE_DIR": str(self.state),
-            "FAIRWAY_IMAGES": str(IMAGES),
-            "AUTH": "true",
-            "AWS_ACCESS_KEY_ID": "000000000000",
-            "AWS_SECRET_ACCESS_KEY": "root",
-            "PYTHONPATH": str(ROOT),
-        }
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", LAUNCHER],
-            cwd=ROOT,
-            env={**os.environ, **settings},
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        wait_until(self.answers, timeout_s=30, what=f"the gateway ({self.state}/gateway.log)")
-
-    def answers(self) -> bool:
-        with contextlib.suppress(OSError):
-            return urllib.request.urlopen(f"{self.url}/_ministack/health", timeout=2).status == 200
-        return False
-
-    def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
-        self.process.send_signal(how)
-        self.process.wait(20)
-        self.log.close()
-
-    def client(self, service: str, *, key: str = "000000000000", secret: str = "root", token: str | None = None):
+    def client(self, service: str, key: tuple | None = None, token: str | None = None):
+        key = key or self.root
         return boto3.client(
             service,
-            endpoint_url=self.url,
-            region_name="us-east-1",
-            aws_access_key_id=key,
-            aws_secret_access_key=secret,
+            endpoint_url=self.endpoint,
+            region_name=REGION,
+            aws_access_key_id=key[0],
+            aws_secret_access_key=key[1],
             aws_session_token=token,
-            config=NO_RETRIES,
+            config=Config(retries={"total_max_attempts": 1}, inject_host_prefix=False),
         )
 
-    def unchecked_client(self, service: str):
-        """Sends what it is given, so that it is the service that must refuse it."""
-        return boto3.client(
-            service,
-            endpoint_url=self.url,
-            region_name="us-east-1",
-            aws_access_key_id="000000000000",
-            aws_secret_access_key="root",
-            config=NO_RETRIES.merge(Config(parameter_validation=False)),
+    def role(self, service: str, *statements: dict) -> str:
+        """A role for `<service>.amazonaws.com` that allows just these; returns its ARN."""
+        iam, name = self.client("iam"), new_name("role")
+        trust = {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+        if statements:
+            iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy(*statements))
+        return arn
+
+    def user(self, *statements: dict) -> tuple[str, str]:
+        """The access key of a user who may do just these."""
+        iam, name = self.client("iam"), new_name("user")
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=policy(*statements))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        return key["AccessKeyId"], key["SecretAccessKey"]
+
+    def function(self, code: str, *statements: dict, **settings) -> str:
+        """A Python function whose module `app` is `code`; returns its ARN."""
+        functions, name = self.client("lambda"), new_name("function")
+        made = functions.create_function(
+            FunctionName=name,
+            Runtime="python3.13",
+            Handler="app.handler",
+            Code={"ZipFile": zipped({"app.py": code})},
+            Role=self.role("lambda", *statements),
+            **{"Timeout": 10, **settings},
         )
+        functions.get_waiter("function_active_v2").wait(FunctionName=name)
+        return made["FunctionArn"]
 
-    def post_json(self, target: str, body: dict) -> dict:
-        """A signed JSON request that no client would make."""
-        request = AWSRequest(
-            "POST",
-            self.url + "/",
-            data=json.dumps(body),
-            headers={"X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"},
-        )
-        SigV4Auth(Credentials("000000000000", "root"), "sagemaker", "us-east-1").add_auth(request)
-        return json.loads(URLLib3Session().send(request.prepare()).content)
+    def invoke(self, function: str, event=None) -> tuple[object, str | None]:
+        """(what it answered, the kind of error or None)."""
+        reply = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event or {}))
+        return json.loads(reply["Payload"].read() or "null"), reply.get("FunctionError")
 
+    def machine(self, states: dict, *statements: dict, **fields) -> str:
+        """A JSONata state machine that starts at its first state; returns its ARN."""
+        definition = {"QueryLanguage": "JSONata", "StartAt": next(iter(states)), "States": states, **fields}
+        return self.client("stepfunctions").create_state_machine(
+            name=new_name("machine"), definition=json.dumps(definition), roleArn=self.role("states", *statements)
+        )["stateMachineArn"]
 
-def wait_until(condition, *, timeout_s: float = 20, what: str = "the condition"):
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"{what} did not come within {timeout_s} s")
+    def run(self, machine: str, given=None, timeout_s: float = 20) -> dict:
+        """The execution at its end; `output` is parsed."""
+        flows = self.client("stepfunctions")
+        execution = flows.start_execution(stateMachineArn=machine, input=json.dumps(given or {}))["executionArn"]
+        ended = eventually(lambda: over(flows.describe_execution(executionArn=execution)), timeout_s=timeout_s)
+        return {**ended, "output": json.loads(ended.get("output") or "null")}
 
-
-def make_role(
-    gateway: Gateway, name: str, *actions: str, service: str = "sagemaker", resource: str = "*", **more
-) -> str:
-    """A role that this service may assume, allowed these actions; `more` of the statement, such as its Condition."""
-    iam = gateway.client("iam")
-    trust = {
-        "Version": "2012-10-17",
-        "Statement": [
-            {"Effect": "Allow", "Principal": {"Service": f"{service}.amazonaws.com"}, "Action": "sts:AssumeRole"}
-        ],
-    }
-    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    iam.put_role_policy(
-        RoleName=name,
-        PolicyName="allowed",
-        PolicyDocument=json.dumps(
-            {
-                "Version": "2012-10-17",
-                "Statement": [{"Effect": "Allow", "Action": list(actions), "Resource": resource, **more}],
-            }
-        ),
-    )
-    return role
+    def failed_stack(self, resources: dict, **fields) -> str:
+        """Why a stack of these resources is not made: every reason that its events give."""
+        formation, name = self.client("cloudformation"), new_name("stack")
+        body = json.dumps({"Resources": resources, **fields})
+        formation.create_stack(StackName=name, Capabilities=["CAPABILITY_NAMED_IAM"], TemplateBody=body)
+        eventually(lambda: formation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "ROLLBACK_COMPLETE")
+        events = formation.describe_stack_events(StackName=name)["StackEvents"]
+        return "; ".join(event.get("ResourceStatusReason", "") for event in events)
 
 
-def make_archive(**files: str) -> bytes:
+def over(execution: dict) -> dict | None:
+    return execution if execution["status"] != "RUNNING" else None
+
+
+def policy(*statements: dict) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+def allow(*actions: str, on="*") -> dict:
+    return {"Effect": "Allow", "Action": list(actions), "Resource": on}
+
+
+def new_name(kind: str) -> str:
+    return f"{kind}-{uuid.uuid4().hex[:10]}"
+
+
+def zipped(files: dict[str, str]) -> bytes:
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, text in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(text.encode())
-            tar.addfile(member, io.BytesIO(text.encode()))
+            archive.writestr(name, text)
     return buffer.getvalue()
 
 
-@pytest.fixture(scope="session")
-def gateway(tmp_path_factory):
-    gateway = Gateway(tmp_path_factory.mktemp("aws"))
-    gateway.start()
-    s3 = gateway.client("s3")
-    s3.create_bucket(Bucket="lab")
-    s3.put_object(Bucket="lab", Key="models/model.tar.gz", Body=make_archive(weights="1 2 3"))
-    for number in range(5):
-        s3.put_object(Bucket="lab", Key=f"rows/part-{number}.csv", Body=f"{number}\n".encode())
-    yield gateway
-    gateway.stop()
+def eventually(look, timeout_s: float = 60):
+    """What `look` finds, waiting for it."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"not within {timeout_s} s")
 
 
 @pytest.fixture(scope="session")
-def role(gateway):
-    return make_role(gateway, "jobs", "s3:*", "logs:*")
+def aws(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("aws") / "state"
+    yield Aws(start(folder.parent, 0, folder, True), folder)
+    stop(folder)
 
 
 @pytest.fixture(scope="session")
-def sagemaker(gateway):
-    return gateway.client("sagemaker")
+def lenient(tmp_path_factory):
+    """One without IAM enforced."""
+    folder = tmp_path_factory.mktemp("lenient") / "state"
+    yield Aws(start(folder.parent, 0, folder, False), folder)
+    stop(folder)
 
 
-@pytest.fixture(scope="session")
-def s3(gateway):
-    return gateway.client("s3")
+@pytest.fixture(scope="session", params=["aws", "lenient"], ids=["IAM enforced", "IAM not enforced"])
+def cloud(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def bucket(aws):
+    name = new_name("bucket")
+    aws.client("s3").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture
+def table(aws):
+    name = new_name("table")
+    aws.client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+    )
+    return name

@@ -1,0 +1,102 @@
+"""What is too much is refused at once, with AWS's own answers, and is taken again as soon as there is room."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from botocore.exceptions import ClientError
+
+from local.ministack.overload import Bucket
+from tests.local.conftest import allow, eventually
+from tests.local.ministack.test_http_api import call, make_api
+
+SLOW = """
+import time
+def handler(event, context):
+    time.sleep(event["seconds"])
+    return "done"
+"""
+
+
+def test_a_function_beyond_its_reserved_concurrency_is_throttled_and_then_runs_again(aws):
+    function = aws.function(SLOW)
+    aws.client("lambda").put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=1)
+    assert aws.invoke(function, {"seconds": 0}) == ("done", None)
+    with ThreadPoolExecutor(2) as pool:
+        under_way = pool.submit(aws.invoke, function, {"seconds": 3})
+        refused = pool.submit(eventually, lambda: throttled(aws, function)).result()
+        assert under_way.result() == ("done", None)
+    assert refused["Error"]["Code"] == "TooManyRequestsException"
+    assert refused["ResponseMetadata"]["HTTPStatusCode"] == 429
+    assert refused["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+    assert aws.invoke(function, {"seconds": 0}) == ("done", None)
+
+
+def throttled(aws, function: str) -> dict | None:
+    try:
+        aws.invoke(function, {"seconds": 0})
+    except ClientError as error:
+        return error.response
+    return None
+
+
+def test_a_flow_catches_the_throttling_of_a_function_by_its_name(aws):
+    function = aws.function(SLOW)
+    aws.client("lambda").put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    caught = {"ErrorEquals": ["Lambda.TooManyRequestsException"], "Output": "throttled", "Next": "Caught"}
+    states = {
+        "Call": {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::lambda:invoke",
+            "Arguments": {"FunctionName": function, "Payload": {"seconds": 0}},
+            "Catch": [caught],
+            "End": True,
+        },
+        "Caught": {"Type": "Succeed"},
+    }
+    assert aws.run(aws.machine(states, allow("lambda:InvokeFunction")))["output"] == "throttled"
+
+
+def test_an_api_whose_function_is_throttled_is_unavailable(cloud):
+    _, function, url = make_api(cloud)
+    functions = cloud.client("lambda")
+    functions.put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
+    assert call(f"{url}/predictions", key=cloud.root) == (503, {"message": "Service Unavailable"})
+    functions.delete_function_concurrency(FunctionName=function)
+    assert call(f"{url}/predictions", key=cloud.root)[0] == 201
+
+
+def test_an_api_beyond_its_burst_answers_429_and_recovers_at_its_rate(cloud):
+    api_id, _, url = make_api(cloud)
+    settings = {"ThrottlingRateLimit": 0.5, "ThrottlingBurstLimit": 3}
+    cloud.client("apigatewayv2").update_stage(ApiId=api_id, StageName="$default", DefaultRouteSettings=settings)
+    answers = [call(f"{url}/predictions", key=cloud.root) for _ in range(8)]
+    assert [status for status, _ in answers[:3]] == [201] * 3
+    assert (429, {"message": "Too Many Requests"}) in answers[3:]
+    assert {status for status, _ in answers} == {201, 429}
+    assert eventually(lambda: call(f"{url}/predictions", key=cloud.root)[0] == 201, timeout_s=10)
+
+
+def test_under_a_load_beyond_the_account_every_request_is_answered_or_shed_and_then_all_are_answered(aws):
+    """300 requests from 100 clients at once, each 0.2 s of work, where 32 executions may be under way."""
+    function = aws.function(SLOW)
+    with ThreadPoolExecutor(100) as pool:
+        found = list(pool.map(lambda _: throttled_or_done(aws, function), range(300)))
+    assert set(found) == {"done", "ConcurrentInvocationLimitExceeded"}
+    assert [throttled_or_done(aws, function) for _ in range(5)] == ["done"] * 5
+
+
+def throttled_or_done(aws, function: str) -> str:
+    try:
+        return aws.invoke(function, {"seconds": 0.2})[0]
+    except ClientError as error:
+        return error.response["Reason"]
+
+
+def test_a_bucket_gives_its_burst_and_then_its_rate():
+    now = time.monotonic()
+    bucket = Bucket(2.0, 3, clock=lambda: now)
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
+    now += 0.5
+    assert [bucket.take(), bucket.take()] == [True, False]
+    now += 100
+    assert [bucket.take() for _ in range(4)] == [True, True, True, False]
