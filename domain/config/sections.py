@@ -7,6 +7,7 @@ reference (docs/settings.md is checked against it).
 import dataclasses
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -49,6 +50,11 @@ def _contract_problem(path: str) -> str | None:
     parts = PurePosixPath(path.replace("\\", "/")).parts
     outside = not parts or parts[0] == "/" or ".." in parts
     return "must be the path of a file inside the project, such as contract.toml" if outside else None
+
+
+def _shares_problem(percents: list[float]) -> str | None:
+    rising = all(one < other for one, other in pairwise(percents))
+    return None if rising and all(0 < one <= 50 for one in percents) else "must rise, each above 0 and at most 50"
 
 
 INSTANCE = r"ml\.[a-z0-9-]+\.[a-z0-9]+"
@@ -173,6 +179,27 @@ class Release:
     )
     keep_previous_minutes: int = setting(
         60, "how long the previous champion's endpoint stays up for a rollback", least=0, most=525600
+    )
+    canary: list[float] = setting(
+        [],
+        "shares of the entities, in percent, that a new release answers one after the other before it is champion, "
+        "e.g. [5, 25, 50]; empty: it is champion at once",
+        check=_shares_problem,
+        form="a list of numbers that rise, each above 0 and at most 50",
+    )
+    canary_minutes: float = setting(60.0, "how long each share lasts at least", least=0.0, most=525600.0)
+    canary_rows: int = setting(1000, "answers that the canary gives at each share at least", least=1, most=10**9)
+    look_seconds: int = setting(
+        60, "how often a rollout looks at its evidence; a step of many hours is looked at 200 times", least=1, most=3600
+    )
+    tolerated_failures: float = setting(
+        1.2, "how many times the champion's rate of failed answers a canary may have", least=1.0, most=10.0
+    )
+    tolerated_slow: float = setting(
+        1.1, "how many times the champion's rate of slow answers a canary may have", least=1.0, most=10.0
+    )
+    slow_ms: float = setting(
+        0.0, "an answer that took longer is slow; 0: only one that came too late to be given", least=0.0, most=25000.0
     )
 
 

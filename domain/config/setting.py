@@ -20,8 +20,11 @@ def setting(default: Any = dataclasses.MISSING, doc: str = "", **limits: Any) ->
 
 
 def as_type(section: type, key: str, value: Any) -> Any:
-    """Return a whole number as the float that its setting is declared as; anything else as it is."""
-    return float(value) if _fields(section)[key].type is float else value
+    """Return whole numbers as the floats that their setting is declared as; anything else as it is."""
+    kind = _fields(section)[key].type
+    if kind == list[float]:
+        return [float(one) for one in value]
+    return float(value) if kind is float else value
 
 
 def section_problems(path: str, section: type, table: object) -> list[str]:
@@ -48,10 +51,8 @@ def value_problems(path: str, spec: dataclasses.Field[Any], value: Any) -> list[
     if not has_type(value, kind):
         return [f"{path} = {shortened(value)}: must be {KINDS[kind]}"]
     if kind is list:
-        wrong = [item for item in value if item not in limits["choices"]]
-        if wrong or not value or len(set(value)) < len(value):
-            return [f"{path} = {value!r}: must name one or more of {', '.join(limits['choices'])}, each once"]
-    elif "choices" in limits and value not in limits["choices"]:
+        return _list_problems(path, spec, value)
+    if "choices" in limits and value not in limits["choices"]:
         return [f"{path} = {value!r}: must be one of {', '.join(map(str, limits['choices']))}"]
     if "least" in limits and value < limits["least"]:
         return [f"{path} = {value!r}: must be at least {limits['least']}"]
@@ -61,6 +62,18 @@ def value_problems(path: str, spec: dataclasses.Field[Any], value: Any) -> list[
         return [f"{path} = {value!r}: {reason} ({limits['doc']})"]
     if "pattern" in limits and not re.fullmatch(limits["pattern"], value):
         return [f"{path} = {value!r}: must match {limits['pattern']} ({limits['doc']})"]
+    return []
+
+
+def _list_problems(path: str, spec: dataclasses.Field[Any], value: list[Any]) -> list[str]:
+    choices, check = spec.metadata.get("choices"), spec.metadata.get("check")
+    if choices is None and not all(map(is_number, value)):
+        return [f"{path} = {shortened(value)}: must be a list of numbers"]
+    if choices is None:
+        reason = check(value) if check else None
+        return [f"{path} = {value!r}: {reason} ({spec.metadata['doc']})"] if reason else []
+    if any(item not in choices for item in value) or not value or len(set(value)) < len(value):
+        return [f"{path} = {value!r}: must name one or more of {', '.join(choices)}, each once"]
     return []
 
 

@@ -22,7 +22,11 @@ LOSS = "loss_"
 
 
 class Kind(StrEnum):
-    """What is counted once for an entity: that it appeared, and each way in which its answer failed."""
+    """What is counted once for an entity: that it appeared, and each way in which its answer failed.
+
+    A fallback is an answer without the model that should have given it; an error is a fallback because the model or its
+    endpoint failed, so it is counted as both. A slow answer took longer than release.slow_ms, or came too late.
+    """
 
     ENTITIES = "entities"
     ERROR = "error"

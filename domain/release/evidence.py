@@ -9,7 +9,6 @@ logarithm of an e-value; no data is 0, which is evidence of nothing.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 BACK = math.log(100)  # so much evidence of harm ends a rollout
 HOLD = math.log(20)  # so much holds its share where it is; so much evidence of safety raises it
@@ -18,14 +17,6 @@ SAFE_RATIOS = (0.3, 0.5, 0.7, 1.0)  # the canary's rate relative to the champion
 STAKES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # shares of the largest difference that are bet on a loss
 IMBALANCE = math.log(1000)  # so much evidence says that the split itself is broken
 CERTAINTY = 100.0  # weight of the declared share against what is counted (Lindon and Malek 2020)
-
-
-class Advice(StrEnum):
-    """What a rollout may do next, by its evidence of harm alone."""
-
-    BACK = "back"
-    HOLD = "hold"
-    GO_ON = "go on"
 
 
 @dataclass(frozen=True)
@@ -110,13 +101,6 @@ def imbalance(entities: int, canary: int, share: float) -> float:
 def together(evidence: Sequence[float]) -> float:
     """Return the evidence of several kinds taken as one: the mean of e-values is an e-value."""
     return _log_mean_exp(evidence) if evidence else 0.0
-
-
-def advice(harm: float) -> Advice:
-    """Say what evidence of harm allows; no data holds, and neither goes back nor forward by itself."""
-    if harm >= BACK:
-        return Advice.BACK
-    return Advice.HOLD if harm >= HOLD else Advice.GO_ON
 
 
 def _by_ratio(steps: Iterable[Failures], null: float, alternatives: Sequence[float]) -> float:

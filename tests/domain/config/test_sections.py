@@ -105,6 +105,10 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
             "serving.idle_hours = 2: nothing would bring the endpoint back; add serving.office_hours",
         ),
         ("[stages.prod]\nserving.office_hours = 'x'", "stages.prod.serving.office_hours = 'x': 'x' is not a span"),
+        ("[release]\ncanary = [5, 'half']", "release.canary = [5, 'half']: must be a list of numbers"),
+        ("[release]\ncanary = [25, 5]", "release.canary = [25, 5]: must rise, each above 0 and at most 50 ("),
+        ("[release]\ncanary = [5, 100]", "release.canary = [5, 100]: must rise, each above 0 and at most 50 ("),
+        ("[release]\ncanary = 5", "release.canary = 5: must be a list"),
         ("[training]\ncandidates = []", "training.candidates = []: must name one or more of "),
         (
             "[training]\ncandidates = ['prior', 'prior']",

@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 
 from domain.release.evidence import (
     STAKES,
-    Advice,
     Failures,
-    advice,
     harm_by_decisions,
     harm_by_failures,
     harm_by_value,
@@ -179,7 +177,6 @@ def test_no_data_is_evidence_of_nothing():
         together([]),
     ]
     assert nothing == pytest.approx([0.0] * len(nothing), abs=1e-12)
-    assert advice(0.0) == Advice.GO_ON
 
 
 @given(st.integers(0, 300), st.integers(0, 300))
@@ -195,11 +192,6 @@ def test_each_decision_lost_adds_to_the_evidence_whatever_the_numbers(disagreeme
     evidence = harm_by_decisions(disagreements, right)
     assert math.isfinite(evidence)
     assert harm_by_decisions(disagreements + 1, right) > evidence
-
-
-@pytest.mark.parametrize(("harm", "follows"), [(99.9, "hold"), (100.1, "back"), (19.9, "go on"), (20.1, "hold")])
-def test_evidence_of_harm_says_what_follows(harm, follows):
-    assert advice(math.log(harm)) == follows
 
 
 def test_several_kinds_of_failures_count_as_one():
