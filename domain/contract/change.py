@@ -35,6 +35,8 @@ class Kind(StrEnum):
 
 
 BREAKING = frozenset({Kind.REMOVED, Kind.RETYPED, Kind.REQUIRED, Kind.NARROWED, Kind.REWRITTEN, Kind.ANSWER})
+# What a release cannot answer for; the rest of BREAKING only its callers notice.
+NOT_ANSWERED = frozenset({Kind.REMOVED, Kind.RETYPED, Kind.ANSWER})
 WAYS_OUT = {
     Kind.REMOVED: 'keep the column with role = "ignored": rows may then omit it, and the release reads it while it is '
     "sent",
@@ -76,6 +78,16 @@ def changes(before: Contract, now: Contract) -> list[Change]:
 def is_compatible(before: Contract, now: Contract) -> bool:
     """Whether a release made under `before` answers every row that it answered, without a caller changing anything."""
     return not any(change.breaks for change in changes(before, now))
+
+
+def unanswered(before: Contract, now: Contract) -> list[Change]:
+    """List the changes for which a release made under `before` cannot answer rows that keep `now` as it was made to."""
+    features = {column.name for column in before.features}
+    return [
+        change
+        for change in changes(before, now)
+        if change.kind in NOT_ANSWERED and (not change.column or change.column in features)
+    ]
 
 
 # ---- what is answered, and about whom

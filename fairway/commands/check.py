@@ -8,7 +8,7 @@ import typer
 from domain.config.sections import LOCAL, TASKS, ConfigError, problems_of, read_config, read_toml, stages
 from domain.contract.file import read_contract
 from domain.contract.schema import Contract
-from fairway.stage.change import Effect, effects_on, refuse
+from fairway.stage.change import as_records, effects_on, refuse
 from fairway.terminal.command import HERE, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
@@ -53,7 +53,7 @@ def check(folder: Path, *, against: str | None = None) -> Done:
         "contract": contract.name,
         "contract_hash": contract.hash,
         "columns": len(contract.columns),
-        **({"changes": _changes(effects)} if against else {}),
+        **({"changes": as_records(effects)} if against else {}),
     }
     return Done(
         values,
@@ -68,13 +68,6 @@ def check(folder: Path, *, against: str | None = None) -> Done:
         ],
         "`fairway up` starts AWS on this machine with the project deployed",
     )
-
-
-def _changes(effects: list[Effect]) -> list[dict[str, str]]:
-    return [
-        {"release": release, "role": role, "column": change.column, "kind": change.kind, "message": change.message}
-        for release, role, change in effects
-    ]
 
 
 LARGEST_ROW_CHARACTERS = 60_000  # as `lambdas/request/rows.py` takes them

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fairway.stage.change import refuse_breaking
+from fairway.stage.change import Effect, as_records, effects_on, refuse_breaking
 from fairway.terminal.command import HERE, Breaking, Json, Project, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Interrupted, Refused
@@ -64,7 +64,7 @@ def deploy_command(
 
 @app.command("diff", epilog="Example: fairway diff --stage prod")
 def diff_command(stage: AwsStage, project: Project = HERE, base: Base = None, json: Json = False) -> None:
-    """Print what a deployment would change."""
+    """Print what a deployment would change, and what the contract changes for the releases that answer."""
     run(lambda progress: diff(project, stage, base=base, progress=progress), json=json, project=project, stage=stage)
 
 
@@ -141,8 +141,16 @@ def diff(folder: Path, stage: str, *, base: str | None, progress: Progress) -> D
         differs, lines = deployment.differences(
             target.config, folder, base=base or BASE_IMAGE, programs=programs, tell=progress
         )
-    values = {"stage": stage, "differs": differs, "differences": lines}
-    return Done(values, lines, "`fairway deploy` applies it" if differs else "`fairway status` shows who answers")
+    effects = effects_on(folder, stage)
+    values = {"stage": stage, "differs": differs, "differences": lines, "contract": as_records(effects)}
+    contract = ["Contract", *(effect.sentence for effect in effects)] if effects else []
+    return Done(values, [*lines, *contract], _after_diff(differs, effects))
+
+
+def _after_diff(differs: bool, effects: list[Effect]) -> str:
+    if any(effect.change.breaks for effect in effects):
+        return "`fairway deploy` is refused but with --breaking, since the contract breaks a release that answers"
+    return "`fairway deploy` applies it" if differs else "`fairway status` shows who answers"
 
 
 def destroy(folder: Path, stage: str, *, yes: bool, progress: Progress) -> Done:

@@ -9,6 +9,7 @@ from domain.release import routing as rules
 from domain.release.routing import Champion
 from fairway.stage import records
 from fairway.stage.aws import Stage
+from fairway.stage.change import refuse_unanswered
 from fairway.stage.deployment import WHEN
 from fairway.stage.promotion import bring_up, go_back, is_up, mark, repair
 from fairway.stage.settings import connected, connected_whatever
@@ -36,6 +37,13 @@ KEPT = (
 
 app = typer.Typer(rich_markup_mode=None)
 
+Breaking = Annotated[
+    bool,
+    typer.Option(
+        "--breaking", help="Also a release that the deployed contract breaks; what it cannot answer gets the fallback."
+    ),
+]
+
 
 @app.command("releases", epilog="Example: fairway releases   or: fairway releases r-20130401-1a2b3c4d")
 def releases_command(
@@ -55,19 +63,32 @@ def promote_command(
     release: Annotated[str, typer.Argument(help="As `fairway releases` lists it.", metavar="RELEASE")],
     project: Project = HERE,
     stage: StageName = "local",
+    breaking: Breaking = False,
     json: Json = False,
 ) -> None:
     """Let a release answer everybody: approved if it waits for that, deployed and tried if it is not up.
 
     The champion is deployed again where its endpoint is gone.
     """
-    run(lambda progress: promote(project, stage, release, progress=progress), json=json, project=project, stage=stage)
+    run(
+        lambda progress: promote(project, stage, release, breaking=breaking, progress=progress),
+        json=json,
+        project=project,
+        stage=stage,
+    )
 
 
 @app.command("rollback", epilog="Example: fairway rollback")
-def rollback_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
+def rollback_command(
+    project: Project = HERE, stage: StageName = "local", breaking: Breaking = False, json: Json = False
+) -> None:
     """Let the champion before this one answer again."""
-    run(lambda progress: rollback(project, stage, progress=progress), json=json, project=project, stage=stage)
+    run(
+        lambda progress: rollback(project, stage, breaking=breaking, progress=progress),
+        json=json,
+        project=project,
+        stage=stage,
+    )
 
 
 def releases(folder: Path, stage_name: str, release: str | None = None, *, progress: Progress) -> Done:
@@ -131,7 +152,8 @@ def _next_step(found: list[dict]) -> str:
     return "`fairway load FILE...` and `fairway train` may lead to a better one"
 
 
-def promote(folder: Path, stage_name: str, release: str, *, progress: Progress) -> Done:
+def promote(folder: Path, stage_name: str, release: str, *, breaking: bool = False, progress: Progress) -> Done:
+    """Let the release answer. Refused for one that the deployed contract breaks, unless `breaking`."""
     stage = connected(folder, stage_name, progress)
     item = records.release(stage, release)
     if item is None:
@@ -142,6 +164,8 @@ def promote(folder: Path, stage_name: str, release: str, *, progress: Progress) 
         )
     before = records.routing(stage)["champion"]
     if before is None or before["release"] != release:
+        command = f"fairway promote {release}"
+        refuse_unanswered(stage, item, confirmed=breaking, command=command, progress=progress)
         bring_up(stage, item, progress=progress)
     elif is_up(stage, release):
         raise Refused("routing", f"release {release!r} is the champion already; nothing to do")
@@ -150,11 +174,14 @@ def promote(folder: Path, stage_name: str, release: str, *, progress: Progress) 
     return _settled(stage, before, f"{release} is champion: {WHEN}", "`fairway rollback` takes it back")
 
 
-def rollback(folder: Path, stage_name: str, *, progress: Progress) -> Done:
+def rollback(folder: Path, stage_name: str, *, breaking: bool = False, progress: Progress) -> Done:
+    """Let the champion before this one answer. Refused for one that the deployed contract breaks, unless `breaking`."""
     stage = connected_whatever(folder, stage_name, progress)
     routing = records.routing(stage)
     before = routing["champion"]
     rules.rollback(routing, at="", reason="")  # refuses here when there is nothing to go back to
+    if item := records.release(stage, routing["previous"][0]["release"]):
+        refuse_unanswered(stage, item, confirmed=breaking, command="fairway rollback", progress=progress)
     release = go_back(stage, routing, reason="rolled back by hand", progress=progress)
     return _settled(stage, before, f"{release} is champion again: {WHEN}", "`fairway status` shows who answers")
 

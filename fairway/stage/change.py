@@ -1,11 +1,19 @@
-"""The project's contract beside those of the releases that answer: what a deployment would break, told before it."""
+"""A contract beside those that releases were made under: what a deployment, or another release, would break, told
+before anything is changed.
+"""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from domain.contract.change import Change, changes
+from domain.config.sections import ConfigError
+from domain.contract.change import Change, changes, unanswered
 from domain.contract.packed import unpacked
+from domain.contract.schema import Contract
+from domain.fingerprints import CONTRACT
 from domain.release.routing import answerers
+from domain.release.state import ReleaseItem
 from fairway.stage import records
 from fairway.stage.aws import Stage, connect
 from fairway.terminal.errors import Refused
@@ -35,6 +43,14 @@ def effects_on(folder: Path, stage_name: str) -> list[Effect]:
     return _effects(stage)
 
 
+def as_records(effects: list[Effect]) -> list[dict[str, str]]:
+    """Return the effects as `--json` has them."""
+    return [
+        {"release": release, "role": role, "column": change.column, "kind": change.kind, "message": change.message}
+        for release, role, change in effects
+    ]
+
+
 def refuse_breaking(folder: Path, stage_name: str, *, confirmed: bool, command: str, progress: Progress) -> None:
     """Report what a deployment changes for the releases that answer. Refused for one that breaks any, unless that is
     `confirmed`; nothing was changed then. `command` is the deployment's, as it is typed.
@@ -53,6 +69,42 @@ def refuse(effects: list[Effect], otherwise: str) -> None:
     if breaking:
         fallback = f"{otherwise} cannot answer get the fallback until one is trained under this contract"
         raise Refused("breaking", "\n".join(["the contract breaks a release that answers:", *breaking, fallback]))
+
+
+def refuse_unanswered(stage: Stage, item: ReleaseItem, *, confirmed: bool, command: str, progress: Progress) -> None:
+    """Refused for a release that the deployed contract keeps from answering, unless that is `confirmed`.
+
+    `command` is the one that lets it answer, as it is typed.
+    """
+    packed, contract = item.get("contract"), deployed_contract(stage)
+    if contract is None:
+        progress("Note: the deployed contract is neither the project's nor a release's, so it is not compared")
+    if not packed or contract is None:
+        return
+    broken = [f"{item['release']}: {change.message}" for change in unanswered(unpacked(packed), contract)]
+    if broken and not confirmed:
+        fallback = f"nothing was changed; `{command} --breaking` lets it answer all the same, and rows that it cannot"
+        raise Refused(
+            "breaking",
+            "\n".join(["the deployed contract breaks that release:", *broken, f"{fallback} answer get the fallback"]),
+        )
+    for sentence in broken:
+        progress(f"Note: {sentence}")
+
+
+def deployed_contract(stage: Stage) -> Contract | None:
+    """Return the contract that requests are checked by: the project's, or a release's where that was edited since.
+
+    None where it is neither: the address book has its fingerprint and not the contract.
+    """
+    deployed = stage.addresses.get("settings", {}).get(CONTRACT)
+    return next((contract for contract in _known_contracts(stage) if contract.hash[:8] == deployed), None)
+
+
+def _known_contracts(stage: Stage) -> Iterator[Contract]:
+    with suppress(ConfigError):  # a rollback needs no file that can be read
+        yield stage.contract
+    yield from (unpacked(item["contract"]) for item in records.releases(stage) if item.get("contract"))
 
 
 def _effects(stage: Stage) -> list[Effect]:

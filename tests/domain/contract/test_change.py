@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from domain.contract.change import WAYS_OUT, Kind, changes, is_compatible
+from domain.contract.change import WAYS_OUT, Kind, changes, is_compatible, unanswered
 from domain.contract.schema import Column, Contract
 from domain.contract.text import from_text
 from domain.contract.values import check_row, check_value
@@ -73,6 +73,23 @@ def test_a_new_target_asks_another_question():
     assert [change.message for change in changes(BEFORE, edited)] == [
         "target.column = 'cancelled', was 'late': the release answers the old question; " + WAYS_OUT[Kind.ANSWER]
     ]
+
+
+@pytest.mark.parametrize(
+    ("edited", "kinds"),
+    [
+        (now(without="hour"), [("hour", Kind.REMOVED)]),
+        (now(hour={"type": "float"}), [("hour", Kind.RETYPED)]),
+        (now(late={"type": "string"}), [("", Kind.ANSWER)]),
+        (now(without="flight"), []),
+        (now(hour={"minimum": 1}), []),
+        (now(temp={"nullable": False}), []),
+        (now(add=(Column("wind", "float"),)), []),
+        (now(carrier={"role": "ignored"}), []),
+    ],
+)
+def test_a_release_cannot_answer_without_its_features_and_what_its_callers_must_send_is_not_its_concern(edited, kinds):
+    assert [(change.column, change.kind) for change in unanswered(BEFORE, edited)] == kinds
 
 
 # ---- compatible exactly when every row is still answered: generated contracts, edits and rows

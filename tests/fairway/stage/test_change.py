@@ -1,4 +1,6 @@
-"""What an edit of the contract breaks is told, and refused unless confirmed, before anything is changed."""
+"""What an edit of the contract, or going back to a release of before it, breaks is told, and refused unless confirmed,
+before anything is changed.
+"""
 
 import json
 
@@ -7,6 +9,7 @@ import pytest
 from domain.config.sections import read_config
 from domain.contract.change import WAYS_OUT, Kind
 from domain.contract.packed import packed
+from domain.fingerprints import fingerprints
 from domain.release.routing import EMPTY, promote
 from fairway.stage.aws import contract_of
 from fairway.stage.change import refuse_breaking
@@ -19,11 +22,22 @@ FALLBACK = "cannot answer get the fallback until one is trained under this contr
 REMOVED = f"champion r-1: columns.seats: is removed, and rows that bring it are refused; {WAYS_OUT[Kind.REMOVED]}"
 
 
+def release(place, name: str) -> None:
+    """Put a release that was made under the contract as it is written now."""
+    contract = contract_of(place.folder, read_config(place.folder))
+    place.put("routing", item=f"release#{name}", release=name, state="previous", contract=packed(contract))
+
+
+def deploy(place) -> None:
+    """Leave in the address book what a deployment of the files as they are now leaves there."""
+    config = read_config(place.folder)
+    place.enter(settings=fingerprints(config, contract_of(place.folder, config)), endpoint_prefix="")
+
+
 @pytest.fixture
 def released(place):
     """A project whose champion was made under the contract as it is written now."""
-    contract = contract_of(place.folder, read_config(place.folder))
-    place.put("routing", item="release#r-1", release="r-1", contract=packed(contract))
+    release(place, "r-1")
     routing = promote(EMPTY, release="r-1", endpoint="e", at="2013-04-01T00:00:00Z", reason="the first")
     place.put("routing", item="routing", **routing)
     return place
@@ -89,3 +103,68 @@ def test_before_the_first_release_nothing_can_break(place):
 def test_a_stage_that_is_not_deployed_yet_has_nothing_to_break(place):
     place.aws("ssm").delete_parameter(Name="/fairway/flights/local")
     assert check(place)[0] == 0
+
+
+# ---- another release under the contract that is deployed
+
+WITHOUT_SEATS = "columns.seats: is removed, and rows that bring it are refused; " + WAYS_OUT[Kind.REMOVED]
+
+
+@pytest.fixture
+def outdated(released, monkeypatch):
+    """The column `seats` was removed after r-1 was made; r-2 was made without it and is champion. Both are up."""
+    monkeypatch.setattr("fairway.stage.promotion.is_up", lambda *_: True)
+    monkeypatch.setattr("fairway.commands.releases.is_up", lambda *_: True)
+    whole = (released.folder / CONTRACT).read_text()
+    remove_a_column(released)
+    release(released, "r-2")
+    deploy(released)
+    routing = promote(EMPTY, release="r-1", endpoint="r-1", at="2013-04-01T00:00:00Z", reason="the first")
+    routing = promote(routing, release="r-2", endpoint="r-2", at="2013-05-01T00:00:00Z", reason="a better one")
+    released.put("routing", item="routing", **routing)
+    return released, whole
+
+
+@pytest.mark.parametrize("words", [["promote", "r-1"], ["rollback"]])
+def test_a_release_that_the_deployed_contract_breaks_answers_only_where_that_is_confirmed(outdated, words):
+    place, _ = outdated
+    code, out, _ = place.run(*words, "--json")
+    refused = json.loads(out)
+    assert (code, refused["error"]) == (2, "breaking")
+    breaks, release, otherwise = refused["message"].splitlines()
+    assert (breaks, release) == ("the deployed contract breaks that release:", f"r-1: {WITHOUT_SEATS}")
+    typed = " ".join([words[0], "--project", str(place.folder), *words[1:], "--breaking"])
+    assert otherwise == (
+        f"nothing was changed; `fairway {typed}` lets it answer all the same, and rows that it cannot answer get the "
+        "fallback"
+    )
+    assert place.values("status")["champion"] == "r-2"
+    code, _, err = place.run(*words, "--breaking")
+    assert code == 0 and f"Note: r-1: {WITHOUT_SEATS}" in err
+    assert place.values("status")["champion"] == "r-1"
+
+
+@pytest.mark.parametrize("edit", ["older", "broken"])
+def test_it_is_the_deployed_contract_that_counts_and_not_the_file(outdated, edit):
+    place, whole = outdated
+    (place.folder / CONTRACT).write_text(whole if edit == "older" else "[columns")
+    code, out, _ = place.run("rollback", "--json")
+    assert (code, json.loads(out)["error"]) == (2, "breaking")
+
+
+def test_one_that_nobody_has_any_more_stops_no_rollback_and_that_is_told(outdated):
+    place, _ = outdated
+    place.enter(settings={"contract": "00000000"})
+    code, _, err = place.run("rollback")
+    assert code == 0
+    assert "Note: the deployed contract is neither the project's nor a release's, so it is not compared" in err
+
+
+def test_what_only_callers_notice_stops_no_rollback(outdated):
+    place, whole = outdated
+    (place.folder / CONTRACT).write_text(whole)
+    add_a_column(place)
+    edit(place, CONTRACT, '[columns.gate]\ntype = "string"\nnullable = true', '[columns.gate]\ntype = "string"')
+    deploy(place)
+    code, _, err = place.run("rollback")
+    assert code == 0 and "Note: r-1" not in err
