@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine (Python 3.11 or newer and make): `make demo` and `make test`.
-.PHONY: help demo check format test setup test-frameworks test-container lint-templates audit fuzz bench-serving bench-batch bench-faults bench-cold-start bench-fidelity bench-release image deploy down clean
+.PHONY: help demo check format test setup test-frameworks test-mlflow test-container lint-templates audit fuzz bench-serving bench-batch bench-faults bench-cold-start bench-fidelity bench-release image deploy down clean
 
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -19,6 +19,7 @@ help:
 	@echo "make image    build the container image with docker or podman, and say how large its layers are"
 	@echo "make deploy   STAGE=dev: data stack, image, service stack, on AWS (PROJECT=DIR for another project than this folder's)"
 	@echo "make test-frameworks    import models of PyTorch and TensorFlow for real, in environments of their own (gigabytes)"
+	@echo "make test-mlflow        export training runs to MLflow's own store, in an environment of its own (200 MB)"
 	@echo "make test-container     build the image from Debian's packages and try every verb in it (root, podman)"
 	@echo "make lint-templates     cfn-lint, parliament and asl-validator on the templates of every kind of stage, some minutes"
 	@echo "make audit              known vulnerabilities of every locked package, Python's and Node's"
@@ -77,6 +78,15 @@ $(FRAMEWORKS:%=.venv-%/.ready): .venv-%/.ready: pyproject.toml Makefile
 	@.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@CC=false CXX=false .venv-$*/bin/python -m pip install -qq --disable-pip-version-check \
 		$*==$(VERSION_$*) --editable ".[$*]" --group image --group test
+	@touch $@
+
+# Apart from `make test` for its size: the extra brings 40 packages along.
+test-mlflow: .venv-mlflow/.ready
+	@.venv-mlflow/bin/python -m pytest tests/fairway/tracking/test_mlflow_export.py
+
+.venv-mlflow/.ready: pyproject.toml uv.lock | .venv/.ready
+	@echo "setup: MLflow (.venv-mlflow)"
+	@CC=false CXX=false UV_PROJECT_ENVIRONMENT=.venv-mlflow $(UV) sync --quiet --frozen --no-default-groups --group test --extra mlflow --python $(PYTHON)
 	@touch $@
 
 # Apart from `make test`: authorities other than ours, in environments of their own, need minutes.

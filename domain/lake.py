@@ -46,7 +46,7 @@ def unreadable_key(record: str) -> str:
 
 def run_key(run: str, name: str) -> str:
     """What a training run used and found: contract.json, config.json, train.manifest, evaluate.manifest,
-    evaluation.json.
+    evaluation.json, curves.json, verdict.json.
     """
     return f"{RUNS}{run}/{name}"
 

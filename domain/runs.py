@@ -64,10 +64,12 @@ class TrainItem(TypedDict, total=False):
     as_of: str
     train_rows: int
     evaluate_rows: int
+    data_hash: str  # as domain/train/data_hash.py makes it
     verdict: str  # a Verdict
     release: str
     reason: str
     model_package_arn: str
+    finished_at: str
 
 
 class BatchItem(TypedDict, total=False):

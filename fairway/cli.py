@@ -21,6 +21,7 @@ from fairway.commands import (
     quarantine,
     releases,
     report,
+    runs,
     status,
     train,
     unload,
@@ -44,6 +45,7 @@ COMMANDS = (
     outcomes,
     status,
     releases,
+    runs,
     report,
     money,
 )

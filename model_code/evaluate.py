@@ -1,4 +1,4 @@
-"""evaluate: the candidates and the champion on the same later rows -> evaluation.json and each one's golden rows."""
+"""evaluate: the candidates and the champion on the same later rows -> evaluation.json, curves.json, golden rows."""
 
 import json
 import shutil
@@ -16,6 +16,7 @@ from domain.contract.schema import Contract
 from domain.release.evaluation import Candidate, Champion, Evaluation, Measured
 from domain.runs import TrainSettings
 from domain.train.coverage import Coverage, cover
+from domain.train.curves import Curve, Curves
 from domain.train.windows import Window
 from model_code import paths
 from model_code.answers.answer_columns import has_answer
@@ -24,6 +25,7 @@ from model_code.answers.latency import answer_latency
 from model_code.artefact.archive import unpack
 from model_code.artefact.folder import GOLDEN, Artefact, open_artefact
 from model_code.fitting import metrics, tallies
+from model_code.fitting.curves import curve
 from model_code.fitting.influence import influence, standard_error
 from model_code.rows.features import unfed
 from model_code.rows.matrices import model_batch, target
@@ -48,6 +50,7 @@ class _Model(NamedTuple):
 class _Result(NamedTuple):
     measured: Measured
     influence: np.ndarray  # (rows,) of each row on the metric that decides
+    curve: Curve
 
 
 def main() -> None:
@@ -67,6 +70,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         opened = {name: _open_model(file, Path(scratch) / name) for name, file in _candidate_files().items()}
         results = {name: _measure(yardstick, model) for name, model in opened.items()}
+        champion = _open_champion(yardstick, run, Path(scratch))
+        current = _measure(yardstick, champion) if champion else None
         evaluation: Evaluation = {
             "metric": config.benchmarks.metric,
             "threshold": config.serving.threshold,
@@ -76,18 +81,23 @@ def main() -> None:
             "coverage": _coverage(contract, window, rows.table),
             "baseline": _baseline(yardstick),
             "candidates": {name: _candidate(name, model, results[name], run) for name, model in opened.items()},
-            "champion": _champion(yardstick, run, Path(scratch), results),
+            "champion": _champion(run, current, results) if current else None,
         }
-        _write(evaluation, golden={name: Path(scratch) / name / GOLDEN for name in opened})
+        curves: Curves = {
+            "candidates": {name: result.curve for name, result in results.items()},
+            "champion": current.curve if current else None,
+        }
+        _write(evaluation, curves, golden={name: Path(scratch) / name / GOLDEN for name in opened})
     print(_summary(evaluation))
 
 
-def _write(evaluation: Evaluation, *, golden: dict[str, Path]) -> None:
+def _write(evaluation: Evaluation, curves: Curves, *, golden: dict[str, Path]) -> None:
     output = paths.processing_output("evaluation")
     (output / "golden").mkdir(parents=True, exist_ok=True)
     for name, file in golden.items():
         shutil.copy(file, output / "golden" / f"{name}.json")
     (output / "evaluation.json").write_text(json.dumps(evaluation, indent=1, allow_nan=False))
+    (output / "curves.json").write_text(json.dumps(curves, allow_nan=False))
 
 
 def _coverage(contract: Contract, window: Window, table: pa.Table) -> Coverage | None:
@@ -134,8 +144,8 @@ def _candidate(name: str, model: _Model, result: _Result, run: TrainSettings) ->
     }
 
 
-def _champion(yardstick: _Yardstick, run: TrainSettings, scratch: Path, results: dict[str, _Result]) -> Champion | None:
-    """Measure the champion on the same rows; None where there is none, or where the contract has left it behind."""
+def _open_champion(yardstick: _Yardstick, run: TrainSettings, scratch: Path) -> _Model | None:
+    """Open the champion; None where there is none, or where the contract has left it behind."""
     files = sorted(paths.processing_input("champion").rglob("model.tar.gz"))
     if not files or run["champion"] is None:
         return None
@@ -144,9 +154,13 @@ def _champion(yardstick: _Yardstick, run: TrainSettings, scratch: Path, results:
     if missing:
         print(f"champion {run['champion']} is not compared: the contract has changed {', '.join(missing)}")
         return None
-    measured, moved = _measure(yardstick, model)
-    errors = {name: standard_error(result.influence - moved) for name, result in results.items()}
-    return {"release": run["champion"], "gain_errors": errors, **measured}
+    return model
+
+
+def _champion(run: TrainSettings, current: _Result, results: dict[str, _Result]) -> Champion:
+    assert run["champion"] is not None, "it was opened"
+    errors = {name: standard_error(result.influence - current.influence) for name, result in results.items()}
+    return {"release": run["champion"], "gain_errors": errors, **current.measured}
 
 
 # ---- one model
@@ -180,7 +194,7 @@ def _measure(yardstick: _Yardstick, model: _Model) -> _Result:
         measured["classes"] = tallies.class_counts(actual, scores, classes)
     else:
         measured["errors"] = tallies.errors(actual, scores)
-    return _Result(measured, moved)
+    return _Result(measured, moved, curve(contract.task, actual, scores, classes))
 
 
 def _answered(artefact: Artefact, contract: Contract, table: pa.Table) -> tuple[np.ndarray, int]:

@@ -45,6 +45,7 @@ ALSO = {
         "torch": "`fairway import` opens models of PyTorch with it, where it is installed; never in the image",
     },
     "fairway": {
+        "mlflow": "`fairway runs --mlflow` exports with it, where it is installed",
         "model_code.rows.tables": "rows are checked by the very code that the container checks them with",
         "model_code.rows.duplicates": "two rows are one for `fairway load` where they are for training",
         "infra.parts.image": "a deployment builds the very image that the templates name",

@@ -68,7 +68,7 @@ def _draw(
         rows=[(row, TOP + ROW * number + ROW // 2) for number, row in enumerate(rows)],
         limits=limits,
         place=lambda value: f"{place(value):.1f}",
-        shortened=_shortened,
+        shortened=shortened,
         title=title,
         left=LEFT,
         right=WIDTH - RIGHT,
@@ -83,5 +83,5 @@ def _scale(low: float, high: float) -> Callable[[float], float]:
     return lambda amount: LEFT + (amount - low) / span * (WIDTH - RIGHT - LEFT)
 
 
-def _shortened(name: str) -> str:
+def shortened(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"

@@ -23,12 +23,13 @@ from fairway.money import cost
 from fairway.money.value import Value, value_of
 from fairway.report.judged import read_judged
 from fairway.report.page import page
+from fairway.report.page_file import writable
 from fairway.report.record import Batch, Bill, Champion, Failing, File, Judged, Loads, Release, Report, Source
 from fairway.stage import records
 from fairway.stage.aws import Stage, connect
 from fairway.stage.standing import Standing, standing
 from fairway.terminal.done import Done
-from fairway.terminal.errors import FairwayError, Refused
+from fairway.terminal.errors import FairwayError
 from fairway.terminal.progress import Progress
 
 Synthesise = Callable[[Path, str], Path]  # folder and stage to the folder of its templates
@@ -42,7 +43,7 @@ def report(
     folder: Path, stage_name: str, *, out: Path | None = None, synth: Synthesise = synthesise, progress: Progress
 ) -> Done:
     """Write the page of a stage."""
-    stage, file = connect(folder, stage_name), _writable(out or folder / DEFAULT)
+    stage, file = connect(folder, stage_name), writable(out or folder / DEFAULT)
     gathered = _gather(stage, synth=synth, progress=progress)
     file.write_text(page(gathered), encoding="utf-8")
     champion = gathered.champion.release if gathered.champion else "no release yet; the fallback answers"
@@ -52,14 +53,6 @@ def report(
         f"open {file} in a browser; it prints too",
         gathered.standing.alarms() if gathered.standing else [],
     )
-
-
-def _writable(file: Path) -> Path:
-    """Refuse a file that cannot be written before anything is gathered, which takes seconds."""
-    if file.is_dir() or not file.parent.is_dir():
-        what = "is a folder" if file.is_dir() else f"there is no folder {file.parent}"
-        raise Refused("file", f"--out {file}: {what}; name a file in a folder that is there")
-    return file
 
 
 def _gather(stage: Stage, *, synth: Synthesise, progress: Progress) -> Report:

@@ -40,6 +40,10 @@ def _number(value: float | None) -> str | None:
     return None if value is None else f"{value:.4g}"
 
 
+def _signed(value: float | None) -> str | None:
+    return None if value is None else f"{value:+.4g}"
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -49,7 +53,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"when": when, "usd": _usd, "count_of": _count, "number": _number}
+    environment.filters |= {"when": when, "usd": _usd, "count_of": _count, "number": _number, "signed": _signed}
     return environment
 
 

@@ -14,6 +14,7 @@ from domain.money import spending
 from domain.records import GUARD, routing_item, run_key, runs_query
 from domain.runs import LoadItem, RunKind, RunStatus, TrainItem, TrainSettings
 from domain.timestamps import iso
+from domain.train.data_hash import data_hash
 from domain.train.windows import Part, Window, checked_run, overlapping, training_window
 from lambdas.aws import objects, signatures, tables
 from lambdas.aws.routes import SignedModel, champion_model
@@ -121,11 +122,16 @@ def select_window(
         [] if imported else _rows_between(within, window["train_start"], window["evaluate_start"], "train on", tally)
     )
     evaluate = _rows_between(within, window["evaluate_start"], window["as_of"], "evaluate on", tally)
-    _write_settings(run, window, [*train, *evaluate], champion, write)
+    loads = _loads_of([*train, *evaluate])
+    _write_settings(run, window, loads, champion, write)
     write(lake.run_key(run, "train.manifest"), _manifest(train))
     write(lake.run_key(run, "evaluate.manifest"), _manifest(evaluate))
     counts: Counts = {"train_rows": _rows(train), "evaluate_rows": _rows(evaluate)}
-    selected: TrainItem = {"train_rows": counts["train_rows"], "evaluate_rows": counts["evaluate_rows"]}
+    selected: TrainItem = {
+        "train_rows": counts["train_rows"],
+        "evaluate_rows": counts["evaluate_rows"],
+        "data_hash": data_hash(window, train, evaluate, loads=loads, duplicates=CONFIG.data.duplicates),
+    }
     record(run, {**selected, **window})
     return _selection(run, window, counts, () if imported else CONFIG.training.candidates, champion)
 
@@ -191,14 +197,12 @@ def _manifest(parts: list[LoadedPart]) -> list[dict[str, str] | str]:
     return [{"prefix": lake.uri(LAKE, lake.ROWS)}, *(part["key"].removeprefix(lake.ROWS) for part in parts)]
 
 
-def _write_settings(
-    run: str, window: Window, parts: list[LoadedPart], champion: SignedModel | None, write: Write
-) -> None:
+def _write_settings(run: str, window: Window, loads: list[str], champion: SignedModel | None, write: Write) -> None:
     settings: TrainSettings = {
         "run": run,
         **window,
         "artefacts_uri": artefacts_uri(run),
-        "loads": _loads_of(parts),
+        "loads": loads,
         "champion": champion["release"] if champion else None,
         "champion_sha256": champion["artefact_sha256"] if champion else None,
         "code_version": CODE_VERSION,

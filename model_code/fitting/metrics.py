@@ -20,7 +20,7 @@ def measure(task: str, actual: np.ndarray, scores: np.ndarray, classes: list[Any
     """Compute every metric of the task. `actual` holds 0 and 1, labels of `classes`, or values."""
     values = {name: float(metric(actual, scores, classes)) for name, metric in METRICS[task].items()}
     if task != "regression":
-        values["calibration_error"] = calibration_error(*_confidences(task, actual, scores, classes))
+        values["calibration_error"] = calibration_error(*confidences(task, actual, scores, classes))
     return values
 
 
@@ -28,7 +28,7 @@ def chance(task: str, actual: np.ndarray, scores: np.ndarray, classes: list[Any]
     """Return the calibration error that chance alone makes at so many rows; None for a regression, which has none."""
     if task == "regression":
         return None
-    confidence, _ = _confidences(task, actual, scores, classes)
+    confidence, _ = confidences(task, actual, scores, classes)
     return calibration_by_chance(confidence)
 
 
@@ -48,10 +48,15 @@ def calibration_error(confidence: np.ndarray, came_true: np.ndarray) -> float:
     """Compute the expected calibration error over bins of equally many rows (Naeini et al., 2015; equal-mass bins:
     Nixon et al., 2019).
     """
-    order = np.argsort(confidence, kind="stable")
-    bins = [part for part in np.array_split(order, _BINS) if len(part)]
+    bins = calibration_bins(confidence)
     gaps = [abs(confidence[part].mean() - came_true[part].mean()) * len(part) for part in bins]
     return float(sum(gaps) / len(confidence))
+
+
+def calibration_bins(confidence: np.ndarray) -> list[np.ndarray]:
+    """Split the rows into bins of equally many, by their order: the places of each bin's rows."""
+    order = np.argsort(confidence, kind="stable")
+    return [part for part in np.array_split(order, _BINS) if len(part)]
 
 
 def calibration_by_chance(confidence: np.ndarray) -> float:
@@ -66,9 +71,7 @@ def calibration_by_chance(confidence: np.ndarray) -> float:
     return float(np.quantile(errors, 0.99))
 
 
-def _confidences(
-    task: str, actual: np.ndarray, scores: np.ndarray, classes: list[Any]
-) -> tuple[np.ndarray, np.ndarray]:
+def confidences(task: str, actual: np.ndarray, scores: np.ndarray, classes: list[Any]) -> tuple[np.ndarray, np.ndarray]:
     """Return the probability of the positive or of the likeliest class, and whether it came true (Guo et al., 2017)."""
     if task == "binary":
         return scores, actual

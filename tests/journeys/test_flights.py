@@ -334,6 +334,13 @@ def test_a_new_month_is_released_rolled_back_and_promoted_by_hand(flights):
     assert journey.predict(flight(journey, 9))[0]["release"] == release
     states = Counter(item["role"] for item in journey.fairway("status")["releases"])
     assert states["champion"] == 1
+    compared = journey.fairway("compare", first, release, "--out", journey.project / "compare.html")
+    before, after = compared["runs"]
+    assert (before["run"], after["run"], compared["same_rows"]) == (story["train"]["run"], trained["run"], False)
+    assert (after["champion"]["name"], after["became"]["role"]) == (first, "champion")
+    assert before["data_hash"] != after["data_hash"]
+    assert after["usd"] > 0 and {job["kind"] for job in after["jobs"]} == {"training", "evaluation"}
+    assert all(each["curve"]["cuts"]["threshold"] for each in [*after["candidates"], after["champion"]])
 
 
 def test_the_aws_sdk_reaches_the_local_aws_by_what_up_prints_which_holds_no_secret(flights):

@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 
 from domain.contract.schema import Column
 from domain.release.gate import judge
+from domain.train.curves import drawn
 from model_code.artefact.folder import open_artefact
 from model_code.fitting import metrics
 from tests.model_code.folders import TRAIN_RUN, WINDOW, evaluation_folder, settings_of
@@ -70,6 +71,24 @@ def _rows_of(tally: str, counted: dict) -> int:
     return sum(counted.values()) if tally == "decisions" else sum(each["actual"] for each in counted.values())
 
 
+def curves_of(base):
+    return json.loads((base / "processing/output/evaluation/curves.json").read_text())
+
+
+def test_the_curves_of_every_candidate_lie_beside_the_evaluation(project, run_verb, tmp_path):
+    base = evaluation_folder(tmp_path, project.contract, project.rows, project.models)
+    evaluation, curves = evaluated(run_verb, base), curves_of(base)
+    assert (list(curves["candidates"]), curves["champion"]) == (list(evaluation["candidates"]), None)
+    for name, curve in curves["candidates"].items():
+        assert sum(curve["calibration"]["rows"]) == evaluation["rows"]
+        assert ("cuts" in curve) == (project.task == "binary")
+        if "cuts" in curve:
+            decisions = evaluation["candidates"][name]["decisions"]
+            assert curve["cuts"]["true_positive"][-1] == decisions["true_positive"] + decisions["false_negative"]
+            area = np.trapezoid(*np.array(drawn(curve).roc).T[::-1])
+            assert area == pytest.approx(evaluation["candidates"][name]["metrics"]["roc_auc"], abs=0.005)
+
+
 def test_the_champion_is_measured_on_the_same_rows(returns, run_verb, tmp_path):
     models = {"gradient_boosting": returns.models["gradient_boosting"]}
     champion = returns.models["gradient_boosting"]
@@ -77,6 +96,8 @@ def test_the_champion_is_measured_on_the_same_rows(returns, run_verb, tmp_path):
     evaluation = evaluated(run_verb, base)
     measured, current = evaluation["candidates"]["gradient_boosting"], evaluation["champion"]
     assert (current["release"], current["metrics"]) == ("r-1", measured["metrics"])
+    curves = curves_of(base)
+    assert curves["champion"] == curves["candidates"]["gradient_boosting"]
     assert current["gain_errors"] == {"gradient_boosting": 0.0}
     verdict = judge(settings_of(returns.contract, calibration_error=0.2, p99_ms=1000).benchmarks, evaluation)
     assert verdict["reason"] == "gradient_boosting is identical to the current champion r-1"
@@ -204,9 +225,10 @@ def test_chance_explains_no_large_error_of_many_rows_and_a_bold_model_exceeds_it
 
 def test_evaluating_twice_measures_the_same(parcels, run_verb, tmp_path):
     base = evaluation_folder(tmp_path, parcels.contract, parcels.rows, parcels.models)
-    first = evaluated(run_verb, base)
+    first, curves = evaluated(run_verb, base), curves_of(base)
     shutil.rmtree(base / "processing/output")
     second = evaluated(run_verb, base)
+    assert curves_of(base) == curves
     for name, one in first["candidates"].items():
         other = second["candidates"][name]
         assert (one["metrics"], one["standard_error"], one["size_mb"]) == (

@@ -1,4 +1,5 @@
 import json
+import re
 import weakref
 from datetime import UTC, datetime, timedelta
 
@@ -95,7 +96,7 @@ def test_a_run_gets_its_window_its_manifests_and_its_candidates(aws):
         "code_version": "image-1",
     }
     record = aws.item(stage.RUNS, kind="train", run=RUN)
-    assert record.pop("started_at")
+    assert record.pop("started_at") and re.fullmatch(r"[0-9a-f]{16}", record.pop("data_hash"))
     assert record == {
         "kind": "train",
         "run": RUN,
