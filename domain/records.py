@@ -21,6 +21,8 @@ ROUTING = "routing"
 RELEASE = "release#"
 GUARD = "guard"  # what the budget guard did this month
 WOKEN = "hours"  # when a request last asked for sleeping endpoints
+REQUEST = "request#"  # id of a remembered request; no prediction's begins so
+UNKNOWN = "unknown"  # event time of an outcome without a prediction
 ROW_DIGITS = 12  # of a batch's prediction id
 SMALLEST_NUMBER, LARGEST_NUMBER = 1e-130, 1e126  # that DynamoDB holds
 
@@ -62,6 +64,11 @@ def prediction_key(id: str) -> Item:
 
 def outcome_key(entity_id: str, event_time: str) -> Item:
     return {"entity_id": {"S": entity_id}, "event_time": {"S": event_time}}
+
+
+def unjoined_entity(prediction: str) -> str:
+    """Name the entity of an outcome that was sent for a prediction which nobody found."""
+    return f"prediction#{prediction}"
 
 
 def run_key(kind: str, run: str) -> Item:

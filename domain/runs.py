@@ -17,6 +17,7 @@ class RunKind(StrEnum):
     TRAIN = "train"
     BATCH = "batch"
     UNLOAD = "unload"  # a load that was withdrawn
+    FORGET = "forget"  # an entity that is being forgotten; gone when it is
 
 
 class RunStatus(StrEnum):

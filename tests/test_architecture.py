@@ -48,6 +48,7 @@ ALSO = {
         "mlflow": "`fairway runs --mlflow` exports with it, where it is installed",
         "model_code.rows.tables": "rows are checked by the very code that the container checks them with",
         "model_code.rows.duplicates": "two rows are one for `fairway load` where they are for training",
+        "model_code.rows.identity": "`fairway forget` names a row's entity as the container does",
         "infra.parts.image": "a deployment builds the very image that the templates name",
         "local": "`fairway up` starts the local AWS; imported only then, and nothing deployed imports fairway",
     },

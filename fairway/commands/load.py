@@ -79,7 +79,7 @@ def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = Fa
         checked = _checked_all(stage, new, counting, folder_of_parts, progress)
         known = {**before, **{file.load: _entered(stage, file, *checked[file.load], progress) for file in new}}
     if replace:
-        loads.forget(stage, namesakes)
+        loads.discount(stage, namesakes)
     told = summary(stage, [(file, known[file.load]) for file in files], new=len(new), others=len(counting))
     return _with_namesakes(told, namesakes, replaced=replace)
 

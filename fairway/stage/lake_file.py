@@ -5,11 +5,12 @@ from typing import Any
 
 
 class LakeFile(io.RawIOBase):
-    """An object of S3 as a seekable file; each read is one request."""
+    """An object of S3, or a version of it, as a seekable file; each read is one request."""
 
-    def __init__(self, s3: Any, bucket: str, key: str) -> None:
-        self.get = lambda span: s3.get_object(Bucket=bucket, Key=key, Range=span)["Body"].read()
-        self.size = s3.head_object(Bucket=bucket, Key=key)["ContentLength"]
+    def __init__(self, s3: Any, bucket: str, key: str, *, version: str | None = None) -> None:
+        place = {"Bucket": bucket, "Key": key, **({"VersionId": version} if version else {})}
+        self.get = lambda span: s3.get_object(**place, Range=span)["Body"].read()
+        self.size = s3.head_object(**place)["ContentLength"]
         self.place = 0
 
     def readable(self) -> bool:

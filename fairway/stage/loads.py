@@ -73,7 +73,7 @@ def enter(stage: Stage, record: LoadItem) -> LoadItem:
     return entered
 
 
-def forget(stage: Stage, loads: list[LoadItem]) -> None:
+def discount(stage: Stage, loads: list[LoadItem]) -> None:
     """They count no longer. Their parts stay in the lake: a training run that began before may still read them."""
     for one in loads:
         stage.client("dynamodb").delete_item(

@@ -7,7 +7,7 @@ import zlib
 from datetime import datetime
 from typing import Any, cast
 
-from domain.records import Item, prediction_id
+from domain.records import REQUEST, Item, prediction_id
 from domain.request.answers import Prediction
 from domain.timestamps import parse_timestamp
 from lambdas.aws import tables
@@ -96,7 +96,7 @@ class Answered:
 
 def _request_id(caller: str, key: str) -> str:
     """A key is its caller's: nobody gets, or is refused for, the answers to another's request."""
-    return "request#" + prediction_id(caller, key)
+    return REQUEST + prediction_id(caller, key)
 
 
 def _public(item: dict[str, Any]) -> dict[str, Any]:

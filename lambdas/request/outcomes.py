@@ -8,7 +8,7 @@ from typing import Any
 from domain.contract.keys import as_key
 from domain.contract.values import check_value, described, is_unicode
 from domain.names import Metric
-from domain.records import LARGEST_NUMBER, outcome_key
+from domain.records import LARGEST_NUMBER, UNKNOWN, outcome_key, unjoined_entity
 from domain.request.outcomes import assess, still_to_come
 from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
@@ -20,7 +20,6 @@ from lambdas.settings import CONFIG, CONTRACT
 PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
 OUTCOMES = os.environ["OUTCOMES_TABLE"]
 MOST = 100
-UNKNOWN = "unknown"  # event time of an outcome without a prediction
 FORM = "an outcome has prediction_id and outcome, or entity_id, outcome and maybe event_time"
 LONGEST = {"prediction_id": 100, "entity_id": 10_000}
 Sent = dict[str, Any]  # an outcome in one of FORMS
@@ -128,7 +127,7 @@ def _store(
 def _joined(outcome: Sent, prediction: Record | None) -> Record:
     """Make the record of an outcome and of the prediction it belongs to. Predictions themselves never change."""
     if prediction is None:
-        entity = outcome.get("entity_id") or f"prediction#{outcome['prediction_id']}"
+        entity = outcome.get("entity_id") or unjoined_entity(outcome["prediction_id"])
         return {"entity_id": entity, "event_time": outcome.get("event_time", UNKNOWN), "outcome": outcome["outcome"]}
     worth = assess(CONTRACT, CONFIG.business, prediction=prediction["prediction"], outcome=outcome["outcome"])
     return {

@@ -1,0 +1,46 @@
+"""A place that may hold an entity's data: what is asked of it, and what it reports."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from fairway.forget.entity import Entity
+from fairway.stage.aws import Stage
+
+
+class NotRead(NamedTuple):
+    """An object that could not be looked into, and why."""
+
+    key: str
+    reason: str
+
+
+class Removed(NamedTuple):
+    """What was removed from a place, or would be. Old versions of objects go whole, with their other rows."""
+
+    place: str
+    rows: int = 0  # or items of a table
+    files: int = 0  # rewritten
+    old_versions: int = 0
+    not_read: tuple[NotRead, ...] = ()
+
+
+@dataclass(frozen=True)
+class Task:
+    """`really` False only counts. `learnt` takes the event times of the entity's rows, before those go."""
+
+    stage: Stage
+    entity: Entity
+    really: bool
+    learnt: Callable[[Sequence[datetime]], None]
+    detail: Callable[[str], None]
+
+    @property
+    def lake(self) -> str:
+        """Name of the lake's bucket."""
+        name: str = self.stage.addresses["lake"]
+        return name
+
+
+Place = Callable[[Task], list[Removed]]

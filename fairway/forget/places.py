@@ -1,0 +1,22 @@
+"""Every place that may hold an entity's data, in the order in which it is removed.
+
+Answers go first: what is asked or captured meanwhile is then found in the places behind.
+"""
+
+from fairway.forget.batches import forget_batches
+from fairway.forget.captured import forget_captured, forget_set_aside
+from fairway.forget.loads import forget_quarantine, forget_rows
+from fairway.forget.outcomes import forget_outcomes
+from fairway.forget.place import Place
+from fairway.forget.predictions import forget_predictions, forget_requests
+
+PLACES: dict[str, Place] = {
+    "predictions": forget_predictions,
+    "remembered requests": forget_requests,
+    "outcomes": forget_outcomes,
+    "captured": forget_captured,
+    "set aside by the capture": forget_set_aside,
+    "batches": forget_batches,
+    "quarantine": forget_quarantine,
+    "rows": forget_rows,
+}
