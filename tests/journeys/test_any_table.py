@@ -15,11 +15,13 @@ from model_code.artefact.archive import pack, unpack
 from model_code.artefact.folder import MANIFEST
 from tests.journeys.conftest import FAIRWAY, Journey, drafted, eventually, write_csv
 
+ROWS = 1000
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """A project drafted from a table with odd column names, a text target, and neither key nor event time."""
-    table = write_table(tmp_path_factory.mktemp("any") / "Customers & Churn.csv", rows=3000)
+    table = write_table(tmp_path_factory.mktemp("any") / "Customers & Churn.csv", rows=ROWS)
     with drafted(table, target="Left us?", name="shop") as journey:
         journey.fairway("up", "--enforce-iam")
         yield journey, table
@@ -42,7 +44,7 @@ def test_the_draft_is_valid_and_takes_its_own_table_whole(shop):
     journey, table = shop
     assert journey.run("check").returncode == 0
     loaded = journey.fairway("load", table)
-    assert (loaded["accepted"], loaded["quarantined"]) == (3000, 0)
+    assert (loaded["accepted"], loaded["quarantined"]) == (ROWS, 0)
 
 
 def test_a_model_is_trained_released_and_answers(shop):
@@ -58,7 +60,7 @@ def test_a_model_is_trained_released_and_answers(shop):
 def test_a_batch_of_the_table_is_scored(shop):
     journey, table = shop
     batch = journey.fairway("batch", table)
-    assert (batch["read"], batch["scored"], batch["written"], batch["quarantined"]) == (3000, 3000, 3000, 0)
+    assert (batch["read"], batch["scored"], batch["written"], batch["quarantined"]) == (ROWS, ROWS, ROWS, 0)
 
 
 def test_a_batch_that_is_not_stored_is_where_the_summary_says_and_nowhere_else(shop):
@@ -67,15 +69,15 @@ def test_a_batch_that_is_not_stored_is_where_the_summary_says_and_nowhere_else(s
     stored, before = journey.fairway("batch", table), count_of(journey, "predictions")
     batch = journey.fairway("batch", table, "--no-store")
     assert batch["run"] != stored["run"]
-    assert (batch["read"], batch["scored"], batch["written"], batch["quarantined"]) == (3000, 3000, 0, 0)
+    assert (batch["read"], batch["scored"], batch["written"], batch["quarantined"]) == (ROWS, ROWS, 0, 0)
     assert count_of(journey, "predictions") == before
     one, other = (probabilities(journey, each["predictions"]) for each in (stored, batch))
-    assert one == other and len(one) == 3000
+    assert one == other and len(one) == ROWS
 
 
 def test_a_batch_job_that_is_stopped_keeps_what_it_has_scored_and_the_same_command_goes_on_behind_it(shop, tmp_path):
     journey, table = shop
-    many = repeated(table, tmp_path / "many.csv", times=600)
+    many = repeated(table, tmp_path / "many.csv", times=1800)
     words = [FAIRWAY, "batch", many, "--no-store", "--json", "--project", journey.project]
     batch = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     begun = (journey.project / ".fairway/local").rglob

@@ -20,7 +20,7 @@ from tests.model_code.importing.graphs import logistic
 @pytest.fixture(scope="module")
 def gym(tmp_path_factory):
     """A project drafted from a table of members who leave or stay, loaded."""
-    table = write_csv(tmp_path_factory.mktemp("import") / "members.csv", ["age", "visits", "left"], members(3000))
+    table = write_csv(tmp_path_factory.mktemp("import") / "members.csv", ["age", "visits", "left"], members(1500))
     with drafted(table, target="left", name="gym") as journey:
         journey.fairway("up", "--enforce-iam")
         journey.fairway("load", table)
@@ -89,7 +89,7 @@ def test_an_onnx_model_takes_over_answers_and_scores_a_batch(gym):
     answer = asked_until(gym, imported["release"])
     assert answer["probability"] == pytest.approx(leaves(30.0, 10.0), abs=1e-6)
     batch = gym.fairway("batch", gym.data / "members.csv")
-    assert (batch["read"], batch["scored"], batch["written"], batch["quarantined"]) == (3000, 3000, 3000, 0)
+    assert (batch["read"], batch["scored"], batch["written"], batch["quarantined"]) == (1500, 1500, 1500, 0)
     assert gym.fairway("rollback")["champion"] == first
 
 

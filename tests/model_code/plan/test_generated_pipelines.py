@@ -22,7 +22,8 @@ from tests.model_code.kernel.test_engine import batch_of, body_of, csv_of, same
 from tests.model_code.pipelines import COLUMNS, HOSTILE, NAMES, TEXTS, expected, hostile_rows, matrix_of
 from tests.model_code.plan.drawn import fitted, framed
 
-EXAMPLES = int(os.environ.get("FAIRWAY_EXAMPLES", "60"))  # thousands for a search: `FAIRWAY_EXAMPLES=5000 pytest ...`
+# A CPU second each; thousands for a search: `FAIRWAY_EXAMPLES=5000 pytest ...`
+EXAMPLES = int(os.environ.get("FAIRWAY_EXAMPLES", "30"))
 HUGE = [2**63, 10**25, -(2**70), 0, 1]
 # BLAS adds in another order, which shows where the terms differ in size: a linear model is not asked about these
 MODERATE = [value for value in HOSTILE if value is None or abs(value) < 1e7]
