@@ -1,26 +1,19 @@
 """score: every row of every shard is answered once, in order, or is in quarantine; the counts add up."""
 
-import csv
 import gzip
 import json
-import os
 import shutil
-import signal
-import subprocess
-import time
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from domain.contract.keys import entity_id
 from domain.contract.schema import Column
 from domain.contract.values import check_row
-from domain.records import batch_prediction_id, row_id, to_item
+from domain.records import batch_prediction_id, to_item
 from domain.request.answers import answer_from_score, fallback_answer
 from domain.timestamps import iso, parse_timestamp
 from model_code.answers.answering import answer, respond
@@ -28,41 +21,8 @@ from model_code.artefact.folder import open_artefact
 from model_code.batch.block import Job
 from model_code.batch.segment import Segment
 from model_code.rows.blocks import Block
-from model_code.rows.read_csv import BLOCK_BYTES
-from model_code.score import SEGMENT_BLOCKS
-from tests.model_code.folders import AS_OF, SCORE_RUN, scoring_folder, write_json, write_rows
-
-ROOT = Path(__file__).resolve().parents[2]
-IMAGE_PYTHON = ROOT / ".venv-image" / "bin" / "python"
-
-
-def outputs(base):
-    """{path: bytes} of all that the job wrote."""
-    folder = base / "processing/output"
-    return {
-        file.relative_to(folder).as_posix(): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()
-    }
-
-
-def results(base, shard):
-    files = sorted((base / "processing/output/results").glob(f"{shard}-*.jsonl.gz"))
-    return [record for file in files for record in records(gzip.decompress(file.read_bytes()))]
-
-
-def records(text):
-    """The first line says what all rows share, what each has of its own and what their ids begin with."""
-    first, *lines = map(json.loads, text.split(b"\n")[:-1])
-    found = [{**first["all_rows"], **dict(zip(first["each_row"], line, strict=True))} for line in lines]
-    return [{"id": row_id(first["shard_id"], record.pop("row_number")), **record} for record in found]
-
-
-def summaries(base):
-    """{shard: [the summaries of its segments, in order]}"""
-    found = {}
-    for file in sorted((base / "processing/output/summary").iterdir()):
-        summary = json.loads(file.read_bytes())
-        found.setdefault(summary["shard"], []).append(summary)
-    return found
+from tests.model_code.folders import AS_OF, SCORE_RUN, scoring_folder, write_rows
+from tests.model_code.scored import outputs, predictions, results, summaries, write_csv
 
 
 def only_summary(base, shard):
@@ -70,18 +30,6 @@ def only_summary(base, shard):
     (summary,) = summaries(base)[shard]
     assert (summary["first_row"], summary["last"]) == (1, True)
     return summary
-
-
-def predictions(base, shard):
-    files = sorted((base / "processing/output/predictions").glob(f"{shard}-*.parquet"))
-    return pa.concat_tables([pq.read_table(file) for file in files])
-
-
-def write_csv(file, contract, rows):
-    with file.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, [column.name for column in contract.columns])
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def write_lines(file, contract, rows):
@@ -303,25 +251,6 @@ def test_a_column_that_is_never_empty_is_not_so_in_any_row_of_any_task(project, 
     Segment(job, tmp_path / "output", "part", 1).write(checked, made)
 
 
-def test_a_segment_without_a_summary_is_done_again_and_the_same(parcels, run_verb, tmp_path):
-    base = scoring_folder(tmp_path, parcels.contract, parcels.models["gradient_boosting"])
-    for shard in ("a.csv", "b.csv"):
-        write_csv(base / f"processing/input/rows/{shard}", parcels.contract, parcels.rows[:250])
-    assert run_verb("score", base) == 0
-    whole = outputs(base)
-    done = base / "processing/output/summary/b.csv-000000000001.json"
-    before = done.stat().st_mtime_ns
-    (base / "processing/output/summary/a.csv-000000000001.json").unlink()
-    (base / "processing/output/predictions/a.csv-000000000001.parquet").write_bytes(b"half")
-    (base / "processing/unfinished/a.csv-000000000001/results").mkdir(parents=True)
-    (base / "processing/unfinished/a.csv-000000000001/results/a.csv-000000000999.jsonl.gz").write_bytes(
-        b"of a killed job"
-    )
-    assert run_verb("score", base) == 0
-    assert outputs(base) == whole
-    assert done.stat().st_mtime_ns == before
-
-
 def test_a_bad_shard_is_named_and_the_good_ones_are_done(parcels, run_verb, tmp_path, capsys):
     base = scoring_folder(tmp_path, parcels.contract, parcels.models["gradient_boosting"])
     folder = base / "processing/input/rows"
@@ -360,93 +289,6 @@ def test_many_blocks_at_once_give_what_one_gives(returns, run_verb, tmp_path):
     assert [{**line, "id": None} for line in found] == strip * 8
     assert [line["id"] for line in found[:1500]] == [line["id"] for line in one]
     assert len({line["id"] for line in found}) == len(rows)
-
-
-@pytest.fixture
-def long_shard(returns, tmp_path):
-    """(folder, its rows): one CSV of some dozen blocks and three segments."""
-    base = scoring_folder(tmp_path, returns.contract, returns.models["gradient_boosting"])
-    rows = [{**row, "note": "x" * 900} for row in returns.rows] * 110
-    write_csv(base / "processing/input/rows/part.csv", returns.contract, rows)
-    assert (base / "processing/input/rows/part.csv").stat().st_size > 2 * SEGMENT_BLOCKS * BLOCK_BYTES
-    return base, rows
-
-
-def started(base):
-    environment = {"PATH": os.environ["PATH"], "SAGEMAKER_BASE_DIR": str(base)}
-    return subprocess.Popen(
-        [IMAGE_PYTHON, "-m", "model_code", "score"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
-    )
-
-
-def scored_once(base, rows):
-    """Every row has one answer, in order, whichever job gave it."""
-    assert sum(summary["scored"] for summary in summaries(base)["part.csv"]) == len(rows)
-    assert predictions(base, "part.csv")["row_number"].to_pylist() == list(range(1, len(rows) + 1))
-    ids = [line["id"] for line in results(base, "part.csv")]
-    assert len(ids) == len(set(ids)) == len(rows)
-
-
-def test_a_job_that_is_told_to_stop_keeps_what_it_has_scored_and_the_next_goes_on_behind_it(long_shard, run_verb):
-    base, rows = long_shard
-    job = started(base)
-    wait_until(lambda: list((base / "processing").glob("unfinished/part.csv-000000000001/results/*")))
-    job.send_signal(signal.SIGTERM)
-    assert job.wait(10) == 143
-    (kept,) = summaries(base)["part.csv"]
-    assert (kept["first_row"], kept["last"]) == (1, False)
-    assert 0 < kept["scored"] == kept["next_row"] - 1 == len(results(base, "part.csv")) < len(rows)
-    before = outputs(base)
-
-    assert run_verb("score", base) == 0
-    assert summaries(base)["part.csv"][1]["first_row"] == kept["next_row"]
-    assert before.items() <= outputs(base).items()
-    scored_once(base, rows)
-
-
-def test_a_killed_job_loses_only_the_segment_under_way(long_shard, run_verb):
-    base, rows = long_shard
-    job = started(base)
-    wait_until(lambda: list((base / "processing/output/summary").glob("*")))
-    job.kill()
-    job.wait(10)
-    wait_until(lambda: not processes_of(base))
-    before = outputs(base)
-    assert run_verb("score", base) == 0
-    assert before.items() <= outputs(base).items()
-    assert all(summary["read"] for summary in summaries(base)["part.csv"])
-    scored_once(base, rows)
-
-
-def test_a_job_goes_on_where_one_elsewhere_was_stopped(parcels, run_verb, tmp_path):
-    """The next job has a disk of its own: what was scored is in the lake, and it is told up to where."""
-    whole = scoring_folder(tmp_path / "whole", parcels.contract, parcels.models["gradient_boosting"])
-    write_csv(whole / "processing/input/rows/part.csv", parcels.contract, parcels.rows[:250])
-    assert run_verb("score", whole) == 0
-    base = scoring_folder(tmp_path / "next", parcels.contract, parcels.models["gradient_boosting"])
-    write_csv(base / "processing/input/rows/part.csv", parcels.contract, parcels.rows[:250])
-    write_json(base / "processing/input/contract/progress.json", {"part.csv": 201})
-    assert run_verb("score", base) == 0
-    assert results(base, "part.csv") == results(whole, "part.csv")[200:]
-    (summary,) = summaries(base)["part.csv"]
-    assert (summary["first_row"], summary["next_row"], summary["read"], summary["last"]) == (201, 251, 50, True)
-
-
-def wait_until(condition):
-    until = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
-def processes_of(base):
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            found += [process] if str(base).encode() in (process / "environ").read_bytes() else []
-        except OSError:  # gone meanwhile
-            continue
-    return found
 
 
 def test_a_model_of_another_contract_or_no_input_is_refused(returns, parcels, run_verb, tmp_path, capsys):

@@ -2,13 +2,12 @@
 Map.
 """
 
-import json
 import time
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.conftest import ACCOUNT, REGION, allow, eventually, over
+from tests.local.conftest import allow
 
 FAILING = """
 class NotYet(Exception): pass
@@ -18,6 +17,8 @@ def handler(event, context):
     if len(CALLS) <= event.get("fail", 0): raise NotYet(f"call {len(CALLS)}")
     return {"calls": len(CALLS)}
 """
+
+
 ECHO = "def handler(event, context): return event"
 
 
@@ -255,198 +256,3 @@ def test_a_result_over_256_kib_fails_as_on_aws(aws):
 def test_what_would_be_ignored_is_refused_when_the_machine_is_created(aws, field, state):
     with pytest.raises(ClientError, match=f"Not simulated by the local AWS: Do: {field}"):
         aws.machine({"Do": state}, allow("sqs:SendMessage"), QueryLanguage="JSONPath")
-
-
-# The distributed Map
-
-
-def distributed(process: dict, **fields) -> dict:
-    return {
-        "Type": "Map",
-        "End": True,
-        **fields,
-        "ItemProcessor": {
-            "ProcessorConfig": {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"},
-            "StartAt": "Do",
-            "States": {"Do": process},
-        },
-    }
-
-
-def own_machine_and(*actions: str) -> dict:
-    return allow("states:StartExecution", *actions)
-
-
-def test_a_distributed_map_lists_objects_and_hands_them_over_in_batches(aws, bucket):
-    for number in range(5):
-        aws.client("s3").put_object(Bucket=bucket, Key=f"results/{number}.json", Body=b"{}")
-    count = {
-        "Type": "Pass",
-        "End": True,
-        "Output": {"keys": "{% $states.input.Items.Key %}", "run": "{% $states.input.BatchInput.run %}"},
-    }
-    machine = aws.machine(
-        {
-            "Each": distributed(
-                count,
-                MaxConcurrency=2,
-                ItemBatcher={"MaxItemsPerBatch": 3, "BatchInput": {"run": "{% $states.input.run %}"}},
-                ItemReader={
-                    "Resource": "arn:aws:states:::s3:listObjectsV2",
-                    "Arguments": {"Bucket": "{% $states.input.bucket %}", "Prefix": "results/"},
-                },
-            )
-        },
-        own_machine_and("s3:ListBucket"),
-    )
-    assert aws.run(machine, {"bucket": bucket, "run": "r1"})["output"] == [
-        {"keys": ["results/0.json", "results/1.json", "results/2.json"], "run": "r1"},
-        {"keys": ["results/3.json", "results/4.json"], "run": "r1"},
-    ]
-
-
-def test_a_distributed_map_reads_a_json_file_and_writes_its_results(aws, bucket):
-    s3 = aws.client("s3")
-    s3.put_object(Bucket=bucket, Key="shards.json", Body=json.dumps([{"n": 1}, {"n": 2}]).encode())
-    machine = aws.machine(
-        {
-            "Each": distributed(
-                {"Type": "Pass", "Output": "{% $states.input.value * 10 %}", "End": True},
-                ItemSelector={"value": "{% $states.context.Map.Item.Value.n %}"},
-                ItemReader={
-                    "Resource": "arn:aws:states:::s3:getObject",
-                    "ReaderConfig": {"InputType": "JSON"},
-                    "Arguments": {"Bucket": bucket, "Key": "shards.json"},
-                },
-                ResultWriter={
-                    "Resource": "arn:aws:states:::s3:putObject",
-                    "Arguments": {"Bucket": bucket, "Prefix": "told"},
-                },
-            )
-        },
-        own_machine_and("s3:GetObject", "s3:PutObject"),
-    )
-    details = aws.run(machine)["output"]["ResultWriterDetails"]
-    manifest = json.loads(s3.get_object(**details)["Body"].read())
-    written = json.loads(
-        s3.get_object(Bucket=bucket, Key=manifest["ResultFiles"]["SUCCEEDED"][0]["Key"])["Body"].read()
-    )
-    assert [(child["Status"], json.loads(child["Output"])) for child in written] == [
-        ("SUCCEEDED", 10),
-        ("SUCCEEDED", 20),
-    ]
-
-
-def test_a_distributed_map_tolerates_as_many_failures_as_it_says(aws):
-    fail_two = {
-        "Type": "Choice",
-        "Choices": [{"Condition": "{% $states.input = 2 %}", "Next": "Fail"}],
-        "Default": "Fine",
-    }
-    processor = {
-        "ProcessorConfig": {"Mode": "DISTRIBUTED"},
-        "StartAt": "Which",
-        "States": {
-            "Which": fail_two,
-            "Fail": {"Type": "Fail", "Error": "Two", "Cause": "is too many"},
-            "Fine": {"Type": "Succeed"},
-        },
-    }
-    each = {"Type": "Map", "Items": [1, 2, 3], "ItemProcessor": processor, "End": True}
-    strict = aws.run(aws.machine({"Each": each}, own_machine_and()))
-    assert (strict["status"], strict["error"]) == ("FAILED", "States.ExceedToleratedFailureThreshold")
-    tolerant = aws.machine({"Each": {**each, "ToleratedFailureCount": 1}}, own_machine_and())
-    assert aws.run(tolerant)["output"] == [1, 3]
-
-
-def test_a_distributed_map_reads_nothing_that_its_role_may_not_read(aws, bucket):
-    machine = aws.machine(
-        {
-            "Each": distributed(
-                {"Type": "Succeed"},
-                ItemReader={"Resource": "arn:aws:states:::s3:listObjectsV2", "Arguments": {"Bucket": bucket}},
-            )
-        },
-        own_machine_and(),
-    )
-    ended = aws.run(machine)
-    assert (ended["status"], ended["error"]) == ("FAILED", "States.ItemReaderFailed")
-
-
-# What starts an execution
-
-
-def test_a_schedule_starts_a_machine_and_tells_it_the_scheduled_time(aws):
-    machine = aws.machine({"End": {"Type": "Succeed"}})
-    aws.client("scheduler").create_schedule(
-        Name="every-minute",
-        ScheduleExpression=time.strftime("at(%Y-%m-%dT%H:%M:%S)", time.gmtime(time.time() + 1)),
-        FlexibleTimeWindow={"Mode": "OFF"},
-        Target={
-            "Arn": machine,
-            "RoleArn": aws.role("scheduler", allow("states:StartExecution", on=machine)),
-            "Input": '{"as_of": "<aws.scheduler.scheduled-time>"}',
-        },
-    )
-    given = json.loads(first_execution(aws, machine)["input"])
-    assert time.strptime(given["as_of"], "%Y-%m-%dT%H:%M:%SZ") <= time.gmtime()
-
-
-def test_a_rule_starts_a_machine_with_what_its_transformer_makes_of_the_event(aws):
-    machine, events = aws.machine({"End": {"Type": "Succeed"}}), aws.client("events")
-    events.put_rule(
-        Name="packages", EventPattern=json.dumps({"source": ["test.models"], "detail": {"status": ["Approved"]}})
-    )
-    events.put_targets(
-        Rule="packages",
-        Targets=[
-            {
-                "Id": "1",
-                "Arn": machine,
-                "RoleArn": aws.role("events", allow("states:StartExecution", on=machine)),
-                "InputTransformer": {
-                    "InputPathsMap": {"arn": "$.detail.arn"},
-                    "InputTemplate": '{"model_package_arn": <arn>}',
-                },
-            }
-        ],
-    )
-    for status in ("Rejected", "Approved"):
-        events.put_events(
-            Entries=[
-                {
-                    "Source": "test.models",
-                    "DetailType": "change",
-                    "Detail": json.dumps({"status": status, "arn": f"arn:{status}"}),
-                }
-            ]
-        )
-    assert json.loads(first_execution(aws, machine)["input"]) == {"model_package_arn": "arn:Approved"}
-
-
-def test_a_rule_whose_role_may_not_start_the_machine_starts_nothing_and_keeps_the_event(aws):
-    machine, events, sqs = aws.machine({"End": {"Type": "Succeed"}}), aws.client("events"), aws.client("sqs")
-    queue = sqs.create_queue(QueueName="undelivered")["QueueUrl"]
-    events.put_rule(Name="weak", EventPattern=json.dumps({"source": ["test.weak"]}))
-    events.put_targets(
-        Rule="weak",
-        Targets=[
-            {
-                "Id": "1",
-                "Arn": machine,
-                "RoleArn": aws.role("events"),
-                "DeadLetterConfig": {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:undelivered"},
-            }
-        ],
-    )
-    events.put_events(Entries=[{"Source": "test.weak", "DetailType": "d", "Detail": "{}"}])
-    message = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"))[0]
-    assert json.loads(message["Body"])["Source"] == "test.weak"
-    assert aws.client("stepfunctions").list_executions(stateMachineArn=machine)["executions"] == []
-    assert "states:StartExecution" in (aws.folder / "server.log").read_text()
-
-
-def first_execution(aws, machine: str) -> dict:
-    flows = aws.client("stepfunctions")
-    started = eventually(lambda: flows.list_executions(stateMachineArn=machine)["executions"])
-    return eventually(lambda: over(flows.describe_execution(executionArn=started[0]["executionArn"])))
