@@ -24,6 +24,17 @@ class Reason(StrEnum):
     NOT_A_NUMBER = "model gave no usable number"
 
 
+FAULTS = frozenset(  # of the model or its endpoint: what comes of time alone, a cold or late one, is none
+    (
+        Reason.ENDPOINT_MISSING,
+        Reason.UNREACHABLE,
+        Reason.MODEL_ERROR,
+        Reason.ENDPOINT_ERROR,
+        Reason.MALFORMED_ANSWER,
+        Reason.ROW_NOT_SCORED,
+        Reason.NOT_A_NUMBER,
+    )
+)
 PLANNED = frozenset((Reason.WAKING, Reason.OUTSIDE_HOURS, Reason.IDLE))  # the endpoint is down on purpose
 
 

@@ -3,6 +3,7 @@
     predictions   id                 one stored answer; by_entity: entity_id, made_at
     outcomes      entity_id, event_time    what really happened
     routing       item               `routing`, `release#<release>` for each release, `guard`, `hours`
+    evidence      rollout, item      counts of a rollout's shares, and what guards them (domain/release/counts.py)
     runs          kind, run          load, train and batch runs; unload: what is left of a load that was taken back
 
 Lambdas speak DynamoDB's low-level notation, so none pays for boto3's resource layer at a cold start.

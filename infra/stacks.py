@@ -51,7 +51,7 @@ class DataStack(Stack):
         This stack is deployed first, and CloudFormation lets nobody end an export that the service still imports.
         """
         bucket, tables, registry = self.lake.bucket, self.tables, self.registry
-        for table in (tables.predictions, tables.outcomes, tables.routing, tables.runs):
+        for table in (tables.predictions, tables.outcomes, tables.routing, tables.runs, tables.evidence):
             self.export_value(table.table_arn)
             self.export_value(table.table_name)
         self.export_value(tables.predictions.table_stream_arn)
@@ -107,7 +107,9 @@ class ServiceStack(Stack):
         data = self.data
         self.endpoints = Endpoints(self, "Endpoints", **self.stage, lake=data.lake, registry=data.registry)
         self.api = RealtimeApi(self, "RealtimeApi", **self.stage, tables=data.tables, endpoints=self.endpoints)
-        self.capture = Capture(self, "Capture", **self.stage, stores=self.stores, undelivered=self.undelivered).capture
+        self.capture = Capture(
+            self, "Capture", **self.stage, stores=self.stores, endpoints=self.endpoints, undelivered=self.undelivered
+        ).capture
 
     def learn_and_score(self) -> None:
         """By the clock: rows -> Training -> Releases -> the champion; files -> Batch -> predictions."""
@@ -155,6 +157,7 @@ class ServiceStack(Stack):
             outcomes=tables.outcomes.table_name,
             routing=tables.routing.table_name,
             runs=tables.runs.table_name,
+            evidence=tables.evidence.table_name,
             train=self.training.flow.state_machine_arn,
             release=self.releases.flow.state_machine_arn,
             batch=self.batch.flow.state_machine_arn,

@@ -24,7 +24,7 @@ class Answer(TypedDict):
 
 
 class Prediction(Answer):
-    """Answer to a row, as the predictions table stores it, and the API replies with it but for `latency_ms`."""
+    """Answer to a row, as the predictions table stores it, and the API replies with it but for two fields."""
 
     id: str
     entity_id: str
@@ -35,6 +35,7 @@ class Prediction(Answer):
     share: NotRequired[float]  # that the rollout's arm had when it was made
     source: str  # a Source
     reason: str
+    cause: NotRequired[str]  # name of the Reason of a fallback; stored, not replied
     made_at: str  # timestamp
     latency_ms: NotRequired[float]  # from the checked row to the answer; stored, not replied
     event_time: str | None

@@ -22,6 +22,7 @@ TEXTS = (
     "arm",
     "source",
     "reason",
+    "cause",
     "prediction",
     "probabilities",
     "features",

@@ -31,10 +31,23 @@ def assess(contract: Contract, business: Business, *, prediction: Any, outcome: 
     if contract.task == "multiclass":
         return {"correct": prediction == outcome}
     actual = outcome == contract.positive
-    return {"correct": prediction == actual, "value_usd": _value_usd(business, predicted=prediction, actual=actual)}
+    return {
+        "correct": prediction == actual,
+        "value_usd": decision_value_usd(business, predicted=prediction, actual=actual),
+    }
 
 
-def _value_usd(business: Business, *, predicted: bool, actual: bool) -> float:
+def decision_value_usd(business: Business, *, predicted: bool, actual: bool) -> float:
+    """Return the value of a yes or no, once it is known which was right."""
     if predicted:
         return business.true_positive_usd if actual else business.false_positive_usd
     return business.false_negative_usd if actual else business.true_negative_usd
+
+
+def largest_difference_usd(business: Business) -> float:
+    """Return by how much two decisions can differ in value, at most, whatever turns out to be right."""
+    differences = (
+        business.true_positive_usd - business.false_negative_usd,
+        business.false_positive_usd - business.true_negative_usd,
+    )
+    return max(map(abs, differences))

@@ -28,7 +28,10 @@ def key(name: str) -> dynamodb.Attribute:
 
 
 class Tables(Construct):
-    """predict, write_results -> predictions; outcomes -> outcomes; promote -> routing; load, train, batch -> runs."""
+    """predict, write_results -> predictions; outcomes -> outcomes; promote -> routing; load, train, batch -> runs.
+
+    capture, outcomes -> evidence.
+    """
 
     def __init__(self, scope: Construct, id: str, *, prefix: str, removal_policy: RemovalPolicy) -> None:
         super().__init__(scope, id)
@@ -60,6 +63,12 @@ class Tables(Construct):
         self.outcomes = table("Outcomes", partition_key=key("entity_id"), sort_key=key("event_time"))
         self.routing = table("Routing", partition_key=key("item"))
         self.runs = table("Runs", partition_key=key("kind"), sort_key=key("run"))
+        self.evidence = table(
+            "Evidence",
+            partition_key=key("rollout"),
+            sort_key=key("item"),
+            time_to_live_attribute="expires_at",
+        )
 
     @property
     def predictions_by_entity(self) -> str:

@@ -11,6 +11,7 @@ from domain.lake import CAPTURED, unreadable_prefix
 from infra.data.stores import Stores
 from infra.parts.function import Function
 from infra.permissions import Many
+from infra.release.endpoints import Endpoints
 
 BATCH = 500  # records of a call, at most; 6 MB are the most that Lambda hands over
 TRIES_AGAIN = 20  # of a batch, or of the one record that is left of it
@@ -22,13 +23,21 @@ STREAMS = Many(["*"], "Lists of streams cannot be narrowed by a policy")
 
 
 class Capture(Construct):
-    """Stream of predictions -> Capture -> lake: captured/. What fails for hours or cannot be read -> undelivered."""
+    """Stream of predictions -> Capture -> lake: captured/, evidence. What cannot be captured -> undelivered."""
 
     def __init__(
-        self, scope: Construct, id: str, *, config: Config, code: lambda_.Code, stores: Stores, undelivered: sqs.IQueue
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: Config,
+        code: lambda_.Code,
+        stores: Stores,
+        endpoints: Endpoints,
+        undelivered: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id)
-        lake, table = stores.lake, stores.tables.predictions
+        lake, tables = stores.lake, stores.tables
         self.capture = Function(
             self,
             "Capture",
@@ -36,11 +45,19 @@ class Capture(Construct):
             code=code,
             memory_mb=MEMORY_MB,
             timeout_s=LONGEST_S,
-            environment={"LAKE": lake.bucket.bucket_name, "UNDELIVERED_QUEUE": undelivered.queue_url},
+            environment={
+                "LAKE": lake.bucket.bucket_name,
+                "ROUTING_TABLE": tables.routing.table_name,
+                "EVIDENCE_TABLE": tables.evidence.table_name,
+                "UNDELIVERED_QUEUE": undelivered.queue_url,
+            },
         )
         self.capture.allow("s3:PutObject", on=lake.objects(CAPTURED, unreadable_prefix()))
         self.capture.allow("sqs:SendMessage", on=undelivered.queue_arn)
-        stream = str(table.table_stream_arn)
+        self.capture.allow("dynamodb:GetItem", on=tables.routing.table_arn)
+        self.capture.allow("dynamodb:PutItem", "dynamodb:UpdateItem", on=tables.evidence.table_arn)
+        endpoints.allow_invoke(self.capture)
+        stream = str(tables.predictions.table_stream_arn)
         self.capture.allow("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", on=stream)
         self.capture.allow("dynamodb:ListStreams", on=STREAMS)
         mapping = lambda_.CfnEventSourceMapping

@@ -70,10 +70,16 @@ class RealtimeApi(Construct):
         return function
 
     def function_that_hears_outcomes(self, tables: Tables) -> Function:
-        predictions, outcomes = tables.predictions, tables.outcomes
+        predictions, outcomes, evidence = tables.predictions, tables.outcomes, tables.evidence
         function = self.function(
-            "Outcomes", {"PREDICTIONS_TABLE": predictions.table_name, "OUTCOMES_TABLE": outcomes.table_name}
+            "Outcomes",
+            {
+                "PREDICTIONS_TABLE": predictions.table_name,
+                "OUTCOMES_TABLE": outcomes.table_name,
+                "EVIDENCE_TABLE": evidence.table_name,
+            },
         )
+        function.allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=evidence.table_arn)
         function.allow("dynamodb:GetItem", on=predictions.table_arn)
         function.allow("dynamodb:Query", on=tables.predictions_by_entity)
         function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", on=outcomes.table_arn)

@@ -9,6 +9,8 @@ from domain.records import Item, from_item, to_attribute, to_item
 from lambdas.aws import clients
 from lambdas.aws.services import BUSY, ServiceError
 
+MOST_WRITES = 100  # of a transaction
+PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}  # reasons of a cancelled one
 ITEMS_PER_WRITE = 25  # the most that BatchWriteItem takes
 LONGEST_PAUSE_S = 5.0
 Values = dict[str, Any]  # an item in plain values
@@ -100,6 +102,55 @@ def held(operation: str, **call: Any) -> bool:
             return False
         raise
     return True
+
+
+def put_once(table: str, items: Sequence[Values], updates: list[dict[str, Any]]) -> list[int]:
+    """Put every item and make every update, given as the arguments of UpdateItem, all of it or nothing.
+
+    Returns the numbers of the items that are there already: then nothing was written. Empty when all of it was. Raises
+    TableBusy.
+    """
+    keys = "attribute_not_exists(#item)"
+    puts = [{"Put": {"TableName": table, "Item": to_item(item), **condition(keys, "item")}} for item in items]
+    writes = [*puts, *({"Update": {"TableName": table, **update}} for update in updates)]
+    return [number for number in refused(writes) if number < len(puts)]
+
+
+def condition(expression: str, name: str) -> dict[str, Any]:
+    return {"ConditionExpression": expression, "ExpressionAttributeNames": {f"#{name}": name}}
+
+
+def adding(key: Item, numbers: Mapping[str, float]) -> dict[str, Any]:
+    """Make the arguments of an UpdateItem that adds to numbers, from 0 where the item has none."""
+    names = {f"#{n}": name for n, name in enumerate(numbers)}
+    values = {f":{n}": to_attribute(number) for n, number in enumerate(numbers.values())}
+    expression = "ADD " + ", ".join(f"#{n} :{n}" for n in range(len(numbers)))
+    return {
+        "Key": key,
+        "UpdateExpression": expression,
+        "ExpressionAttributeNames": names,
+        "ExpressionAttributeValues": values,
+    }
+
+
+def refused(writes: list[dict[str, Any]], *, tries: int = 10, sleep: Callable[[float], None] = time.sleep) -> list[int]:
+    """Make all the writes or none; return the numbers of those whose condition did not hold. Raises TableBusy.
+
+    Others that write the same items at the same time are waited for.
+    """
+    for attempt in range(tries):
+        try:
+            clients.dynamodb().call("TransactWriteItems", TransactItems=writes)
+            return []
+        except ServiceError as error:
+            reasons = [reason.get("Code") for reason in error.more.get("CancellationReasons") or []]
+            held_not = [number for number, code in enumerate(reasons) if code == "ConditionalCheckFailed"]
+            if held_not:
+                return held_not
+            if not (error.code in BUSY or set(reasons) & PASSING):
+                raise
+        sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.05 * 2**attempt)))
+    raise TableBusy(f"{len(writes)} writes found others at them {tries} times; trying again is safe")
 
 
 def put_all(

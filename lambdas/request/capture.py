@@ -7,27 +7,47 @@ twice, however often the stream repeats itself.
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from domain import lake
 from domain.records import from_item
-from domain.request.captured import NUMBERS, OTHER_NUMBERS, OTHER_TEXTS, TEXTS, Row, Unreadable, hour_of, row_of
+from domain.release.routing import RoutingDamaged
+from domain.request.captured import (
+    NUMBERS,
+    OTHER_NUMBERS,
+    OTHER_TEXTS,
+    TEXTS,
+    Other,
+    Row,
+    Unreadable,
+    hour_of,
+    row_of,
+)
 from lambdas.aws import clients, objects
+from lambdas.aws.routes import ReleaseContracts, read_release_contract, read_routing
 from lambdas.parquet import Kind, parquet
+from lambdas.request import evidence
+from lambdas.request.pairing import pairs
+from lambdas.request.scoring import Call, Scores, ask_all
+from lambdas.settings import CONFIG, CONTRACT
 
 LAKE = os.environ["LAKE"]
+EVIDENCE, ROUTING = os.environ["EVIDENCE_TABLE"], os.environ["ROUTING_TABLE"]
+MADE_UNDER = ReleaseContracts(ROUTING, read_release_contract, instead=CONTRACT)
 UNDELIVERED = os.environ["UNDELIVERED_QUEUE"]
 COLUMNS = dict.fromkeys((*TEXTS, *OTHER_TEXTS), Kind.TEXT) | dict.fromkeys((*NUMBERS, *OTHER_NUMBERS), Kind.NUMBER)
+PAIRED_WITHIN_MS = 10_000  # nobody waits for it, and a cold endpoint is late for no one
 MEDIA_TYPE = "application/vnd.apache.parquet"
 Record = dict[str, Any]  # of a stream, as Lambda hands it over
 
 
 class Captured(NamedTuple):
-    """A row, and the name of the record that it was made of."""
+    """A row, the name of the record that it was made of, and the prediction as it was stored."""
 
     name: str
     row: Row
+    item: Mapping[str, Any]
 
 
 class SetAside(NamedTuple):
@@ -40,7 +60,11 @@ class SetAside(NamedTuple):
 
 def handler(event: dict[str, list[Record]], context: object) -> dict[str, int]:
     captured, unreadable = read_records(event["Records"])
-    write_hours(captured, write=_write)
+    compared = [each.row for each in captured if "rollout" in each.row]
+    others = _pairs(compared) if compared else {}
+    write_hours(captured, others, write=_write)
+    if compared:  # after the files: what is counted is captured
+        evidence.add_answers(EVIDENCE, (each.item for each in captured), others, slow_ms=CONFIG.release.slow_ms)
     for each in unreadable:
         _set_aside(each)
     counted = {"captured": len(captured), "set_aside": len(unreadable)}
@@ -53,7 +77,8 @@ def read_records(records: Iterable[Record]) -> tuple[list[Captured], list[SetAsi
     captured, unreadable = [], []
     for record in records:
         try:
-            captured.append(Captured(_name_of(record), row_of(from_item(record["dynamodb"]["NewImage"]))))
+            item = from_item(record["dynamodb"]["NewImage"])
+            captured.append(Captured(_name_of(record), row_of(item), item))
         except Unreadable as error:
             unreadable.append(SetAside(_name_of(record), str(error), record))
         except Exception as error:  # noqa: BLE001 whatever a record holds, the ones behind it are captured
@@ -66,13 +91,33 @@ def _name_of(record: Record) -> str:
     return f"{record['dynamodb']['SequenceNumber']}-{record['eventID'][:8]}"
 
 
-def write_hours(captured: Iterable[Captured], *, write: Callable[[str, bytes], None]) -> None:
+def _pairs(rows: list[Row]) -> dict[str, Other]:
+    """Ask the other release of each row's rollout. Without a routing to ask by, no row has a pair."""
+
+    def ask(calls: list[Call], checked_under: str) -> list[Scores]:
+        return ask_all(calls, checked_under=checked_under, deadline_ms=PAIRED_WITHIN_MS)
+
+    try:
+        return pairs(rows, routing=read_routing(ROUTING), made_under=MADE_UNDER.of, ask=ask)
+    except RoutingDamaged:
+        return {}
+
+
+def write_hours(
+    captured: Iterable[Captured], others: Mapping[str, Other], *, write: Callable[[str, bytes], None]
+) -> None:
     """Write a file for each hour in which the answers were made; a late one adds a file to its own hour."""
     hours: dict[str, list[Captured]] = {}
     for each in captured:
         hours.setdefault(hour_of(each.row["made_at"]), []).append(each)
     for hour, found in hours.items():
-        write(lake.captured_key(hour, found[0].name), parquet(COLUMNS, [each.row for each in found]))
+        write(
+            lake.captured_key(hour, found[0].name), parquet(COLUMNS, [_with_other(each.row, others) for each in found])
+        )
+
+
+def _with_other(row: Row, others: Mapping[str, Other]) -> Row:
+    return {**row, **others.get(row["id"], {})}
 
 
 def _write(key: str, body: bytes) -> None:

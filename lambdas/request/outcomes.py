@@ -8,18 +8,22 @@ from typing import Any
 from domain.contract.keys import as_key
 from domain.contract.values import check_value, described, is_unicode
 from domain.names import Metric
-from domain.records import LARGEST_NUMBER, UNKNOWN, outcome_key, unjoined_entity
+from domain.records import LARGEST_NUMBER, UNKNOWN, outcome_key, to_item, unjoined_entity
+from domain.release.counts import counts_key
+from domain.request.compared import answer_key, of_outcome, side_of
 from domain.request.outcomes import assess, still_to_come
 from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
 from lambdas.aws import tables
 from lambdas.request import stored
-from lambdas.request.http import BadRequest, Request, TooLarge, http_function, shortened
+from lambdas.request.http import BadRequest, Request, TooLarge, Unavailable, http_function, shortened
 from lambdas.settings import CONFIG, CONTRACT
 
 PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
 OUTCOMES = os.environ["OUTCOMES_TABLE"]
+EVIDENCE = os.environ["EVIDENCE_TABLE"]
 MOST = 100
+TRIES = 5  # of an outcome that others send at the same time
 FORM = "an outcome has prediction_id and outcome, or entity_id, outcome and maybe event_time"
 LONGEST = {"prediction_id": 100, "entity_id": 10_000}
 Sent = dict[str, Any]  # an outcome in one of FORMS
@@ -38,7 +42,7 @@ def handler(request: Request) -> dict[str, int]:
             outcome,
             received_at=iso(now),
             find=lambda outcome: _find_prediction(outcome, now),
-            put=_put_outcome,
+            put=lambda record, prediction: _put_outcome(record, _counted(prediction, record["outcome"])),
             remove=_remove_outcome,
         )
         for outcome in _outcomes_of(request.json())
@@ -109,7 +113,7 @@ def _store(
     *,
     received_at: str,
     find: Callable[[Sent], Record | None],
-    put: Callable[[Record], bool],
+    put: Callable[[Record, Record | None], bool],
     remove: Callable[[Record], None],
 ) -> tuple[Record, bool]:
     """Store the record, with a prediction_id if it was joined; also return whether it is news, not a repetition.
@@ -118,7 +122,7 @@ def _store(
     """
     prediction = find(outcome)
     record = _joined(outcome, prediction) | {"received_at": received_at}
-    is_news = put(record)
+    is_news = put(record, prediction)
     if prediction is not None and "event_time" not in outcome:
         remove(_joined(outcome, None))
     return record, is_news
@@ -147,8 +151,62 @@ def _find_prediction(outcome: Sent, now: datetime) -> Record | None:
     return stored.newest_of_entity(PREDICTIONS, outcome["entity_id"], now=now, at=outcome.get("event_time"))
 
 
-def _put_outcome(record: Record) -> bool:
-    return tables.put_if(OUTCOMES, record, condition=IS_NEWS, given={":outcome": record["outcome"]})
+def _counted(prediction: Record | None, outcome: Any) -> Record | None:
+    """Return where and what an outcome counts as evidence; None where it does not: no rollout, or no pair of answers.
+
+    A pair is there once the answer was captured; an outcome that is faster than that is no evidence.
+    """
+    if prediction is None or "rollout" not in prediction or "share" not in prediction:
+        return None
+    answer = tables.get(EVIDENCE, answer_key(prediction["rollout"], prediction["id"]))
+    if answer is None or "other" not in answer:
+        return None
+    adds = of_outcome(
+        CONTRACT,
+        CONFIG.business,
+        side=side_of(prediction["role"]),
+        prediction=prediction["prediction"],
+        other=answer["other"],
+        outcome=outcome,
+    )
+    return {"rollout": prediction["rollout"], "share": prediction["share"], "adds": adds}
+
+
+def _put_outcome(record: Record, counted: Record | None) -> bool:
+    """Store the record if it is news, and what it counts as evidence with it, all or nothing."""
+    if counted is None:
+        return tables.put_if(OUTCOMES, record, condition=IS_NEWS, given={":outcome": record["outcome"]})
+    for _ in range(TRIES):
+        before = tables.get(OUTCOMES, outcome_key(record["entity_id"], record["event_time"]))
+        if before and before["outcome"] == record["outcome"] and "prediction_id" in before:
+            return False
+        if not tables.refused(_counting(record, counted, before)):
+            return True
+    raise Unavailable("others report the same outcome just now, so it was not stored; trying again is safe")
+
+
+def _counting(record: Record, counted: Record, before: Record | None) -> list[dict[str, Any]]:
+    """Make the writes of a record and its evidence: a correction takes back what the outcome before it added."""
+    unchanged, given = "attribute_not_exists(entity_id)", {}
+    if before:
+        unchanged, given = (
+            "received_at = :before",
+            {"ExpressionAttributeValues": to_item({":before": before["received_at"]})},
+        )
+    put = {
+        "TableName": OUTCOMES,
+        "Item": to_item({**record, "counted": counted}),
+        "ConditionExpression": unchanged,
+        **given,
+    }
+    sums: dict[tuple[str, float], dict[str, float]] = {}
+    taken_back = before.get("counted") if before else None
+    for sign, each in [(1, counted), *([(-1, taken_back)] if taken_back else [])]:
+        for name, number in each["adds"].items():
+            share = sums.setdefault((each["rollout"], each["share"]), {})
+            share[name] = share.get(name, 0) + sign * number
+    updates = [tables.adding(counts_key(*share), numbers) for share, numbers in sums.items()]
+    return [{"Put": put}, *({"Update": {"TableName": EVIDENCE, **update}} for update in updates)]
 
 
 def _remove_outcome(record: Record) -> None:

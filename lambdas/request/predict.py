@@ -30,6 +30,7 @@ PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
 ROUTING = RoutingCache(os.environ["ROUTING_TABLE"], read_routing)
 MADE_UNDER = ReleaseContracts(os.environ["ROUTING_TABLE"], read_release_contract, instead=CONTRACT)
 CONTRACT_HASH = CONTRACT.hash
+NOT_REPLIED = ("cause", "latency_ms")
 PAGE, LARGEST_PAGE = 20, 100
 
 
@@ -55,13 +56,13 @@ def _post(request: Request) -> object:
         answered=_answered_for(request),
     )
     print(_measured(answers, _milliseconds_since(started), model_ms))
-    replied = [_without_latency(answer) for answer in answers]
+    replied = [_replied(answer) for answer in answers]
     return {"predictions": replied} if isinstance(document, list) else replied[0]
 
 
-def _without_latency(answer: Prediction) -> dict[str, Any]:
-    """Make what is replied: how long the model took is stored for who compares releases, and is no caller's matter."""
-    return {name: value for name, value in answer.items() if name != "latency_ms"}
+def _replied(answer: Prediction) -> dict[str, Any]:
+    """Make what a caller gets of a prediction: the rest is for who compares releases."""
+    return {name: value for name, value in answer.items() if name not in NOT_REPLIED}
 
 
 def _answered_for(request: Request) -> Answered:
@@ -216,9 +217,14 @@ def _decided(asked: Asked) -> dict[str, Any]:
     threshold, by = CONFIG.serving.threshold, asked.by
     if by is None or isinstance(asked.score, ModelFailed):
         fallback = fallback_answer(CONTRACT, threshold=threshold)
-        return {**fallback, **_who(by), "source": Source.FALLBACK.value, "reason": str(asked.score)}
+        return {**fallback, **_who(by), **_why_fallback(asked.score)}
     answer = answer_from_score(asked.contract, asked.score, classes=asked.classes, threshold=threshold)
     return {**answer, **_who(by), "source": Source.MODEL.value, "reason": _why(by)}
+
+
+def _why_fallback(score: Score | ModelFailed) -> dict[str, Any]:
+    assert isinstance(score, ModelFailed), "without a route there is a reason"
+    return {"source": Source.FALLBACK.value, "reason": str(score), "cause": score.reason.name}
 
 
 def _who(by: Answerer | None) -> dict[str, Any]:

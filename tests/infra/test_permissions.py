@@ -52,6 +52,7 @@ LAKE, PREDICTIONS, OUTCOMES, ROUTING, RUNS = (
     "<TablesRouting>",
     "<TablesRuns>",
 )
+EVIDENCE = "<TablesEvidence>"
 KEY = "<RegistrySigningKey>"
 OURS, HOSTED = "flights-prod-*", "flights-prod-r-*"
 
@@ -89,12 +90,18 @@ ROLES = {
         f"dynamodb:GetItem {PREDICTIONS}",
         f"dynamodb:Query {PREDICTIONS}/index/by_entity",
         *(f"dynamodb:{action} {OUTCOMES}" for action in ("GetItem", "PutItem", "DeleteItem")),
+        f"dynamodb:GetItem {EVIDENCE}",
+        f"dynamodb:UpdateItem {EVIDENCE}",
     },
     "CaptureCaptureRole": FUNCTION
     | {
         f"s3:PutObject {LAKE}/captured/*",
         f"s3:PutObject {LAKE}/quarantine/captured/*",
         "sqs:SendMessage <Undelivered>",
+        f"dynamodb:GetItem {ROUTING}",
+        f"dynamodb:PutItem {EVIDENCE}",
+        f"dynamodb:UpdateItem {EVIDENCE}",
+        f"sagemaker:InvokeEndpoint sagemaker:endpoint/{HOSTED}",
         *(f"dynamodb:{action} {PREDICTIONS}" for action in ("DescribeStream", "GetRecords", "GetShardIterator")),
         "dynamodb:ListStreams *",
     },

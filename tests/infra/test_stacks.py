@@ -23,6 +23,7 @@ TABLES = {
     "flights-prod-outcomes": (["entity_id", "event_time"], None),
     "flights-prod-routing": (["item"], None),
     "flights-prod-runs": (["kind", "run"], None),
+    "flights-prod-evidence": (["rollout", "item"], "expires_at"),
 }
 
 
@@ -526,6 +527,7 @@ def test_the_address_book_lists_what_the_commands_need(service):
         "outcomes": "<TablesOutcomes>",
         "routing": "<TablesRouting>",
         "runs": "<TablesRuns>",
+        "evidence": "<TablesEvidence>",
         "train": "<TrainingTrain>",
         "release": "<ReleasesRelease>",
         "batch": "<Batch>",

@@ -18,6 +18,7 @@ KEYS = {
     stage.OUTCOMES: ("entity_id", "event_time"),
     stage.ROUTING: ("item",),
     stage.RUNS: ("kind", "run"),
+    stage.EVIDENCE: ("rollout", "item"),
 }
 BY_ENTITY = {
     "IndexName": "by_entity",

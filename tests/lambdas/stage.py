@@ -15,7 +15,9 @@ from tests.lambdas.model_server import ModelServer
 
 PROJECT = Path(__file__).parents[2]
 LAKE, PREFIX = "flights-local-lake", "flights-local-"
-PREDICTIONS, OUTCOMES, ROUTING, RUNS = (f"{PREFIX}{name}" for name in ("predictions", "outcomes", "routing", "runs"))
+PREDICTIONS, OUTCOMES, ROUTING, RUNS, EVIDENCE = (
+    f"{PREFIX}{name}" for name in ("predictions", "outcomes", "routing", "runs", "evidence")
+)
 UNDELIVERED = f"{PREFIX}undelivered"
 KEY = f"alias/{PREFIX}signing"
 MODEL = ModelServer()
@@ -51,6 +53,7 @@ def deploy() -> None:
         "OUTCOMES_TABLE": OUTCOMES,
         "ROUTING_TABLE": ROUTING,
         "RUNS_TABLE": RUNS,
+        "EVIDENCE_TABLE": EVIDENCE,
         "ENDPOINT_PREFIX": PREFIX,
         "SIGNING_KEY": KEY,
         "HOURS_FUNCTION": f"{PREFIX}hours",

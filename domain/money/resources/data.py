@@ -19,6 +19,9 @@ WRITES, READS, KEPT, RECOVERY = (
 WRITE_UNIT_BYTES = 1024
 EVENTUAL = 0.5  # an eventually consistent read of up to 4 KB costs half a unit
 OUTCOME_BYTES = 300
+TRANSACTIONAL = 2.0  # units of a write in a transaction
+ROLLOUT_ANSWERS = 20_000  # that a release gives and is compared by before it is champion
+EVIDENCE_BYTES = 250  # an item that an answer or an entity is counted by
 CONTROL_BYTES = 2048  # a routing item, a release, a run: few of them, and small
 
 
@@ -75,6 +78,22 @@ def runs(month: Month, copies: int) -> Demand:
     return control(month, "train", records * copies)
 
 
+def evidence(month: Month, copies: int) -> Demand:
+    """While a release has a share, each answer and each new entity is an item, and an outcome looks its pair up.
+
+    A release that is champion at once has no evidence.
+    """
+    rollouts = month.training_runs if month.config.release.canary else 0.0
+    answers = min(rollouts * ROLLOUT_ANSWERS, month.predictions)
+    known = answers * month.usage.outcomes_percent / 100
+    return [
+        ("watch", "answers counted", WRITES, answers * 2 * TRANSACTIONAL * copies),
+        ("watch", "pairs looked up", READS, known),
+        ("watch", "outcomes counted", WRITES, known * 2 * TRANSACTIONAL),
+        ("store", "kept", KEPT, answers * 2 * EVIDENCE_BYTES * month.usage.months / BYTES_PER_GB),
+    ]
+
+
 def control(month: Month, flow: str, records: float) -> Demand:
     return [
         (flow, "records written", WRITES, records * CONTROL_BYTES / WRITE_UNIT_BYTES),
@@ -82,7 +101,7 @@ def control(month: Month, flow: str, records: float) -> Demand:
     ]
 
 
-TABLES = {"predictions": predictions, "outcomes": outcomes, "routing": routing, "runs": runs}
+TABLES = {"predictions": predictions, "outcomes": outcomes, "routing": routing, "runs": runs, "evidence": evidence}
 
 
 def recoverable(resource: Resource) -> bool:

@@ -29,7 +29,7 @@ PREDICTION = {
     "contract_hash": "ab",
     "latency_ms": 12.5,
     "caller": "arn:aws:iam::123456789012:role/app",
-    "expires_at": 1_400_000_000,
+    "expires_at": 4_000_000_000,
 }
 ROW = {
     "id": "p-1",
@@ -180,7 +180,7 @@ def test_each_answer_is_there_once_however_often_its_batch_comes_whole_or_in_hal
     files: dict[str, bytes] = {}
     for start, end in spans:
         found, unreadable = capture.read_records(records[start:end])
-        capture.write_hours(found, write=files.__setitem__)
+        capture.write_hours(found, {}, write=files.__setitem__)
         assert unreadable == []
     ids = [row["id"] for content in files.values() for row in rows(content)]
     assert sorted(ids) == sorted(f"p-{number}" for number in range(len(records)))

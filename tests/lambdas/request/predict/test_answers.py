@@ -165,6 +165,7 @@ def test_the_decision_needs_no_aws():
             "probability": 0.24,
             "source": "fallback",
             "reason": "throttled",
+            "cause": "THROTTLED",
             **common,
         },
     ]

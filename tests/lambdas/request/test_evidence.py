@@ -1,0 +1,229 @@
+"""Answers of a rollout and their outcomes become evidence, each once, whatever is delivered how often."""
+
+import json
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from domain.records import to_item
+from domain.release.counts import Counts, from_items
+from domain.release.evidence import loss_terms
+from lambdas.request import capture
+from lambdas.request.outcomes import handler as outcomes
+from tests.lambdas import stage
+from tests.lambdas.http_api import call
+from tests.lambdas.request.test_capture import PREDICTION, captured, record
+
+ROLLOUT, SHARE = "r-2/20130401", 0.05
+CHAMPION = {"release": "r-1", "role": "champion", "arm": "champion", "rollout": ROLLOUT, "share": SHARE}
+CANARY = {"release": "r-2", "role": "canary", "arm": "canary", "rollout": ROLLOUT, "share": SHARE}
+FALLBACK = {"source": "fallback", "cause": "MODEL_ERROR", "reason": "model error 500"}
+LARGEST = 65.0  # between 40 and -25 dollars, as stage.CONFIG has them
+
+
+@pytest.fixture
+def rollout(aws, model):
+    """Have a canary answer 5 % beside the champion; a model that gives every row 0.9."""
+    begin(aws, ROLLOUT)
+    model.scores(lambda instance: 0.9)
+    return model
+
+
+def begin(aws, name: str) -> None:
+    champion = {"release": "r-1", "endpoint": f"{stage.PREFIX}r-1", "since": "2013-04-01T00:00:00Z"}
+    claim = {
+        "rollout": name,
+        "arm": "canary",
+        "role": "canary",
+        "release": "r-2",
+        "endpoint": f"{stage.PREFIX}r-2",
+        "start": 0.0,
+        "end": SHARE,
+        "since": "2013-04-01T00:00:00Z",
+    }
+    aws.routing(champion=champion, claims=[claim])
+
+
+def deliver(*records: dict) -> None:
+    capture.handler({"Records": list(records)}, None)
+
+
+def counts(aws) -> list[Counts]:
+    return from_items(each for each in aws.items(stage.EVIDENCE) if each["rollout"] == ROLLOUT)
+
+
+def test_an_answer_counts_for_its_side_and_its_row_is_scored_by_the_other_release(aws, rollout):
+    deliver(record(1, **CHAMPION), record(2, **CANARY, entity_id="flight 2"))
+    assert counts(aws) == [
+        Counts(SHARE, canary_rows=1, champion_rows=1, canary_entities=1, champion_entities=1, paired=2)
+    ]
+    assert sorted(endpoint for endpoint, _ in rollout.calls) == [f"{stage.PREFIX}r-1", f"{stage.PREFIX}r-2"]
+    ((champion, canary),) = captured(aws).values()
+    assert {name: champion[name] for name in champion if name.startswith("other")} == {
+        "other_release": "r-2",
+        "other_prediction": "true",
+        "other_probability": 0.9,
+    }
+    assert canary["other_release"] == "r-1"
+
+
+def test_an_answer_without_a_rollout_is_captured_and_counts_for_nothing(aws, rollout):
+    deliver(record(1))
+    assert (aws.items(stage.EVIDENCE), rollout.calls) == ([], [])
+
+
+def test_an_entity_counts_once_and_its_first_failure_of_each_kind(aws, rollout):
+    late = {"source": "fallback", "cause": "LATE", "reason": "deadline of 1500 ms passed"}
+    deliver(record(1, **CANARY), record(2, **CANARY, **FALLBACK), record(3, **CANARY, **FALLBACK))
+    deliver(record(4, **CANARY, **FALLBACK), record(5, **CANARY, **late), record(6, **CANARY, entity_id="flight 6"))
+    assert counts(aws) == [
+        Counts(SHARE, canary_rows=6, canary_entities=2, canary_error=1, canary_fallback=1, canary_slow=1, paired=2)
+    ]
+
+
+def test_what_is_planned_is_no_failure(aws, rollout):
+    deliver(record(1, **CHAMPION, source="fallback", cause="WAKING", reason="asleep, waking"))
+    assert counts(aws) == [Counts(SHARE, champion_rows=1, champion_entities=1)]
+
+
+def test_each_share_has_counts_of_its_own_and_an_entity_appears_in_the_first(aws, rollout):
+    deliver(record(1, **CANARY))
+    deliver(record(2, **{**CANARY, "share": 0.25}), record(3, **{**CANARY, "share": 0.25}, entity_id="flight 3"))
+    assert counts(aws) == [
+        Counts(0.05, canary_rows=1, canary_entities=1, paired=1),
+        Counts(0.25, canary_rows=2, canary_entities=1, paired=2),
+    ]
+
+
+FAILING = {
+    "an error": lambda model: model.fails(500, "ModelError"),
+    "no number": lambda model: model.says([None]),
+    "no rows": lambda model: model.says([]),
+}
+
+
+@pytest.mark.parametrize("fail", FAILING.values(), ids=list(FAILING))
+def test_a_pair_that_fails_is_nobodys_failure_and_keeps_its_reason(aws, rollout, fail):
+    fail(rollout)
+    deliver(record(1, **CHAMPION))
+    assert counts(aws) == [Counts(SHARE, champion_rows=1, champion_entities=1)]
+    ((row,),) = captured(aws).values()
+    assert row["other_release"] == "r-2" and row["other_reason"] and "other_prediction" not in row
+
+
+def test_a_rollout_that_is_over_asks_nobody_and_still_counts(aws, rollout):
+    aws.routing(champion={"release": "r-1", "endpoint": "e", "since": "2013-04-01T00:00:00Z"}, claims=[])
+    deliver(record(1, **CANARY))
+    assert counts(aws) == [Counts(SHARE, canary_rows=1, canary_entities=1)]
+    assert rollout.calls == []
+
+
+def test_a_routing_that_is_damaged_costs_the_pair_alone(aws, rollout):
+    aws.put(stage.ROUTING, item="routing", version=1, claims="none")
+    deliver(record(1, **CHAMPION))
+    assert counts(aws) == [Counts(SHARE, champion_rows=1, champion_entities=1)]
+
+
+def test_more_answers_than_a_transaction_takes_are_counted(aws, rollout):
+    deliver(*(record(n, **CANARY, entity_id=f"flight {n}") for n in range(130)))
+    assert counts(aws) == [Counts(SHARE, canary_rows=130, canary_entities=130, paired=130)]
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(spans=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 10)), min_size=1, max_size=6))
+def test_however_often_a_stream_repeats_itself_each_answer_counts_once(aws, rollout, spans):
+    begin(aws, name := uuid4().hex)  # the table is the same for every example
+    of_rollout = {**CANARY, "rollout": name}
+    records = [
+        record(n, **of_rollout, **(FALLBACK if n % 3 == 0 else {}), entity_id=f"flight {n // 2}") for n in range(10)
+    ]
+    for start, length in spans:
+        deliver(*records[start : start + length])
+    seen = {n for start, length in spans for n in range(start, min(start + length, 10))}
+    (found,) = from_items(each for each in aws.items(stage.EVIDENCE) if each["rollout"] == name)
+    assert found == Counts(
+        SHARE,
+        canary_rows=len(seen),
+        canary_entities=len({n // 2 for n in seen}),
+        canary_error=len({n // 2 for n in seen if n % 3 == 0}),
+        canary_fallback=len({n // 2 for n in seen if n % 3 == 0}),
+        paired=len([n for n in seen if n % 3]),
+    )
+
+
+# ---- outcomes
+
+
+def answered(aws, number: int = 1, **values) -> None:
+    """Store an answer, and have it captured."""
+    answer = {**PREDICTION, "id": f"p-{number}", **values}
+    aws.put(stage.PREDICTIONS, **answer)
+    deliver(record(number, **values))
+
+
+def report(number: int, outcome: bool) -> dict:
+    status, reply = call(outcomes, "POST /outcomes", {"prediction_id": f"p-{number}", "outcome": outcome})
+    assert status == 200
+    return reply
+
+
+def disagreement(*, canary: bool, outcome: bool) -> Counts:
+    """What one row on which only the canary said `canary` adds."""
+    gain = {(True, True): 65.0, (False, True): -65.0, (True, False): -12.0, (False, False): 12.0}[canary, outcome]
+    return Counts(SHARE, disagreements=1, canary_right=int(canary == outcome), losses=loss_terms(gain, LARGEST))
+
+
+def from_outcomes(aws) -> Counts:
+    (found,) = counts(aws)
+    return Counts(SHARE, disagreements=found.disagreements, canary_right=found.canary_right, losses=found.losses)
+
+
+@pytest.mark.parametrize("outcome", [True, False])
+@pytest.mark.parametrize("side", [CHAMPION, CANARY], ids=["champion", "canary"])
+def test_an_outcome_of_a_row_on_which_both_differ_counts_once(aws, rollout, side, outcome):
+    answered(aws, **side, prediction=False)
+    canary = side is CHAMPION  # which the other release said of the row
+    for _ in range(3):
+        report(1, outcome)
+    assert from_outcomes(aws) == disagreement(canary=canary, outcome=outcome)
+
+
+def test_a_row_on_which_both_agree_says_nothing(aws, rollout):
+    answered(aws, **CHAMPION, prediction=True)
+    report(1, False)
+    assert from_outcomes(aws) == Counts(SHARE)
+
+
+def test_a_corrected_outcome_takes_the_place_of_the_first_in_the_sums_too(aws, rollout):
+    answered(aws, **CHAMPION, prediction=False)
+    for outcome in (True, False, False, True, False):
+        report(1, outcome)
+    found, expected = from_outcomes(aws), disagreement(canary=True, outcome=False)
+    assert (found.disagreements, found.canary_right) == (expected.disagreements, expected.canary_right)
+    assert found.losses == pytest.approx(expected.losses)
+
+
+def test_an_outcome_without_a_pair_is_stored_and_counts_for_nothing(aws, rollout):
+    aws.put(stage.PREDICTIONS, **{**PREDICTION, **CHAMPION})
+    assert report(1, True) == {"accepted": 1, "joined": 1, "unmatched": 0}
+    assert (len(aws.items(stage.OUTCOMES)), aws.items(stage.EVIDENCE)) == (1, [])
+
+
+def test_the_two_sides_are_not_swapped(aws, rollout):
+    """A canary that is right where the champion is wrong, on rows of both sides, is right in all of them."""
+    answered(aws, 1, **CHAMPION, prediction=False, event_time="2013-04-01T10:00:00Z")
+    rollout.scores(lambda instance: 0.1)
+    answered(aws, 2, **CANARY, prediction=True, event_time="2013-04-01T11:00:00Z")
+    report(1, True)
+    report(2, True)
+    found = from_outcomes(aws)
+    assert (found.disagreements, found.canary_right) == (2, 2)
+
+
+def test_a_pair_is_kept_for_as_long_as_its_answer(aws, rollout):
+    deliver(record(1, **CANARY))
+    (answer,) = [each for each in aws.items(stage.EVIDENCE) if each["item"].startswith("answer#")]
+    assert answer == {"rollout": ROLLOUT, "item": "answer#p-1", "other": "true", "expires_at": PREDICTION["expires_at"]}
+    assert json.loads(answer["other"]) is True and to_item(answer)["expires_at"] == {"N": "4000000000"}
