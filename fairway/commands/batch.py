@@ -283,7 +283,7 @@ def summary(run: str, record: BatchItem, *, predictions: str, store: bool, alrea
         *(["this was done before, and nothing was scored again; --again scores it once more"] if already else []),
     ]
     following = (
-        "`fairway outcomes FILE` tells later what really happened"
+        "`fairway outcomes FILE` reports what really happened, once it is known"
         if store
         else "outcomes join stored predictions only; `fairway batch` with --store puts them into the table too"
     )

@@ -14,15 +14,16 @@ def far_rows(parts: Iterable[Part], now: datetime) -> list[tuple[str, int]]:
 
     A part is a month of one file, so rows within one month are not told apart.
     """
-    timed = [(str(part["first"]), part["rows"]) for part in parts if part["first"] is not None]
+    timed = [(str(part["first"]), str(part["last"]), part["rows"]) for part in parts if part["first"] is not None]
     if not timed:
         return []
     days: Counter[date] = Counter()
-    for first, rows in timed:
-        days[_day(first)] += rows
+    for first, last, rows in timed:  # half of them at either end: a month spans a month, not its first day
+        days[_day(first)] += rows - rows // 2
+        days[_day(last)] += rows // 2
     begin, end = bulk_of_days(days)
     today = now.astimezone(UTC).date()
-    return sorted((first, rows) for first, rows in timed if not begin <= _day(first) <= min(end, today))
+    return sorted((first, rows) for first, _, rows in timed if not begin <= _day(first) <= min(end, today))
 
 
 def sentence(far: list[tuple[str, int]]) -> list[str]:
