@@ -14,7 +14,7 @@ def main(arguments: list[str] | None = None) -> int:
     serve.add_argument("--state", type=Path, required=True, help="the folder that holds everything this server keeps")
     serve.add_argument("--enforce-iam", action="store_true", help="check what a role's policies allow, as AWS does")
     options = parser.parse_args(arguments)
-    from local.server import serve as run  # slow to import: only once the arguments are known to be right
+    from local.server import serve as run  # lazy: slow to import; wrong arguments are refused at once
 
     try:
         run(port=options.port, folder=options.state, enforce_iam=options.enforce_iam)

@@ -10,7 +10,7 @@ from ministack.core.iam_evaluator import AuthError
 from local import visitors
 from local.asgi import App, Message, Receive, Scope, Send
 from local.journal import Written
-from local.ministack import http_api, signatures
+from local.ministack import autoscaling, cloudformation, http_api, signatures
 
 CLOSED = ("/_ministack/reset", "/_ministack/config")  # they wipe the state, for root too
 CALLBACKS = ("/_ministack/cfn-response/", "/_ministack/cfn-signal/")  # an address with a random token, presigned on AWS
@@ -88,8 +88,6 @@ class Gateway:
 
     def declared(self) -> list[dict[str, Any]]:
         """What is declared, in a template or by a call, and nothing here simulates: [{stack, logical_id, type}]."""
-        from local.ministack import autoscaling, cloudformation
-
         return [*cloudformation.declared(), *autoscaling.declared()]
 
 

@@ -71,14 +71,14 @@ def problems(kind: str, properties: dict[str, Any]) -> list[str]:
 
 @functools.cache
 def _validator(kind: str) -> Any:
-    import jsonschema  # only a deployment needs it, and it takes longer to import than the server to answer
+    import jsonschema  # lazy: only a deployment needs it, and it takes longer to import than the server to answer
 
     checks = {"pattern": _pattern, "format": _ignored}
     return jsonschema.validators.extend(jsonschema.Draft7Validator, checks)(schema(kind))
 
 
 def _pattern(validator: Any, pattern: str, value: Any, schema: dict[str, Any]) -> Iterator[Any]:
-    import jsonschema  # as above
+    import jsonschema  # lazy: as in _validator
 
     compiled = _compiled(pattern)
     if isinstance(value, str) and compiled and not compiled.search(value):

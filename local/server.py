@@ -9,6 +9,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from hypercorn.asyncio import serve as serve_asgi
+from hypercorn.config import Config
+from hypercorn.utils import LifespanFailureError
+
 from local import generations, guard, ownership, profile
 from local.journal import Journal, Written
 from local.state import PROXIES, LocalError, check_version, claim, listen, locked, write_json
@@ -79,15 +83,12 @@ def prepare(folder: Path, *, port: int, enforce_iam: bool) -> None:
 
 
 def run(folder: Path, sock: socket.socket, *, enforce_iam: bool) -> None:
-    from hypercorn.asyncio import serve as serve_asgi
-    from hypercorn.config import Config
-    from hypercorn.utils import LifespanFailureError
-
+    # lazy: MiniStack, which all of these import, reads the environment once, and `serve` has set it only now
     from local.durable import Durable
     from local.ministack import dynamodb, load_plugins, persistence, stream_mappings, stream_records
 
     app: Any = load_plugins()
-    from local.gateway import Gateway  # what it imports of MiniStack is known to be there only now
+    from local.gateway import Gateway  # lazy: what it imports of MiniStack is known to be there only now
 
     path, damage = generations.intact(folder / "journal")
     journal, named = Journal(path), generations.functions_in_copy(folder / "journal")

@@ -161,7 +161,7 @@ def test_every_function_lies_in_the_folder_of_its_flow():
     assert [str(file) for file in handlers if len(file.parts) != 2 or file.parts[0] not in FLOWS] == []
 
 
-@pytest.mark.parametrize("layer", MAY_IMPORT)
+@pytest.mark.parametrize("layer", [*MAY_IMPORT, "local"])
 def test_an_import_inside_a_function_has_its_reason(layer):
     """In a comment on its line or the line above, or once for a module in a comment that begins with `# lazy:`."""
     without = []

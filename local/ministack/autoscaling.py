@@ -10,6 +10,12 @@ import sys
 import time
 from functools import cache
 
+from botocore.session import get_session
+from ministack import app
+from ministack.core import iam_actions, router
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import stepfunctions
+
 from local.requests import check
 
 NAME = "application-autoscaling"
@@ -47,10 +53,6 @@ class Refused(Exception):
 
 
 def register() -> None:
-    from ministack import app
-    from ministack.core import iam_actions, router
-    from ministack.services import stepfunctions
-
     module = sys.modules[__name__]
     app._loaded_modules[NAME] = sys.modules[f"ministack.services.{NAME}"] = module
     app.SERVICE_REGISTRY[NAME], app.SERVICE_HANDLERS[NAME] = {"module": NAME}, app._lazy_handler(NAME)
@@ -84,8 +86,6 @@ def target_id(request: dict) -> str:
 
 @cache
 def model():
-    from botocore.session import get_session
-
     return get_session().get_service_model(NAME)
 
 
@@ -102,8 +102,6 @@ def answer(operation: str, request: dict) -> dict:
 
 
 def register_target(request: dict) -> dict:
-    from ministack.core.responses import get_account_id, get_region
-
     arn = f"arn:aws:{NAME}:{get_region()}:{get_account_id()}:scalable-target/{target_id(request)}"
     role = f"arn:aws:iam::{get_account_id()}:role/aws-service-role/{SERVICE_ROLE}"
     kept = {key: value for key, value in request.items() if key != "Tags"}

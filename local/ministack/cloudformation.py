@@ -8,6 +8,10 @@ import json
 import secrets
 from collections.abc import Callable
 
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import budgets, cloudformation, cloudwatch, eventbridge, s3
+from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers  # noqa: N811 - MiniStack's private table, written to here
+
 PROVISIONERS = "ministack.services.cloudformation.provisioners"
 HOOKS = (
     f"{PROVISIONERS}:_RESOURCE_HANDLERS",
@@ -49,9 +53,6 @@ AFTER_A_KILL = {
 
 
 def register() -> None:
-    from ministack.services import budgets, cloudformation, cloudwatch, eventbridge
-    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers  # noqa: N811 - MiniStack's private table, written to here
-
     handlers.update(
         {kind: handler(recorder(kind), lambda physical_id: None) for kind in RECORDED if kind not in handlers}
     )
@@ -93,7 +94,6 @@ def handler(create: Callable, delete: Callable) -> dict:
 
 def with_tags(bucket: dict) -> dict:
     """The provisioner of buckets, which forgets their tags."""
-    from ministack.services import s3
 
     def tag(reply: tuple, properties: dict) -> tuple:
         s3._bucket_tags[reply[0]] = {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or []}
@@ -122,8 +122,6 @@ def recorder(kind: str) -> Callable:
 
 
 def create_budget(logical_id: str, properties: dict, stack: str):
-    from ministack.services import budgets
-
     budget = {"BudgetName": named(stack, logical_id), **properties["Budget"]}
     if "BudgetLimit" in budget:
         budget["BudgetLimit"] = {name: str(value) for name, value in budget["BudgetLimit"].items()}
@@ -136,8 +134,6 @@ def create_budget(logical_id: str, properties: dict, stack: str):
 
 
 def create_archive(logical_id: str, properties: dict, stack: str):
-    from ministack.services import eventbridge
-
     name = properties.get("ArchiveName") or named(stack, logical_id)[-48:]
     request = {
         "ArchiveName": name,
@@ -151,8 +147,6 @@ def create_archive(logical_id: str, properties: dict, stack: str):
 
 
 def create_composite_alarm(logical_id: str, properties: dict, stack: str):
-    from ministack.services import cloudwatch
-
     name = properties.get("AlarmName") or named(stack, logical_id)
     answer(cloudwatch._put_composite_alarm({}, {**properties, "AlarmName": name}, False, True))
     return name, {"Arn": f"arn:aws:cloudwatch:{region()}:{account()}:alarm:{name}"}
@@ -172,14 +166,10 @@ def answer(reply: tuple) -> dict:
 
 
 def account() -> str:
-    from ministack.core.responses import get_account_id
-
     return get_account_id()
 
 
 def region() -> str:
-    from ministack.core.responses import get_region
-
     return get_region()
 
 
@@ -193,8 +183,6 @@ def settle(stacks) -> None:
 
 def declared() -> list[dict]:
     """What live stacks declare and nothing simulates: [{stack, logical_id, type}]."""
-    from ministack.services import cloudformation
-
     return [
         {"stack": stack["StackName"], "logical_id": logical_id, "type": resource["ResourceType"]}
         for stack in list(cloudformation._stacks._data.values())

@@ -8,6 +8,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ministack.services import cloudformation
+from ministack.services.cloudformation.handlers import _imported_export_names
+
 from local import limits, registry
 from local.asl.machine import problems
 
@@ -180,8 +183,6 @@ def _with_exports(resolve: Callable[..., tuple]) -> Callable[..., tuple]:
 
 
 def _export_problems(exports: dict[str, dict], stack_name: str, stack_id: str) -> Iterator[str]:
-    from ministack.services import cloudformation
-
     for name in exports:
         other = cloudformation._exports.get(name)
         if other and other["StackId"] != stack_id:
@@ -196,17 +197,12 @@ def _export_problems(exports: dict[str, dict], stack_name: str, stack_id: str) -
 
 def _forget_exports(kept: dict[str, dict], stack_id: str) -> None:
     """What a stack no longer exports is there for nobody; MiniStack only adds."""
-    from ministack.services import cloudformation
-
     for name, export in list(cloudformation._exports.items()):
         if export["StackId"] == stack_id and name not in kept:
             cloudformation._exports.pop(name, None)
 
 
 def _importers(export: str, exporter: str) -> list[str]:
-    from ministack.services import cloudformation
-    from ministack.services.cloudformation.handlers import _imported_export_names
-
     return [
         name
         for name, stack in cloudformation._stacks.items()

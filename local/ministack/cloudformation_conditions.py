@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from ministack.core.responses import get_account_id, get_region
+
 CFN = "ministack.services.cloudformation"
 MODULES = ("engine", "changesets", "handlers", "stacks")
 HOOKS = tuple(f"{CFN}.{module}:_evaluate_conditions" for module in MODULES)
@@ -59,8 +61,6 @@ class _Scope:
         return expression
 
     def referred(self, name: str) -> Any:
-        from ministack.core.responses import get_account_id, get_region
-
         pseudo = {"AWS::Region": get_region, "AWS::AccountId": get_account_id, "AWS::Partition": lambda: "aws"}
         if name in pseudo:
             return pseudo[name]()

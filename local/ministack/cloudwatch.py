@@ -9,6 +9,10 @@ import logging
 import threading
 import time
 
+from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import cloudwatch, cloudwatch_logs, eventbridge, lambda_svc
+from ministack.services.cloudformation import provisioners
+
 from local.metric_math import MetricMathError, evaluate, names_in, parse
 
 CLOUDWATCH = "ministack.services.cloudwatch"
@@ -49,9 +53,6 @@ LOG = logging.getLogger("alarms")
 
 
 def register() -> None:
-    from ministack.services import cloudwatch, cloudwatch_logs
-    from ministack.services.cloudformation import provisioners
-
     append, dispatch = cloudwatch_logs._append_log_events, cloudwatch._dispatch_alarm_actions
     put_alarm, alarm_record = cloudwatch._put_metric_alarm, provisioners._cw_metric_alarm_record
 
@@ -79,8 +80,6 @@ def register() -> None:
 
 def store_embedded_metrics(line: str) -> None:
     """Put the metrics of one log line in CloudWatch's embedded metric format."""
-    from ministack.services import cloudwatch
-
     try:
         document = json.loads(line[line.index("{") :])
         at = document["_aws"]["Timestamp"] / 1000
@@ -105,9 +104,6 @@ def store_embedded_metrics(line: str) -> None:
 
 
 def judge_for_ever() -> None:
-    from ministack.core.responses import request_scope
-    from ministack.services import cloudwatch
-
     while True:
         time.sleep(EVERY_S)
         for account, region, name in list(cloudwatch._alarms._data):
@@ -122,8 +118,6 @@ def judge_for_ever() -> None:
 
 def judge(alarm: dict) -> None:
     """Move the alarm to the state that its last periods call for, and tell whoever is to know."""
-    from ministack.services import cloudwatch
-
     breaching = BREACHES.get(str(alarm.get("ComparisonOperator")))
     if breaching is None or not (alarm.get("MetricName") or alarm.get("Metrics")):
         return
@@ -181,8 +175,6 @@ def query_value(query: dict, periods_ago: int, now: float) -> float | None:
 
 
 def statistic_of(metric: dict, statistic: str, period_s: float, unit: str | None, periods_ago: int, now: float):
-    from ministack.services import cloudwatch
-
     dimensions = cloudwatch._dims_key({each["Name"]: each["Value"] for each in metric.get("Dimensions") or []})
     points = cloudwatch._metrics.get((metric["Namespace"], metric["MetricName"], dimensions)) or []
     end = now - period_s * periods_ago
@@ -196,8 +188,6 @@ def statistic_of(metric: dict, statistic: str, period_s: float, unit: str | None
 
 def announce(alarm: dict, old: str, new: str, reason: str) -> None:
     """The event that a rule on `aws.cloudwatch` matches."""
-    from ministack.services import eventbridge
-
     eventbridge._put_events(
         {
             "Entries": [
@@ -215,9 +205,6 @@ def announce(alarm: dict, old: str, new: str, reason: str) -> None:
 
 def run_actions(alarm: dict, old: str, new: str, reason: str) -> None:
     """The actions beside SNS, which the stock code sends."""
-    from ministack.core.responses import get_account_id, get_region
-    from ministack.services import lambda_svc
-
     for action in alarm.get(ACTIONS[new]) or []:
         if ":lambda:" in action:
             function = lambda_svc._get_func_record_for_ref(action)[0]
@@ -255,8 +242,6 @@ def change(alarm: dict, old: str, new: str, reason: str) -> dict:
 
 def put_metric_alarm(stock, params, data, is_cbor, is_json):
     """PutMetricAlarm that keeps metric math, which the stock one drops, and refuses what is not evaluated."""
-    from ministack.services import cloudwatch
-
     try:
         if any(name.startswith("Metrics.member") for name in params):
             raise MetricMathError("metric math is read from JSON and CBOR requests only; use a newer SDK")

@@ -8,6 +8,11 @@ that a wrong policy passes here and is AccessDenied on AWS, or the reverse.
 import json
 from urllib.parse import parse_qs
 
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.iam_evaluator import _CONDITION_OPS
+from ministack.services import sts
+from ministack.services.cloudformation import provisioners
+
 from local.ministack import autoscaling, leading_keys, sagemaker_iam
 
 HOOKS = (
@@ -50,10 +55,6 @@ _MEMBERS = {
 
 
 def register() -> None:
-    from ministack.core import iam_actions, iam_evaluator
-    from ministack.services import sts
-    from ministack.services.cloudformation import provisioners
-
     tags_of, validate = iam_actions.request_tag_context, iam_evaluator.validate_policy_document
 
     def request_context(service, action, body, params):
@@ -128,8 +129,6 @@ def condition_problems(document: str | dict) -> list[str]:
 
 
 def _operator_problems(operator: str) -> list[str]:
-    from ministack.core.iam_evaluator import _CONDITION_OPS
-
     name = operator.lower().removesuffix("ifexists")
     for prefix in _SET_OPERATORS:
         name = name.removeprefix(prefix)
@@ -159,7 +158,7 @@ def _own(properties: dict) -> list:
 
 def _refusing(handler: dict, documents) -> dict:
     """A provisioner that stores policies without MiniStack's own check, held to it."""
-    from ministack.core.iam_evaluator import validate_policy_document
+    from ministack.core.iam_evaluator import validate_policy_document  # lazy: a plugin replaces it while it registers
 
     def check(properties: dict) -> None:
         problems = [problem for document in documents(properties) if (problem := validate_policy_document(document))]

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ministack.services import dynamodb
+
 from local.journal import Journal, JournalError
 
 MODULE = "ministack.services.dynamodb"
@@ -146,8 +148,6 @@ def register() -> None:
 
 def use(journal: Journal, save_tables: Callable[[], None]) -> None:
     """Keep all items in this journal from now on. `save_tables` puts the tables themselves into it."""
-    from ministack.services import dynamodb
-
     store = _Store(dynamodb, journal, save_tables)
     scan, batch_write = dynamodb._scan, dynamodb._batch_write_item
     drop, load = dynamodb.drop_stream_records, dynamodb.load_persisted_state

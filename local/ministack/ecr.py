@@ -4,13 +4,13 @@ pushed".
 
 import json
 
+from ministack.core.responses import error_response_json
+from ministack.services import ecr
+
 HOOKS = ("ministack.services.ecr:_describe_images",)
 
 
 def register() -> None:
-    from ministack.core.responses import error_response_json
-    from ministack.services import ecr
-
     stock = ecr._describe_images
 
     def describe_images(request):

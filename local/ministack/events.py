@@ -5,6 +5,12 @@ import logging
 import time
 import uuid
 
+from ministack.core.arn import parse_arn
+from ministack.core.responses import error_response_json
+from ministack.services import eventbridge
+
+from local.ministack.roles import denial
+
 EVENTS = "ministack.services.eventbridge"
 HOOKS = (
     f"{EVENTS}:_invoke_target",
@@ -18,8 +24,6 @@ LOG = logging.getLogger("events")
 
 
 def register() -> None:
-    from ministack.services import eventbridge
-
     invoke = eventbridge._invoke_target
 
     def invoke_as_role(target, event, rule, view=None):
@@ -38,16 +42,12 @@ def register() -> None:
 
 
 def targets_of(request: dict, name: str) -> list[dict]:
-    from ministack.services import eventbridge
-
     bus = str(request.get("EventBusName") or "default").rpartition("/")[2]
     return eventbridge._targets.get(eventbridge._rule_key(name, bus)) or []
 
 
 def too_many(request: dict) -> tuple | None:
     """The refusal of PutTargets that would give a rule more than five."""
-    from ministack.core.responses import error_response_json
-
     name = request.get("Rule", "")
     ids = {target["Id"] for target in (*targets_of(request, name), *request.get("Targets", []))}
     if len(ids) <= MOST_TARGETS:
@@ -59,8 +59,6 @@ def too_many(request: dict) -> tuple | None:
 
 def still_used(request: dict) -> tuple | None:
     """The refusal of DeleteRule for a rule that has targets."""
-    from ministack.core.responses import error_response_json
-
     if not targets_of(request, request.get("Name", "")):
         return None
     return error_response_json("ValidationException", "Rule can't be deleted since it has targets.", 400)
@@ -81,8 +79,6 @@ def filled(text: str, event: dict, schedule: dict) -> str:
 
 def refusal(target: dict) -> str | None:
     """Why the target's role may not start its state machine; None for other targets."""
-    from local.ministack.roles import denial
-
     if ":states:" not in target["Arn"]:
         return None
     if not target.get("RoleArn"):
@@ -92,9 +88,6 @@ def refusal(target: dict) -> str | None:
 
 def keep_undelivered(target: dict, event: dict) -> None:
     """Put the event into the target's dead-letter queue, if it has one."""
-    from ministack.core.arn import parse_arn
-    from ministack.services import eventbridge
-
     queue = (target.get("DeadLetterConfig") or {}).get("Arn")
     if queue:
         eventbridge._dispatch_to_sqs(parse_arn(queue), target.get("Input") or json.dumps(event, default=str))

@@ -7,6 +7,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ministack.services import lambda_svc, s3
+
 S3, LAMBDA = "ministack.services.s3", "ministack.services.lambda_svc"
 PERSISTING = (
     "_persist_object",
@@ -37,8 +39,6 @@ _of_this_request: ContextVar[Files | None] = ContextVar("files_of_this_request",
 
 
 def register() -> None:
-    from ministack.services import lambda_svc, s3
-
     remove, write_code = s3._remove_key_files, lambda_svc._write_code_blob
     s3._atomic_write = _write
 

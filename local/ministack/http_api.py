@@ -10,6 +10,13 @@ import os
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 
+from ministack import app
+from ministack.core.arn import execute_api_arn
+from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
+from ministack.core.responses import get_account_id
+from ministack.services import apigateway, lambda_svc
+from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers  # noqa: N811 - MiniStack's private table, written to here
+
 from local.ministack import signatures
 from local.profile import ACCOUNT
 
@@ -41,9 +48,6 @@ REQUEST: ContextVar[tuple[signatures.Sent, bytes]] = ContextVar("request")  # an
 
 
 def register() -> None:  # noqa: C901 - one branch for each part that MiniStack lacks
-    from ministack import app
-    from ministack.services import apigateway, lambda_svc
-    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers  # noqa: N811 - MiniStack's private table, written to here
 
     handle, enforce, invoke = app._handle_execute_api_request, app._enforce_execute_api, apigateway._invoke_lambda_proxy
 
@@ -95,9 +99,6 @@ def register() -> None:  # noqa: C901 - one branch for each part that MiniStack 
 
 def owns(path: str) -> bool:
     """Whether a route of an HTTP API answers there, which checks its callers. Its management is signed as all else."""
-    from ministack import app
-    from ministack.services import apigateway
-
     parsed = app._parse_execute_api_url("", path) if path.startswith(ADDRESS) else None
     if parsed is None or "/@connections/" in path:
         return False
@@ -148,9 +149,7 @@ def address(api: dict) -> str:
 
 def is_allowed(api_id: str, stage: str, path: str) -> bool:
     """Whether the call is rightly signed, for this service, by a key that may call this route."""
-    from ministack.core.arn import execute_api_arn
-    from ministack.core.iam_evaluator import enforce
-    from ministack.core.responses import get_account_id
+    from ministack.core.iam_evaluator import enforce  # lazy: a plugin replaces it while it registers
 
     request, body = REQUEST.get()
     signed = signatures.read(request)
@@ -167,9 +166,6 @@ def is_allowed(api_id: str, stage: str, path: str) -> bool:
 
 def may_invoke(integration: dict, api_id: str, stage: str, route_key: str, account: str, region: str) -> bool:
     """Whether the function's own policy lets this route call it."""
-    from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
-    from ministack.services import apigateway, lambda_svc
-
     reference = apigateway._extract_lambda_ref_from_integration_uri(integration.get("integrationUri", ""))
     function, config, _ = lambda_svc._get_func_record_for_ref_in_scope(reference, account_id=account, region=region)
     if function is None:

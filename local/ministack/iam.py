@@ -1,13 +1,13 @@
 """Loopback counts as secure transport: nothing on it leaves the machine, and TLS-only bucket policies stay in force."""
 
+from ministack import app
+from ministack.core import iam_evaluator
+
 HOOKS = ("ministack.app:pin_request_origin", "ministack.core.iam_evaluator:pin_request_origin")
 LOOPBACK = ("127.0.0.1", "::1")
 
 
 def register() -> None:
-    from ministack import app
-    from ministack.core import iam_evaluator
-
     stock = iam_evaluator.pin_request_origin
 
     def pin(source_ip: str, secure_transport: bool) -> None:

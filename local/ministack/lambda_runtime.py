@@ -13,6 +13,10 @@ import select
 import threading
 from pathlib import Path
 
+from ministack.core import lambda_runtime as runtime
+from ministack.core.responses import error_response_json
+from ministack.services import lambda_svc
+
 from local import functions
 from local.runtime_api import guarded
 
@@ -43,9 +47,6 @@ INHERITED = ("PATH", "TMPDIR", "FAIRWAY_LAMBDA_PYTHON", "FAIRWAY_LOCAL_SERVER", 
 
 
 def register() -> None:
-    from ministack.core import lambda_runtime as runtime
-    from ministack.services import lambda_svc
-
     worker_class, run_warm = runtime._worker_class_for, lambda_svc._execute_function_warm
     code_dir, environment = lambda_svc._provided_runtime_code_dir, lambda_svc._provided_worker_env
     python_worker = make_worker(runtime)
@@ -66,8 +67,6 @@ def register() -> None:
 
 def within_limits(invoke):
     async def invoke_within_limits(name, event, headers, *arguments):
-        from ministack.core.responses import error_response_json
-
         is_event = headers.get("x-amz-invocation-type") == "Event"
         largest = LARGEST_EVENT_BYTES if is_event else LARGEST_PAYLOAD_BYTES
         if len(json.dumps(event).encode()) > largest:
@@ -86,8 +85,6 @@ def without_success(put_config):
     """Failed events reach their destination; those that succeeded would not, so that is not taken."""
 
     def put_config_without_success(name, qualifier, request):
-        from ministack.core.responses import error_response_json
-
         if ((request.get("DestinationConfig") or {}).get("OnSuccess") or {}).get("Destination"):
             return error_response_json(
                 "InvalidParameterValueException",

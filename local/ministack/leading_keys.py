@@ -8,6 +8,9 @@ import json
 import re
 from collections.abc import Iterator
 
+from ministack.core import iam_actions, iam_evaluator
+from ministack.services import dynamodb
+
 KEY = "dynamodb:LeadingKeys"
 HOOKS = (
     "ministack.core.iam_actions:dynamodb_service_context",
@@ -27,8 +30,6 @@ class TableArn(str):
 
 
 def register() -> None:
-    from ministack.core import iam_actions, iam_evaluator
-
     context_of, arns_of = iam_actions.dynamodb_service_context, iam_actions.dynamodb_resource_arns
     checks_of, enforce = iam_actions.dynamodb_transaction_checks, iam_evaluator.enforce
 
@@ -102,8 +103,6 @@ def _transaction_keys(request: dict) -> Iterator[list[str]]:
 
 
 def _partition_key(table: object, index: object) -> str | None:
-    from ministack.services import dynamodb
-
     found = dynamodb._tables.get(str(table or "").rpartition("/")[2])
     indexes = [*found.get("GlobalSecondaryIndexes", []), *found.get("LocalSecondaryIndexes", [])] if found else []
     schemas = (

@@ -6,6 +6,10 @@ The stock services measure only functions that are invoked directly, not those b
 import threading
 import time
 
+from ministack.core.responses import request_scope
+from ministack.services import apigateway, cloudwatch, lambda_svc, sqs
+from ministack.services import stepfunctions as sfn
+
 LAMBDA = "ministack.services.lambda_svc"
 HOOKS = (
     f"{LAMBDA}:_emit_lambda_metrics",
@@ -32,9 +36,6 @@ EXECUTIONS = {
 
 
 def register() -> None:
-    from ministack.services import apigateway, cloudwatch, lambda_svc
-    from ministack.services import stepfunctions as sfn
-
     emit, dispatch = lambda_svc._emit_lambda_metrics, lambda_svc._execute_function_dispatch
     answer, tell_status = apigateway.handle_execute, sfn._emit_execution_status_event
 
@@ -71,7 +72,6 @@ def record(namespace: str, name: str, value: float, unit: str = "None", dimensio
     """Put a value, counting it into the last point when that is the same and just now: a busy function has few
     points.
     """
-    from ministack.services import cloudwatch
 
     dimensions, now = dimensions or {}, time.time()
     points = cloudwatch._metric_bucket((namespace, name, cloudwatch._dims_key(dimensions)))
@@ -92,9 +92,6 @@ def measure_api(api_id: str, status: int, took_ms: float) -> None:
 
 def measure_queues_for_ever() -> None:
     """How many messages wait, of the queues that hold any."""
-    from ministack.core.responses import request_scope
-    from ministack.services import sqs
-
     while True:
         time.sleep(QUEUES_EVERY_S)
         for (account, region, _), queue in list(sqs._queues._data.items()):

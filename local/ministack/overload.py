@@ -12,6 +12,8 @@ import os
 import time
 from collections.abc import Callable
 
+from ministack.services import apigateway, lambda_svc, stepfunctions
+
 HOOKS = (
     "ministack.services.lambda_svc:_ACCOUNT_CONCURRENCY_CAP",
     "ministack.services.stepfunctions:_call_lambda",
@@ -24,8 +26,6 @@ THROTTLED = "TooManyRequestsException"
 
 
 def register() -> None:
-    from ministack.services import apigateway, lambda_svc, stepfunctions
-
     call, invoke = stepfunctions._call_lambda, apigateway._invoke_lambda_proxy
     buckets: dict[tuple, Bucket] = {}
 

@@ -3,6 +3,11 @@
 import uuid
 from collections.abc import Callable, Iterator
 
+from ministack import app
+from ministack.core.iam_actions import access_denied_response, extract_iam_action
+from ministack.core.responses import get_region
+from ministack.core.router import extract_access_key_id
+
 from local.ministack.sagemaker_iam import as_json
 
 HOOKS = (
@@ -27,8 +32,6 @@ PASSING = {
 
 
 def register() -> None:
-    from ministack import app
-
     for service in {action.partition(":")[0] for action in PASSING}:
         app.SERVICE_HANDLERS[service] = passing(service, app.SERVICE_HANDLERS[service])
 
@@ -37,8 +40,6 @@ def passing(service: str, handle: Callable) -> Callable:
     """The service, once the caller may pass each role that the request names."""
 
     async def handle_passed(method, path, headers, body, query_params):
-        from ministack import app
-
         refused = _refusal(service, method, path, headers, body, query_params) if app.AUTH else None
         return refused or await handle(method, path, headers, body, query_params)
 
@@ -46,10 +47,7 @@ def passing(service: str, handle: Callable) -> Callable:
 
 
 def _refusal(service: str, method: str, path: str, headers: dict, body, query_params: dict) -> tuple | None:
-    from ministack.core.iam_actions import access_denied_response, extract_iam_action
-    from ministack.core.iam_evaluator import enforce
-    from ministack.core.responses import get_region
-    from ministack.core.router import extract_access_key_id
+    from ministack.core.iam_evaluator import enforce  # lazy: a plugin replaces it while it registers
 
     action = extract_iam_action(service, method, path, headers, body, query_params)
     context = {"iam:PassedToService": f"{service}.amazonaws.com"}

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FunctionType
 
+from ministack.core.persistence import _json_default, _json_object_hook
+from ministack.services import lambda_svc
+
 from local.journal import Journal
 from local.ministack.touched import Touched, is_scoped, only, state_of, watch
 from local.state import LocalError
@@ -40,8 +43,6 @@ LOG = logging.getLogger("journal")
 
 def register() -> None:
     """Keep the code of functions that the journal names, and miss none when it is restored."""
-    from ministack.services import lambda_svc
-
     read = lambda_svc._read_code_blob
 
     def read_or_refuse(checksum: str) -> bytes:
@@ -121,8 +122,6 @@ class Entries:
 
     def load(self) -> dict[str, dict]:
         """The saved state of each service."""
-        from ministack.core.persistence import _json_object_hook
-
         states: dict[str, dict] = {}
         for part, key, value in self.journal.after(self.space):
             self.written[part, key] = hash(value)
@@ -180,21 +179,15 @@ def _depth(store) -> int:
 
 
 def _form(store) -> dict:
-    from ministack.core.persistence import _json_default
-
     return _json_default(store)
 
 
 def _encoded(value) -> bytes:
-    from ministack.core.persistence import _json_default
-
     return json.dumps(value, default=_json_default, separators=(",", ":")).encode()
 
 
 def _revived(content):
     """A member as the service gave it: one that is kept by account, or plain data."""
-    from ministack.core.persistence import _json_object_hook
-
     if isinstance(content, dict) and any(mark in content for mark in MARKS):
         return _json_object_hook({"data": {}, **content})
     return json.loads(json.dumps(content), object_hook=_json_object_hook)
@@ -223,8 +216,6 @@ def restore(app, entries: Entries, also_named: str) -> None:
 
 def _prune_code(named: str) -> None:
     """Remove the function code that this text does not name."""
-    from ministack.services import lambda_svc
-
     for code in Path(lambda_svc.CODE_BLOB_DIR).glob("*.zip"):
         if code.stem not in named:
             code.unlink()

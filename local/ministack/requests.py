@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+from ministack import app
+from ministack.core.responses import error_response_json, error_response_xml
+
 from local import limits
 from local.requests import check, models
 
@@ -43,8 +46,6 @@ XML = {
 
 
 def register() -> None:
-    from ministack import app
-
     for service in CODES:
         app.SERVICE_HANDLERS[service] = held(service, app.SERVICE_HANDLERS[service])
 
@@ -85,8 +86,6 @@ def _code(service: str, operation: str) -> str:
 
 
 def _answer(service: str, headers: dict, code: str, message: str) -> tuple:
-    from ministack.core.responses import error_response_json, error_response_xml
-
     if service in XML and not headers.get("x-amz-target"):
         return error_response_xml(code, message, 400, XML[service])
     rest = models.model(service).protocol.startswith("rest")

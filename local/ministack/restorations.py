@@ -2,14 +2,14 @@
 
 import time
 
+from ministack.core.responses import error_response_json
+from ministack.services import dynamodb
+
 HOOKS = ("ministack.services.dynamodb:_restore_table_to_point_in_time",)
 NOW_S = 60  # how long ago still is now, for clocks and the way here
 
 
 def register() -> None:
-    from ministack.core.responses import error_response_json
-    from ministack.services import dynamodb
-
     stock = dynamodb._restore_table_to_point_in_time
 
     def restore(request: dict):

@@ -1,12 +1,13 @@
 """What a role may do, asked for the calls that one service makes as a role for another."""
 
+from ministack import app
+from ministack.core.responses import get_account_id, get_region
+
 
 def denial(role_arn: str, session: str, service: str, action: str, arn: str, context: dict | None = None) -> str | None:
     """Why the role may not do the action, in AWS's words; None when it may, or when IAM is not enforced."""
-    from ministack import app
-    from ministack.core.iam_evaluator import enforce
-    from ministack.core.lambda_runtime import execution_credentials
-    from ministack.core.responses import get_account_id, get_region
+    from ministack.core.iam_evaluator import enforce  # lazy: a plugin replaces it while it registers
+    from ministack.core.lambda_runtime import execution_credentials  # lazy: a plugin replaces it while it registers
 
     if not app.AUTH:
         return None

@@ -11,7 +11,10 @@ import time
 from pathlib import Path
 from urllib.parse import unquote
 
+import ministack.app as app
+from ministack.core import iam_actions, router
 from ministack.core.responses import get_account_id, get_region, request_scope
+from ministack.services import cloudwatch, ecr, eventbridge
 
 from local.ministack import sagemaker_cloudformation, sagemaker_iam, sagemaker_states
 from local.sagemaker import api, runtime
@@ -42,9 +45,6 @@ _making_engines = threading.Lock()
 
 def register() -> None:
     """Put SageMaker into MiniStack's registries; before `ministack.app.main()`."""
-    import ministack.app as app
-    from ministack.core import iam_actions, router
-
     module = sys.modules[__name__]
     app._loaded_modules[NAME] = sys.modules[f"ministack.services.{NAME}"] = module
     app.SERVICE_REGISTRY[NAME] = {"module": NAME}
@@ -102,8 +102,6 @@ def scoped(account: str, region: str, function):
 
 
 def put_event(detail_type: str, detail: dict, resources: list[str]) -> None:
-    from ministack.services import eventbridge
-
     entry = {"Source": "aws.sagemaker", "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": resources}
     try:
         eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
@@ -112,15 +110,11 @@ def put_event(detail_type: str, detail: dict, resources: list[str]) -> None:
 
 
 def put_metric(namespace: str, name: str, value: float, unit: str, dimensions: dict) -> None:
-    from ministack.services import cloudwatch
-
     cloudwatch.record_metric(namespace, name, value, unit, dimensions)
 
 
 def manifest_in_ecr(uri: str) -> str | None:
     """The media type of the manifest that was pushed as `<registry>/<repository>:<tag>`; None for one that was not."""
-    from ministack.services import ecr
-
     repository, _, tag = uri.partition("/")[2].partition(":")
     pushed = (ecr._images.get(repository) or []) if "/" in uri else []
     return next((each["imageManifestMediaType"] for each in pushed if (tag or "latest") in each["imageTags"]), None)

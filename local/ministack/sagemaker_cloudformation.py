@@ -3,8 +3,11 @@
 import time
 
 from ministack.core.responses import get_account_id, get_region
+from ministack.services.cloudformation import provisioners, stacks
+from ministack.services.cloudformation.provisioners import _physical_name, _replace_resource
 
 from local.sagemaker.errors import SageMakerError
+from local.sagemaker.kinds import KINDS
 from local.sagemaker.shapes import from_text, input_shape
 
 HOOKS = (
@@ -21,8 +24,6 @@ NOT_IN_API = {"Endpoint": {"RetainDeploymentConfig", "RetainAllVariantProperties
 
 
 def register(call) -> None:
-    from ministack.services.cloudformation import provisioners, stacks
-
     for kind in ("Model", "EndpointConfig", "ModelPackageGroup", "Endpoint"):
         provisioners._RESOURCE_HANDLERS[PREFIX + kind] = handlers(kind, call)
     off_loop = stacks._runs_on_worker_thread
@@ -38,8 +39,6 @@ def handlers(kind: str, call) -> dict:
     """Create, update and delete for one type, as MiniStack's table of resource types wants them."""
 
     def create(logical_id, properties, stack_name):
-        from ministack.services.cloudformation.provisioners import _physical_name
-
         name = properties.get(f"{kind}Name") or _physical_name(stack_name, logical_id, max_len=NAME_LENGTH)
         request(call, f"Create{kind}", as_request(kind, {**properties, f"{kind}Name": name}))
         if kind == "Endpoint":
@@ -71,8 +70,6 @@ def handlers(kind: str, call) -> dict:
 
 def identity(kind: str, name: str) -> tuple[str, dict]:
     """Ref and GetAtt: these types' Ref is the ARN."""
-    from local.sagemaker.kinds import KINDS
-
     arn = f"arn:aws:sagemaker:{get_region()}:{get_account_id()}:{KINDS[kind].resource}/{name}"
     return arn, {f"{kind}Name": name, f"{kind}Arn": arn, "Id": arn}
 
@@ -95,8 +92,6 @@ def request(call, operation: str, arguments: dict) -> dict:
 
 def replace(kind: str, physical_id: str, old: dict, new: dict, stack_name: str, logical_id: str):
     """These types cannot be changed in place: a new one is made, the old one removed once the update has succeeded."""
-    from ministack.services.cloudformation.provisioners import _replace_resource
-
     return _replace_resource(PREFIX + kind, physical_id, old, new, stack_name, logical_id)
 
 

@@ -4,7 +4,11 @@ import json
 import re
 from urllib.parse import unquote
 
+from ministack import app
+from ministack.core import iam_actions, lambda_runtime
 from ministack.core.responses import get_account_id, get_region
+from ministack.core.router import extract_access_key_id
+from ministack.services import iam
 
 from local.sagemaker.errors import SageMakerError
 from local.sagemaker.kinds import KINDS
@@ -41,8 +45,6 @@ CONDITION_KEYS = {
 
 def register(current_engine) -> None:
     """Teach MiniStack's IAM the actions and resources of SageMaker; all else is as it was."""
-    from ministack.core import iam_actions
-
     action_of, arn_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
 
     def extract_iam_action(service, method, path, headers, body, query_params):
@@ -166,16 +168,13 @@ def sync_checks(kind: str, name: str) -> list[tuple[str, str, str, dict]]:
 
 def check_passed(operation: str, request: dict, headers: dict) -> None:
     """What MiniStack's own check of a request leaves out: further resources and the role it passes."""
-    from ministack import app
-    from ministack.core.router import extract_access_key_id
-
     if app.AUTH and operation.startswith(("Create", "Update")):
         enforce(extract_access_key_id(headers, {}), checks(operation, request)[1:])
 
 
 def enforce(access_key: str, needed: list[tuple[str, str, str, dict]]) -> None:
     """Raise AccessDeniedException, as SageMaker words it, for the first thing that the caller may not do."""
-    from ministack.core.iam_evaluator import enforce as denial_of
+    from ministack.core.iam_evaluator import enforce as denial_of  # lazy: a plugin replaces it while it registers
 
     for service, action, arn, context in needed:
         denied = denial_of(access_key, action, service, get_region(), resource_arn=arn, service_context=context)
@@ -189,25 +188,18 @@ def enforce(access_key: str, needed: list[tuple[str, str, str, dict]]) -> None:
 
 def enforce_as_role(role_arn: str, session: str, needed: list[tuple[str, str, str, dict]]) -> None:
     """The same for what Step Functions does as a state machine's role."""
-    from ministack import app
-
     if app.AUTH:
         enforce(role_session(role_arn, session)["AWS_ACCESS_KEY_ID"], needed)
 
 
 def role_session(role_arn: str, session: str) -> dict[str, str]:
     """Credentials of a role session; the account's own when IAM is not enforced."""
-    from ministack.core import lambda_runtime
-
     arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{session}"
     return lambda_runtime.execution_credentials({"FunctionArn": arn, "FunctionName": session, "Role": role_arn})
 
 
 def role_problem(role_arn: str) -> str | None:
     """Why SageMaker may not assume a role; only where IAM is enforced."""
-    from ministack import app
-    from ministack.services import iam
-
     if not app.AUTH:
         return None
     role = iam._roles.get(role_arn.rpartition("/")[2])

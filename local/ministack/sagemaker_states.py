@@ -6,6 +6,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ministack.services import stepfunctions
+from ministack.services.stepfunctions import _ExecutionError
+
 from local.ministack import sagemaker_iam
 from local.sagemaker.errors import SageMakerError
 from local.sagemaker.jobs import BUSY
@@ -58,8 +61,6 @@ _task: contextvars.ContextVar[Task | None] = contextvars.ContextVar("sagemaker_t
 
 
 def register(call: Callable[[str, dict], dict], engine: Callable) -> None:
-    from ministack.services import stepfunctions
-
     execute_task = stepfunctions._execute_task
 
     def execute_task_known(state, raw_input, execution, context):
@@ -103,8 +104,6 @@ def optimised(resource: str, request: dict, call, engine) -> dict:
 
 def aws_sdk(resource: str, request: dict, call) -> dict:
     """Names and times as Step Functions writes those of the AWS SDK for Java."""
-    from ministack.services import stepfunctions
-
     operation = resource.removeprefix(SDK)
     if "." in operation:
         raise failed(
@@ -162,6 +161,4 @@ def wait_for_job(kind: str, name: str, call, engine) -> dict:
 
 
 def failed(error: str, cause: str) -> Exception:
-    from ministack.services.stepfunctions import _ExecutionError
-
     return _ExecutionError(error, cause)

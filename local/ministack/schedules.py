@@ -13,6 +13,12 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from ministack.core.iam_evaluator import validate_role_arn
+from ministack.core.responses import set_request_account_id, set_request_region
+from ministack.services import eventbridge, scheduler
+from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers  # noqa: N811 - MiniStack's private table, written to here
+from ministack.services.cloudformation.provisioners import _physical_name
+
 from domain import schedules as grammar
 
 EVENTS, SCHEDULER = "ministack.services.eventbridge", "ministack.services.scheduler"
@@ -35,9 +41,6 @@ LOG = logging.getLogger("schedules")
 
 
 def register() -> None:
-    from ministack.services import eventbridge, scheduler
-    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as handlers  # noqa: N811 - MiniStack's private table, written to here
-
     cron, started = eventbridge._parse_cron_fields, time.time()
     eventbridge._validate_schedule_expression = lambda text: not text or grammar.problem(text, counted=True) is None
     # Also for what an older state folder holds: one that cannot be read never fires, and stops no other.
@@ -60,9 +63,6 @@ def register() -> None:
 
 def _checked(store):
     def store_checked(name, schedule):
-        from ministack.core.iam_evaluator import validate_role_arn
-        from ministack.services import scheduler
-
         unknown = validate_role_arn(str((schedule.get("Target") or {}).get("RoleArn")))  # only where IAM is enforced
         reason = problem(schedule) or (unknown and f"{ASSUMED} {unknown}")
         return scheduler._error(400, "ValidationException", reason) if reason else store(name, schedule)
@@ -122,8 +122,6 @@ def _zone(schedule: dict) -> ZoneInfo | None:
 
 def tick(started: float, now: float) -> None:
     """Fire every enabled schedule that is due; one that cannot be fired is logged and leaves the others alone."""
-    from ministack.services import scheduler
-
     for key, schedule in list(scheduler._schedules._data.items()):
         try:
             _tick_one(scheduler, key, schedule, started, now)
@@ -147,8 +145,6 @@ def _tick_one(scheduler, key: tuple, schedule: dict, started: float, now: float)
 
 def next_firing(schedule: dict, fired: float | None, started: float) -> float | None:
     """When a schedule is due, in epoch seconds, having fired at `fired`; None: never again."""
-    from ministack.services import eventbridge
-
     expression, zone = schedule["ScheduleExpression"], _zone(schedule) or UTC
     since = _counts_from(schedule, started) if fired is None else fired
     once = _once(expression)
@@ -165,8 +161,6 @@ def next_firing(schedule: dict, fired: float | None, started: float) -> float | 
 
 def _counts_from(schedule: dict, started: float) -> float:
     """The moment after which a schedule that has not fired yet is due."""
-    from ministack.services import eventbridge
-
     created, expression = schedule.get("CreationDate") or started, schedule["ScheduleExpression"]
     every_s = eventbridge._parse_rate_seconds(expression)
     if created < started:
@@ -175,9 +169,6 @@ def _counts_from(schedule: dict, started: float) -> float:
 
 
 def _fire(key: tuple, schedule: dict, now: float) -> None:
-    from ministack.core.responses import set_request_account_id, set_request_region
-    from ministack.services import eventbridge
-
     account, region, _ = key
     set_request_account_id(account)
     set_request_region(region)
@@ -198,8 +189,6 @@ def _fire(key: tuple, schedule: dict, now: float) -> None:
 
 
 def _provision(logical_id: str, properties: dict, stack: str) -> tuple[str, dict[str, Any]]:
-    from ministack.services.cloudformation.provisioners import _physical_name
-
     name = properties.get("Name") or _physical_name(stack, logical_id, max_len=64)
     return _stored("_create_schedule", name, properties)
 
@@ -210,8 +199,6 @@ def _reprovision(name: str, old: dict, new: dict, stack: str) -> tuple[str, dict
 
 
 def _stored(operation: str, name: str, properties: dict) -> tuple[str, dict[str, Any]]:
-    from ministack.services import scheduler
-
     scheduler._ensure_default_group()
     status, _, body = getattr(scheduler, operation)(name, properties)
     if status >= 400:

@@ -5,6 +5,11 @@ import json
 import sys
 from functools import cache
 
+from botocore.session import get_session
+from ministack import app
+from ministack.core import iam_actions, router
+from ministack.services import lambda_svc
+
 from local.sagemaker.quotas import CONCURRENCY, INSTANCES, quotas
 
 NAME = "servicequotas"
@@ -25,9 +30,6 @@ MACHINES = {"training_instances": "TrainingInstanceType", "processing_instances"
 
 
 def register() -> None:
-    from ministack import app
-    from ministack.core import iam_actions, router
-
     module = sys.modules[__name__]
     app._loaded_modules[NAME] = sys.modules[f"ministack.services.{NAME}"] = module
     app.SERVICE_REGISTRY[NAME], app.SERVICE_HANDLERS[NAME] = {"module": NAME}, app._lazy_handler(NAME)
@@ -38,8 +40,6 @@ def register() -> None:
 def listed(service: str) -> dict[str, float]:
     """{name: value} of a service's quotas; only what is limited here is listed."""
     if service == "lambda":
-        from ministack.services import lambda_svc
-
         return {"Concurrent executions": lambda_svc._ACCOUNT_CONCURRENCY_CAP or LAMBDA_CONCURRENCY}
     limits = quotas() if service == "sagemaker" else {}
     names = {CONCURRENCY: limits.get("serverless_concurrency")}
@@ -53,8 +53,6 @@ def listed(service: str) -> dict[str, float]:
 
 @cache
 def _machines(shape: str) -> list[str]:
-    from botocore.session import get_session
-
     return list(get_session().get_service_model("sagemaker").shape_for(shape).metadata["enum"])
 
 

@@ -9,6 +9,13 @@ import json
 import threading
 from collections.abc import Callable
 
+from ministack import app
+from ministack.core import iam_actions
+from ministack.core.responses import get_account_id, get_region, now_iso
+from ministack.services import lambda_svc
+from ministack.services import stepfunctions as sfn
+from ministack.services.stepfunctions import _ExecutionError
+
 from local.ministack import autoscaling, stepfunctions_answers, stepfunctions_checks, stepfunctions_map
 from local.ministack.roles import denial
 
@@ -55,9 +62,6 @@ class Stopped(SystemExit):
 
 
 def register() -> None:
-    from ministack import app
-    from ministack.services import stepfunctions as sfn
-
     run_execution = sfn._run_execution
     invoke, invoke_with_callback = sfn._invoke_resource, sfn._invoke_with_callback
     call_service = app.call_service_handler_sync
@@ -92,8 +96,6 @@ def as_role(execute: Callable) -> Callable:
     """Run a state as the role of its machine, unless the execution is over. A child's parent is what can be stopped."""
 
     def execute_as_role(state, raw_input, execution, context):
-        from ministack.services import stepfunctions as sfn
-
         whole = sfn._executions.get(context["Execution"]["Id"], execution)
         if whole["status"] != "RUNNING":
             raise Stopped()
@@ -109,10 +111,6 @@ def as_role(execute: Callable) -> Callable:
 
 def check_integration(resource: str, request: dict) -> None:
     """Of the optimised integrations; those of the SDK go through `check_call`, SageMaker's are in sagemaker_states."""
-    from ministack.core.responses import get_account_id, get_region
-    from ministack.services import lambda_svc
-    from ministack.services import stepfunctions as sfn
-
     service, _, action = resource.removeprefix("arn:aws:states:::").partition(":")
     here = f"{get_region()}:{get_account_id()}"
     if service == "lambda":
@@ -145,17 +143,13 @@ def check_integration(resource: str, request: dict) -> None:
 
 
 def key_context(request: dict) -> dict:
-    from ministack.core.iam_actions import dynamodb_service_context
+    from ministack.core.iam_actions import dynamodb_service_context  # lazy: a plugin replaces it while it registers
 
     return dynamodb_service_context(json.dumps(request).encode()) or {}
 
 
 def check_call(method: str, path: str, headers: dict, body, query_params: dict) -> None:
     """Of a call to a service's own API: the action and the resource are read from it, as from one over HTTP."""
-    from ministack.core import iam_actions
-    from ministack.core.responses import get_account_id, get_region
-    from ministack.services import stepfunctions as sfn
-
     if _role.get() is None:
         return
     service = headers["authorization"].split("/")[3]
@@ -175,8 +169,6 @@ def check_call(method: str, path: str, headers: dict, body, query_params: dict) 
 
 def require(service: str, action: str, arn: str, error: str, context: dict | None = None) -> None:
     """Raise the error, as the service words it, unless the role of the running task allows the action."""
-    from ministack.services.stepfunctions import _ExecutionError
-
     running = _role.get()
     reason = running and denial(*running, service, action, arn, context)
     if reason:
@@ -190,8 +182,6 @@ def limited(execute: Callable) -> Callable:
     """A state's output may hold 256 KiB."""
 
     def execute_limited(state, *arguments):
-        from ministack.services.stepfunctions import _ExecutionError
-
         output, following = execute(state, *arguments)
         size = stepfunctions_answers.size(output)
         if size > LARGEST_RESULT_BYTES:
@@ -207,8 +197,6 @@ def limited(execute: Callable) -> Callable:
 
 def run_in_time(run: Callable[[str], None], arn: str) -> None:
     """Run an execution; end it as TIMED_OUT when the machine's own TimeoutSeconds are over."""
-    from ministack.services import stepfunctions as sfn
-
     execution = sfn._executions.get(arn) or {}
     machine = sfn._state_machines.get(execution.get("stateMachineArn")) or {}
     timeout_s = json.loads(machine.get("definition") or "{}").get("TimeoutSeconds")
@@ -225,9 +213,6 @@ def run_in_time(run: Callable[[str], None], arn: str) -> None:
 
 
 def time_out(execution: dict) -> None:
-    from ministack.core.responses import now_iso
-    from ministack.services import stepfunctions as sfn
-
     if execution["status"] == "RUNNING":
         execution.update(status="TIMED_OUT", stopDate=now_iso(), error="States.Timeout")
         sfn._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}})

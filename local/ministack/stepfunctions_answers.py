@@ -7,6 +7,9 @@ import re
 from collections.abc import Callable
 from contextvars import ContextVar
 
+from ministack.services import stepfunctions as sfn
+from ministack.services.stepfunctions import _ExecutionError
+
 SFN = "ministack.services.stepfunctions"
 HOOKS = tuple(
     f"{SFN}:{name}"
@@ -43,8 +46,6 @@ _context: ContextVar[dict | None] = ContextVar(
 
 
 def register() -> None:
-    from ministack.services import stepfunctions as sfn
-
     sfn._apply_state_assign = assign
     sfn._apply_output_path = _succeeding(sfn._apply_output_path)
     sfn._apply_parameters = _with_arguments(sfn._apply_parameters)
@@ -71,8 +72,6 @@ def size(value: object) -> int:
 
 
 def _is_jsonata(state: dict, context: dict) -> bool:
-    from ministack.services import stepfunctions as sfn
-
     return sfn._state_query_language(state, context) == "JSONata"
 
 
@@ -81,8 +80,6 @@ def _is_jsonata(state: dict, context: dict) -> bool:
 
 def assign(state: dict, given, context: dict, result=None, error_output=None) -> None:
     """Set a JSONata state's variables, all at once: each expression sees the values from before."""
-    from ministack.services import stepfunctions as sfn
-
     if context is not None and isinstance(state.get("Assign"), dict):
         _set(
             context,
@@ -91,8 +88,6 @@ def assign(state: dict, given, context: dict, result=None, error_output=None) ->
 
 
 def _set(context: dict, values: dict) -> None:
-    from ministack.services.stepfunctions import _ExecutionError
-
     for name, value in values.items():
         if size(value) > LARGEST_BYTES:
             raise _ExecutionError("States.DataLimitExceeded", f"The variable {name} exceeds {LARGEST_BYTES} bytes")
@@ -103,8 +98,6 @@ def _in_context(execute: Callable) -> Callable:
     """Let what is deeper know the variables of the state that runs; its last argument is its context."""
 
     def execute_in_context(state, *arguments):
-        from ministack.services import stepfunctions as sfn
-
         context = arguments[-1]
         token = _context.set(context)
         try:
@@ -123,8 +116,6 @@ def _assigning(select: Callable) -> Callable:
     """In JSONPath, Assign of a Pass, Task, Map or Parallel reads the result before it is selected from."""
 
     def select_and_assign(state, result):
-        from ministack.services import stepfunctions as sfn
-
         context = _context.get() or {}
         selected = select(state, result)
         if isinstance(state.get("Assign"), dict) and not _is_jsonata(state, context):
@@ -138,8 +129,6 @@ def _with_variables(resolve: Callable) -> Callable:
     """`$name.rest` in JSONPath is of the variable `name`."""
 
     def resolve_variable(path, data):
-        from ministack.services.stepfunctions import _ExecutionError
-
         named = re.match(r"\$([A-Za-z_]\w*)", path) if isinstance(path, str) else None
         if not named:
             return resolve(path, data)
@@ -167,8 +156,6 @@ def _succeeding(apply: Callable) -> Callable:
     """MiniStack asks for the output path of a Succeed in either language: in JSONata it has an Output."""
 
     def apply_output(state, data, context=None):
-        from ministack.services import stepfunctions as sfn
-
         if state.get("Type") == "Succeed" and _is_jsonata(state, context):
             return sfn._apply_jsonata_output(state, data, context, default=data)
         return apply(state, data, context)
@@ -178,8 +165,6 @@ def _succeeding(apply: Callable) -> Callable:
 
 def _with_arguments(apply: Callable) -> Callable:
     def apply_arguments(state, data, context=None):
-        from ministack.services import stepfunctions as sfn
-
         if state.get("Type") == "Parallel" and "Arguments" in state and _is_jsonata(state, context):
             return sfn._apply_jsonata_template(state["Arguments"], data, context)
         return apply(state, data, context)
@@ -191,8 +176,6 @@ def _giving(run: Callable) -> Callable:
     """Output and Assign of a Parallel in JSONata."""
 
     def run_and_give(state, given, execution, context):
-        from ministack.services import stepfunctions as sfn
-
         results, following = run(state, given, execution, context)
         if not _is_jsonata(state, context):
             return results, following
@@ -212,8 +195,6 @@ def _choosing(choose: Callable) -> Callable:
 
 def _choice(state: dict, given, context: dict) -> tuple:
     """The first rule whose condition is true, or the state's own Output and Assign with its Default."""
-    from ministack.services import stepfunctions as sfn
-
     chosen = next((rule for rule in state["Choices"] if _is_true(rule["Condition"], given, context)), None)
     if chosen is None and "Default" not in state:
         raise sfn._ExecutionError("States.NoChoiceMatched", "No choice rule matched and there is no Default")
@@ -224,8 +205,6 @@ def _choice(state: dict, given, context: dict) -> tuple:
 
 
 def _is_true(condition, given, context: dict) -> bool:
-    from ministack.services import stepfunctions as sfn
-
     value = sfn._apply_jsonata_template(condition, given, context)
     if not isinstance(value, bool):
         raise sfn._ExecutionError(
@@ -241,8 +220,6 @@ def _counted(add: Callable) -> Callable:
     """An execution ends when its history is full; the event that tells its end is always written."""
 
     def add_counted(execution, kind, details=None):
-        from ministack.services.stepfunctions import _ExecutionError
-
         if len(execution["events"]) >= MOST_EVENTS - 1 and not kind.startswith("Execution"):
             raise _ExecutionError(
                 "States.Runtime", f"The execution reached the maximum number of history events ({MOST_EVENTS})."

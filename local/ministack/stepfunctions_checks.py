@@ -4,6 +4,9 @@ import json
 import re
 from collections.abc import Callable
 
+from ministack.core.responses import error_response_json, json_response
+from ministack.services import stepfunctions as sfn
+
 from local.asl.machine import problems
 
 SFN = "ministack.services.stepfunctions"
@@ -26,8 +29,6 @@ Refusal = tuple[str, str]
 
 
 def register() -> None:
-    from ministack.services import stepfunctions as sfn
-
     sfn._create_state_machine = _checked(sfn._create_state_machine, _machine_refusal)
     sfn._update_state_machine = _checked(sfn._update_state_machine, _machine_refusal)
     sfn._start_execution = _started_once(_checked(sfn._start_execution, _execution_refusal))
@@ -36,8 +37,6 @@ def register() -> None:
 
 def _checked(operation: Callable[[dict], tuple], refusal: Callable[[dict], Refusal | None]) -> Callable[[dict], tuple]:
     def perform(request):
-        from ministack.core.responses import error_response_json
-
         refused = refusal(request)
         return error_response_json(*refused, 400) if refused else operation(request)
 
@@ -46,8 +45,6 @@ def _checked(operation: Callable[[dict], tuple], refusal: Callable[[dict], Refus
 
 def _machine_refusal(request: dict) -> Refusal | None:
     """(code, message), or None for what is taken."""
-    from ministack.services import stepfunctions as sfn
-
     name, role = request.get("name"), request.get("roleArn")
     if name is not None and not NAME.fullmatch(str(name)):
         return "InvalidName", f"Invalid Name: '{name}'"
@@ -84,8 +81,6 @@ def unsupported(definition: dict, language: str):
 
 def validate(request: dict) -> tuple:
     """ValidateStateMachineDefinition."""
-    from ministack.core.responses import json_response
-
     found = problems(request.get("definition", ""), express=request.get("type") == "EXPRESS")
     most = request.get("maxResults") or 100
     diagnostics = [{"severity": "ERROR", **problem._asdict()} for problem in found[:most]]
@@ -120,8 +115,6 @@ def _started_once(start: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
     """
 
     def start_once(request):
-        from ministack.core.responses import json_response
-
         running = _running(request)
         if running:
             return json_response({"executionArn": running["executionArn"], "startDate": running["startDate"]})
@@ -131,8 +124,6 @@ def _started_once(start: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
 
 
 def _running(request: dict) -> dict | None:
-    from ministack.services import stepfunctions as sfn
-
     machine = sfn._state_machines.get(sfn._resolve_state_machine_arn(request.get("stateMachineArn", "")))
     if not machine or not request.get("name") or machine.get("type") == "EXPRESS":
         return None

@@ -11,6 +11,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from ministack import app
+from ministack.core.responses import now_iso
+from ministack.services import stepfunctions as sfn
+
 SFN = "ministack.services.stepfunctions"
 HOOKS = tuple(
     f"{SFN}:{name}"
@@ -46,8 +50,6 @@ COUNTS = (
 
 
 def register(require: Callable) -> None:
-    from ministack.services import stepfunctions as sfn
-
     run_items = sfn._run_map_items
 
     def run_map(state, raw_input, execution, context):
@@ -64,8 +66,6 @@ class DistributedMap:
     """One run of a distributed Map state; each item, or batch of items, is a child execution."""
 
     def __init__(self, state: dict, raw_input, execution: dict, context: dict, require: Callable):
-        from ministack.services import stepfunctions as sfn
-
         self.sfn, self.state, self.raw_input = sfn, state, raw_input
         self.execution, self.context, self.require = execution, context, require
         machine = execution["stateMachineArn"]
@@ -256,8 +256,6 @@ class DistributedMap:
         return {"MapRunArn": self.arn, "ResultWriterDetails": {"Bucket": bucket, "Key": f"{folder}/manifest.json"}}
 
     def put(self, bucket: str, key: str, content: bytes) -> None:
-        from ministack import app
-
         self.require("s3", "s3:PutObject", f"arn:aws:s3:::{bucket}/{key}", "States.ResultWriterFailed")
         headers = {
             "content-type": "application/json",
@@ -295,6 +293,4 @@ def told_of(child: dict) -> dict:
 
 
 def now() -> str:
-    from ministack.core.responses import now_iso
-
     return now_iso()

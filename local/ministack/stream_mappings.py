@@ -8,6 +8,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+from ministack.services import dynamodb, lambda_svc
+
 from local.ministack import stream_records, stream_roles
 from local.ministack.stream_batches import After, Batch, Reading, left_of, within_a_call
 from local.ministack.stream_records import Place, Streams
@@ -48,15 +50,11 @@ class Source:
 
 
 def register() -> None:
-    from ministack.services import lambda_svc
-
     poller = Poller(lambda_svc, stream_records.registered())
     lambda_svc._poll_dynamodb_streams, lambda_svc.fairway_poller = poller.poll, poller
 
 
 def registered() -> "Poller":
-    from ministack.services import lambda_svc
-
     poller: Poller = lambda_svc.fairway_poller
     return poller
 
@@ -65,8 +63,6 @@ class Poller:
     """What reads the streams and calls the functions, one batch of a mapping at a time."""
 
     def __init__(self, lambda_svc, streams: Streams):
-        from ministack.services import dynamodb
-
         self.lambda_svc, self.dynamodb, self.streams = lambda_svc, dynamodb, streams
         self.readings: dict[Place, Reading] = {}
         self.open = threading.Event()

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from ministack.services import dynamodb, lambda_svc
+
 from local.journal import Journal
 
 DYNAMODB = "ministack.services.dynamodb"
@@ -45,15 +47,11 @@ Record = dict[str, Any]
 
 def register() -> None:
     """Keep the streams of this process."""
-    from ministack.services import dynamodb, lambda_svc
-
     streams = Streams(dynamodb, lambda_svc)
     dynamodb._emit_stream_event, dynamodb.fairway_streams = streams.emit, streams
 
 
 def registered() -> "Streams":
-    from ministack.services import dynamodb
-
     streams: Streams = dynamodb.fairway_streams
     return streams
 

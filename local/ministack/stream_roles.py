@@ -1,5 +1,10 @@
 """What the role of a function must allow, for its mapping to read a stream and to send what failed to a destination."""
 
+from ministack import app
+from ministack.core.responses import error_response_json, get_region
+from ministack.services import lambda_svc
+from ministack.services.cloudformation import provisioners
+
 HOOKS = (
     "ministack.app:AUTH",
     "ministack.core.iam_evaluator:enforce",
@@ -14,10 +19,6 @@ READ = ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")
 
 def register() -> None:
     """Ask the role before a mapping is made, by a request or by CloudFormation."""
-    from ministack.core.responses import error_response_json
-    from ministack.services import lambda_svc
-    from ministack.services.cloudformation import provisioners
-
     by_request = lambda_svc._create_esm
     handler = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
     by_template = handler["create"]
@@ -36,8 +37,6 @@ def register() -> None:
 
 def refusal(request: dict) -> str | None:
     """What AWS answers where the role of a mapping's function may not read the stream of a table."""
-    from ministack.services import lambda_svc
-
     arn = str(request.get("EventSourceArn", ""))
     if ":dynamodb:" not in arn:
         return None
@@ -61,10 +60,8 @@ def may_send(function: dict, destination: str) -> bool:
 
 
 def _may(function: dict, action: str, arn: str) -> bool:
-    from ministack import app
-    from ministack.core.iam_evaluator import enforce
-    from ministack.core.lambda_runtime import execution_credentials
-    from ministack.core.responses import get_region
+    from ministack.core.iam_evaluator import enforce  # lazy: a plugin replaces it while it registers
+    from ministack.core.lambda_runtime import execution_credentials  # lazy: a plugin replaces it while it registers
 
     if not app.AUTH:
         return True

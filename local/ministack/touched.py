@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
+from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
+
 _by_this_request: ContextVar[dict | None] = ContextVar("touched_by_this_request", default=None)
 
 
@@ -79,8 +81,6 @@ def touch_again(noted: dict) -> None:
 
 
 def is_scoped(value: object) -> bool:
-    from ministack.core.responses import AccountRegionScopedDict, AccountScopedDict
-
     return isinstance(value, AccountScopedDict | AccountRegionScopedDict)
 
 
