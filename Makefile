@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine (Python 3.11 or newer and make): `make demo` and `make test`.
-.PHONY: help demo check format test setup test-frameworks test-mlflow test-container lint-templates audit fuzz bench-serving bench-batch bench-faults bench-cold-start bench-fidelity bench-release image deploy down clean
+.PHONY: help demo check format test setup test-frameworks test-mlflow test-container lint-templates audit fuzz bench-serving bench-batch bench-faults bench-cold-start bench-fidelity bench-release bench-watch image deploy down clean
 
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -29,6 +29,7 @@ help:
 	@echo "make bench-fidelity     the local AWS against what the app relies on and moto's own tests; docs/fidelity.md (BENCH=--quick: four minutes)"
 	@echo "make bench-faults       the local AWS under kill -9, what its journal costs, a million predictions; hours (BENCH=--quick: minutes)"
 	@echo "make bench-release      the rules that roll a canary back, on simulated canaries, three minutes (BENCH=--quick: ten seconds)"
+	@echo "make bench-watch        the rules of drift and declining quality, on simulated windows (BENCH=--quick: a tenth of the runs)"
 	@echo "make bench-cold-start   what a cold start of predict costs, against boto3, and the init time of every function"
 
 demo: setup
@@ -141,6 +142,9 @@ bench-fidelity: setup
 
 bench-release: setup
 	@$(PYTHON) -m bench.release $(BENCH)
+
+bench-watch: setup
+	@$(PYTHON) -m bench.watch $(BENCH)
 
 bench-faults: setup
 	@$(PYTHON) -m bench.faults $(BENCH)

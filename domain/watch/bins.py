@@ -1,0 +1,89 @@
+"""Bins of a column, made on the reference alone: what a window's values are counted in."""
+
+import math
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_SHARES = 10
+_MOST_CATEGORIES = 50  # the others of the reference are one bin
+_FEW_NUMBERS = 20  # so many distinct numbers are categories: a tenth of the rows would hide that 5 became 7
+
+Value = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class NumberBins:
+    """Spans of equally many reference rows between its least and its greatest value, both within; then `unseen` for
+    values beyond them, then `missing`.
+    """
+
+    edges: tuple[float, ...]  # ascending: least, inner edges, greatest
+
+    @property
+    def ordered(self) -> int:
+        """The first bins, which are spans in their order."""
+        return len(self.edges) - 1
+
+    @property
+    def labels(self) -> list[str]:
+        spans = [f"{low:g} to {high:g}" for low, high in zip(self.edges, self.edges[1:], strict=False)]
+        return [*spans, "unseen", "missing"]
+
+    def place(self, value: Value) -> int:
+        if _is_missing(value):
+            return self.ordered + 1
+        if not isinstance(value, (int, float)) or not self.edges[0] <= value <= self.edges[-1]:
+            return self.ordered
+        return min(bisect_right(self.edges, value) - 1, self.ordered - 1)
+
+
+@dataclass(frozen=True)
+class CategoryBins:
+    """A bin for each value, the most frequent first; then `others`, `unseen` and `missing`."""
+
+    values: tuple[Value, ...]
+    others: frozenset[Value] = frozenset()  # rare values of the reference
+    ordered: int = 0
+
+    @property
+    def labels(self) -> list[str]:
+        return [*map(str, self.values), "others", "unseen", "missing"]
+
+    def place(self, value: Value) -> int:
+        if _is_missing(value):
+            return len(self.values) + 2
+        if value in self.values:
+            return self.values.index(value)
+        return len(self.values) + (value not in self.others)
+
+
+Bins = NumberBins | CategoryBins
+
+
+def bins_of(reference: Iterable[Value]) -> Bins:
+    """Make the bins of a column from its reference rows; a column without any value has `unseen` and `missing`."""
+    known = [value for value in reference if not _is_missing(value)]
+    counts = Counter(known)
+    numbers = [value for value in known if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    if len(numbers) == len(known) and len(counts) > _FEW_NUMBERS:
+        return NumberBins(_edges(sorted(numbers)))
+    ranked = sorted(counts, key=lambda value: (-counts[value], str(value)))
+    return CategoryBins(tuple(ranked[:_MOST_CATEGORIES]), frozenset(ranked[_MOST_CATEGORIES:]))
+
+
+def count(bins: Bins, values: Iterable[Value]) -> list[int]:
+    """Count the values in each bin, in the order of its labels."""
+    found = Counter(map(bins.place, values))
+    return [found[place] for place in range(len(bins.labels))]
+
+
+def _edges(ordered: list[float]) -> tuple[float, ...]:
+    """Cut the values into shares of equally many; equal cuts are one."""
+    inner = [ordered[len(ordered) * number // _SHARES] for number in range(1, _SHARES)]
+    return tuple(sorted({float(edge) for edge in (ordered[0], *inner, ordered[-1])}))
+
+
+def _is_missing(value: Value) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
