@@ -100,6 +100,7 @@ class TrainSettings(Window):
     """run.json of a training run: what its jobs need beside contract and configuration."""
 
     run: str
+    imported: bool  # its one candidate was made elsewhere
     artefacts_uri: str  # folder
     loads: NotRequired[list[str]]  # of the rows, oldest first
     champion: str | None  # release

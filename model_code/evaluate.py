@@ -74,6 +74,7 @@ def main() -> None:
         current = _measure(yardstick, champion) if champion else None
         evaluation: Evaluation = {
             "metric": config.benchmarks.metric,
+            "imported": run["imported"],
             "threshold": config.serving.threshold,
             "rows": len(rows.table),
             "quarantined": rows.quarantined,

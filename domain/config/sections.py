@@ -177,6 +177,11 @@ class Release:
     approve: str = setting(
         "auto", "auto: a run that passes is released; manual: a person approves it", choices=("auto", "manual")
     )
+    approve_imported: str = setting(
+        "manual",
+        "manual: a person approves an imported model, which may have seen the held-out rows; auto: as release.approve",
+        choices=("auto", "manual"),
+    )
     keep_previous_minutes: int = setting(
         60, "how long the previous champion's endpoint stays up for a rollback", least=0, most=525600
     )

@@ -58,6 +58,7 @@ class Evaluation(TypedDict):
     """evaluation.json of a run: every model on the same rows."""
 
     metric: str
+    imported: bool  # a model made elsewhere: only its maker knows whether it has seen the rows
     threshold: float  # serving.threshold
     rows: int
     quarantined: int

@@ -34,6 +34,7 @@ class ReleaseItem(TypedDict, total=False):
     state: str  # a ReleaseState
     run: str
     candidate: str
+    imported: bool  # made elsewhere
     as_of: str
     reason: str
     why: str  # this candidate and no other, in words

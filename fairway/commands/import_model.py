@@ -19,7 +19,7 @@ from domain import lake
 from domain.contract import schema as contract_rules
 from domain.timestamps import iso
 from domain.train.windows import overlapping, run_name, training_window
-from fairway.commands.train import lines, next_step, request, verdict
+from fairway.commands.train import is_on_its_way, lines, next_step, request, verdict
 from fairway.scratch import die_with_parent, scratch
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
@@ -33,6 +33,10 @@ from fairway.terminal.progress import Progress
 
 ROOT = Path(__file__).parents[2]
 MOST_ANSWERS = 10_000
+ONLY_ITS_MAKER = (
+    "only its maker knows whether it has seen the held-out rows that it was judged on; if it has, it looks better than "
+    "it is, and keeps honest models out"
+)
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 app = typer.Typer(rich_markup_mode=None)
@@ -68,11 +72,11 @@ def import_command(  # noqa: PLR0913 - one argument for each option
     stage: StageName = "local",
     as_of: AsOf = None,
     wait: Annotated[
-        bool, typer.Option(help="Where approval is automatic: follow an approved release until it is champion.")
+        bool, typer.Option(help="Where release.approve_imported is auto: follow it until it is champion.")
     ] = True,
     json: Json = False,
 ) -> None:
-    """A model made elsewhere, through the same evaluation and gate as a trained one."""
+    """A model made elsewhere, through the same evaluation and gate as a trained one, to be approved by a person."""
     options = {"name": name, "module": module, "encoding": encoding, "answers": answers, "trust": trust}
     run(
         lambda progress: import_model(project, stage, file, options=options, as_of=as_of, wait=wait, progress=progress),
@@ -97,11 +101,11 @@ def import_model(
         run, execution = start(stage, name, Path(made.pop("artefact")), asked, progress=progress)
     follow(stage, run, execution, progress=progress)
     values = {**verdict(stage, run), "imported": made}
-    released = wait and values["verdict"] == "approved" and stage.config.release.approve == "auto"
+    released = wait and is_on_its_way(values)
     if released:
         wait_until_champion(stage, values["release"], progress=progress)
-    told = [*told_of(made), *lines(values, champion=released)]
-    return Done(values, told, next_step(values, stage, champion=released))
+    told = [*told_of(made), *lines(values, champion=released), ONLY_ITS_MAKER]
+    return Done(values, told, next_step(values, champion=released))
 
 
 def checked_name(name: str) -> str:

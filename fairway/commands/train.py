@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from domain.release.gate import Judgement
+from domain.release.state import ReleaseState, Verdict
 from domain.runs import LoadItem
 from domain.timestamps import iso, parse_timestamp
 from domain.train.coverage import describe
@@ -59,10 +60,10 @@ def train(
     asked = request(stage, as_of=as_of, window_days=window_days, progress=progress)
     run = _run_to_the_end(stage, asked, progress=progress)
     values = verdict(stage, run)
-    follow_on = wait and values["verdict"] == "approved" and stage.config.release.approve == "auto"
+    follow_on = wait and is_on_its_way(values)
     if follow_on:
         wait_until_champion(stage, values["release"], progress=progress)
-    return Done(values, lines(values, champion=follow_on), next_step(values, stage, champion=follow_on))
+    return Done(values, lines(values, champion=follow_on), next_step(values, champion=follow_on))
 
 
 def request(stage: Stage, *, as_of: str | None, window_days: int | None, progress: Progress) -> dict:
@@ -164,6 +165,7 @@ def verdict(stage: Stage, run: str) -> dict:
     return {
         "run": run,
         "verdict": record["verdict"],
+        "state": release.get("state"),
         "release": record["release"],
         "reason": record["reason"],
         "why": judgement["why"] if judgement else None,
@@ -180,9 +182,15 @@ def verdict(stage: Stage, run: str) -> dict:
     }
 
 
+def is_on_its_way(values: dict) -> bool:
+    """Whether a release that was judged goes on to be champion without a person."""
+    return values["verdict"] == Verdict.APPROVED and values["state"] != ReleaseState.WAITING
+
+
 def lines(values: dict, *, champion: bool) -> list[str]:
+    waits = " (waiting for approval)" if values["state"] == ReleaseState.WAITING else ""
     return [
-        f"{values['verdict']}: {values['reason']}",
+        f"{values['verdict']}{waits}: {values['reason']}",
         f"release {values['release']} of {values['run']}, {_origin(values)}, judged on {_judged_on(values)}",
         *([f"answers: {values['answers']}", f"why: {values['why']}"] if values["why"] else []),
         *([f"{values['release']} is champion: {WHEN}"] if champion else []),
@@ -206,13 +214,13 @@ def _judged_on(values: dict) -> str:
     return f"{values['rows']:,} rows of {describe(coverage)}"
 
 
-def next_step(values: dict, stage: Stage, *, champion: bool) -> str:
+def next_step(values: dict, *, champion: bool) -> str:
     if champion:
         return "`fairway predict --file FILE` asks it; `fairway batch FILE` scores a table"
     if values["verdict"] == "rejected":
         return (
             "`fairway releases` compares it with the others; more rows, or other [benchmarks], may change the verdict"
         )
-    if stage.config.release.approve == "manual":
+    if values["state"] == ReleaseState.WAITING:
         return f"`fairway promote {values['release']}` approves and releases it"
     return "`fairway status` shows when it answers"

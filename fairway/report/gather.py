@@ -89,6 +89,7 @@ def _champion(current: routing_rules.Champion, item: ReleaseItem) -> Champion:
         reason=item.get("reason"),
         why=item.get("why"),
         answers=item.get("answers"),
+        is_imported=item.get("imported", False),
     )
 
 

@@ -25,10 +25,7 @@ class Champion:
     reason: str | None
     why: str | None
     answers: str | None
-
-    @property
-    def is_imported(self) -> bool:
-        return (self.run or "").startswith("import-")
+    is_imported: bool
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, TypedDict
 
 from domain import lake
+from domain.config.sections import Release
 from domain.contract.packed import packed
 from domain.contract.schema import Contract, from_dict
 from domain.money import worth
@@ -108,9 +109,14 @@ def judge(
     made_under = _contract_of(evaluation, judgement["candidate"])
     as_of = evaluation["window"]["as_of"]
     signature = sign(judgement["release"], judgement["artefact_sha256"])
-    status = approval_status(judgement["verdict"], CONFIG.release.approve)
+    status = approval_status(judgement["verdict"], CONFIG.release, imported=evaluation["imported"])
     write(lake.run_key(run, "verdict.json"), {"run": run, **judgement})
-    remember(_release_item(run, as_of, judgement, signature, STATES[status], made_under))
+    remember(
+        {
+            **_release_item(run, as_of, judgement, signature, STATES[status], made_under),
+            "imported": evaluation["imported"],
+        }
+    )
     measured = measure_champion(CONFIG.benchmarks, evaluation, run=run)
     if measured:
         measure(measured["release"], measured)
@@ -169,11 +175,15 @@ def _monthly_bill() -> Projection:
     return project(deployed(), month_of(CONFIG), read_prices(CONFIG.target.region), today=today)
 
 
-def approval_status(verdict: str, approve: str) -> Approval:
-    """Convert a verdict to a status. Rejected releases cannot be approved manually."""
+def approval_status(verdict: str, release: Release, *, imported: bool) -> Approval:
+    """Convert a verdict to a status. Rejected releases cannot be approved manually.
+
+    A model made elsewhere may have seen the rows that it was judged on, so it needs a person unless settings let it.
+    """
     if verdict == Verdict.REJECTED:
         return Approval.REJECTED
-    return Approval.APPROVED if approve == "auto" else Approval.PENDING
+    needs_a_person = "manual" in (release.approve, release.approve_imported if imported else "auto")
+    return Approval.PENDING if needs_a_person else Approval.APPROVED
 
 
 def _release_item(

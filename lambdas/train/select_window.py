@@ -123,7 +123,10 @@ def select_window(
     )
     evaluate = _rows_between(within, window["evaluate_start"], window["as_of"], "evaluate on", tally)
     loads = _loads_of([*train, *evaluate])
-    _write_settings(run, window, loads, champion, write)
+    settings = _settings(request, window, loads, champion)
+    write(lake.run_key(run, "settings/contract.json"), contract.as_dict(CONTRACT))
+    write(lake.run_key(run, "settings/config.json"), config.as_dict(CONFIG))
+    write(lake.run_key(run, "settings/run.json"), settings)
     write(lake.run_key(run, "train.manifest"), _manifest(train))
     write(lake.run_key(run, "evaluate.manifest"), _manifest(evaluate))
     counts: Counts = {"train_rows": _rows(train), "evaluate_rows": _rows(evaluate)}
@@ -197,19 +200,17 @@ def _manifest(parts: list[LoadedPart]) -> list[dict[str, str] | str]:
     return [{"prefix": lake.uri(LAKE, lake.ROWS)}, *(part["key"].removeprefix(lake.ROWS) for part in parts)]
 
 
-def _write_settings(run: str, window: Window, loads: list[str], champion: SignedModel | None, write: Write) -> None:
-    settings: TrainSettings = {
-        "run": run,
+def _settings(request: Request, window: Window, loads: list[str], champion: SignedModel | None) -> TrainSettings:
+    return {
+        "run": request["run"],
+        "imported": request.get("imported", False),
         **window,
-        "artefacts_uri": artefacts_uri(run),
+        "artefacts_uri": artefacts_uri(request["run"]),
         "loads": loads,
         "champion": champion["release"] if champion else None,
         "champion_sha256": champion["artefact_sha256"] if champion else None,
         "code_version": CODE_VERSION,
     }
-    write(lake.run_key(run, "settings/contract.json"), contract.as_dict(CONTRACT))
-    write(lake.run_key(run, "settings/config.json"), config.as_dict(CONFIG))
-    write(lake.run_key(run, "settings/run.json"), settings)
 
 
 # ---- effects

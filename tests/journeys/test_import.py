@@ -63,7 +63,8 @@ def test_a_pipeline_from_joblib_is_released_and_answers(gym):
     assert (imported["candidate"], imported["imported"]["format"]) == ("weak-model", "plan")
     assert imported["imported"]["compared"]["largest_difference"] <= 1e-9
     assert imported["run"].startswith("import-")
-    assert gym.fairway("status")["champion"] == imported["release"]
+    assert (imported["state"], gym.fairway("status")["champion"]) == ("waiting", None)  # until a person approves it
+    assert gym.fairway("promote", imported["release"])["champion"] == imported["release"]
     answer, row = gym.predict({"age": 30.0, "visits": 10.0})[0], pd.DataFrame([{"age": 30.0, "visits": 10.0}])
     assert (answer["source"], answer["release"]) == ("model", imported["release"])
     expected = joblib.load(weak_model(gym)).predict_proba(row)[0, 1]
@@ -85,7 +86,8 @@ def test_an_onnx_model_takes_over_answers_and_scores_a_batch(gym):
     assert imported["verdict"] == "approved", imported["reason"]
     assert imported["imported"]["compared_with_given"]["rows"] == 50
     assert (imported["imported"]["format"], f"better than the champion {first}" in imported["reason"]) == ("onnx", True)
-    assert gym.fairway("status")["champion"] == imported["release"]
+    assert gym.fairway("status")["champion"] == first
+    assert gym.fairway("promote", imported["release"])["champion"] == imported["release"]
     answer = asked_until(gym, imported["release"])
     assert answer["probability"] == pytest.approx(leaves(30.0, 10.0), abs=1e-6)
     batch = gym.fairway("batch", gym.data / "members.csv")

@@ -46,6 +46,7 @@ def write_rows(file: Path, contract, rows):
 
 TRAIN_RUN = {
     "run": "train-1",
+    "imported": False,
     "artefacts_uri": "s3://lake/artefacts/train-1/",
     "champion": None,
     "champion_sha256": None,

@@ -70,6 +70,7 @@ def test_a_rejected_release_is_a_judgement_and_not_a_failure(loaded):
     assert trained == {
         "run": trained["run"],
         "verdict": "rejected",
+        "state": "approved",
         "release": "r-20130401-aaaaaaaa",
         "reason": "good",
         "why": None,
@@ -95,6 +96,7 @@ def test_the_rows_that_there_were_are_named_and_the_days_without_any():
     values = {
         "run": "train-1",
         "verdict": "rejected",
+        "state": "rejected",
         "reason": "old",
         "why": "it was the only candidate",
         "answers": "80 of 159 rows are right",

@@ -113,11 +113,12 @@ def test_of_a_model_made_elsewhere_it_does_not_say_what_it_learnt_from(busy, wri
         release=RELEASE,
         state="champion",
         run="import-1",
+        imported=True,
         candidate="logistic_regression",
     )
     busy.aws("s3").put_object(Bucket="lake", Key="runs/import-1/evaluation.json", Body=json.dumps(EVALUATION))
     said = words(written()[1])
-    assert "The model was made elsewhere: only its maker knows whether it had learnt from these rows." in said
+    assert "The model was made elsewhere: only its maker knows whether it has seen these rows." in said
     assert "No candidate had learnt from them" not in said
 
 

@@ -65,7 +65,14 @@ def report_of(words: str) -> Report:
         made_at=TIME,
         routing_reason=words,
         champion=Champion(
-            release=words, since=TIME, run=words, candidate=words, reason=f"why: {words}", why=words, answers=words
+            release=words,
+            since=TIME,
+            run=words,
+            candidate=words,
+            reason=f"why: {words}",
+            why=words,
+            answers=words,
+            is_imported=False,
         ),
         standing=Standing(
             release=words,

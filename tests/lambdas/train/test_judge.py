@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from domain.config.sections import of_stage
+from domain.config.sections import Release, of_stage
 from domain.contract.packed import packed
 from domain.contract.schema import as_dict
 from domain.release.tally import in_words
@@ -19,6 +19,7 @@ DECISIONS = {"true_positive": 3000, "false_positive": 2000, "true_negative": 18_
 MADE_UNDER = replace(stage.CONTRACT, columns=stage.CONTRACT.columns[:-2] + stage.CONTRACT.columns[-1:])
 EVALUATION = {
     "metric": "roc_auc",
+    "imported": False,
     "threshold": 0.5,
     "rows": 25_000,
     "window": {
@@ -108,6 +109,7 @@ def test_a_run_that_keeps_the_benchmarks_is_approved(aws):
         "why": "gradient_boosting was the only candidate",
         "answers": in_words({"decisions": DECISIONS}, 0.5),
         "run": RUN,
+        "imported": False,
         "candidate": "gradient_boosting",
         "as_of": "2013-04-01T00:00:00Z",
         "artefact_sha256": SHA256,
@@ -182,17 +184,28 @@ def test_a_run_that_breaks_a_benchmark_is_rejected_and_says_why(aws):
     assert remembered(aws)["state"] == "rejected"
 
 
-@pytest.mark.parametrize(
-    ("verdict", "approve", "status"),
-    [
-        ("approved", "auto", "Approved"),
-        ("approved", "manual", "PendingManualApproval"),
-        ("rejected", "auto", "Rejected"),
-        ("rejected", "manual", "Rejected"),
-    ],
-)
-def test_where_a_person_approves_a_good_release_waits(verdict, approve, status):
-    assert approval_status(verdict, approve) == status
+def status_of(verdict: str, *, imported: bool = False, **settings) -> str:
+    return approval_status(verdict, Release(**settings), imported=imported).value
+
+
+def test_where_a_person_approves_a_good_release_waits():
+    assert status_of("approved") == "Approved"
+    assert status_of("approved", approve="manual") == "PendingManualApproval"
+    assert {status_of("rejected", approve=approve, imported=True) for approve in ("auto", "manual")} == {"Rejected"}
+
+
+def test_a_model_made_elsewhere_waits_unless_settings_let_it_through():
+    assert status_of("approved", imported=True) == "PendingManualApproval"
+    assert status_of("approved", imported=True, approve_imported="auto") == "Approved"
+    assert status_of("approved", imported=True, approve_imported="auto", approve="manual") == "PendingManualApproval"
+    assert status_of("approved", approve_imported="manual") == "Approved"
+
+
+def test_an_imported_release_is_remembered_as_one_that_waits(aws):
+    evaluated(aws, imported=True)
+    assert handler({"run": RUN}, None)["approval_status"] == "PendingManualApproval"
+    item = remembered(aws)
+    assert (item["state"], item["imported"]) == ("waiting", True)
 
 
 def test_judged_again_it_is_judged_alike(aws):

@@ -88,6 +88,7 @@ def test_a_run_gets_its_window_its_manifests_and_its_candidates(aws):
     ]
     assert aws.document(f"runs/{RUN}/settings/run.json") == {
         "run": RUN,
+        "imported": False,
         **window,
         "artefacts_uri": f"{URI}/artefacts/{RUN}/",
         "loads": ["load-1"],
