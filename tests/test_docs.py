@@ -16,7 +16,7 @@ FAIRWAY = Path(sys.executable).with_name("fairway")
 
 
 def commands_of_the_readme() -> list[str]:
-    words = re.findall(r"(?<![\w/-])fairway ([a-z]+)\b", "\n".join(code_of(README)))
+    words = re.findall(r"(?<![\w/-])fairway ([a-z]+(?:-[a-z]+)*)\b", "\n".join(code_of(README)))
     return sorted(set(words) - {"toml"})
 
 
@@ -29,7 +29,7 @@ def test_the_readme_names_every_command():
     listed = subprocess.run([FAIRWAY, "--help"], capture_output=True, text=True, timeout=60).stdout.split("Commands:")[
         1
     ]
-    commands = re.findall(r"^  ([a-z]+)  ", listed, re.MULTILINE)
+    commands = re.findall(r"^  ([a-z]+(?:-[a-z]+)*)  ", listed, re.MULTILINE)
     assert {"init", "batch", "prices"} <= set(commands) <= set(commands_of_the_readme())
 
 

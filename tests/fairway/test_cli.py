@@ -44,6 +44,7 @@ NEED_A_STAGE = {
     "quarantine": [],
     "unload": ["rows.csv"],
     "train": [],
+    "held-out": ["--out", "rows.csv"],
     "predict": ["{}"],
     "batch": ["rows.csv"],
     "outcomes": ["rows.csv"],
