@@ -27,7 +27,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(
     "held-out",
     epilog="Example: fairway held-out --out held-out.csv   or: fairway held-out r-20130401-1a2b3c4d --out rows.csv. "
-    "Leave these rows out of what a model learns from that `fairway import` is to bring in.",
+    "Leave these rows out of what a model that is to be imported learns from.",
 )
 def held_out_command(
     out: Annotated[Path, typer.Option(help="Write the rows to this CSV.", metavar="FILE.csv")],
