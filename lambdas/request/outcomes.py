@@ -118,14 +118,27 @@ def _store(
 ) -> tuple[Record, bool]:
     """Store the record, with a prediction_id if it was joined; also return whether it is news, not a repetition.
 
-    The record of an outcome that came before its prediction is removed once the same one comes again and is joined.
+    The record of an outcome that came before its prediction is removed once the same one comes again and is joined,
+    whichever of them named the entity and which the prediction. The joined one is stored first: killed in between,
+    nothing is lost, and the next repetition removes the other.
     """
     prediction = find(outcome)
     record = _joined(outcome, prediction) | {"received_at": received_at}
     is_news = put(record, prediction)
-    if prediction is not None and "event_time" not in outcome:
-        remove(_joined(outcome, None))
+    if prediction is not None:
+        for earlier in _before(outcome, prediction):
+            remove(_joined(earlier, None))
     return record, is_news
+
+
+def _before(outcome: Sent, prediction: Record) -> list[Sent]:
+    """Return the forms in which the outcome may have come before its prediction. One with an event time of its own says
+    nothing of another that had none.
+    """
+    value = outcome["outcome"]
+    by_id: Sent = {"prediction_id": prediction["id"], "outcome": value}
+    by_entity: Sent = {"entity_id": prediction["entity_id"], "outcome": value}
+    return [by_id] if "event_time" in outcome else [by_id, by_entity]
 
 
 def _joined(outcome: Sent, prediction: Record | None) -> Record:

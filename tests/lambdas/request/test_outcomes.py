@@ -133,6 +133,34 @@ def test_an_outcome_before_its_prediction_is_one_record_once_it_comes_again(aws,
         assert stored(aws) == [joined()]
 
 
+ENTITY, ID = {"entity_id": "flight 1"}, {"prediction_id": "p-1"}
+AT = {**ENTITY, "event_time": "2013-04-01T09:15:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [(ENTITY, ID), (ID, ENTITY), (ID, AT), (AT, ID)],
+    ids=["entity, id", "id, entity", "id, moment", "moment, id"],
+)
+def test_an_outcome_that_names_first_the_one_and_then_the_other_is_one_record(aws, first, again):
+    assert call(handler, POST, {**first, "outcome": True})[1]["unmatched"] == 1
+    predicted(aws)
+    for sent in (again, first, again):
+        assert call(handler, POST, {**sent, "outcome": True})[1]["joined"] == 1
+        assert stored(aws) == [joined()]
+
+
+def test_a_function_that_dies_after_it_stored_the_joined_outcome_loses_nothing(aws, monkeypatch):
+    call(handler, POST, {**ENTITY, "outcome": True})
+    predicted(aws)
+    with monkeypatch.context() as dying:
+        dying.setattr("lambdas.request.outcomes._remove_outcome", lambda record: 1 / 0)
+        assert call(handler, POST, {**ID, "outcome": True})[0] == 500
+    assert joined() in stored(aws) and len(stored(aws)) == 2
+    assert call(handler, POST, {**ID, "outcome": True})[1]["joined"] == 1
+    assert stored(aws) == [joined()]
+
+
 def test_another_outcome_without_a_prediction_is_not_lost_to_a_joined_one(aws):
     earlier = {"entity_id": "flight 1", "outcome": False}  # of an event that nobody predicted
     call(handler, POST, earlier)
