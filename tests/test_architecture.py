@@ -308,3 +308,17 @@ def test_a_name_that_template_and_code_share_has_one_home():
         if path != home and not (text == names.Metric.LATENCY and path == "lambdas/metrics.py")  # the end of a name
     ]
     assert second_homes == []
+
+
+def test_no_archive_is_unpacked_by_a_filter_which_python_has_from_3_11_4_on():
+    files = [file for folder in (*LAYERS, "bench", "flights", "docs") for file in sorted((ROOT / folder).rglob("*.py"))]
+    calls = [
+        (file, node)
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    ]
+    unpacking = [(file, node) for file, node in calls if node.func.attr in ("extract", "extractall", "unpack_archive")]
+    assert len(unpacking) > 0
+    wrong = [str(file) for file, node in unpacking if "filter" in {keyword.arg for keyword in node.keywords}]
+    assert wrong == [], "Debian 12 has Python 3.11.2; local.sagemaker.s3_io.unpack does it"

@@ -11,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
+from local.sagemaker.s3_io import unpack
+
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "bench" / "fidelity"
 SERVICES = {
@@ -47,7 +49,7 @@ def folder() -> Path:
         pip = [str(WORK / "pip/bin/python"), "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
         subprocess.run([*pip, f"moto=={version}", "--dest", str(WORK)], check=True)
         with tarfile.open(WORK / f"moto-{version}.tar.gz") as archive:
-            archive.extractall(WORK, filter="data")
+            unpack(archive, WORK)
     return there
 
 

@@ -66,28 +66,48 @@ def app_inputs(
 
 
 def synthesise_at(reference: str, folder: Path, stage: str) -> tuple[Path, Config]:
-    """Templates and settings as they were at a git reference, checked out beside the working tree for the moment."""
-    inside = folder.absolute().relative_to(ROOT) if folder.absolute().is_relative_to(ROOT) else None
-    if inside is None:
-        raise Refused(
-            "compare", f"{folder} is not in the app's repository {ROOT}; compare with a file that `--json` wrote"
-        )
+    """Templates and settings as they were at a reference of the project's repository, checked out beside it for the
+    moment. In the app's own repository the app is that of then, anywhere else it is this one.
+    """
+    repository = _repository_of(folder)
+    inside = folder.resolve().relative_to(repository)
     with tempfile.TemporaryDirectory(prefix="fairway-at-") as parent:
-        checkout = Path(parent) / "app"
-        git("worktree", "add", "--detach", str(checkout), reference)
+        checkout = Path(parent) / "project"
+        _git(repository, "worktree", "add", "--detach", str(checkout), reference)
         try:
-            return synthesise(checkout / inside, stage, root=checkout), read_config(checkout / inside, stage)
+            if not (checkout / inside / "fairway.toml").is_file():
+                where = f"{inside / 'fairway.toml'} is not there at {reference}"
+                raise Refused("compare", f"--compare {reference}: {where}; give a later commit or a projection's file")
+            root = checkout if repository == ROOT else ROOT
+            return synthesise(checkout / inside, stage, root=root), read_config(checkout / inside, stage)
         finally:
-            git("worktree", "remove", "--force", str(checkout))
+            _git(repository, "worktree", "remove", "--force", str(checkout))
 
 
-def git(*arguments: str) -> None:
-    ran = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+def _repository_of(folder: Path) -> Path:
+    """The root of the repository that holds the project. Refused where there is none."""
+    try:
+        found = _asked_git(folder, "rev-parse", "--show-toplevel")
+    except FileNotFoundError:
+        raise Refused("compare", "git is not installed; compare with a file that `--json` wrote") from None
+    if found.returncode:
+        raise Refused("compare", f"{folder} is in no git repository; compare with a file that `--json` wrote")
+    return Path(found.stdout.rstrip("\n")).resolve()
+
+
+def _git(repository: Path, *arguments: str) -> None:
+    ran = _asked_git(repository, *arguments)
     if ran.returncode:
         raise Refused(
             "compare",
             f"git {' '.join(arguments)}: {ran.stderr.strip()}; give a branch, a commit or a projection's file",
         )
+
+
+def _asked_git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run git in the folder, without the repository's hooks: nobody wants those for a comparison."""
+    words = ["git", "-c", f"core.hooksPath={os.devnull}", *arguments]
+    return subprocess.run(words, cwd=folder, capture_output=True, text=True)
 
 
 def cdk_context(root: Path) -> dict:

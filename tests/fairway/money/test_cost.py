@@ -1,7 +1,9 @@
 """`fairway cost` and `fairway prices refresh` on the reference project's own templates."""
 
 import json
+import re
 import shutil
+import subprocess
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -143,6 +145,51 @@ def test_a_pull_request_is_told_what_it_costs_also_where_that_is_too_much(ask):
     assert "**Above the budget by $" in text
     with pytest.raises(Refused, match="--comment needs --compare REF"):
         ask(comment=comment)
+
+
+def commit(folder: Path, *words: str) -> None:
+    """Run git as somebody who has set up nothing."""
+    person = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *person, *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(ask):
+    """The project's own repository, with a commit of its settings."""
+    commit(ask.folder, "init", "-q")
+    commit(ask.folder, "commit", "-q", "--allow-empty", "-m", "nothing yet")
+    commit(ask.folder, "add", "fairway.toml", "flights")
+    commit(ask.folder, "commit", "-q", "-m", "settings")
+    return ask
+
+
+def test_a_project_is_compared_with_a_reference_of_its_own_repository(repository):
+    hook = repository.folder / ".git/hooks/post-checkout"
+    hook.write_text(f"#!/bin/sh\ntouch {repository.folder}/ran\n")
+    hook.chmod(0o755)
+    repository.edit('mode = "serverless"', 'mode = "instance"')
+    largest = repository(compare="HEAD").values["difference"]["changes"][0]
+    assert (largest["what"], round(largest["change_usd"], 2)) == ("AmazonSageMaker USE1-Host:ml.m5.large", 84.45)
+    left = subprocess.run(["git", "worktree", "list"], cwd=repository.folder, capture_output=True, text=True).stdout
+    assert (len(left.splitlines()), (repository.folder / "ran").exists()) == (1, False)
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("HEAD~1", "--compare HEAD~1: fairway.toml is not there at HEAD~1; give a later commit"),
+        ("no-such-branch", "invalid reference: no-such-branch; give a branch, a commit or a projection's file"),
+    ],
+)
+def test_a_reference_without_the_project_is_refused_by_name(repository, reference, message):
+    with pytest.raises(Refused, match=re.escape(message)):
+        repository(compare=reference)
+
+
+def test_outside_of_any_repository_a_file_is_asked_for(ask, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(ask.folder.parent))
+    with pytest.raises(Refused, match="is in no git repository; compare with a file that `--json` wrote"):
+        ask(compare="main")
 
 
 def test_hosting_names_the_cheapest_that_keeps_the_benchmarks(ask):
