@@ -16,6 +16,7 @@ PLUGINS = (
     "stream_mappings",
     "restorations",
     "files",
+    "versions",
     "lambda_runtime",
     "cloudwatch",
     "metrics",
