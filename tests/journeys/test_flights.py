@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from local.profile import root_key
-from tests.journeys import api_page
+from tests.journeys import api_page, canaries
 from tests.journeys.conftest import ROOT, demo, processes_below
 
 
@@ -367,6 +367,29 @@ def test_a_hard_kill_loses_nothing_that_was_answered_and_leaves_no_process(fligh
     assert request(journey, "GET", f"/predictions/{answer['id']}")[1]["probability"] == answer["probability"]
     again = journey.predict(flight(journey, 10))[0]
     assert (again["source"], again["probability"]) == ("model", answer["probability"])
+
+
+def test_no_value_of_a_row_is_in_any_log_and_an_entity_that_is_forgotten_is_nowhere(flights):
+    journey, story = flights
+    written = canaries.plant(journey)
+    canaries.wait_until_captured(journey)
+    found = list(canaries.logs(journey))
+    assert canaries.secrets_in([*found, *(("standard error", text) for text in written)]) == []
+    assert {"predict", "outcomes", "preprocess"} <= {name.rpartition("-")[2] for name, text in found if text}
+    assert any(story["train"]["release"] in text for name, text in found if "ProcessingJobs" in name), "logs are read"
+    assert {name.partition("/")[0] for name in canaries.holders(journey)} == {
+        *("predictions", "outcomes", "rows", "quarantine", "captured", "batch"),
+    }
+    done = journey.fairway("forget", canaries.ENTITY, "--yes")
+    assert story["train"]["release"] in {one["release"] for one in done["not_removed"]["releases"]}
+    assert canaries.holders(journey) == []
+    assert canaries.secrets_in(canaries.logs(journey)) == []
+    assert request(journey, "GET", f"/predictions?entity_id={canaries.ENTITY}") == (
+        200,
+        {"predictions": [], "next": None},
+    )
+    kept = [name for name in journey.fairway("forget", canaries.ENTITY, "--dry-run")["places"] if name["rows"]]
+    assert kept == []
 
 
 @pytest.mark.parametrize(
