@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fairway.report.page_file import writable
+from fairway.report.page_file import writable, write_page
 from fairway.stage.settings import connected
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
@@ -123,7 +123,7 @@ def compare(folder: Path, stage_name: str, first: str, second: str, *, out: Path
     both = read_run(stage, first, progress=progress), read_run(stage, second, progress=progress)
     if both[0].run == both[1].run:
         raise Refused("same_run", f"{first!r} and {second!r} are the same run; `fairway runs` lists the others")
-    page.write_text(comparison_page(*both, project=stage.config.project.name, stage=stage_name), encoding="utf-8")
+    write_page(page, comparison_page(*both, project=stage.config.project.name, stage=stage_name))
     same = on_the_same_rows(*both)
     values = {"out": str(page), "same_rows": same, "runs": [each.as_json(curves=True) for each in both]}
     alarms = [] if same else ["judged on different rows: a difference is not a gain of one over the other"]

@@ -23,7 +23,7 @@ from fairway.money import cost
 from fairway.money.value import Value, value_of
 from fairway.report.judged import read_judged
 from fairway.report.page import page
-from fairway.report.page_file import writable
+from fairway.report.page_file import writable, write_page
 from fairway.report.record import Batch, Bill, Champion, Failing, File, Judged, Loads, Release, Report, Source
 from fairway.stage import records
 from fairway.stage.aws import Stage, connect
@@ -45,7 +45,7 @@ def report(
     """Write the page of a stage."""
     stage, file = connect(folder, stage_name), writable(out or folder / DEFAULT)
     gathered = _gather(stage, synth=synth, progress=progress)
-    file.write_text(page(gathered), encoding="utf-8")
+    write_page(file, page(gathered))
     champion = gathered.champion.release if gathered.champion else "no release yet; the fallback answers"
     return Done(
         {"out": str(file), **gathered.as_json()},

@@ -1,5 +1,6 @@
 """The file that a page is written to."""
 
+import os
 from pathlib import Path
 
 from fairway.terminal.errors import Refused
@@ -11,3 +12,14 @@ def writable(file: Path) -> Path:
         what = "is a folder" if file.is_dir() else f"there is no folder {file.parent}"
         raise Refused("file", f"--out {file}: {what}; name a file in a folder that is there")
     return file
+
+
+def write_page(file: Path, text: str) -> None:
+    """Write the file so that whoever looks finds the page before or this one, whenever the command is killed."""
+    if file.exists() and not file.is_file():  # a device or a pipe, such as /dev/stdout
+        file.write_text(text, encoding="utf-8")
+        return
+    place = file.resolve()
+    unfinished = place.with_name(f".{place.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, place)

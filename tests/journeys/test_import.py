@@ -1,8 +1,12 @@
 """Models made elsewhere, from a file to predictions: the same gate, release, requests and batches as a trained one."""
 
+import contextlib
 import json
 import math
+import os
 import random
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from tests.journeys.conftest import Journey, drafted, eventually, write_csv
+from tests.journeys.conftest import FAIRWAY, Journey, drafted, eventually, processes_below, write_csv
 from tests.model_code.importing.graphs import logistic
 
 
@@ -93,6 +97,39 @@ def test_an_onnx_model_takes_over_answers_and_scores_a_batch(gym):
     batch = gym.fairway("batch", gym.data / "members.csv")
     assert (batch["read"], batch["scored"], batch["written"], batch["quarantined"]) == (1500, 1500, 1500, 0)
     assert gym.fairway("rollback")["champion"] == first
+
+
+KILLED_AT = (0.3, 0.8)  # of the time that the command usually takes
+
+
+@pytest.mark.parametrize("command", ["import", "report"])
+def test_a_command_that_is_killed_leaves_nothing_half_done_and_the_next_one_succeeds(gym, tmp_path, command):
+    page = tmp_path / "page.html"
+    words = {"import": [weak_model(gym), "--trust", "--name", "weak-model"], "report": ["--out", page]}[command]
+    champion, began = gym.fairway("status")["champion"], time.monotonic()
+    gym.fairway(command, *words)
+    usual_s = time.monotonic() - began
+    (tmp_path / "temporary").mkdir()
+    for share in KILLED_AT:
+        killed(gym, command, words, after_s=share * usual_s, temporary=tmp_path / "temporary")
+        assert command == "import" or page.read_text().rstrip().endswith("</html>")
+        assert gym.fairway("status")["champion"] == champion
+    done = gym.fairway(command, *words)
+    assert command == "report" or done["verdict"] == "rejected"
+    eventually(lambda: not gym.fairway("status")["unfinished"], within_s=120)
+
+
+def killed(journey: Journey, command: str, words: list, *, after_s: float, temporary: Path) -> None:
+    """Kill the command with SIGKILL; what it kept for a while is gone soon after, files and processes."""
+    line = [str(FAIRWAY), command, *map(str, words), "--project", str(journey.project), "--json"]
+    process = subprocess.Popen(
+        line, env={**os.environ, "TMPDIR": str(temporary)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(after_s)
+    process.kill()
+    process.wait()
+    eventually(lambda: not list(temporary.iterdir()) and not processes_below(temporary), within_s=60)
 
 
 def known_answers(journey: Journey) -> Path:
