@@ -10,7 +10,7 @@ Reply = tuple[int, dict[str, str], Any]
 
 
 def register() -> None:
-    from ministack.services import s3
+    from ministack.services import s3  # lazy: MiniStack is imported when the server runs, after its settings
 
     get = s3._get_object
 
