@@ -81,13 +81,13 @@ class Contract:
     def event_time(self) -> Column | None:
         return next(iter(self.of_role("event_time")), None)
 
-    def held_to(self, *, with_target: bool) -> tuple[Column, ...]:
+    def columns_to_check(self, *, with_target: bool) -> tuple[Column, ...]:
         """Columns that a row is checked against: with the target to learn from it, without it to score it."""
         return self.to_learn if with_target else self.to_score
 
     def header(self, *, with_target: bool) -> list[str]:
         """Columns that a file must have. One that may be null may be absent too, as in a request."""
-        return [column.name for column in self.held_to(with_target=with_target) if not column.nullable]
+        return [column.name for column in self.columns_to_check(with_target=with_target) if not column.nullable]
 
     @property
     def hash(self) -> str:

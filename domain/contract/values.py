@@ -65,7 +65,7 @@ def check_row(contract: Contract, row: Any, *, with_target: bool) -> tuple[dict[
         if name not in contract.by_name
     ]
     clean = {}
-    for column in contract.held_to(with_target=with_target):
+    for column in contract.columns_to_check(with_target=with_target):
         clean[column.name], problem = check_value(column, row.get(column.name))
         problems += problem
     return clean, problems

@@ -1,25 +1,9 @@
 """Later measurements of the champion: each training run evaluates it on newer rows than those of its release."""
 
-from typing import TypedDict
-
 from domain.config.sections import Benchmarks
 from domain.release.evaluation import Evaluation
 from domain.release.gate import breaches
-
-
-class Measurement(TypedDict):
-    """The champion on the evaluation rows of a later run; `broken` describes each benchmark that it breaks there."""
-
-    release: str
-    run: str
-    rows: int
-    evaluate_start: str  # timestamp
-    as_of: str  # timestamp
-    metrics: dict[str, float]
-    standard_error: float
-    p99_ms: float
-    size_mb: float
-    broken: list[str]
+from domain.release.state import Measurement
 
 
 def measure_champion(benchmarks: Benchmarks, evaluation: Evaluation, *, run: str) -> Measurement | None:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import TypedDict
 
 DEPLOYING_AT_MOST = timedelta(hours=2)  # a release that was not promoted by then never will be
 
@@ -27,6 +27,21 @@ class ReleaseState(StrEnum):
     FAILED = "failed"
 
 
+class Measurement(TypedDict):
+    """The champion on the evaluation rows of a later run; `broken` describes each benchmark that it breaks there."""
+
+    release: str
+    run: str
+    rows: int
+    evaluate_start: str  # timestamp
+    as_of: str  # timestamp
+    metrics: dict[str, float]
+    standard_error: float
+    p99_ms: float
+    size_mb: float
+    broken: list[str]
+
+
 class ReleaseItem(TypedDict, total=False):
     """Release item of the routing table (domain/records.py: release_key); timestamps are ISO 8601 text."""
 
@@ -46,7 +61,7 @@ class ReleaseItem(TypedDict, total=False):
     p99_ms: float
     size_mb: float
     decisions: dict[str, int] | None
-    newest: dict[str, Any]  # a domain/release/measurement.py Measurement
+    newest: Measurement
     contract: str  # that it was made under, as domain/contract/packed.py writes it
     created_at: str
     deploying_since: str

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from domain import records as items
 from domain.contract.schema import Column, Contract
@@ -12,7 +12,6 @@ from domain.money import hosting
 from domain.money.projection import Projection
 from domain.money.usage import month_of
 from domain.release import routing as routing_rules
-from domain.release.measurement import Measurement
 from domain.release.routing import Routing
 from domain.release.state import ReleaseItem
 from domain.request.answers import fallback_answer
@@ -94,7 +93,7 @@ def _champion(current: routing_rules.Champion, item: ReleaseItem) -> Champion:
 
 
 def _judged(stage: Stage, item: ReleaseItem) -> Judged | None:
-    newest = cast(Measurement | None, item.get("newest"))
+    newest = item.get("newest")
     return read_judged(stage, run=item.get("run"), candidate=item.get("candidate"), newest=newest)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from domain.config.sections import SMALLER_IS_BETTER, Benchmarks
 from domain.release.comparison import at_least_as_good
 from domain.release.evaluation import Champion, Evaluation, Measured
-from domain.release.measurement import Measurement
+from domain.release.state import Measurement
 from fairway.report.record import Before, Check, Judged, Tried
 from fairway.stage.aws import Stage
 from fairway.stage.documents import run_document

@@ -1,11 +1,10 @@
 """How good the champion is now: measured at its release, on newer rows since, and by what really happened."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import Any
 
 from domain.config.sections import Benchmarks, Config
-from domain.release.measurement import Measurement
-from domain.release.state import ReleaseItem
+from domain.release.state import Measurement, ReleaseItem
 from domain.watch.observed import Observed, breaks, observe
 from fairway.stage.aws import Stage
 from fairway.stage.outcomes import joined_outcomes
@@ -45,7 +44,7 @@ def standing(stage: Stage, item: ReleaseItem) -> Standing:
 
 def stand(config: Config, item: ReleaseItem, outcomes: list[dict[str, Any]]) -> Standing:
     benchmarks = config.benchmarks
-    newest = cast(Measurement | None, item.get("newest"))
+    newest = item.get("newest")
     observed = observe(config.project.task, benchmarks.metric, outcomes)
     return Standing(
         release=item["release"],

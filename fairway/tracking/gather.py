@@ -1,11 +1,10 @@
 """Training runs, read from the tables and the lake of a stage."""
 
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from domain.money.prices import Prices
 from domain.release.evaluation import Evaluation, Measured
 from domain.release.gate import Judgement
-from domain.release.measurement import Measurement
 from domain.release.state import ReleaseItem
 from domain.runs import TrainItem
 from domain.train.curves import Curve, Curves
@@ -149,7 +148,7 @@ def _became(stage: Stage, release: str | None, releases: _Releases, *, with_outc
         role=role["role"],
         percent=role["weight"],
         promoted_at=item.get("promoted_at"),
-        newest=cast(Measurement | None, item.get("newest")),
+        newest=item.get("newest"),
         observed=_observed(stage, release) if with_outcomes else None,
     )
 

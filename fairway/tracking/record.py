@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from domain.release.measurement import Measurement
+from domain.release.state import Measurement
 from domain.timestamps import parse_timestamp
 from domain.train.curves import Curve
 from domain.watch.observed import Observed

@@ -18,8 +18,8 @@ from domain.names import Metric
 from domain.records import from_item, release_key, to_item
 from domain.release import gate
 from domain.release.evaluation import Candidate, Evaluation
-from domain.release.measurement import Measurement, measure_champion
-from domain.release.state import IN_USE, ReleaseItem, ReleaseState, Verdict
+from domain.release.measurement import measure_champion
+from domain.release.state import IN_USE, Measurement, ReleaseItem, ReleaseState, Verdict
 from domain.request.answers import fallback_answer
 from domain.timestamps import iso
 from domain.train.coverage import Coverage

@@ -75,7 +75,7 @@ class Inert(pickle._Unpickler):
         if getattr(made, "name", None) == ("joblib.numpy_pickle", "NumpyArrayWrapper"):
             self._skip_array(made.state)
 
-    dispatch = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: load_build}  # type: ignore[dict-item]  # noqa: RUF012 - of this class; never written to
+    dispatch = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: load_build}  # type: ignore[dict-item]  # of this class, as load_build is  # noqa: RUF012 - never written to
 
     def _skip_array(self, wrapper: dict[str, Any]) -> None:
         """Skip the bytes of an array, which joblib writes between the opcodes, or execute the pickle of its objects."""

@@ -53,7 +53,9 @@ class Checked:
 
 
 def schema_of(contract: Contract, *, with_target: bool) -> pa.Schema:
-    return pa.schema([(column.name, ARROW_TYPES[column.type]) for column in contract.held_to(with_target=with_target)])
+    return pa.schema(
+        [(column.name, ARROW_TYPES[column.type]) for column in contract.columns_to_check(with_target=with_target)]
+    )
 
 
 def read_table(file: Path | str, contract: Contract, *, with_target: bool) -> Iterator[Checked]:
@@ -136,7 +138,7 @@ def check_block(
     objects = _objects_of(block)
     kept: dict[str, pa.Array] = {}
     faults = _row_faults(contract, objects)
-    for column in contract.held_to(with_target=with_target):
+    for column in contract.columns_to_check(with_target=with_target):
         kept[column.name], wrong = judge(column, _cells(objects, column.name), is_text=is_text)
         for row, problems in wrong:
             faults.setdefault(row, []).extend(problems)
