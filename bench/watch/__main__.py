@@ -20,6 +20,7 @@ from bench.watch.declining import days
 from bench.watch.drifting import MOVED, PSI_LIMIT, windows
 
 SEED, WINDOWS = 20261128, 100
+NOTHING = "nothing"  # a figure that is told beside the others
 
 
 class Alarms(NamedTuple):
@@ -77,7 +78,7 @@ class Result:
         if held.always_within is not None:
             return f"always within {held.always_within} {held.unit}s"
         if held.median_within is None:
-            return "nothing"
+            return NOTHING
         return f"median <= {held.median_within} {held.unit}s"
 
 
@@ -151,7 +152,7 @@ def result(scenario: Scenario, runs: int) -> Result:
 
 def line(one: Result) -> str:
     figures = " ".join(f"{rate.share:>8.1%} {_median(rate):>7}" for rate in (one.ours, one.theirs))
-    verdict = "holds" if one.holds else "BROKEN"
+    verdict = "-" if one.held_to == NOTHING else "holds" if one.holds else "BROKEN"
     return f"{one.scenario.name:<42}{figures}  {one.scenario.other:<22} {one.held_to:<28} {verdict}"
 
 
@@ -189,7 +190,7 @@ def main() -> int:
     for scenario in SCENARIOS:
         results.append(result(scenario, scenario.runs // share))
         print(line(results[-1]), flush=True)
-    held = [one for one in results if one.held_to != "nothing"]
+    held = [one for one in results if one.held_to != NOTHING]
     broken = [one.scenario.name for one in held if not one.holds]
     print(f"{len(held) - len(broken)} of {len(held)} hold. {summary(results)}")
     return 1 if broken else 0
