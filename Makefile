@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine (Python 3.11 or newer and make): `make demo` and `make test`.
-.PHONY: help demo check format test setup test-frameworks test-mlflow test-container lint-templates audit fuzz bench-serving bench-batch bench-faults bench-cold-start bench-fidelity bench-release bench-watch image deploy down clean
+.PHONY: help demo check format test setup test-frameworks test-mlflow test-container lint-templates audit fuzz bench-serving bench-batch bench-faults bench-cold-start bench-fidelity bench-release bench-watch bench-api image deploy down clean
 
 UV_VERSION := 0.13.9
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
@@ -30,6 +30,7 @@ help:
 	@echo "make bench-faults       the local AWS under kill -9, what its journal costs, a million predictions; hours (BENCH=--quick: minutes)"
 	@echo "make bench-release      the rules that roll a canary back, on simulated canaries, three minutes (BENCH=--quick: ten seconds)"
 	@echo "make bench-watch        the rules of drift and declining quality, on simulated windows (BENCH=--quick: a tenth of the runs)"
+	@echo "make bench-api          one request end to end on the local AWS at 1, 8 and 32 clients, beside an echo, six minutes (BENCH=--quick: one)"
 	@echo "make bench-cold-start   what a cold start of predict costs, against boto3, and the init time of every function"
 
 demo: setup
@@ -145,6 +146,8 @@ bench-release: setup
 
 bench-watch: setup
 	@$(PYTHON) -m bench.watch $(BENCH)
+bench-api: setup
+	@$(PYTHON) -m bench.api $(BENCH)
 
 bench-faults: setup
 	@$(PYTHON) -m bench.faults $(BENCH)

@@ -15,9 +15,9 @@ PARTS = ("cost", "requests", "kills", "million")
 def main() -> int:
     options = _parse(sys.argv[1:])
     FOLDER.mkdir(parents=True, exist_ok=True)
-    places = [released("kept")]
+    places = [released(FOLDER / "kept")]
     if "cost" in options.parts:
-        places.append(released("plain"))
+        places.append(released(FOLDER / "plain"))
     try:
         figures, wrong = _measure(options, places)
     finally:

@@ -80,9 +80,9 @@ def kill(process: int) -> None:
         os.kill(process, signal.SIGKILL)
 
 
-def released(name: str) -> Place:
-    """The reference project after its demo: a champion answers, and one batch is stored."""
-    place = Place(FOLDER / name)
+def released(folder: Path) -> Place:
+    """The reference project after its demo: a champion answers, and one batch is stored. Its data lies beside it."""
+    place = Place(folder)
     shutil.rmtree(place.folder, ignore_errors=True)
     (place.folder / "flights").mkdir(parents=True)
     shutil.copy(ROOT / "fairway.toml", place.folder)
@@ -93,7 +93,7 @@ def released(name: str) -> Place:
         "--project",
         str(place.folder),
         "--data",
-        str(FOLDER / "data"),
+        str(folder.parent / "data"),
     ]
     done = subprocess.run([*words, "--json"], capture_output=True, text=True, check=False)
     if done.returncode:

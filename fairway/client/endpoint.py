@@ -5,18 +5,16 @@ cost the half second that botocore takes.
 """
 
 import re
-import socket
+from http.client import HTTPException
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+from fairway.client.connections import Connections, Reply
 from fairway.client.errors import Failed, Refused
 
 OF_AWS = re.compile(r"\.execute-api\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?$")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-CONNECTIONS = 16
-# A POST is its headers and then its body. With Nagle's algorithm the body waits until the headers are acknowledged,
-# which the other side delays by 40 ms.
-AT_ONCE = [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]
+CONNECTIONS = 64  # kept; of more threads than that, some connect anew for each request
 
 # lazy: an application imports the client before it calls anything; botocore is paid for by the first Endpoint
 
@@ -33,7 +31,7 @@ class Endpoint:
     """Signed requests to one URL. Thread-safe."""
 
     def __init__(self, url: str, *, region: str | None, credentials: Any, timeout_s: float) -> None:
-        from botocore.httpsession import URLLib3Session
+        from botocore.httpsession import get_cert_path
         from botocore.session import Session
 
         parts = urlsplit(url)
@@ -42,30 +40,26 @@ class Endpoint:
                 "url", f"url = {url!r}: must be the API's, such as https://ID.execute-api.REGION.amazonaws.com"
             )
         self.url, self.is_here = url.rstrip("/"), parts.hostname in LOOPBACK
+        self._path = urlsplit(self.url).path
         self._session, self._given = Session(), credentials
         self._region = region or self._region_of(parts.hostname)
-        session: Any = URLLib3Session  # its stubs know neither fractions of a second nor socket options
-        self._http = session(
-            timeout=timeout_s,
-            max_pool_connections=CONNECTIONS,
-            proxies={} if self.is_here else None,
-            socket_options=AT_ONCE,
-        )
+        ca_file = str(self._session.get_config_variable("ca_bundle") or get_cert_path(True))
+        self._connections = Connections(self.url, ca_file=ca_file, timeout_s=timeout_s, kept=CONNECTIONS)
 
-    def send(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> Any:
+    def send(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> Reply:
         """The reply, whatever its status; Failed when there was none at all."""
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
-        from botocore.exceptions import BotoCoreError, HTTPClientError
 
         content = {"Content-Type": "application/json"} if data is not None else {}
         request = AWSRequest(method, self.url + path, data=data, headers={**content, **headers})
         SigV4Auth(self._credentials(), "execute-api", self._region).add_auth(request)
         try:
-            return self._http.send(request.prepare())
-        except (BotoCoreError, HTTPClientError) as error:
+            return self._connections.exchange(method, self._path + path, data, dict(request.headers.items()))
+        except (OSError, HTTPException) as error:
             fix = "; is the local AWS running? `fairway up`" if self.is_here else ""
-            raise Failed("no_reply", f"{method} {self.url}{path}: {error}{fix}") from None
+            reason = f"{type(error).__name__} {error}".strip()
+            raise Failed("no_reply", f"{method} {self.url}{path}: {reason}{fix}") from None
 
     def _region_of(self, host: str) -> str:
         match = OF_AWS.search(host)

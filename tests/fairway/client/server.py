@@ -7,8 +7,11 @@ from threading import Thread
 
 
 @contextmanager
-def serving(answer):
-    """Serve `answer(request) -> (status, document)`; yield (url, requests so far). A status of 0 hangs up."""
+def serving(answer, *, tls=None):
+    """Serve `answer(request) -> (status, document)`; yield (url, requests so far). A status of 0 hangs up.
+
+    With a context, `tls`, it is https.
+    """
     seen = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -41,9 +44,11 @@ def serving(answer):
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}/api/", seen
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}/api/", seen
     finally:
         server.shutdown()
         server.server_close()

@@ -1,6 +1,8 @@
 """The Python client: signed, on kept connections, repeated only where that is safe, page by page."""
 
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -58,7 +60,7 @@ def test_a_body_is_sent_at_once_and_not_held_back_until_its_headers_are_acknowle
 def test_the_region_is_read_from_a_url_of_aws(monkeypatch, url, region):
     regions = []
     monkeypatch.setattr(SigV4Auth, "add_auth", lambda signer, request: regions.append(signer._region_name))
-    monkeypatch.setattr("botocore.httpsession.URLLib3Session.send", lambda *_: pytest.fail("sent"))
+    monkeypatch.setattr("fairway.client.connections.Connections.exchange", lambda *_: pytest.fail("sent"))
     with pytest.raises(pytest.fail.Exception):
         Fairway(url=url, credentials=KEYS).predict({"n": 1})
     assert regions == [region]
@@ -83,6 +85,31 @@ def test_a_prediction_is_tried_again_under_the_same_key_when_no_answer_came(api)
     url, seen = api(lambda _: (0, None), lambda _: (503, {"message": "busy"}), echo)
     assert client_of(url).predict({"n": 1}, idempotency_key="mine")["id"] == "id-1"
     assert [request["headers"]["idempotency-key"] for request in seen] == ["mine"] * 3
+
+
+def test_a_kept_connection_that_the_api_closed_is_replaced_at_once(api, monkeypatch):
+    monkeypatch.setattr("fairway.client.api.time.sleep", lambda pause: pytest.fail(f"waited {pause} s"))
+    url, seen = api(echo, lambda _: (0, None), echo)
+    client = client_of(url)
+    assert [client.predict({"n": 1})["id"] for _ in range(2)] == ["id-1"] * 2
+    first, closed, again = (request["connection"] for request in seen)
+    assert first == closed != again
+
+
+def test_threads_share_the_connections_and_none_is_used_by_two_at_once(api):
+    together = threading.Barrier(4, timeout=20)
+
+    def answer_together(request):
+        together.wait()
+        return echo(request)
+
+    url, seen = api(answer_together)
+    client = client_of(url)
+    for _ in range(2):
+        with ThreadPoolExecutor(4) as threads:
+            list(threads.map(lambda number: client.predict({"n": number}), range(4)))
+    at_once = [{request["connection"] for request in seen[first : first + 4]} for first in (0, 4)]
+    assert len(at_once[0]) == 4 and at_once[0] == at_once[1]
 
 
 def test_a_stored_answer_is_read_back_by_its_id(api):
