@@ -1,16 +1,19 @@
 """Every place that may hold an entity's data, in the order in which it is removed.
 
-Answers go first: what is asked or captured meanwhile is then found in the places behind.
+Answers go first, but for the evidence that they name: what is asked or captured meanwhile is then found in the places
+behind.
 """
 
 from fairway.forget.batches import forget_batches
 from fairway.forget.captured import forget_captured, forget_set_aside
+from fairway.forget.evidence import forget_evidence
 from fairway.forget.loads import forget_quarantine, forget_rows
 from fairway.forget.outcomes import forget_outcomes
 from fairway.forget.place import Place
 from fairway.forget.predictions import forget_predictions, forget_requests
 
 PLACES: dict[str, Place] = {
+    "evidence": forget_evidence,
     "predictions": forget_predictions,
     "remembered requests": forget_requests,
     "outcomes": forget_outcomes,

@@ -52,17 +52,26 @@ class Capture(Construct):
                 "UNDELIVERED_QUEUE": undelivered.queue_url,
             },
         )
-        self.capture.allow("s3:PutObject", on=lake.objects(CAPTURED, unreadable_prefix()))
-        self.capture.allow("sqs:SendMessage", on=undelivered.queue_arn)
-        self.capture.allow("dynamodb:GetItem", on=tables.routing.table_arn)
-        self.capture.allow("dynamodb:PutItem", "dynamodb:UpdateItem", on=tables.evidence.table_arn)
+        self.allow(stores, undelivered)
         endpoints.allow_invoke(self.capture)
+        self.mapping = self.mapping_of(str(tables.predictions.table_stream_arn), config, undelivered)
+
+    def allow(self, stores: Stores, undelivered: sqs.IQueue) -> None:
+        """Let the function read the stream, and write what it makes of it."""
+        capture, tables = self.capture, stores.tables
+        capture.allow("s3:PutObject", on=stores.lake.objects(CAPTURED, unreadable_prefix()))
+        capture.allow("sqs:SendMessage", on=undelivered.queue_arn)
+        capture.allow("dynamodb:GetItem", on=tables.routing.table_arn)
+        capture.allow("dynamodb:PutItem", "dynamodb:UpdateItem", on=tables.evidence.table_arn)
         stream = str(tables.predictions.table_stream_arn)
-        self.capture.allow("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", on=stream)
-        self.capture.allow("dynamodb:ListStreams", on=STREAMS)
+        capture.allow("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", on=stream)
+        capture.allow("dynamodb:ListStreams", on=STREAMS)
+
+    def mapping_of(self, stream: str, config: Config, undelivered: sqs.IQueue) -> lambda_.CfnEventSourceMapping:
+        """Have Lambda read the stream, and call the function with the answers in it."""
         mapping = lambda_.CfnEventSourceMapping
         destination = mapping.OnFailureProperty(destination=undelivered.queue_arn)
-        self.mapping = mapping(
+        return mapping(
             self,
             "Stream",
             function_name=self.capture.function_name,

@@ -1,6 +1,7 @@
 """The reference project from data to production: what the demo promises, held to account."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -12,14 +13,16 @@ import urllib.error
 import urllib.request
 from collections import Counter
 
+import pyarrow.parquet as pq
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from domain.records import from_item
 from local.profile import root_key
 from tests.journeys import api_page, canaries
-from tests.journeys.conftest import ROOT, demo, processes_below
+from tests.journeys.conftest import ROOT, demo, eventually, processes_below
 
 
 def rows_of(journey, month: str) -> list[dict]:
@@ -116,6 +119,26 @@ def test_requests_are_answered_by_the_champion(flights):
         ("model", "champion", story["status"]["champion"])
     }
     assert len({a["probability"] for a in story["answers"]}) > 10
+
+
+def test_every_answer_is_captured_once_as_it_was_stored(flights):
+    journey, story = flights
+    ids = {answer["id"] for answer in story["answers"]}
+    eventually(lambda: ids <= {row["id"] for row in captured(journey)})
+    found = captured(journey)
+    assert len(found) == len({row["id"] for row in found})
+    table = journey.address()["predictions"]
+    for row in (row for row in found if row["id"] in ids):
+        stored = from_item(journey.aws("dynamodb").get_item(TableName=table, Key={"id": {"S": row["id"]}})["Item"])
+        kept = {name: value for name, value in row.items() if value is not None}
+        assert kept == {name: stored[name] for name in kept} | {"prediction": json.dumps(stored["prediction"])}
+
+
+def captured(journey) -> list[dict]:
+    s3, bucket = journey.aws("s3"), journey.address()["lake"]
+    listed = s3.list_objects_v2(Bucket=bucket, Prefix="captured/").get("Contents", [])
+    files = [s3.get_object(Bucket=bucket, Key=each["Key"])["Body"].read() for each in listed]
+    return [row for file in files for row in pq.read_table(io.BytesIO(file)).to_pylist()]
 
 
 def test_the_request_in_the_readme_is_answered(flights):

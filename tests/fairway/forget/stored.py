@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from domain import lake, records
+from domain.release.counts import Kind, seen_key
 from fairway.cli import main
-from lambdas.parquet import Kind, parquet
+from lambdas import parquet
 from tests.fairway.commands.test_load import table
 
 LAKE = "flights-dev-lake"
@@ -24,6 +25,7 @@ TABLES = {
     "outcomes": ("entity_id", "event_time"),
     "runs": ("kind", "run"),
     "routing": ("item",),
+    "evidence": ("rollout", "item"),
 }
 EXPIRES = 2**31
 
@@ -139,6 +141,10 @@ def _answer(stage: Stage) -> None:
         made = {"made_at": f"2013-01-0{number + 1}T00:00:00Z", "features": '{"seats": 149}', "expires_at": EXPIRES}
         stage.put("predictions", id=f"{number:032x}", entity_id=entity, **made)
         stage.put("outcomes", entity_id=entity, event_time=f"2013-01-0{number + 1}T10:00:00Z", outcome=True)
+        stage.put("evidence", rollout="r-2/x", item=f"answer#{number:032x}", other="true")
+        stage.put("evidence", **records.from_item(seen_key("r-2/x", Kind.ENTITIES, entity)))
+    stage.put("evidence", **records.from_item(seen_key("r-1/x", Kind.SLOW, GONE)))
+    stage.put("evidence", rollout="r-2/x", item="share#0.05", canary_rows=3)
     stage.put("outcomes", entity_id=f"prediction#{2:032x}", event_time="unknown", outcome=False)
     stage.put("outcomes", entity_id=f"prediction#{1:032x}", event_time="unknown", outcome=False)
     for key, entities in {"a": (STAYS, GONE), "b": (STAYS,)}.items():
@@ -149,9 +155,11 @@ def _answer(stage: Stage) -> None:
 def _capture(stage: Stage) -> None:
     """Answers as the capture writes them, and one that it could not read."""
     rows = [{**_answer_row(number, entity), "features": "{}"} for number, entity in enumerate((GONE, STAYS))]
-    kinds = {name: Kind.NUMBER if isinstance(value, float) else Kind.TEXT for name, value in rows[0].items()}
+    kinds = {
+        name: parquet.Kind.NUMBER if isinstance(value, float) else parquet.Kind.TEXT for name, value in rows[0].items()
+    }
     texts = [{name: value if isinstance(value, float) else str(value) for name, value in row.items()} for row in rows]
-    stage.upload(lake.captured_key("2013-05-01T00", "1-a"), parquet(kinds, texts))
+    stage.upload(lake.captured_key("2013-05-01T00", "1-a"), parquet.parquet(kinds, texts))
     for entity in (GONE, STAYS):
         record = {"dynamodb": {"NewImage": {"entity_id": {"S": entity}, "features": {"S": "["}}}}
         document = {"reason": "features = '[': must be a JSON object", "record": record}

@@ -6,6 +6,7 @@ import re
 import botocore.client
 import pytest
 
+from domain.release.counts import Kind, seen_key
 from tests.fairway.commands.test_load import table
 from tests.fairway.conftest import ROOT
 from tests.fairway.forget.stored import GONE, LAKE, STAYS
@@ -13,6 +14,7 @@ from tests.fairway.forget.stored import GONE, LAKE, STAYS
 WRITES = ("PutObject", "DeleteObject", "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem")
 NONE = {"files": 0, "old_versions": 0, "not_read": []}
 REMOVED = [
+    {"place": "evidence", "rows": 4, **NONE},
     {"place": "predictions", "rows": 2, **NONE},
     {"place": "outcomes", "rows": 3, **NONE},
     {"place": "remembered requests", "rows": 1, **NONE},
@@ -41,6 +43,11 @@ def test_it_leaves_every_place_and_the_others_stay(filled):
     assert [item["entity_id"] for item in after["predictions"] if "entity_id" in item] == [STAYS]
     assert [item["id"] for item in after["predictions"] if "entity_id" not in item] == ["request#b"]
     assert [item["entity_id"] for item in after["outcomes"]] == [STAYS, f"prediction#{1:032x}"]
+    assert [item["item"] for item in after["evidence"]] == [
+        "share#0.05",
+        f"answer#{1:032x}",
+        seen_key("", Kind.ENTITIES, STAYS)["item"]["S"],
+    ]
     kept = {key: text for key, is_current, text in after["lake"] if is_current}
     assert set(kept) == {key for key, is_current, _ in before["lake"] if is_current}
     assert kept["batch/incoming/may.csv"] == f"flight_id,hour\r\n{STAYS},6\r\n"

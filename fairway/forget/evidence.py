@@ -1,0 +1,54 @@
+"""The table of evidence: which answers to the entity count for a rollout, and that the entity was counted.
+
+The counts themselves are sums and name nobody.
+"""
+
+from collections.abc import Iterator
+
+from domain.names import BY_ENTITY
+from domain.records import Item
+from domain.release.counts import Kind, seen_key
+from domain.request.compared import answer_key
+from fairway.forget.place import Removed, Task
+
+
+def forget_evidence(task: Task) -> list[Removed]:
+    """Remove the items of the entity, and of its answers as long as those are there to name them.
+
+    No index names their entities, so the whole table is read once.
+    """
+    table = task.stage.addresses.get("evidence")
+    if table is None:  # deployed before there was one
+        return []
+    dynamodb, removed = task.stage.client("dynamodb"), 0
+    wanted = set(_names(task))
+    keys = {"ProjectionExpression": "#rollout, #item"}
+    names = {"ExpressionAttributeNames": {"#rollout": "rollout", "#item": "item"}}
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table, **keys, **names):
+        for key in (item for item in page["Items"] if item["item"]["S"] in wanted):
+            if task.really:
+                dynamodb.delete_item(TableName=table, Key=key)
+            removed += 1
+            task.detail(f"{removed:,} items of evidence")
+    return [Removed("evidence", rows=removed)]
+
+
+def _names(task: Task) -> Iterator[str]:
+    """The sort keys of what is about the entity, the same in every rollout."""
+    yield from (_name(seen_key("", kind, task.entity.id)) for kind in Kind)
+    pages = (
+        task.stage.client("dynamodb")
+        .get_paginator("query")
+        .paginate(
+            TableName=task.stage.addresses["predictions"],
+            IndexName=BY_ENTITY,
+            KeyConditionExpression="entity_id = :entity",
+            ExpressionAttributeValues={":entity": {"S": task.entity.id}},
+            ProjectionExpression="id",
+        )
+    )
+    yield from (_name(answer_key("", item["id"]["S"])) for page in pages for item in page["Items"])
+
+
+def _name(key: Item) -> str:
+    return str(key["item"]["S"])
