@@ -22,7 +22,11 @@ from fairway.tracking.record import TrainingRun, Tried
 
 _RUN, _CANDIDATE, _PARENT = "fairway.run", "fairway.candidate", "mlflow.parentRunId"
 _STATUS = {RunStatus.SUCCEEDED: "FINISHED", RunStatus.FAILED: "FAILED"}
-_QUIETLY = {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
+_QUIETLY = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # where --json has its one object
+}
 _LONGEST_TAG = 5000  # characters that MLflow stores
 
 
