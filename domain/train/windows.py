@@ -83,6 +83,12 @@ def _instant(text: str) -> datetime:
     return instant
 
 
+def newest_row(parts: Iterable[Part], now: datetime) -> datetime | None:
+    """Return the newest event time, at most now: one row of 2099 hides no other. None where no part has one yet."""
+    spans = ((_instant(part["first"]), _instant(part["last"])) for part in parts if part["first"] and part["last"])
+    return max((min(last, now) for first, last in spans if first <= now), default=None)
+
+
 def bulk_of_days(rows: Mapping[date, int]) -> tuple[date, date]:
     """Find the first and the last day of nearly all rows, given how many each day has. Left out are the few, at most
     one in a hundred at either end, that lie further away from the others than those span: a year of 2099 or 1900.

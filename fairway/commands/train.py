@@ -12,7 +12,7 @@ from domain.release.state import ReleaseState, Verdict
 from domain.runs import LoadItem
 from domain.timestamps import iso, parse_timestamp
 from domain.train.coverage import describe
-from domain.train.windows import Part, run_name, training_window
+from domain.train.windows import newest_row, run_name, training_window
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
 from fairway.stage.deployment import WHEN, wait_until_champion
@@ -92,18 +92,9 @@ def after_the_newest_row(loads: list[LoadItem]) -> str:
     window; where rows have no time, the timestamp of the newest load.
     """
     now = datetime.now(UTC)
-    ends = [_end_of(part, now) for load in loads for part in parts_of(load)]
-    newest = max(filter(None, ends), default=None) or max(_timestamp(load["loaded_at"]) for load in loads)
+    newest = newest_row((part for load in loads for part in parts_of(load)), now)
+    newest = newest or max(_timestamp(load["loaded_at"]) for load in loads)
     return iso(newest.replace(microsecond=0) + timedelta(seconds=1))
-
-
-def _end_of(part: Part, now: datetime) -> datetime | None:
-    """The last event time of a part, at most now; None for a part without event times, or all of whose rows are to
-    come.
-    """
-    if part["first"] is None or part["last"] is None or _timestamp(part["first"]) > now:
-        return None
-    return min(_timestamp(part["last"]), now)
 
 
 def _timestamp(text: str) -> datetime:

@@ -23,7 +23,8 @@ from infra.release.endpoints import LISTS, Endpoints
 class Money(Construct):
     """Spending under this stage's tag -> budget -> alarms topic.
 
-    Every hour -> Guard: what the month costs by its usage, hours before AWS knows, and what [budget] asks for then.
+    Every hour -> Guard: what the month costs by its usage, hours before AWS knows, and what [budget] asks for then; and
+    the age of the newest row.
     Every hour -> Reap: endpoints, jobs and notebooks that nothing knows. Budgets and the anomaly monitor see a tag only
     once it is activated as a cost allocation tag in the account: `fairway`.
     """

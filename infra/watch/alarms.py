@@ -63,7 +63,7 @@ class Alarms(Construct):
         self.alarm("Champion", broken, above=0, periods=1, of="benchmarks that the champion breaks on newer rows")
         if most_days := self.config.data.max_age_days:
             age = self.measured(Metric.DATA_AGE_DAYS, "Maximum").with_(period=HOUR)
-            self.alarm("StaleRows", age, above=most_days, periods=1, of="age of the newest row trained on, in days")
+            self.alarm("StaleRows", age, above=most_days, periods=1, of="age of the newest row, in days")
 
     def watch_the_spending(self) -> None:
         most, spent = (

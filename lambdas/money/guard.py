@@ -1,7 +1,8 @@
 """Hourly: estimate what this month has cost so far, report it as a metric, and take what the budget's limits ask for.
 
 AWS's own billing data is hours late. This is the projection of the stage's deployed templates at the pace of this
-month, so it is an estimate, and as good as the price table. Only actions that fairway.toml asks for are taken.
+month, so it is an estimate, and as good as the price table. Only actions that fairway.toml asks for are taken. Since it
+runs in every stage, it reports the age of the newest row too.
 """
 
 import dataclasses
@@ -29,6 +30,7 @@ from lambdas.aws.clients import BotocoreClient
 from lambdas.aws.deployed import deployed
 from lambdas.aws.routes import read_routing, write_routing
 from lambdas.money.counted import Counted, count
+from lambdas.money.rows_age import report_age
 from lambdas.settings import CONFIG
 
 ROUTING = os.environ["ROUTING_TABLE"]
@@ -58,6 +60,7 @@ class Effects:
 
 def handler(event: dict[str, Any], context: object) -> Guarded:
     now = datetime.now(UTC)
+    report_age(now)
     return guard(
         now=now,
         estimate=lambda: estimate(deployed(), count(_month_start(now), now), now=now),
