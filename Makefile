@@ -146,6 +146,7 @@ bench-release: setup
 
 bench-watch: setup
 	@$(PYTHON) -m bench.watch $(BENCH)
+
 bench-api: setup
 	@$(PYTHON) -m bench.api $(BENCH)
 
