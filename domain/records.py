@@ -2,7 +2,7 @@
 
     predictions   id                 one stored answer; by_entity: entity_id, made_at
     outcomes      entity_id, event_time    what really happened
-    routing       item               `routing`, `release#<release>` for each release, `guard`, `hours`
+    routing       item               `routing`, `rollout`, `release#<release>` for each release, `guard`, `hours`
     evidence      rollout, item      counts of a rollout's shares, and what guards them (domain/release/counts.py)
     runs          kind, run          load, train and batch runs; unload: what is left of a load that was taken back
 
@@ -20,6 +20,7 @@ Item = dict[str, Attribute]
 
 ROUTING = "routing"
 RELEASE = "release#"
+ROLLOUT = "rollout"  # the one that runs or ran last, and who is next
 GUARD = "guard"  # what the budget guard did this month
 WOKEN = "hours"  # when a request last asked for sleeping endpoints
 REQUEST = "request#"  # id of a remembered request; no prediction's begins so
@@ -45,12 +46,22 @@ def routing_write(routing: Mapping[str, Any]) -> dict[str, Any]:
     """Make the PutItem arguments that change the routing, only if nobody wrote since version - 1 was read. A version
     that is not a number is damage, which any whole routing may replace.
     """
+    item = {**to_item({**routing, "item": ROUTING}), "champion": to_attribute(routing["champion"])}  # or NULL
+    return _versioned(item, routing["version"])
+
+
+def turns_write(turns: Mapping[str, Any]) -> dict[str, Any]:
+    """Make the PutItem arguments that change the rollout's item, only if nobody wrote since version - 1 was read."""
+    return _versioned(to_item({**turns, "item": ROLLOUT}), turns["version"])
+
+
+def _versioned(item: Item, version: int) -> dict[str, Any]:
     is_next = "attribute_not_exists(#item) OR #version = :read OR NOT attribute_type(#version, :number)"
     return {
-        "Item": {**to_item({**routing, "item": ROUTING}), "champion": to_attribute(routing["champion"])},  # or NULL
+        "Item": item,
         "ConditionExpression": is_next,
         "ExpressionAttributeNames": {"#item": "item", "#version": "version"},
-        "ExpressionAttributeValues": to_item({":read": routing["version"] - 1, ":number": "N"}),
+        "ExpressionAttributeValues": to_item({":read": version - 1, ":number": "N"}),
     }
 
 

@@ -116,7 +116,13 @@ class ServiceStack(Stack):
         stage, stores, undelivered = self.stage, self.stores, self.undelivered
         self.training = Training(self, "Training", **stage, stores=stores, image=self.image)
         self.releases = Releases(
-            self, "Releases", **stage, stores=stores, endpoints=self.endpoints, undelivered=undelivered
+            self,
+            "Releases",
+            **stage,
+            stores=stores,
+            endpoints=self.endpoints,
+            alarms=self.data.alarms,
+            undelivered=undelivered,
         )
         self.batch = Batch(self, "Batch", **stage, stores=stores, image=self.image)
         train, batch = self.training.flow, self.batch.flow

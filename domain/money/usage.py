@@ -50,6 +50,21 @@ class Month:
         return up_shares(self.config.serving, self.rates)
 
     @property
+    def rollout_minutes(self) -> float:
+        """Minutes in which a release answers a share on its way to champion, of all the month's runs together."""
+        release, minutes = self.config.release, 0.0
+        a_minute = self.predictions / (HOURS_PER_MONTH * 60)
+        for percent in release.canary:
+            enough = release.canary_rows / (a_minute * percent / 100) if a_minute else float("inf")
+            minutes += max(release.canary_minutes, enough)
+        return min(minutes * self.training_runs, HOURS_PER_MONTH * 60) if self.training_runs else 0.0
+
+    @property
+    def looks(self) -> float:
+        """How often a rollout looks at its evidence."""
+        return self.rollout_minutes * 60 / self.config.release.look_seconds
+
+    @property
     def captures(self) -> float:
         """Calls of capture: one for each batch of each shard of the stream.
 

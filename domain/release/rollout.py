@@ -6,24 +6,23 @@
 `decide` is the rule, and all of it: the same function is asked in production, by the commands that show it, and by the
 simulator that measures it. A rollout may go back by itself whenever it is looked at; it goes forward only on answers,
 and without data it holds, whatever the clock shows.
-
-One rollout runs at a time. A release that was approved later supersedes one that still waits for its turn; one that
-has reached its canary is finished first.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import TypedDict
 
 from domain.config.sections import Config
+from domain.release.claims import Claim, Role, live
 from domain.release.counts import Counts
 from domain.release.evidence import HOLD
 from domain.release.harm import Limits, Weighed, in_digits, safety, weigh
+from domain.release.routing import Routing, give_back
+from domain.release.routing import claim as claim_share
 from domain.timestamps import iso, parse_timestamp
 
-LOST_AFTER = timedelta(hours=1)  # without a look: the flow that looked has ended without a word
 LOOKS = 200  # in the age of a step, at most: so many looks of years fit in the history of one execution
 REMEMBERED = 50  # decisions
 
@@ -198,40 +197,39 @@ def percent(share: float) -> str:
     return f"{100 * share:g} %"
 
 
-# ---- whose turn it is
+# ---- what the routing must be
 
 
-class Waiting(TypedDict):
-    """A release that waits for the rollout before it."""
-
-    rollout: str
-    release: str
-    asked_at: str
-
-
-class Turns(TypedDict):
-    """Item of the routing table (domain/records.py: ROLLOUT): the rollout that runs, or the last one; who is next."""
-
-    version: int
-    current: Rollout | None
-    waiting: Waiting | None
-
-
-NO_TURNS: Turns = {"version": 0, "current": None, "waiting": None}
-
-
-def is_free(turns: Turns, *, now: datetime, plan: Plan) -> bool:
-    """Whether the next rollout may begin: none runs, or nobody has looked at it for long."""
-    current = turns["current"]
-    if current is None or current["state"] not in UNDER_WAY:
-        return True
-    looked = parse_timestamp(current["looked_at"])
-    return looked is None or now - looked > LOST_AFTER + 3 * timedelta(seconds=wait_s(current, now=now, plan=plan))
+def routed(rollout: Rollout, routing: Routing, *, at: str) -> Routing | None:
+    """Return the routing after the rollout's last decision; None where it is so already."""
+    mine = [claim for claim in live(routing["claims"]) if claim["rollout"] == rollout["rollout"]]
+    reason = f"rollout of {rollout['release']}: {rollout['state']} at {percent(rollout['share'])}: {rollout['why']}"
+    if rollout["state"] == State.CANARY and max((claim["end"] for claim in mine), default=0.0) < rollout["share"]:
+        wanted: Claim = {
+            "rollout": rollout["rollout"],
+            "arm": Role.CANARY,
+            "role": Role.CANARY,
+            "release": rollout["release"],
+            "endpoint": rollout["endpoint"],
+            "start": 0.0,
+            "end": rollout["share"],
+            "since": at,
+        }
+        return claim_share(routing, wanted, reason=reason)
+    if rollout["state"] in (State.ROLLED_BACK, State.ABORTED, State.SUPERSEDED) and mine:
+        return give_back(
+            routing, rollout["rollout"], at=at, reason=f"rollout of {rollout['release']}: {rollout['why']}"
+        )
+    return None
 
 
-def in_line(turns: Turns, mine: Waiting) -> Turns | None:
-    """Return the turns in which `mine` is next; None where a release that was approved later is."""
-    other = turns["waiting"]
-    if other and other["rollout"] != mine["rollout"] and other["asked_at"] > mine["asked_at"]:
-        return None
-    return {**turns, "waiting": mine}
+def found(rollout: Rollout, routing: Routing, *, now: datetime) -> Rollout:
+    """Return the rollout as the routing has it: somebody else may have ended it there, by hand or for the budget."""
+    held = any(claim["rollout"] == rollout["rollout"] for claim in live(routing["claims"]))
+    if rollout["state"] != State.CANARY or not rollout["routed"] or held:
+        return rollout
+    champion = routing["champion"]["release"] if routing["champion"] else None
+    if champion == rollout["release"]:
+        return moved(rollout, State.CHAMPION, 1.0, now=now, why=routing["reason"])
+    state = State.ABORTED if champion == rollout["champion"] else State.SUPERSEDED
+    return moved(rollout, state, 0.0, now=now, why=routing["reason"])

@@ -21,10 +21,14 @@ class ReleaseState(StrEnum):
     APPROVED = "approved"
     REJECTED = "rejected"
     DEPLOYING = "deploying"
+    CANARY = "canary"  # or waiting for its turn
     CHAMPION = "champion"
     PREVIOUS = "previous"
     RETIRED = "retired"
     FAILED = "failed"
+    ROLLED_BACK = "rolled back"  # it does not come back without a new run
+    ABORTED = "aborted"
+    SUPERSEDED = "superseded"
 
 
 class Measurement(TypedDict):
@@ -67,6 +71,8 @@ class ReleaseItem(TypedDict, total=False):
     deploying_since: str
     promoted_at: str
     failure: str
+    rollout: dict[str, Any]  # a domain/release/rollout.py Rollout, as it ended
 
 
-IN_USE = (ReleaseState.DEPLOYING, ReleaseState.CHAMPION, ReleaseState.PREVIOUS)
+IN_USE = (ReleaseState.DEPLOYING, ReleaseState.CANARY, ReleaseState.CHAMPION, ReleaseState.PREVIOUS)
+GIVEN_UP = (ReleaseState.FAILED, ReleaseState.ROLLED_BACK, ReleaseState.ABORTED, ReleaseState.SUPERSEDED)

@@ -7,6 +7,7 @@ import typer
 
 from domain.release import routing as rules
 from domain.release.routing import Champion
+from domain.release.state import ReleaseState
 from fairway.stage import records
 from fairway.stage.aws import Stage
 from fairway.stage.change import refuse_unanswered
@@ -61,6 +62,7 @@ def releases_command(
 @app.command("promote", epilog="Example: fairway promote r-20130401-1a2b3c4d")
 def promote_command(
     release: Annotated[str, typer.Argument(help="As `fairway releases` lists it.", metavar="RELEASE")],
+    again: Annotated[bool, typer.Option("--again", help="Also one that was rolled back by its evidence.")] = False,
     project: Project = HERE,
     stage: StageName = "local",
     breaking: Breaking = False,
@@ -71,7 +73,7 @@ def promote_command(
     The champion is deployed again where its endpoint is gone.
     """
     run(
-        lambda progress: promote(project, stage, release, breaking=breaking, progress=progress),
+        lambda progress: promote(project, stage, release, breaking=breaking, again=again, progress=progress),
         json=json,
         project=project,
         stage=stage,
@@ -152,8 +154,14 @@ def _next_step(found: list[dict]) -> str:
     return "`fairway load FILE...` and `fairway train` may lead to a better one"
 
 
-def promote(folder: Path, stage_name: str, release: str, *, breaking: bool = False, progress: Progress) -> Done:
-    """Let the release answer. Refused for one that the deployed contract breaks, unless `breaking`."""
+def promote(
+    folder: Path, stage_name: str, release: str, *, breaking: bool = False, again: bool = False, progress: Progress
+) -> Done:
+    """Let the release answer.
+
+    Refused for one that the deployed contract breaks, unless `breaking`, and for one that its evidence took back,
+    unless `again`.
+    """
     stage = connected(folder, stage_name, progress)
     item = records.release(stage, release)
     if item is None:
@@ -162,10 +170,16 @@ def promote(folder: Path, stage_name: str, release: str, *, breaking: bool = Fal
         raise Refused(
             "rejected", f"release {release!r} was rejected and is not released: {item['reason']}; train again"
         )
+    taken_back = item["state"] == ReleaseState.ROLLED_BACK
+    if taken_back and not again:
+        why = f"release {release!r} was rolled back: {item.get('failure')}"
+        raise Refused("rolled_back", f"{why}; `fairway train` makes another, or --again lets it answer all the same")
     before = records.routing(stage)["champion"]
     if before is None or before["release"] != release:
         command = f"fairway promote {release}"
         refuse_unanswered(stage, item, confirmed=breaking, command=command, progress=progress)
+        if taken_back:
+            mark(stage, release, state=ReleaseState.APPROVED)
         bring_up(stage, item, progress=progress)
     elif is_up(stage, release):
         raise Refused("routing", f"release {release!r} is the champion already; nothing to do")

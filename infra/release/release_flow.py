@@ -12,10 +12,11 @@ from infra.data.tables import ONLY_RELEASES, Tables
 from infra.parts.flow import REASON, Flow, again, call, caught, choice, fail, invoke, jsonata
 from infra.parts.function import Function
 from infra.permissions import Many
-from infra.release import hosting_states
+from infra.release import hosting_states, rollout_states
 from infra.release.endpoints import LISTS, Endpoints
 
 MINUTE_S, HOUR_S = 60, 3600
+LONGEST_ROLLOUT_S = 300 * 24 * HOUR_S  # of the year that an execution may last
 STUCK_AFTER_MS = int(DEPLOYING_AT_MOST.total_seconds() * 1000)
 
 
@@ -25,13 +26,14 @@ class Steps:
 
     verify_release: Function
     try_endpoint: Function
+    advance: Function | None  # where a release has to earn its traffic
     promote: Function
     retire: Function
 
 
 class ReleaseFlow(Flow):
     """{model_package_arn} -> endpoint -> TryEndpoint -> Promote -> KeepPrevious -> Retire; undone if it fails
-    before.
+    before. Where [release] has shares for a canary, it goes through them between TryEndpoint and Promote.
     """
 
     def __init__(
@@ -47,8 +49,12 @@ class ReleaseFlow(Flow):
     ) -> None:
         self.tables, self.endpoints, self.steps = tables, endpoints, steps
         kept_s = config.release.keep_previous_minutes * MINUTE_S
-        super().__init__(scope, id, config=config, states=self.states(kept_s), timeout_s=kept_s + 4 * HOUR_S)
-        self.allow_invoke(steps.verify_release, steps.try_endpoint, steps.promote, steps.retire)
+        longest_s = LONGEST_ROLLOUT_S if steps.advance else 0
+        super().__init__(
+            scope, id, config=config, states=self.states(kept_s), timeout_s=kept_s + 4 * HOUR_S + longest_s
+        )
+        functions = (steps.verify_release, steps.try_endpoint, steps.advance, steps.promote, steps.retire)
+        self.allow_invoke(*(function for function in functions if function))
         self.allow("dynamodb:UpdateItem", on=tables.routing.table_arn, conditions=ONLY_RELEASES)
         self.allow("sagemaker:DescribeModelPackage", on=model_packages)
         self.allow_hosting()
@@ -58,6 +64,7 @@ class ReleaseFlow(Flow):
             **self.what_is_asked(),
             **hosting_states.made(self.endpoints, next="TryEndpoint"),
             **self.what_is_tried(kept_s),
+            **(rollout_states.rollout(self.steps.advance) if self.steps.advance else {}),
             **self.what_is_undone(),
         }
 
@@ -78,7 +85,7 @@ class ReleaseFlow(Flow):
     def what_is_tried(self, kept_s: int) -> dict[str, Any]:
         """Its answers to the golden rows; then it answers everybody, and the previous champion waits for a rollback."""
         return {
-            "TryEndpoint": self.try_the_endpoint(Next="Promote"),
+            "TryEndpoint": self.try_the_endpoint(Next="Advance" if self.steps.advance else "Promote"),
             "Promote": self.make_champion(Next="KeepPrevious"),
             "KeepPrevious": {"Type": "Wait", "Seconds": kept_s, "Next": "Retire"},
             "Retire": invoke(
@@ -95,8 +102,10 @@ class ReleaseFlow(Flow):
         record.
         """
         return {
-            "Undo": choice(("$made_here", "FindWhatIsLeft"), otherwise="RecordFailure"),
-            **hosting_states.removed(next="RecordFailure"),
+            "Undo": choice(("$made_here", "FindWhatIsLeft"), otherwise="HowItEnded"),
+            **hosting_states.removed(next="HowItEnded"),
+            "HowItEnded": choice(("$ended", "GaveWay"), otherwise="RecordFailure"),
+            "GaveWay": {"Type": "Succeed", "Output": jsonata("$error")},
             "RecordFailure": self.record_failure(
                 REASON, catch=({"ErrorEquals": ["States.ALL"], "Next": "RecordError"},), Next="Failed"
             ),
@@ -124,6 +133,7 @@ class ReleaseFlow(Flow):
                 f"$merge([{{'artefact_sha256': null, 'signature': null}}, {package}.CustomerMetadataProperties])"
             ),
             "made_here": False,
+            "ended": False,
             "looks": 0,
             "undo_looks": 0,
             "why": "",
@@ -135,17 +145,20 @@ class ReleaseFlow(Flow):
 
     def mark_deploying(self, **fields: Any) -> dict[str, Any]:
         """Only one execution deploys a release at a time: SageMaker sends some events twice. A champion may be deployed
-        again, since its endpoint may have gone with a deleted stack."""
+        again, since its endpoint may have gone with a deleted stack. One that was rolled back does not come back."""
         now = "$states.context.Execution.StartTime"
         values = {
             ":deploying": ReleaseState.DEPLOYING.value,
+            ":canary": ReleaseState.CANARY.value,
+            ":rolled_back": ReleaseState.ROLLED_BACK.value,
             ":now": jsonata(now),
             ":stuck": jsonata(f"$fromMillis($toMillis({now}) - {STUCK_AFTER_MS})"),
         }
         return self.update_release(
             "SET #state = :deploying, deploying_since = :now",
             values,
-            ConditionExpression="attribute_not_exists(#state) OR #state <> :deploying OR deploying_since < :stuck",
+            ConditionExpression="attribute_not_exists(#state) OR NOT #state IN (:deploying, :canary, :rolled_back) "
+            "OR (#state = :deploying AND deploying_since < :stuck)",
             catch=(caught("DoneByAnother", "DynamoDB.ConditionalCheckFailedException"), caught("Failed")),
             **fields,
         )
@@ -193,7 +206,8 @@ class ReleaseFlow(Flow):
         """Whoever else changed the routing meanwhile was first, and is read before it is changed again."""
         asked = {"release": jsonata("$release"), "endpoint": jsonata("$endpoint"), "reason": jsonata("$reason")}
         patient = (again(["RoutingChanged"], seconds=1, times=6),)
-        return invoke(self.steps.promote, asked, retry=patient, catch=(caught("Undo"),), **fields)
+        failed = "StepBack" if self.steps.advance else "Undo"
+        return invoke(self.steps.promote, asked, retry=patient, catch=(caught(failed),), **fields)
 
     def allow_hosting(self) -> None:
         every = self.endpoints.every

@@ -3,13 +3,15 @@
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from domain.config.sections import Config
 from domain.lake import ARTEFACTS, RUNS
+from domain.records import ROLLOUT, ROUTING
 from infra.data.stores import Stores
-from infra.data.tables import ONLY_RELEASES, WHO_ANSWERS
+from infra.data.tables import ONLY_RELEASES, WHO_ANSWERS, only_items
 from infra.parts.function import Function, Given
 from infra.release.endpoints import Endpoints
 from infra.release.release_flow import ReleaseFlow, Steps
@@ -27,6 +29,7 @@ class Releases(Construct):
         code: lambda_.Code,
         stores: Stores,
         endpoints: Endpoints,
+        alarms: sns.ITopic,
         undelivered: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id)
@@ -43,6 +46,7 @@ class Releases(Construct):
             steps=Steps(
                 verify_release=self.function_that_verifies(),
                 try_endpoint=self.function_that_tries(),
+                advance=self.function_that_advances(alarms) if config.release.canary else None,
                 promote=self.function_that_promotes(),
                 retire=self.function_that_retires(),
             ),
@@ -66,6 +70,21 @@ class Releases(Construct):
         function.allow("s3:ListBucket", on=bucket.bucket_arn)  # or a missing object would be a forbidden one
         function.allow("s3:GetObject", on=self.lake.objects(RUNS))
         self.endpoints.allow_invoke(function)
+        return function
+
+    def function_that_advances(self, alarms: sns.ITopic) -> Function:
+        routing, evidence = self.tables.routing, self.tables.evidence
+        environment = {
+            "ROUTING_TABLE": routing.table_name,
+            "EVIDENCE_TABLE": evidence.table_name,
+            "ALARMS": alarms.topic_arn,
+        }
+        function = self.function("Advance", 30, environment)
+        function.allow("dynamodb:GetItem", on=routing.table_arn)
+        function.allow("dynamodb:PutItem", on=routing.table_arn, conditions=only_items(ROUTING, ROLLOUT))
+        function.allow("dynamodb:UpdateItem", on=routing.table_arn, conditions=ONLY_RELEASES)
+        function.allow("dynamodb:Query", on=evidence.table_arn)
+        function.allow("sns:Publish", on=alarms.topic_arn)
         return function
 
     def function_that_promotes(self) -> Function:

@@ -15,7 +15,7 @@ from domain.money.schedule import HOURS_PER_MONTH
 from domain.names import Metric
 from domain.records import release_key, runs_query
 from domain.release.routing import Routing, endpoints_in_use
-from domain.release.state import ReleaseItem, ReleaseState
+from domain.release.state import GIVEN_UP, ReleaseItem, ReleaseState
 from domain.runs import BatchItem, RunKind, RunStatus, TrainItem
 from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
@@ -112,7 +112,7 @@ def _use_of_endpoints(routing: Routing, now: datetime) -> Callable[[str], bool]:
 
     def is_used(name: str) -> bool:
         release = cast(ReleaseItem, tables.get(ROUTING, release_key(name.removeprefix(PREFIX))) or {})
-        given_up = {ReleaseState.FAILED, *((ReleaseState.CHAMPION, ReleaseState.PREVIOUS) if stopped else ())}
+        given_up = {*GIVEN_UP, *((ReleaseState.CHAMPION, ReleaseState.PREVIOUS) if stopped else ())}
         return name in kept or (bool(release) and release.get("state") not in given_up)
 
     return is_used

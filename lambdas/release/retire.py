@@ -85,7 +85,12 @@ def _release(name: str) -> ReleaseItem:
 
 
 def _being_deployed(thing: Hosted, release: ReleaseItem, now: datetime) -> bool:
-    """Whether its release is marked so, or it is young and its release was not promoted since it was made."""
+    """Whether its release is marked so, or it is young and its release was not promoted since it was made.
+
+    One that waits for the rollout before it may do so for days.
+    """
+    if release.get("state") == ReleaseState.CANARY:
+        return True
     marked = (
         parse_timestamp(release.get("deploying_since", "")) if release.get("state") == ReleaseState.DEPLOYING else None
     )

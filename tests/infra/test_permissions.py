@@ -347,7 +347,7 @@ def test_no_role_takes_a_managed_policy_or_trusts_another_account(service, data)
                 assert list(statement["Principal"]) == ["Service"], id
 
 
-def test_endpoints_that_are_always_on_add_only_what_scaling_them_needs(service, always_on):
+def test_endpoints_that_are_always_on_and_a_canary_add_only_what_they_need(service, always_on):
     before, after = granted(service)["ReleasesReleaseRole"], granted(always_on["service"])["ReleasesReleaseRole"]
     service = "aws-service-role/sagemaker.application-autoscaling.amazonaws.com"
     role = f"{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
@@ -371,6 +371,17 @@ def test_endpoints_that_are_always_on_add_only_what_scaling_them_needs(service, 
             f"iam:CreateServiceLinkedRole iam:role/{role}"
             " if iam:AWSServiceName = sagemaker.application-autoscaling.amazonaws.com"
         ),
+        "lambda:InvokeFunction <ReleasesAdvance>",
+    }
+
+
+def test_a_rollout_reads_its_evidence_and_writes_who_answers_its_own_item_and_releases(always_on):
+    assert granted(always_on["service"])["ReleasesAdvanceRole"] == FUNCTION | {
+        f"dynamodb:GetItem {ROUTING}",
+        f"dynamodb:PutItem {ROUTING} if dynamodb:LeadingKeys in ['routing', 'rollout']",
+        f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}",
+        f"dynamodb:Query {EVIDENCE}",
+        "sns:Publish <AlarmsTopic>",
     }
 
 

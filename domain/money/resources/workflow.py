@@ -16,8 +16,10 @@ def machine_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line
     if flow_and_runs is None:
         return None
     flow, runs = flow_and_runs
+    looks = usage.looks if creates(calls, "createEndpoint") else 0.0
     lines: list[Line] = [
         transitions(resource, usage, prices, definition, flow, runs),
+        *([looking(resource, prices, flow, looks)] if looks else []),
         *trace_lines(resource, usage, prices, runs, fixed=True),
     ]
     for state, maps in states_of(definition):
@@ -53,6 +55,20 @@ def transitions(resource: Resource, usage: Month, prices: Prices, definition: Js
         price=("AmazonStates", "StateTransition"),
         quantity=entered * runs,
         fixed=flow != "batch",
+    )
+
+
+def looking(resource: Resource, prices: Prices, flow: str, looks: float) -> Line:
+    """Each look of a rollout enters three states: what there is to see, where that leads, and the wait."""
+    price = ("AmazonStates", "StateTransition")
+    return line(
+        resource,
+        prices,
+        flow=flow,
+        what=f"3 transitions x {looks:,.0f} looks",
+        price=price,
+        quantity=3 * looks,
+        fixed=True,
     )
 
 

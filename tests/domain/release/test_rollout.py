@@ -12,18 +12,17 @@ from domain.release.counts import NUMBERS, Counts
 from domain.release.evidence import loss_terms
 from domain.release.harm import Limits, weigh
 from domain.release.rollout import (
-    LOST_AFTER,
-    NO_TURNS,
     Plan,
     State,
     begun,
     decide,
-    in_line,
-    is_free,
+    found,
     moved,
     plan_of,
+    routed,
     wait_s,
 )
+from domain.release.routing import EMPTY, alone, percents, promote
 
 START = datetime(2026, 11, 28, 12, tzinfo=UTC)
 LATER = START + timedelta(hours=2)
@@ -238,7 +237,7 @@ def test_what_has_ended_or_not_begun_is_left_alone(state, counts):
     assert decide(rollout, counts, now=LATER, plan=PLAN) == rollout
 
 
-# ---- how often, and whose turn
+# ---- how often
 
 
 @pytest.mark.parametrize(("age", "seconds"), [(0, 60), (3, 60), (10, 180), (24 * 365, 157_680)])
@@ -246,25 +245,38 @@ def test_a_step_that_lasts_is_looked_at_200_times_in_its_age(age, seconds):
     assert wait_s(canary(), now=START + timedelta(hours=age), plan=PLAN) == seconds
 
 
-def asked(rollout: str, minute: int) -> dict:
-    return {"rollout": rollout, "release": rollout[:3], "asked_at": f"2026-11-28T12:{minute:02d}:00Z"}
+# ---- the routing follows
+
+ALONE = promote(EMPTY, release="r-1", endpoint="e-1", at="2026-11-28T11:00:00Z", reason="the first")
+AT = "2026-11-28T14:00:00Z"
 
 
-def test_a_rollout_begins_when_none_runs_or_the_one_that_ran_is_lost():
-    def free(current, now=START) -> bool:
-        return is_free({**NO_TURNS, "current": current}, now=now, plan=PLAN)
+def test_the_routing_is_made_what_was_decided_and_then_there_is_nothing_to_do():
+    at_five = routed(canary(), ALONE, at=AT)
+    assert percents(at_five) == {"r-1": 95.0, "r-2": 5.0}
+    assert at_five["reason"] == "rollout of r-2: canary at 5 %: begins beside r-1"
+    assert routed(canary(), at_five, at=AT) is None
+    at_half = routed(canary(0.5), at_five, at=AT)
+    assert percents(at_half) == {"r-1": 50.0, "r-2": 50.0}
+    back = moved(canary(0.5), State.ROLLED_BACK, 0.0, now=LATER, why="failed answers: 9 of 9")
+    assert routed(back, at_half, at=AT) == {
+        **ALONE,
+        "version": 4,
+        "changed_at": AT,
+        "reason": "rollout of r-2: failed answers: 9 of 9",
+    }
+    assert routed(back, ALONE, at=AT) is None
 
-    assert free(None)
-    assert not free(canary())
-    assert not free(canary(), START + LOST_AFTER)
-    assert free(canary(), START + LOST_AFTER + timedelta(minutes=4))
-    assert all(free({**canary(), "state": state}) for state in State if state not in ("queued", "canary"))
 
-
-def test_of_several_that_wait_the_one_that_was_approved_last_goes_on():
-    first, second = asked("r-2/1", 1), asked("r-3/1", 2)
-    turns = in_line(NO_TURNS, first)
-    assert turns["waiting"] == first
-    assert in_line(turns, second)["waiting"] == second
-    assert in_line(in_line(turns, second), first) is None
-    assert in_line(in_line(turns, second), second)["waiting"] == second
+def test_somebody_who_changed_who_answers_has_ended_the_rollout():
+    begun_well = {**canary(), "routed": True}
+    at_five = routed(canary(), ALONE, at=AT)
+    assert found(begun_well, at_five, now=LATER) == begun_well
+    assert found(canary(), ALONE, now=LATER) == canary()  # which is still to be routed
+    for change, state in (
+        (alone(at_five, at=AT, reason="spent"), "aborted"),
+        (promote(at_five, release="r-2", endpoint="e-2", at=AT, reason="by hand"), "champion"),
+        (promote(at_five, release="r-3", endpoint="e-3", at=AT, reason="by hand"), "superseded"),
+    ):
+        ended = found(begun_well, change, now=LATER)
+        assert (ended["state"], ended["why"]) == (state, change["reason"])

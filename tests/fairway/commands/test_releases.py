@@ -237,6 +237,16 @@ def test_promote_refuses_what_cannot_or_must_not_answer(released, release, said,
     assert released.values("status")["champion"] == "r-20130401-aaaaaaaa"
 
 
+def test_a_release_that_was_rolled_back_does_not_come_back_unless_somebody_insists(released):
+    item, why = "release#r-20130601-dddddddd", "failed answers: 5 of 5"
+    released.put("routing", item=item, release="r-20130601-dddddddd", state="rolled back", run="train-3", failure=why)
+    code, _, err = released.run("promote", "r-20130601-dddddddd")
+    assert code == 2
+    assert f"release 'r-20130601-dddddddd' was rolled back: {why}; `fairway train" in err
+    host(released, "r-20130601-dddddddd")
+    assert released.values("promote", "r-20130601-dddddddd", "--again")["champion"] == "r-20130601-dddddddd"
+
+
 def test_promote_of_the_champion_deploys_it_again_where_its_endpoint_is_gone(released):
     released.machine("release", CreateEndpoint={"Type": "Pass"}, TryEndpoint={"Type": "Pass"})
     code, out, err = released.run("promote", "r-20130401-aaaaaaaa")

@@ -1,0 +1,48 @@
+"""The states in which a release earns its traffic: a look, a wait that costs nothing, and the next look.
+
+An execution holds 25,000 events, so a step that lasts is looked at ever less often (domain/release/rollout.py: wait_s).
+"""
+
+from typing import Any
+
+from domain.release.routing import FRESH_S
+from infra.parts.flow import again, caught, choice, invoke, jsonata
+from infra.parts.function import Function
+
+LET_GO_S = int(2 * FRESH_S)  # until every function has read that the canary answers nobody any more
+
+
+def rollout(advance: Function) -> dict[str, Any]:
+    """Advance until the release is champion or has ended; a flow that fails gives its share back first."""
+    return {
+        "Advance": _look(advance, failed=None, catch=(caught("StepBack"),), Next="WhereTo"),
+        "WhereTo": choice(("$next = 'wait'", "WaitToLook"), ("$next = 'promote'", "Promote"), otherwise="LetGo"),
+        "WaitToLook": {"Type": "Wait", "Seconds": jsonata("$seconds"), "Next": "Advance"},
+        "LetGo": {"Type": "Wait", "Seconds": LET_GO_S, "Next": "Undo"},
+        # The endpoint stays where this fails too: it may still be asked, and an alarm tells.
+        "StepBack": _look(
+            advance,
+            failed=jsonata("$error.Error & ': ' & $error.Cause"),
+            catch=({"ErrorEquals": ["States.ALL"], "Next": "RecordFailure"},),
+            Next="WhereTo",
+        ),
+    }
+
+
+def _look(advance: Function, *, failed: str | None, **fields: Any) -> dict[str, Any]:
+    asked = {
+        "rollout": jsonata("$release & '/' & $states.context.Execution.StartTime"),
+        "release": jsonata("$release"),
+        "endpoint": jsonata("$endpoint"),
+        "asked_at": jsonata("$states.context.Execution.StartTime"),
+        **({"failed": failed} if failed else {}),
+    }
+    answer = "$states.result.Payload"
+    assign = {
+        "next": jsonata(f"{answer}.next"),
+        "seconds": jsonata(f"{answer}.seconds"),
+        "ended": jsonata(f"{answer}.next = 'end'"),
+        "error": {"Error": jsonata(f"{answer}.state"), "Cause": jsonata(f"{answer}.reason")},
+    }
+    patient = (again(["RoutingChanged"], seconds=1, times=6),)
+    return invoke(advance, asked, retry=patient, Assign=assign, **fields)

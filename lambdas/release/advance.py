@@ -1,0 +1,231 @@
+"""Release, between TryEndpoint and Promote: a look at the rollout, which goes further, goes back or stays.
+
+What was decided is written down first and then made true in the routing by one conditional write, so whoever is killed
+in between finds the decision at the next look. Nothing is decided here: domain/release/rollout.py does.
+"""
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NotRequired, TypedDict, cast
+
+from domain.records import ROLLOUT, release_key, routing_item, to_item, turns_write
+from domain.release import rollout as rules
+from domain.release import turns as line
+from domain.release.counts import SHARE, Counts, from_items
+from domain.release.rollout import Plan, Rollout, State
+from domain.release.routing import Routing, RoutingChanged
+from domain.release.state import ReleaseItem, ReleaseState
+from domain.release.turns import NO_TURNS, Turns, Waiting
+from domain.timestamps import iso
+from lambdas.aws import clients, tables
+from lambdas.aws.clients import BotocoreClient
+from lambdas.aws.routes import read_routing, write_routing
+from lambdas.settings import CONFIG
+
+ROUTING, EVIDENCE, ALARMS = (os.environ[name] for name in ("ROUTING_TABLE", "EVIDENCE_TABLE", "ALARMS"))
+PLAN = rules.plan_of(CONFIG)
+MARKS = {
+    State.QUEUED: ReleaseState.CANARY,
+    State.CANARY: ReleaseState.CANARY,
+    State.CHAMPION: ReleaseState.CANARY,  # until Promote has made it so
+    State.ROLLED_BACK: ReleaseState.ROLLED_BACK,
+    State.ABORTED: ReleaseState.ABORTED,
+    State.SUPERSEDED: ReleaseState.SUPERSEDED,
+}
+
+
+class Next(StrEnum):
+    """Where the flow goes on."""
+
+    WAIT = "wait"
+    PROMOTE = "promote"
+    END = "end"
+
+
+class Looked(TypedDict):
+    """What came of a look; `seconds` until the next."""
+
+    next: str  # a Next
+    seconds: int
+    state: str  # a State
+    reason: str
+
+
+class Asked(TypedDict):
+    """A release whose endpoint answers the golden rows; `failed` where the flow cannot go on with it."""
+
+    rollout: str
+    release: str
+    endpoint: str
+    asked_at: str
+    failed: NotRequired[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Effects on the tables and on people; the writes return whether nobody else wrote since."""
+
+    turns: Callable[[], Turns]
+    routing: Callable[[], Routing]
+    counts: Callable[[str], list[Counts]]
+    release: Callable[[str], ReleaseItem]
+    write_turns: Callable[[Turns], bool]
+    write_routing: Callable[[Routing], bool]
+    mark: Callable[[str, dict[str, Any]], None]
+    announce: Callable[[str, str], None]
+
+
+def handler(event: Asked, context: object) -> Looked:
+    effects = Effects(
+        turns=lambda: cast(Turns, {**NO_TURNS, **(tables.get(ROUTING, routing_item(ROLLOUT)) or {})}),
+        routing=lambda: read_routing(ROUTING),
+        counts=_counts,
+        release=lambda name: cast(ReleaseItem, tables.get(ROUTING, release_key(name)) or {}),
+        write_turns=lambda turns: tables.held("PutItem", TableName=ROUTING, **turns_write(turns)),
+        write_routing=lambda routing: write_routing(ROUTING, routing),
+        mark=_mark,
+        announce=_announce,
+    )
+    return advance(event, now=datetime.now(UTC), plan=PLAN, effects=effects)
+
+
+def advance(asked: Asked, *, now: datetime, plan: Plan, effects: Effects) -> Looked:
+    """Take a look, and make it true. Raises RoutingChanged where somebody else wrote meanwhile; ask again then."""
+    turns, routing = effects.turns(), effects.routing()
+    current, champion = turns["current"], routing["champion"]
+    if current is None or current["rollout"] != asked["rollout"]:
+        ended = effects.release(asked["release"]).get("rollout")
+        if ended and ended["rollout"] == asked["rollout"]:  # by hand, and the next one has begun
+            return _looked(Next.END, State(ended["state"]), ended["why"])
+        if why := _at_once(asked["release"], routing, plan):
+            return _looked(Next.PROMOTE, State.CHAMPION, why)
+        return _line_up(asked, turns, routing, now=now, plan=plan, effects=effects)
+    decided = current
+    may_fail = current["state"] in (*rules.UNDER_WAY, State.CHAMPION)
+    if asked.get("failed") and may_fail and (champion is None or champion["release"] != asked["release"]):
+        decided = rules.moved(current, State.ABORTED, 0.0, now=now, why=f"the flow failed: {asked['failed']}"[:500])
+    elif current["routed"]:
+        decided = rules.found(current, routing, now=now)
+        decided = rules.decide(decided, effects.counts(asked["rollout"]), now=now, plan=plan)
+    return _made_true(decided, turns, routing, now=now, plan=plan, effects=effects)
+
+
+def _at_once(release: str, routing: Routing, plan: Plan) -> str:
+    """Return why a release needs no rollout; empty where it does."""
+    champion = routing["champion"]
+    if champion is None or champion["release"] == release or not plan.shares:
+        return "there is nobody to be compared with"
+    # A person goes back to it, and its endpoint was gone: nobody waits for shares then.
+    return "it was champion before" if any(one["release"] == release for one in routing["previous"]) else ""
+
+
+def _line_up(asked: Asked, turns: Turns, routing: Routing, *, now: datetime, plan: Plan, effects: Effects) -> Looked:
+    """Begin, wait for the rollout that runs, or end where a later release waits."""
+    mine: Waiting = {
+        "rollout": asked["rollout"],
+        "release": asked["release"],
+        "asked_at": asked["asked_at"],
+        "aborted": False,
+    }
+    lined = line.in_line(turns, mine)
+    failed = asked.get("failed")
+    if ended := (State.ABORTED, failed) if failed else line.objection(lined, asked["rollout"]):
+        state, why = ended
+        effects.mark(asked["release"], {"state": MARKS[state], "failure": why})
+        effects.announce(asked["release"], f"{state}: {why}. `fairway promote {asked['release']}` begins again.")
+        return _looked(Next.END, state, why)
+    current = turns["current"]
+    if not line.is_free(lined, now=now, plan=plan):
+        assert current is not None, "a rollout runs"
+        if lined != turns:
+            _write(lined, effects)
+            effects.mark(asked["release"], {"state": ReleaseState.CANARY})
+        return _looked(Next.WAIT, State.QUEUED, f"waits for {current['release']}", seconds=plan.look_s)
+    if current and current["state"] in rules.UNDER_WAY:
+        routing = _taken_over(current, routing, now=now, effects=effects)
+    assert routing["champion"] is not None, "checked before"
+    names = {"rollout": asked["rollout"], "release": asked["release"], "endpoint": asked["endpoint"]}
+    first = rules.begun(**names, champion=routing["champion"]["release"], now=now, plan=plan)
+    return _made_true(first, {**lined, "waiting": None}, routing, now=now, plan=plan, effects=effects)
+
+
+def _taken_over(lost: Rollout, routing: Routing, *, now: datetime, effects: Effects) -> Routing:
+    """Give back the share of a rollout that nobody has looked at for long."""
+    ended = rules.moved(lost, State.ABORTED, 0.0, now=now, why=f"nobody has looked at it since {lost['looked_at']}")
+    following = rules.routed(ended, routing, at=iso(now))
+    if following and not effects.write_routing(following):
+        raise RoutingChanged(f"the routing changed while {lost['release']} was taken back; try again")
+    effects.mark(lost["release"], {"state": ReleaseState.ABORTED, "failure": ended["why"], "rollout": ended})
+    return following or routing
+
+
+def _made_true(
+    decided: Rollout, turns: Turns, routing: Routing, *, now: datetime, plan: Plan, effects: Effects
+) -> Looked:
+    if decided != turns["current"]:
+        turns = _write({**turns, "current": decided}, effects)
+    if not decided["routed"]:
+        following = rules.routed(decided, routing, at=iso(now))
+        if following and not effects.write_routing(following):
+            raise RoutingChanged(f"the routing changed while {decided['release']} was on its way; try again")
+        decided = {**decided, "routed": True}
+        failure = {} if decided["state"] in (State.CANARY, State.CHAMPION) else {"failure": decided["why"]}
+        effects.mark(decided["release"], {"state": MARKS[State(decided["state"])], "rollout": decided, **failure})
+        _write({**turns, "current": decided}, effects)
+        effects.announce(decided["release"], _in_words(decided))
+    going = {State.CANARY: Next.WAIT, State.CHAMPION: Next.PROMOTE}.get(State(decided["state"]), Next.END)
+    seconds = rules.wait_s(decided, now=now, plan=plan)
+    return _looked(going, State(decided["state"]), decided["why"], seconds=seconds)
+
+
+def _write(turns: Turns, effects: Effects) -> Turns:
+    following: Turns = {**turns, "version": turns["version"] + 1}
+    if not effects.write_turns(following):
+        raise RoutingChanged("the rollout was changed by somebody else meanwhile; try again")
+    return following
+
+
+def _looked(following: Next, state: State, reason: str, *, seconds: int = 0) -> Looked:
+    return {"next": following, "seconds": seconds, "state": state, "reason": reason}
+
+
+def _in_words(decided: Rollout) -> str:
+    """Tell what was done, on what evidence, and which command undoes it."""
+    undo = {
+        State.CANARY: f"`fairway rollout abort --stage {CONFIG.stage}` lets the champion answer everybody",
+        State.CHAMPION: f"`fairway rollback --stage {CONFIG.stage}` takes it back",
+    }
+    again = f"`fairway promote {decided['release']} --again --stage {CONFIG.stage}` lets it answer all the same"
+    where = f" at {rules.percent(decided['share'])}" if decided["state"] == State.CANARY else ""
+    return f"{decided['state']}{where}: {decided['why']}. {undo.get(State(decided['state']), again)}."
+
+
+# ---- the effects
+
+
+def _counts(rollout: str) -> list[Counts]:
+    query = {
+        "KeyConditionExpression": "#rollout = :rollout AND begins_with(#item, :share)",
+        "ExpressionAttributeNames": {"#rollout": "rollout", "#item": "item"},
+        "ExpressionAttributeValues": to_item({":rollout": rollout, ":share": SHARE}),
+        "ConsistentRead": True,
+    }
+    return from_items(tables.query_all(EVIDENCE, **query))
+
+
+def _mark(release: str, values: dict[str, Any]) -> None:
+    tables.update(ROUTING, release_key(release), {"release": release, **values})
+
+
+@functools.cache
+def _sns() -> BotocoreClient:
+    return clients.build("sns", tries=4, connect_s=2, read_s=10)
+
+
+def _announce(release: str, message: str) -> None:
+    subject = f"{CONFIG.prefix}: rollout of {release}"[:100]
+    _sns().publish(TopicArn=ALARMS, Subject=subject, Message=f"{CONFIG.prefix}, {release}: {message}")

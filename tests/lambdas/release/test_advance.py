@@ -1,0 +1,205 @@
+"""A look at a rollout made true: in the routing, in the release's item, and in what people are told."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import boto3
+import pytest
+
+from domain.records import from_item, routing_item
+from domain.release.counts import counts_key
+from domain.release.harm import Limits
+from domain.release.rollout import Plan
+from domain.release.routing import RoutingChanged, percents
+from domain.timestamps import iso
+from lambdas.aws import tables
+from lambdas.aws.routes import read_routing
+from lambdas.release import advance as module
+from lambdas.release.advance import handler
+from tests.lambdas import stage
+
+PLAN = Plan(shares=(0.05, 0.5), minutes=0.0, rows=100, look_s=60, limits=Limits())
+
+
+@pytest.fixture
+def rollout(aws, monkeypatch):
+    """A champion, r-1, and a plan of two shares; what is told is kept."""
+    monkeypatch.setattr(module, "PLAN", PLAN)
+    topic = boto3.client("sns").create_topic(Name="flights-local-alarms")["TopicArn"]
+    queue = boto3.client("sqs").create_queue(QueueName="told")["QueueUrl"]
+    arn = "arn:aws:sqs:us-east-1:123456789012:told"
+    boto3.client("sns").subscribe(
+        TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"}
+    )
+    aws.route()
+    aws.told = lambda: [
+        message["Body"]
+        for message in boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+    ]
+    return aws
+
+
+def asked(release="r-2", minute=1, **more) -> dict:
+    at = f"2026-11-28T12:{minute:02d}:00Z"
+    names = {"release": release, "endpoint": f"flights-local-{release}", "asked_at": at}
+    return {"rollout": f"{release}/{at}", **names, **more}
+
+
+def look(release="r-2", minute=1, **more) -> tuple[str, str, str]:
+    answer = handler(asked(release, minute, **more), None)
+    return answer["next"], answer["state"], answer["reason"]
+
+
+def count(aws, share: float, *, rollout=asked()["rollout"], **numbers) -> None:
+    key = from_item(counts_key(rollout, share))
+    aws.put(stage.EVIDENCE, **key, **numbers)
+
+
+def answering() -> dict[str, float]:
+    return percents(read_routing(stage.ROUTING))
+
+
+def state_of(aws, release="r-2") -> str:
+    return aws.item(stage.ROUTING, item=f"release#{release}")["state"]
+
+
+def turns(aws) -> dict:
+    return aws.item(stage.ROUTING, item="rollout")
+
+
+def test_a_rollout_begins_with_its_first_share_and_says_how_to_end_it(rollout):
+    assert look() == ("wait", "canary", "begins beside r-1")
+    assert (answering(), state_of(rollout)) == ({"r-1": 95.0, "r-2": 5.0}, "canary")
+    [message] = rollout.told()
+    assert message == (
+        "flights-local, r-2: canary at 5 %: begins beside r-1. "
+        "`fairway rollout abort --stage local` lets the champion answer everybody."
+    )
+
+
+def test_without_a_champion_there_is_nobody_to_be_compared_with(aws, monkeypatch):
+    monkeypatch.setattr(module, "PLAN", PLAN)
+    assert look() == ("promote", "champion", "there is nobody to be compared with")
+
+
+def test_a_champion_before_is_champion_again_at_once_since_a_rollback_cannot_wait(rollout):
+    before = {"release": "r-0", "endpoint": "flights-local-r-0", "since": "2013-03-01T00:00:00Z"}
+    rollout.routing(champion=rollout.route()["champion"], previous=[before])
+    assert look("r-0") == ("promote", "champion", "it was champion before")
+
+
+def test_without_answers_nothing_moves_and_nobody_is_told_again(rollout):
+    look()
+    rollout.told()
+    version = read_routing(stage.ROUTING)["version"]
+    assert look() == ("wait", "canary", "holds at 5 %: the canary has answered nobody yet")
+    assert (read_routing(stage.ROUTING)["version"], rollout.told()) == (version, [])
+
+
+def test_answers_lead_to_the_next_share_and_at_the_last_one_to_promote(rollout):
+    look()
+    count(rollout, 0.05, canary_rows=200, champion_rows=3_800, canary_entities=20, champion_entities=380)
+    assert look()[:2] == ("wait", "canary")
+    assert answering() == {"r-1": 50.0, "r-2": 50.0}
+    count(rollout, 0.5, canary_rows=200, champion_rows=200, canary_entities=20, champion_entities=20)
+    assert look()[:2] == ("promote", "champion")
+    assert (answering(), state_of(rollout)) == ({"r-1": 50.0, "r-2": 50.0}, "canary")  # until Promote
+    assert look()[:2] == ("promote", "champion")
+    assert "`fairway rollback --stage local` takes it back." in rollout.told()[-1]
+
+
+def test_a_canary_that_fails_goes_back_by_itself_with_the_evidence(rollout):
+    look()
+    rollout.told()
+    numbers = {"canary_rows": 20, "champion_rows": 380, "canary_entities": 20, "champion_entities": 380}
+    count(rollout, 0.05, **numbers, canary_error=20, canary_fallback=20, champion_error=1, champion_fallback=1)
+    following, state, why = look()
+    assert (following, state) == ("end", "rolled back")
+    assert why.startswith("failed answers: entities that failed: 20 of 20 of the canary, 1 of 380 of the champion; ")
+    assert (answering(), state_of(rollout)) == ({"r-1": 100.0}, "rolled back")
+    assert read_routing(stage.ROUTING)["reason"] == f"rollout of r-2: {why}"
+    [message] = rollout.told()
+    assert message == (
+        f"flights-local, r-2: rolled back: {why}. "
+        "`fairway promote r-2 --again --stage local` lets it answer all the same."
+    )
+    assert look() == (following, state, why)  # whoever asks again is told the same, and nothing is done twice
+    assert rollout.told() == []
+
+
+@pytest.mark.parametrize("killed_before", ["the routing", "the mark"])
+def test_whoever_is_killed_after_deciding_finds_the_decision_at_the_next_look(rollout, monkeypatch, killed_before):
+    look()
+    numbers = {"canary_rows": 20, "champion_rows": 380, "canary_entities": 20, "champion_entities": 380}
+    count(rollout, 0.05, **numbers, canary_error=20, canary_fallback=20)
+    broken = {"the routing": "write_routing", "the mark": "_mark"}[killed_before]
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, broken, killed)
+        with pytest.raises(KeyboardInterrupt):
+            look()
+    assert look()[:2] == ("end", "rolled back")
+    assert (answering(), state_of(rollout)) == ({"r-1": 100.0}, "rolled back")
+
+
+def test_a_routing_that_somebody_wrote_meanwhile_is_read_anew(rollout, monkeypatch):
+    monkeypatch.setattr(module, "write_routing", lambda *_: False)
+    with pytest.raises(RoutingChanged, match="the routing changed while r-2 was on its way; try again"):
+        look()
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "PLAN", PLAN)
+    assert look()[:2] == ("wait", "canary")
+    assert answering() == {"r-1": 95.0, "r-2": 5.0}
+
+
+def test_the_budget_ends_a_rollout(rollout):
+    look()
+    alone = {**read_routing(stage.ROUTING), "claims": [], "reason": "100 % of the budget is spent"}
+    rollout.routing(**{name: value for name, value in alone.items() if name != "item"})
+    assert look() == ("end", "aborted", "100 % of the budget is spent")
+    assert state_of(rollout) == "aborted"
+
+
+def test_a_flow_that_fails_gives_its_share_back(rollout):
+    look()
+    assert look(failed="States.Timeout: Promote")[:2] == ("end", "aborted")
+    assert answering() == {"r-1": 100.0}
+
+
+def test_a_release_waits_for_the_canary_before_it_and_the_last_of_several_goes_on(rollout):
+    look()
+    assert look("r-3", 2) == ("wait", "queued", "waits for r-2")
+    assert look("r-4", 3) == ("wait", "queued", "waits for r-2")
+    assert look("r-3", 2) == ("end", "superseded", "r-4 was approved later")
+    assert state_of(rollout, "r-3") == "superseded"
+    look(failed="over")
+    assert look("r-4", 3) == ("wait", "canary", "begins beside r-1")
+    assert answering() == {"r-1": 95.0, "r-4": 5.0}
+    assert look()[:2] == ("end", "aborted")  # it does not stand in line again
+
+
+def test_a_rollout_whose_flow_is_lost_is_taken_back_by_the_next(rollout):
+    look()
+    current = turns(rollout)["current"]
+    long_ago = iso(datetime.now(UTC) - timedelta(hours=3))
+    rollout.put(stage.ROUTING, **{**turns(rollout), "current": {**current, "looked_at": long_ago}})
+    assert look("r-3", 2)[:2] == ("wait", "canary")
+    assert answering() == {"r-1": 95.0, "r-3": 5.0}
+    assert state_of(rollout) == "aborted"
+
+
+def test_a_pause_holds_a_share_that_has_earned_more(rollout):
+    look()
+    current = {**turns(rollout)["current"], "paused": "paused by hand"}
+    rollout.put(stage.ROUTING, **{**turns(rollout), "current": current})
+    count(rollout, 0.05, canary_rows=200, champion_rows=3_800, canary_entities=20, champion_entities=380)
+    assert look() == ("wait", "canary", "holds at 5 %: paused by hand")
+
+
+def test_no_shares_make_the_release_champion_at_once(rollout, monkeypatch):
+    monkeypatch.setattr(module, "PLAN", replace(PLAN, shares=()))
+    assert look()[0] == "promote"
+    assert tables.get(stage.ROUTING, routing_item("rollout")) is None
