@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import TypedDict
+from typing import Any, TypedDict
 
 DEPLOYING_AT_MOST = timedelta(hours=2)  # a release that was not promoted by then never will be
 

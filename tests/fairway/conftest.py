@@ -143,7 +143,12 @@ def lay_out(place: Place) -> None:
             for found in page.get("Contents", []):
                 s3.delete_object(Bucket="lake", Key=found["Key"])
     s3.create_bucket(Bucket="lake")
-    tables = {"runs": ("kind", "run"), "routing": ("item",), "outcomes": ("entity_id", "event_time")}
+    tables = {
+        "runs": ("kind", "run"),
+        "routing": ("item",),
+        "outcomes": ("entity_id", "event_time"),
+        "evidence": ("rollout", "item"),
+    }
     for name, keys in tables.items():
         table = f"flights-local-{name}"
         if table in dynamodb.list_tables()["TableNames"]:

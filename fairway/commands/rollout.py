@@ -1,0 +1,123 @@
+"""`fairway rollout status|pause|resume|abort`: where a release stands on its way to champion, and its evidence."""
+
+import math
+from pathlib import Path
+
+import typer
+
+from domain.release.harm import Weighed, in_digits
+from domain.release.rollout import Rollout, percent
+from fairway.stage import rollouts
+from fairway.stage.settings import connected, connected_whatever
+from fairway.terminal.command import HERE, Json, Project, StageName, run
+from fairway.terminal.done import Done
+from fairway.terminal.errors import Refused
+from fairway.terminal.progress import Progress
+from fairway.terminal.table import table
+
+app = typer.Typer(rich_markup_mode=None)
+group = typer.Typer(
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="A release on its way to champion: how far it is and on what evidence, and how to hold or end it.",
+)
+app.add_typer(group, name="rollout")
+LARGEST = 700.0  # logarithm of an e-value that a float still holds
+
+
+@group.command("status", epilog="Example: fairway rollout status --stage prod")
+def status_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
+    """Which share the release answers, why, and what is counted so far."""
+    run(lambda progress: status(project, stage, progress=progress), json=json, project=project, stage=stage)
+
+
+@group.command("pause", epilog="Example: fairway rollout pause")
+def pause_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
+    """Hold the share where it is; a release that does harm still goes back by itself."""
+    run(lambda progress: pause(project, stage, progress=progress), json=json, project=project, stage=stage)
+
+
+@group.command("resume", epilog="Example: fairway rollout resume")
+def resume_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
+    """Let a rollout go on that was paused."""
+    run(lambda progress: resume(project, stage, progress=progress), json=json, project=project, stage=stage)
+
+
+@group.command("abort", epilog="Example: fairway rollout abort")
+def abort_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
+    """Let the champion answer everybody again, by one write; or end the release that waits for its turn."""
+    run(lambda progress: abort(project, stage, progress=progress), json=json, project=project, stage=stage)
+
+
+def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
+    stage = connected_whatever(folder, stage_name, progress)
+    turns = rollouts.turns_of(stage)
+    current, waiting = turns["current"], turns["waiting"]
+    weighed = rollouts.evidence_of(stage, current) if current else []
+    values = {
+        "stage": stage_name,
+        "rollout": current,
+        "waiting": waiting["release"] if waiting else None,
+        "evidence": [_as_json(one) for one in weighed],
+    }
+    lines = _lines(current, weighed) if current else ["no release was rolled out yet"]
+    lines += [f"{waiting['release']} waits for its turn"] if waiting else []
+    return Done(values, lines, "`fairway rollout abort` lets the champion answer everybody again")
+
+
+def pause(folder: Path, stage_name: str, *, progress: Progress) -> Done:
+    stage = connected(folder, stage_name, progress)
+    turns = rollouts.turns_of(stage)
+    if rollouts.under_way(turns)["paused"]:
+        raise Refused("paused", "the rollout is paused already; `fairway rollout resume` lets it go on")
+    changed = rollouts.change(stage, turns, paused="paused by hand")
+    return _done(stage_name, changed, f"{_where(changed)}, and stays there", "`fairway rollout resume` lets it go on")
+
+
+def resume(folder: Path, stage_name: str, *, progress: Progress) -> Done:
+    stage = connected(folder, stage_name, progress)
+    turns = rollouts.turns_of(stage)
+    if not rollouts.under_way(turns)["paused"]:
+        raise Refused("not_paused", "the rollout is not paused; `fairway rollout status` shows why it is where it is")
+    changed = rollouts.change(stage, turns, paused="")
+    return _done(stage_name, changed, f"{_where(changed)}, and goes on", "`fairway rollout status` shows how far it is")
+
+
+def abort(folder: Path, stage_name: str, *, progress: Progress) -> Done:
+    stage = connected_whatever(folder, stage_name, progress)
+    turns = rollouts.turns_of(stage)
+    following = "`fairway promote RELEASE` begins again"
+    if turns["waiting"]:
+        release = rollouts.abort_waiting(stage, turns)
+        return Done({"stage": stage_name, "release": release}, [f"{release} waits no longer"], following)
+    ended = rollouts.abort(stage, turns)
+    return _done(
+        stage_name, ended, f"{ended['release']} answers nobody; {ended['champion']} answers everybody", following
+    )
+
+
+def _done(stage_name: str, rollout: Rollout, line: str, following: str) -> Done:
+    return Done({"stage": stage_name, "rollout": rollout}, [line], following)
+
+
+def _where(rollout: Rollout) -> str:
+    return f"{rollout['release']} answers {percent(rollout['share'])} beside {rollout['champion']}"
+
+
+def _lines(rollout: Rollout, weighed: list[Weighed]) -> list[str]:
+    head = f"{rollout['release']}: {rollout['state']}, {percent(rollout['share'])} beside {rollout['champion']}"
+    evidence = [(one.rule, in_digits(one.log_e), in_digits(one.boundary), one.counts) for one in weighed]
+    decisions = [(one["at"], one["state"], percent(one["share"]), one["why"]) for one in rollout["decisions"]]
+    return [
+        f"{head}, since {rollout['step_since']}",
+        rollout["why"],
+        "",
+        *table(evidence, ("rule", "e-value", "back from", "counted")),
+        "",
+        *table(decisions, ("when", "state", "share", "why")),
+    ]
+
+
+def _as_json(one: Weighed) -> dict:
+    e_value, boundary = (math.exp(min(log, LARGEST)) for log in (one.log_e, one.boundary))
+    return {"rule": one.rule, "e_value": e_value, "boundary": boundary, "holds": one.holds, "counts": one.counts}

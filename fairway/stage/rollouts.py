@@ -1,0 +1,87 @@
+"""The rollout of a stage, read and changed from outside its flow: what it has seen, a pause, an end."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from domain import records as items
+from domain.release import rollout as rules
+from domain.release.harm import Weighed, weigh
+from domain.release.rollout import UNDER_WAY, Rollout, State
+from domain.release.state import ReleaseState
+from domain.release.turns import NO_TURNS, Turns
+from domain.timestamps import iso
+from fairway.stage import records
+from fairway.stage.aws import Stage
+from fairway.stage.evidence import counts_of
+from fairway.terminal.errors import Failed, Refused
+
+
+def turns_of(stage: Stage) -> Turns:
+    """Read the rollout that runs, or ran last, and who is next."""
+    found = stage.client("dynamodb").get_item(
+        TableName=stage.addresses["routing"], Key=items.routing_item(items.ROLLOUT), ConsistentRead=True
+    )
+    return cast(Turns, {**NO_TURNS, **(items.from_item(found["Item"]) if "Item" in found else {})})
+
+
+def evidence_of(stage: Stage, rollout: Rollout) -> list[Weighed]:
+    """Weigh what a rollout has seen so far, by the rules that decide about it."""
+    return weigh(counts_of(stage, rollout["rollout"]), rules.plan_of(stage.config).limits)
+
+
+def under_way(turns: Turns) -> Rollout:
+    """Return the rollout that runs. Raises Refused."""
+    current = turns["current"]
+    if current is None or current["state"] not in UNDER_WAY:
+        last = f"; the last one, of {current['release']}, ended as {current['state']}" if current else ""
+        raise Refused("no_rollout", f"no rollout is under way{last}; `fairway status` shows who answers")
+    return current
+
+
+def change(stage: Stage, turns: Turns, **values: Any) -> Rollout:
+    """Write the rollout that runs with other values. Raises Failed where its flow wrote meanwhile."""
+    changed = cast(Rollout, {**under_way(turns), **values})
+    _write(stage, items.turns_write({**turns, "version": turns["version"] + 1, "current": changed}))
+    return changed
+
+
+def abort(stage: Stage, turns: Turns) -> Rollout:
+    """End the rollout that runs, and let the champion answer everybody again."""
+    now = datetime.now(UTC)
+    ended = change(stage, turns, **rules.moved(under_way(turns), State.ABORTED, 0.0, now=now, why="aborted by hand"))
+    following = rules.routed(ended, records.routing(stage), at=iso(now))
+    if following:
+        _write(stage, items.routing_write(following))
+    _mark(stage, ended)
+    return ended
+
+
+def abort_waiting(stage: Stage, turns: Turns) -> str:
+    """End the release that waits for its turn; its flow finds that at its next look."""
+    waiting = turns["waiting"]
+    assert waiting is not None, "the caller has looked"
+    following = {**turns, "version": turns["version"] + 1, "waiting": {**waiting, "aborted": True}}
+    _write(stage, items.turns_write(following))
+    return waiting["release"]
+
+
+def _mark(stage: Stage, ended: Rollout) -> None:
+    stage.client("dynamodb").update_item(
+        TableName=stage.addresses["routing"],
+        Key=items.release_key(ended["release"]),
+        UpdateExpression="SET #state = :state, failure = :why, #rollout = :rollout",
+        ExpressionAttributeNames={"#state": "state", "#rollout": "rollout"},
+        ExpressionAttributeValues=items.to_item(
+            {":state": ReleaseState.ABORTED.value, ":why": ended["why"], ":rollout": ended}
+        ),
+    )
+
+
+def _write(stage: Stage, write: Mapping[str, Any]) -> None:
+    dynamodb = stage.client("dynamodb")
+    try:
+        dynamodb.put_item(TableName=stage.addresses["routing"], **write)
+    except dynamodb.exceptions.ConditionalCheckFailedException:
+        message = "the rollout's flow wrote just now; see `fairway rollout status`, then try again"
+        raise Failed("rollout_changed", message) from None
