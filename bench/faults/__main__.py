@@ -6,10 +6,11 @@ Public commands only, below build/bench/faults; the last line is the figures. Fu
 import argparse
 import sys
 
-from bench.faults import cost, kills, million, requests
+from bench.faults import cost, kills, million, overload, requests
 from bench.faults.place import FOLDER, Place, released
 
-PARTS = ("cost", "requests", "kills", "million")
+MOST_OVERLOADED_S = 20.0
+PARTS = ("cost", "requests", "overload", "kills", "million")
 
 
 def main() -> int:
@@ -67,6 +68,10 @@ def _measure(options: argparse.Namespace, places: list[Place]) -> tuple[list[str
         _say(figures[-1])
         wrong += [f"{asked.not_stored} answers are not stored"] * bool(asked.not_stored)
         wrong += [f"{asked.without_reason} answers have no reason"] * bool(asked.without_reason)
+    if "overload" in options.parts:
+        figure, faults = _overloaded(kept, min(options.seconds, MOST_OVERLOADED_S))
+        figures.append(figure)
+        wrong += faults
     if "kills" in options.parts:
         batches = kills.run(kept, rounds=options.rounds, number=options.rows, seed=options.seed, progress=_say)
         hits = ", ".join(f"{kind} {hit}" for kind, hit in batches.killed.items())
@@ -81,6 +86,18 @@ def _measure(options: argparse.Namespace, places: list[Place]) -> tuple[list[str
         )
         wrong += [f"{many.lost:,} predictions are gone after a kill"] * bool(many.lost)
     return figures, wrong
+
+
+def _overloaded(place: Place, seconds: float) -> tuple[str, list[str]]:
+    shed = overload.run(place, seconds=seconds)
+    figure = (
+        f"overload: {shed.answered:,} answered, {shed.refused:,} refused, {shed.otherwise} otherwise, "
+        f"{shed.not_stored} not stored, all answered again after {shed.recovered_s:.1f} s"
+    )
+    _say(figure)
+    wrong = [f"{shed.otherwise} requests under overload were neither answered nor refused"] * bool(shed.otherwise)
+    wrong += [f"{shed.not_stored} answers under overload are not stored"] * bool(shed.not_stored)
+    return figure, wrong
 
 
 def _say(line: str) -> None:

@@ -19,6 +19,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from bench.faults import clients
 from domain.records import from_item
 from local.profile import root_key
 from tests.journeys import api_page, canaries
@@ -30,6 +31,7 @@ def rows_of(journey, month: str) -> list[dict]:
         return list(csv.DictReader(lines))
 
 
+PREDICT = "flights-local-predict"
 ROUTING_REMEMBERED_S = 6  # a function that is warm reads the routing every few seconds
 
 
@@ -390,6 +392,54 @@ def test_a_hard_kill_loses_nothing_that_was_answered_and_leaves_no_process(fligh
     assert request(journey, "GET", f"/predictions/{answer['id']}")[1]["probability"] == answer["probability"]
     again = journey.predict(flight(journey, 10))[0]
     assert (again["source"], again["probability"]) == ("model", answer["probability"])
+
+
+def test_beyond_the_functions_concurrency_requests_are_refused_in_aws_s_words_and_then_taken_again(flights):
+    journey, _ = flights
+    ask, rows = asker(journey), [flight(journey, place) for place in range(20)]
+    lambdas = journey.aws("lambda")
+    lambdas.put_function_concurrency(FunctionName=PREDICT, ReservedConcurrentExecutions=1)
+    try:
+        replies = eventually(lambda: shed(clients.at_once(ask, rows, clients=10)), within_s=120)
+    finally:
+        lambdas.delete_function_concurrency(FunctionName=PREDICT)
+    assert {reply.status for reply in replies} <= {200, 503}
+    refused = [reply for reply in replies if reply.status == 503]
+    # AWS names no time to wait: an HTTP API's refusals have no Retry-After.
+    assert {(json.dumps(one.body), "retry-after" in one.headers) for one in refused} == {
+        (json.dumps({"message": "Service Unavailable"}), False)
+    }
+    assert missing(journey, replies) == []
+    assert eventually(lambda: ask(rows[0]).status == 200)
+
+
+def asker(journey):
+    return clients.asker(journey.address()["api_url"], journey.state)
+
+
+def shed(replies) -> list:
+    """The replies, if some were refused and some were not."""
+    return replies if {200, 503} <= {reply.status for reply in replies} else []
+
+
+def missing(journey, replies) -> list[str]:
+    """Ids of answers that were given and are not stored."""
+    ids = [reply.body["id"] for reply in replies if reply.status == 200]
+    return [id for id in ids if request(journey, "GET", f"/predictions/{id}")[0] != 200]
+
+
+def test_what_clients_were_answered_before_the_local_aws_was_killed_is_stored(flights):
+    journey, _ = flights
+    rows = [flight(journey, place) for place in range(20, 24)]
+    with clients.steadily(asker(journey), rows, clients=4) as replies:
+        eventually(lambda: sum(reply.status == 200 for reply in replies) >= 20, within_s=120)
+        os.kill(journey.server["pid"], signal.SIGKILL)
+        eventually(lambda: any(reply.status == 0 for reply in replies))
+    eventually(lambda: not processes_below(journey.project))
+    journey.fairway("up", "--enforce-iam")
+    assert {reply.status for reply in replies} <= {0, 200}
+    assert missing(journey, replies) == []
+    assert eventually(lambda: asker(journey)(rows[0]).status == 200)
 
 
 def test_no_value_of_a_row_is_in_any_log_and_an_entity_that_is_forgotten_is_nowhere(flights):
