@@ -17,6 +17,7 @@ from domain.contract.file import read_contract
 from domain.names import COST_TAG
 from infra.parts.function import readable_by_all
 from infra.parts.image import ROOT, image_tag
+from infra.parts.kernel import KernelMissing
 from infra.stacks import DataStack, ServiceStack
 
 
@@ -24,7 +25,7 @@ def main() -> int:
     app = App(analytics_reporting=False)
     try:
         build(app)
-    except ConfigError as error:
+    except (ConfigError, KernelMissing) as error:
         print(error, file=sys.stderr)
         return 2
     publishable(Path(app.synth().directory))

@@ -126,6 +126,8 @@ class Serving(Protocol):
     """The part of [serving] that says when endpoints are up (domain/config imports this module, so it is not named)."""
 
     @property
+    def mode(self) -> str: ...
+    @property
     def office_hours(self) -> str: ...
     @property
     def idle_hours(self) -> int: ...
@@ -161,6 +163,8 @@ def is_wanted(
 
     It comes up when the hours begin and when it is woken; from then on it stays for the hours, or until nobody asks.
     """
+    if serving.mode == "function":
+        return False
     present, idle = began(serving, now), idle_time(serving)
     if present and (not serving.idle_hours or now - present < idle):
         return True

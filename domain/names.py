@@ -13,6 +13,7 @@ class Metric(StrEnum):
     REQUESTS = "Requests"
     PREDICTIONS = "Predictions"
     FALLBACKS = "Fallbacks"  # answers without the model that should have had it
+    STAND_INS = "StandIns"  # answers that the function gave because the endpoint did not
     ASLEEP = "Asleep"  # answers without the model while its endpoint is down on purpose
     LATENCY = "Latency"
     MODEL_LATENCY = "ModelLatency"

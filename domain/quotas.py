@@ -42,7 +42,7 @@ def verdict(need: Need, value: float) -> Verdict:
 
 def needs(config: Config) -> list[Need]:
     """List what the stage needs of each quota. What other stages and projects of the account need comes on top."""
-    return [*_jobs(config), _hosting(config), _functions(config)]
+    return [*_jobs(config), *_hosting(config), _functions(config)]
 
 
 def _jobs(config: Config) -> list[Need]:
@@ -67,15 +67,17 @@ def _processing(config: Config, instance: str) -> str:
     return " and ".join([*evaluated, *scored])
 
 
-def _hosting(config: Config) -> Need:
+def _hosting(config: Config) -> list[Need]:
     serving = config.serving
+    if serving.mode == "function":
+        return []
     if serving.mode == "serverless":
         count, setting, name = serving.max_concurrency, "max_concurrency", SERVERLESS_CONCURRENCY
     else:
         count, setting, name = serving.instances, "instances", f"{serving.instance} for endpoint usage"
     needed = RELEASES_AT_ONCE * count
     why = f"serving.{setting} = {count}, twice, as a release and the champion before it stand side by side"
-    return Need("sagemaker", name, needed, needed, why)
+    return [Need("sagemaker", name, needed, needed, why)]
 
 
 def _functions(config: Config) -> Need:

@@ -22,6 +22,7 @@ class Reason(StrEnum):
     MALFORMED_ANSWER = "malformed answer"
     ROW_NOT_SCORED = "model could not score the row"
     NOT_A_NUMBER = "model gave no usable number"
+    NOT_CARRIED = "model not in the function ({})"
 
 
 FAULTS = frozenset(  # of the model or its endpoint: what comes of time alone, a cold or late one, is none

@@ -103,10 +103,10 @@ class ServiceStack(Stack):
         self.say_where_things_are()
 
     def answer(self) -> None:
-        """A request -> RealtimeApi -> the endpoint of its release; its answer -> Capture -> the lake."""
+        """A request -> RealtimeApi -> the release's endpoint, or its model here; its answer -> Capture -> the lake."""
         data = self.data
         self.endpoints = Endpoints(self, "Endpoints", **self.stage, lake=data.lake, registry=data.registry)
-        self.api = RealtimeApi(self, "RealtimeApi", **self.stage, tables=data.tables, endpoints=self.endpoints)
+        self.api = RealtimeApi(self, "RealtimeApi", **self.stage, stores=self.stores, endpoints=self.endpoints)
         self.capture = Capture(
             self, "Capture", **self.stage, stores=self.stores, endpoints=self.endpoints, undelivered=self.undelivered
         ).capture

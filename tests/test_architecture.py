@@ -44,6 +44,11 @@ ALSO = {
         "tensorflow": "`fairway import` opens models of TensorFlow with it, where it is installed; never in the image",
         "torch": "`fairway import` opens models of PyTorch with it, where it is installed; never in the image",
     },
+    "lambdas": {
+        "model_code.answers": "a function answers by the very code that the container answers by",
+        "model_code.artefact": "and opens an artefact as the container does",
+        "model_code.kernel": "and answers with its kernel, where the zip has one",
+    },
     "fairway": {
         "mlflow": "`fairway runs --mlflow` exports with it, where it is installed",
         "model_code.rows.tables": "rows are checked by the very code that the container checks them with",

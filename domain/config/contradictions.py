@@ -71,6 +71,8 @@ def budget_problems(budget: Budget) -> list[str]:
 
 
 def hours_problems(serving: Serving) -> list[str]:
+    if serving.mode == "function":
+        return function_problems(serving)
     if serving.idle_hours and not serving.office_hours and serving.outside == "fallback":
         problem = f"serving.idle_hours = {serving.idle_hours}: nothing would bring the endpoint back"
         return [f'{problem}; add serving.office_hours or outside = "wake"']
@@ -80,6 +82,17 @@ def hours_problems(serving: Serving) -> list[str]:
     except HoursError as error:
         return [f"serving.office_hours = {serving.office_hours!r}: {error}"]
     return []
+
+
+def function_problems(serving: Serving) -> list[str]:
+    """Settings of an endpoint, where there is none."""
+    own = {name: getattr(serving, name) for name in ("office_hours", "idle_hours", "outside", "instances")}
+    usual = {field.name: field.default for field in dataclasses.fields(serving)}
+    return [
+        f'serving.{name} = {value!r}: of an endpoint, and with serving.mode = "function" there is none; remove it'
+        for name, value in own.items()
+        if value != usual[name]
+    ]
 
 
 def ageing_problems(data: Data) -> list[str]:

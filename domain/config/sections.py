@@ -146,7 +146,9 @@ class Benchmarks:
 @dataclass(frozen=True)
 class Serving:
     mode: str = setting(
-        "serverless", "serverless (pay per request) or instance (always on)", choices=("serverless", "instance")
+        "serverless",
+        "serverless (pay per request), instance (always on), or function: predict answers itself, without an endpoint",
+        choices=("serverless", "instance", "function"),
     )
     memory_mb: int = setting(2048, "memory of a serverless endpoint", choices=(1024, 2048, 3072, 4096, 5120, 6144))
     max_concurrency: int = setting(
@@ -154,7 +156,7 @@ class Serving:
     )
     instance: str = setting("ml.m5.large", "machine of an instance endpoint", pattern=INSTANCE)
     instances: int = setting(1, "how many machines an instance endpoint starts with", least=1, most=100)
-    deadline_ms: int = setting(1500, "after this the fallback answers", least=10, most=25000)
+    deadline_ms: int = setting(1500, "after this the function or the fallback answers", least=10, most=25000)
     threshold: float = setting(0.5, "a binary prediction is true from this probability on", least=0.0, most=1.0)
     keep_predictions_days: int = setting(400, "a stored prediction expires after this", least=1, most=LONGEST_DAYS)
     office_hours: str = setting("", 'when endpoints are up, e.g. "mon-fri 07:00-19:00 Europe/Berlin"; empty: always')

@@ -1,5 +1,5 @@
-"""What to host a model on: serverless endpoint, always-on machines or a Lambda container, each by traffic, and which
-may be used.
+"""What to host a model on: serverless endpoint, always-on machines or the function itself (serving.mode), each by
+traffic, and which may be used.
 
 Instances are counted hour by hour of the week, as autoscaling would hold them: enough for the hour's requests at
 `BUSY_SHARE` of what the machine's processors can score, and at least `serving.instances`.
@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TypedDict
 
+from domain.carried import MOST_CARRIED_MB, PREDICT_MB
 from domain.money.instances import BURSTABLE, types, usable
 from domain.money.prices import Price, PriceError, Prices, cost_usd, find
 from domain.money.schedule import HOURS_PER_MONTH
@@ -18,8 +19,9 @@ from domain.money.usage import HOURS_PER_WEEK, KB_PER_GB, Month
 
 SAGEMAKER = "AmazonSageMaker"
 SERVERLESS_MB = (1024, 2048, 3072, 4096, 5120, 6144)
-LAMBDA_MB = (1024, 2048, 3072)
 GRAVITON = re.compile(r"ml\.[a-z]+\d+g[dn]*\.")  # c7g, m6gd, c7gn
+FUNCTION = f"function {PREDICT_MB} MB"
+VCPU_MB = 1769  # of memory, with which a function has one processor
 SYSTEM_MB = 512  # what the container needs beside the model
 BUSY_SHARE = 0.6
 STEP = 1.05
@@ -39,7 +41,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Option:
-    kind: str  # serverless, instance or lambda
+    kind: str  # of serving.mode: serverless, instance or function
     name: str
     memory_mb: float
     vcpu: int | None = None
@@ -75,9 +77,8 @@ class Comparison(TypedDict):
 def options(prices: Prices) -> list[Option]:
     """Everything that can host and has a price here."""
     options = [Option("serverless", f"serverless {mb} MB", mb) for mb in SERVERLESS_MB if serverless_price(prices, mb)]
-    options += [
-        Option("lambda", f"lambda {mb} MB", mb) for mb in LAMBDA_MB if find(prices, "AWSLambda", "Lambda-GB-Second-ARM")
-    ]
+    if find(prices, "AWSLambda", "Lambda-GB-Second-ARM"):
+        options.append(Option("function", FUNCTION, PREDICT_MB))
     for name in usable("Host"):
         if find(prices, SAGEMAKER, f"Host:{name}"):
             size = types()[name]
@@ -88,9 +89,10 @@ def options(prices: Prices) -> list[Option]:
 def monthly_usd(option: Option, month: Month, measured: Measured, prices: Prices) -> float:
     """What hosting the model costs; everything around it (API, tables, logs) is the same for all options."""
     seconds = month.requests * measured.scoring_ms / 1000.0
-    if option.kind == "lambda":  # nothing to turn off: it answers whenever it is asked
-        duration = usd(find(prices, "AWSLambda", "Lambda-GB-Second-ARM"), seconds * option.memory_mb / 1024)
-        return duration + usd(find(prices, "AWSLambda", "Request-ARM"), month.requests)
+    if option.kind == "function":  # predict is called anyway, and scores where it would wait for an endpoint's scoring
+        processor_share = min(1.0, option.memory_mb / VCPU_MB)
+        gb_seconds = seconds * (1 / processor_share - 1) * option.memory_mb / 1024
+        return usd(find(prices, "AWSLambda", "Lambda-GB-Second-ARM"), gb_seconds)
     if option.kind == "serverless":
         scored = seconds * month.scored_requests / month.requests if month.requests else 0.0
         return usd(serverless_price(prices, option.memory_mb), scored) + data_usd(month, prices)
@@ -132,7 +134,9 @@ def refusals(option: Option, month: Month, measured: Measured) -> list[str]:
         refusals.append(f"p99 {measured.p99_ms:g} ms, at most {benchmarks.p99_ms:g} ms was agreed")
     if measured.size_mb > benchmarks.size_mb:
         refusals.append(f"{measured.size_mb:g} MB, at most {benchmarks.size_mb:g} MB was agreed")
-    needed = measured.memory_mb + SYSTEM_MB
+    if option.kind == "function" and measured.size_mb > MOST_CARRIED_MB:
+        refusals.append(f"{measured.size_mb:g} MB, a function carries at most {MOST_CARRIED_MB} MB")
+    needed = measured.memory_mb + (0 if option.kind == "function" else SYSTEM_MB)
     if needed > option.memory_mb:
         refusals.append(f"needs {needed:g} MB of memory, has {option.memory_mb:g} MB")
     at_once = max(month.rates) * measured.scoring_ms / 1000.0
@@ -169,7 +173,7 @@ def compare(month: Month, measured: Measured, prices: Prices) -> Comparison:
     }
 
 
-PAIRS = (("serverless", "instance"), ("lambda", "instance"))
+PAIRS = (("serverless", "instance"), ("function", "instance"))
 
 
 def cheapest_by_kind(rows: list[Row], by_name: dict[str, Option]) -> dict[str, Option]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from domain.carried import MOST_CARRIED_MB
 from domain.config.sections import SMALLER_IS_BETTER, Benchmarks
 from domain.release.choice import why
 from domain.release.comparison import at_least_as_good, best_of, gain_of
@@ -40,9 +41,16 @@ Worths = Mapping[str, Mapping[str, Any]]  # by candidate, as domain/money/worth.
 
 
 def judge(
-    benchmarks: Benchmarks, evaluation: Evaluation, *, worth: Worths | None = None, max_age_days: float = 0
+    benchmarks: Benchmarks,
+    evaluation: Evaluation,
+    *,
+    worth: Worths | None = None,
+    max_age_days: float = 0,
+    in_function: bool = False,
 ) -> Judgement:
     """Judge the candidates of an evaluation; `worth` is given where settings require a model to pay for itself.
+
+    `in_function`: the release is to answer in a function, which not every model can.
 
     Rows that are older than `max_age_days` at the run's as_of approve nothing; 0 lets any.
 
@@ -51,7 +59,10 @@ def judge(
     et al., 1984); of these the fastest is taken.
     """
     candidates, metric = evaluation["candidates"], benchmarks.metric
-    tried = {name: breaches(benchmarks, measured) for name, measured in candidates.items()}
+    tried = {
+        name: breaches(benchmarks, measured) + (not_carried(measured) if in_function else [])
+        for name, measured in candidates.items()
+    }
     faults = {
         name: "; ".join(broken) or _objection(benchmarks, name, evaluation, worth) for name, broken in tried.items()
     }
@@ -90,6 +101,17 @@ def breaches(benchmarks: Benchmarks, measured: Measured) -> list[str]:
         if value > most
     ]
     return broken
+
+
+def not_carried(measured: Measured) -> list[str]:
+    """Describe what keeps a function from answering with the model (lambdas/aws/artefacts.py)."""
+    setting = 'serving.mode = "function"'
+    faults = []
+    if measured["format"] != "plan":
+        faults.append(f"its format is {measured['format']}, and with {setting} only a plan answers")
+    if measured["size_mb"] > MOST_CARRIED_MB:
+        faults.append(f"size {measured['size_mb']:.4g} MB, at most {MOST_CARRIED_MB} MB answer with {setting}")
+    return faults
 
 
 def _calibration_breach(benchmarks: Benchmarks, measured: Measured) -> list[str]:

@@ -9,9 +9,10 @@ Score = float | list[float]  # P(positive) or a value; for a multiclass task one
 
 
 class Source(StrEnum):
-    """Origin of an answer."""
+    """Origin of an answer: the release's endpoint, its model in the function, or nothing but the prior."""
 
     MODEL = "model"
+    FUNCTION = "function"
     FALLBACK = "fallback"
 
 
@@ -35,7 +36,8 @@ class Prediction(Answer):
     share: NotRequired[float]  # that the rollout's arm had when it was made
     source: str  # a Source
     reason: str
-    cause: NotRequired[str]  # name of the Reason of a fallback; stored, not replied
+    cause: NotRequired[str]  # name of the Reason of a fallback or a stand-in; stored, not replied
+    instead_of: NotRequired[str]  # why the endpoint did not answer, where its model did in the function
     made_at: str  # timestamp
     latency_ms: NotRequired[float]  # from the checked row to the answer; stored, not replied
     event_time: str | None

@@ -18,7 +18,7 @@ class _Always(TypedDict):
     probability: float | None
     release: str | None
     role: str | None
-    source: str  # "model" or "fallback"
+    source: str  # "model" (the release's endpoint), "function" (its model in predict itself) or "fallback"
     reason: str
     made_at: str
     event_time: str | None
@@ -30,6 +30,7 @@ class Prediction(_Always, total=False):
     arm: str  # of a rollout or an experiment; the champion's is "champion"
     rollout: str  # that the answer is evidence for, on either side
     share: float  # of the entities that the rollout's arm had then, above 0 and below 1
+    instead_of: str  # why the endpoint did not answer, where source is "function" and there is an endpoint
     probabilities: dict[str, float]  # of each class, where there are more than two
 
 

@@ -84,7 +84,7 @@ def _lines(answers: list[Prediction]) -> list[str]:
             _share(answer),
             answer.get("source"),
             answer.get("release") or "-",
-            answer.get("reason"),
+            answer.get("instead_of") or answer.get("reason"),
         )
         for answer in answers
     ]

@@ -181,7 +181,7 @@ def promote(
         if taken_back:
             mark(stage, release, state=ReleaseState.APPROVED)
         bring_up(stage, item, progress=progress)
-    elif is_up(stage, release):
+    elif is_up(stage, item):
         raise Refused("routing", f"release {release!r} is the champion already; nothing to do")
     else:
         repair(stage, item, progress=progress)

@@ -4,6 +4,7 @@ from itertools import islice
 from typing import Any
 
 from domain.records import from_item
+from domain.request.answers import Source
 from fairway.stage.aws import Stage
 
 MOST_PAGES = 20  # of 1 MB each: about 50,000 outcomes, for less than a tenth of a cent
@@ -16,9 +17,9 @@ def joined_outcomes(stage: Stage, release: str) -> list[dict[str, Any]]:
         .get_paginator("scan")
         .paginate(
             TableName=stage.addresses["outcomes"],
-            FilterExpression="#release = :release AND #source = :model",
+            FilterExpression="#release = :release AND #source <> :fallback",
             ExpressionAttributeNames={"#release": "release", "#source": "source"},
-            ExpressionAttributeValues={":release": {"S": release}, ":model": {"S": "model"}},
+            ExpressionAttributeValues={":release": {"S": release}, ":fallback": {"S": Source.FALLBACK.value}},
         )
     )
     return [from_item(item) for page in islice(pages, MOST_PAGES) for item in page["Items"]]

@@ -22,7 +22,7 @@ def bring_up(stage: Stage, item: ReleaseItem, *, progress: Progress) -> None:
         progress(f"Approving {release}")
         _approve(stage, release)
         wait_until_champion(stage, release, progress=progress)
-    elif is_up(stage, release):
+    elif is_up(stage, item):
         progress(f"Switching to {release}")
         change = {"release": release, "endpoint": _endpoint(stage, release), "reason": "promoted by hand"}
         _switch(stage, lambda routing, at: rules.promote(routing, at=at, **change))
@@ -35,7 +35,7 @@ def repair(stage: Stage, item: ReleaseItem, *, progress: Progress) -> None:
     release = item["release"]
 
     def is_repaired() -> bool:
-        return (records.release(stage, release) or {}).get("state") == ReleaseState.CHAMPION and is_up(stage, release)
+        return (records.release(stage, release) or {}).get("state") == ReleaseState.CHAMPION and is_up(stage, item)
 
     progress(f"{release} is champion and its endpoint is gone; deploying it again")
     executions.follow(stage, deploy(stage, item), progress=progress, until=is_repaired)
@@ -44,12 +44,12 @@ def repair(stage: Stage, item: ReleaseItem, *, progress: Progress) -> None:
 def go_back(stage: Stage, routing: Routing, *, reason: str, progress: Progress) -> str:
     """Let the previous champion answer again and return its name; deploy it where its endpoint was removed."""
     release = routing["previous"][0]["release"]
-    if is_up(stage, release):
+    item = records.release(stage, release)
+    assert item is not None, "every champion has an item, which nothing removes"
+    if is_up(stage, item):
         progress(f"Switching back to {release}")
         _switch(stage, lambda now, at: rules.rollback(now, at=at, reason=reason))
     else:
-        item = records.release(stage, release)
-        assert item is not None, "every champion has an item, which nothing removes"
         wait_until_champion(stage, release, execution=deploy(stage, item), progress=progress)
     return release
 
@@ -67,12 +67,14 @@ def _endpoint(stage: Stage, release: str) -> str:
     return f"{stage.addresses['endpoint_prefix']}{release}"
 
 
-def is_up(stage: Stage, release: str) -> bool:
-    """Whether the release's endpoint is in service."""
+def is_up(stage: Stage, item: ReleaseItem) -> bool:
+    """Whether the release can answer at once: its endpoint is in service, or functions have answered with it."""
+    if stage.config.serving.mode == "function":
+        return item["state"] in (ReleaseState.CHAMPION, ReleaseState.PREVIOUS)
     from botocore.exceptions import ClientError  # only what asks AWS pays for botocore
 
     try:
-        found = stage.client("sagemaker").describe_endpoint(EndpointName=_endpoint(stage, release))
+        found = stage.client("sagemaker").describe_endpoint(EndpointName=_endpoint(stage, item["release"]))
     except ClientError as error:
         if "Could not find" in error.response["Error"]["Message"]:
             return False

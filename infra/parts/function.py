@@ -23,17 +23,33 @@ from domain.config.sections import Config
 from domain.contract import schema as contracts
 from domain.contract.schema import Contract
 from infra.parts.image import ROOT, source_files
+from infra.parts.kernel import KernelMissing, kernel_of_functions
 from infra.permissions import Many, accept, allow
 
 
 def function_code(*, config: Config, contract: Contract, image_tag: str) -> lambda_.Code:
-    """The zip that all functions of a stage share: lambdas/, domain/ and settings.json. They need boto3 and no more."""
-    folder = _temporary_folder()
-    shutil.copytree(compiled_sources(local=config.stage == settings.LOCAL), folder, dirs_exist_ok=True)
+    """The zip that all functions of a stage share: lambdas/, domain/, settings.json, and the part of model_code/ that
+    answers, with its kernel. They need boto3 and no more. Raises KernelMissing where nothing else could answer.
+    """
+    folder, local = _temporary_folder(), config.stage == settings.LOCAL
+    shutil.copytree(compiled_sources(local=local), folder, dirs_exist_ok=True)
+    _add_kernel(folder, local=local, needed=config.serving.mode == "function")
     values = {"config": settings.as_dict(config), "contract": contracts.as_dict(contract), "code_version": image_tag}
     (folder / "settings.json").write_text(json.dumps(values, sort_keys=True, ensure_ascii=False), encoding="utf-8")
     readable_by_all(folder)
     return lambda_.Code.from_asset(str(folder), asset_hash=_hash_of(folder), asset_hash_type=AssetHashType.CUSTOM)
+
+
+def _add_kernel(folder: Path, *, local: bool, needed: bool) -> None:
+    """Without it the endpoints still answer; only nothing stands in for one that does not."""
+    try:
+        module = kernel_of_functions(local=local)
+    except KernelMissing as error:
+        if needed:
+            raise KernelMissing(f'serving.mode = "function": {error}') from error
+        print(f"functions cannot stand in for an endpoint: {error}", file=sys.stderr)
+    else:
+        shutil.copyfile(module, folder / "model_code" / "kernel" / module.name)
 
 
 def _hash_of(folder: Path) -> str:
@@ -56,6 +72,14 @@ def readable_by_all(folder: Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+def function_sources() -> list[Path]:
+    """The files of the functions' zip that a person wrote."""
+    model_code = [
+        ROOT / "model_code" / folder / f"{module}.py" for folder, modules in MODEL_CODE.items() for module in modules
+    ]
+    return [*source_files(ROOT, ("lambdas", "domain")), *model_code]
+
+
 @functools.cache
 def compiled_sources(*, local: bool, version: tuple[int, int] = sys.version_info[:2]) -> Path:
     """Copy the sources, with bytecode where this Python is the one that the functions run on.
@@ -64,7 +88,7 @@ def compiled_sources(*, local: bool, version: tuple[int, int] = sys.version_info
     in the bytes, and without a path or clock of this machine, so that the same sources make the same zip.
     """
     folder = _temporary_folder()
-    for file in source_files(ROOT, ("lambdas", "domain")):
+    for file in function_sources():
         target = folder / file.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, target)
@@ -156,6 +180,15 @@ def log_days(config: Config) -> logs.RetentionDays:
 
 
 PYTHON = (3, 13)  # of the functions on AWS, as their runtime
+# What opens an artefact and answers with the kernel, by folder; standard library only.
+MODEL_CODE = {
+    ".": ("__init__", "refusals"),
+    "answers": ("__init__", "answering", "bodies", "golden", "media_types", "reply"),
+    "artefact": ("__init__", "archive", "folder", "manifest"),
+    "engines": ("__init__", "engine", "limits", "scorer"),
+    "kernel": ("__init__", "engine", "header"),
+    "rows": ("__init__", "features"),
+}
 OLDER = "Python 3.13 is maintained until 2029; a newer one is for the whole repository to take up at once"
 ACCEPTED = {
     "AwsSolutions-L1": OLDER,

@@ -56,6 +56,11 @@ class Endpoints(Construct):
         self.removed_with_the_stack.node.add_dependency(self.role)  # which outlives the endpoints that use it
 
     @property
+    def used(self) -> bool:
+        """Whether releases get one; else the function answers."""
+        return self.config.serving.mode != "function"
+
+    @property
     def always_on(self) -> bool:
         return self.config.serving.mode == "instance"
 

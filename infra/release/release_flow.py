@@ -53,20 +53,26 @@ class ReleaseFlow(Flow):
         super().__init__(
             scope, id, config=config, states=self.states(kept_s), timeout_s=kept_s + 4 * HOUR_S + longest_s
         )
-        functions = (steps.verify_release, steps.try_endpoint, steps.advance, steps.promote, steps.retire)
+        tried = steps.try_endpoint if endpoints.used else None
+        functions = (steps.verify_release, tried, steps.advance, steps.promote, steps.retire)
         self.allow_invoke(*(function for function in functions if function))
         self.allow("dynamodb:UpdateItem", on=tables.routing.table_arn, conditions=ONLY_RELEASES)
         self.allow("sagemaker:DescribeModelPackage", on=model_packages)
-        self.allow_hosting()
+        if endpoints.used:
+            self.allow_hosting()
 
     def states(self, kept_s: int) -> dict[str, Any]:
         return {
             **self.what_is_asked(),
-            **hosting_states.made(self.endpoints, next="TryEndpoint"),
+            **(hosting_states.made(self.endpoints, next="TryEndpoint") if self.endpoints.used else {}),
             **self.what_is_tried(kept_s),
             **(rollout_states.rollout(self.steps.advance) if self.steps.advance else {}),
             **self.what_is_undone(),
         }
+
+    @property
+    def after_trial(self) -> str:
+        return "Advance" if self.steps.advance else "Promote"
 
     def what_is_asked(self) -> dict[str, Any]:
         """May this release be deployed, by us and now?"""
@@ -79,13 +85,15 @@ class ReleaseFlow(Flow):
                 "Cause": jsonata("$model_package_arn & ' is ' & $approval & '; approve it in the registry first'"),
             },
             "MarkDeploying": self.mark_deploying(Next="VerifyRelease"),
-            "VerifyRelease": self.verify(Next="FindEndpoint"),
+            # in function mode it has answered the golden rows by then, in a function such as predict
+            "VerifyRelease": self.verify(Next="FindEndpoint" if self.endpoints.used else self.after_trial),
         }
 
     def what_is_tried(self, kept_s: int) -> dict[str, Any]:
         """Its answers to the golden rows; then it answers everybody, and the previous champion waits for a rollback."""
+        tried = {"TryEndpoint": self.try_the_endpoint(Next=self.after_trial)} if self.endpoints.used else {}
         return {
-            "TryEndpoint": self.try_the_endpoint(Next="Advance" if self.steps.advance else "Promote"),
+            **tried,
             "Promote": self.make_champion(Next="KeepPrevious"),
             "KeepPrevious": {"Type": "Wait", "Seconds": kept_s, "Next": "Retire"},
             "Retire": invoke(
@@ -101,9 +109,12 @@ class ReleaseFlow(Flow):
         """Where the flow ends when a state before Promote failed: without what was made, and with the reason on
         record.
         """
-        return {
+        made = {
             "Undo": choice(("$made_here", "FindWhatIsLeft"), otherwise="HowItEnded"),
             **hosting_states.removed(next="HowItEnded"),
+        }
+        return {
+            **(made if self.endpoints.used else {"Undo": {"Type": "Pass", "Next": "HowItEnded"}}),
             "HowItEnded": choice(("$ended", "GaveWay"), otherwise="RecordFailure"),
             "GaveWay": {"Type": "Succeed", "Output": jsonata("$error")},
             "RecordFailure": self.record_failure(

@@ -10,7 +10,10 @@ from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from domain.carried import PREDICT_MB
 from domain.config.sections import Config
+from domain.lake import ARTEFACTS
+from infra.data.stores import Stores
 from infra.data.tables import Tables
 from infra.parts.function import Function, Given, log_days
 from infra.release.endpoints import Endpoints
@@ -32,15 +35,17 @@ LOGGED = (
 
 
 class RealtimeApi(Construct):
-    """POST /predictions -> Predict -> endpoint of the release, stored in predictions. POST /outcomes -> Outcomes."""
+    """POST /predictions -> Predict -> endpoint of the release, or its artefact in the function; stored in predictions.
+    POST /outcomes -> Outcomes.
+    """
 
     def __init__(
-        self, scope: Construct, id: str, *, config: Config, code: lambda_.Code, tables: Tables, endpoints: Endpoints
+        self, scope: Construct, id: str, *, config: Config, code: lambda_.Code, stores: Stores, endpoints: Endpoints
     ) -> None:
         super().__init__(scope, id)
         self.given: Given = {"config": config, "code": code}
-        self.predict = self.function_that_predicts(tables, endpoints)
-        self.outcomes = self.function_that_hears_outcomes(tables)
+        self.predict = self.function_that_predicts(stores, endpoints)
+        self.outcomes = self.function_that_hears_outcomes(stores.tables)
         self.api = http.HttpApi(
             self,
             "Api",
@@ -56,17 +61,28 @@ class RealtimeApi(Construct):
         self.stage = self.stage_with_access_log(config)
 
     def function(self, id: str, environment: dict[str, str]) -> Function:
-        return Function(self, id, **self.given, environment=environment, memory_mb=512, timeout_s=LONGEST_REPLY_S)
+        return Function(
+            self, id, **self.given, environment=environment, memory_mb=PREDICT_MB, timeout_s=LONGEST_REPLY_S
+        )
 
-    def function_that_predicts(self, tables: Tables, endpoints: Endpoints) -> Function:
-        predictions, routing = tables.predictions, tables.routing
+    def function_that_predicts(self, stores: Stores, endpoints: Endpoints) -> Function:
+        predictions, routing = stores.tables.predictions, stores.tables.routing
+        signing_key = stores.registry.signing_key.key_arn
         function = self.function(
-            "Predict", {"PREDICTIONS_TABLE": predictions.table_name, "ROUTING_TABLE": routing.table_name}
+            "Predict",
+            {
+                "PREDICTIONS_TABLE": predictions.table_name,
+                "ROUTING_TABLE": routing.table_name,
+                "SIGNING_KEY": signing_key,
+            },
         )
         function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchWriteItem", on=predictions.table_arn)
-        function.allow("dynamodb:Query", on=tables.predictions_by_entity)
+        function.allow("dynamodb:Query", on=stores.tables.predictions_by_entity)
         function.allow("dynamodb:GetItem", on=routing.table_arn)
-        endpoints.allow_invoke(function)
+        function.allow("kms:Verify", on=signing_key)
+        function.allow("s3:GetObject", on=stores.lake.objects(ARTEFACTS))
+        if endpoints.used:
+            endpoints.allow_invoke(function)
         return function
 
     def function_that_hears_outcomes(self, tables: Tables) -> Function:

@@ -138,11 +138,14 @@ class Alarms(Construct):
 
     def fallback_percent(self) -> cloudwatch.MathExpression:
         return cloudwatch.MathExpression(
-            label="answers without the model, %",
+            label="answers without the model, or without its endpoint, %",
             # Below this number of predictions a share says nothing: one fallback of three at night notifies nobody.
-            expression=f"IF(predictions >= {LEAST_PREDICTIONS}, 100 * fallbacks / predictions, 0)",
+            expression=(
+                f"IF(predictions >= {LEAST_PREDICTIONS}, 100 * (fallbacks + FILL(stand_ins, 0)) / predictions, 0)"
+            ),
             using_metrics={
                 "fallbacks": self.measured(Metric.FALLBACKS, "Sum"),
+                "stand_ins": self.measured(Metric.STAND_INS, "Sum"),
                 "predictions": self.measured(Metric.PREDICTIONS, "Sum"),
             },
             period=FIVE_MINUTES,

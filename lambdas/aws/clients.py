@@ -8,8 +8,9 @@ import functools
 import os
 from typing import Any, TypeVar
 
+from domain.carried import MOST_CARRIED_MB
 from lambdas.aws.connections import MOST_KEPT, Connections
-from lambdas.aws.services import DynamoDB, Rest, Service
+from lambdas.aws.services import S3, DynamoDB, Kms, Rest, Service
 from lambdas.aws.sigv4 import Credentials
 
 BotocoreClient = Any  # botocore makes the methods of a client from data when it runs
@@ -33,6 +34,17 @@ def functions() -> Rest:
 
 
 @functools.cache
+def kms() -> Kms:
+    return lean(Kms, "kms", "kms", tries=4, connect_s=2, read_s=5)
+
+
+@functools.cache
+def artefacts() -> S3:
+    """For predict, which waits for an artefact no longer than for anything else; other readers use `s3`."""
+    return lean(S3, "s3", "s3", tries=3, connect_s=1, read_s=5, most_bytes=MOST_CARRIED_MB << 20)
+
+
+@functools.cache
 def s3() -> BotocoreClient:
     return build("s3", tries=4, connect_s=2, read_s=20)
 
@@ -47,15 +59,12 @@ def sagemaker() -> BotocoreClient:
     return build("sagemaker", tries=5, connect_s=2, read_s=20)
 
 
-@functools.cache
-def kms() -> BotocoreClient:
-    return build("kms", tries=4, connect_s=2, read_s=5)
-
-
-def lean(kind: type[Lean], signed_as: str, host: str, *, tries: int, connect_s: float, read_s: float) -> Lean:
-    """Make a client without botocore; `signed_as` is the name of the service in signatures."""
+def lean(kind: type[Lean], signed_as: str, host: str, *, tries: int, **limits: Any) -> Lean:
+    """Make a client without botocore; `signed_as` is the name of the service in signatures, `limits` are those of
+    Connections.
+    """
     region = os.environ["AWS_REGION"]
-    connections = Connections(url_of(host, region), connect_s=connect_s, read_s=read_s)
+    connections = Connections(url_of(host, region), **limits)
     return kind(signed_as, connections, credentials(), region=region, tries=tries)
 
 

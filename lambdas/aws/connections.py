@@ -22,6 +22,10 @@ class TimedOut(Unreachable):
     """The host took longer than the caller waits."""
 
 
+class TooLarge(Exception):
+    """A reply is larger than its caller takes; nothing of it was read."""
+
+
 class Reply(NamedTuple):
     """Header names are in lower case."""
 
@@ -33,31 +37,33 @@ class Reply(NamedTuple):
 class Connections:
     """Connections to a base URL, http or https. Threads may share it: each borrows a connection for one exchange."""
 
-    def __init__(self, url: str, *, connect_s: float, read_s: float):
+    def __init__(self, url: str, *, connect_s: float, read_s: float, most_bytes: int | None = None):
         parts = urlsplit(url)
+        self.most_bytes = most_bytes
         self.host, self.connect_s, self.read_s = parts.netloc, connect_s, read_s
         self.name, self.port = parts.hostname or "", parts.port
         self.tls = _tls_context() if parts.scheme == "https" else None
         self.idle: deque[http.client.HTTPConnection] = deque(maxlen=MOST_KEPT)
 
-    def post(self, path: str, headers: dict[str, str], body: bytes) -> Reply:
-        """Send a request and return its reply. Raises Unreachable or TimedOut."""
+    def exchange(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        """Send a request and return its reply. Raises Unreachable, TimedOut or TooLarge."""
         kept = self._borrowed()
         if kept is not None:
             try:
-                return self._exchange(kept, path, headers, body)
+                return self._exchange(kept, method, path, headers, body)
             except Unreachable as error:  # closed by the host just now, as idle connections are: a new one will do
                 if isinstance(error, TimedOut):
                     raise
-        return self._exchange(self._opened(), path, headers, body)
+        return self._exchange(self._opened(), method, path, headers, body)
 
     def _exchange(
-        self, connection: http.client.HTTPConnection, path: str, headers: dict[str, str], body: bytes
+        self, connection: http.client.HTTPConnection, method: str, path: str, headers: dict[str, str], body: bytes
     ) -> Reply:
         """Send a request on a connection, which is kept only if nothing failed."""
         try:
-            connection.request("POST", path, body=body, headers=headers)
+            connection.request(method, path, body=body, headers=headers)
             response = connection.getresponse()
+            self._refuse_a_large_one(connection, response)
             reply = Reply(
                 response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
             )
@@ -69,6 +75,12 @@ class Connections:
         else:
             self.idle.append(connection)
         return reply
+
+    def _refuse_a_large_one(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
+        if self.most_bytes is None or (response.length is not None and response.length <= self.most_bytes):
+            return
+        connection.close()
+        raise TooLarge(f"{response.length or 'an unknown number of'} bytes: at most {self.most_bytes:,} are taken")
 
     def _borrowed(self) -> http.client.HTTPConnection | None:
         """Take a kept connection that the host did not close meanwhile; idle with something to read is closed."""

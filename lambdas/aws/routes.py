@@ -49,10 +49,16 @@ def champion_model(table: str) -> SignedModel | None:
     current = read_routing(table)["champion"]
     if current is None:
         return None
-    release = tables.get(table, release_key(current["release"]))
+    release = read_release_model(table, current["release"])
     if release is None:
         raise ReleaseUnknown(f"champion {current['release']!r} has no item in table {table}; promote another release")
-    return cast(SignedModel, {name: release.get(name) for name in SignedModel.__annotations__})
+    return release
+
+
+def read_release_model(table: str, release: str) -> SignedModel | None:
+    """Read what a release is to be loaded from; None where it has no item."""
+    item = tables.get(table, release_key(release))
+    return cast(SignedModel, {name: item.get(name) for name in SignedModel.__annotations__}) if item else None
 
 
 def read_release_contract(table: str, release: str) -> Contract | None:

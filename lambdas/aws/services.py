@@ -1,17 +1,19 @@
 """The few AWS calls that a customer waits for, without botocore: signed, sent again when that may help, errors by name.
 
-Two protocols are spoken: DynamoDB's JSON, and the REST of InvokeEndpoint and Invoke. Everything else goes through
-botocore (lambdas/aws/clients.py).
+Three protocols are spoken: the JSON of DynamoDB and KMS, the REST of InvokeEndpoint and Invoke, and S3's GET.
+Everything else goes through botocore (lambdas/aws/clients.py).
 """
 
 import base64
+import hashlib
 import json
 import random
 import time
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
+from urllib.parse import quote
 
 from lambdas.aws import sigv4
 from lambdas.aws.connections import Connections, Reply, Unreachable
@@ -61,37 +63,47 @@ class Service:
         self.tries, self.longest_s, self.sleep = tries, longest_s, sleep
 
     def _send(
-        self, call: str, path: str, headers: dict[str, str], body: bytes, read: Callable[[str, Reply], Result]
+        self,
+        call: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes,
+        read: Callable[[str, Reply], Result],
+        method: str = "POST",
     ) -> Result:
         """Return the result of `read`; try again, ever later, where waiting may help. Every try is signed anew."""
         ends = time.monotonic() + self.longest_s
         for attempt in range(1, self.tries):
             try:
-                return read(call, self._exchange(path, headers, body))
+                return read(call, self._exchange(method, path, headers, body))
             except (ServiceError, Unreachable) as error:
                 if time.monotonic() >= ends or (isinstance(error, ServiceError) and not error.passes):
                     raise
             self.sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.05 * 2**attempt)))
-        return read(call, self._exchange(path, headers, body))
+        return read(call, self._exchange(method, path, headers, body))
 
-    def _exchange(self, path: str, headers: dict[str, str], body: bytes) -> Reply:
+    def _exchange(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Reply:
         headers = sigv4.signed(
             {**headers, "host": self.connections.host},
             body,
+            method=method,
             path=path,
             credentials=self.credentials,
             service=self.name,
             region=self.region,
             at=datetime.now(UTC),
         )
-        return self.connections.post(path, headers, body)
+        return self.connections.exchange(method, quote(path, safe=sigv4.UNQUOTED), headers, body)
 
 
-class DynamoDB(Service):
-    """DynamoDB's JSON: `call("GetItem", TableName=..., Key=...)`, items in its low-level notation, binary as bytes."""
+class Json(Service):
+    """AWS's JSON protocols: `call("GetItem", TableName=..., Key=...)`. Bytes are sent as base64."""
+
+    content_type: ClassVar[str]
+    api: ClassVar[str]  # what an operation's name is prefixed with
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
-        headers = {"content-type": "application/x-amz-json-1.0", "x-amz-target": f"DynamoDB_20120810.{operation}"}
+        headers = {"content-type": self.content_type, "x-amz-target": f"{self.api}.{operation}"}
         return self._send(operation, "/", headers, json.dumps(arguments, default=_as_text).encode(), self._read)
 
     def _read(self, call: str, reply: Reply) -> dict[str, Any]:
@@ -105,6 +117,31 @@ class DynamoDB(Service):
         if document is None:
             raise Unreachable(f"{self.connections.host}: the reply to {call} is not JSON: {reply.body[:100]!r}")
         return document
+
+
+class DynamoDB(Json):
+    """Items are in DynamoDB's low-level notation, binary as bytes."""
+
+    content_type, api = "application/x-amz-json-1.0", "DynamoDB_20120810"
+
+
+class Kms(Json):
+    """Keys that sign and verify; binary values of replies are base64."""
+
+    content_type, api = "application/x-amz-json-1.1", "TrentService"
+
+
+class S3(Service):
+    """Objects, read whole. `Connections.most_bytes` bounds them."""
+
+    def get(self, bucket: str, key: str) -> bytes:
+        headers = {"x-amz-content-sha256": hashlib.sha256(b"").hexdigest()}
+        return self._send("GetObject", f"/{bucket}/{key}", headers, b"", self._read, method="GET")
+
+    def _read(self, call: str, reply: Reply) -> bytes:
+        if reply.status >= 300:  # the document is XML, and says no more than the status
+            raise _service_error(f"{self.name} {call}", reply, {}, None)
+        return reply.body
 
 
 class Rest(Service):
@@ -123,7 +160,7 @@ class Rest(Service):
 def _as_text(value: object) -> str:
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
-    raise TypeError(f"{type(value).__name__} {value!r} cannot be stored in DynamoDB")
+    raise TypeError(f"{type(value).__name__} {value!r} cannot be sent as JSON")
 
 
 def _with_bytes(document: dict[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from domain.release.signature import SignatureRefused, checked_release, signed_text
 from lambdas.aws import clients
+from lambdas.aws.services import ServiceError
 from lambdas.settings import CONFIG
 
 KEY = os.environ["SIGNING_KEY"]
@@ -19,7 +18,8 @@ ALGORITHM = {"MessageType": "RAW", "SigningAlgorithm": "ECDSA_SHA_256"}
 def sign(release: str, artefact_sha256: str) -> str:
     """Sign a release with its artefact; return about 96 characters of base64."""
     text = signed_text(prefix=CONFIG.prefix, release=release, artefact_sha256=artefact_sha256)
-    return base64.b64encode(clients.kms().sign(KeyId=KEY, Message=text, **ALGORITHM)["Signature"]).decode()
+    signature: str = clients.kms().call("Sign", KeyId=KEY, Message=text, **ALGORITHM)["Signature"]
+    return signature
 
 
 def verify(item: Mapping[str, Any]) -> None:
@@ -38,9 +38,9 @@ def verify(item: Mapping[str, Any]) -> None:
 def _is_valid(text: bytes, signature: bytes) -> bool:
     """Ask KMS, which answers an invalid signature with an error of its own; any other error is raised."""
     try:
-        reply = clients.kms().verify(KeyId=KEY, Message=text, Signature=signature, **ALGORITHM)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("KMSInvalidSignatureException", "KMSInvalidSignature"):
+        reply = clients.kms().call("Verify", KeyId=KEY, Message=text, Signature=signature, **ALGORITHM)
+    except ServiceError as error:
+        if error.code in ("KMSInvalidSignatureException", "KMSInvalidSignature"):
             return False
         raise
     return bool(reply["SignatureValid"])

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+UNQUOTED = "/-_.~"  # beside letters and digits, in the path of a request
 
 
 class Credentials(NamedTuple):
@@ -30,24 +31,25 @@ def signed(
     service: str,
     region: str,
     at: datetime,
+    method: str = "POST",
 ) -> dict[str, str]:
-    """Sign the headers of a POST to the path. Their names are in lower case, and `host` is one of them."""
+    """Sign the headers of a request to the path. Their names are in lower case, and `host` is one of them."""
     timestamp = at.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{timestamp[:8]}/{region}/{service}/aws4_request"
     token = {"x-amz-security-token": credentials.session_token} if credentials.session_token else {}
     headers = {**headers, "x-amz-date": timestamp, **token}
     names = ";".join(sorted(headers))
-    request = _canonical(path, headers, names, hashlib.sha256(body).hexdigest())
+    request = _canonical(method, path, headers, names, hashlib.sha256(body).hexdigest())
     text = "\n".join((ALGORITHM, timestamp, scope, hashlib.sha256(request.encode()).hexdigest()))
     signature = _mac(_signing_key(credentials.secret_key, *scope.split("/")), text).hex()
     credential = f"Credential={credentials.access_key}/{scope}"
     return {**headers, "authorization": f"{ALGORITHM} {credential}, SignedHeaders={names}, Signature={signature}"}
 
 
-def _canonical(path: str, headers: dict[str, str], names: str, body_sha256: str) -> str:
+def _canonical(method: str, path: str, headers: dict[str, str], names: str, body_sha256: str) -> str:
     """Write the request as AWS does to check the signature. The line after the path is for a query: we send none."""
     lines = [f"{name}:{' '.join(headers[name].split())}" for name in names.split(";")]
-    return "\n".join(("POST", quote(path, safe="/-_.~"), "", *lines, "", names, body_sha256))
+    return "\n".join((method, quote(path, safe=UNQUOTED), "", *lines, "", names, body_sha256))
 
 
 def _signing_key(secret: str, *scope: str) -> bytes:

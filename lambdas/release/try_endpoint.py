@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], context: object) -> Tried:
         golden=_read_golden(event["run"]),
         score=lambda rows: ask(
             clients.sagemaker_runtime(PATIENCE_S),
-            Call(event["endpoint"], rows, CONTRACT),
+            Call(event["endpoint"], rows, CONTRACT, event["release"]),
             checked_under=CONTRACT.hash,
         ),
     )

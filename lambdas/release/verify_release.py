@@ -1,4 +1,7 @@
-"""Release, first state: check that the signature is ours and that the artefact in the lake is the one it signs."""
+"""Release, first state: check that the signature is ours and that the artefact in the lake is the one it signs.
+
+Where functions answer without endpoints, it also opens the artefact as predict will, and tries it on its golden rows.
+"""
 
 import hashlib
 import tarfile
@@ -8,6 +11,7 @@ from typing import IO, TypedDict
 from domain import lake
 from domain.release.signature import SignatureRefused
 from lambdas.aws import objects, signatures
+from lambdas.settings import CONFIG
 
 MANIFEST = "manifest.json"
 LARGEST_MANIFEST_BYTES = 1 << 20
@@ -30,7 +34,12 @@ class Verified(TypedDict):
 
 
 def handler(event: Package, context: object) -> Verified:
-    return verify_release(event, verify=signatures.verify, manifest_of=manifest_of)
+    verified = verify_release(event, verify=signatures.verify, manifest_of=manifest_of)
+    if CONFIG.serving.mode == "function":
+        from lambdas.aws import artefacts  # lazy: where endpoints answer nothing of it is needed
+
+        artefacts.open_release(event, verify=signatures.verify)
+    return verified
 
 
 def verify_release(

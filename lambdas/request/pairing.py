@@ -22,7 +22,7 @@ Ask = Callable[[list[Call], str], list[Scores]]  # the second is the hash of the
 
 def other_of(row: Mapping[str, Any], routing: Routing) -> Answerer | None:
     """Return the release that a row is to be scored by too: on its rollout's other side, where that still answers."""
-    if row["source"] != Source.MODEL or "rollout" not in row or routing["champion"] is None:
+    if row["source"] == Source.FALLBACK or "rollout" not in row or routing["champion"] is None:
         return None
     champion, *arms = answerers(routing)
     sides = [champion, *(one for one in arms if one.rollout == row["rollout"])]
@@ -44,7 +44,10 @@ def pairs(
     for (other, checked_under), members in groups.items():
         contract = made_under(other.release)
         chunks = [members[at : at + ROWS_PER_CALL] for at in range(0, len(members), ROWS_PER_CALL)]
-        calls = [Call(other.endpoint, [_features(row, contract) for row in chunk], contract) for chunk in chunks]
+        calls = [
+            Call(other.endpoint, [_features(row, contract) for row in chunk], contract, other.release)
+            for chunk in chunks
+        ]
         for chunk, scores in zip(chunks, ask(calls, checked_under), strict=True):
             found |= _answers(chunk, scores, other.release, contract)
     return found

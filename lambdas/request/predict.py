@@ -19,11 +19,11 @@ from domain.request.answers import Prediction, Score, Source, answer_from_score,
 from domain.timestamps import iso
 from lambdas import metrics
 from lambdas.aws.routes import ReleaseContracts, RoutingCache, read_release_contract, read_routing
-from lambdas.request import sleeping
+from lambdas.request import asking
 from lambdas.request.answered import Answered
 from lambdas.request.http import BadRequest, NotFound, Request, http_function, shortened
 from lambdas.request.rows import check_rows, rows_of
-from lambdas.request.scoring import Call, ModelFailed, Row, Scores, ask_all
+from lambdas.request.scoring import Call, ModelFailed, Row, Scores
 from lambdas.settings import CONFIG, CONTRACT
 
 PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
@@ -48,11 +48,7 @@ def _post(request: Request) -> object:
         now=now,
         route=ROUTING.current,
         made_under=MADE_UNDER.of,
-        ask=lambda calls: sleeping.with_reasons(
-            ask_all(calls, checked_under=CONTRACT_HASH, deadline_ms=CONFIG.serving.deadline_ms),
-            now=now,
-            wake=lambda: sleeping.wake(now),
-        ),
+        ask=lambda calls: asking.ask(calls, now=now),
         answered=_answered_for(request),
     )
     print(_measured(answers, _milliseconds_since(started), model_ms))
@@ -151,6 +147,8 @@ class Asked(NamedTuple):
     score: Score | ModelFailed
     classes: list[Any] | None = None
     contract: Contract = CONTRACT
+    source: Source = Source.MODEL
+    instead_of: ModelFailed | None = None
 
 
 def _answer(
@@ -203,12 +201,12 @@ def _ask_releases(
             numbers.setdefault((one.endpoint, one.release), []).append(number)
     contracts = {release: made_under(release) for _, release in numbers}
     calls = [
-        Call(endpoint, [_features_of(rows[n], contracts[release]) for n in of_endpoint], contracts[release])
+        Call(endpoint, [_features_of(rows[n], contracts[release]) for n in of_endpoint], contracts[release], release)
         for (endpoint, release), of_endpoint in numbers.items()
     ]
     for call, of_endpoint, reply in zip(calls, numbers.values(), ask(calls), strict=True):
         for number, score in zip(of_endpoint, reply.scores, strict=True):
-            asked[number] = Asked(chosen[number], score, reply.classes, call.contract)
+            asked[number] = Asked(chosen[number], score, reply.classes, call.contract, reply.source, reply.instead_of)
     return asked
 
 
@@ -219,7 +217,12 @@ def _decided(asked: Asked) -> dict[str, Any]:
         fallback = fallback_answer(CONTRACT, threshold=threshold)
         return {**fallback, **_who(by), **_why_fallback(asked.score)}
     answer = answer_from_score(asked.contract, asked.score, classes=asked.classes, threshold=threshold)
-    return {**answer, **_who(by), "source": Source.MODEL.value, "reason": _why(by)}
+    return {**answer, **_who(by), "source": asked.source.value, "reason": _why(by), **_instead(asked.instead_of)}
+
+
+def _instead(failed: ModelFailed | None) -> dict[str, Any]:
+    """Make the part that a stand-in adds: its endpoint's failure counts against the release all the same."""
+    return {"instead_of": str(failed), "cause": failed.reason.name} if failed else {}
 
 
 def _why_fallback(score: Score | ModelFailed) -> dict[str, Any]:
@@ -269,8 +272,15 @@ def _measured(answers: list[Prediction], latency_ms: float, model_ms: float) -> 
         counts[Metric.ASLEEP] = planned
     if model_ms:
         counts[Metric.MODEL_LATENCY] = model_ms
-    tally = {reason: reasons.count(reason) for reason in sorted(set(reasons))}
-    return metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured=counts, fallback_reasons=tally)
+    failures = [prediction["instead_of"] for prediction in answers if "instead_of" in prediction]
+    if stand_ins := len(failures) - sum(map(is_planned, failures)):
+        counts[Metric.STAND_INS] = stand_ins
+    more = {"fallback_reasons": _tally(reasons), **({"stand_in_reasons": _tally(failures)} if failures else {})}
+    return metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured=counts, **more)
+
+
+def _tally(reasons: list[str]) -> dict[str, int]:
+    return {reason: reasons.count(reason) for reason in sorted(set(reasons))}
 
 
 def _milliseconds_since(started: float) -> float:

@@ -4,14 +4,14 @@ import json
 import logging
 import math
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple
 
 from domain.contract.schema import Contract
 from domain.reasons import Reason
 from domain.records import LARGEST_NUMBER
-from domain.request.answers import Score
+from domain.request.answers import Score, Source
 from lambdas.aws import clients
 from lambdas.aws.connections import TimedOut, Unreachable
 from lambdas.aws.services import Rest, ServiceError
@@ -37,28 +37,45 @@ class ModelFailed(Exception):
 
 
 class Call(NamedTuple):
-    """An endpoint, the features of the rows that it is asked for, and the contract that its release was made under."""
+    """The features of the rows that a release is asked for, its endpoint, and the contract that it was made under."""
 
     endpoint: str
     rows: list[Row]
     contract: Contract
+    release: str
 
 
 class Scores(NamedTuple):
-    """One score for each row, or the ModelFailed of a row that has none; `classes` of a multiclass model."""
+    """One score for each row, or the ModelFailed of a row that has none; `classes` of a multiclass model.
+
+    `instead_of` is why the endpoint did not answer, where something else did.
+    """
 
     scores: Sequence[Score | ModelFailed]
     classes: list[Any] | None = None
+    source: Source = Source.MODEL
+    instead_of: ModelFailed | None = None
 
 
-def ask_all(calls: list[Call], *, checked_under: str, deadline_ms: int) -> list[Scores]:
-    """Ask all endpoints at once for the scores of their rows, and wait for none beyond the deadline.
+def ask_all(
+    calls: list[Call],
+    *,
+    checked_under: str,
+    deadline_ms: int,
+    waits_ms: float | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> list[Scores]:
+    """Ask all endpoints at once for the scores of their rows, and wait for none beyond the deadline, or `waits_ms`.
 
-    `checked_under` is the hash of the contract that the rows keep.
+    `checked_under` is the hash of the contract that the rows keep. `meanwhile()` is called where half of the time has
+    passed and some have not answered.
     """
+    waits_s = (deadline_ms if waits_ms is None else waits_ms) / 1000
     runtime = clients.sagemaker_runtime(deadline_ms / 1000)  # built before the clock starts
-    ends = time.monotonic() + deadline_ms / 1000
+    ends = time.monotonic() + waits_s
     futures = [WAITING.submit(ask, runtime, call, checked_under=checked_under) for call in calls]
+    if wait(futures, timeout=waits_s / 2).not_done:
+        meanwhile()
     return [
         _in_time(future, call, ends=ends, deadline_ms=deadline_ms) for future, call in zip(futures, calls, strict=True)
     ]
@@ -95,9 +112,13 @@ def ask(runtime: Rest, call: Call, *, checked_under: str) -> Scores:
 
     With the hash of another contract than its own, the container leaves limits and further columns to that one.
     """
-    body = json.dumps({"instances": call.rows, "contract": checked_under}).encode()
+    body = body_of(call, checked_under=checked_under)
     reply = runtime.post("InvokeEndpoint", f"/endpoints/{call.endpoint}/invocations", body, accept="application/json")
     return scores_of(reply, len(call.rows), contract=call.contract)
+
+
+def body_of(call: Call, *, checked_under: str) -> bytes:
+    return json.dumps({"instances": call.rows, "contract": checked_under}).encode()
 
 
 def scores_of(body: bytes, rows: int, *, contract: Contract) -> Scores:

@@ -141,7 +141,13 @@ def verdict_on(evaluation: Evaluation, bill: Callable[[], Projection]) -> gate.J
     cost = bill() if CONFIG.budget.require_positive_value else None
     try:
         worth = _worth_of(evaluation["candidates"], cost) if cost else None
-        return gate.judge(CONFIG.benchmarks, evaluation, worth=worth, max_age_days=CONFIG.data.max_age_days)
+        return gate.judge(
+            CONFIG.benchmarks,
+            evaluation,
+            worth=worth,
+            max_age_days=CONFIG.data.max_age_days,
+            in_function=CONFIG.serving.mode == "function",
+        )
     except (KeyError, TypeError) as error:
         raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
 

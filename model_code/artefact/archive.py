@@ -24,11 +24,12 @@ def pack(folder: Path, file: Path) -> None:
             tar.addfile(entry, io.BytesIO(part.read_bytes()))
 
 
-def unpack(file: Path, folder: Path) -> Path:
-    """Write the archive's files into the folder and return it.
+def unpack(file: Path, folder: Path, *, most_bytes: int | None = None) -> Path:
+    """Write the archive's files into the folder and return it; `most_bytes` bounds all of them together.
 
     ArtefactRefused unless they are plain files at the archive's top: nothing may land elsewhere.
     """
+    written = 0
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with tarfile.open(file, "r:gz") as tar:
@@ -36,6 +37,9 @@ def unpack(file: Path, folder: Path) -> Path:
                 if entry.isdir() and entry.name.strip("./") == "":
                     continue
                 _refuse_entry(file, entry)
+                written += entry.size
+                if most_bytes is not None and written > most_bytes:
+                    raise ArtefactRefused(f"{file} holds more than {most_bytes:,} bytes, the most that is taken here")
                 _extract(tar, entry, folder)
     except (tarfile.TarError, OSError, EOFError) as error:
         raise ArtefactRefused(f"{file} is not a model.tar.gz: {error}") from error

@@ -87,12 +87,14 @@ bool read_limit(PyObject* given, const Column& column, Limit& out) {
   out.allowed[size_t(column.missing())] = uint8_t(nullable);
   if (texts == Py_None) return true;
   PyObject* listed = PySequence_Fast(texts, "the allowed texts of a column must be a sequence or None");
-  for (Py_ssize_t i = 0; listed && i < PySequence_Fast_GET_SIZE(listed); i++) {
+  for (Py_ssize_t i = 0; listed && i < PySequence_Size(listed); i++) {
     Py_ssize_t size;
-    const char* text = PyUnicode_AsUTF8AndSize(PySequence_Fast_GET_ITEM(listed, i), &size);
+    PyObject* item = PySequence_GetItem(listed, i);
+    const char* text = item ? PyUnicode_AsUTF8AndSize(item, &size) : nullptr;
     if (!text) Py_CLEAR(listed);
     for (size_t level = 0; text && level < column.levels.size(); level++)
       out.allowed[level] |= column.levels[level] == std::string_view(text, size_t(size));
+    Py_XDECREF(item);
   }
   Py_XDECREF(listed);
   return listed != nullptr;
@@ -104,11 +106,11 @@ PyObject* set_limits(Kernel* self, PyObject* arguments) {
   PyObject* given;
   int listed;
   if (!PyArg_ParseTuple(arguments, "O!p", &PyList_Type, &given, &listed)) return nullptr;
-  if (size_t(PyList_GET_SIZE(given)) != plan.columns.size())
-    return PyErr_Format(PyExc_ValueError, "found %zd limits, allowed: %zu, one for each column", PyList_GET_SIZE(given), plan.columns.size());
+  if (size_t(PyList_Size(given)) != plan.columns.size())
+    return PyErr_Format(PyExc_ValueError, "found %zd limits, allowed: %zu, one for each column", PyList_Size(given), plan.columns.size());
   std::vector<Limit> limits(plan.columns.size());
   for (size_t c = 0; c < limits.size(); c++)
-    if (!read_limit(PyList_GET_ITEM(given, Py_ssize_t(c)), plan.columns[c], limits[c])) return nullptr;
+    if (!read_limit(PyList_GetItem(given, Py_ssize_t(c)), plan.columns[c], limits[c])) return nullptr;
   self->engine->limits = std::move(limits);
   self->engine->listed = listed;
   Py_RETURN_NONE;
@@ -163,13 +165,13 @@ PyObject* kernel_new(PyTypeObject* type, PyObject* arguments, PyObject*) {
   Bytes bytes;
   if (!PyArg_ParseTuple(arguments, "OO!", &data, &PyTuple_Type, &unread) || !bytes.open(data)) return nullptr;
   std::vector<std::string> ignored;
-  for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(unread); i++) {
+  for (Py_ssize_t i = 0; i < PyTuple_Size(unread); i++) {
     Py_ssize_t size;
-    const char* text = PyUnicode_AsUTF8AndSize(PyTuple_GET_ITEM(unread, i), &size);
+    const char* text = PyUnicode_AsUTF8AndSize(PyTuple_GetItem(unread, i), &size);
     if (!text) return nullptr;
     ignored.emplace_back(text, size_t(size));
   }
-  auto self = reinterpret_cast<Kernel*>(type->tp_alloc(type, 0));
+  auto self = reinterpret_cast<Kernel*>(PyType_GenericAlloc(type, 0));
   if (!self) return nullptr;
   auto view = bytes.view();
   if (guarded([&] { self->engine = new Engine(read_plan(view.data(), view.size()), ignored); })) return reinterpret_cast<PyObject*>(self);
@@ -180,7 +182,7 @@ PyObject* kernel_new(PyTypeObject* type, PyObject* arguments, PyObject*) {
 void kernel_delete(PyObject* self) {
   PyTypeObject* type = Py_TYPE(self);
   delete reinterpret_cast<Kernel*>(self)->engine;
-  type->tp_free(self);
+  PyObject_Free(self);
   Py_DECREF(type);
 }
 

@@ -5,13 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from importlib.util import cache_from_source
 from pathlib import Path
 
 import pytest
 
 from infra.parts import function
-from infra.parts.image import image_tag, source_files
+from infra.parts.image import image_tag
 from infra.request import realtime_api
 from tests.infra.conftest import ROOT, TAG, synthesise
 
@@ -93,9 +94,10 @@ def test_a_template_that_cloudformation_would_refuse_fails_synthesis(tmp_path, m
 def test_the_functions_ship_their_sources_with_bytecode_and_settings_and_nothing_else(local):
     (asset,) = local.glob("asset.*")
     shipped = {str(file.relative_to(asset)) for file in asset.rglob("*") if file.is_file()}
-    sources = [file.relative_to(ROOT) for file in source_files(ROOT, ("lambdas", "domain"))]
+    sources = [file.relative_to(ROOT) for file in function.function_sources()]
     bytecode = [cache_from_source(file) for file in sources if file.suffix == ".py"]
-    assert shipped == {"settings.json", *map(str, sources), *bytecode}
+    own_build = f"model_code/kernel/_kernel{sysconfig.get_config_var('EXT_SUFFIX')}"
+    assert shipped == {"settings.json", own_build, *map(str, sources), *bytecode}
     settings = json.loads((asset / "settings.json").read_text())
     assert (settings["config"]["stage"], settings["contract"]["name"], settings["code_version"]) == (
         "local",

@@ -84,6 +84,8 @@ ROLES = {
         f"dynamodb:Query {PREDICTIONS}/index/by_entity",
         f"dynamodb:GetItem {ROUTING}",
         f"sagemaker:InvokeEndpoint sagemaker:endpoint/{HOSTED}",
+        f"s3:GetObject {LAKE}/artefacts/*",
+        f"kms:Verify {KEY}",
     },
     "RealtimeApiOutcomesRole": FUNCTION
     | {

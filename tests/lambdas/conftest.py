@@ -55,12 +55,12 @@ class Aws:
     def document(self, key: str):
         return json.loads(self.s3.get_object(Bucket=stage.LAKE, Key=key)["Body"].read())
 
-    def released(self, release: str = "r-1", **values) -> dict:
+    def released(self, release: str = "r-1", *, sha256: str = SHA256, **values) -> dict:
         """The item of a release that this stage signed, and then perhaps somebody changed."""
         from lambdas.aws.signatures import sign
 
-        item = {"release": release, "model_uri": "s3://lake/model.tar.gz", "artefact_sha256": SHA256}
-        item |= {"signature": sign(release, SHA256), **values}
+        item = {"release": release, "model_uri": "s3://lake/model.tar.gz", "artefact_sha256": sha256}
+        item |= {"signature": sign(release, sha256), **values}
         self.put(stage.ROUTING, item=f"release#{release}", **item)
         return item
 

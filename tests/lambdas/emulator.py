@@ -53,13 +53,13 @@ def fetch() -> None:
         raise NoEmulator(f"{PACKAGE} could not be fetched: {fetched.stderr.strip()[-300:]}")
 
 
-def synthesised(out: Path) -> tuple[Path, dict[str, dict]]:
-    """What `cdk synth` makes of the local stage: the folder that becomes the functions' zip, and {handler: its
-    environment}.
+def synthesised(out: Path, **context: str) -> tuple[Path, dict[str, dict]]:
+    """What `cdk synth` makes of the local stage, of another `project` too: the folder that becomes the functions' zip,
+    and {handler: its environment}.
     """
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
     context = {
-        "CDK_CONTEXT_JSON": json.dumps({**flags, "stage": "local"}),
+        "CDK_CONTEXT_JSON": json.dumps({**flags, "stage": "local", **context}),
         "CDK_OUTDIR": str(out),
         "CDK_VALIDATION": "false",
     }

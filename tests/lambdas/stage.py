@@ -65,5 +65,5 @@ def deploy() -> None:
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": MODEL.url,
-        "AWS_ENDPOINT_URL_DYNAMODB": moto_server.serve(),
+        **dict.fromkeys(("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_KMS"), moto_server.serve()),
     }

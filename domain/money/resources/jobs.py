@@ -99,6 +99,8 @@ def machine_lines(
 def endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     """The endpoint of the champion, the previous one kept for a rollback, and the data through them."""
     serving = usage.config.serving
+    if serving.mode == "function":
+        return []
     lines = [
         line(
             resource,

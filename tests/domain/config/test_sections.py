@@ -73,7 +73,7 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
             "[benchmarks]\nmetric = 'r2'",
             "benchmarks.metric = 'r2': a binary task has roc_auc, average_precision, log_loss, brier",
         ),
-        ("[serving]\nmode = 'cheap'", "serving.mode = 'cheap': must be one of serverless, instance"),
+        ("[serving]\nmode = 'cheap'", "serving.mode = 'cheap': must be one of serverless, instance, function"),
         ("[serving]\ndeadline_ms = 26000", "serving.deadline_ms = 26000: must be at most 25000"),
         ("[budget]\nrequire_positive_value = true", "budget.require_positive_value: every value of [business] is 0"),
         (

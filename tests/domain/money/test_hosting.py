@@ -23,7 +23,7 @@ MILLION = month({**requests(1_000_000), **NO_DATA, "predict_ms": 200.0})
 @pytest.mark.parametrize(
     ("name", "usd"),
     [
-        ("lambda 1024 MB", 100_000 * 0.0000133334 + 1_000_000 * 0.0000002),  # 1.53
+        ("function 512 MB", 100_000 * (1769 - 512) / 1024 * 0.0000133334),  # 1.64: with 29 % of a processor
         ("serverless 2048 MB", 100_000 * 0.00004),  # 4.00
         ("ml.m5.large", 730 * 0.115),  # 83.95
     ],
@@ -32,15 +32,14 @@ def test_a_million_requests_of_a_tenth_of_a_second_cost(name, usd):
     assert monthly_usd(BY_NAME[name], MILLION, MODEL, PRICES) == pytest.approx(usd, abs=0.001)
 
 
-def test_a_function_is_cheaper_than_a_machine_up_to_55_million_requests():
-    # 83.95 / (0.1 s x 1 GB x 0.0000133334 + 0.0000002) = 54.75 million, if one machine could answer them
-    fast = Measured(scoring_ms=1.0, p99_ms=8.0, memory_mb=300.0, size_mb=5.0)
-    crossing = break_even(BY_NAME["lambda 1024 MB"], BY_NAME["ml.m5.large"], MILLION, fast, PRICES)
-    # at 1 ms: (0.001 x 0.0000133334 + 0.0000002) a request, and 2 x 0.001 kB of data for the machine
+def test_a_function_is_cheaper_than_the_smallest_machine_until_that_is_busy_enough():
+    machine = BY_NAME["ml.t2.medium"]
+    crossing = break_even(BY_NAME["function 512 MB"], machine, MILLION, MODEL, PRICES)
+    # 0.1 s x (1769 - 512)/1024 GB x 0.0000133334 a request; the data through the machine's endpoint is a little of it
     assert crossing == {
-        "below": "lambda 1024 MB",
-        "above": "ml.m5.large",
-        "requests": pytest.approx(83.95 / 2.13333e-7, rel=0.001),
+        "below": "function 512 MB",
+        "above": "ml.t2.medium",
+        "requests": pytest.approx(monthly_usd(machine, MILLION, MODEL, PRICES) / 1.63673e-6, rel=0.02),
     }
 
 
@@ -54,8 +53,8 @@ def test_break_even_with_serverless_counts_its_seconds_only_since_both_pay_for_t
 
 def test_there_is_no_break_even_with_what_is_never_cheaper():
     slow = Measured(scoring_ms=30_000.0, p99_ms=8.0, memory_mb=300.0, size_mb=5.0)
-    assert break_even(BY_NAME["lambda 1024 MB"], BY_NAME["ml.g5.xlarge"], MILLION, slow, PRICES)["requests"] is None
-    assert break_even(BY_NAME["lambda 1024 MB"], None, MILLION, MODEL, PRICES) is None
+    assert break_even(BY_NAME["function 512 MB"], BY_NAME["ml.g5.xlarge"], MILLION, slow, PRICES)["requests"] is None
+    assert break_even(BY_NAME["function 512 MB"], None, MILLION, MODEL, PRICES) is None
 
 
 def test_machines_follow_the_traffic_of_the_week_and_burstable_ones_do_not():
@@ -69,7 +68,7 @@ def test_machines_follow_the_traffic_of_the_week_and_burstable_ones_do_not():
 
 def test_the_cheapest_that_keeps_the_benchmarks_is_named():
     found = compare(MILLION, MODEL, PRICES)
-    assert found["cheapest"] == "lambda 1024 MB"
+    assert found["cheapest"] == "function 512 MB"
     assert [row["monthly_usd"] for row in found["options"]] == sorted(row["monthly_usd"] for row in found["options"])
     heavy = Measured(scoring_ms=100.0, p99_ms=8.0, memory_mb=6000.0, size_mb=5.0)
     assert compare(MILLION, heavy, PRICES)["cheapest"] == "ml.m5.large"

@@ -30,7 +30,7 @@ def test_there_is_a_line_for_each_kind_of_host_named_at_its_end(tmp_path):
     picture = drawn(tmp_path)
     lines = list(picture.findall(".//{*}polyline"))
     assert [len(line.get("points").split()) for line in lines] == [len(FOUND["curve"])] * 3
-    assert {"lambda 1024 MB", "serverless 1024 MB", "ml.t2.medium"} <= set(words(picture))
+    assert {"function 512 MB", "serverless 1024 MB", "ml.t2.medium"} <= set(words(picture))
     assert words(picture)[0] == TITLE
 
 

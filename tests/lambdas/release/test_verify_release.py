@@ -7,7 +7,8 @@ import tarfile
 import pytest
 
 from domain.release.signature import SignatureRefused
-from lambdas.aws import clients, signatures
+from lambdas.aws import signatures
+from lambdas.aws.services import ServiceError
 from lambdas.release.verify_release import handler
 from tests.lambdas import stage
 
@@ -90,5 +91,5 @@ def test_an_artefact_that_was_replaced_is_refused(aws, package, body, refusal):
 
 def test_a_key_that_cannot_be_asked_is_another_matter(package, monkeypatch):
     monkeypatch.setattr(signatures, "KEY", "alias/not-there")
-    with pytest.raises(clients.session().create_client("kms").exceptions.NotFoundException):
+    with pytest.raises(ServiceError, match="Verify: NotFoundException"):
         handler(package, None)

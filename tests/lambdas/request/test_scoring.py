@@ -18,7 +18,7 @@ def reasons(replies) -> list:
 def test_a_model_that_answers_byte_by_byte_is_late_too(model):
     model.drips(0.05, 60)
     started = time.monotonic()
-    replies = ask_all([Call("e", ROWS, stage.CONTRACT)], checked_under="", deadline_ms=300)
+    replies = ask_all([Call("e", ROWS, stage.CONTRACT, "r-1")], checked_under="", deadline_ms=300)
     assert reasons(replies) == ["deadline of 300 ms passed"]
     assert time.monotonic() - started < 1.0
 
@@ -31,7 +31,7 @@ def test_endpoints_are_asked_at_once_and_the_late_one_delays_no_other(model):
     model.answers = answers
     started = time.monotonic()
     replies = ask_all(
-        [Call(name, ROWS, stage.CONTRACT) for name in ("a", "late", "b")], checked_under="", deadline_ms=700
+        [Call(name, ROWS, stage.CONTRACT, "r-1") for name in ("a", "late", "b")], checked_under="", deadline_ms=700
     )
     assert [reply.scores for reply in (replies[0], replies[2])] == [[0.5], [0.5]]
     assert reasons(replies[1:2]) == ["deadline of 700 ms passed"]
@@ -43,7 +43,7 @@ def test_a_call_that_was_not_begun_in_time_is_never_made(model):
     go = threading.Event()
     for _ in range(8):
         scoring.WAITING.submit(go.wait, 10)
-    replies = ask_all([Call("e", ROWS, stage.CONTRACT)], checked_under="", deadline_ms=50)
+    replies = ask_all([Call("e", ROWS, stage.CONTRACT, "r-1")], checked_under="", deadline_ms=50)
     go.set()
     for done in [scoring.WAITING.submit(time.sleep, 0.05) for _ in range(8)]:
         done.result(10)

@@ -1,0 +1,61 @@
+"""A stage whose functions answer themselves: no endpoint is made, none may be asked, and the zip has the kernel."""
+
+import pytest
+
+from infra.parts.kernel import MODULE
+from local.asl.machine import problems
+from tests.infra.conftest import project_with, synthesise, template
+from tests.infra.parts.test_flow import flows, path
+from tests.infra.test_permissions import KEY, LAKE, granted
+
+
+@pytest.fixture(scope="module")
+def assembly(tmp_path_factory):
+    changes = {'mode = "serverless"': 'mode = "function"', "[stages.dev]": "[stages.test]\n\n[stages.dev]"}
+    project = project_with(tmp_path_factory.mktemp("project"), changes)
+    return synthesise(tmp_path_factory.mktemp("function"), project=project, stage="test")
+
+
+@pytest.fixture(scope="module")
+def service(assembly):
+    return template(assembly, "flights-test-service")
+
+
+def test_a_release_is_verified_by_a_function_as_predict_answers_and_then_promoted(service):
+    flow = flows(service)["release"]
+    assert path(flow) == [
+        "DescribePackage",
+        "IsApproved",
+        "MarkDeploying",
+        "VerifyRelease",
+        "Promote",
+        "KeepPrevious",
+        "Retire",
+    ]
+    failures = {
+        "Undo",
+        "HowItEnded",
+        "GaveWay",
+        "RecordFailure",
+        "RecordError",
+        "Failed",
+        "DoneByAnother",
+        "NotApproved",
+    }
+    assert flow["States"].keys() == {*path(flow), *failures}
+    assert problems(flow) == []
+
+
+def test_predict_reads_artefacts_and_asks_for_signatures_and_no_endpoint(service):
+    may = granted(service)["RealtimeApiPredictRole"]
+    assert {line for line in may if line.startswith(("s3:", "kms:"))} == {
+        f"s3:GetObject {LAKE}/artefacts/*",
+        f"kms:Verify {KEY}",
+    }
+    assert [line for line in may if line.startswith("sagemaker:")] == []
+    makes = {line.split()[0] for line in granted(service)["ReleasesReleaseRole"]}
+    assert {line for line in makes if "sagemaker" in line} == {"sagemaker:DescribeModelPackage"}
+
+
+def test_the_zip_has_the_kernel_of_the_functions_processor(assembly):
+    assert [file.parent.parent.name for file in assembly.rglob(MODULE)] == ["model_code"]
