@@ -19,11 +19,10 @@ from domain import lake
 from domain.contract import schema as contract_rules
 from domain.timestamps import iso
 from domain.train.windows import overlapping, run_name, training_window
-from fairway.commands.train import is_on_its_way, lines, next_step, request, verdict
+from fairway.commands.train import is_on_its_way, lines, next_step, request, verdict, waited_for
 from fairway.scratch import die_with_parent, scratch
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
-from fairway.stage.deployment import wait_until_champion
 from fairway.stage.settings import connected
 from fairway.tables.rows import read_rows
 from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
@@ -101,11 +100,8 @@ def import_model(
         run, execution = start(stage, name, Path(made.pop("artefact")), asked, progress=progress)
     follow(stage, run, execution, progress=progress)
     values = {**verdict(stage, run), "imported": made}
-    released = wait and is_on_its_way(values)
-    if released:
-        wait_until_champion(stage, values["release"], progress=progress)
-    told = [*told_of(made), *lines(values, champion=released), ONLY_ITS_MAKER]
-    return Done(values, told, next_step(values, champion=released))
+    role = waited_for(stage, values["release"], progress=progress) if wait and is_on_its_way(values) else None
+    return Done(values, [*told_of(made), *lines(values, role=role), ONLY_ITS_MAKER], next_step(values, role=role))
 
 
 def checked_name(name: str) -> str:

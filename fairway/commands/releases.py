@@ -180,12 +180,24 @@ def promote(
         refuse_unanswered(stage, item, confirmed=breaking, command=command, progress=progress)
         if taken_back:
             mark(stage, release, state=ReleaseState.APPROVED)
-        bring_up(stage, item, progress=progress)
+        if not bring_up(stage, item, progress=progress):
+            return _on_its_way(stage, before, release)
     elif is_up(stage, item):
         raise Refused("routing", f"release {release!r} is the champion already; nothing to do")
     else:
         repair(stage, item, progress=progress)
     return _settled(stage, before, f"{release} is champion: {WHEN}", "`fairway rollback` takes it back")
+
+
+def _on_its_way(stage: Stage, champion: Champion | None, release: str) -> Done:
+    values = {
+        "stage": stage.config.stage,
+        "champion": champion["release"] if champion else None,
+        "previous": None,
+        "reason": f"{release} has begun its rollout",
+    }
+    following = "`fairway rollout status` shows its share, and the evidence for and against it"
+    return Done(values, [f"{release} is canary: {WHEN}"], following)
 
 
 def rollback(folder: Path, stage_name: str, *, breaking: bool = False, progress: Progress) -> Done:

@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -44,9 +45,17 @@ def resume_command(project: Project = HERE, stage: StageName = "local", json: Js
 
 
 @group.command("abort", epilog="Example: fairway rollout abort")
-def abort_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
+def abort_command(
+    release: Annotated[
+        str | None,
+        typer.Argument(help="The release that waits for its turn; without it, the canary.", metavar="RELEASE"),
+    ] = None,
+    project: Project = HERE,
+    stage: StageName = "local",
+    json: Json = False,
+) -> None:
     """Let the champion answer everybody again, by one write; or end the release that waits for its turn."""
-    run(lambda progress: abort(project, stage, progress=progress), json=json, project=project, stage=stage)
+    run(lambda progress: abort(project, stage, release, progress=progress), json=json, project=project, stage=stage)
 
 
 def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
@@ -83,13 +92,19 @@ def resume(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     return _done(stage_name, changed, f"{_where(changed)}, and goes on", "`fairway rollout status` shows how far it is")
 
 
-def abort(folder: Path, stage_name: str, *, progress: Progress) -> Done:
+def abort(folder: Path, stage_name: str, release: str | None = None, *, progress: Progress) -> Done:
+    """End the canary, or the release that waits where it is the one named. Refused for any other."""
     stage = connected_whatever(folder, stage_name, progress)
     turns = rollouts.turns_of(stage)
     following = "`fairway promote RELEASE` begins again"
-    if turns["waiting"]:
-        release = rollouts.abort_waiting(stage, turns)
+    if release and turns["waiting"] and turns["waiting"]["release"] == release:
+        rollouts.abort_waiting(stage, turns)
         return Done({"stage": stage_name, "release": release}, [f"{release} waits no longer"], following)
+    if release and rollouts.under_way(turns)["release"] != release:
+        raise Refused(
+            "release",
+            f"RELEASE = {release!r}: must be the canary or the release that waits; see `fairway rollout status`",
+        )
     ended = rollouts.abort(stage, turns)
     return _done(
         stage_name, ended, f"{ended['release']} answers nobody; {ended['champion']} answers everybody", following

@@ -23,8 +23,7 @@ DEFAULT_PAGE = "compare.html"
 
 @app.command(
     "runs",
-    epilog="Examples: fairway runs · fairway runs r-20130401-1a2b3c4d · fairway runs --mlflow sqlite:///mlflow.db · "
-    "fairway compare RUN RUN sets two side by side",
+    epilog="Example: fairway runs   or: fairway runs r-20130401-1a2b3c4d   or: fairway runs --mlflow sqlite:///mlflow.db",
 )
 def runs_command(
     name: Annotated[

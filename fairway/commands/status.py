@@ -7,6 +7,7 @@ import typer
 from domain.runs import RunKind
 from fairway.stage import records
 from fairway.stage.aws import Stage, ask_local
+from fairway.stage.rollouts import running
 from fairway.stage.settings import connected_whatever
 from fairway.stage.standing import Standing, standing
 from fairway.stage.under_way import STOPPED, Unfinished, unfinished
@@ -37,6 +38,7 @@ def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
         "reason": routing["reason"],
         "quality": now.as_json() if now else None,
         "releases": records.with_roles(records.releases(stage), routing),
+        "rollout": running(stage),
         "unfinished": unfinished(stage),
         "declared_not_simulated": declared(stage),
         "warnings": warnings(stage),
@@ -65,6 +67,8 @@ def lines(values: dict, now: Standing | None) -> list[str]:
     if values["releases"]:
         rows = [(one["release"], one["state"], one["role"] or "-", f"{one['weight']} %") for one in values["releases"]]
         said += ["", *table(rows, ("release", "state", "role", "weight"))]
+    if current := values["rollout"]:
+        said += ["", f"rollout of {current['release']}: {current['why']}; `fairway rollout status` shows its evidence"]
     said += [_in_words(run) for run in values["unfinished"]]
     if values["declared_not_simulated"]:
         names = [f"{one['logical_id']} ({one['type']})" for one in values["declared_not_simulated"]]

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from domain.release.claims import Role
 from domain.release.gate import Judgement
 from domain.release.state import ReleaseState, Verdict
 from domain.runs import LoadItem
@@ -15,7 +16,7 @@ from domain.train.coverage import describe
 from domain.train.windows import newest_row, run_name, training_window
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
-from fairway.stage.deployment import WHEN, wait_until_champion
+from fairway.stage.deployment import WHEN, wait_until_it_answers
 from fairway.stage.documents import run_document
 from fairway.stage.loads import parts_of
 from fairway.stage.settings import connected
@@ -60,10 +61,13 @@ def train(
     asked = request(stage, as_of=as_of, window_days=window_days, progress=progress)
     run = _run_to_the_end(stage, asked, progress=progress)
     values = verdict(stage, run)
-    follow_on = wait and is_on_its_way(values)
-    if follow_on:
-        wait_until_champion(stage, values["release"], progress=progress)
-    return Done(values, lines(values, champion=follow_on), next_step(values, champion=follow_on))
+    role = waited_for(stage, values["release"], progress=progress) if wait and is_on_its_way(values) else None
+    return Done(values, lines(values, role=role), next_step(values, role=role))
+
+
+def waited_for(stage: Stage, release: str, *, progress: Progress) -> Role:
+    """Wait until the release answers, and return as what."""
+    return Role.CHAMPION if wait_until_it_answers(stage, release, progress=progress) else Role.CANARY
 
 
 def request(stage: Stage, *, as_of: str | None, window_days: int | None, progress: Progress) -> dict:
@@ -178,13 +182,13 @@ def is_on_its_way(values: dict) -> bool:
     return values["verdict"] == Verdict.APPROVED and values["state"] != ReleaseState.WAITING
 
 
-def lines(values: dict, *, champion: bool) -> list[str]:
+def lines(values: dict, *, role: Role | None) -> list[str]:
     waits = " (waiting for approval)" if values["state"] == ReleaseState.WAITING else ""
     return [
         f"{values['verdict']}{waits}: {values['reason']}",
         f"release {values['release']} of {values['run']}, {_origin(values)}, judged on {_judged_on(values)}",
         *([f"answers: {values['answers']}", f"why: {values['why']}"] if values["why"] else []),
-        *([f"{values['release']} is champion: {WHEN}"] if champion else []),
+        *([f"{values['release']} is {role}: {WHEN}"] if role else []),
     ]
 
 
@@ -205,8 +209,10 @@ def _judged_on(values: dict) -> str:
     return f"{values['rows']:,} rows of {describe(coverage)}"
 
 
-def next_step(values: dict, *, champion: bool) -> str:
-    if champion:
+def next_step(values: dict, *, role: Role | None) -> str:
+    if role == Role.CANARY:
+        return "`fairway rollout status` shows its share, and the evidence for and against it"
+    if role:
         return "`fairway predict --file FILE` asks it; `fairway batch FILE` scores a table"
     if values["verdict"] == "rejected":
         return (

@@ -1,8 +1,9 @@
-"""Watching a release on its way to champion: the Release state machine, and the routing that ends it."""
+"""Watching a release until it answers, as champion or as a canary: the Release state machine, and the routing."""
 
 import time
 
 from domain.release.routing import FRESH_S
+from domain.release.state import ReleaseState
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
 from fairway.terminal.errors import Failed, Interrupted
@@ -12,24 +13,27 @@ BEGINS_WITHIN_S = 120  # EventBridge delivers an approval in seconds; later than
 WHEN = f"it answers within {FRESH_S:.0f} s, as each function reads the routing anew"
 
 
-def wait_until_champion(stage: Stage, release: str, *, execution: str | None = None, progress: Progress) -> None:
-    """Return when the release answers; raise Failed when its deployment failed or never began.
+def wait_until_it_answers(stage: Stage, release: str, *, execution: str | None = None, progress: Progress) -> bool:
+    """Return once the release is champion, True, or has begun its rollout, False: that takes hours or days.
+
+    Raises Failed when its deployment failed or never began.
 
     `execution` is the deployment's ARN; without it, it is the one that the approval in the Model Registry begins.
     """
     progress(f"Releasing {release}")
     try:
-        while not _is_champion(stage, release):
+        while not _has_arrived(stage, release):
             arn = execution or _deployment_of(stage, release)
             # The deployment itself goes on after that: it waits to retire the champion before.
-            executions.follow(stage, arn, progress=progress, until=lambda: _is_champion(stage, release))
-            if not _is_champion(stage, release):
+            executions.follow(stage, arn, progress=progress, until=lambda: _has_arrived(stage, release))
+            if not _has_arrived(stage, release):
                 _raise_unless_deploying(stage, release)
                 time.sleep(executions.poll_s(stage))
     except KeyboardInterrupt:
         raise Interrupted(
             f"stopped watching; the deployment of {release} goes on; `fairway status` shows when it answers"
         ) from None
+    return _is_champion(stage, release)
 
 
 def _raise_unless_deploying(stage: Stage, release: str) -> None:
@@ -40,6 +44,11 @@ def _raise_unless_deploying(stage: Stage, release: str) -> None:
             "not_released",
             f"the deployment of {release} ended with the release {state}; `fairway status` shows who answers",
         )
+
+
+def _has_arrived(stage: Stage, release: str) -> bool:
+    item = records.release(stage, release) or {}
+    return _is_champion(stage, release) or item.get("state") == ReleaseState.CANARY
 
 
 def _is_champion(stage: Stage, release: str) -> bool:

@@ -10,24 +10,27 @@ from domain.release.state import ReleaseItem, ReleaseState
 from domain.timestamps import iso
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
-from fairway.stage.deployment import model_package, wait_until_champion
+from fairway.stage.deployment import model_package, wait_until_it_answers
 from fairway.terminal.errors import Failed
 from fairway.terminal.progress import Progress
 
 
-def bring_up(stage: Stage, item: ReleaseItem, *, progress: Progress) -> None:
-    """Approve it, switch to it, or deploy it: whatever stands between the release and its answering."""
+def bring_up(stage: Stage, item: ReleaseItem, *, progress: Progress) -> bool:
+    """Approve it, switch to it, or deploy it: whatever stands between the release and its answering.
+
+    Returns whether it is champion; if not, its rollout has begun.
+    """
     release = item["release"]
     if item["state"] == "waiting":
         progress(f"Approving {release}")
         _approve(stage, release)
-        wait_until_champion(stage, release, progress=progress)
-    elif is_up(stage, item):
+        return wait_until_it_answers(stage, release, progress=progress)
+    if is_up(stage, item):
         progress(f"Switching to {release}")
         change = {"release": release, "endpoint": _endpoint(stage, release), "reason": "promoted by hand"}
-        _switch(stage, lambda routing, at: rules.promote(routing, at=at, **change))
-    else:
-        wait_until_champion(stage, release, execution=deploy(stage, item), progress=progress)
+        switch(stage, lambda routing, at: rules.promote(routing, at=at, **change))
+        return True
+    return wait_until_it_answers(stage, release, execution=deploy(stage, item), progress=progress)
 
 
 def repair(stage: Stage, item: ReleaseItem, *, progress: Progress) -> None:
@@ -48,9 +51,9 @@ def go_back(stage: Stage, routing: Routing, *, reason: str, progress: Progress) 
     assert item is not None, "every champion has an item, which nothing removes"
     if is_up(stage, item):
         progress(f"Switching back to {release}")
-        _switch(stage, lambda now, at: rules.rollback(now, at=at, reason=reason))
+        switch(stage, lambda now, at: rules.rollback(now, at=at, reason=reason))
     else:
-        wait_until_champion(stage, release, execution=deploy(stage, item), progress=progress)
+        wait_until_it_answers(stage, release, execution=deploy(stage, item), progress=progress)
     return release
 
 
@@ -86,7 +89,7 @@ def deploy(stage: Stage, item: ReleaseItem) -> str:
     """ARN of the deployment of the release: a new one, or the one that is still on its way to its first promotion."""
     states, machine = stage.client("stepfunctions"), stage.addresses["release"]
     package = model_package(stage, item["release"])
-    if item["state"] in ("approved", "deploying"):
+    if item["state"] in (ReleaseState.APPROVED, ReleaseState.DEPLOYING, ReleaseState.CANARY):
         for going in executions.running(states, machine):
             if going["input"].get("model_package_arn") == package:
                 return going["arn"]
@@ -94,7 +97,7 @@ def deploy(stage: Stage, item: ReleaseItem) -> str:
     return executions.start(states, machine, name=executions.unique(item["release"]), values=values)
 
 
-def _switch(stage: Stage, change: Callable[[Routing, str], Routing]) -> None:
+def switch(stage: Stage, change: Callable[[Routing, str], Routing]) -> None:
     """One conditional write: it holds only if nobody changed the routing since it was read."""
     routing = change(records.routing(stage), iso(datetime.now(UTC)))
     dynamodb, name = stage.client("dynamodb"), stage.addresses["routing"]

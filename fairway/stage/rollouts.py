@@ -25,6 +25,12 @@ def turns_of(stage: Stage) -> Turns:
     return cast(Turns, {**NO_TURNS, **(items.from_item(found["Item"]) if "Item" in found else {})})
 
 
+def running(stage: Stage) -> Rollout | None:
+    """Read the rollout that runs; None where none does."""
+    current = turns_of(stage)["current"]
+    return current if current and current["state"] in UNDER_WAY else None
+
+
 def evidence_of(stage: Stage, rollout: Rollout) -> list[Weighed]:
     """Weigh what a rollout has seen so far, by the rules that decide about it."""
     return weigh(counts_of(stage, rollout["rollout"]), rules.plan_of(stage.config).limits)

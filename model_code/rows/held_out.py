@@ -26,7 +26,7 @@ def write_held_out(
     found by an index on disk, beside `out`.
     """
     files = in_order_of_loading(list(folder.rglob("*.parquet")), loads)
-    names = [column.name for column in contract.held_to(with_target=True)]
+    names = [column.name for column in contract.columns_to_check(with_target=True)]
     schema = pa.schema([(name, pa.string()) for name in names])
     written = 0
     with csv.CSVWriter(out, schema) as writer:

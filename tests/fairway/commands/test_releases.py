@@ -80,6 +80,7 @@ def test_status_says_who_answers(released):
             {"release": "r-20130401-aaaaaaaa", "role": "champion", "weight": 100.0, "state": "champion"},
             {"release": "r-20130301-bbbbbbbb", "role": None, "weight": 0, "state": "previous"},
         ],
+        "rollout": None,
         "unfinished": [],
         "declared_not_simulated": [],
         "warnings": [],

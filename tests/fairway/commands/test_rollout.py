@@ -83,8 +83,11 @@ def test_what_is_not_running_is_refused_by_name_and_nothing_changes(place, comma
     assert (code, "no rollout is under way; the last one, of r-2, ended as rolled back; " in err) == (2, True)
 
 
-def test_a_release_that_waits_for_its_turn_is_aborted_first(rolling):
+def test_a_release_that_waits_for_its_turn_is_aborted_by_its_name_alone(rolling):
     waiting = {"rollout": "r-3/1", "release": "r-3", "asked_at": AT, "aborted": False}
     rolling.put("routing", item="rollout", version=3, current=canary(), waiting=waiting)
-    assert rolling.values("rollout", "abort") == {"stage": "local", "release": "r-3"}
+    assert rolling.values("rollout", "abort", "r-3") == {"stage": "local", "release": "r-3"}
     assert rolling.values("status")["reason"].startswith("rollout of r-2: canary at 5 %")
+    code, _, err = rolling.run("rollout", "abort", "r-9")
+    assert (code, "RELEASE = 'r-9': must be the canary or the release that waits" in err) == (2, True)
+    assert rolling.values("rollout", "abort")["rollout"]["release"] == "r-2"

@@ -115,12 +115,12 @@ def test_the_rows_that_there_were_are_named_and_the_days_without_any():
             "as_of": "2026-12-28T00:00:00Z",
         },
     }
-    assert lines(values, champion=False)[1] == (
+    assert lines(values, role=None)[1] == (
         "release r-1 of train-1, learnt from 2026-09-29T00:00:00Z on, judged on 159 rows of 2026-11-08 to 2026-11-14; "
         "no row on 43 of 50 days: 2026-11-15 to 2026-12-27"
     )
-    assert lines(values, champion=False)[2:] == ["answers: 80 of 159 rows are right", "why: it was the only candidate"]
-    assert lines({**values, "coverage": None}, champion=False)[1] == (
+    assert lines(values, role=None)[2:] == ["answers: 80 of 159 rows are right", "why: it was the only candidate"]
+    assert lines({**values, "coverage": None}, role=None)[1] == (
         "release r-1 of train-1, learnt from the others, judged on 159 rows held out at random"
     )
 
@@ -187,6 +187,28 @@ def test_an_approved_release_is_followed_until_it_is_champion(loaded):
 
 def addresses(place) -> dict:
     return json.loads(place.aws("ssm").get_parameter(Name="/fairway/flights/local")["Parameter"]["Value"])
+
+
+def test_a_release_that_begins_its_rollout_is_not_waited_for(loaded):
+    """It answers a share for hours or days; its flow goes on meanwhile."""
+    mark = {
+        "TableName": "flights-local-routing",
+        "Key": {"item": {"S": RELEASE["item"]}},
+        "UpdateExpression": "SET #state = :canary",
+        "ExpressionAttributeNames": {"#state": "state"},
+        "ExpressionAttributeValues": {":canary": {"S": "canary"}},
+    }
+    marks = {"Type": "Task", "Resource": "arn:aws:states:::dynamodb:updateItem", "Arguments": mark}
+    loaded.machine("release", MarkCanary=marks, WaitForTraffic=WAITS)
+    begin = {"StateMachineArn": addresses(loaded)["release"], "Input": {"model_package_arn": "arn:package/1"}}
+    begins = {"Type": "Task", "Resource": "arn:aws:states:::states:startExecution", "Arguments": begin}
+    loaded.machine("train", RememberRelease=writes("routing", **RELEASE), RecordRun=judged("approved"), Event=begins)
+    code, out, err = loaded.run("train")
+    assert (code, out.splitlines()[-1]) == (
+        0,
+        "r-20130401-aaaaaaaa is canary: it answers within 5 s, as each function reads the routing anew",
+    )
+    assert "`fairway rollout status" in err.splitlines()[-1]
 
 
 def test_a_failed_run_exits_1_with_the_state_and_the_reason(loaded):

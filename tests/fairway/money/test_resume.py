@@ -84,7 +84,7 @@ def test_a_model_whose_endpoint_was_removed_meanwhile_is_deployed_again(table, m
     monkeypatch.setattr("fairway.stage.promotion.is_up", lambda stage, release: False)
     monkeypatch.setattr("fairway.stage.promotion.deploy", lambda stage, item: did.append(item["run"]) or "an-execution")
     monkeypatch.setattr(
-        "fairway.stage.promotion.wait_until_champion",
+        "fairway.stage.promotion.wait_until_it_answers",
         lambda stage, release, execution, progress: did.append(execution),
     )
     assert resumed().values["resumed"] == ["stop_model"]
