@@ -56,6 +56,7 @@ def run(assembly, functions):
 
 RUN = {"run": "run-1", "as_of": "2013-04-01T00:00:00Z"}
 ANSWERS = {
+    "capture": ({"Records": []}, {"captured": 0, "set_aside": 0}),
     "close_batch": (
         {**RUN, "written": 0},
         {"run": "run-1", "read": 0, "quarantined": 0, "scored": 0, "written": 0, "seconds": 0.0},
