@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 from fairway.client.errors import Failed, FairwayError, Refused
 
+MOST_NAMED = 10  # problems, in the text of an error
 SKEW_S = 300  # AWS takes no signature that is older or newer than this
 NOT_ALLOWED = (401, 403)
 
@@ -50,7 +51,8 @@ def refusal(reply: Any, request: str, *, now: datetime | None = None) -> Fairway
     document, status = _document(reply.content), reply.status_code
     reason = document.get("message") or document.get("Message") or _text(reply.content) or "no reason given"
     problems = [problem for problem in document.get("problems", []) if isinstance(problem, dict)]
-    named = "".join(f"\n  {problem.get('message') or problem}" for problem in problems)
+    named = "".join(f"\n  {problem.get('message') or problem}" for problem in problems[:MOST_NAMED])
+    named += f"\n  and {len(problems) - MOST_NAMED} more, all in `problems`" if len(problems) > MOST_NAMED else ""
     headers = {name.lower(): value for name, value in reply.headers.items()}
     request_id = headers.get("apigw-requestid") or headers.get("x-amzn-requestid")
     skew = _skew(headers.get("date"), now or datetime.now(UTC)) if status in NOT_ALLOWED else None

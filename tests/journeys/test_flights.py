@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from contextlib import contextmanager
 
 import pyarrow.parquet as pq
 import pytest
@@ -287,21 +289,41 @@ def artefacts_of(journey, run: str) -> dict:
     return {name: measured["artefact_sha256"] for name, measured in json.load(body)["candidates"].items()}
 
 
-def test_a_dead_model_server_means_fallback_answers_and_never_a_5xx(flights):
+def test_where_the_model_server_is_dead_the_function_answers_in_its_place_and_the_same(flights):
     journey, _ = flights
-    champion = journey.fairway("status")["champion"]
-    servers = [pid for pid in processes_with("model_code serve") if belongs(pid, journey)]
-    assert servers, "no model server of this project is running"
+    row = flight(journey, 6)
+    expected = journey.predict(row)[0]
+    with stopped(servers_of(journey)):
+        answer = eventually(lambda: answered_by(journey, row, "function"), within_s=120)
+    assert [answer[name] for name in ("release", "probability")] == [expected["release"], expected["probability"]]
+    assert "deadline" in answer["instead_of"]
+    assert journey.predict(row)[0]["source"] == "model"
+
+
+def answered_by(journey, row: dict, source: str) -> dict | None:
+    """The answer, if it came that way; it must come some way."""
+    status, answer = request(journey, "POST", "/predictions", row)
+    assert status == 200
+    return answer if answer["source"] == source else None
+
+
+def servers_of(journey, release: str = "") -> list[int]:
+    """Process ids of the model servers of the project, or of one of its releases."""
+    found = [pid for pid in processes_with("model_code serve") if belongs(pid, journey, release)]
+    assert found, "no model server of it is running"
+    return found
+
+
+@contextmanager
+def stopped(servers: list[int]):
+    """Servers that take requests and answer none."""
     for pid in servers:
         os.kill(pid, signal.SIGSTOP)
     try:
-        status, answer = request(journey, "POST", "/predictions", flight(journey, 6))
+        yield
     finally:
         for pid in servers:
             os.kill(pid, signal.SIGCONT)
-    assert (status, answer["source"], answer["release"]) == (200, "fallback", champion)
-    assert "deadline" in answer["reason"]
-    assert journey.predict(flight(journey, 7))[0]["source"] == "model"
 
 
 def processes_with(words: str) -> list[int]:
@@ -319,14 +341,13 @@ def processes_with(words: str) -> list[int]:
     return found
 
 
-def belongs(pid: int, journey) -> bool:
+def belongs(pid: int, journey, release: str = "") -> bool:
     from pathlib import Path
 
     try:
         process = Path("/proc", str(pid))
-        return str(journey.project) in (process / "environ").read_text() or str(journey.project) in os.readlink(
-            process / "cwd"
-        )
+        told = (process / "environ").read_text() + os.readlink(process / "cwd")
+        return str(journey.project) in told and release in told
     except (FileNotFoundError, PermissionError):
         return False
 
@@ -463,6 +484,65 @@ def test_no_value_of_a_row_is_in_any_log_and_an_entity_that_is_forgotten_is_nowh
     )
     kept = [name for name in journey.fairway("forget", canaries.ENTITY, "--dry-run")["places"] if name["rows"]]
     assert kept == []
+
+
+CANARY = """
+canary = [20, 50]
+canary_minutes = 0.0
+canary_rows = 60
+look_seconds = 1
+"""
+
+
+def test_a_canary_earns_its_next_share_and_goes_back_by_itself_when_it_answers_late(flights):
+    """Steady signed requests throughout: each is answered and stored, whatever becomes of the canary."""
+    journey, story = flights
+    settings = journey.project / "fairway.toml"
+    settings.write_text(settings.read_text().replace("[release]\n", f"[release]{CANARY}"))
+    settings.write_text(f"{settings.read_text()}\n[monitoring]\ncapture_seconds = 1\n")
+    journey.fairway("up", "--enforce-iam")
+    if journey.fairway("status")["champion"] != story["train"]["release"]:
+        journey.fairway("rollback")
+    journey.fairway("load", journey.data / "flights-2013-04.csv")  # changes nothing where another test has done it
+    release = journey.fairway("train", "--as-of", "2013-05-02")["release"]
+    assert standing(journey) == ("canary", 0.2)
+    rows = [flight(journey, place) for place in range(50)]
+    entities = ({**row, "flight_id": f"C{number}-{row['flight_id']}"} for number in itertools.count() for row in rows)
+    replies: list = []
+    eventually(lambda: asked_of_all(journey, entities, replies) and standing(journey) == ("canary", 0.5), within_s=240)
+    with stopped(servers_of(journey, release)):
+        eventually(
+            lambda: asked_of_all(journey, entities, replies) and standing(journey)[0] == "rolled back", within_s=240
+        )
+    assert {reply.status for reply in replies} == {200}
+    assert missing(journey, replies) == []
+    status = journey.fairway("rollout", "status")["rollout"]
+    assert [(one["state"], one["share"]) for one in status["decisions"]] == [
+        ("canary", 0.2),
+        ("canary", 0.5),
+        ("rolled back", 0),
+    ]
+    assert re.match(
+        r"(slow|failed) answers: entities that .* of the canary, .* of the champion; e-value .* of 100", status["why"]
+    )
+    now = journey.fairway("status")
+    assert (now["champion"], now["reason"]) == (story["train"]["release"], f"rollout of {release}: {status['why']}")
+    time.sleep(ROUTING_REMEMBERED_S)
+    assert journey.predict(rows[0])[0]["release"] == story["train"]["release"]
+    refused = journey.run("promote", release)
+    told = refused.stdout + refused.stderr
+    assert (refused.returncode, f"release '{release}' was rolled back" in told) == (2, True)
+
+
+def standing(journey) -> tuple[str, float]:
+    rollout = journey.fairway("rollout", "status")["rollout"]
+    return rollout["state"], rollout["share"]
+
+
+def asked_of_all(journey, entities, replies: list) -> bool:
+    """Ask for fifty more entities, four at a time."""
+    replies += clients.at_once(asker(journey), list(itertools.islice(entities, 50)), clients=4)
+    return True
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,15 @@ def test_an_error_has_its_status_its_problems_and_the_request_id():
     assert error.message == "POST /predictions: answered 400: 1 problem\n  hour = 25"
 
 
+def test_the_text_of_an_error_names_ten_problems_and_counts_the_others():
+    problems = ", ".join(f'{{"row": {row}, "message": "row {row} is wrong"}}' for row in range(12))
+    error = refusal(
+        reply(400, b'{"message": "12 problems", "problems": [%s]}' % problems.encode()), "POST /predictions"
+    )
+    assert len(error.problems) == 12
+    assert error.message.splitlines()[10:] == ["  row 9 is wrong", "  and 2 more, all in `problems`"]
+
+
 def test_a_fault_of_the_service_names_the_request_for_its_operator():
     error = refusal(reply(503, b"<html>", **{"apigw-requestid": "abc="}), "POST /outcomes")
     assert str(error) == "POST /outcomes: answered 503: <html> (request abc=)"
