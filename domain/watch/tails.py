@@ -12,7 +12,7 @@ def noncentral_chi_square(x: float, degrees: int, noncentrality: float) -> float
 
     Exact to about 12 digits; a normal approximation (Sankaran, 1959) is off by percents in the tails that matter here.
     """
-    if x <= 0:
+    if x / 2 <= 0:  # also the smallest float, of which there is no half
         return 1.0
     mean = noncentrality / 2
     room = _FAR * (math.sqrt(mean) + 1)

@@ -26,7 +26,9 @@ from lambdas.aws.clients import BotocoreClient
 from lambdas.aws.routes import read_routing, write_routing
 from lambdas.settings import CONFIG
 
-ROUTING, EVIDENCE, ALARMS = (os.environ[name] for name in ("ROUTING_TABLE", "EVIDENCE_TABLE", "ALARMS"))
+ROUTING = os.environ["ROUTING_TABLE"]
+EVIDENCE = os.environ["EVIDENCE_TABLE"]
+ALARMS = os.environ["ALARMS"]
 PLAN = rules.plan_of(CONFIG)
 MARKS = {
     State.QUEUED: ReleaseState.CANARY,

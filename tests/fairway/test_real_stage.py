@@ -49,6 +49,7 @@ def test_a_deployed_stage_is_found_through_its_address_book(aws, project, capsys
         "reason": "approved",
         "quality": None,
         "releases": [],
+        "rollout": None,
         "unfinished": [],
         "declared_not_simulated": [],
         "warnings": [],

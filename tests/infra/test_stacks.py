@@ -358,10 +358,10 @@ def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
         "Reaped": (0, 1),
     }
     (ratio,) = [each["Expression"] for each in alarms["Fallbacks"]["Metrics"] if "Expression" in each]
-    night = {"fallbacks": 1.0, "predictions": 3.0}
+    night = {"fallbacks": 1.0, "stand_ins": None, "predictions": 3.0}
     assert evaluate(ratio, night) == 0
-    assert evaluate(ratio, {"fallbacks": 1.0, "predictions": 20.0}) == 5
-    assert evaluate(ratio, {"fallbacks": 20.0, "predictions": 20.0}) == 100
+    assert evaluate(ratio, {"fallbacks": 1.0, "stand_ins": None, "predictions": 20.0}) == 5
+    assert evaluate(ratio, {"fallbacks": 12.0, "stand_ins": 8.0, "predictions": 20.0}) == 100
     for alarm in alarms.values():
         assert [imported(action["Fn::ImportValue"]) for action in alarm["AlarmActions"]] == ["AlarmsTopic"]
         assert alarm["TreatMissingData"] == "notBreaching"
@@ -443,6 +443,7 @@ def test_metrics_that_are_watched_are_metrics_that_are_written(service):
     }
     assert watched == {
         "Fallbacks",
+        "StandIns",
         "Predictions",
         "Latency",
         "SpentPercent",

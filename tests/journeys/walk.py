@@ -78,7 +78,13 @@ def _judged(folder: Path, contract: Contract, config: sections.Config, written: 
         window_days=config.data.window_days,
         evaluate_days=config.data.evaluate_days,
     )
-    run = {"run": "train-1", "artefacts_uri": "s3://lake/artefacts/train-1/", "loads": ["load"], **window}
+    run = {
+        "run": "train-1",
+        "imported": False,
+        "artefacts_uri": "s3://lake/artefacts/train-1/",
+        "loads": ["load"],
+        **window,
+    }
     training, evaluation = folder / "training", folder / "evaluation"
     _write(training / "input/config/hyperparameters.json", {"candidate": CANDIDATE, **window})
     _settings(training / "input/data/contract", contract, config, run)

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 WINDOW = training_window(as_of="2013-02-01", window_days=31, evaluate_days=7)
 RUN = {
     "run": "train-1",
+    "imported": False,
     "artefacts_uri": "s3://lake/artefacts/train-1/",
     "champion": None,
     "champion_sha256": None,

@@ -37,6 +37,7 @@ def table(monkeypatch):
         )
         stage = Stage(ROOT, read_config(ROOT), session, None, {"routing": "routing"})
         monkeypatch.setattr("fairway.money.resume.connect", lambda folder, name: stage)
+        put(made, item="release#r-1", release="r-1", state="champion", run="train-1")
         yield made
 
 
@@ -79,7 +80,6 @@ def test_one_command_undoes_all_that_was_stopped(table, monkeypatch):
 def test_a_model_whose_endpoint_was_removed_meanwhile_is_deployed_again(table, monkeypatch):
     did = []
     put_routing(table, STOPPED)
-    put(table, item="release#r-1", release="r-1", state="champion", run="train-1")
     put(table, item="guard", month="2026-11", actions=["stop_model"], spent_usd=10.0, budget_usd=10.0, at="t")
     monkeypatch.setattr("fairway.stage.promotion.is_up", lambda stage, release: False)
     monkeypatch.setattr("fairway.stage.promotion.deploy", lambda stage, item: did.append(item["run"]) or "an-execution")
