@@ -64,9 +64,12 @@ def instants(window: Window) -> tuple[datetime, datetime, datetime]:
 
 
 def overlapping(parts: Iterable[AnyPart], start: str, end: str) -> list[AnyPart]:
-    """Select the parts with rows in [start, end); a part of a table without event time belongs to every window."""
+    """Select the parts with rows in [start, end); a part of a table without event time belongs to every window.
+
+    A part whose entities were all forgotten has no row and belongs to none.
+    """
     after, before = _instant(start), _instant(end)
-    return [part for part in parts if _is_within(part, after, before)]
+    return [part for part in parts if part["rows"] and _is_within(part, after, before)]
 
 
 def _is_within(part: Part, after: datetime, before: datetime) -> bool:

@@ -58,6 +58,12 @@ def test_a_part_belongs_to_every_window_it_has_a_row_in():
     assert overlapping(inside + outside, start, end) == inside
 
 
+def test_a_part_whose_rows_were_all_forgotten_is_in_no_window():
+    start, end = "2013-01-01T00:00:00Z", "2013-02-01T00:00:00Z"
+    for times in ((start, start), (None, None)):
+        assert overlapping([{**part(*times), "rows": 0}], start, end) == []
+
+
 moments = st.datetimes(datetime(2013, 1, 1), datetime(2013, 1, 2)).map(lambda moment: moment.replace(tzinfo=UTC))
 
 
