@@ -1,7 +1,8 @@
 """The CDK app: two stacks for each stage of fairway.toml.
 
 Context: `project` (the folder of fairway.toml; this one), `stage` (one, `local` too; all that live on AWS), `image_tag`
-(the hash of the image's sources), `nag` (true: also check cdk-nag's AwsSolutions and Serverless packs).
+(the hash of the image's sources), `nag` (true: also check cdk-nag's AwsSolutions and Serverless packs), `kernel`
+(false: the functions' code is without it, for templates that are only read).
 """
 
 import sys

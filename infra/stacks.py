@@ -93,7 +93,12 @@ class ServiceStack(Stack):
         self.image = f"{Aws.ACCOUNT_ID}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}/{config.prefix}:{image_tag}"
         self.stage: Given = {
             "config": config,
-            "code": function_code(config=config, contract=contract, image_tag=image_tag),
+            "code": function_code(
+                config=config,
+                contract=contract,
+                image_tag=image_tag,
+                with_kernel=self.node.try_get_context("kernel") is not False,
+            ),
         }
         self.stores = Stores(data.lake, data.tables, data.registry)
         self.undelivered = self.queue_of_the_undelivered()

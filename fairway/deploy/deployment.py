@@ -35,7 +35,7 @@ def deploy(
     base = image.pinned(base, programs=programs, find=find)
     tag = image_tag(base=base)
     tell(f"Building the templates of {config.prefix}, for an image on {base}")
-    assembly = synth(folder, config.stage, validated=True, image_tag=tag)
+    assembly = synth(folder, config.stage, deployable=True, image_tag=tag)
 
     def stack(name: str) -> None:
         tell(f"Deploying {config.prefix}-{name}")
@@ -61,7 +61,7 @@ def differences(
     """Whether a deployment would change anything, and the CDK's lines about what."""
     tag = image_tag(base=image.pinned(base, programs=programs, find=find))
     tell(f"Building the templates of {config.prefix}")
-    assembly = synth(folder, config.stage, validated=True, image_tag=tag)
+    assembly = synth(folder, config.stage, deployable=True, image_tag=tag)
     tell(f"Comparing with what is deployed of {config.prefix}")
     told = cdk.run(programs, "diff", "--app", str(assembly), folder=assembly)
     lines = told.splitlines()

@@ -18,12 +18,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def synthesise(
-    folder: Path, stage: str, *, root: Path = ROOT, validated: bool = False, image_tag: str | None = None
+    folder: Path, stage: str, *, root: Path = ROOT, deployable: bool = False, image_tag: str | None = None
 ) -> Path:
     """A temporary folder with the stage's templates. Failed, with what the app said last, where it cannot be built.
 
-    `validated` also holds the templates to the CDK's own rules; `image_tag` is the tag of an image that is not built
-    from this machine's default base.
+    Without `deployable` they are only read: not held to the CDK's own rules, and the functions' code is without the
+    kernel, which takes a minute to compile the first time. `image_tag` is the tag of an image that is not built from
+    this machine's default base.
     """
     temporary = scratch_until_exit("templates")
     out = temporary / "templates"
@@ -31,7 +32,7 @@ def synthesise(
     environment = {
         **os.environ,
         "TMPDIR": str(temporary),  # what the app leaves there when it is killed goes too
-        **app_inputs(folder, stage, out, root=root, validated=validated, image_tag=image_tag),
+        **app_inputs(folder, stage, out, root=root, validated=deployable, with_kernel=deployable, image_tag=image_tag),
     }
     ran = subprocess.run(
         [sys.executable, "app.py"],
@@ -48,7 +49,14 @@ def synthesise(
 
 
 def app_inputs(
-    folder: Path, stage: str, out: Path, *, root: Path = ROOT, validated: bool = False, image_tag: str | None = None
+    folder: Path,
+    stage: str,
+    out: Path,
+    *,
+    root: Path = ROOT,
+    validated: bool = False,
+    with_kernel: bool = True,
+    image_tag: str | None = None,
 ) -> dict[str, str]:
     """The variables in which the CDK's command line would give the app its settings and the folder to write in."""
     context = {
@@ -56,6 +64,7 @@ def app_inputs(
         "stage": stage,
         "project": str(folder.absolute()),
         "aws:cdk:enable-path-metadata": True,
+        "kernel": with_kernel,
         **({"image_tag": image_tag} if image_tag else {}),
     }
     return {

@@ -27,13 +27,14 @@ from infra.parts.kernel import KernelMissing, kernel_of_functions
 from infra.permissions import Many, accept, allow
 
 
-def function_code(*, config: Config, contract: Contract, image_tag: str) -> lambda_.Code:
+def function_code(*, config: Config, contract: Contract, image_tag: str, with_kernel: bool = True) -> lambda_.Code:
     """The zip that all functions of a stage share: lambdas/, domain/, settings.json, and the part of model_code/ that
     answers, with its kernel. They need boto3 and no more. Raises KernelMissing where nothing else could answer.
     """
     folder, local = _temporary_folder(), config.stage == settings.LOCAL
     shutil.copytree(compiled_sources(local=local), folder, dirs_exist_ok=True)
-    _add_kernel(folder, local=local, needed=config.serving.mode == "function")
+    if with_kernel:
+        _add_kernel(folder, local=local, needed=config.serving.mode == "function")
     values = {"config": settings.as_dict(config), "contract": contracts.as_dict(contract), "code_version": image_tag}
     (folder / "settings.json").write_text(json.dumps(values, sort_keys=True, ensure_ascii=False), encoding="utf-8")
     readable_by_all(folder)

@@ -47,7 +47,7 @@ def ecr(monkeypatch):
 
 def no_templates(folder: Path, stage: str, **options) -> Path:
     """In place of the templates, whose building takes seconds and is tried in the journey."""
-    assert options == {"validated": True, "image_tag": TAG}
+    assert options == {"deployable": True, "image_tag": TAG}
     return ASSEMBLY
 
 

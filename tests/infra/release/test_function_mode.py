@@ -2,6 +2,7 @@
 
 import pytest
 
+from infra.parts import function
 from infra.parts.kernel import MODULE
 from local.asl.machine import problems
 from tests.infra.conftest import project_with, synthesise, template
@@ -10,9 +11,13 @@ from tests.infra.test_permissions import KEY, LAKE, granted
 
 
 @pytest.fixture(scope="module")
-def assembly(tmp_path_factory):
+def project(tmp_path_factory):
     changes = {'mode = "serverless"': 'mode = "function"', "[stages.dev]": "[stages.test]\n\n[stages.dev]"}
-    project = project_with(tmp_path_factory.mktemp("project"), changes)
+    return project_with(tmp_path_factory.mktemp("project"), changes)
+
+
+@pytest.fixture(scope="module")
+def assembly(tmp_path_factory, project):
     return synthesise(tmp_path_factory.mktemp("function"), project=project, stage="test")
 
 
@@ -59,3 +64,18 @@ def test_predict_reads_artefacts_and_asks_for_signatures_and_no_endpoint(service
 
 def test_the_zip_has_the_kernel_of_the_functions_processor(assembly):
     assert [file.parent.parent.name for file in assembly.rglob(MODULE)] == ["model_code"]
+
+
+def test_templates_that_are_only_read_have_the_same_resources_and_compile_nothing(
+    tmp_path, project, service, monkeypatch
+):
+    def compiled(**_):
+        raise AssertionError("nobody deploys what is compiled here")
+
+    monkeypatch.setattr(function, "kernel_of_functions", compiled)
+    read = template(synthesise(tmp_path, project=project, stage="test", kernel=False), "flights-test-service")
+    assert kinds(read) == kinds(service)
+
+
+def kinds(service: dict) -> dict[str, str]:
+    return {name: resource["Type"] for name, resource in service["Resources"].items()}
