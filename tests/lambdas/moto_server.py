@@ -4,6 +4,7 @@ A request is passed on to the host that its signature is for, where moto answers
 sent with `requests` while a test has begun it.
 """
 
+import contextlib
 import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +14,7 @@ from botocore.config import Config
 
 FOR_MOTO = Config(ignore_configured_endpoint_urls=True)
 HOSTS = {"s3": "s3.amazonaws.com", "sagemaker": "api.sagemaker.us-east-1.amazonaws.com"}
+ONE_AT_A_TIME = threading.Lock()  # of DynamoDB's writes, which are atomic; moto's check and write are two steps
 OF_THE_CONNECTION = {"connection", "transfer-encoding", "content-length", "date", "server"}
 
 
@@ -35,8 +37,10 @@ class Handler(BaseHTTPRequestHandler):
         headers = {
             name: value for name, value in self.headers.items() if name.lower() not in {"host", *OF_THE_CONNECTION}
         }
+        url, alone = f"https://{host}{self.path}", ONE_AT_A_TIME if service == "dynamodb" else contextlib.nullcontext()
         try:
-            given = requests.request(self.command, f"https://{host}{self.path}", headers=headers, data=body, timeout=60)
+            with alone:
+                given = requests.request(self.command, url, headers=headers, data=body, timeout=60)
         except ModuleNotFoundError:  # a service for which moto wants more packages than are installed
             return self.reply(501, {"x-amzn-errortype": "NotImplemented"}, b"")
         self.reply(given.status_code, given.headers, given.content)

@@ -1,4 +1,5 @@
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -105,3 +106,17 @@ def test_a_put_whose_condition_does_not_hold_writes_nothing(aws):
 def test_what_fails_for_another_reason_is_raised(aws):
     with pytest.raises(Exception, match="ResourceNotFoundException"):
         tables.put_if("no-such-table", {"kind": "a"}, condition="attribute_not_exists(kind)")
+
+
+def test_of_several_conditional_writes_at_the_same_time_one_holds(aws):
+    def write(number):
+        return tables.put_if(
+            stage.ROUTING,
+            {"item": f"round-{number // 6}"},
+            condition="attribute_not_exists(#item)",
+            names={"#item": "item"},
+        )
+
+    with ThreadPoolExecutor(6) as pool:
+        held = list(pool.map(write, range(120)))
+    assert [sum(held[start : start + 6]) for start in range(0, 120, 6)] == [1] * 20
