@@ -177,8 +177,8 @@ def _made_true(
         decided = {**decided, "routed": True}
         failure = {} if decided["state"] in (State.CANARY, State.CHAMPION) else {"failure": decided["why"]}
         effects.mark(decided["release"], {"state": MARKS[State(decided["state"])], "rollout": decided, **failure})
+        effects.announce(decided["release"], _in_words(decided))  # before the last write: told twice rather than never
         _write({**turns, "current": decided}, effects)
-        effects.announce(decided["release"], _in_words(decided))
     going = {State.CANARY: Next.WAIT, State.CHAMPION: Next.PROMOTE}.get(State(decided["state"]), Next.END)
     seconds = rules.wait_s(decided, now=now, plan=plan)
     return _looked(going, State(decided["state"]), decided["why"], seconds=seconds)

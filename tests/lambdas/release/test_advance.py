@@ -1,5 +1,6 @@
 """A look at a rollout made true: in the routing, in the release's item, and in what people are told."""
 
+import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -127,21 +128,38 @@ def test_a_canary_that_fails_goes_back_by_itself_with_the_evidence(rollout):
     assert rollout.told() == []
 
 
-@pytest.mark.parametrize("killed_before", ["the routing", "the mark"])
+def killed_at_second(write):
+    """In place of `write`: the first of a look writes the decision down, the second that it is made true."""
+    calls = itertools.count(1)
+
+    def killed(*arguments):
+        if next(calls) == 2:
+            raise KeyboardInterrupt
+        return write(*arguments)
+
+    return killed
+
+
+@pytest.mark.parametrize("killed_before", ["the routing", "the mark", "anybody is told", "the last write"])
 def test_whoever_is_killed_after_deciding_finds_the_decision_at_the_next_look(rollout, monkeypatch, killed_before):
     look()
     numbers = {"canary_rows": 20, "champion_rows": 380, "canary_entities": 20, "champion_entities": 380}
     count(rollout, 0.05, **numbers, canary_error=20, canary_fallback=20)
-    broken = {"the routing": "write_routing", "the mark": "_mark"}[killed_before]
+    broken = {"the routing": "write_routing", "the mark": "_mark", "anybody is told": "_announce"}.get(killed_before)
+    told = rollout.told()
 
     def killed(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, broken, killed)
+        if broken:
+            patch.setattr(module, broken, killed)
+        else:
+            patch.setattr(module, "_write", killed_at_second(module._write))
         with pytest.raises(KeyboardInterrupt):
             look()
     assert look()[:2] == ("end", "rolled back")
+    assert [message for message in rollout.told() if message not in told], "somebody was told of it"
     assert (answering(), state_of(rollout)) == ({"r-1": 100.0}, "rolled back")
 
 
