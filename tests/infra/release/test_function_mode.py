@@ -6,7 +6,7 @@ from infra.parts import function
 from infra.parts.kernel import MODULE
 from local.asl.machine import problems
 from tests.infra.conftest import project_with, synthesise, template
-from tests.infra.parts.test_flow import flows, path
+from tests.infra.flows import flows, path
 from tests.infra.test_permissions import KEY, LAKE, granted
 
 

@@ -1,0 +1,154 @@
+"""The Release flow: endpoints made and removed, and the way to champion."""
+
+import pytest
+
+from tests.infra import asl
+from tests.infra.flows import CONTEXT, MOMENT, VARIABLES, arguments, chosen, every_task, flows
+
+
+@pytest.mark.parametrize(
+    ("status", "looks", "next"),
+    [
+        ("InService", 3, "TryEndpoint"),
+        ("Creating", 3, "WaitForEndpoint"),
+        ("Creating", 70, "Undo"),
+        ("Failed", 3, "Undo"),
+    ],
+)
+def test_a_new_endpoint_is_waited_for_but_not_for_ever(service, status, looks, next):
+    states = flows(service)["release"]["States"]
+    assert chosen(states["IsInService"], status=status, looks=looks) == next
+    waits = [asl.evaluate(states["WaitForEndpoint"]["Seconds"], {"looks": look}) for look in range(70)]
+    assert (waits[0], max(waits), sum(waits)) == (1, 30, 1665)
+
+
+@pytest.mark.parametrize(
+    ("endpoints", "next"),
+    [
+        ([], "CreateModel"),
+        ([{"EndpointName": "flights-prod-r-20130401-1fbd9a70-other", "EndpointStatus": "InService"}], "CreateModel"),
+        ([{"EndpointName": "flights-prod-r-20130401-1fbd9a70", "EndpointStatus": "Creating"}], "IsInService"),
+    ],
+)
+def test_an_endpoint_that_is_there_already_is_taken_up(service, endpoints, next):
+    states = flows(service)["release"]["States"]
+    found = asl.evaluate(states["FindEndpoint"]["Assign"], VARIABLES, result={"Endpoints": endpoints})
+    assert chosen(states["IsThereAlready"], **found) == next
+
+
+def test_one_execution_deploys_a_release_at_a_time_and_one_that_was_killed_blocks_nobody_for_long(service):
+    mark = flows(service)["release"]["States"]["MarkDeploying"]
+    asked = asl.evaluate(mark["Arguments"], VARIABLES, context=CONTEXT)
+    assert asked["ConditionExpression"] == (
+        "attribute_not_exists(#state) OR NOT #state IN (:deploying, :canary, :rolled_back) "
+        "OR (#state = :deploying AND deploying_since < :stuck)"
+    )
+    assert asked["ExpressionAttributeValues"] == {
+        ":deploying": {"S": "deploying"},
+        ":canary": {"S": "canary"},
+        ":rolled_back": {"S": "rolled back"},
+        ":now": {"S": MOMENT},
+        ":stuck": {"S": "2026-11-22T05:45:00.123Z"},
+    }
+    assert mark["Catch"][0]["ErrorEquals"] == ["DynamoDB.ConditionalCheckFailedException"]
+    assert mark["Catch"][0]["Next"] == "DoneByAnother"
+
+
+ASKED = {
+    "rollout": f"r-20130401-1fbd9a70/{MOMENT}",
+    "release": "r-20130401-1fbd9a70",
+    "endpoint": "flights-prod-r-20130401-1fbd9a70",
+    "asked_at": MOMENT,
+}
+
+
+def test_a_release_is_champion_at_once_where_no_shares_are_set(service):
+    states = flows(service)["release"]["States"]
+    assert states["TryEndpoint"]["Next"] == "Promote"
+    assert not states.keys() & {"Advance", "WaitToLook", "StepBack"}
+
+
+def test_a_release_is_looked_at_until_it_is_champion_or_has_ended(always_on):
+    states = flows(always_on["service"])["release"]["States"]
+    assert states["TryEndpoint"]["Next"] == "Advance"
+    look = states["Advance"]
+    assert asl.evaluate(look["Arguments"]["Payload"], VARIABLES, context=CONTEXT) == ASKED
+    answer = {"next": "wait", "seconds": 60, "state": "canary", "reason": "holds at 5 %: 9 answers of 1,000"}
+    assigned = asl.evaluate(look["Assign"], VARIABLES, result={"Payload": answer})
+    assert assigned == {
+        "next": "wait",
+        "seconds": 60,
+        "ended": False,
+        "error": {"Error": "canary", "Cause": "holds at 5 %: 9 answers of 1,000"},
+    }
+    assert [chosen(states["WhereTo"], next=next) for next in ("wait", "promote", "end")] == [
+        "WaitToLook",
+        "Promote",
+        "LetGo",
+    ]
+    assert asl.evaluate(states["WaitToLook"]["Seconds"], {"seconds": 60}) == 60
+    assert (states["WaitToLook"]["Next"], states["LetGo"]["Seconds"], states["LetGo"]["Next"]) == (
+        "Advance",
+        10,
+        "Undo",
+    )
+    assert [chosen(states["HowItEnded"], ended=ended) for ended in (True, False)] == ["GaveWay", "RecordFailure"]
+
+
+def test_a_flow_that_fails_in_a_rollout_gives_its_share_back_before_its_endpoint_goes(always_on):
+    states = flows(always_on["service"])["release"]["States"]
+    for name in ("Advance", "Promote"):
+        assert states[name]["Catch"][-1]["Next"] == "StepBack"
+    back = states["StepBack"]
+    failed = "States.TaskFailed: no capacity"
+    assert asl.evaluate(back["Arguments"]["Payload"], VARIABLES, context=CONTEXT) == {**ASKED, "failed": failed}
+    assert (back["Next"], back["Catch"]) == ("WhereTo", [{"ErrorEquals": ["States.ALL"], "Next": "RecordFailure"}])
+
+
+@pytest.mark.parametrize(("made_here", "next"), [(True, "FindWhatIsLeft"), (False, "HowItEnded")])
+def test_a_failed_release_removes_only_what_it_made(service, made_here, next):
+    assert chosen(flows(service)["release"]["States"]["Undo"], made_here=made_here) == next
+
+
+@pytest.mark.parametrize(
+    ("status", "looks", "next"),
+    [
+        ("none", 0, "DeleteEndpointConfig"),
+        ("Failed", 0, "DeleteEndpoint"),
+        ("InService", 0, "DeleteEndpoint"),
+        ("Creating", 119, "WaitToUndo"),
+        ("Creating", 120, "HowItEnded"),
+    ],
+)
+def test_an_endpoint_that_is_still_made_is_removed_later_or_left_to_reap(service, status, looks, next):
+    states = flows(service)["release"]["States"]
+    assert chosen(states["MayItGo"], status=status, undo_looks=looks) == next
+    assert states["WaitToUndo"]["Seconds"] * 120 < flows(service)["release"]["TimeoutSeconds"]
+
+
+def test_hosting_is_serverless_or_instances_that_follow_the_requests(service, always_on):
+    def config(template):
+        (task,) = [task for name, task, _ in every_task(template) if name == "release/CreateEndpointConfig"]
+        return arguments("release/CreateEndpointConfig", task)["ProductionVariants"]
+
+    name = VARIABLES["endpoint"]
+    assert config(service) == [
+        {"VariantName": "model", "ModelName": name, "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}
+    ]
+    assert config(always_on["service"]) == [
+        {
+            "VariantName": "model",
+            "ModelName": name,
+            "InstanceType": "ml.m5.large",
+            "InitialInstanceCount": 2,
+            "InitialVariantWeight": 1,
+        }
+    ]
+    (task,) = [task for name, task, _ in every_task(always_on["service"]) if name == "release/FollowTheRequests"]
+    assert arguments("release/FollowTheRequests", task) == {
+        "ServiceNamespace": "sagemaker",
+        "ResourceId": f"endpoint/{name}/variant/model",
+        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
+        "MinCapacity": 2,
+        "MaxCapacity": 8,
+    }
