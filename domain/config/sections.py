@@ -163,7 +163,7 @@ class Serving:
     idle_hours: int = setting(0, "an endpoint that nobody asked for so long is deleted; 0: never", least=0, most=720)
     outside: str = setting(
         "fallback",
-        "who answers while there is no endpoint: fallback, or wake: the fallback until it is up again",
+        "a request while there is no endpoint: fallback makes none, wake makes one; the function answers meanwhile",
         choices=("fallback", "wake"),
     )
     readers: str = setting(
