@@ -36,6 +36,7 @@ FAULTS = frozenset(  # of the model or its endpoint: what comes of time alone, a
         Reason.NOT_A_NUMBER,
     )
 )
+OVERDUE = frozenset((Reason.LATE, Reason.THROTTLED))  # an endpoint that hangs is late first, and then full
 PLANNED = frozenset((Reason.WAKING, Reason.OUTSIDE_HOURS, Reason.IDLE))  # the endpoint is down on purpose
 
 

@@ -206,7 +206,10 @@ class Release:
         1.1, "how many times the champion's rate of slow answers a canary may have", least=1.0, most=10.0
     )
     slow_ms: float = setting(
-        0.0, "an answer that took longer is slow; 0: only one that came too late to be given", least=0.0, most=25000.0
+        0.0,
+        "an answer that took longer is slow; 0: only one that its endpoint was too late or too full to give",
+        least=0.0,
+        most=25000.0,
     )
 
 

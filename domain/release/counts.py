@@ -25,7 +25,8 @@ class Kind(StrEnum):
     """What is counted once for an entity: that it appeared, and each way in which its answer failed.
 
     A fallback is an answer without the model that should have given it; an error is a fallback because the model or its
-    endpoint failed, so it is counted as both. A slow answer took longer than release.slow_ms, or came too late.
+    endpoint failed, so it is counted as both. A slow answer took longer than release.slow_ms, or its
+    endpoint was too late or too full to give it.
     """
 
     ENTITIES = "entities"

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from domain.config.sections import Business
 from domain.contract.schema import Contract
-from domain.reasons import FAULTS, PLANNED, Reason
+from domain.reasons import FAULTS, OVERDUE, PLANNED, Reason
 from domain.records import Item
 from domain.release.claims import Role
 from domain.release.counts import Kind, Side, added, counter, seen_key
@@ -43,7 +43,7 @@ def failures(answer: Mapping[str, Any], *, slow_ms: float) -> list[Kind]:
     if cause in FAULTS:
         found.append(Kind.ERROR)
     took_ms = answer.get("latency_ms")
-    if cause is Reason.LATE or (slow_ms and took_ms is not None and took_ms > slow_ms):
+    if cause in OVERDUE or (slow_ms and took_ms is not None and took_ms > slow_ms):
         found.append(Kind.SLOW)
     return found
 

@@ -83,6 +83,12 @@ def test_an_entity_counts_once_and_its_first_failure_of_each_kind(aws, rollout):
     ]
 
 
+@pytest.mark.parametrize(("cause", "reason"), [("LATE", "deadline of 1500 ms passed"), ("THROTTLED", "throttled")])
+def test_an_endpoint_that_hangs_is_slow_though_the_function_answered_in_its_stead(aws, rollout, cause, reason):
+    deliver(record(1, **CANARY, source="function", cause=cause, instead_of=reason))
+    assert counts(aws) == [Counts(SHARE, canary_rows=1, canary_entities=1, canary_slow=1, paired=1)]
+
+
 def test_what_is_planned_is_no_failure(aws, rollout):
     deliver(record(1, **CHAMPION, source="fallback", cause="WAKING", reason="asleep, waking"))
     assert counts(aws) == [Counts(SHARE, champion_rows=1, champion_entities=1)]
