@@ -136,7 +136,17 @@ def place(project, local_aws, capsys) -> Place:
     return place
 
 
+def end_executions(place: Place) -> None:
+    """Stop what an earlier test left running: it would write into the tables of the next."""
+    states = place.aws("stepfunctions")
+    for machine in states.list_state_machines()["stateMachines"]:
+        running = states.list_executions(stateMachineArn=machine["stateMachineArn"], statusFilter="RUNNING")
+        for execution in running["executions"]:
+            states.stop_execution(executionArn=execution["executionArn"])
+
+
 def lay_out(place: Place) -> None:
+    end_executions(place)
     s3, dynamodb, ssm = place.aws("s3"), place.aws("dynamodb"), place.aws("ssm")
     if "lake" in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket="lake"):
