@@ -20,7 +20,7 @@ def handler(event, context):
 
 
 def test_a_function_beyond_its_reserved_concurrency_is_throttled_and_then_runs_again(aws):
-    function = aws.function(SLOW)
+    function = aws.function(SLOW, Timeout=300)
     aws.client("lambda").put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=1)
     assert aws.invoke(function, {"seconds": 0}) == ("done", None)
     seen = Event()
@@ -55,7 +55,7 @@ def throttled(aws, function: str) -> dict | None:
 
 
 def test_a_flow_catches_the_throttling_of_a_function_by_its_name(aws):
-    function = aws.function(SLOW)
+    function = aws.function(SLOW, Timeout=300)
     aws.client("lambda").put_function_concurrency(FunctionName=function, ReservedConcurrentExecutions=0)
     caught = {"ErrorEquals": ["Lambda.TooManyRequestsException"], "Output": "throttled", "Next": "Caught"}
     states = {
@@ -93,7 +93,7 @@ def test_an_api_beyond_its_burst_answers_429_and_recovers_at_its_rate(cloud):
 
 def test_under_a_load_beyond_the_account_every_request_is_answered_or_shed_and_then_all_are_answered(aws):
     """300 requests from 100 clients at once, each 0.2 s of work, where 32 executions may be under way."""
-    function = aws.function(SLOW)
+    function = aws.function(SLOW, Timeout=300)
     with ThreadPoolExecutor(100) as pool:
         found = list(pool.map(lambda _: throttled_or_done(aws, function), range(300)))
     assert set(found) == {"done", "ConcurrentInvocationLimitExceeded"}
