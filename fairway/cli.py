@@ -14,6 +14,7 @@ from fairway.commands import (
     doctor,
     forget,
     held_out,
+    impact,
     import_model,
     init,
     load,
@@ -52,6 +53,7 @@ COMMANDS = (
     releases,
     rollout,
     runs,
+    impact,
     report,
     money,
 )

@@ -55,6 +55,8 @@ ALSO = {
         "model_code.rows.duplicates": "two rows are one for `fairway load` where they are for training",
         "model_code.rows.identity": "`fairway forget` names a row's entity as the container does",
         "model_code.rows.held_out": "held-out rows are exported by the code that selects them for the evaluation",
+        "model_code.artefact": "`fairway impact` opens the champion as the container does",
+        "model_code.upstream": "and answers rows with it, with a column changed",
         "infra.parts.image": "a deployment builds the very image that the templates name",
         "local": "`fairway up` starts the local AWS; imported only then, and nothing deployed imports fairway",
     },

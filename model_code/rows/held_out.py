@@ -22,24 +22,27 @@ def write_held_out(
 ) -> int:
     """Write the rows of the window's evaluation from the Parquet files in `folder` as CSV; return how many there are.
 
-    They are those that `read_window` reads, in the order in which they were loaded. Of rows that are one, the last is
-    found by an index on disk, beside `out`.
+    They are those that `read_window` reads, in the order in which they were loaded.
     """
-    files = in_order_of_loading(list(folder.rglob("*.parquet")), loads)
     names = [column.name for column in contract.columns_to_check(with_target=True)]
     schema = pa.schema([(name, pa.string()) for name in names])
     written = 0
     with csv.CSVWriter(out, schema) as writer:
-        for rows in _counting(files, contract, window, duplicates, out.with_suffix(".index")):
+        for rows in held_out_blocks(folder, contract, window, loads=loads, duplicates=duplicates):
             writer.write_batch(pa.RecordBatch.from_arrays([_texts(rows.column(name)) for name in names], schema=schema))
             written += len(rows)
     return written
 
 
-def _counting(
-    files: list[Path], contract: Contract, window: Window, duplicates: str, index: Path
+def held_out_blocks(
+    folder: Path, contract: Contract, window: Window, *, loads: Sequence[str], duplicates: str
 ) -> Iterator[pa.RecordBatch]:
-    """Leave out each row that gives way to a later one of its key and event time."""
+    """Yield the rows of the window's evaluation as `read_window` reads them, one block at a time.
+
+    Of rows that are one, only the last is yielded; it is found by an index on disk, in `folder`.
+    """
+    files = in_order_of_loading(list(folder.rglob("*.parquet")), loads)
+    index = folder / "rows.index"
     if duplicates == "keep" or not naming_columns(contract):
         yield from (rows for _, rows in _within(files, contract, window))
         return

@@ -1,0 +1,1 @@
+"""Changes that a source makes to a column, and what each would cost."""
