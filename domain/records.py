@@ -56,12 +56,13 @@ def turns_write(turns: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _versioned(item: Item, version: int) -> dict[str, Any]:
-    is_next = "attribute_not_exists(#item) OR #version = :read OR NOT attribute_type(#version, :number)"
+    is_damaged = "NOT attribute_type(#version, :number)"
+    is_next = "(#version >= :read AND #version < :next)"  # so that 7.5, which is damage too, is followed by 8
     return {
         "Item": item,
-        "ConditionExpression": is_next,
+        "ConditionExpression": f"attribute_not_exists(#item) OR {is_damaged} OR {is_next}",
         "ExpressionAttributeNames": {"#item": "item", "#version": "version"},
-        "ExpressionAttributeValues": to_item({":read": version - 1, ":number": "N"}),
+        "ExpressionAttributeValues": to_item({":read": version - 1, ":next": version, ":number": "N"}),
     }
 
 

@@ -174,6 +174,8 @@ class ServiceStack(Stack):
             batch=self.batch.flow.state_machine_arn,
             image=self.image,
             alarms=self.data.alarms.topic_arn,
+            capture=self.capture.function_name,
+            undelivered=self.undelivered.queue_url,
             model_package_group=self.config.prefix,
             endpoint_prefix=self.endpoints.prefix,
             settings=fingerprints(self.config, self.contract),

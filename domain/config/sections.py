@@ -82,7 +82,8 @@ class Data:
     duplicates: str = setting(
         "newest",
         "which of the rows with the same key and event time counts: newest, the one that was loaded last; refuse: a "
-        "file with a row that is there already is not loaded; keep: all of them",
+        "file with a row that is there already is not loaded; keep: all of them. Without a key identical rows "
+        "all count, and refuse is about those that are loaded already",
         choices=("newest", "refuse", "keep"),
     )
     max_age_days: int = setting(

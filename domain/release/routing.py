@@ -3,6 +3,7 @@
 `version` is the condition of the write: the reader of version 3 may write version 4, once.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypedDict, cast
 
@@ -110,7 +111,8 @@ def mended(item: Mapping[str, Any]) -> Routing:
         return checked(item)
     except RoutingDamaged as error:
         version = item.get("version")
-        return {**EMPTY, "version": version if isinstance(version, int) else 0, "reason": f"damaged: {error}"}
+        before = math.floor(version) if isinstance(version, (int, float)) else 0
+        return {**EMPTY, "version": before, "reason": f"damaged: {error}"}
 
 
 def _wrong(found: Any, shape: Mapping[str, tuple[type, ...]]) -> list[str]:

@@ -31,6 +31,9 @@ TEXTS = (
 NUMBERS = ("probability", "share", "latency_ms")
 OTHER_TEXTS = ("other_release", "other_prediction", "other_probabilities", "other_reason")
 OTHER_NUMBERS = ("other_probability",)
+# Which records of the predictions table's stream are answers, as Lambda's filters have it: what predict stores has the
+# row's features. A batch's rows are in the lake already, and a remembered request is none.
+ANSWERS = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"features": {"S": [{"exists": True}]}}}}
 _REQUIRED = ("id", "entity_id", "made_at", "source", "reason", "features", "contract_hash")
 _AS_JSON = ("prediction", "probabilities")
 
@@ -49,6 +52,12 @@ class Other(TypedDict, total=False):
     other_probability: float
     other_probabilities: str  # JSON
     other_reason: str
+
+
+def is_answer(record: Mapping[str, Any]) -> bool:
+    """Whether a record of the stream is what ANSWERS lets through."""
+    features = record["dynamodb"].get("NewImage", {}).get("features", {})
+    return record["eventName"] == "INSERT" and "S" in features
 
 
 def row_of(item: Mapping[str, Any]) -> Row:

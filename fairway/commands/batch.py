@@ -21,12 +21,12 @@ from fairway.scratch import scratch
 from fairway.stage import executions, records
 from fairway.stage.aws import Stage
 from fairway.stage.settings import connected
+from fairway.tables.folders import files_of, with_passed_over
 from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
 from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Interrupted, Refused
 from fairway.terminal.progress import Progress
 
-MOST_SKIPPED = 5  # that are named in a line
 COUNTS = ("read", "quarantined", "scored", "written", "seconds")
 
 app = typer.Typer(rich_markup_mode=None)
@@ -35,7 +35,10 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("batch", epilog="Example: fairway batch data/2013-04.csv   or: fairway batch s3://LAKE/batch/incoming/")
 def batch_command(
     source: Annotated[
-        str, typer.Argument(help="A table on this machine, or a file or folder of the lake.", metavar="FILE|S3URI")
+        str,
+        typer.Argument(
+            help="A table or a folder of tables on this machine, or of the lake.", metavar="FILE|FOLDER|S3URI"
+        ),
     ],
     project: Project = HERE,
     stage: StageName = "local",
@@ -93,7 +96,9 @@ def batch(folder: Path, stage_name: str, asked: Asked, *, out: Path | None = Non
         (content, skipped), uri = listed(stage, source), source
     else:
         progress(f"Reading {Path(source).name}")
-        content, uri, skipped = fingerprint(Path(source), stage), None, _titles(Path(source))
+        files, aside = files_of(Path(source))
+        content, uri = "\n".join(fingerprint(file, stage) for file in files), None
+        skipped = aside + [title for file in files for title in _titles(file)]
     run = run_of(stage, content, as_of, store)
     run = repeated(stage, run) if again else run
     record = records.run(stage, "batch", run) or {}
@@ -108,14 +113,14 @@ def batch(folder: Path, stage_name: str, asked: Asked, *, out: Path | None = Non
         watch(stage, run, arn, asked.command, progress)
         record = records.run(stage, "batch", run) or {}
     done = summary(run, record, predictions=predictions_of(stage, run), store=store, already=already)
-    done = _with_skipped(done, skipped)
+    done = with_passed_over(done, skipped)
     return done if out is None else _with_file(stage, run, Path(source), out, done, progress)
 
 
 def _refuse_out(source: str, out: Path) -> None:
     """Before anything is scored."""
-    if source.startswith("s3://"):
-        raise Refused("out", f"--out {out}: must go with a FILE of this computer, not with an S3 URI")
+    if source.startswith("s3://") or Path(source).is_dir():
+        raise Refused("out", f"--out {out}: must go with a FILE of this computer, not with a folder or an S3 URI")
     if out.suffix != ".csv" or not out.parent.is_dir() or out.resolve() == Path(source).resolve():
         raise Refused("out", f"--out {out}: must be another file, named .csv, in a folder that exists")
 
@@ -155,15 +160,6 @@ def _titles(file: Path) -> list[str]:
     from model_code.rows.tables import titles_above  # with Arrow, which help must not cost
 
     return list(titles_above(file))
-
-
-def _with_skipped(done: Done, skipped: list[str]) -> Done:
-    """Name the files of a folder, or the lines above a header, that are not rows and were passed over."""
-    if not skipped or not isinstance(done.values, dict):
-        return done
-    named = ", ".join(map(repr, skipped[:MOST_SKIPPED])) + (", ..." if len(skipped) > MOST_SKIPPED else "")
-    line = f"passed over, since no rows are in it: {named}"
-    return replace(done, values={**done.values, "skipped": skipped}, lines=[*done.lines, line])
 
 
 def listed(stage: Stage, uri: str) -> tuple[str, list[str]]:
@@ -207,11 +203,13 @@ def predictions_of(stage: Stage, run: str) -> str:
     return lake.uri(stage.addresses["lake"], lake.batch_prefix(run, "predictions"))
 
 
-def uploaded(stage: Stage, run: str, file: Path, progress: Progress) -> str:
-    """The lake's folder that holds the file."""
+def uploaded(stage: Stage, run: str, source: Path, progress: Progress) -> str:
+    """The lake's folder that holds the file, or all that the folder has."""
     bucket, prefix = stage.addresses["lake"], lake.batch_prefix(run, "input")
-    progress(f"Uploading {file.name}")
-    stage.client("s3").upload_file(str(file), bucket, prefix + file.name)
+    for file in files_of(source)[0]:
+        progress(f"Uploading {file.name}")
+        name = file.relative_to(source).as_posix() if source.is_dir() else file.name
+        stage.client("s3").upload_file(str(file), bucket, prefix + name)
     return lake.uri(bucket, prefix)
 
 

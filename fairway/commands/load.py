@@ -22,9 +22,9 @@ from domain.timestamps import iso
 from fairway.scratch import scratch
 from fairway.stage import loads, records
 from fairway.stage.aws import Stage
-from fairway.stage.lake_file import LakeFile
 from fairway.stage.settings import connected
 from fairway.tables.far_rows import far_rows, sentence
+from fairway.tables.folders import files_of, with_passed_over
 from fairway.tables.twice import Twice, refuse_if_told_to, sentences
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
@@ -33,7 +33,6 @@ from fairway.terminal.progress import Progress
 
 if TYPE_CHECKING:  # it comes with Arrow, which help must not cost
     from fairway.tables.parts import Written
-    from fairway.tables.row_index import RowIndex
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -41,7 +40,8 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("load", epilog="Example: fairway load data/2013-01.csv data/2013-02.csv.gz")
 def load_command(
     files: Annotated[
-        list[Path], typer.Argument(help="CSV (also .gz), JSON Lines or Parquet files.", metavar="FILE...")
+        list[Path],
+        typer.Argument(help="CSV (also .gz), JSON Lines or Parquet files, or folders of them.", metavar="FILE..."),
     ],
     replace: Annotated[
         bool, typer.Option("--replace", help="Count them instead of what files of the same names held before.")
@@ -68,8 +68,10 @@ class File:
 
 def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = False, progress: Progress) -> Done:
     """With `replace` a file counts instead of all that was loaded from files of its name: it corrects them."""
+    below = [files_of(path) for path in paths]
     stage = connected(folder, stage_name, progress)
-    files = list({file.load: file for file in (_identified(path, stage.contract, progress) for path in paths)}.values())
+    named = [_identified(path, stage.contract, progress) for found, _ in below for path in found]
+    files = list({file.load: file for file in named}.values())
     before = {one["run"]: one for one in records.runs(stage, "load")}
     namesakes = _of_the_same_names(before.values(), files)
     gone = {one["run"] for one in namesakes} if replace else set()
@@ -80,8 +82,9 @@ def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = Fa
         known = {**before, **{file.load: _entered(stage, file, *checked[file.load], progress) for file in new}}
     if replace:
         loads.discount(stage, namesakes)
-    told = summary(stage, [(file, known[file.load]) for file in files], new=len(new), others=len(counting))
-    return _with_namesakes(told, namesakes, replaced=replace)
+    told = summary(stage, [(file, known[file.load]) for file in files], new=len(new))
+    aside = [name for _, names in below for name in names]
+    return with_passed_over(_with_namesakes(told, namesakes, replaced=replace), aside)
 
 
 def _checked_all(
@@ -97,7 +100,7 @@ def _checked_all(
         others = [one for one in counting if one["sha256"] != file.sha256]
         earlier = [(before.path.name, found[before.load][0]) for before in files if before.load in found]
         twice = _compared(stage, written, others, earlier, progress)
-        refuse_if_told_to(stage.config.data.duplicates, file.path, twice)
+        refuse_if_told_to(stage.config.data.duplicates, file.path, twice, has_key=_has_key(stage))
         found[file.load] = (written, twice)
     return found
 
@@ -108,30 +111,23 @@ def _compared(
     """Count the rows that are in the file twice, in other loads, or in files that this command loads before it."""
     from fairway.tables.parts import may_share_rows  # with Arrow, which help must not cost
 
-    if written.index is None:
-        return Twice()
     with written.index as index:
         for one in others:
             shared = [part for part in loads.parts_of(one) if may_share_rows(part, written.parts)]
             for part in shared:
                 progress.detail(f"comparing with {one['file']}")
-                _mark_those_of(stage, part["key"], index)
+                loads.read_part(stage, part, index.mark_loaded)
         for name, before in earlier:
             progress.detail(f"comparing with {name}")
             for part in before.parts:
                 index.mark_loaded(before.files[part["key"]])
         loaded, first_loaded = index.loaded()
-        return Twice(index.repeated, loaded, index.first_repeated or first_loaded)
+        first_repeated = index.first_repeated if _has_key(stage) else None
+        return Twice(index.repeated, loaded, first_repeated or first_loaded)
 
 
-def _mark_those_of(stage: Stage, key: str, index: "RowIndex") -> None:
-    """Mark the rows of a part of the lake. One that is deleted or archived by its age has none that could count."""
-    s3 = stage.client("s3")
-    try:
-        index.mark_loaded(LakeFile(s3, stage.addresses["lake"], key))
-    except s3.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] not in ("404", "NoSuchKey", "InvalidObjectState"):
-            raise
+def _has_key(stage: Stage) -> bool:
+    return bool(stage.contract.of_role("key"))
 
 
 def _entered(stage: Stage, file: File, written: "Written", twice: Twice, progress: Progress) -> LoadItem:
@@ -209,22 +205,20 @@ def _record_of(stage: Stage, file: File, written: "Written", twice: Twice) -> Lo
     }
 
 
-def summary(stage: Stage, done: list[tuple[File, LoadItem]], *, new: int, others: int) -> Done:
-    """`others`: how many loads counted before."""
+def summary(stage: Stage, done: list[tuple[File, LoadItem]], *, new: int) -> Done:
     from model_code.rows.tables import titles_above  # with Arrow, which help must not cost
 
     reasons = sum((Counter(record["reasons"]) for _, record in done), Counter[str]())
-    has_key = bool(stage.contract.of_role("key"))
     twice = Twice(
         sum(record.get("in_file_twice", 0) for _, record in done),
         sum(record.get("loaded_before", 0) for _, record in done),
     )
-    rule = stage.config.data.duplicates if has_key else None
+    rule, has_key = stage.config.data.duplicates, _has_key(stage)
     values = {
         "accepted": sum(record["accepted"] for _, record in done),
         "quarantined": sum(record["quarantined"] for _, record in done),
         "reasons": dict(sorted(reasons.items())),
-        "duplicates": {"rule": rule, "in_file": twice.in_file, "loaded": twice.loaded},
+        "duplicates": {"rule": rule if has_key else None, "in_file": twice.in_file, "loaded": twice.loaded},
         "files": [
             {
                 "file": str(file.path),
@@ -238,7 +232,7 @@ def summary(stage: Stage, done: list[tuple[File, LoadItem]], *, new: int, others
     parts = [part for _, record in done for part in loads.parts_of(record)]
     far = far_rows(parts, datetime.now(UTC))
     values["far_rows"] = [{"first": first, "rows": rows} for first, rows in far]
-    told = lines(values, done, new, [*sentences(twice, rule, is_alone=others + new < 2), *sentence(far)])
+    told = lines(values, done, new, [*sentences(twice, rule, has_key=has_key), *sentence(far)])
     if not values["accepted"]:
         return Done(values, told, "no row kept the contract: change the contract, or the file")
     following = "`fairway train` learns from what is loaded"

@@ -3,12 +3,16 @@
 import itertools
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from domain import lake
+from domain.runs import LoadItem
+from fairway.scratch import scratch
 from fairway.stage import loads, records
 from fairway.stage.aws import Stage
 from fairway.stage.lake_file import LakeFile
@@ -20,6 +24,7 @@ from fairway.terminal.progress import Progress
 from fairway.terminal.table import table
 
 if TYPE_CHECKING:  # it comes with Arrow, which help must not cost
+    from fairway.tables.mended import Mended
     from fairway.tables.quarantined import Quarantined
 
 HEADS = ("file", "row", "column", "value", "rule")
@@ -57,64 +62,110 @@ def quarantine_command(
 
 
 class Held(NamedTuple):
-    """Quarantined rows of one load or batch run: how many, by which rules, and below which prefix of the lake."""
+    """Quarantined rows of one load or batch run: how many, by which rules, and below which prefix of the lake.
+
+    `place` is the load's in the order of loading; a batch run has none.
+    """
 
     name: str
     file: str
     rows: int
     reasons: dict[str, int]
     prefix: str
+    place: int | None = None
 
 
 def quarantine(
     folder: Path, stage_name: str, what: str | None, *, out: Path | None, limit: int, progress: Progress
 ) -> Done:
-    """Print at most `limit` of the rows; with `out` write them all."""
-    from fairway.tables.quarantined import write_csv  # with Arrow, which help must not cost
-
+    """Print at most `limit` of the rows that were not corrected since; with `out` write them all."""
     if out is not None and (out.suffix != ".csv" or not out.parent.is_dir()):
         raise Refused("out", f"--out {out}: must be a file named .csv, in a folder that exists")
     stage = connected(folder, stage_name, progress)
-    held = _held(stage, what)
+    every = sorted(records.runs(stage, "load"), key=lambda one: (one.get("loaded_us", 0), one["run"]))
+    held = _held(stage, what, every)
+    with scratch("quarantine") as temporary, ExitStack() as stack:
+        mended = _mended(stage, held, every, temporary / "rows.sqlite", progress)
+        if mended:
+            stack.enter_context(mended)
+        return _read(stage, held, mended, limit=limit, out=out, progress=progress)
+
+
+def _read(
+    stage: Stage, held: list[Held], mended: "Mended | None", *, limit: int, out: Path | None, progress: Progress
+) -> Done:
+    from fairway.tables.quarantined import write_csv  # with Arrow, which help must not cost
+
+    def rows() -> "Iterator[Quarantined]":
+        return (row for one in held for row in _rows(stage, one) if not _is_mended(mended, one, row))
+
     progress("Reading the quarantine")
-    shown = list(itertools.islice(_rows(stage, held), limit))
+    count = mended.count if mended else 0
+    reasons = _reasons(rows()) if count else sum((Counter(one.reasons) for one in held), Counter[str]())
+    shown = list(itertools.islice(rows(), limit))
     if out is not None:
         progress(f"Writing {out}")
-        write_csv(lambda: _rows(stage, held), [column.name for column in stage.contract.columns], out)
-    return _told(held, shown, out)
+        write_csv(rows, [column.name for column in stage.contract.columns], out)
+    return _told(sum(one.rows for one in held) - count, count, reasons, shown, out)
 
 
-def _held(stage: Stage, what: str | None) -> list[Held]:
+def _held(stage: Stage, what: str | None, every: list[LoadItem]) -> list[Held]:
     """What the word names, oldest load first; everything that is loaded without one."""
-    found = records.runs(stage, "load") if what is None else loads.named(stage, what)
+    named = {one["run"] for one in every} if what is None else {one["run"] for one in loads.named(stage, what)}
     chosen = [
-        Held(one["run"], one["file"], one["quarantined"], one["reasons"], lake.quarantine_prefix(one["run"]))
-        for one in sorted(found, key=lambda one: (one.get("loaded_us", 0), one["run"]))
+        Held(one["run"], one["file"], one["quarantined"], one["reasons"], lake.quarantine_prefix(one["run"]), place)
+        for place, one in enumerate(every)
+        if one["run"] in named
     ]
     run = None if chosen or what is None else records.run(stage, "batch", what)
     if run:
         prefix = lake.batch_prefix(what or "", "quarantine")
         chosen = [Held(run["run"], run["run"], run.get("quarantined", 0), run.get("reasons", {}), prefix)]
     if what is not None and not chosen:
-        there = loads.listed(records.runs(stage, "load")) or "nothing"
+        there = loads.listed(every) or "nothing"
         message = f"{what}: is neither a file that was loaded, nor the id of a load, nor a batch run; loaded: {there}"
         raise Refused("load", message)
     return chosen
 
 
-def _rows(stage: Stage, held: list[Held]) -> "Iterator[Quarantined]":
+def _mended(stage: Stage, held: list[Held], every: list[LoadItem], file: Path, progress: Progress) -> "Mended | None":
+    """Compare the rows with those of later loads; None where there is no later load, or no key to compare by."""
+    from fairway.tables.mended import Mended  # with Arrow, which help must not cost
+
+    places = [one.place for one in held if one.rows and one.place is not None]
+    later = list(enumerate(every))[min(places, default=len(every)) + 1 :]
+    if not later or not stage.contract.of_role("key"):
+        return None
+    mended = Mended(file, stage.contract)
+    for one in held:
+        if one.place is not None:
+            mended.add(one.place, _rows(stage, one))
+    for place, load in later:
+        for part in filter(mended.may_be_in, loads.parts_of(load)):
+            progress.detail(f"comparing with {load['file']}")
+            loads.read_part(stage, part, partial(mended.mark, place))
+    return mended
+
+
+def _is_mended(mended: "Mended | None", held: Held, row: "Quarantined") -> bool:
+    return mended is not None and held.place is not None and mended.is_mended(held.place, row)
+
+
+def _reasons(rows: "Iterator[Quarantined]") -> Counter[str]:
+    return Counter(rule for row in rows for rule in {problem.rule for problem in row.problems})
+
+
+def _rows(stage: Stage, held: Held) -> "Iterator[Quarantined]":
     from fairway.tables.quarantined import read_quarantined  # with Arrow, which help must not cost
 
-    for one in held:
-        for key in loads.quarantine_parts(stage, one.prefix) if one.rows else ():
-            yield from read_quarantined(one.file, LakeFile(stage.client("s3"), stage.addresses["lake"], key))
+    for key in loads.quarantine_parts(stage, held.prefix) if held.rows else ():
+        yield from read_quarantined(held.file, LakeFile(stage.client("s3"), stage.addresses["lake"], key))
 
 
-def _told(held: list[Held], shown: "list[Quarantined]", out: Path | None) -> Done:
-    total = sum(one.rows for one in held)
-    reasons = sum((Counter(one.reasons) for one in held), Counter[str]())
+def _told(total: int, mended: int, reasons: Counter[str], shown: "list[Quarantined]", out: Path | None) -> Done:
     values: dict[str, Any] = {
         "quarantined": total,
+        "mended": mended,
         "reasons": dict(sorted(reasons.items())),
         "rows": [
             {"file": one.file, "row": one.row, "problems": [p._asdict() for p in one.problems], "values": one.values}
@@ -124,6 +175,7 @@ def _told(held: list[Held], shown: "list[Quarantined]", out: Path | None) -> Don
     }
     broken = ", ".join(f"{rule} {count:,}" for rule, count in values["reasons"].items())
     lines = [f"{total:,} rows are quarantined" + (f": {broken}" if broken else "")]
+    lines += [f"{mended:,} more were corrected since: a later load has rows of their keys"] if mended else []
     lines += table([cells for one in shown for cells in _cells(one)], HEADS) if shown else []
     lines += [f"and {total - len(shown):,} more rows; --limit N shows more of them"] if total > len(shown) else []
     lines += [f"{out}: {total:,} rows with their reasons"] if out else []

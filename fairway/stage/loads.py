@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ from domain.timestamps import iso
 from domain.train.windows import Part
 from fairway.stage import records
 from fairway.stage.aws import Stage
+from fairway.stage.lake_file import LakeFile
 from fairway.terminal.errors import Failed
 from fairway.terminal.progress import Progress
 
@@ -27,6 +28,16 @@ def parts_of(load: LoadItem) -> list[Part]:
     """The Parquet parts of accepted rows that a load's record names."""
     found: list[Part] = json.loads(load["parts"])
     return found
+
+
+def read_part(stage: Stage, part: Part, read: Callable[[LakeFile], None]) -> None:
+    """Read a part of the lake. One that is deleted or archived by its age is passed over: no row of it could count."""
+    s3 = stage.client("s3")
+    try:
+        read(LakeFile(s3, stage.addresses["lake"], part["key"]))
+    except s3.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] not in ("404", "NoSuchKey", "InvalidObjectState"):
+            raise
 
 
 def upload(stage: Stage, files: dict[str, Path], *, progress: Progress) -> None:

@@ -20,7 +20,6 @@ from domain.timestamps import iso
 from domain.train.windows import Part
 from fairway.tables.row_index import RowIndex
 from fairway.terminal.progress import Progress
-from model_code.rows.duplicates import naming_columns
 from model_code.rows.tables import read_table
 
 GROUP_ROWS = 65_536  # one row group; larger compresses better, smaller is held in memory for more months at a time
@@ -43,30 +42,27 @@ class Month:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a file. `parts` are those of the accepted rows; `files`: key -> local file; `index` is open, and
-    None where the contract has no key.
-    """
+    """What became of a file. `parts` are those of the accepted rows; `files`: key -> local file; `index` is open."""
 
     accepted: int
     quarantined: int
     reasons: Counter[str]
     parts: list[Part]
     files: dict[str, Path]
-    index: RowIndex | None
+    index: RowIndex
 
 
 def write_parts(file: Path, contract: Contract, load: str, folder: Path, *, progress: Progress) -> Written:
     """Check the file and write its parts below the folder. Raises FileRefused."""
     accepted = AcceptedParts(load, contract, folder)
     quarantined = QuarantineParts(load, folder)
-    index = RowIndex(folder / "rows.sqlite", contract) if naming_columns(contract) else None
+    index = RowIndex(folder / "rows.sqlite", contract)
     reasons: Counter[str] = Counter()
     rows = 0
     try:
         for checked in read_table(file, contract, with_target=True):
             accepted.add(checked.accepted)
-            if index:
-                index.add(checked.accepted, checked.row_numbers)
+            index.add(checked.accepted, checked.row_numbers)
             quarantined.add(checked.quarantined)
             reasons += checked.reasons
             rows += len(checked.accepted) + len(checked.quarantined)

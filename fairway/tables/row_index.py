@@ -10,21 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from domain.contract.schema import Contract
-from model_code.rows.duplicates import naming_columns, row_names
+from model_code.rows.duplicates import compared_columns, row_names
 
 CACHE_KIB = 65_536  # of the index that SQLite holds in memory
 _TABLE = "CREATE TABLE rows (name TEXT PRIMARY KEY, row INTEGER, is_loaded INTEGER DEFAULT 0) WITHOUT ROWID"
 
 
 class First(NamedTuple):
-    """The first row of a file that is there twice: its place from 1, and its key with its event time."""
+    """The first row of a file that is there twice: its place from 1, and what names it (`row_names`)."""
 
     row: int
     name: str
 
 
 class RowIndex:
-    """The rows of one file by key and event time. `repeated` counts those that an earlier row of the file is too."""
+    """The rows of one file by name (`row_names`). `repeated` counts those that an earlier row of the file is too."""
 
     def __init__(self, file: Path, contract: Contract) -> None:
         self.contract = contract
@@ -59,7 +59,7 @@ class RowIndex:
 
     def mark_loaded(self, part: Any) -> None:
         """Mark the rows that the Parquet file `part` (a path, or a file to read at any place) has too."""
-        for names in _names_in(part, self.contract):
+        for names in names_in(part, self.contract):
             marked = ((name,) for name in names)
             self.database.executemany("UPDATE rows SET is_loaded = 1 WHERE name = ? AND is_loaded = 0", marked)
 
@@ -72,16 +72,21 @@ class RowIndex:
         return count, First(row, name)
 
 
-def _names_in(part: Any, contract: Contract) -> Iterator[list[str]]:
-    """The names of a part's rows; none where another contract wrote it without the columns."""
-    columns = naming_columns(contract)
+def names_in(part: Any, contract: Contract) -> Iterator[list[str]]:
+    """The names of a part's rows; none where another contract wrote it without a column that rows must have."""
+    columns = compared_columns(contract)
     with pq.ParquetFile(part, pre_buffer=False) as parquet:
-        if _has(parquet.schema_arrow, contract):
-            for batch in parquet.iter_batches(columns=columns):
-                yield row_names(contract, batch)
+        there = [name for name in columns if name in parquet.schema_arrow.names]
+        absent = [name for name in columns if name not in there]
+        if not _is_comparable(parquet.schema_arrow, absent, contract):
+            return
+        for batch in parquet.iter_batches(columns=there):
+            for name in absent:
+                batch = batch.append_column(name, pa.nulls(len(batch), pa.string()))  # noqa: PLW2901 as it is compared
+            yield row_names(contract, batch)
 
 
-def _has(schema: pa.Schema, contract: Contract) -> bool:
+def _is_comparable(schema: pa.Schema, absent: list[str], contract: Contract) -> bool:
     time = contract.event_time
-    is_named = set(naming_columns(contract)) <= set(schema.names)
-    return is_named and (time is None or pa.types.is_timestamp(schema.field(time.name).type))
+    has_time = time is None or (time.name not in absent and pa.types.is_timestamp(schema.field(time.name).type))
+    return has_time and all(contract.by_name[name].nullable for name in absent)

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from domain.config.sections import Config
 from domain.lake import CAPTURED, unreadable_prefix
+from domain.request.captured import ANSWERS
 from infra.data.stores import Stores
 from infra.parts.function import Function
 from infra.permissions import Many
@@ -17,8 +18,6 @@ BATCH = 500  # records of a call, at most; 6 MB are the most that Lambda hands o
 TRIES_AGAIN = 20  # of a batch, or of the one record that is left of it
 OLDEST_S = 6 * 3600  # of the 24 hours in which the stream has a record: the rest is for whoever is alarmed
 MEMORY_MB, LONGEST_S = 512, 60
-# What predict stores has the row's features. A batch's rows are in the lake already, and a remembered request is none.
-ANSWERS = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"features": {"S": [{"exists": True}]}}}}
 STREAMS = Many(["*"], "Lists of streams cannot be narrowed by a policy")
 
 

@@ -37,6 +37,8 @@ def open_source(file: Path | str, *, coded: Container[str] = ()) -> Source:
     """
     file = Path(file)
     opener = _OPENERS.get(_kind_of(file))
+    if file.is_dir():
+        raise FileRefused(file, "is a folder; name a file in it")
     if opener is None:
         raise FileRefused(file, f"files of this kind are not read; give {_KINDS}")
     try:

@@ -100,7 +100,7 @@ def holders(journey: Journey) -> list[str]:
 
 def _items(journey: Journey) -> Iterator[tuple[str, str]]:
     scan = journey.aws("dynamodb").get_paginator("scan")
-    for table in ("predictions", "outcomes", "runs", "routing"):
+    for table in ("predictions", "outcomes", "evidence", "runs", "routing"):
         for page in scan.paginate(TableName=journey.address()[table]):
             yield from ((table, f"{item}{_unpacked(item)}") for item in page["Items"])
 

@@ -145,6 +145,36 @@ def captured(journey) -> list[dict]:
     return [row for file in files for row in pq.read_table(io.BytesIO(file)).to_pylist()]
 
 
+def test_answers_that_the_capture_gave_up_are_captured_by_redrive_once_what_stopped_it_is_mended(flights):
+    journey, _ = flights
+    functions, function = journey.aws("lambda"), journey.address()["capture"]
+    (mapping,) = functions.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    usual = functions.get_function_configuration(FunctionName=function)["Environment"]
+    broken = {"Variables": {**usual["Variables"], "LAKE": "not-the-lake"}}
+    functions.update_function_configuration(FunctionName=function, Environment=broken)
+    functions.update_event_source_mapping(UUID=mapping["UUID"], MaximumRetryAttempts=0)
+    try:
+        ids = {answer["id"] for answer in journey.predict(flight(journey, 20), flight(journey, 21))}
+        eventually(lambda: undelivered(journey) >= len(ids))
+        failed = journey.run("redrive", "--json")
+        assert (failed.returncode, json.loads(failed.stdout)["captured"]) == (1, 0)
+    finally:
+        functions.update_function_configuration(FunctionName=function, Environment=usual)
+        retries = mapping["MaximumRetryAttempts"]
+        functions.update_event_source_mapping(UUID=mapping["UUID"], MaximumRetryAttempts=retries)
+    assert journey.fairway("redrive")["captured"] == len(ids)
+    found = [row["id"] for row in captured(journey) if row["id"] in ids]
+    assert (sorted(found), undelivered(journey)) == (sorted(ids), 0)
+    assert journey.fairway("redrive")["messages"] == 0
+
+
+def undelivered(journey) -> int:
+    """How many messages lie in the queue of the undelivered."""
+    name = "ApproximateNumberOfMessages"
+    queue = journey.address()["undelivered"]
+    return int(journey.aws("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
+
+
 def test_the_request_in_the_readme_is_answered(flights):
     journey, _ = flights
     (row,) = re.findall(r"fairway predict '([^']+)'", (ROOT / "README.md").read_text(encoding="utf-8"))
@@ -469,7 +499,7 @@ def test_no_value_of_a_row_is_in_any_log_and_an_entity_that_is_forgotten_is_nowh
     canaries.wait_until_captured(journey)
     found = list(canaries.logs(journey))
     assert canaries.secrets_in([*found, *(("standard error", text) for text in written)]) == []
-    assert {"predict", "outcomes", "preprocess"} <= {name.rpartition("-")[2] for name, text in found if text}
+    assert {"predict", "outcomes", "capture", "preprocess"} <= {name.rpartition("-")[2] for name, text in found if text}
     assert any(story["train"]["release"] in text for name, text in found if "ProcessingJobs" in name), "logs are read"
     assert {name.partition("/")[0] for name in canaries.holders(journey)} == {
         *("predictions", "outcomes", "rows", "quarantine", "captured", "batch"),

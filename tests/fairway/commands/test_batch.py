@@ -12,7 +12,7 @@ import pytest
 from domain.release.routing import EMPTY
 from fairway.commands.batch import started
 from fairway.stage.aws import connect
-from tests.fairway.commands.test_load import table
+from tests.fairway.commands.test_load import spark, table
 from tests.fairway.conftest import given, waits_for, writes
 
 FAIRWAY = Path(sys.executable).with_name("fairway")
@@ -218,6 +218,17 @@ def test_what_spark_writes_beside_its_data_is_passed_over_and_named(flow):
     assert "passed over, since no rows are in it: '.part-0.csv.crc', '_SUCCESS'" in out
     flow.aws("s3").put_object(Bucket="lake", Key="batch/incoming/empty/_SUCCESS", Body=b"")
     assert "holds no file" in flow.run("batch", "s3://lake/batch/incoming/empty/")[2]
+
+
+def test_a_folder_of_this_machine_is_uploaded_without_what_spark_writes_beside_its_data(flow, tmp_path):
+    folder = spark(tmp_path / "export")
+    found = flow.values("batch", folder)
+    assert found["skipped"] == [".part-0.csv.crc", "_SUCCESS"]
+    prefix = f"batch/{found['run']}/input/"
+    assert flow.keys("batch/") == [f"{prefix}part-0.csv", f"{prefix}weekday=1/part-1.csv"]
+    assert flow.values("batch", folder)["run"] == found["run"]
+    code, _, err = flow.run("batch", folder, "--out", tmp_path / "out.csv")
+    assert code == 2 and "must go with a FILE of this computer, not with a folder" in err
 
 
 def test_titles_above_a_header_are_passed_over_and_named(flow, tmp_path):

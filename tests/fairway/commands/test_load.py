@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -280,6 +281,52 @@ def test_all_rows_count_where_that_is_the_rule(place, tmp_path):
     assert '1 rows were loaded before: all of them count (data.duplicates = "keep")' in place.run("load", second)[1]
 
 
+@pytest.fixture
+def keyless(place):
+    """The project with a contract that does not say what names a row."""
+    contract = place.folder / "flights/contract.toml"
+    text = contract.read_text().replace('key = ["flight_id"]\n', "")
+    contract.write_text(text.replace("[columns.flight_id]\n", '[columns.flight_id]\nrole = "ignored"\n'))
+    return place
+
+
+def test_without_a_key_identical_rows_are_counted_whatever_an_ignored_column_says(keyless, tmp_path):
+    hours = [{"hour": str(hour), "seats": ""} for hour in range(6)]
+    keyless.values("load", table(tmp_path / "week-1.csv", *hours[:4]))
+    second = table(tmp_path / "week-2.csv", hours[5], hours[2], hours[3], hours[5], {**hours[2], "seats": "1"})
+    loaded = keyless.values("load", second)
+    assert (loaded["accepted"], loaded["duplicates"]) == (5, {"rule": None, "in_file": 1, "loaded": 2})
+    all_count = "all of them count; a key in the contract would tell whether they are repeats"
+    assert keyless.run("load", second)[1].splitlines()[1:3] == [
+        f"2 rows are identical to rows that are loaded already: {all_count}",
+        f"1 rows are identical to an earlier row of their file: {all_count}",
+    ]
+
+
+def test_without_a_key_a_file_is_refused_for_rows_that_are_loaded_and_not_for_equal_ones_of_its_own(keyless, tmp_path):
+    set_duplicates(keyless, "refuse")
+    keyless.values("load", table(tmp_path / "week-1.csv", {"hour": "1"}, {"hour": "2"}, {"hour": "2"}))
+    code, out, _ = keyless.run("load", table(tmp_path / "week-2.csv", {"hour": "3"}, {"hour": "2"}), "--json")
+    failure = json.loads(out)
+    assert (code, failure["error"]) == (2, "duplicates")
+    assert "1 of its rows are identical to rows that are loaded already, first row 2; " in failure["message"]
+
+
+def test_without_a_key_rows_are_compared_with_parts_that_lack_a_column_that_may_be_null(keyless, tmp_path):
+    contract = keyless.folder / "flights/contract.toml"
+    whole = contract.read_text()
+    begin = whole.index("[columns.visib]")
+    contract.write_text(whole[:begin] + whole[whole.index("[columns.late]") :])
+    rows = table(tmp_path / "week-1.csv", {"hour": "1", "visib": ""})
+    lines = [line.split(",") for line in rows.read_text().splitlines()]
+    place_of = lines[0].index("visib")
+    rows.write_text("\n".join(",".join(line[:place_of] + line[place_of + 1 :]) for line in lines) + "\n")
+    keyless.values("load", rows)
+    contract.write_text(whole)
+    second = table(tmp_path / "week-2.csv", {"hour": "1", "visib": ""}, {"hour": "1"})
+    assert keyless.values("load", second)["duplicates"] == {"rule": None, "in_file": 0, "loaded": 1}
+
+
 def test_a_file_that_is_loaded_again_under_another_contract_keeps_its_place_in_the_order(place, tmp_path):
     first = week(tmp_path / "week-1.csv", 1, 2)
     place.values("load", first)
@@ -310,3 +357,25 @@ def test_titles_above_a_header_are_passed_over_and_named(place, tmp_path):
     loaded = place.values("load", file)
     assert (loaded["accepted"], loaded["files"][0]["skipped"]) == (2, ["Flights of January"])
     assert "passed over above its header: 'Flights of January'" in place.run("load", file)[1]
+
+
+def spark(folder: Path) -> Path:
+    """A folder of rows as Spark writes it."""
+    (folder / "weekday=1").mkdir(parents=True)
+    table(folder / "part-0.csv", {"hour": "1"})
+    table(folder / "weekday=1/part-1.csv", {"hour": "2"})
+    for name in ("_SUCCESS", ".part-0.csv.crc"):
+        (folder / name).write_bytes(b"")
+    return folder
+
+
+def test_a_folder_is_loaded_without_what_spark_writes_beside_its_data(place, tmp_path):
+    folder = spark(tmp_path / "export")
+    loaded = place.values("load", folder)
+    names = [Path(file["file"]).name for file in loaded["files"]]
+    assert (names, loaded["skipped"]) == (["part-0.csv", "part-1.csv"], [".part-0.csv.crc", "_SUCCESS"])
+    assert "passed over, since no rows are in it: '.part-0.csv.crc', '_SUCCESS'" in place.run("load", folder)[1]
+    (folder / "part-0.csv").unlink()
+    (folder / "weekday=1/part-1.csv").unlink()
+    code, _, err = place.run("load", folder)
+    assert code == 2 and "export: is a folder without a file of rows beside '.part-0.csv.crc', '_SUCCESS'" in err

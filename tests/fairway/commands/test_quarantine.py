@@ -71,7 +71,36 @@ def test_the_rows_are_written_with_their_reasons_mended_and_loaded_again(loaded,
     text = mended.read_text().replace(",25,", ",23,").replace('"X, \x1b[31m"', "EWR")
     mended.write_text(text.replace(",,", ",true,"))
     assert place.values("load", mended)["accepted"] == 2
-    assert place.values("quarantine", file)["quarantined"] == 2
+    nothing = {"quarantined": 0, "mended": 2, "reasons": {}, "rows": []}
+    assert place.values("quarantine", file) == nothing
+    assert place.values("quarantine")["mended"] == 4  # those that came again uncorrected too
+    _, out, _ = place.run("quarantine", file)
+    assert out.splitlines() == [
+        "0 rows are quarantined",
+        "2 more were corrected since: a later load has rows of their keys",
+    ]
+
+
+def test_a_row_is_corrected_by_a_later_load_alone_and_not_once_that_is_taken_back(place, tmp_path):
+    good = table(tmp_path / "before.csv", {})
+    place.values("load", good, table(tmp_path / "bad.csv", {"hour": "25"}, {"hour": "26"}))
+    assert numbers_of(place.values("quarantine")) == (2, 0, [1, 2])
+    place.values("load", table(tmp_path / "after.csv", {"hour": "23"}))
+    found = place.values("quarantine")
+    assert (numbers_of(found), found["reasons"]) == ((1, 1, [2]), {"maximum": 1})
+    place.values("unload", "after.csv")
+    assert numbers_of(place.values("quarantine")) == (2, 0, [1, 2])
+
+
+def numbers_of(found: dict) -> tuple[int, int, list[int]]:
+    return found["quarantined"], found["mended"], [row["row"] for row in found["rows"]]
+
+
+def test_a_row_at_another_time_and_one_without_its_time_are_not_taken_for_corrected(place, tmp_path):
+    place.values("load", table(tmp_path / "bad.csv", {"hour": "25"}, {"departure": "soon"}))
+    later = {"departure": "2013-01-01T10:15:00.5Z"}
+    place.values("load", table(tmp_path / "after.csv", later, later))
+    assert numbers_of(place.values("quarantine")) == (2, 0, [1, 2])
 
 
 def test_lines_that_are_not_objects_are_written_with_their_reason_alone(place, tmp_path):
@@ -91,7 +120,7 @@ def test_lines_that_are_not_objects_are_written_with_their_reason_alone(place, t
 
 def test_nothing_quarantined_and_nothing_known_are_told_apart(loaded, tmp_path):
     place, _ = loaded
-    assert place.values("quarantine", "good.csv") == {"quarantined": 0, "reasons": {}, "rows": []}
+    assert place.values("quarantine", "good.csv") == {"quarantined": 0, "mended": 0, "reasons": {}, "rows": []}
     code, out, _ = place.run("quarantine", "other.csv", "--json")
     failure = json.loads(out)
     assert (code, failure["error"]) == (2, "load")

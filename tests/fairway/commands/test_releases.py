@@ -264,6 +264,23 @@ def test_status_says_of_a_damaged_routing_that_the_fallback_answers_and_what_wri
     assert "`fairway promote RELEASE` writes a whole one" in out
 
 
+@pytest.mark.parametrize(
+    ("damage", "version"),
+    [({"claims": "all"}, 3), ({"version": "3"}, 1), ({"version": None}, 1), ({"version": 7.5}, 8)],
+)
+def test_promote_writes_a_whole_routing_over_a_damaged_one(released, damage, version):
+    released.put("routing", **{**ROUTING, **damage})
+    host(released, "r-20130301-bbbbbbbb")
+    assert released.values("promote", "r-20130301-bbbbbbbb")["champion"] == "r-20130301-bbbbbbbb"
+    key = {"item": {"S": "routing"}}
+    stored = released.aws("dynamodb").get_item(TableName="flights-local-routing", Key=key)["Item"]
+    assert (stored["version"], stored["champion"]["M"]["release"]) == (
+        {"N": str(version)},
+        {"S": "r-20130301-bbbbbbbb"},
+    )
+    assert "damaged" not in released.run("status")[1]
+
+
 def test_releases_names_a_step_that_is_possible(released):
     _, _, err = released.run("releases")
     assert "lets another one answer" in err

@@ -48,7 +48,8 @@ def test_the_next_one_takes_its_place_and_remembers_it(aws):
 
 
 @pytest.mark.parametrize(
-    ("damage", "version"), [({"champion": "r-1"}, 2), ({"version": "three"}, 1), ({"version": None}, 1)]
+    ("damage", "version"),
+    [({"champion": "r-1"}, 2), ({"version": "three"}, 1), ({"version": None}, 1), ({"version": 7.5}, 8)],
 )
 def test_a_damaged_routing_is_replaced_by_a_whole_one(aws, damage, version):
     handler(event("r-1"), None)

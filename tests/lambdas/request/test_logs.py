@@ -4,10 +4,11 @@ import logging
 
 import pytest
 
-from lambdas.request import outcomes, predict
+from lambdas.request import capture, outcomes, predict
 from tests.lambdas import stage
 from tests.lambdas.http_api import call
 from tests.lambdas.request.predict.asking import ROW
+from tests.lambdas.request.test_capture import record
 
 SECRET = "Miller-4711"
 PERSON = {**ROW, "flight_id": SECRET, "temp": 47.1125, "dest": "IAH"}
@@ -59,3 +60,21 @@ def test_no_feature_and_no_key_reaches_a_log(aws, model, logged, how, statuses):
     text = logged()
     assert [secret for secret in (SECRET, "47.1125") if secret in text] == []
     assert text
+
+
+@pytest.mark.parametrize(
+    ("damage", "counted"),
+    [
+        ({}, {"captured": 1, "set_aside": 0}),
+        ({"features": f'["{SECRET}"]'}, {"captured": 0, "set_aside": 1}),
+        ({"made_at": SECRET}, {"captured": 0, "set_aside": 1}),
+    ],
+)
+def test_nor_does_what_the_capture_reads_or_sets_aside(aws, logged, caplog, damage, counted):
+    caplog.set_level(logging.INFO, logger="botocore")  # which has the messages themselves below that
+    aws.sqs.create_queue(QueueName=stage.UNDELIVERED)
+    features = f'{{"carrier": "{SECRET}"}}'
+    stored = {"entity_id": SECRET, "features": features, "caller": SECRET, **damage}
+    assert capture.handler({"Records": [record(1, **stored)]}, None) == counted
+    text = logged()
+    assert SECRET not in text and '"captured"' in text
