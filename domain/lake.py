@@ -51,6 +51,13 @@ def run_key(run: str, name: str) -> str:
     return f"{RUNS}{run}/{name}"
 
 
+def replay_key(run: str, name: str) -> str:
+    """What the replay of a run's release read and found: settings/, rows.manifest, rows.parquet with the ids of the
+    rows and both decisions, summary.json, report.json.
+    """
+    return run_key(run, f"replay/{name}")
+
+
 def artefacts_prefix(run: str) -> str:
     return f"{ARTEFACTS}{run}/"
 

@@ -108,6 +108,18 @@ class TrainSettings(Window):
     code_version: str
 
 
+class ReplaySettings(Window):
+    """run.json of a release's replay; the window is its training run's, which serves where nothing is captured."""
+
+    release: str
+    release_sha256: str
+    champion: str
+    champion_sha256: str
+    source: str  # a Rows (domain/release/replay.py)
+    rows: int  # at most
+    loads: NotRequired[list[str]]
+
+
 class BatchSettings(TypedDict):
     """run.json of a batch run, which the Score job reads; without a release the fallback answers."""
 

@@ -128,6 +128,7 @@ class ServiceStack(Stack):
             endpoints=self.endpoints,
             alarms=self.data.alarms,
             undelivered=undelivered,
+            image=self.image,
         )
         self.batch = Batch(self, "Batch", **stage, stores=stores, image=self.image)
         train, batch = self.training.flow, self.batch.flow

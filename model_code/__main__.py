@@ -1,4 +1,4 @@
-"""python -m model_code train|evaluate|serve|score: the image's entry point and the laptop's command."""
+"""python -m model_code train|evaluate|serve|score|replay: the image's entry point and the laptop's command."""
 
 import importlib
 import os
@@ -10,7 +10,7 @@ from model_code.fitting.pins import hold_pins
 from model_code.refusals import BodyRefused, FileRefused, PlanCorrupt
 from model_code.settings import JobRefused
 
-_VERBS = ("train", "evaluate", "serve", "score")
+_VERBS = ("train", "evaluate", "serve", "score", "replay")
 _REFUSALS = (JobRefused, ArtefactRefused, FileRefused, PlanCorrupt, BodyRefused)
 
 

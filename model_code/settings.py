@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from domain.config import sections as config_rules
 from domain.contract import schema as contract_rules
-from domain.runs import BatchSettings, TrainSettings
+from domain.runs import BatchSettings, ReplaySettings, TrainSettings
 from domain.train.windows import Window
 
 
@@ -36,6 +36,11 @@ def read_train_run(folder: Path) -> TrainSettings:
 
 def read_batch_run(folder: Path) -> BatchSettings:
     run: BatchSettings = read_json(folder / "run.json")
+    return run
+
+
+def read_replay_run(folder: Path) -> ReplaySettings:
+    run: ReplaySettings = read_json(folder / "run.json")
     return run
 
 

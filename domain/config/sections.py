@@ -188,10 +188,30 @@ class Release:
     keep_previous_minutes: int = setting(
         60, "how long the previous champion's endpoint stays up for a rollback", least=0, most=525600
     )
+    replay_days: int = setting(
+        0,
+        "of how many days captured requests are scored again by a new release and by the champion before it answers "
+        "anybody; 0: none are",
+        least=0,
+        most=90,
+    )
+    replay_rows: int = setting(10_000, "rows of a replay at most", least=100, most=1_000_000)
+    replay_flips: float = setting(
+        20.0, "of how many rows, in percent, a new release may decide otherwise in its replay", least=0.0, most=100.0
+    )
+    shadow: float = setting(
+        0.0,
+        "of how many entities, in percent, a new release scores the rows too after the champion has answered them, "
+        "before it answers anybody; 0: of none",
+        least=0.0,
+        most=100.0,
+    )
+    shadow_minutes: float = setting(60.0, "how long a release is a shadow at least", least=0.0, most=525600.0)
+    shadow_rows: int = setting(1000, "rows that the shadow is asked about at least", least=1, most=10**9)
     canary: list[float] = setting(
         [],
         "shares of the entities, in percent, that a new release answers one after the other before it is champion, "
-        "e.g. [5, 25, 50]; empty: it is champion at once",
+        "e.g. [5, 25, 50]; empty: it answers everybody at once",
         check=_shares_problem,
         form="a list of numbers that rise, each above 0 and at most 50",
     )

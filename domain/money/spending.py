@@ -63,7 +63,7 @@ def after(done: Done, actions: list[str], *, spent_usd: float, budget_usd: float
 
 def changed(routing: rules.Routing, action: str, *, at: str, reason: str) -> rules.Routing | None:
     """Return the routing after the action; None if the action does not change it."""
-    if action == STOP_CHALLENGERS and routing["claims"]:
+    if action == STOP_CHALLENGERS and (routing["claims"] or routing.get("shadow")):
         return rules.alone(routing, at=at, reason=reason)
     if action == STOP_MODEL and routing["champion"]:
         return rules.stop(routing, at=at, reason=reason)

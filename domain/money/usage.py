@@ -51,18 +51,25 @@ class Month:
 
     @property
     def rollout_minutes(self) -> float:
-        """Minutes in which a release answers a share on its way to champion, of all the month's runs together."""
+        """Minutes in which a release is a shadow or a canary, of all the month's runs together."""
         release, minutes = self.config.release, 0.0
         a_minute = self.predictions / (HOURS_PER_MONTH * 60)
-        for percent in release.canary:
-            enough = release.canary_rows / (a_minute * percent / 100) if a_minute else float("inf")
-            minutes += max(release.canary_minutes, enough)
+        steps = [(percent, release.canary_rows, release.canary_minutes) for percent in release.canary]
+        if release.shadow:
+            steps.append((release.shadow, release.shadow_rows, release.shadow_minutes))
+        for percent, rows, least in steps:
+            minutes += max(least, rows / (a_minute * percent / 100) if a_minute else float("inf"))
         return min(minutes * self.training_runs, HOURS_PER_MONTH * 60) if self.training_runs else 0.0
 
     @property
     def looks(self) -> float:
         """How often a rollout looks at its evidence."""
         return self.rollout_minutes * 60 / self.config.release.look_seconds
+
+    @property
+    def compared_calls(self) -> float:
+        """Calls in which capture asks a rollout's other release, or the shadow."""
+        return self.captures * self.rollout_minutes / (HOURS_PER_MONTH * 60)
 
     @property
     def captures(self) -> float:

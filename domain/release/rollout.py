@@ -1,6 +1,6 @@
 """A rollout: how a release earns its traffic, one share after the other, or goes back.
 
-    queued -> canary at each share of the plan -> champion
+    queued -> shadow -> canary at each share of the plan -> champion
                  |-> rolled back (by its evidence), aborted (by a person), superseded (by a newer release)
 
 `decide` is the rule, and all of it: the same function is asked in production, by the commands that show it, and by the
@@ -19,8 +19,10 @@ from domain.release.claims import Claim, Role, live
 from domain.release.counts import Counts
 from domain.release.evidence import HOLD
 from domain.release.harm import Limits, Weighed, in_digits, safety, weigh
-from domain.release.routing import Routing, give_back
+from domain.release.routing import Routing, cast_shadow, end_shadow, give_back
 from domain.release.routing import claim as claim_share
+from domain.release.shadow import EVEN, Shadow
+from domain.release.shadow import evidence_of as shadow_evidence
 from domain.timestamps import iso, parse_timestamp
 
 LOOKS = 200  # in the age of a step, at most: so many looks of years fit in the history of one execution
@@ -31,6 +33,7 @@ class State(StrEnum):
     """State of a rollout. While its endpoint is made and tried, there is none yet."""
 
     QUEUED = "queued"
+    SHADOW = "shadow"
     CANARY = "canary"
     CHAMPION = "champion"
     ROLLED_BACK = "rolled back"
@@ -38,7 +41,8 @@ class State(StrEnum):
     SUPERSEDED = "superseded"
 
 
-UNDER_WAY = (State.QUEUED, State.CANARY)
+COMPARED = (State.SHADOW, State.CANARY)  # while evidence is gathered
+UNDER_WAY = (State.QUEUED, *COMPARED)
 
 
 class Decision(TypedDict):
@@ -58,7 +62,7 @@ class Rollout(TypedDict):
     endpoint: str
     champion: str  # the release that it is compared with
     state: str  # a State
-    share: float  # of all entities; 0 while it answers nobody
+    share: float  # of all entities, that it answers or, as a shadow, is asked about after the champion; 0 while neither
     began_at: str
     step_since: str
     looked_at: str
@@ -77,6 +81,14 @@ class Plan:
     rows: int  # answers of the canary that a share needs at least
     look_s: int
     limits: Limits
+    shadow: float = 0.0  # of all entities, that it is asked about before it answers any; 0 where it is no shadow
+    shadow_minutes: float = 0.0
+    shadow_rows: int = 1
+
+    @property
+    def compares(self) -> bool:
+        """Whether a release is compared with the champion before it takes its place."""
+        return bool(self.shadow or self.shares)
 
 
 def plan_of(config: Config) -> Plan:
@@ -98,11 +110,14 @@ def plan_of(config: Config) -> Plan:
             slow=release.tolerated_slow,
             values=config.project.task == "binary" and any(values),
         ),
+        shadow=release.shadow / 100,
+        shadow_minutes=release.shadow_minutes,
+        shadow_rows=release.shadow_rows,
     )
 
 
 def begun(*, rollout: str, release: str, endpoint: str, champion: str, now: datetime, plan: Plan) -> Rollout:
-    """Return a rollout at the first share of its plan."""
+    """Return a rollout at the first step of its plan."""
     at = iso(now)
     first: Rollout = {
         "rollout": rollout,
@@ -119,12 +134,20 @@ def begun(*, rollout: str, release: str, endpoint: str, champion: str, now: date
         "routed": False,
         "decisions": [],
     }
-    return moved(first, State.CANARY, plan.shares[0], now=now, why=f"begins beside {champion}")
+    state, share = (State.SHADOW, plan.shadow) if plan.shadow else (State.CANARY, plan.shares[0])
+    return moved(first, state, share, now=now, why=f"begins beside {champion}")
+
+
+def evidence_of(rollout: Rollout) -> str:
+    """Return the id under which the evidence of its last step that had any is counted."""
+    compared = [one["state"] for one in rollout["decisions"] if one["state"] in COMPARED]
+    is_shadows = compared[-1:] == [State.SHADOW]
+    return shadow_evidence(rollout["rollout"]) if is_shadows else rollout["rollout"]
 
 
 def decide(rollout: Rollout, counts: Sequence[Counts], *, now: datetime, plan: Plan) -> Rollout:
-    """Return the rollout after a look at its counts of every share: further, back, or where it is, and why."""
-    if rollout["state"] != State.CANARY:
+    """Return the rollout after a look at its counts (`evidence_of`): further, back, or where it is, and why."""
+    if rollout["state"] not in COMPARED:
         return rollout
     weighed = weigh(counts, plan.limits)
     worst = max(weighed, key=lambda one: one.log_e - one.boundary)
@@ -135,7 +158,8 @@ def decide(rollout: Rollout, counts: Sequence[Counts], *, now: datetime, plan: P
     reason, missing = _readiness(rollout, counts, now=now, plan=plan)
     if missing:
         return _held(rollout, missing, now)
-    following = next((share for share in plan.shares if share > rollout["share"]), None)
+    answered = rollout["share"] if rollout["state"] == State.CANARY else 0.0
+    following = next((share for share in plan.shares if share > answered), None)
     if following is None:
         return moved(rollout, State.CHAMPION, rollout["share"], now=now, why=reason)
     return moved(rollout, State.CANARY, following, now=now, why=reason)
@@ -158,7 +182,13 @@ def moved(rollout: Rollout, state: State, share: float, *, now: datetime, why: s
 
 
 def _held(rollout: Rollout, why: str, now: datetime) -> Rollout:
-    return {**rollout, "looked_at": iso(now), "why": f"holds at {percent(rollout['share'])}: {why}"}
+    return {**rollout, "looked_at": iso(now), "why": f"holds {place_of(rollout)}: {why}"}
+
+
+def place_of(rollout: Rollout) -> str:
+    """Say where a rollout that is under way stands: at its share, or as the shadow of so many entities."""
+    share = percent(rollout["share"])
+    return f"as a shadow at {share}" if rollout["state"] == State.SHADOW else f"at {share}"
 
 
 def _doubt(rollout: Rollout, weighed: Sequence[Weighed]) -> str:
@@ -170,15 +200,18 @@ def _doubt(rollout: Rollout, weighed: Sequence[Weighed]) -> str:
 
 def _readiness(rollout: Rollout, counts: Sequence[Counts], *, now: datetime, plan: Plan) -> tuple[str, str]:
     """Return why it may go forward, and what it lacks: one of the two is empty."""
-    here = next((step for step in counts if step.share == rollout["share"]), Counts(share=rollout["share"]))
+    is_shadow = rollout["state"] == State.SHADOW
+    share = EVEN if is_shadow else rollout["share"]
+    needed_rows, needed_minutes = (plan.shadow_rows, plan.shadow_minutes) if is_shadow else (plan.rows, plan.minutes)
+    here = next((step for step in counts if step.share == share), Counts(share=share))
     rows, minutes = max(here.canary_rows, here.canary_entities), _minutes_since(rollout["step_since"], now)
     if rows == 0:
-        return "", "the canary has answered nobody yet"
+        return "", "the shadow was asked nothing yet" if is_shadow else "the canary has answered nobody yet"
     safe = safety(counts, plan.limits)
     if safe >= HOLD:
         return f"failures are below {plan.limits.safe:g} times the champion's; e-value {in_digits(safe)} of 20", ""
-    seen = f"{rows:,} answers of {plan.rows:,} in {minutes:,.0f} minutes of {plan.minutes:,.0f}"
-    if rows >= plan.rows and minutes >= plan.minutes:
+    seen = f"{rows:,} answers of {needed_rows:,} in {minutes:,.0f} minutes of {needed_minutes:,.0f}"
+    if rows >= needed_rows and minutes >= needed_minutes:
         return f"{seen}, and no evidence of harm", ""
     return "", seen
 
@@ -204,32 +237,63 @@ def routed(rollout: Rollout, routing: Routing, *, at: str) -> Routing | None:
     """Return the routing after the rollout's last decision; None where it is so already."""
     mine = [claim for claim in live(routing["claims"]) if claim["rollout"] == rollout["rollout"]]
     reason = f"rollout of {rollout['release']}: {rollout['state']} at {percent(rollout['share'])}: {rollout['why']}"
+    if rollout["state"] == State.SHADOW and not _is_shadow(rollout, routing):
+        return cast_shadow(routing, _shadow(rollout, at), reason=reason)
     if rollout["state"] == State.CANARY and max((claim["end"] for claim in mine), default=0.0) < rollout["share"]:
-        wanted: Claim = {
-            "rollout": rollout["rollout"],
-            "arm": Role.CANARY,
-            "role": Role.CANARY,
-            "release": rollout["release"],
-            "endpoint": rollout["endpoint"],
-            "start": 0.0,
-            "end": rollout["share"],
-            "since": at,
-        }
-        return claim_share(routing, wanted, reason=reason)
-    if rollout["state"] in (State.ROLLED_BACK, State.ABORTED, State.SUPERSEDED) and mine:
-        return give_back(
-            routing, rollout["rollout"], at=at, reason=f"rollout of {rollout['release']}: {rollout['why']}"
-        )
-    return None
+        return claim_share(_without_shadow(rollout, routing), _claim(rollout, at), reason=reason)
+    if rollout["state"] not in (State.ROLLED_BACK, State.ABORTED, State.SUPERSEDED):
+        return None
+    reason = f"rollout of {rollout['release']}: {rollout['why']}"
+    if mine:
+        return give_back(_without_shadow(rollout, routing), rollout["rollout"], at=at, reason=reason)
+    return end_shadow(routing, at=at, reason=reason) if _is_shadow(rollout, routing) else None
+
+
+def _shadow(rollout: Rollout, at: str) -> Shadow:
+    return {
+        "rollout": shadow_evidence(rollout["rollout"]),
+        "release": rollout["release"],
+        "endpoint": rollout["endpoint"],
+        "share": rollout["share"],
+        "since": at,
+    }
+
+
+def _claim(rollout: Rollout, at: str) -> Claim:
+    return {
+        "rollout": rollout["rollout"],
+        "arm": Role.CANARY,
+        "role": Role.CANARY,
+        "release": rollout["release"],
+        "endpoint": rollout["endpoint"],
+        "start": 0.0,
+        "end": rollout["share"],
+        "since": at,
+    }
+
+
+def _is_shadow(rollout: Rollout, routing: Routing) -> bool:
+    shadow = routing.get("shadow")
+    return shadow is not None and shadow["rollout"] == shadow_evidence(rollout["rollout"])
+
+
+def _without_shadow(rollout: Rollout, routing: Routing) -> Routing:
+    """Leave out the rollout's shadow, as part of a change that is on its way."""
+    return {**routing, "shadow": None} if _is_shadow(rollout, routing) else routing
 
 
 def found(rollout: Rollout, routing: Routing, *, now: datetime) -> Rollout:
     """Return the rollout as the routing has it: somebody else may have ended it there, by hand or for the budget."""
-    held = any(claim["rollout"] == rollout["rollout"] for claim in live(routing["claims"]))
-    if rollout["state"] != State.CANARY or not rollout["routed"] or held:
+    if rollout["state"] not in COMPARED or not rollout["routed"] or _is_there(rollout, routing):
         return rollout
     champion = routing["champion"]["release"] if routing["champion"] else None
     if champion == rollout["release"]:
         return moved(rollout, State.CHAMPION, 1.0, now=now, why=routing["reason"])
     state = State.ABORTED if champion == rollout["champion"] else State.SUPERSEDED
     return moved(rollout, state, 0.0, now=now, why=routing["reason"])
+
+
+def _is_there(rollout: Rollout, routing: Routing) -> bool:
+    if rollout["state"] == State.SHADOW:
+        return _is_shadow(rollout, routing)
+    return any(claim["rollout"] == rollout["rollout"] for claim in live(routing["claims"]))

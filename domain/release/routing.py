@@ -5,10 +5,11 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 from domain.release import claims as held
 from domain.release.claims import Claim, ClaimRefused, Role
+from domain.release.shadow import EVEN, Shadow, is_asked
 
 
 class Champion(TypedDict):
@@ -25,6 +26,7 @@ class Routing(TypedDict):
     version: int
     champion: Champion | None  # None before the first release, and while the model is stopped
     claims: list[Claim]  # of canaries and experiments; an earlier one is served first
+    shadow: NotRequired[Shadow | None]  # asked about rows that the champion has answered; it answers nobody
     previous: list[Champion]  # earlier champions, newest first
     changed_at: str  # timestamp; empty before the first release
     reason: str
@@ -72,6 +74,7 @@ _CLAIM = {
     "end": _NUMBER,
     "since": _TEXT,
 }
+_SHADOW = {"rollout": _TEXT, "release": _TEXT, "endpoint": _TEXT, "share": _NUMBER, "since": _TEXT}
 KEPT = 10  # champions remembered
 FRESH_S = 5.0  # age at which a function reads the routing again
 
@@ -98,6 +101,7 @@ def checked(item: Mapping[str, Any]) -> Routing:
         champions = item["previous"] if item["champion"] is None else [item["champion"], *item["previous"]]
         problems += [f"champion {one!r}" for one in champions if _wrong(one, _CHAMPION)]
         problems += [f"claim {one!r}" for one in item["claims"] if _wrong(one, _CLAIM)]
+        problems += [f"shadow {one!r}" for one in [item.get("shadow")] if one is not None and _wrong(one, _SHADOW)]
     if problems:
         raise RoutingDamaged(
             f"{', '.join(problems)[:500]}: not a routing; `fairway promote RELEASE` writes a whole one"
@@ -136,10 +140,26 @@ def choose_all(routing: Routing, entity_ids: Iterable[str]) -> list[Answerer | N
         return [None for _ in entity_ids]
     champion_answers, *arms = answerers(routing)
     if not arms:
-        return [champion_answers for _ in entity_ids]
+        return _beside_the_shadow(champion_answers, routing.get("shadow"), entity_ids)
     by_arm = {(one.rollout, one.arm): one for one in arms}
     holders = (held.holder(routing["claims"], entity_id) for entity_id in entity_ids)
     return [by_arm[claim["rollout"], claim["arm"]] if claim else champion_answers for claim in holders]
+
+
+def _beside_the_shadow(champion: Answerer, shadow: Shadow | None, entity_ids: Iterable[str]) -> list[Answerer | None]:
+    """Let the champion answer everybody; its answers to the shadow's entities are evidence for the shadow."""
+    if shadow is None:
+        return [champion for _ in entity_ids]
+    compared = champion._replace(rollout=shadow["rollout"], share=EVEN)
+    return [compared if is_asked(shadow, entity_id) else champion for entity_id in entity_ids]
+
+
+def asked_beside(routing: Routing) -> list[Answerer]:
+    """Return the shadow as one who answers after the champion has; none where there is none."""
+    shadow = routing.get("shadow")
+    if shadow is None:
+        return []
+    return [Answerer(shadow["release"], shadow["endpoint"], "shadow", "shadow", shadow["rollout"], EVEN)]
 
 
 def answerers(routing: Routing) -> list[Answerer]:
@@ -177,14 +197,14 @@ def percents(routing: Routing) -> dict[str, float]:
 def promote(routing: Routing, *, release: str, endpoint: str, at: str, reason: str) -> Routing:
     """Let the release answer every entity, and remember the champion before it for a rollback. Raises RoutingError.
 
-    Every claim ends, since what it was compared with is gone.
+    Every claim and shadow ends, since what it was compared with is gone.
     """
     current = routing["champion"]
     if current and current["release"] == release:
         raise RoutingError(f"release {release!r} is the champion already; nothing to do")
     past = ([current] if current else []) + [old for old in routing["previous"] if old["release"] != release]
     champion: Champion = {"release": release, "endpoint": endpoint, "since": at}
-    return _next(routing, at, reason, champion=champion, claims=[], previous=past[:KEPT])
+    return _next(routing, at, reason, champion=champion, claims=[], shadow=None, previous=past[:KEPT])
 
 
 def rollback(routing: Routing, *, at: str, reason: str) -> Routing:
@@ -194,13 +214,14 @@ def rollback(routing: Routing, *, at: str, reason: str) -> Routing:
             "there is no earlier champion to roll back to; `fairway releases` lists what can be promoted"
         )
     back, *older = routing["previous"]
-    return _next(routing, at, reason, champion={**back, "since": at}, claims=[], previous=older)
+    return _next(routing, at, reason, champion={**back, "since": at}, claims=[], shadow=None, previous=older)
 
 
 def stop(routing: Routing, *, at: str, reason: str) -> Routing:
     """Let the fallback answer everybody; a rollback lets the champion answer again."""
     past = [routing["champion"]] if routing["champion"] else []
-    return _next(routing, at, reason, champion=None, claims=[], previous=[*past, *routing["previous"]][:KEPT])
+    past += routing["previous"]
+    return _next(routing, at, reason, champion=None, claims=[], shadow=None, previous=past[:KEPT])
 
 
 # ---- who answers beside the champion
@@ -233,12 +254,29 @@ def give_back(routing: Routing, rollout: str, *, at: str, reason: str, beyond: f
 
 
 def alone(routing: Routing, *, at: str, reason: str) -> Routing:
-    """Let the champion answer everybody."""
-    return _next(routing, at, reason, claims=[])
+    """Let the champion answer everybody, beside no shadow."""
+    return _next(routing, at, reason, claims=[], shadow=None)
+
+
+def cast_shadow(routing: Routing, wanted: Shadow, *, reason: str) -> Routing:
+    """Have a release asked about entities that the champion has answered. Raises RoutingError without a champion."""
+    champion = routing["champion"]
+    if champion is None or champion["release"] == wanted["release"]:
+        why = "is the champion" if champion else "has no champion beside it"
+        raise RoutingError(f"release {wanted['release']!r} {why}, so it cannot be a shadow; promote one first")
+    return _next(routing, wanted["since"], reason, shadow=wanted)
+
+
+def end_shadow(routing: Routing, *, at: str, reason: str) -> Routing:
+    """Ask no release any more about rows that the champion has answered."""
+    return _next(routing, at, reason, shadow=None)
 
 
 def _next(routing: Routing, at: str, reason: str, **changes: Any) -> Routing:
-    return cast(Routing, {**routing, "version": routing["version"] + 1, "changed_at": at, "reason": reason, **changes})
+    following = {**routing, "version": routing["version"] + 1, "changed_at": at, "reason": reason, **changes}
+    if following.get("shadow") is None:
+        following.pop("shadow", None)
+    return cast(Routing, following)
 
 
 # ---- what must stay up
@@ -248,7 +286,7 @@ def endpoints_in_use(routing: Routing, *, keep_since: str) -> set[str]:
     """Return the endpoints that answer now, or that a champion answered by at or after `keep_since`, which stay up for
     a rollback.
     """
-    in_use = {one.endpoint for one in answerers(routing)}
+    in_use = {one.endpoint for one in (*answerers(routing), *asked_beside(routing))}
     since = routing["champion"]["since"] if routing["champion"] else routing["changed_at"]
     if since >= keep_since:
         in_use |= {one["endpoint"] for one in routing["previous"][:1]}

@@ -4,6 +4,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, TypedDict
 
+from domain.release.replay import Report
+
 DEPLOYING_AT_MOST = timedelta(hours=2)  # a release that was not promoted by then never will be
 
 
@@ -71,6 +73,7 @@ class ReleaseItem(TypedDict, total=False):
     deploying_since: str
     promoted_at: str
     failure: str
+    replay: Report  # of one that was left out, only when and why
     rollout: dict[str, Any]  # a domain/release/rollout.py Rollout, as it ended
 
 

@@ -29,8 +29,8 @@ TEXTS = (
     "contract_hash",
 )
 NUMBERS = ("probability", "share", "latency_ms")
-OTHER_TEXTS = ("other_release", "other_prediction", "other_probabilities", "other_reason")
-OTHER_NUMBERS = ("other_probability",)
+OTHER_TEXTS = ("other_release", "other_prediction", "other_probabilities", "other_reason", "other_cause")
+OTHER_NUMBERS = ("other_probability", "other_ms")
 # Which records of the predictions table's stream are answers, as Lambda's filters have it: what predict stores has the
 # row's features. A batch's rows are in the lake already, and a remembered request is none.
 ANSWERS = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"features": {"S": [{"exists": True}]}}}}
@@ -45,13 +45,18 @@ class Unreadable(Exception):
 
 
 class Other(TypedDict, total=False):
-    """Answer of a rollout's other release to the same row, or the reason why there is none."""
+    """Answer of a rollout's other release to the same row, or the reason why there is none.
+
+    What is of a call is at the first of its rows: how long it took, and the cause where it failed as a whole.
+    """
 
     other_release: str
     other_prediction: str  # JSON
     other_probability: float
     other_probabilities: str  # JSON
     other_reason: str
+    other_cause: str  # name of the Reason
+    other_ms: float
 
 
 def is_answer(record: Mapping[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from domain.release import routing as rules
+from domain.release.replay import in_words
 from domain.release.routing import Champion
 from domain.release.state import ReleaseState
 from fairway.stage import records
@@ -33,6 +34,7 @@ KEPT = (
     "why",
     "answers",
     "decisions",
+    "replay",
     "created_at",
 )
 
@@ -122,6 +124,7 @@ def _in_words(one: dict) -> list[str]:
     return [
         f"{one['release']}: {one['state']}{role}, {one['candidate']} of {one['run']}",
         *(f"{name}: {text}" for name, text in told.items() if text),
+        *(in_words(one["replay"]) if one["replay"] else []),
     ]
 
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from domain.release.harm import Weighed, in_digits
-from domain.release.rollout import Rollout, percent
+from domain.release.replay import in_words
+from domain.release.rollout import Rollout, State, percent
 from fairway.stage import rollouts
 from fairway.stage.settings import connected, connected_whatever
 from fairway.terminal.command import HERE, Json, Project, StageName, run
@@ -28,7 +29,7 @@ LARGEST = 700.0  # logarithm of an e-value that a float still holds
 
 @group.command("status", epilog="Example: fairway rollout status --stage prod")
 def status_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
-    """Which share the release answers, why, and what is counted so far."""
+    """What its replay found, which share the release answers or is asked about, why, and what is counted so far."""
     run(lambda progress: status(project, stage, progress=progress), json=json, project=project, stage=stage)
 
 
@@ -63,14 +64,19 @@ def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     turns = rollouts.turns_of(stage)
     current, waiting = turns["current"], turns["waiting"]
     weighed = rollouts.evidence_of(stage, current) if current else []
+    replayed = rollouts.newest_replay(stage)
     values = {
         "stage": stage_name,
         "rollout": current,
         "waiting": waiting["release"] if waiting else None,
         "evidence": [_as_json(one) for one in weighed],
+        "replay": {"release": replayed["release"], **replayed["replay"]} if replayed else None,
     }
     lines = _lines(current, weighed) if current else ["no release was rolled out yet"]
     lines += [f"{waiting['release']} waits for its turn"] if waiting else []
+    lines += (
+        ["", f"{replayed['release']}, {replayed['replay']['at']}", *in_words(replayed["replay"])] if replayed else []
+    )
     return Done(values, lines, "`fairway rollout abort` lets the champion answer everybody again")
 
 
@@ -116,6 +122,10 @@ def _done(stage_name: str, rollout: Rollout, line: str, following: str) -> Done:
 
 
 def _where(rollout: Rollout) -> str:
+    if rollout["state"] == State.SHADOW:
+        return (
+            f"{rollout['release']} is asked about {percent(rollout['share'])} after {rollout['champion']} has answered"
+        )
     return f"{rollout['release']} answers {percent(rollout['share'])} beside {rollout['champion']}"
 
 

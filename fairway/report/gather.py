@@ -1,10 +1,10 @@
 """`fairway report`: gather from a stage's tables and lake what a product manager asks of it, and put it on one page."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from domain import records as items
 from domain.contract.schema import Column, Contract
@@ -98,9 +98,14 @@ def _judged(stage: Stage, item: ReleaseItem) -> Judged | None:
 
 
 def _release(item: ReleaseItem) -> Release:
-    return Release(
-        item["release"], item.get("state"), item.get("candidate"), item.get("created_at"), item.get("reason")
-    )
+    return Release(item["release"], item.get("state"), item.get("candidate"), item.get("created_at"), _why(item))
+
+
+def _why(item: ReleaseItem) -> str | None:
+    """Tell how a release was judged, and what its replay and its rollout came to."""
+    later = {name: cast(Mapping[str, Any], item.get(name) or {}).get("why") for name in ("replay", "rollout")}
+    told = [item.get("reason"), *(f"{name}: {why}" for name, why in later.items() if why)]
+    return "; ".join(filter(None, told)) or None
 
 
 # ---- what if it fails

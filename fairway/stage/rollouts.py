@@ -8,7 +8,7 @@ from domain import records as items
 from domain.release import rollout as rules
 from domain.release.harm import Weighed, weigh
 from domain.release.rollout import UNDER_WAY, Rollout, State
-from domain.release.state import ReleaseState
+from domain.release.state import ReleaseItem, ReleaseState
 from domain.release.turns import NO_TURNS, Turns
 from domain.timestamps import iso
 from fairway.stage import records
@@ -25,6 +25,15 @@ def turns_of(stage: Stage) -> Turns:
     return cast(Turns, {**NO_TURNS, **(items.from_item(found["Item"]) if "Item" in found else {})})
 
 
+def newest_replay(stage: Stage) -> ReleaseItem | None:
+    """Read the release that was replayed last; None where none was."""
+    return max(
+        (item for item in records.releases(stage) if "replay" in item),
+        key=lambda item: item["replay"]["at"],
+        default=None,
+    )
+
+
 def running(stage: Stage) -> Rollout | None:
     """Read the rollout that runs; None where none does."""
     current = turns_of(stage)["current"]
@@ -32,8 +41,8 @@ def running(stage: Stage) -> Rollout | None:
 
 
 def evidence_of(stage: Stage, rollout: Rollout) -> list[Weighed]:
-    """Weigh what a rollout has seen so far, by the rules that decide about it."""
-    return weigh(counts_of(stage, rollout["rollout"]), rules.plan_of(stage.config).limits)
+    """Weigh what a rollout has seen so far, as a shadow or as a canary, by the rules that decide about it."""
+    return weigh(counts_of(stage, rules.evidence_of(rollout)), rules.plan_of(stage.config).limits)
 
 
 def under_way(turns: Turns) -> Rollout:

@@ -11,8 +11,9 @@ from domain.release.state import DEPLOYING_AT_MOST, ReleaseState
 from infra.data.tables import ONLY_RELEASES, Tables
 from infra.parts.flow import REASON, Flow, again, call, caught, choice, fail, invoke, jsonata
 from infra.parts.function import Function
+from infra.parts.jobs import Jobs
 from infra.permissions import Many
-from infra.release import hosting_states, rollout_states
+from infra.release import hosting_states, replay_states, rollout_states
 from infra.release.endpoints import LISTS, Endpoints
 
 MINUTE_S, HOUR_S = 60, 3600
@@ -21,11 +22,22 @@ STUCK_AFTER_MS = int(DEPLOYING_AT_MOST.total_seconds() * 1000)
 
 
 @dataclass(frozen=True)
+class Replay:
+    """What scores requests of the last days again, and the functions before and after it."""
+
+    plan: Function
+    judge: Function
+    jobs: Jobs
+    instance: str
+
+
+@dataclass(frozen=True)
 class Steps:
     """The functions that the flow calls."""
 
     verify_release: Function
     try_endpoint: Function
+    replay: Replay | None  # where requests of the last days are scored again first
     advance: Function | None  # where a release has to earn its traffic
     promote: Function
     retire: Function
@@ -33,7 +45,7 @@ class Steps:
 
 class ReleaseFlow(Flow):
     """{model_package_arn} -> endpoint -> TryEndpoint -> Promote -> KeepPrevious -> Retire; undone if it fails
-    before. Where [release] has shares for a canary, it goes through them between TryEndpoint and Promote.
+    before. Where [release] has a replay, a shadow or a canary, it goes through them between TryEndpoint and Promote.
     """
 
     def __init__(
@@ -54,25 +66,42 @@ class ReleaseFlow(Flow):
             scope, id, config=config, states=self.states(kept_s), timeout_s=kept_s + 4 * HOUR_S + longest_s
         )
         tried = steps.try_endpoint if endpoints.used else None
-        functions = (steps.verify_release, tried, steps.advance, steps.promote, steps.retire)
+        replaying = (steps.replay.plan, steps.replay.judge) if steps.replay else ()
+        functions = (steps.verify_release, tried, *replaying, steps.advance, steps.promote, steps.retire)
         self.allow_invoke(*(function for function in functions if function))
         self.allow("dynamodb:UpdateItem", on=tables.routing.table_arn, conditions=ONLY_RELEASES)
         self.allow("sagemaker:DescribeModelPackage", on=model_packages)
         if endpoints.used:
             self.allow_hosting()
+        if steps.replay:
+            steps.replay.jobs.allow_run(self, "ProcessingJob")
 
     def states(self, kept_s: int) -> dict[str, Any]:
         return {
             **self.what_is_asked(),
             **(hosting_states.made(self.endpoints, next="TryEndpoint") if self.endpoints.used else {}),
             **self.what_is_tried(kept_s),
+            **self.what_is_replayed(),
             **(rollout_states.rollout(self.steps.advance) if self.steps.advance else {}),
             **self.what_is_undone(),
         }
 
     @property
     def after_trial(self) -> str:
+        return "PlanReplay" if self.steps.replay else self.after_replay
+
+    @property
+    def after_replay(self) -> str:
         return "Advance" if self.steps.advance else "Promote"
+
+    def what_is_replayed(self) -> dict[str, Any]:
+        """Requests of the last days, scored by it and by the champion before it answers anybody."""
+        replay = self.steps.replay
+        if replay is None:
+            return {}
+        return replay_states.replayed(
+            replay.plan, replay.judge, replay.jobs, instance=replay.instance, next=self.after_replay
+        )
 
     def what_is_asked(self) -> dict[str, Any]:
         """May this release be deployed, by us and now?"""

@@ -1,20 +1,23 @@
 """How a release comes to answer: an approved model package starts the Release flow (infra/release/release_flow.py)."""
 
+from typing import Unpack
+
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from domain.config.sections import Config
-from domain.lake import ARTEFACTS, RUNS
+from domain.lake import ARTEFACTS, CAPTURED, ROWS, RUNS
 from domain.records import ROLLOUT, ROUTING
+from domain.release.rollout import plan_of
 from infra.data.stores import Stores
 from infra.data.tables import ONLY_RELEASES, WHO_ANSWERS, only_items
 from infra.parts.function import Function, Given
+from infra.parts.jobs import Jobs
 from infra.release.endpoints import Endpoints
-from infra.release.release_flow import ReleaseFlow, Steps
+from infra.release.release_flow import ReleaseFlow, Replay, Steps
 
 
 class Releases(Construct):
@@ -25,15 +28,15 @@ class Releases(Construct):
         scope: Construct,
         id: str,
         *,
-        config: Config,
-        code: lambda_.Code,
         stores: Stores,
         endpoints: Endpoints,
         alarms: sns.ITopic,
         undelivered: sqs.IQueue,
+        image: str,
+        **stage: Unpack[Given],
     ) -> None:
         super().__init__(scope, id)
-        self.stage: Given = {"config": config, "code": code}
+        self.stage, config = stage, stage["config"]
         self.lake, self.tables, self.registry = stores.lake, stores.tables, stores.registry
         self.endpoints = endpoints
         self.flow = ReleaseFlow(
@@ -46,7 +49,8 @@ class Releases(Construct):
             steps=Steps(
                 verify_release=self.function_that_verifies(),
                 try_endpoint=self.function_that_tries(),
-                advance=self.function_that_advances(alarms) if config.release.canary else None,
+                replay=self.replay(alarms, image) if config.release.replay_days else None,
+                advance=self.function_that_advances(alarms) if plan_of(config).compares else None,
                 promote=self.function_that_promotes(),
                 retire=self.function_that_retires(),
             ),
@@ -70,6 +74,51 @@ class Releases(Construct):
         function.allow("s3:ListBucket", on=bucket.bucket_arn)  # or a missing object would be a forbidden one
         function.allow("s3:GetObject", on=self.lake.objects(RUNS))
         self.endpoints.allow_invoke(function)
+        return function
+
+    def replay(self, alarms: sns.ITopic, image: str) -> Replay:
+        jobs = Jobs(
+            self,
+            "Jobs",
+            config=self.stage["config"],
+            lake=self.lake,
+            repository=self.registry.repository,
+            image=image,
+            reads=[RUNS, ROWS, CAPTURED, ARTEFACTS],
+            writes=[RUNS],
+        )
+        instance = self.stage["config"].training.instance
+        return Replay(self.function_that_plans_replays(), self.function_that_judges_replays(alarms), jobs, instance)
+
+    def function_that_plans_replays(self) -> Function:
+        bucket, routing, signing_key = self.lake.bucket, self.tables.routing, self.registry.signing_key.key_arn
+        environment = {
+            "LAKE": bucket.bucket_name,
+            "ROUTING_TABLE": routing.table_name,
+            "SIGNING_KEY": signing_key,
+        }
+        function = self.function("PlanReplay", 120, environment)
+        function.allow("s3:ListBucket", on=bucket.bucket_arn)
+        function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects(RUNS))
+        function.allow("dynamodb:GetItem", on=routing.table_arn)
+        function.allow("kms:Verify", on=signing_key)
+        return function
+
+    def function_that_judges_replays(self, alarms: sns.ITopic) -> Function:
+        bucket, tables = self.lake.bucket, self.tables
+        environment = {
+            "LAKE": bucket.bucket_name,
+            "ROUTING_TABLE": tables.routing.table_name,
+            "PREDICTIONS_TABLE": tables.predictions.table_name,
+            "OUTCOMES_TABLE": tables.outcomes.table_name,
+            "ALARMS": alarms.topic_arn,
+        }
+        function = self.function("JudgeReplay", 300, environment)
+        function.allow("s3:ListBucket", on=bucket.bucket_arn)  # or a missing object would be a forbidden one
+        function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects(RUNS))
+        function.allow("dynamodb:GetItem", on=[tables.predictions.table_arn, tables.outcomes.table_arn])
+        function.allow("dynamodb:UpdateItem", on=tables.routing.table_arn, conditions=ONLY_RELEASES)
+        function.allow("sns:Publish", on=alarms.topic_arn)
         return function
 
     def function_that_advances(self, alarms: sns.ITopic) -> Function:

@@ -7,7 +7,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from domain.config.sections import Config
-from domain.lake import CAPTURED, unreadable_prefix
+from domain.lake import ARTEFACTS, CAPTURED, unreadable_prefix
 from domain.request.captured import ANSWERS
 from infra.data.stores import Stores
 from infra.parts.function import Function
@@ -49,10 +49,11 @@ class Capture(Construct):
                 "ROUTING_TABLE": tables.routing.table_name,
                 "EVIDENCE_TABLE": tables.evidence.table_name,
                 "UNDELIVERED_QUEUE": undelivered.queue_url,
+                "SIGNING_KEY": stores.registry.signing_key.key_arn,
             },
         )
         self.allow(stores, undelivered)
-        endpoints.allow_invoke(self.capture)
+        self.allow_scoring(stores, endpoints)
         self.mapping = self.mapping_of(str(tables.predictions.table_stream_arn), config, undelivered)
 
     def allow(self, stores: Stores, undelivered: sqs.IQueue) -> None:
@@ -65,6 +66,14 @@ class Capture(Construct):
         stream = str(tables.predictions.table_stream_arn)
         capture.allow("dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", on=stream)
         capture.allow("dynamodb:ListStreams", on=STREAMS)
+
+    def allow_scoring(self, stores: Stores, endpoints: Endpoints) -> None:
+        """Let the function ask the other release of a rollout: its endpoint, or its model here where there is none."""
+        if endpoints.used:
+            endpoints.allow_invoke(self.capture)
+        else:
+            self.capture.allow("kms:Verify", on=stores.registry.signing_key.key_arn)
+            self.capture.allow("s3:GetObject", on=stores.lake.objects(ARTEFACTS))
 
     def mapping_of(self, stream: str, config: Config, undelivered: sqs.IQueue) -> lambda_.CfnEventSourceMapping:
         """Have Lambda read the stream, and call the function with the answers in it."""

@@ -66,9 +66,9 @@ def stream(bucket: str, key: str) -> Iterator[IO[bytes]]:
             raise Unreachable(f"s3://{bucket}/{key}: {type(error).__name__} {error}") from error
 
 
-def listing(bucket: str, prefix: str) -> Iterator[Listed]:
-    """List every object under the prefix, in key order, page by page."""
-    more: dict[str, str] = {}
+def listing(bucket: str, prefix: str, *, after: str = "") -> Iterator[Listed]:
+    """List every object under the prefix, in key order, page by page; those that come `after` a key, if it is given."""
+    more: dict[str, str] = {"StartAfter": after} if after else {}
     while True:
         page = clients.s3().list_objects_v2(Bucket=bucket, Prefix=prefix, **more)
         yield from (Listed(entry["Key"], entry["Size"], entry["ETag"].strip('"')) for entry in page.get("Contents", []))

@@ -32,6 +32,7 @@ ALARMS = os.environ["ALARMS"]
 PLAN = rules.plan_of(CONFIG)
 MARKS = {
     State.QUEUED: ReleaseState.CANARY,
+    State.SHADOW: ReleaseState.CANARY,
     State.CANARY: ReleaseState.CANARY,
     State.CHAMPION: ReleaseState.CANARY,  # until Promote has made it so
     State.ROLLED_BACK: ReleaseState.ROLLED_BACK,
@@ -112,14 +113,14 @@ def advance(asked: Asked, *, now: datetime, plan: Plan, effects: Effects) -> Loo
         decided = rules.moved(current, State.ABORTED, 0.0, now=now, why=f"the flow failed: {asked['failed']}"[:500])
     elif current["routed"]:
         decided = rules.found(current, routing, now=now)
-        decided = rules.decide(decided, effects.counts(asked["rollout"]), now=now, plan=plan)
+        decided = rules.decide(decided, effects.counts(rules.evidence_of(decided)), now=now, plan=plan)
     return _made_true(decided, turns, routing, now=now, plan=plan, effects=effects)
 
 
 def _at_once(release: str, routing: Routing, plan: Plan) -> str:
     """Return why a release needs no rollout; empty where it does."""
     champion = routing["champion"]
-    if champion is None or champion["release"] == release or not plan.shares:
+    if champion is None or champion["release"] == release or not plan.compares:
         return "there is nobody to be compared with"
     # A person goes back to it, and its endpoint was gone: nobody waits for shares then.
     return "it was champion before" if any(one["release"] == release for one in routing["previous"]) else ""
@@ -171,15 +172,17 @@ def _made_true(
     if decided != turns["current"]:
         turns = _write({**turns, "current": decided}, effects)
     if not decided["routed"]:
-        following = rules.routed(decided, routing, at=iso(now))
-        if following and not effects.write_routing(following):
+        changed = rules.routed(decided, routing, at=iso(now))
+        if changed and not effects.write_routing(changed):
             raise RoutingChanged(f"the routing changed while {decided['release']} was on its way; try again")
         decided = {**decided, "routed": True}
-        failure = {} if decided["state"] in (State.CANARY, State.CHAMPION) else {"failure": decided["why"]}
+        goes_on = decided["state"] in (*rules.COMPARED, State.CHAMPION)
+        failure = {} if goes_on else {"failure": decided["why"]}
         effects.mark(decided["release"], {"state": MARKS[State(decided["state"])], "rollout": decided, **failure})
         effects.announce(decided["release"], _in_words(decided))  # before the last write: told twice rather than never
         _write({**turns, "current": decided}, effects)
-    going = {State.CANARY: Next.WAIT, State.CHAMPION: Next.PROMOTE}.get(State(decided["state"]), Next.END)
+    following = dict.fromkeys(rules.COMPARED, Next.WAIT) | {State.CHAMPION: Next.PROMOTE}
+    going = following.get(State(decided["state"]), Next.END)
     seconds = rules.wait_s(decided, now=now, plan=plan)
     return _looked(going, State(decided["state"]), decided["why"], seconds=seconds)
 
@@ -198,11 +201,12 @@ def _looked(following: Next, state: State, reason: str, *, seconds: int = 0) -> 
 def _in_words(decided: Rollout) -> str:
     """Tell what was done, on what evidence, and which command undoes it."""
     undo = {
+        State.SHADOW: f"`fairway rollout abort --stage {CONFIG.stage}` asks it no more",
         State.CANARY: f"`fairway rollout abort --stage {CONFIG.stage}` lets the champion answer everybody",
         State.CHAMPION: f"`fairway rollback --stage {CONFIG.stage}` takes it back",
     }
     again = f"`fairway promote {decided['release']} --again --stage {CONFIG.stage}` lets it answer all the same"
-    where = f" at {rules.percent(decided['share'])}" if decided["state"] == State.CANARY else ""
+    where = f" at {rules.percent(decided['share'])}" if decided["state"] in rules.COMPARED else ""
     return f"{decided['state']}{where}: {decided['why']}. {undo.get(State(decided['state']), again)}."
 
 

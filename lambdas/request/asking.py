@@ -1,32 +1,15 @@
 """Who is asked for scores: the release's endpoint, and the function itself where it has none or it does not answer."""
 
-import os
 import time
 from datetime import datetime
 
-from lambdas.aws import signatures
-from lambdas.aws.routes import ReleaseUnknown, read_release_model
 from lambdas.request import embedded, sleeping
-from lambdas.request.embedded import Answer
+from lambdas.request.carried import MODELS
 from lambdas.request.scoring import Call, Scores, ask_all
 from lambdas.settings import CONFIG, CONTRACT
 
-ROUTING = os.environ["ROUTING_TABLE"]
 CHECKED_UNDER = CONTRACT.hash
 SHARE_OF_ENDPOINT = 0.98  # of the deadline: the function's own answer takes microseconds, and a busy processor
-
-
-def open_model(release: str) -> Answer:
-    """Open the release's model here. Raises ReleaseUnknown, and what `open_release` raises."""
-    from lambdas.aws import artefacts  # lazy: where endpoints answer nothing of it is needed
-
-    model = read_release_model(ROUTING, release)
-    if model is None:
-        raise ReleaseUnknown(f"release {release} has no item in table {ROUTING}")
-    return artefacts.open_release(model, verify=signatures.verify)
-
-
-MODELS = embedded.Models(open_model)
 
 
 def ask(calls: list[Call], *, now: datetime) -> list[Scores]:

@@ -27,7 +27,7 @@ from domain.request.captured import (
 from lambdas.aws import clients, objects
 from lambdas.aws.routes import ReleaseContracts, read_release_contract, read_routing
 from lambdas.parquet import Kind, parquet
-from lambdas.request import evidence
+from lambdas.request import embedded, evidence
 from lambdas.request.pairing import pairs
 from lambdas.request.scoring import Call, Scores, ask_all
 from lambdas.settings import CONFIG, CONTRACT
@@ -64,7 +64,13 @@ def handler(event: dict[str, list[Record]], context: object) -> dict[str, int]:
     others = _pairs(compared) if compared else {}
     write_hours(captured, others, write=_write)
     if compared:  # after the files: what is counted is captured
-        evidence.add_answers(EVIDENCE, (each.item for each in captured), others, slow_ms=CONFIG.release.slow_ms)
+        evidence.add_answers(
+            EVIDENCE,
+            (each.item for each in captured),
+            others,
+            slow_ms=CONFIG.release.slow_ms,
+            late_ms=CONFIG.serving.deadline_ms,
+        )
     for each in unreadable:
         _set_aside(each)
     counted = {"captured": len(captured), "set_aside": len(unreadable)}
@@ -93,14 +99,18 @@ def _name_of(record: Record) -> str:
 
 def _pairs(rows: list[Row]) -> dict[str, Other]:
     """Ask the other release of each row's rollout. Without a routing to ask by, no row has a pair."""
-
-    def ask(calls: list[Call], checked_under: str) -> list[Scores]:
-        return ask_all(calls, checked_under=checked_under, deadline_ms=PAIRED_WITHIN_MS)
-
     try:
-        return pairs(rows, routing=read_routing(ROUTING), made_under=MADE_UNDER.of, ask=ask)
+        return pairs(rows, routing=read_routing(ROUTING), made_under=MADE_UNDER.of, ask=_ask)
     except RoutingDamaged:
         return {}
+
+
+def _ask(calls: list[Call], checked_under: str) -> list[Scores]:
+    if CONFIG.serving.mode != "function":
+        return ask_all(calls, checked_under=checked_under, deadline_ms=PAIRED_WITHIN_MS)
+    from lambdas.request.carried import MODELS  # lazy: where endpoints answer nothing of it is needed
+
+    return embedded.answer_all(calls, models=MODELS, checked_under=checked_under, deadline_ms=PAIRED_WITHIN_MS)
 
 
 def write_hours(

@@ -7,13 +7,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from domain.reasons import Reason
 from domain.request.answers import Source
-from lambdas.request.scoring import Call, ModelFailed, Scores, body_of, scores_of
+from lambdas.request.scoring import Call, ModelFailed, Scores, body_of, failure_of_call, scores_of
 
 LOG = logging.getLogger("fairway")
 Answer = Callable[[bytes], bytes]  # the body of a request to the body of the reply, as an endpoint gives it
 MOST_KEPT = 4  # models in memory: a champion, its challengers, and those before them
 AGAIN_S = 30.0  # after which a model that could not be opened is tried again
-OF_A_ROW = frozenset((Reason.ROW_NOT_SCORED, Reason.NOT_A_NUMBER))  # the same model would say the same
 
 
 class Models:
@@ -73,7 +72,7 @@ def stand_in(
     calls: list[Call], replies: list[Scores], *, models: Models, checked_under: str, ends: float
 ) -> list[Scores]:
     """Answer the calls that an endpoint did not, where that can be done until `ends`; the others stay as they are."""
-    unanswered = [call for call, reply in zip(calls, replies, strict=True) if _failure(reply)]
+    unanswered = [call for call, reply in zip(calls, replies, strict=True) if failure_of_call(reply)]
     models.begin(unanswered)
     return [
         _instead(call, reply, models, checked_under=checked_under, ends=ends)
@@ -82,7 +81,7 @@ def stand_in(
 
 
 def _instead(call: Call, reply: Scores, models: Models, *, checked_under: str, ends: float) -> Scores:
-    failure = _failure(reply)
+    failure = failure_of_call(reply)
     if failure is None:
         return reply
     try:
@@ -93,18 +92,12 @@ def _instead(call: Call, reply: Scores, models: Models, *, checked_under: str, e
     return answered._replace(instead_of=failure)
 
 
-def _failure(reply: Scores) -> ModelFailed | None:
-    """Return why the endpoint answered no row; None where it answered any, or where rows are at fault."""
-    first = next(iter(reply.scores), None)
-    if not isinstance(first, ModelFailed) or first.reason in OF_A_ROW:
-        return None
-    return first if all(isinstance(score, ModelFailed) for score in reply.scores) else None
-
-
 def _answer(call: Call, models: Models, *, checked_under: str, ends: float) -> Scores:
     answer = models.opened(call.release).result(timeout=max(0.0, ends - time.monotonic()))
+    began = time.monotonic()
     body = answer(body_of(call, checked_under=checked_under))
-    return scores_of(body, len(call.rows), contract=call.contract)._replace(source=Source.FUNCTION)
+    took_ms = round(1000 * (time.monotonic() - began), 3)
+    return scores_of(body, len(call.rows), contract=call.contract)._replace(source=Source.FUNCTION, took_ms=took_ms)
 
 
 def _failed(call: Call, failure: ModelFailed) -> Scores:

@@ -5,6 +5,8 @@ from typing import Any
 
 from domain.records import Item
 from domain.release.counts import counts_key
+from domain.release.shadow import is_shadow
+from domain.request import shadowed
 from domain.request.captured import Other
 from domain.request.compared import Guarded, guarded
 from lambdas.aws import tables
@@ -13,7 +15,7 @@ AT_ONCE = tables.MOST_WRITES - 1  # guards of a transaction, beside the counts t
 
 
 def add_answers(
-    table: str, answers: Iterable[Mapping[str, Any]], pairs: Mapping[str, Other], *, slow_ms: float
+    table: str, answers: Iterable[Mapping[str, Any]], pairs: Mapping[str, Other], *, slow_ms: float, late_ms: float
 ) -> None:
     """Add the answers of rollouts, in plain values as the predictions table has them, to the counts of their shares."""
     shares: dict[tuple[str, float], dict[str, Guarded]] = {}
@@ -21,8 +23,12 @@ def add_answers(
         if "rollout" not in answer or "share" not in answer:
             continue
         guards = shares.setdefault((answer["rollout"], answer["share"]), {})
-        other = pairs.get(answer["id"], {}).get("other_prediction")
-        for each in guarded(answer, other=other, slow_ms=slow_ms):
+        other = pairs.get(answer["id"])
+        if is_shadow(answer["rollout"]):
+            added = shadowed.guarded(answer, other, slow_ms=slow_ms, late_ms=late_ms)
+        else:
+            added = guarded(answer, other=other.get("other_prediction") if other else None, slow_ms=slow_ms)
+        for each in added:
             guards.setdefault(each["item"]["item"], each)
     for (rollout, share), guards in shares.items():
         _add(table, counts_key(rollout, share), list(guards.values()))

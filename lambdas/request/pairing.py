@@ -1,5 +1,7 @@
 """Pairs: the row that one release of a rollout answered, scored by the other too, when nobody waits any more.
 
+A shadow is asked in the same way, about the champion's rows of its sample.
+
 A pair that fails costs its rows their pair, and nobody's answer.
 """
 
@@ -9,10 +11,12 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from domain.contract.schema import Contract
-from domain.release.routing import Answerer, Routing, answerers
+from domain.reasons import PLANNED, Reason
+from domain.release.routing import Answerer, Routing, answerers, asked_beside
+from domain.release.shadow import is_shadow
 from domain.request.answers import Source, answer_from_score
 from domain.request.captured import Other, Row, json_text
-from lambdas.request.scoring import Call, ModelFailed, Scores
+from lambdas.request.scoring import Call, ModelFailed, Scores, failure_of_call
 from lambdas.settings import CONFIG
 
 LOG = logging.getLogger("fairway")
@@ -22,14 +26,23 @@ Ask = Callable[[list[Call], str], list[Scores]]  # the second is the hash of the
 
 def other_of(row: Mapping[str, Any], routing: Routing) -> Answerer | None:
     """Return the release that a row is to be scored by too: on its rollout's other side, where that still answers."""
-    if row["source"] == Source.FALLBACK or "rollout" not in row or routing["champion"] is None:
+    if "rollout" not in row or routing["champion"] is None or not _is_to_be_asked(row):
         return None
     champion, *arms = answerers(routing)
-    sides = [champion, *(one for one in arms if one.rollout == row["rollout"])]
+    sides = [champion, *(one for one in [*arms, *asked_beside(routing)] if one.rollout == row["rollout"])]
     if row.get("release") not in [one.release for one in sides]:
         return None
     others = [one for one in sides if one.release != row["release"]]
     return others[-1] if others else None
+
+
+def _is_to_be_asked(row: Mapping[str, Any]) -> bool:
+    """Whether the row's other release is asked. A shadow is asked where the champion failed too, or an outage of both
+    would count against the champion alone; but not while endpoints are down on purpose.
+    """
+    if not is_shadow(row["rollout"]):
+        return bool(row["source"] != Source.FALLBACK)
+    return not row.get("cause") or Reason[row["cause"]] not in PLANNED
 
 
 def pairs(
@@ -61,9 +74,12 @@ def _features(row: Row, contract: Contract) -> dict[str, Any]:
 
 def _answers(rows: list[Row], scores: Scores, release: str, contract: Contract) -> dict[str, Other]:
     found: dict[str, Other] = {}
+    failed = failure_of_call(scores)
     for row, score in zip(rows, scores.scores, strict=True):
         if isinstance(score, ModelFailed):
             found[row["id"]] = {"other_release": release, "other_reason": str(score)}
+            if failed is None:
+                found[row["id"]]["other_cause"] = score.reason.name
             continue
         answer = answer_from_score(contract, score, classes=scores.classes, threshold=CONFIG.serving.threshold)
         other: Other = {"other_release": release, "other_prediction": json_text(answer["prediction"])}
@@ -72,4 +88,9 @@ def _answers(rows: list[Row], scores: Scores, release: str, contract: Contract) 
         if "probabilities" in answer:
             other["other_probabilities"] = json_text(answer["probabilities"])
         found[row["id"]] = other
+    first = found[rows[0]["id"]]  # what is of the call stands at its first row
+    if failed is not None:
+        first["other_cause"] = failed.reason.name
+    if scores.took_ms is not None:
+        first["other_ms"] = scores.took_ms
     return found

@@ -18,6 +18,7 @@ from lambdas.aws.services import Rest, ServiceError
 
 LOG = logging.getLogger("fairway")
 Row = dict[str, Any]
+OF_A_ROW = frozenset((Reason.ROW_NOT_SCORED, Reason.NOT_A_NUMBER))  # the same model would say the same
 ROUNDING = 1e-9  # shares that were summed and divided may be this far beyond 0 and 1
 WAITING = ThreadPoolExecutor(max_workers=8, thread_name_prefix="endpoint")
 REASONS = {
@@ -48,13 +49,15 @@ class Call(NamedTuple):
 class Scores(NamedTuple):
     """One score for each row, or the ModelFailed of a row that has none; `classes` of a multiclass model.
 
-    `instead_of` is why the endpoint did not answer, where something else did.
+    `instead_of` is why the endpoint did not answer, where something else did; `took_ms` what the call took, where it
+    was answered.
     """
 
     scores: Sequence[Score | ModelFailed]
     classes: list[Any] | None = None
     source: Source = Source.MODEL
     instead_of: ModelFailed | None = None
+    took_ms: float | None = None
 
 
 def ask_all(
@@ -112,9 +115,18 @@ def ask(runtime: Rest, call: Call, *, checked_under: str) -> Scores:
 
     With the hash of another contract than its own, the container leaves limits and further columns to that one.
     """
-    body = body_of(call, checked_under=checked_under)
+    body, began = body_of(call, checked_under=checked_under), time.monotonic()
     reply = runtime.post("InvokeEndpoint", f"/endpoints/{call.endpoint}/invocations", body, accept="application/json")
-    return scores_of(reply, len(call.rows), contract=call.contract)
+    took_ms = round(1000 * (time.monotonic() - began), 3)
+    return scores_of(reply, len(call.rows), contract=call.contract)._replace(took_ms=took_ms)
+
+
+def failure_of_call(reply: Scores) -> ModelFailed | None:
+    """Return why a call has no answer to any row; None where it has one, or where rows are at fault."""
+    first = next(iter(reply.scores), None)
+    if not isinstance(first, ModelFailed) or first.reason in OF_A_ROW:
+        return None
+    return first if all(isinstance(score, ModelFailed) for score in reply.scores) else None
 
 
 def body_of(call: Call, *, checked_under: str) -> bytes:

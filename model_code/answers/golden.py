@@ -13,7 +13,7 @@ from model_code.answers.bodies import Answer, compact, numbers_of
 from model_code.artefact.folder import Artefact, ArtefactRefused
 from model_code.engines.scorer import Scorer
 
-_SAME_WITHIN = 1e-9  # unless the golden rows have a bound of their own: a model in float32 is no surer than that
+SAME_WITHIN = 1e-9  # unless the golden rows have a bound of their own: a model in float32 is no surer than that
 
 
 def golden_answers(contract: Contract, scorer: Scorer, instances: list[dict[str, Any]]) -> list[Answer]:
@@ -30,7 +30,7 @@ def prove_golden(artefact: Artefact) -> int:
     instances, expected = artefact.golden["instances"], artefact.golden["predictions"]
     if len(instances) != len(expected) or not instances:
         raise ArtefactRefused(f"golden.json has {len(expected)} predictions for {len(instances)} instances")
-    within = artefact.golden.get("within", _SAME_WITHIN)
+    within = artefact.golden.get("within", SAME_WITHIN)
     by_row, _ = answer(artefact.contract, artefact.scorer, instances)
     by_request = json.loads(respond(artefact, compact({"instances": instances})).body)["predictions"]
     for place, (trained, *asked) in enumerate(zip(expected, by_row, by_request, strict=True)):

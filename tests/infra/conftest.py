@@ -74,7 +74,7 @@ def always_on(tmp_path_factory) -> dict:
         ),
         "[budget]": "[budget]\nrequire_positive_value = true\nanomaly_usd = 10.0",
         "spot = true": "spot = false",
-        'approve = "auto"': 'approve = "auto"\ncanary = [5, 25, 50]',
+        'approve = "auto"': 'approve = "auto"\ncanary = [5, 25, 50]\nreplay_days = 7',
         "[stages.dev]": (
             '[stages.test]\nmonitoring.email = "ops@example.com"\ntraining.schedule = "off"\n'
             'batch.schedule = "off"\n\n[stages.dev]'

@@ -44,10 +44,20 @@ PLAN = {
 }
 
 
+REPLAY = {
+    "why": "",
+    "settings_uri": f"s3://lake/runs/{RUN}/replay/settings/",
+    "rows_manifest": f"s3://lake/runs/{RUN}/replay/rows.manifest",
+    "champion_uri": WINDOW["champion"]["model_uri"],
+    "output_uri": f"s3://lake/runs/{RUN}/replay/",
+}
+
+
 VARIABLES = {
     "run": RUN,
     "window": WINDOW,
     "plan": PLAN,
+    "replay": REPLAY,
     "written": 5,
     "reason": "good",
     "release": "r-20130401-1fbd9a70",

@@ -349,7 +349,7 @@ def test_no_role_takes_a_managed_policy_or_trusts_another_account(service, data)
                 assert list(statement["Principal"]) == ["Service"], id
 
 
-def test_endpoints_that_are_always_on_and_a_canary_add_only_what_they_need(service, always_on):
+def test_endpoints_that_are_always_on_a_replay_and_a_canary_add_only_what_they_need(service, always_on):
     before, after = granted(service)["ReleasesReleaseRole"], granted(always_on["service"])["ReleasesReleaseRole"]
     service = "aws-service-role/sagemaker.application-autoscaling.amazonaws.com"
     role = f"{service}/AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
@@ -373,7 +373,34 @@ def test_endpoints_that_are_always_on_and_a_canary_add_only_what_they_need(servi
             f"iam:CreateServiceLinkedRole iam:role/{role}"
             " if iam:AWSServiceName = sagemaker.application-autoscaling.amazonaws.com"
         ),
-        "lambda:InvokeFunction <ReleasesAdvance>",
+        *(f"lambda:InvokeFunction <Releases{name}>" for name in ("Advance", "PlanReplay", "JudgeReplay")),
+        *(line.replace("flights-prod", "flights-test") for line in jobs("processing-job", "ProcessingJob")),
+        f"iam:PassRole <ReleasesJobsRole> {TO_SAGEMAKER}",
+    }
+
+
+def test_a_replay_reads_captured_answers_and_rows_and_only_its_run_is_written(always_on):
+    found = granted(always_on["service"])
+    assert found["ReleasesJobsRole"] == CONTAINER | {
+        f"s3:ListBucket {LAKE}",
+        *(f"s3:GetObject {LAKE}/{folder}/*" for folder in ("runs", "rows", "captured", "artefacts")),
+        f"s3:PutObject {LAKE}/runs/*",
+    }
+    assert found["ReleasesPlanReplayRole"] == FUNCTION | {
+        f"s3:ListBucket {LAKE}",
+        f"s3:GetObject {LAKE}/runs/*",
+        f"s3:PutObject {LAKE}/runs/*",
+        f"dynamodb:GetItem {ROUTING}",
+        f"kms:Verify {KEY}",
+    }
+    assert found["ReleasesJudgeReplayRole"] == FUNCTION | {
+        f"s3:ListBucket {LAKE}",
+        f"s3:GetObject {LAKE}/runs/*",
+        f"s3:PutObject {LAKE}/runs/*",
+        f"dynamodb:GetItem {PREDICTIONS}",
+        f"dynamodb:GetItem {OUTCOMES}",
+        f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}",
+        "sns:Publish <AlarmsTopic>",
     }
 
 

@@ -564,6 +564,83 @@ def test_a_canary_earns_its_next_share_and_goes_back_by_itself_when_it_answers_l
     assert (refused.returncode, f"release '{release}' was rolled back" in told) == (2, True)
 
 
+EARNED = """
+replay_days = 7
+replay_flips = 100.0
+shadow = 100
+shadow_minutes = 0.0
+shadow_rows = 40
+"""
+
+
+def test_a_release_passes_its_replay_and_its_shadow_and_is_stopped_once_the_champion_does_not_repeat_itself(flights):
+    """The champion answers all of the replay and the shadow; the release itself answers nobody before it is canary."""
+    journey, story = flights
+    settings = journey.project / "fairway.toml"
+    more = EARNED if CANARY in settings.read_text() else f"{CANARY}{EARNED}"
+    settings.write_text(settings.read_text().replace("[release]\n", f"[release]{more}"))
+    if "capture_seconds" not in settings.read_text():
+        settings.write_text(f"{settings.read_text()}\n[monitoring]\ncapture_seconds = 1\n")
+    journey.fairway("up", "--enforce-iam")
+    champion = story["train"]["release"]
+    if journey.fairway("status")["champion"] != champion:
+        journey.fairway("rollback")
+    journey.fairway("load", journey.data / "flights-2013-04.csv")
+    rows = [flight(journey, place) for place in range(50)]
+    entities = ({**row, "flight_id": f"S{number}-{row['flight_id']}"} for number in itertools.count() for row in rows)
+    replies: list = []
+    asked_of_all(journey, entities, replies)
+    last = replies[-1].body["id"]
+    eventually(lambda: any(row["id"] == last for _, row in captured_rows(journey)), within_s=240, pause_s=3)
+
+    release = journey.fairway("train", "--as-of", "2013-05-02")["release"]
+    assert standing(journey) == ("shadow", 1.0)
+    replay = journey.fairway("rollout", "status")["replay"]
+    assert (replay["release"], replay["stop"], replay["source"], replay["differing"]) == (release, "", "captured", 0)
+    assert (
+        replay["repeated"] >= 50 and replay["flipped"] is not None and replay["timed"].keys() == {"champion", "release"}
+    )
+    eventually(lambda: asked_of_all(journey, entities, replies) and standing(journey) == ("canary", 0.2), within_s=240)
+    status = journey.fairway("rollout", "status")["rollout"]
+    assert [(one["state"], one["share"]) for one in status["decisions"]] == [("shadow", 1.0), ("canary", 0.2)]
+    journey.fairway("rollout", "abort")
+    assert {reply.status for reply in replies} == {200}
+
+    swap_a_stored_answer(journey, champion)
+    refused = journey.run("promote", release)
+    assert refused.returncode == 1, refused.stdout + refused.stderr
+    replay = journey.fairway("rollout", "status")["replay"]
+    assert (replay["release"], replay["stop"], replay["differing"]) == (release, "skew", 1)
+    assert journey.fairway("status")["champion"] == champion
+    (item,) = [one for one in journey.fairway("releases")["releases"] if one["release"] == release]
+    assert item["state"] == "rolled back"
+
+
+def captured_rows(journey) -> list[tuple[str, dict]]:
+    """Every captured row with the key of its file."""
+    s3, bucket = journey.aws("s3"), journey.address()["lake"]
+    pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="captured/")
+    keys = [one["Key"] for page in pages for one in page.get("Contents", [])]
+    tables = {key: pq.read_table(io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read())) for key in keys}
+    return [(key, row) for key, table in tables.items() for row in table.to_pylist()]
+
+
+def swap_a_stored_answer(journey, release: str) -> None:
+    """Change one answer of the release as it was captured, and nothing else."""
+    s3, bucket = journey.aws("s3"), journey.address()["lake"]
+    key, chosen = next(
+        (key, row) for key, row in captured_rows(journey) if row["release"] == release and row["source"] == "model"
+    )
+    table = pq.read_table(io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read()))
+    rows = [
+        {**row, "probability": 1 - row["probability"]} if row["id"] == chosen["id"] else row
+        for row in table.to_pylist()
+    ]
+    changed = io.BytesIO()
+    pq.write_table(table.from_pylist(rows, table.schema), changed)
+    s3.put_object(Bucket=bucket, Key=key, Body=changed.getvalue())
+
+
 def standing(journey) -> tuple[str, float]:
     rollout = journey.fairway("rollout", "status")["rollout"]
     return rollout["state"], rollout["share"]

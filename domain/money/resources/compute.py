@@ -52,6 +52,8 @@ RUNS = {
     "judge": training_step,
     "verify_release": training_step,
     "try_endpoint": training_step,
+    "plan_replay": training_step,
+    "judge_replay": training_step,
     "advance": lambda month: Runs("train", month.looks, month.usage.function_ms),
     "promote": training_step,
     "retire": training_step,

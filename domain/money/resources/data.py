@@ -7,6 +7,7 @@ from domain.money.resources.lines import Line, line
 from domain.money.schedule import HOURS_PER_MONTH
 from domain.money.template import Resource, last_word
 from domain.money.usage import BYTES_PER_GB, DAYS_PER_MONTH, SECONDS_PER_HOUR, Month
+from domain.release.rollout import plan_of
 from domain.release.routing import FRESH_S
 
 DYNAMODB = "AmazonDynamoDB"
@@ -79,11 +80,11 @@ def runs(month: Month, copies: int) -> Demand:
 
 
 def evidence(month: Month, copies: int) -> Demand:
-    """While a release has a share, each answer and each new entity is an item, and an outcome looks its pair up.
+    """While a release is shadow or canary, each answer and each new entity is an item; an outcome looks its pair up.
 
     A release that is champion at once has no evidence.
     """
-    rollouts = month.training_runs if month.config.release.canary else 0.0
+    rollouts = month.training_runs if plan_of(month.config).compares else 0.0
     answers = min(rollouts * ROLLOUT_ANSWERS, month.predictions)
     known = answers * month.usage.outcomes_percent / 100
     return [

@@ -12,11 +12,11 @@ def machine_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line
     """None for a state machine that nothing here says how often it runs."""
     definition = definition_of(resource)
     calls = [state.get("Resource", "") for state, _ in states_of(definition)]
-    flow_and_runs = runs_of(calls, usage)
+    flow_and_runs = runs_of(definition, calls, usage)
     if flow_and_runs is None:
         return None
     flow, runs = flow_and_runs
-    looks = usage.looks if creates(calls, "createEndpoint") else 0.0
+    looks = usage.looks if releases(definition, calls) else 0.0
     lines: list[Line] = [
         transitions(resource, usage, prices, definition, flow, runs),
         *([looking(resource, prices, flow, looks)] if looks else []),
@@ -29,15 +29,20 @@ def machine_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line
     return lines
 
 
-def runs_of(calls: list[str], month: Month) -> tuple[str, float] | None:
-    """What a machine is for shows in what it creates: training jobs, an endpoint, or processing jobs alone."""
+def runs_of(definition: Json, calls: list[str], month: Month) -> tuple[str, float] | None:
+    """What a machine is for shows in what it does: it trains, promotes a release, or has processing jobs alone."""
     if creates(calls, "createTrainingJob"):
         return "train", month.training_runs
-    if creates(calls, "createEndpoint"):
+    if releases(definition, calls):
         return "train", month.training_runs  # at most one release for each run
     if creates(calls, "createProcessingJob"):
         return "batch", month.batch_runs
     return None
+
+
+def releases(definition: Json, calls: list[str]) -> bool:
+    """Whether a machine makes a release champion: it creates an endpoint, or in function mode has the state alone."""
+    return creates(calls, "createEndpoint") or "Promote" in definition["States"]
 
 
 def creates(calls: list[str], call: str) -> bool:

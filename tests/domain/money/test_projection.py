@@ -85,6 +85,39 @@ def test_an_endpoint_that_is_always_on():
     assert (line.quantity, line.monthly_usd, line.fixed) == (2 * 738, pytest.approx(169.74), True)
 
 
+def test_a_release_that_is_a_shadow_has_an_endpoint_beside_the_champions():
+    serving = {"mode": "instance", "instance": "ml.m5.large", "instances": 2}
+    release = {"keep_previous_minutes": 0, "shadow": 10, "shadow_minutes": 120, "shadow_rows": 1}
+    usage = month({**requests(MILLION), "training_runs": 4.0}, serving=serving, release=release)
+    line = only(projected(usage, machine("sagemaker:createEndpoint")).lines, "Host:ml.m5.large")
+    # 2 machines x (730 h + 4 releases x 2 h as a shadow)
+    assert line.quantity == pytest.approx(2 * 738)
+    assert usage.looks == 4 * 120
+
+
+def test_calls_that_ask_a_shadow_are_paid_like_requests():
+    def seconds(**release) -> float:
+        usage = month(
+            {**requests(MILLION), "scoring_ms": 100.0, "predict_ms": 200.0, "training_runs": 4.0}, release=release
+        )
+        return only(projected(usage, machine("sagemaker:createEndpoint")).lines, "ServerlessInf:Mem-2GB").quantity
+
+    asked = seconds(shadow=10, shadow_minutes=60, shadow_rows=1)
+    assert seconds() < asked < seconds() * 1.01  # one call asks for up to a hundred rows, for four hours of a month
+
+
+def test_a_replay_is_a_processing_job_for_each_release_also_where_functions_answer():
+    replay = {"Type": "Task", "Resource": "arn:aws:states:::sagemaker:createProcessingJob.sync"}
+    promote = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke"}
+    definition = json.dumps({"StartAt": "Replay", "States": {"Replay": replay, "Promote": promote}})
+    usage = month(
+        {"training_runs": 10.0, "evaluation_minutes": 4.0, "start_minutes": 2.0}, training={"instance": "ml.m5.xlarge"}
+    )
+    found = projected(usage, resource("AWS::StepFunctions::StateMachine", DefinitionString=definition))
+    job = only(found.lines, "Processing:ml.m5.xlarge")
+    assert (job.flow, job.quantity) == ("train", pytest.approx(10 * 6 / 60))
+
+
 OFFICE = {"office_hours": "mon-fri 07:00-19:00", "wake_minutes": 15}
 
 

@@ -64,6 +64,18 @@ def test_without_challengers_the_champion_answers_everybody():
     assert changed(routing, STOP_CHALLENGERS, at=NOW, reason="spent") is None
 
 
+def test_without_challengers_no_shadow_is_asked_either():
+    shadow = {"rollout": "r-3/1/shadow", "release": "r-3", "endpoint": "e-3", "share": 0.1, "since": ""}
+    asking = {**ROUTING, "claims": [], "shadow": shadow}
+    assert changed(asking, STOP_CHALLENGERS, at=NOW, reason="spent") == {
+        **ROUTING,
+        "version": 8,
+        "changed_at": NOW,
+        "reason": "spent",
+        "claims": [],
+    }
+
+
 def test_without_the_model_nobody_is_routed_and_one_rollback_brings_the_champion_back():
     stopped = changed(ROUTING, STOP_MODEL, at=NOW, reason="spent")
     assert rules.choose(stopped, "anyone") is None

@@ -12,6 +12,7 @@ from domain.release.counts import NUMBERS, Counts
 from domain.release.evidence import loss_terms
 from domain.release.harm import Limits, weigh
 from domain.release.rollout import (
+    COMPARED,
     Plan,
     State,
     begun,
@@ -49,7 +50,11 @@ def test_the_plan_is_read_from_the_settings():
         "release": {"canary": [5, 25], "canary_minutes": 10, "canary_rows": 50, "look_seconds": 5},
     }
     plan = Plan(shares=(0.05, 0.25), minutes=10.0, rows=50, look_s=5, limits=Limits())
-    assert plan_of(of_stage(document, "local")) == plan
+    assert plan_of(of_stage(document, "local")) == dataclasses.replace(plan, shadow_minutes=60.0, shadow_rows=1000)
+    shadow = {**document["release"], "shadow": 20, "shadow_minutes": 5, "shadow_rows": 30}
+    planned = plan_of(of_stage({**document, "release": shadow}, "local"))
+    assert (planned.shadow, planned.shadow_minutes, planned.shadow_rows, planned.compares) == (0.2, 5, 30, True)
+    assert not plan_of(of_stage({**document, "release": {}}, "local")).compares
     worth = {**document, "business": {"false_negative_usd": -25.0}}
     assert plan_of(of_stage(worth, "local")).limits.values
     assert not plan_of(of_stage({**worth, "project": {**document["project"], "task": "regression"}}, "x")).limits.values
@@ -231,7 +236,7 @@ def test_whatever_was_counted_a_look_moves_by_one_share_at_most_and_never_agains
     assert decide(looked, counts, now=LATER, plan=plan) == looked if harm else True
 
 
-@given(st.sampled_from([state for state in State if state != State.CANARY]), counted())
+@given(st.sampled_from([state for state in State if state not in COMPARED]), counted())
 def test_what_has_ended_or_not_begun_is_left_alone(state, counts):
     rollout = {**canary(), "state": state}
     assert decide(rollout, counts, now=LATER, plan=PLAN) == rollout

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from domain.release.rollout import State
+from domain.release.rollout import UNDER_WAY, State
 from domain.release.turns import LOST_AFTER, NO_TURNS, in_line, is_free, objection
 from tests.domain.release.test_rollout import PLAN, START, canary
 
@@ -20,7 +20,7 @@ def test_a_rollout_begins_when_none_runs_or_the_one_that_ran_is_lost():
     assert not free(canary())
     assert not free(canary(), START + LOST_AFTER)
     assert free(canary(), START + LOST_AFTER + timedelta(minutes=4))
-    assert all(free({**canary(), "state": state}) for state in State if state not in ("queued", "canary"))
+    assert all(free({**canary(), "state": state}) for state in State if state not in UNDER_WAY)
 
 
 def test_of_several_that_wait_the_one_that_was_approved_last_goes_on():

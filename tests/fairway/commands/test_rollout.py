@@ -1,6 +1,7 @@
 """A release on its way to champion, as people see it, hold it and end it."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ from domain.release.evidence import Failures, harm_by_failures
 from domain.release.harm import Limits
 from domain.release.rollout import Plan, begun, routed
 from domain.release.routing import EMPTY, promote
+from tests.domain.release.test_replay import COUNTED, NOTHING_KNOWN
 
 AT = "2026-11-28T11:00:00Z"
 PLAN = Plan(shares=(0.05, 0.25), minutes=60.0, rows=1000, look_s=60, limits=Limits())
@@ -54,7 +56,37 @@ def test_status_gives_share_reason_evidence_and_boundary(rolling):
 
 
 def test_status_before_the_first_rollout_says_so(place):
-    assert place.values("rollout", "status") == {"stage": "local", "rollout": None, "waiting": None, "evidence": []}
+    nothing = {"stage": "local", "rollout": None, "waiting": None, "evidence": [], "replay": None}
+    assert place.values("rollout", "status") == nothing
+
+
+def test_status_of_a_shadow_shows_its_sample_its_own_evidence_and_what_its_replay_found(place):
+    plan = replace(PLAN, shadow=0.2)
+    names = {"rollout": "r-2/1", "release": "r-2", "endpoint": "e-2", "champion": "r-1"}
+    shadow = {**begun(**names, now=NOW, plan=plan), "routed": True}
+    report = {**COUNTED, "at": AT, "known": NOTHING_KNOWN, "stop": "", "why": "1,000 captured rows"}
+    place.put("routing", item="release#r-2", release="r-2", state="canary", run="train-2", replay=report)
+    place.put("routing", item="routing", **routed(shadow, ALONE, at=AT))
+    place.put("routing", item="rollout", version=3, current=shadow)
+    counts = {"canary_rows": 60, "champion_rows": 60, "canary_entities": 50, "champion_entities": 50}
+    place.put("evidence", rollout="r-2/1/shadow", item="share#0.5", **counts)
+    told = place.values("rollout", "status")
+    assert (told["rollout"]["state"], told["rollout"]["share"], told["replay"]) == (
+        "shadow",
+        0.2,
+        {"release": "r-2", **report},
+    )
+    assert told["evidence"][0]["counts"] == "entities that failed: 0 of 50 of the canary, 0 of 50 of the champion"
+    lines = place.run("rollout", "status")[1].splitlines()
+    assert lines[0] == "r-2: shadow, 20 % beside r-1, since 2026-11-28T12:00:00Z"
+    assert [line for line in lines if line.startswith(("r-2, ", "replay "))] == [
+        "r-2, 2026-11-28T11:00:00Z",
+        "replay passed: 1,000 captured rows",
+    ]
+    _, out, _ = place.run("rollout", "pause")
+    assert "r-2 is asked about 20 % after r-1 has answered, and stays there" in out
+    assert place.values("rollout", "abort")["rollout"]["state"] == "aborted"
+    assert place.values("status")["reason"] == "rollout of r-2: aborted by hand"
 
 
 def test_a_rollout_is_paused_and_resumed_once_each(rolling):

@@ -62,6 +62,14 @@ def test_predict_reads_artefacts_and_asks_for_signatures_and_no_endpoint(service
     assert {line for line in makes if "sagemaker" in line} == {"sagemaker:DescribeModelPackage"}
 
 
+def test_capture_scores_the_rows_of_a_rollout_by_the_models_artefacts_too(service):
+    may = granted(service)["CaptureCaptureRole"]
+    assert {line for line in may if line.startswith(("s3:GetObject", "kms:", "sagemaker:"))} == {
+        f"s3:GetObject {LAKE}/artefacts/*",
+        f"kms:Verify {KEY}",
+    }
+
+
 def test_the_zip_has_the_kernel_of_the_functions_processor(assembly):
     assert [file.parent.parent.name for file in assembly.rglob(MODULE)] == ["model_code"]
 

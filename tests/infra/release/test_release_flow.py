@@ -3,7 +3,7 @@
 import pytest
 
 from tests.infra import asl
-from tests.infra.flows import CONTEXT, MOMENT, VARIABLES, arguments, chosen, every_task, flows
+from tests.infra.flows import CONTEXT, MOMENT, REPLAY, VARIABLES, arguments, chosen, every_task, flows
 
 
 @pytest.mark.parametrize(
@@ -65,12 +65,50 @@ ASKED = {
 def test_a_release_is_champion_at_once_where_no_shares_are_set(service):
     states = flows(service)["release"]["States"]
     assert states["TryEndpoint"]["Next"] == "Promote"
-    assert not states.keys() & {"Advance", "WaitToLook", "StepBack"}
+    assert not states.keys() & {"PlanReplay", "Replay", "JudgeReplay", "Advance", "WaitToLook", "StepBack"}
+
+
+def test_a_release_is_replayed_before_its_rollout_and_ends_there_where_the_replay_stops_it(always_on):
+    states = flows(always_on["service"])["release"]["States"]
+    assert states["TryEndpoint"]["Next"] == "PlanReplay"
+    planned = asl.evaluate(states["PlanReplay"]["Arguments"]["Payload"], VARIABLES, context=CONTEXT)
+    assert planned == {
+        "release": "r-20130401-1fbd9a70",
+        "run": VARIABLES["run"],
+        "artefact_sha256": "ab" * 32,
+        "at": MOMENT,
+    }
+    replay = {**REPLAY, "why": "it was champion before"}
+    assert [chosen(states["IsReplayed"], replay=one) for one in (REPLAY, replay)] == ["Replay", "JudgeReplay"]
+    asked = asl.evaluate(states["JudgeReplay"]["Arguments"]["Payload"], {**VARIABLES, "replay": replay})
+    assert asked == {"release": "r-20130401-1fbd9a70", "run": VARIABLES["run"], "why": "it was champion before"}
+    for go_on, next in ((True, "Advance"), (False, "Undo")):
+        answer = {"go_on": go_on, "reason": "flips: 40 %"}
+        ended = asl.evaluate(states["JudgeReplay"]["Assign"], VARIABLES, result={"Payload": answer})
+        assert ended == {"ended": not go_on, "error": {"Error": "replay", "Cause": "flips: 40 %"}}
+        assert chosen(states["MayGoOn"], **ended) == next
+    for name in ("PlanReplay", "Replay", "JudgeReplay"):
+        assert states[name]["Catch"][-1]["Next"] == "Undo"
+
+
+def test_the_replays_job_reads_both_artefacts_and_the_rows_without_a_network(always_on):
+    (task,) = [task for name, task, _ in every_task(always_on["service"]) if name == "release/Replay"]
+    job = asl.evaluate(task["Arguments"], {**VARIABLES, "replay": REPLAY}, context=CONTEXT)
+    assert {one["InputName"]: one["S3Input"]["S3Uri"] for one in job["ProcessingInputs"]} == {
+        "contract": REPLAY["settings_uri"],
+        "rows": REPLAY["rows_manifest"],
+        "champion": REPLAY["champion_uri"],
+        "release": VARIABLES["artefact"],
+    }
+    (output,) = job["ProcessingOutputConfig"]["Outputs"]
+    assert output["S3Output"]["S3Uri"] == REPLAY["output_uri"]
+    assert job["AppSpecification"]["ContainerArguments"] == ["replay"]
+    assert job["NetworkConfig"] == {"EnableNetworkIsolation": True}
+    assert len(job["ProcessingJobName"]) <= 63
 
 
 def test_a_release_is_looked_at_until_it_is_champion_or_has_ended(always_on):
     states = flows(always_on["service"])["release"]["States"]
-    assert states["TryEndpoint"]["Next"] == "Advance"
     look = states["Advance"]
     assert asl.evaluate(look["Arguments"]["Payload"], VARIABLES, context=CONTEXT) == ASKED
     answer = {"next": "wait", "seconds": 60, "state": "canary", "reason": "holds at 5 %: 9 answers of 1,000"}

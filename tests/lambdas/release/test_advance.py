@@ -128,6 +128,35 @@ def test_a_canary_that_fails_goes_back_by_itself_with_the_evidence(rollout):
     assert rollout.told() == []
 
 
+def test_a_shadow_is_asked_about_its_sample_first_and_told_like_every_step(rollout, monkeypatch):
+    monkeypatch.setattr(module, "PLAN", replace(PLAN, shadow=0.2, shadow_rows=100))
+    assert look() == ("wait", "shadow", "begins beside r-1")
+    assert (answering(), state_of(rollout)) == ({"r-1": 100.0}, "canary")
+    assert read_routing(stage.ROUTING)["shadow"]["release"] == "r-2"
+    [message] = rollout.told()
+    assert message == (
+        "flights-local, r-2: shadow at 20 %: begins beside r-1. `fairway rollout abort --stage local` asks it no more."
+    )
+    assert look() == ("wait", "shadow", "holds as a shadow at 20 %: the shadow was asked nothing yet")
+    numbers = {"canary_rows": 200, "champion_rows": 200, "canary_entities": 90, "champion_entities": 90}
+    count(rollout, 0.5, rollout=f"{asked()['rollout']}/shadow", **numbers)
+    assert look()[:2] == ("wait", "canary")
+    assert (answering(), "shadow" in read_routing(stage.ROUTING)) == ({"r-1": 95.0, "r-2": 5.0}, False)
+    assert look()[2] == "holds at 5 %: the canary has answered nobody yet"
+
+
+def test_a_shadow_that_does_harm_goes_back_before_anybody_was_answered(rollout, monkeypatch):
+    monkeypatch.setattr(module, "PLAN", replace(PLAN, shares=(), shadow=0.2))
+    look()
+    numbers = {"canary_rows": 40, "champion_rows": 40, "canary_entities": 40, "champion_entities": 40}
+    count(rollout, 0.5, rollout=f"{asked()['rollout']}/shadow", **numbers, canary_error=40, canary_fallback=40)
+    following, state, why = look()
+    assert (following, state, state_of(rollout)) == ("end", "rolled back", "rolled back")
+    assert read_routing(stage.ROUTING)["reason"] == f"rollout of r-2: {why}"
+    assert "shadow" not in read_routing(stage.ROUTING)
+    assert "lets it answer all the same" in rollout.told()[-1]
+
+
 def killed_at_second(write):
     """In place of `write`: the first of a look writes the decision down, the second that it is made true."""
     calls = itertools.count(1)

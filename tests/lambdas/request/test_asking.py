@@ -11,7 +11,7 @@ import pytest
 from domain.names import Metric
 from domain.reasons import PLANNED
 from lambdas.aws import artefacts, clients
-from lambdas.request import asking, embedded, sleeping
+from lambdas.request import asking, carried, embedded, sleeping
 from lambdas.request import predict as function
 from lambdas.request.predict import handler
 from model_code import kernel
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.skipif(not kernel.BUILT, reason="the kernel is not buil
 def cold_start(monkeypatch, tmp_path, aws):
     """A process that begins, with an empty /tmp and the lake where moto has it."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(asking, "MODELS", embedded.Models(asking.open_model))
+    monkeypatch.setattr(asking, "MODELS", embedded.Models(carried.open_model))
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", clients.url_of("dynamodb", "us-east-1"))
     clients.artefacts.cache_clear()
     function.ROUTING.routing, function.ROUTING.read_at = None, float("-inf")
@@ -160,12 +160,12 @@ def test_an_artefact_that_is_in_tmp_is_not_fetched_again_unless_it_was_changed_t
     assert kept.name == trained.signed(folder)
 
     aws.s3.delete_object(Bucket=stage.LAKE, Key=KEY)
-    monkeypatch.setattr(asking, "MODELS", embedded.Models(asking.open_model))
+    monkeypatch.setattr(asking, "MODELS", embedded.Models(carried.open_model))
     assert call(handler, POST, ROW)[1]["source"] == "function"
 
     aws.upload(KEY, trained.archive_of(folder))
     (kept / "plan.bin").write_bytes(b"another model")
-    monkeypatch.setattr(asking, "MODELS", embedded.Models(asking.open_model))
+    monkeypatch.setattr(asking, "MODELS", embedded.Models(carried.open_model))
     assert call(handler, POST, ROW)[1]["probability"] == score(folder, ROW)
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from domain.records import to_item
 from domain.release.counts import Counts, from_items
 from domain.release.evidence import loss_terms
+from domain.release.shadow import EVEN
 from lambdas.request import capture
 from lambdas.request.outcomes import handler as outcomes
 from tests.lambdas import stage
@@ -65,6 +66,7 @@ def test_an_answer_counts_for_its_side_and_its_row_is_scored_by_the_other_releas
         "other_release": "r-2",
         "other_prediction": "true",
         "other_probability": 0.9,
+        "other_ms": pytest.approx(50, abs=50_000),
     }
     assert canary["other_release"] == "r-1"
 
@@ -157,6 +159,89 @@ def test_however_often_a_stream_repeats_itself_each_answer_counts_once(aws, roll
         canary_fallback=len({n // 2 for n in seen if n % 3 == 0}),
         paired=len([n for n in seen if n % 3]),
     )
+
+
+# ---- a shadow
+
+SHADOW = f"{ROLLOUT}/shadow"
+ASKED = {"release": "r-1", "role": "champion", "arm": "champion", "rollout": SHADOW, "share": EVEN}
+
+
+@pytest.fixture
+def shadow(aws, model):
+    """Have a shadow, r-2, asked about the champion's rows; a model that gives every row 0.9."""
+    champion = {"release": "r-1", "endpoint": f"{stage.PREFIX}r-1", "since": "2013-04-01T00:00:00Z"}
+    names = {"rollout": SHADOW, "release": "r-2", "endpoint": f"{stage.PREFIX}r-2"}
+    aws.routing(champion=champion, shadow={**names, "share": 0.5, "since": "2013-04-01T00:00:00Z"})
+    model.scores(lambda instance: 0.9)
+    return model
+
+
+def counts_of_shadow(aws) -> Counts:
+    (found,) = from_items(each for each in aws.items(stage.EVIDENCE) if each["rollout"] == SHADOW)
+    return found
+
+
+def test_a_shadow_is_asked_about_the_champions_row_and_counts_on_both_sides(aws, shadow):
+    deliver(record(1, **ASKED), record(2, **ASKED, entity_id="flight 2"), record(3))
+    assert [(endpoint, len(rows)) for endpoint, rows in shadow.calls] == [(f"{stage.PREFIX}r-2", 2)]
+    assert counts_of_shadow(aws) == Counts(
+        EVEN, canary_rows=2, champion_rows=2, canary_entities=2, champion_entities=2, paired=2
+    )
+
+
+@pytest.mark.parametrize("fail", FAILING.values(), ids=list(FAILING))
+def test_a_shadow_that_fails_is_the_shadows_failure_and_no_answers(aws, shadow, fail):
+    fail(shadow)
+    deliver(record(1, **ASKED))
+    assert counts_of_shadow(aws) == Counts(
+        EVEN,
+        canary_rows=1,
+        champion_rows=1,
+        canary_entities=1,
+        champion_entities=1,
+        canary_error=1,
+        canary_fallback=1,
+    )
+    ((row,),) = captured(aws).values()
+    assert (row["source"], row["other_release"], "other_prediction" in row) == ("model", "r-2", False)
+    assert row["other_cause"] and row["other_reason"]
+
+
+def test_one_call_that_fails_is_one_fault_however_many_rows_it_asked_about(aws, shadow):
+    shadow.fails(500, "ModelError")
+    deliver(*(record(n, **ASKED, entity_id=f"flight {n}") for n in range(12)))
+    found = counts_of_shadow(aws)
+    assert (len(shadow.calls), found.canary_rows, found.canary_error, found.champion_error) == (1, 12, 1, 0)
+
+
+def test_a_row_that_got_the_fallback_is_asked_about_too_so_that_an_outage_is_on_both_sides(aws, shadow):
+    shadow.fails(500, "ModelError")
+    deliver(record(1, **ASKED, **FALLBACK))
+    found = counts_of_shadow(aws)
+    assert (found.canary_error, found.champion_error, found.paired) == (1, 1, 0)
+
+
+def test_while_endpoints_are_down_on_purpose_no_shadow_is_asked(aws, shadow):
+    deliver(record(1, **ASKED, source="fallback", cause="OUTSIDE_HOURS", reason="outside office hours"))
+    assert (shadow.calls, aws.items(stage.EVIDENCE)) == ([], [])
+
+
+def test_a_shadow_that_has_ended_is_not_asked_about_rows_that_come_late(aws, shadow):
+    aws.route()
+    deliver(record(1, **ASKED))
+    assert (shadow.calls, aws.items(stage.EVIDENCE)) == ([], [])
+    assert len(captured(aws)) == 1
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_the_outcome_of_a_row_of_the_shadow_counts_once(aws, shadow, times):
+    answered(aws, **ASKED, prediction=False)
+    for _ in range(times):
+        report(1, True)
+        deliver(record(1, **ASKED, prediction=False))
+    found = counts_of_shadow(aws)
+    assert (found.canary_rows, found.paired, found.disagreements, found.canary_right) == (1, 1, 1, 1)
 
 
 # ---- outcomes
