@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 
 # No 24:00, which some versions of Python take for midnight and others refuse.
-_ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?")
+_ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d([T ]([01]\d|2[0-3]):\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?")
 _BEYOND_MICROSECONDS = re.compile(r"(?<=\.\d{6})\d+")
 
 

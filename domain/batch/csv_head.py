@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.contract.text import SPACES
@@ -15,13 +16,22 @@ SEPARATORS = (",", ";", "\t", "|")
 MOST_TITLES = 8  # lines above a header
 _LOOKED_AT = 12  # records
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n|$)")
+_UNREAD_SEPARATORS = ("\x01", "^", "~", "¦", ":", " ")
 _OTHER_KINDS = (
     (b"\x1f\x8b", "is gzip, though its name does not end in .gz; rename it, or unpack it"),
     (b"PK\x03\x04", "is a ZIP archive or an Excel workbook; unpack it, or save the sheet as CSV"),
-    (b"PAR1", "is Parquet, though its name says CSV; rename it to .parquet"),
+    (b"\xd0\xcf\x11\xe0", "is an Excel workbook of before 2007; save the sheet as CSV"),
+    (b"PAR1", "is Parquet, though its name says otherwise; rename it to .parquet"),
+    (b"\x28\xb5\x2f\xfd", "is compressed with Zstandard; unpack it, or compress it with gzip"),
+    (b"BZh", "is compressed with bzip2; unpack it, or compress it with gzip"),
+    (b"\xfd7zXZ", "is compressed with xz; unpack it, or compress it with gzip"),
+    (b"\xff\xfe\0\0", "is UTF-32 text; convert it, e.g. iconv -f UTF-32 -t UTF-8"),
+    (b"\0\0\xfe\xff", "is UTF-32 text; convert it, e.g. iconv -f UTF-32 -t UTF-8"),
     (b"\xff\xfe", "is UTF-16 text; convert it, e.g. iconv -f UTF-16 -t UTF-8"),
     (b"\xfe\xff", "is UTF-16 text; convert it, e.g. iconv -f UTF-16 -t UTF-8"),
+    (b"version https://git-lfs", "is a pointer of Git LFS and not the file; `git lfs pull` fetches it"),
 )
+_WEB_PAGE = re.compile(rb"\s*(<!doctype html|<html)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -41,11 +51,26 @@ class CsvHead:
         return [name.strip(SPACES) for name in self.written]
 
 
-def csv_head(head: bytes, *, is_whole: bool) -> CsvHead:
-    """Look at the first bytes of a file; `is_whole`: there are no more."""
+def not_text(head: bytes) -> str:
+    """Return why a file is not text in UTF-8, as far as its first bytes tell; empty if they do not."""
     problem = next((why for magic, why in _OTHER_KINDS if head.startswith(magic)), "")
+    if not problem and _WEB_PAGE.match(head):
+        problem = "is a web page, of a sign-in perhaps, and not the file; download the file itself"
     if not problem and b"\0" in head[:200]:
         problem = "holds zero bytes, as UTF-16 text does; convert it, e.g. iconv -f UTF-16LE -t UTF-8"
+    return problem
+
+
+def unread_separator(names: Sequence[str]) -> str:
+    """Return a hint on what seems to separate the columns of a file that has one for us; empty if nothing does."""
+    found = next((one for one in _UNREAD_SEPARATORS if len(names) == 1 and one in names[0].strip(SPACES)), None)
+    known = "commas, semicolons, tabs or bars"
+    return f". They seem to be separated by {found!r}; separate them by {known}" if found else ""
+
+
+def csv_head(head: bytes, *, is_whole: bool) -> CsvHead:
+    """Look at the first bytes of a file; `is_whole`: there are no more."""
+    problem = not_text(head)
     if problem:
         return CsvHead([], problem=problem)
     whole_lines = head if is_whole else head[: max(head.rfind(b"\n"), head.rfind(b"\r")) + 1]

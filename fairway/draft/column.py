@@ -11,7 +11,7 @@ from fairway.terminal.errors import Refused
 ROWS_PER_LEVEL = 10
 MANY = 20  # different texts that begin with a number: amounts of something rather than classes
 ID_NAME = re.compile(r"(?i:^(id|key|uuid|guid)$|[_\-. ](id|key|uuid|guid|no|nr|num|number)$|^id[_\-. ])|[a-z](Id|ID)$")
-TIME_NAME = re.compile(r"(?i)time|date|moment|when|created|_at$|_on$|timestamp|^ts$|epoch")
+TIME_NAME = re.compile(r"(?i)time|date|moment|when|created|seen|[_.](at|on|ts|ms|dt)$|^(t|ts|dt|day)$|epoch")
 DATE_LIKE = re.compile(r"\d{1,4}([/.\- ])(\d{1,2}|[A-Za-z]{3,9})\1\d{2,4}([ T,].*)?|[A-Za-z]{3,9} \d{1,2},? \d{4}.*")
 
 
@@ -28,19 +28,21 @@ def column_of(table: Survey, facts: Facts, notes: list[str]) -> dict:
     if notation:
         return {"type": "float", **nullable, **of_notation(facts, notation, notes), **_limits_of(facts, notation)}
     kind = _type_of(facts, notes)
-    if kind in ("integer", "string") and facts.holds("float") and _is_epoch(facts):
+    if facts.holds("float") and _is_epoch(facts):
         return {"type": kind, **nullable, **_of_epochs(facts, kind, notes)}
+    if kind == "integer" and (counted := _days_counted(facts)):
+        notes.append(f"{facts.name!r} holds {counted}: learnt from as a number, without a maximum; {AS_ISO}")
+        return {"type": kind, **nullable}
     return {"type": kind, **nullable, **_limits_of(facts, kind), **_categories_of(table, facts, kind)}
 
 
 def _of_epochs(facts: Facts, kind: str, notes: list[str]) -> dict:
     """Numbers of seconds or smaller units since 1970: without a limit; ignored where a float64 cannot hold them."""
     since = f"{facts.name!r} holds seconds, milliseconds, microseconds or nanoseconds since 1970"
-    how = "write it as ISO 8601 to make it a timestamp"
     if kind == "string":
-        notes.append(f"{since}, more digits than a number keeps apart: not learnt from; {how}")
+        notes.append(f"{since}, more digits than a number keeps apart: not learnt from; {AS_ISO}")
         return {"role": "ignored"}
-    notes.append(f"{since}: learnt from as a number, without a maximum that time itself would break; {how}")
+    notes.append(f"{since}: learnt from as a number, without a maximum that time itself would break; {AS_ISO}")
     return {}
 
 
@@ -72,12 +74,29 @@ def of_notation(facts: Facts, notation: tuple[str, str], notes: list[str]) -> di
 EPOCHS = tuple((6e8 * unit, 4.2e9 * unit) for unit in (1, 1e3, 1e6, 1e9))  # s, ms, us, ns of 1989 to 2103
 
 
+AS_ISO = "write it as ISO 8601 to make it a timestamp"
+WRITTEN_DAYS = (1900_01_01, 2100_12_31)  # 20240131
+DAYS_OF_EXCEL = (20_000, 80_000)  # since 1899-12-30: of 1954 to 2119
+DAY_NAME = re.compile(r"(?i)date|day")
+
+
 def _is_epoch(facts: Facts) -> bool:
-    """Whether whole numbers count the time since 1970, as the column's name says."""
-    if "float" not in facts.low or facts.fractions:
-        return False
-    low, high = facts.low["float"], facts.high["float"]
-    return bool(TIME_NAME.search(facts.name)) and any(least <= low and high <= most for least, most in EPOCHS)
+    """Whether numbers count the time since 1970, as the column's name says."""
+    return bool(TIME_NAME.search(facts.name)) and any(_is_within(facts, ends) for ends in EPOCHS)
+
+
+def _days_counted(facts: Facts) -> str:
+    """Return how whole numbers stand for days, as the column's name says; empty if they do not."""
+    if not DAY_NAME.search(facts.name):
+        return ""
+    if _is_within(facts, WRITTEN_DAYS):
+        return f"days written as numbers, such as {facts.example}"
+    return f"Excel's numbers of days, such as {facts.example}" if _is_within(facts, DAYS_OF_EXCEL) else ""
+
+
+def _is_within(facts: Facts, ends: tuple[float, float]) -> bool:
+    low, high = facts.low.get("float"), facts.high.get("float")
+    return low is not None and high is not None and bool(ends[0] <= low and high <= ends[1])
 
 
 def _type_of(facts: Facts, notes: list[str]) -> str:
@@ -110,9 +129,10 @@ def _note_text(facts: Facts, notes: list[str]) -> None:
             f"{facts.name!r} holds numbers, but in {other:,} rows something else, first {value!r} in row {row:,}, so "
             "it became text; correct it, or set the type to float and let `fairway load` quarantine those rows"
         )
-    elif facts.begun > facts.rows / 2 and not facts.leading_zeros and len(facts.levels or range(MANY)) >= MANY:
+    elif _are_like_numbers(facts):
+        example = facts.odd[0] if facts.odd else facts.example
         notes.append(
-            f"{facts.name!r} holds texts that begin with a number, such as {facts.example!r}: kept as text; write the "
+            f"{facts.name!r} holds texts that are like numbers, such as {example!r}: kept as text; write the "
             "bare number to learn from it as one"
         )
     elif facts.units.total() > facts.rows / 2:
@@ -121,6 +141,11 @@ def _note_text(facts: Facts, notes: list[str]) -> None:
             f"{facts.name!r} holds numbers in several forms or beside other texts, such as {forms}, so it became text; "
             "write them alike, or set the type to float with its `decimal`, `thousands` and `unit`"
         )
+
+
+def _are_like_numbers(facts: Facts) -> bool:
+    most = facts.begun and facts.begun + facts.fits["float"] > facts.rows / 2
+    return bool(most) and not facts.leading_zeros and len(facts.levels or range(MANY)) >= MANY
 
 
 def is_code(facts: Facts) -> bool:

@@ -8,9 +8,10 @@ from functools import lru_cache
 from domain.contract.schema import Column
 from domain.contract.values import check_value
 
-SURE = frozenset(
-    ["\\N", "?", "NULL", "null", "#N/A", "N/A", "n/a", "NaN", "nan", "<NA>", "0000-00-00", "0000-00-00 00:00:00"]
-)
+ZERO_DATES = ("0000-00-00", "0000-00-00 00:00:00")
+OF_SPREADSHEETS = ("#N/A", "#DIV/0!", "#VALUE!", "#REF!", "#NUM!", "#NAME?", "#NULL!")
+OF_PROGRAMS = ("\\N", "?", "NULL", "null", "(null)", "N/A", "n/a", "n.a.", "NaN", "nan", "-nan", "NaT", "<NA>")
+SURE = frozenset([*OF_PROGRAMS, *OF_SPREADSHEETS, *ZERO_DATES])
 WORDS = frozenset(["NA", "None", "none", "-", "--", "."])  # also classes, unless numbers of the table lack theirs so
 YES = frozenset(
     ["yes", "y", "true", "t", "1", "positive", "pos", "on", "ja", "oui", "si", "sí", "churned", "left", "won", "fraud"]

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.batch.csv_head import REASONS
+from domain.batch.csv_head import REASONS, unread_separator
 from domain.contract.schema import Column
 from domain.contract.text import SPACES, from_text
 from domain.contract.values import LARGEST_INTEGER, LONGEST_TEXT, check_value
@@ -27,7 +27,11 @@ BITS = 20  # one chance in a million
 LEVELS = 200  # distinct values that are still remembered one by one
 LONGEST_NUMBER = 40  # characters
 UNIQUE_UP_TO = 2_000_000  # distinct values that are remembered to see whether all differ
-BEGINS_WITH_NUMBER = re.compile(r"[+-]?[0-9]+([.,][0-9]+)* ?[^\W\d]{1,5}[./]?[^\W\d]{0,3}")
+_NUMBER = r"[0-9]+([.,][0-9]+)*"
+# Such as 35.2k, -59.83 with another sign than the keyboard's, and 59.83- as bookkeepers write it.
+LIKE_A_NUMBER = re.compile(
+    rf"[+-]?{_NUMBER} ?[^\W\d]{{1,5}}[./]?[^\W\d]{{0,3}}|[\u2212\u2013] ?{_NUMBER}|{_NUMBER} ?[-\u2212\u2013]"
+)
 TYPES = [Column(name, name) for name in ("boolean", "integer", "float", "timestamp", "string")]  # the narrowest first
 
 
@@ -74,7 +78,7 @@ class Facts:
     notations: Counter = field(default_factory=Counter)  # (thousands, decimal) -> values that are numbers in it
     units: Counter = field(default_factory=Counter)  # sign beside a number, empty for none -> values
     forms: dict = field(default_factory=dict)  # sign beside a number, None for other texts -> the first value with it
-    begun: int = 0  # texts of a number and a few letters, such as 35.2k
+    begun: int = 0  # texts like a number: with a few letters behind it, or another sign
     odd: tuple | None = None  # the first value that is not a number, and its row
     nested: bool = False
     long_texts: int = 0
@@ -166,7 +170,8 @@ def number_notation(facts: Facts) -> tuple[str, str] | None:
 
 def _no_target(file: Path, target: str, names: list[str]) -> Refused:
     separator = next((one for one in (";", "\t", "|") if len(names) == 1 and target in names[0].split(one)), None)
-    hint = f". They seem to be separated by {separator!r}; write the file with commas" if separator else ""
+    separated = f". They seem to be separated by {separator!r}; write the file with commas" if separator else ""
+    hint = separated or unread_separator(names)
     columns = ", ".join(map(repr, names))
     return Refused("target", f"{file}: has no column {target!r}, which --target names; its columns: {columns}{hint}")
 
@@ -248,7 +253,7 @@ def _look_for_notation(facts: Facts, text: str, count: int) -> None:
     unit = unit_of(text) if len(text) <= LONGEST_NUMBER else None
     facts.forms.setdefault(unit, text[:LONGEST_NUMBER])
     if unit is None:
-        facts.begun += count if BEGINS_WITH_NUMBER.fullmatch(text) else 0
+        facts.begun += count if LIKE_A_NUMBER.fullmatch(text) else 0
         return
     facts.units[unit] += count
     for kind, number in numbers_in(text, unit):

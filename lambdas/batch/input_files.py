@@ -4,7 +4,7 @@ import json
 import zlib
 from collections.abc import Callable
 
-from domain.batch.csv_head import REASONS, csv_head
+from domain.batch.csv_head import REASONS, csv_head, unread_separator
 from domain.contract.schema import Contract
 
 HEAD_BYTES = 64 * 1024  # read of each file
@@ -68,7 +68,7 @@ def _header_problem(head: bytes, is_whole: bool, contract: Contract) -> str:
         [f"has the column {_listed(unknown)} that the contract {contract.name!r} does not know"] if unknown else []
     )
     problems += [f"names {_listed(twice)} more than once"] if twice else []
-    return " and ".join(problems)
+    return " and ".join(problems) + (unread_separator(columns) if problems else "")
 
 
 def _listed(names: list[str]) -> str:

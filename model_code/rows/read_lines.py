@@ -6,6 +6,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import IO, Any
 
+from domain.batch.csv_head import not_text
 from model_code.refusals import Malformed
 from model_code.rows.blocks import Opened
 
@@ -31,6 +32,9 @@ def _line_blocks(stream: gzip.GzipFile | IO[bytes]) -> Iterator[list[Any]]:
 
 
 def _first_line(line: bytes) -> bytes:
+    problem = not_text(line)
+    if problem:
+        raise Malformed(problem)
     line = line.removeprefix(b"\xef\xbb\xbf")
     if line.lstrip().startswith(b"["):
         raise Malformed("is one JSON array; write one object per line (JSON Lines)")

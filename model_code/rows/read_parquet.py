@@ -21,7 +21,8 @@ def open_parquet(file: Path, coded: Container[str]) -> Opened:
     schema = about.schema.to_arrow_schema()
     for field in schema:
         if not _is_readable(field.type):
-            raise Malformed(f"column {field.name!r} is {field.type}; give text, numbers, true/false or timestamps")
+            given = "give text, numbers, true/false or timestamps, or leave the column out"
+            raise Malformed(f"column {field.name!r} is {field.type}; {given}")
     codes = [field.name for field in schema if field.name in coded and _is_any_text(_values_of(field.type))]
     # pre_buffer would keep what it reads ahead to the end
     dictionaries = [] if _has_small_groups(about) else codes

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from domain.batch.csv_head import REASONS
+from domain.batch.csv_head import REASONS, unread_separator
 from domain.contract.schema import Contract
 from domain.contract.text import SPACES
 from domain.contract.values import HEADER_AGAIN, Problem, repeats_header
@@ -113,7 +113,9 @@ def _refuse_other_columns(
     wrong = [f"has no column {_listed(missing)}"] if missing else []
     wrong += [f"has the column {_listed(unknown)} that the contract {contract.name!r} does not know"] if unknown else []
     raise FileRefused(
-        file, f"{' and '.join(wrong)}; its columns: {_listed(some)}. Add or rename columns, or change the contract"
+        file,
+        f"{' and '.join(wrong)}; its columns: {_listed(some)}"
+        f"{unread_separator(list(some)) or '. Add or rename columns, or change the contract'}",
     )
 
 

@@ -257,7 +257,7 @@ KINDS = {
     ),
     "amounts in thousands, written k": Kind(
         lines(HEAD, lambda one: f"{one.price}k,{one.items},{one.shop},{one.yes}"),
-        notes=("'price' holds texts that begin with a number, such as ",),
+        notes=("'price' holds texts that are like numbers, such as ",),
         quality=0.6,
     ),
     "a blank first line": Kind("\n" + lines(HEAD, plain), types=NUMBERS),

@@ -71,6 +71,7 @@ def test_what_is_no_object_is_no_row(row):
         ("float", 1e308, 1e308),
         ("boolean", False, False),
         ("timestamp", "2013-04-01 05:15:00.25-04:00", "2013-04-01T09:15:00.250000Z"),
+        ("timestamp", "2013-04-01T05:15:00-0400", "2013-04-01T09:15:00Z"),
     ],
 )
 def test_a_value_of_the_columns_type_is_kept_in_that_type(kind, value, kept):

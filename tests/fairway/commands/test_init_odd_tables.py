@@ -130,6 +130,43 @@ def test_what_looks_odd_is_named(tmp_path, capsys):
         assert words in said
 
 
+@pytest.mark.parametrize(
+    ("name", "cell", "said"),
+    [
+        ("t", lambda number: 1_700_000_000_000 + number * 86_400_000, "'t' holds seconds, milliseconds, micro"),
+        ("seen_at", lambda number: f"{1_700_000_000 + number * 86_400}.5", "'seen_at' holds seconds, milliseconds"),
+        (
+            "date",
+            lambda number: f"{date(2024, 1, 1) + timedelta(number):%Y%m%d}",
+            "days written as numbers, such as 2024",
+        ),
+        ("order_day", lambda number: 45_000 + number, "'order_day' holds Excel's numbers of days, such as 45000"),
+    ],
+)
+def test_numbers_that_stand_for_a_time_are_named_and_have_no_maximum_that_time_breaks(
+    tmp_path, capsys, name, cell, said
+):
+    data = table_of(tmp_path, **{name: cell})
+    assert said in notes(capsys, data, "y", tmp_path / "out")
+    assert "maximum" not in described(drafted(data, "y", tmp_path / "other"), name)
+
+
+@pytest.mark.parametrize("written", ["\u2212{}", "{}-", "\u2013 {}"])
+def test_numbers_with_another_minus_are_text_and_named(tmp_path, capsys, written):
+    data = table_of(tmp_path, x=lambda number: written.format(number / 8) if number % 3 else number / 8)
+    said = notes(capsys, data, "y", tmp_path / "out")
+    assert f"'x' holds texts that are like numbers, such as {written.format(1 / 8)!r}: kept as text" in said
+
+
+@pytest.mark.parametrize("separator", ["^", "~", ":", " ", "\x01"])
+def test_a_separator_that_is_not_read_is_named(tmp_path, capsys, separator):
+    data = table_of(tmp_path)
+    data.write_text(data.read_text().replace(",", separator))
+    assert main(["init", "--data", str(data), "--target", "y", "--out", str(tmp_path / "out")]) == 2
+    said = f"They seem to be separated by {separator!r}; separate them by commas, semicolons, tabs or bars"
+    assert said in capsys.readouterr().err
+
+
 def test_a_header_that_comes_again_changes_no_type(tmp_path, capsys):
     data = table_of(tmp_path)
     lines = data.read_text().splitlines(keepends=True)

@@ -1,8 +1,10 @@
 """Every kind of file gives the same rows, in blocks, and a bad file is refused whole."""
 
+import bz2
 import gzip
 import io
 import json
+import lzma
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -176,7 +178,16 @@ FAR = {unit: pa.array([2**62], pa.int64()).cast(pa.timestamp(unit)) for unit in 
         ("t.csv", gzip.compress(GOOD.encode()), "is gzip, though its name does not end in .gz; rename it"),
         ("t.csv", GOOD.encode("utf-16"), "is UTF-16 text; convert it, e.g. iconv -f UTF-16 -t UTF-8"),
         ("t.csv", GOOD.encode("utf-16-le"), "holds zero bytes, as UTF-16 text does"),
+        ("t.csv", GOOD.encode("utf-32"), "is UTF-32 text; convert it, e.g. iconv -f UTF-32 -t UTF-8"),
+        ("t.jsonl", LINES.encode("utf-16"), "is UTF-16 text; convert it, e.g. iconv -f UTF-16 -t UTF-8"),
         ("t.csv", b"PK\x03\x04", "is a ZIP archive or an Excel workbook"),
+        ("t.csv", b"\xd0\xcf\x11\xe0\xa1\xb1", "is an Excel workbook of before 2007"),
+        ("t.csv", bz2.compress(GOOD.encode()), "is compressed with bzip2; unpack it"),
+        ("t.csv", lzma.compress(GOOD.encode()), "is compressed with xz; unpack it"),
+        ("t.csv", b"\x28\xb5\x2f\xfd\0", "is compressed with Zstandard; unpack it"),
+        ("t.csv", "<!DOCTYPE HTML>\n<html>Sign in</html>", "is a web page, of a sign-in perhaps"),
+        ("t.jsonl", "version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS and not the file"),
+        ("t.csv", GOOD.replace(",", "^"), "They seem to be separated by '^'; separate them by commas"),
         ("t.csv", HEADER + "\n", "has no rows"),
         ("t.jsonl", "\n\n", "has no rows"),
         ("t.xlsx", "", "files of this kind are not read; give .csv"),
@@ -242,7 +253,7 @@ def test_a_file_that_is_not_there_or_a_folder_is_refused(tmp_path):
     with pytest.raises(FileRefused, match="not found"):
         read_table(tmp_path / "none.csv", SHOP, with_target=True)
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(FileRefused, match="cannot be opened"):
+    with pytest.raises(FileRefused, match="is a folder; name a file in it"):
         read_table(tmp_path / "folder.csv", SHOP, with_target=True)
 
 
