@@ -47,10 +47,11 @@ class NotEnded(Exception):
 def handler(event: dict[str, Any], context: object) -> Reaped:
     now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge sends the hour that it calls for
     is_used = _use_of_endpoints(read_routing(ROUTING), now)
+    jobs = [*training_jobs(), *processing_jobs()]
     return reap(
-        [*endpoints(is_used), *training_jobs(), *processing_jobs(), *notebooks()],
+        [*endpoints(is_used), *jobs, *notebooks()],
         now=now,
-        runs=_running_runs(),
+        runs=_runs_under_way(jobs),
         end=_end,
         announce=_announce,
     )
@@ -85,7 +86,11 @@ def reap(
 
 
 def _is_known(thing: Billed, runs: set[str]) -> bool:
-    return thing.used or any(f"/{run}/" in thing.writes_to for run in runs)
+    return thing.used or any(_is_of(thing, run) for run in runs)
+
+
+def _is_of(thing: Billed, run: str) -> bool:
+    return f"/{run}/" in thing.writes_to
 
 
 def monthly_usd(thing: Billed) -> float:
@@ -118,10 +123,18 @@ def _use_of_endpoints(routing: Routing, now: datetime) -> Callable[[str], bool]:
     return is_used
 
 
-def _running_runs() -> set[str]:
+def _runs_under_way(jobs: list[Billed]) -> set[str]:
+    """Name the runs that may have jobs: those that run, and those whose release is being deployed and replayed."""
     items = (item for kind in (RunKind.TRAIN, RunKind.BATCH) for item in tables.query_all(RUNS, **runs_query(kind)))
-    runs = cast(Iterator[TrainItem | BatchItem], items)
-    return {run["run"] for run in runs if run.get("status") == RunStatus.RUNNING}
+    runs = list(cast(Iterator[TrainItem | BatchItem], items))
+    running = {run["run"] for run in runs if run.get("status") == RunStatus.RUNNING}
+    ended = [run for run in runs if run["run"] not in running and any(_is_of(job, run["run"]) for job in jobs)]
+    return running | {run["run"] for run in ended if _is_deploying(run.get("release"))}
+
+
+def _is_deploying(release: str | None) -> bool:
+    item = tables.get(ROUTING, release_key(release)) if release else None
+    return bool(item) and item.get("state") == ReleaseState.DEPLOYING
 
 
 # ---- effects

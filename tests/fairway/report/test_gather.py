@@ -85,6 +85,7 @@ def busy(place):
         release="r-2",
         state="rejected",
         reason="no better than <the prior>",
+        replay={"at": "2026-01-01", "stop": "flips", "why": "flips: 40 %"},
         created_at="2026-01-01",
     )
     place.put("routing", **ROUTING)
@@ -228,7 +229,7 @@ def test_the_share_of_the_fallback_is_counted_from_stored_answers(busy, written)
 def test_what_people_wrote_is_text_and_no_markup(busy, written):
     _, page = written()
     assert "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;&#34;.csv" in page
-    assert "no better than &lt;the prior&gt;" in page
+    assert "no better than &lt;the prior&gt;; replay: flips: 40 %" in page
     assert "<script" not in page and "<the prior>" not in page
 
 

@@ -26,12 +26,13 @@ def careful(monkeypatch):
     monkeypatch.setattr(module, "CONFIG", replace(stage.CONFIG, budget=budget))
 
 
-def guarded(spent_usd, *, done=spending.NOTHING, now=NOW, writable=True, champion=CHAMPION, previous=()):
+def guarded(spent_usd, *, done=spending.NOTHING, now=NOW, writable=True, champion=CHAMPION, previous=(), **routed):
     """(what the guard answers, what it did, in order)."""
     did = []
 
     def write(routing):
         did.append(("routing", routing["champion"]))
+        assert "shadow" not in routing  # whatever the guard does to a routing ends it
         return writable
 
     reply = guard(
@@ -44,6 +45,7 @@ def guarded(spent_usd, *, done=spending.NOTHING, now=NOW, writable=True, champio
                 "version": 1,
                 "champion": champion,
                 "previous": list(previous),
+                **routed,
             },
             write_routing=write,
             make=lambda endpoint: did.append(("made", endpoint)),
@@ -52,6 +54,19 @@ def guarded(spent_usd, *, done=spending.NOTHING, now=NOW, writable=True, champio
         ),
     )
     return reply, did
+
+
+def test_a_shadow_goes_before_the_model_does(monkeypatch):
+    budget = Budget(monthly_usd=10.0, stop_challengers_percent=80.0, stop_model_percent=100.0)
+    monkeypatch.setattr(module, "CONFIG", replace(stage.CONFIG, budget=budget))
+    shadow = {"rollout": "r-2/1/shadow", "release": "r-2", "endpoint": "flights-local-r-2", "share": 0.1, "since": ""}
+    reply, did = guarded(8.5, shadow=shadow)
+    assert reply["actions"] == ["stop_challengers"]
+    announced = (
+        "flights-local: 85 % of the budget of $10.00 is spent: only the champion answers. "
+        "`fairway resume --stage local` undoes it."
+    )
+    assert did == [("announced", announced), ("routing", CHAMPION), ("remembered", ["stop_challengers"])]
 
 
 def test_half_a_month_costs_half_of_what_a_month_at_its_pace_costs():

@@ -180,10 +180,10 @@ def test_a_notebook_is_ours_by_its_tag(aws, grown):
 MACHINES = {"ClusterConfig": {"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 1}}
 
 
-@pytest.mark.parametrize(("status", "ended"), [("RUNNING", []), ("FAILED", ["flights-local-score-x"])])
-def test_a_processing_job_lives_as_long_as_its_run(aws, grown, status, ended):
+def processing(aws, name: str, writes_to: str):
+    """A processing job of ours that goes on, as moto keeps it."""
     aws.sagemaker.create_processing_job(
-        ProcessingJobName="flights-local-score-x",
+        ProcessingJobName=name,
         RoleArn="arn:aws:iam::000000000000:role/any",
         AppSpecification={"ImageUri": "image"},
         ProcessingResources=MACHINES,
@@ -193,7 +193,7 @@ def test_a_processing_job_lives_as_long_as_its_run(aws, grown, status, ended):
                 {
                     "OutputName": "o",
                     "S3Output": {
-                        "S3Uri": "s3://lake/batch/batch-1/predictions",
+                        "S3Uri": writes_to,
                         "LocalPath": "/opt/ml/processing/output",
                         "S3UploadMode": "EndOfJob",
                     },
@@ -201,11 +201,22 @@ def test_a_processing_job_lives_as_long_as_its_run(aws, grown, status, ended):
             ]
         },
     )
+    job = sagemaker_backends["123456789012"]["us-east-1"].processing_jobs[name]
+    job.processing_job_status, job.processing_resources = "InProgress", MACHINES  # in moto it is done at once
+    return job
+
+
+@pytest.mark.parametrize(("status", "ended"), [("RUNNING", []), ("FAILED", ["flights-local-score-x"])])
+def test_a_processing_job_lives_as_long_as_its_run(aws, grown, status, ended):
+    job = processing(aws, "flights-local-score-x", "s3://lake/batch/batch-1/predictions")
     aws.put(stage.RUNS, kind="batch", run="batch-1", status=status)
-    job = sagemaker_backends["123456789012"]["us-east-1"].processing_jobs["flights-local-score-x"]
-    job.processing_job_status, job.processing_resources = (
-        "InProgress",
-        MACHINES,
-    )  # in moto it is done at once, on no machine
     assert handler(grown, None)["ended"] == ended
     assert job.processing_job_status == ("Stopped" if ended else "InProgress")
+
+
+@pytest.mark.parametrize(("state", "ended"), [("deploying", []), ("rolled back", ["flights-local-replay-x"])])
+def test_the_replay_of_a_run_that_has_ended_lives_as_long_as_its_release_is_on_its_way(aws, grown, state, ended):
+    processing(aws, "flights-local-replay-x", "s3://lake/runs/train-1/replay/")
+    aws.put(stage.RUNS, kind="train", run="train-1", status="SUCCEEDED", release="r-2")
+    aws.put(stage.ROUTING, item="release#r-2", release="r-2", state=state)
+    assert handler(grown, None)["ended"] == ended
