@@ -297,8 +297,7 @@ def _compare(tally: Tally, request: Request, their: Answer | str, our: Answer | 
     if isinstance(their, str) or isinstance(our, str):
         if isinstance(our, str) and not isinstance(their, str):
             tally.errors += 1
-            if our in tally.reasons or len(tally.reasons) < MOST_FLIPS:  # each may name another value
-                tally.reasons[our[:200]] += 1
+            tally.reasons[_without_value(our)] += 1
         return
     for said, answer in zip(tally.predictions, (their, our), strict=True):
         said.append(answer["prediction"] if "probabilities" in answer else _numbers(answer)[0])
@@ -312,6 +311,12 @@ def _compare(tally: Tally, request: Request, their: Answer | str, our: Answer | 
             tally.flips.append(Flip(id=request.id, champion=_text(their), candidate=_text(our)))
 
 
+def _without_value(reason: str) -> str:
+    """Shorten a reason to the column that is at fault: mails and the release's item hold no value of a row."""
+    column, has_value, _ = reason.partition(" = ")
+    return f"{column} is refused" if has_value else reason[:200]
+
+
 def _count_segments(tally: Tally, request: Request, flipped: bool) -> None:
     for column in tally.release.contract.features:
         if column.name in request.features and (column.type == "boolean" or column.categories):
@@ -321,7 +326,7 @@ def _count_segments(tally: Tally, request: Request, flipped: bool) -> None:
 
 
 def _text(answer: Answer | str) -> str:
-    return json.dumps({"error": answer} if isinstance(answer, str) else answer["prediction"])
+    return json.dumps({"error": _without_value(answer)} if isinstance(answer, str) else answer["prediction"])
 
 
 # ---- all of it

@@ -28,7 +28,7 @@ def test_every_log_is_kept_for_as_long_as_the_settings_say(service):
     }
 
 
-OF_A_ROLLOUT = {"advance"}  # the reference project sets no release.canary
+OF_A_ROLLOUT = {"advance", "plan_replay", "judge_replay"}  # the reference project sets neither canary nor replay
 
 
 def verbs() -> set[str]:

@@ -1,6 +1,7 @@
 """replay: what was captured, asked again of the champion and of the release that is to follow it."""
 
 import json
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,10 +10,11 @@ import pytest
 from domain.records import from_attribute, to_attribute
 from domain.request.answers import answer_from_score
 from domain.request.captured import NUMBERS, OTHER_NUMBERS, OTHER_TEXTS, TEXTS, json_text
+from model_code.__main__ import main
 from model_code.answers.answering import respond
 from model_code.artefact.archive import pack
 from model_code.artefact.folder import open_artefact
-from tests.model_code.folders import WINDOW, sha256_of, write_rows, write_settings
+from tests.model_code.folders import WINDOW, sha256_of, training_folder, write_rows, write_settings
 
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in (*TEXTS, *OTHER_TEXTS)]
@@ -171,3 +173,27 @@ def test_without_captured_rows_the_evaluation_window_is_replayed_and_named(proje
     assert (summary["source"], summary["repeated"] + summary["differing"]) == ("evaluation", 0)
     assert 50 <= summary["rows"] == len(kept) <= 200
     assert summary["errors"] == 0
+
+
+def test_a_row_that_the_champion_answers_and_the_release_does_not_is_an_error_without_its_values(
+    returns, replayed, tmp_path
+):
+    """The champion's contract allows what the release's refuses: a shelf of a type that it does not know."""
+    contract = replace(
+        returns.contract,
+        columns=tuple(replace(one, type="string") if one.name == "shelf" else one for one in returns.contract.columns),
+    )
+    champion = tmp_path / "champion of texts"
+    rows = [{**row, "shelf": f"shelf {row['shelf']}"} for row in returns.rows]
+    columns = tuple(replace(one, categories=None) if one.name == "shelf" else one for one in contract.columns)
+    contract = replace(contract, columns=columns)
+    base = training_folder(champion, contract, rows, "gradient_boosting")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAGEMAKER_BASE_DIR", str(base))
+        assert main(["train"]) == 0
+    stored = captured(contract, base / "model", rows[:20])
+    summary, kept = replayed(contract, stored, champion=base / "model", release=returns.models[RELEASE])
+    assert (summary["rows"], summary["errors"], summary["repeated"]) == (20, 20, 20)
+    assert summary["reasons"] == {"shelf is refused": 20}
+    assert {row["release"] for row in kept} == {'{"error": "shelf is refused"}'}
+    assert (summary["flipped"], summary["psi"]) == (0, 0.0)
