@@ -17,6 +17,7 @@ from local.profile import ACCOUNT, REGION, RootKey
 from local.state import PROXIES
 
 ROOT = Path(__file__).resolve().parent.parent
+COMPILED = ROOT / "build" / "node"  # the command line's code as V8 compiled it, which is a sixth of what it costs
 ENVIRONMENT = f"aws://{ACCOUNT}/{REGION}"
 TOLD_ON_FAILURE = 12  # lines
 
@@ -106,7 +107,7 @@ def start_cdk(target: Target, *arguments: str, folder: Path) -> Program:
     return Program(
         f"cdk {arguments[0]}",
         cdk.command(*arguments),
-        environment=environment(target.endpoint, target.key),
+        environment={**environment(target.endpoint, target.key), "NODE_COMPILE_CACHE": str(COMPILED)},
         folder=folder,
         log=target.log,
     )

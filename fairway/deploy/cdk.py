@@ -9,7 +9,7 @@ from fairway.deploy.programs import Programs
 from fairway.terminal.errors import Failed
 
 ROOT = Path(__file__).resolve().parents[2]
-RESOURCE_EVENT = re.compile(r"^(?P<stack>\S+) \| +(?P<done>\d+)/(?P<all>\d+) \|")
+RESOURCE_EVENT = re.compile(r"^(?P<stack>\S+) \| +(?P<done>\d+)(?P<all>/\d+)? \|")  # of how many: by a change set
 
 
 def command(*arguments: str) -> list[str]:
@@ -45,4 +45,6 @@ def run(programs: Programs, *arguments: str, folder: Path) -> str:
 def resources_done(line: str) -> str | None:
     """How far a deployment is, by a line of its output; None for a line of something else."""
     event = RESOURCE_EVENT.match(line)
-    return f"{event['stack']}: {event['done']} of {event['all']} resources" if event else None
+    if not event:
+        return None
+    return f"{event['stack']}: {event['done']}{(event['all'] or '').replace('/', ' of ')} resources"

@@ -69,7 +69,7 @@ def asked_all_the_while(journey: Journey) -> Iterator[Counter]:
                 answers[answer["source"], answer["reason"]] += 1
             except Exception as error:  # noqa: BLE001 whatever the application gets, the test shows
                 answers["error", repr(error)] += 1
-            time.sleep(0.1)
+            time.sleep(0.4)
 
     asking = threading.Thread(target=ask)
     asking.start()
