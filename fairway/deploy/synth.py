@@ -6,12 +6,11 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from domain.config.sections import Config, read_config
 from fairway.deploy.programs import LAST_LINES
-from fairway.scratch import die_with_parent, scratch_until_exit
+from fairway.scratch import die_with_parent, scratch, scratch_until_exit
 from fairway.terminal.errors import Failed, Refused
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,8 +79,8 @@ def synthesise_at(reference: str, folder: Path, stage: str) -> tuple[Path, Confi
     """
     repository = _repository_of(folder)
     inside = folder.resolve().relative_to(repository)
-    with tempfile.TemporaryDirectory(prefix="fairway-at-") as parent:
-        checkout = Path(parent) / "project"
+    with scratch("at") as parent:
+        checkout = parent / "project"
         _git(repository, "worktree", "add", "--detach", str(checkout), reference)
         try:
             if not (checkout / inside / "fairway.toml").is_file():

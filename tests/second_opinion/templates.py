@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-# Stages beside those of fairway.toml: always on, asleep outside office hours, and with all that costs or warns, each in
-# another region.
+# Stages beside those of fairway.toml: always on and with canaries, asleep outside office hours, without endpoints, and
+# with all that costs or warns, each in another region.
 STAGES = """
 [stages.always]
 region = "eu-central-1"
@@ -17,6 +17,7 @@ serving.mode = "instance"
 serving.instances = 2
 batch.schedule = "rate(1 day)"
 data.delete_days = 1000
+release.canary = [5, 25, 50]
 
 [stages.hours]
 region = "us-west-2"
@@ -25,6 +26,10 @@ serving.office_hours = "mon-fri 07:00-19:00 Europe/Berlin"
 serving.idle_hours = 2
 serving.outside = "wake"
 training.spot = false
+
+[stages.functions]
+region = "eu-west-1"
+serving.mode = "function"
 
 [stages.everything]
 region = "ap-southeast-2"
@@ -47,7 +52,9 @@ def build(folder: Path) -> dict[Path, str]:
     (project / "fairway.toml").write_text((ROOT / "fairway.toml").read_text() + STAGES)
     flags = json.loads((ROOT / "cdk.json").read_text())["context"]
     environment = {
-        "CDK_CONTEXT_JSON": json.dumps({**flags, "project": str(project), "image_tag": "0123456789ab"}),
+        "CDK_CONTEXT_JSON": json.dumps(
+            {**flags, "project": str(project), "image_tag": "0123456789ab", "kernel": False}
+        ),
         "CDK_OUTDIR": str(out),
     }
     subprocess.run([sys.executable, "app.py"], cwd=ROOT, env={**os.environ, **environment}, check=True)
