@@ -8,6 +8,7 @@ ARTEFACTS = "artefacts/"
 RUNS = "runs/"
 BATCH = "batch/"
 SCORED = "scored/"
+WINDOWS = "windows/"
 SCRATCH = "scratch/"
 CHECKPOINTS = f"{SCRATCH}checkpoints/"
 
@@ -46,7 +47,7 @@ def unreadable_key(record: str) -> str:
 
 def run_key(run: str, name: str) -> str:
     """What a training run used and found: contract.json, config.json, train.manifest, evaluate.manifest,
-    evaluation.json, curves.json, verdict.json.
+    evaluation.json, curves.json, verdict.json; what a run of the watch flow used.
     """
     return f"{RUNS}{run}/{name}"
 
@@ -58,12 +59,26 @@ def replay_key(run: str, name: str) -> str:
     return run_key(run, f"replay/{name}")
 
 
+def reference_key(run: str, candidate: str) -> str:
+    """What a candidate's rows and answers were in the evaluation of its run (domain/watch/reference.py)."""
+    return run_key(run, f"reference/{candidate}.json")
+
+
 def artefacts_prefix(run: str) -> str:
     return f"{ARTEFACTS}{run}/"
 
 
 def checkpoints_prefix(run: str, candidate: str) -> str:
     return f"{CHECKPOINTS}{run}/{candidate}/"
+
+
+def window_prefix(window: str) -> str:
+    """Name the folder of what was counted in a window, such as that of 2013-04-01; it names no entity."""
+    return f"{WINDOWS}window={window}/"
+
+
+def window_key(window: str) -> str:
+    return f"{window_prefix(window)}counts.json"
 
 
 def batch_folder(run: str) -> str:

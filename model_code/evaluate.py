@@ -1,4 +1,6 @@
-"""evaluate: the candidates and the champion on the same later rows -> evaluation.json, curves.json, golden rows."""
+"""evaluate: the candidates and the champion on the same later rows -> evaluation.json, curves.json; and of each
+candidate the golden rows, and the reference by which it is watched.
+"""
 
 import json
 import shutil
@@ -18,12 +20,13 @@ from domain.runs import TrainSettings
 from domain.train.coverage import Coverage, cover
 from domain.train.curves import Curve, Curves
 from domain.train.windows import Window
+from domain.watch.reference import Reference
 from model_code import paths
 from model_code.answers.answer_columns import has_answer
 from model_code.answers.golden import prove_golden
 from model_code.answers.latency import answer_latency
 from model_code.artefact.archive import unpack
-from model_code.artefact.folder import GOLDEN, Artefact, open_artefact
+from model_code.artefact.folder import GOLDEN, Artefact, as_json, open_artefact
 from model_code.fitting import metrics, tallies
 from model_code.fitting.curves import curve
 from model_code.fitting.influence import influence, standard_error
@@ -31,6 +34,7 @@ from model_code.rows.features import unfed
 from model_code.rows.matrices import model_batch, target
 from model_code.rows.window import read_window
 from model_code.settings import JobRefused, read_settings, read_train_run, window_of
+from model_code.watch.reference import answers_of, feature_references, reference_of
 
 
 class _Yardstick(NamedTuple):
@@ -51,6 +55,7 @@ class _Result(NamedTuple):
     measured: Measured
     influence: np.ndarray  # (rows,) of each row on the metric that decides
     curve: Curve
+    answers: pa.Array  # as they are counted
 
 
 def main() -> None:
@@ -88,17 +93,37 @@ def main() -> None:
             "candidates": {name: result.curve for name, result in results.items()},
             "champion": current.curve if current else None,
         }
-        _write(evaluation, curves, golden={name: Path(scratch) / name / GOLDEN for name in opened})
+        golden = {name: Path(scratch) / name / GOLDEN for name in opened}
+        _write(evaluation, curves, golden=golden, references=_references(yardstick, opened, results))
     print(_summary(evaluation))
 
 
-def _write(evaluation: Evaluation, curves: Curves, *, golden: dict[str, Path]) -> None:
+def _write(
+    evaluation: Evaluation, curves: Curves, *, golden: dict[str, Path], references: dict[str, Reference]
+) -> None:
     output = paths.processing_output("evaluation")
-    (output / "golden").mkdir(parents=True, exist_ok=True)
+    for folder in ("golden", "reference"):
+        (output / folder).mkdir(parents=True, exist_ok=True)
     for name, file in golden.items():
         shutil.copy(file, output / "golden" / f"{name}.json")
+    for name, reference in references.items():
+        (output / "reference" / f"{name}.json").write_bytes(as_json(reference))
     (output / "evaluation.json").write_text(json.dumps(evaluation, indent=1, allow_nan=False))
     (output / "curves.json").write_text(json.dumps(curves, allow_nan=False))
+
+
+def _references(yardstick: _Yardstick, models: dict[str, _Model], results: dict[str, _Result]) -> dict[str, Reference]:
+    features = feature_references(yardstick.contract, yardstick.table)
+    return {
+        name: reference_of(
+            models[name].artefact.contract,
+            yardstick.config.business,
+            features=features,
+            answers=result.answers,
+            measured=result.measured,
+        )
+        for name, result in results.items()
+    }
 
 
 def _coverage(contract: Contract, window: Window, table: pa.Table) -> Coverage | None:
@@ -142,6 +167,7 @@ def _candidate(name: str, model: _Model, result: _Result, run: TrainSettings) ->
         "model_uri": run["artefacts_uri"].rstrip("/") + "/" + place,
         "contract": contract_rules.as_dict(model.artefact.contract),
         "golden": f"golden/{name}.json",
+        "reference": f"reference/{name}.json",
     }
 
 
@@ -195,7 +221,8 @@ def _measure(yardstick: _Yardstick, model: _Model) -> _Result:
         measured["classes"] = tallies.class_counts(actual, scores, classes)
     else:
         measured["errors"] = tallies.errors(actual, scores)
-    return _Result(measured, moved, curve(contract.task, actual, scores, classes))
+    answers = answers_of(contract.task, scores, classes)
+    return _Result(measured, moved, curve(contract.task, actual, scores, classes), answers)
 
 
 def _answered(artefact: Artefact, contract: Contract, table: pa.Table) -> tuple[np.ndarray, int]:

@@ -47,6 +47,7 @@ class Candidate(Measured):
     model_uri: str
     contract: dict[str, Any]  # that the artefact was made under, as domain/contract/schema.py writes it
     golden: str  # file beside evaluation.json
+    reference: str  # file beside evaluation.json: what its rows and answers were (domain/watch/reference.py)
 
 
 class Champion(Measured):

@@ -3,12 +3,14 @@
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+FEW_NUMBERS = 20  # so many distinct numbers are categories: a tenth of the rows would hide that 5 became 7
 _SHARES = 10
 _MOST_CATEGORIES = 50  # the others of the reference are one bin
-_FEW_NUMBERS = 20  # so many distinct numbers are categories: a tenth of the rows would hide that 5 became 7
+_MOST_KNOWN = 1000  # of more distinct values, such as names or free text, a new one is nothing new
 
 Value = str | int | float | bool | None
 
@@ -41,10 +43,13 @@ class NumberBins:
 
 @dataclass(frozen=True)
 class CategoryBins:
-    """A bin for each value, the most frequent first; then `others`, `unseen` and `missing`."""
+    """A bin for each value, the most frequent first; then `others`, `unseen` and `missing`.
+
+    Where the reference has too many values to know each, `others` is None: then every other value is of them.
+    """
 
     values: tuple[Value, ...]
-    others: frozenset[Value] = frozenset()  # rare values of the reference
+    others: frozenset[Value] | None = frozenset()  # rare values of the reference
     ordered: int = 0
 
     @property
@@ -56,7 +61,7 @@ class CategoryBins:
             return len(self.values) + 2
         if value in self.values:
             return self.values.index(value)
-        return len(self.values) + (value not in self.others)
+        return len(self.values) + (self.others is not None and value not in self.others)
 
 
 Bins = NumberBins | CategoryBins
@@ -67,10 +72,22 @@ def bins_of(reference: Iterable[Value]) -> Bins:
     known = [value for value in reference if not _is_missing(value)]
     counts = Counter(known)
     numbers = [value for value in known if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    if len(numbers) == len(known) and len(counts) > _FEW_NUMBERS:
-        return NumberBins(_edges(sorted(numbers)))
+    if len(numbers) == len(known) and len(counts) > FEW_NUMBERS:
+        return number_bins(sorted(numbers))
+    return category_bins(counts)
+
+
+def number_bins(ordered: Sequence[float]) -> NumberBins:
+    """Cut numbers that are in order into shares of equally many; equal cuts are one."""
+    inner = [ordered[len(ordered) * number // _SHARES] for number in range(1, _SHARES)]
+    return NumberBins(tuple(sorted({float(edge) for edge in (ordered[0], *inner, ordered[-1])})))
+
+
+def category_bins(counts: Mapping[Any, int]) -> CategoryBins:
+    """Make the bins of values of which each is there so often."""
     ranked = sorted(counts, key=lambda value: (-counts[value], str(value)))
-    return CategoryBins(tuple(ranked[:_MOST_CATEGORIES]), frozenset(ranked[_MOST_CATEGORIES:]))
+    others = frozenset(ranked[_MOST_CATEGORIES:]) if len(ranked) <= _MOST_KNOWN else None
+    return CategoryBins(tuple(ranked[:_MOST_CATEGORIES]), others)
 
 
 def count(bins: Bins, values: Iterable[Value]) -> list[int]:
@@ -79,11 +96,23 @@ def count(bins: Bins, values: Iterable[Value]) -> list[int]:
     return [found[place] for place in range(len(bins.labels))]
 
 
-def _edges(ordered: list[float]) -> tuple[float, ...]:
-    """Cut the values into shares of equally many; equal cuts are one."""
-    inner = [ordered[len(ordered) * number // _SHARES] for number in range(1, _SHARES)]
-    return tuple(sorted({float(edge) for edge in (ordered[0], *inner, ordered[-1])}))
-
-
 def _is_missing(value: Value) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+# ---- as plain data
+
+
+def as_dict(bins: Bins) -> dict[str, Any]:
+    """Write the bins as JSON can hold them, the same bins in the same way; `from_dict` reads them back."""
+    if isinstance(bins, NumberBins):
+        return {"edges": list(bins.edges)}
+    others = None if bins.others is None else sorted(bins.others, key=str)
+    return {"values": list(bins.values), "others": others}
+
+
+def from_dict(document: Mapping[str, Any]) -> Bins:
+    if "edges" in document:
+        return NumberBins(tuple(document["edges"]))
+    others = document["others"]
+    return CategoryBins(tuple(document["values"]), None if others is None else frozenset(others))

@@ -13,6 +13,7 @@ from sklearn import metrics as sk
 from domain.contract.schema import Column
 from domain.release.gate import judge
 from domain.train.curves import drawn
+from domain.watch.bins import from_dict
 from model_code.artefact.folder import open_artefact
 from model_code.fitting import metrics
 from tests.model_code.folders import TRAIN_RUN, WINDOW, evaluation_folder, settings_of
@@ -69,6 +70,29 @@ def _rows_of(tally: str, counted: dict) -> int:
     if tally == "errors":
         return counted["rows"]
     return sum(counted.values()) if tally == "decisions" else sum(each["actual"] for each in counted.values())
+
+
+def test_the_reference_of_a_candidate_is_counted_on_the_rows_it_is_judged_on(project, run_verb, tmp_path):
+    base = evaluation_folder(tmp_path, project.contract, project.rows, project.models)
+    evaluation = evaluated(run_verb, base)
+    for measured in evaluation["candidates"].values():
+        reference = json.loads((base / "processing/output/evaluation" / measured["reference"]).read_text())
+        features = [column.name for column in project.contract.features if column.type != "timestamp"]
+        assert sorted(reference["features"]) == sorted(features)
+        for column in (*reference["features"].values(), reference["prediction"]):
+            unseen = from_dict(column["bins"]).labels.index("unseen")
+            assert (sum(column["counts"]), column["counts"][unseen]) == (evaluation["rows"], 0)
+        assert reference["rows"] == evaluation["rows"]
+        assert reference["wrong"] == _wrong(measured)
+        assert (reference["value_usd"] is None) == (project.task != "binary")
+
+
+def _wrong(measured: dict) -> int | None:
+    if "decisions" in measured:
+        return measured["decisions"]["false_positive"] + measured["decisions"]["false_negative"]
+    if "classes" in measured:
+        return sum(each["actual"] - each["right"] for each in measured["classes"].values())
+    return None
 
 
 def curves_of(base):

@@ -1,11 +1,12 @@
 """Bins are made on the reference alone, and every value falls into one of them."""
 
+import json
 import math
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.watch.bins import CategoryBins, NumberBins, bins_of, count
+from domain.watch.bins import CategoryBins, NumberBins, as_dict, bins_of, count, from_dict
 
 NUMBERS = st.lists(st.none() | st.integers(-50, 50) | st.floats(allow_infinity=False), max_size=60)
 ANYTHING = st.lists(st.none() | st.booleans() | st.text(max_size=2) | st.floats() | st.integers(), max_size=40)
@@ -35,6 +36,11 @@ def test_rare_categories_of_the_reference_are_one_bin_and_not_unseen():
     assert count(bins, ["c000", "c059", "new"]) == [1, *[0] * 49, 1, 1, 0]
 
 
+def test_of_a_thousand_names_and_more_a_new_one_is_nothing_new():
+    bins = bins_of([f"name {number:04d}" for number in range(1001)])
+    assert (bins.others, count(bins, ["name 1000", "another", None])[-3:]) == (None, [2, 0, 1])
+
+
 def test_a_column_without_a_value_tells_only_missing_from_unseen():
     assert count(bins_of([None, math.nan]), [None, 1, "a"]) == [0, 2, 1]
 
@@ -44,3 +50,11 @@ def test_every_value_is_counted_once_and_no_value_of_the_reference_is_unseen(ref
     bins = bins_of(reference)
     known, counted = dict(zip(bins.labels, count(bins, reference), strict=True)), count(bins, window)
     assert (known["unseen"], sum(known.values()), sum(counted)) == (0, len(reference), len(window))
+
+
+@given(ANYTHING)
+def test_bins_come_back_from_json_as_they_were(reference):
+    bins = bins_of(reference)
+    again = from_dict(json.loads(json.dumps(as_dict(bins))))
+    assert count(again, reference) == count(bins, reference)
+    assert as_dict(again) == as_dict(bins)

@@ -1,0 +1,1 @@
+"""Watching by whole columns: the rules are in domain/watch."""
