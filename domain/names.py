@@ -26,3 +26,5 @@ class Metric(StrEnum):
     REAPED_USD = "ReapedUsd"  # saved a month
     DATA_AGE_DAYS = "DataAgeDays"  # from the newest row that a run judged on to its as_of
     BROKEN_BENCHMARKS = "BrokenBenchmarks"  # that the champion breaks in its newest evaluation
+    WATCH_ALARMS = "WatchAlarms"  # findings that alarm, of the window that was watched and those before it
+    MOVED = "Moved"  # features and answers that drifted in the window

@@ -17,6 +17,8 @@ class RunKind(StrEnum):
     TRAIN = "train"
     BATCH = "batch"
     UNLOAD = "unload"  # a load that was withdrawn
+    WATCH = "watch"  # of the watch flow
+    WINDOW = "window"  # that was watched, by the day it begins with; each run about it writes it again
     FORGET = "forget"  # an entity that is being forgotten; gone when it is
 
 
@@ -96,6 +98,20 @@ class BatchItem(TypedDict, total=False):
     finished_at: str
 
 
+class WatchItem(TypedDict, total=False):
+    """A run of the watch flow; the window itself is an item of its own (domain/watch/verdict.py)."""
+
+    kind: str
+    run: str
+    status: str  # a RunStatus
+    started_at: str
+    as_of: str
+    window: str
+    files: int  # that were captured in it
+    reason: str  # of a failure
+    finished_at: str
+
+
 class TrainSettings(Window):
     """run.json of a training run: what its jobs need beside contract and configuration."""
 
@@ -134,3 +150,22 @@ class BatchSettings(TypedDict):
     model_uri: str | None
     artefact_sha256: str | None
     signature: str | None
+
+
+class WatchSettings(TypedDict):
+    """run.json of a run of the watch flow, which the Monitor job reads; a window is half open: [start, end)."""
+
+    run: str
+    window: str
+    start: str
+    end: str
+    as_of: str
+
+
+class WatchPlan(WatchSettings):
+    """Values that the next states of the watch flow use; nothing is counted where `captured_manifest` is None."""
+
+    settings_uri: str
+    captured_manifest: str | None
+    files: int
+    counts_uri: str

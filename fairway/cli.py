@@ -31,6 +31,7 @@ from fairway.commands import (
     train,
     unload,
     up,
+    watch,
 )
 from fairway.terminal.entry import exit_code_of
 
@@ -54,6 +55,7 @@ COMMANDS = (
     releases,
     rollout,
     redrive,
+    watch,
     runs,
     impact,
     report,

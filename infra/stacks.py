@@ -27,6 +27,7 @@ from infra.request.capture import Capture
 from infra.request.realtime_api import RealtimeApi
 from infra.train.training import Training
 from infra.watch.alarms import Alarms
+from infra.watch.monitoring import Monitoring
 
 
 class DataStack(Stack):
@@ -117,7 +118,9 @@ class ServiceStack(Stack):
         ).capture
 
     def learn_and_score(self) -> None:
-        """By the clock: rows -> Training -> Releases -> the champion; files -> Batch -> predictions."""
+        """By the clock: rows -> Training -> Releases -> the champion; files -> Batch -> predictions; what was answered,
+        and happened -> Monitoring -> verdicts.
+        """
         stage, stores, undelivered = self.stage, self.stores, self.undelivered
         self.training = Training(self, "Training", **stage, stores=stores, image=self.image)
         self.releases = Releases(
@@ -131,8 +134,16 @@ class ServiceStack(Stack):
             image=self.image,
         )
         self.batch = Batch(self, "Batch", **stage, stores=stores, image=self.image)
-        train, batch = self.training.flow, self.batch.flow
-        Schedules(self, "Schedules", config=self.config, train=train, batch=batch, undelivered=undelivered)
+        self.monitoring = Monitoring(self, "Monitoring", **stage, stores=stores, image=self.image)
+        Schedules(
+            self,
+            "Schedules",
+            config=self.config,
+            train=self.training.flow,
+            batch=self.batch.flow,
+            watch=self.monitoring.flow,
+            undelivered=undelivered,
+        )
 
     def watch(self) -> None:
         """What it costs, when it sleeps, what fails -> the alarms topic."""
@@ -151,7 +162,7 @@ class ServiceStack(Stack):
             config=self.config,
             topic=alarms,
             api=self.api,
-            flows=[self.training.flow, self.releases.flow, self.batch.flow],
+            flows=[self.training.flow, self.releases.flow, self.monitoring.flow, self.batch.flow],
             functions=[self.api.predict, self.api.outcomes, self.capture, money.guard, money.reap, hours.hours],
             undelivered=undelivered,
         ).watch_the_capture(self.capture)
@@ -173,6 +184,7 @@ class ServiceStack(Stack):
             train=self.training.flow.state_machine_arn,
             release=self.releases.flow.state_machine_arn,
             batch=self.batch.flow.state_machine_arn,
+            watch=self.monitoring.flow.state_machine_arn,
             image=self.image,
             alarms=self.data.alarms.topic_arn,
             capture=self.capture.function_name,

@@ -1,4 +1,4 @@
-"""python -m model_code train|evaluate|serve|score|replay: the image's entry point and the laptop's command."""
+"""python -m model_code train|evaluate|serve|score|replay|monitor: the image's entry point and the laptop's command."""
 
 import importlib
 import os
@@ -10,7 +10,7 @@ from model_code.fitting.pins import hold_pins
 from model_code.refusals import BodyRefused, FileRefused, PlanCorrupt
 from model_code.settings import JobRefused
 
-_VERBS = ("train", "evaluate", "serve", "score", "replay")
+_VERBS = ("train", "evaluate", "serve", "score", "replay", "monitor")
 _REFUSALS = (JobRefused, ArtefactRefused, FileRefused, PlanCorrupt, BodyRefused)
 
 
@@ -19,8 +19,8 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m model_code {'|'.join(_VERBS)}", file=sys.stderr)
         return 2
     (verb,) = arguments
-    if verb == "score":
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # the threads of `score` use every core already
+    if verb in ("score", "monitor"):
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # their own threads use every core already
     try:
         importlib.import_module(f"model_code.{verb}").main()
     except _REFUSALS as error:

@@ -28,7 +28,7 @@ def failure() -> Path:
     return _base() / "output" / "failure"
 
 
-# ---- processing: evaluate and score
+# ---- processing: evaluate, score and monitor
 
 
 def processing_input(name: str) -> Path:

@@ -1,5 +1,5 @@
-"""The documents beside a job's rows: contract.json, config.json and run.json, as `lambdas/train/select_window.py` and
-`lambdas/batch/preprocess.py` write them.
+"""The documents beside a job's rows: contract.json, config.json and run.json, as `lambdas/train/select_window.py`,
+`lambdas/batch/preprocess.py` and `lambdas/watch/choose_window.py` write them.
 """
 
 import json
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from domain.config import sections as config_rules
 from domain.contract import schema as contract_rules
-from domain.runs import BatchSettings, ReplaySettings, TrainSettings
+from domain.runs import BatchSettings, ReplaySettings, TrainSettings, WatchSettings
 from domain.train.windows import Window
 
 
@@ -41,6 +41,11 @@ def read_batch_run(folder: Path) -> BatchSettings:
 
 def read_replay_run(folder: Path) -> ReplaySettings:
     run: ReplaySettings = read_json(folder / "run.json")
+    return run
+
+
+def read_watch_run(folder: Path) -> WatchSettings:
+    run: WatchSettings = read_json(folder / "run.json")
     return run
 
 

@@ -252,6 +252,24 @@ class Monitoring:
     fallback_percent: float = setting(
         5.0, "alarm when more answers than this come from the fallback", least=0.0, most=100.0
     )
+    schedule: str = setting(
+        "cron(30 0 * * ? *)",
+        "when to judge the newest window that has ended, and those before with their later outcomes",
+        check=_schedule_problem,
+        form=SCHEDULE,
+    )
+    window_days: int = setting(1, "days of answers that are watched together; a quiet stage takes 7", least=1, most=366)
+    outcome_days: int = setting(
+        1, "days after a window's end in which nearly all outcomes come; it is judged by them then", least=0, most=366
+    )
+    quarantine_percent: float = setting(
+        5.0,
+        "a window is broken, and alarms, when more of its loaded and scored rows than this break the contract",
+        least=0.0,
+        most=100.0,
+    )
+    instance: str = setting("ml.t3.medium", "machine of the job that counts a window", pattern=INSTANCE)
+    volume_gb: int = setting(10, "disk of that job", least=1, most=1000)
     capture_seconds: int = setting(60, "how long answers are gathered before they go to the lake", least=1, most=300)
     email: str = setting("", "who hears of alarms; empty: nobody yet", pattern=r"|[^@\s]+@[^@\s]+")
 

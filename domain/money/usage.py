@@ -39,6 +39,7 @@ class Month:
     batch_runs: float
     batch_rows: float
     chunks: float  # calls of write_results
+    watch_runs: float
 
     @property
     def candidates(self) -> int:
@@ -114,6 +115,7 @@ def month_of(config: Config) -> Month:
         batch_runs=batch_runs,
         batch_rows=batch_runs * usage.rows_per_batch,
         chunks=batch_runs * -(-usage.rows_per_batch // config.batch.rows_per_chunk),
+        watch_runs=firings_per_month(config.monitoring.schedule),
     )
 
 

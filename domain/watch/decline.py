@@ -57,6 +57,18 @@ def restarted(decline: Decline) -> Decline:
     return Decline(decline.bound)
 
 
+def began(bound: float, windows: Sequence[tuple[int, int]]) -> int:
+    """Return the number of the window, of (wrong, outcomes) each, from which on a decline is likeliest to have been."""
+    best, first = -math.inf, len(windows) - 1
+    for ratio in RATIOS:
+        sum_ = 0.0
+        for number in range(len(windows) - 1, -1, -1):
+            sum_ += _log_ratio(ratio, bound, *windows[number])
+            if sum_ > best:
+                best, first = sum_, number
+    return first
+
+
 def error_bound(wrong: int, outcomes: int, *, confidence: float = _CONFIDENCE) -> float:
     """Return the upper bound of an error rate (Clopper and Pearson, 1934); 1 where nothing is known."""
     if not 0 <= wrong <= outcomes:

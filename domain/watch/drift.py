@@ -8,7 +8,7 @@ features and all windows of a year (`level`). The bins are those of the referenc
 import math
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from domain.watch.tails import noncentral_chi_square
 
@@ -16,6 +16,7 @@ TOLERANCE = 0.005  # PSI that nobody cares about: a shift by a tenth of a standa
 FALSE_ALARMS = 0.05  # chance of any in so many windows
 WINDOWS = 100
 FEWEST = 5.0  # expected rows of a bin, or it is pooled
+Name = TypeVar("Name")  # by which a feature is known
 
 
 class Counts(NamedTuple):
@@ -38,7 +39,7 @@ def level(*, false_alarms: float = FALSE_ALARMS, windows: int = WINDOWS) -> floa
     return false_alarms / windows
 
 
-def drifted(p_values: Mapping[str, float], level: float) -> list[str]:
+def drifted(p_values: Mapping[Name, float], level: float) -> list[Name]:
     """Select the features that moved (Benjamini and Hochberg, 1995), the surest first: of those, at most the share
     `level` is expected to be false; where none moved, any is selected with at most that chance.
     """

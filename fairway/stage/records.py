@@ -7,6 +7,7 @@ from domain import records
 from domain.release.routing import EMPTY, Routing, answerers, mended, percents
 from domain.release.state import ReleaseItem
 from domain.runs import BatchItem, LoadItem, RunKind, TrainItem
+from domain.watch.verdict import WindowItem
 from fairway.stage.aws import Stage
 
 FlowKind = Literal[RunKind.TRAIN, RunKind.BATCH]
@@ -40,6 +41,8 @@ def runs(stage: Stage, kind: Literal["load", "unload"]) -> Iterator[LoadItem]: .
 def runs(stage: Stage, kind: Literal["train"]) -> Iterator[TrainItem]: ...
 @overload
 def runs(stage: Stage, kind: Literal["batch"]) -> Iterator[BatchItem]: ...
+@overload
+def runs(stage: Stage, kind: Literal[RunKind.WINDOW]) -> Iterator[WindowItem]: ...
 @overload
 def runs(stage: Stage, kind: FlowKind) -> Iterator[TrainItem | BatchItem]: ...
 def runs(stage: Stage, kind: str) -> Iterator[Any]:

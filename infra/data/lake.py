@@ -66,8 +66,8 @@ class Lake(Construct):
 
 
 def lifecycle_rules(data: Data) -> list[s3.LifecycleRule]:
-    """By class of data. What a run used and found (runs/) is small and stays; `domain/money/resources/storage.py`
-    counts what all this saves.
+    """By class of data. What a run used and found (runs/), and what a window held (windows/), is small and stays;
+    `domain/money/resources/storage.py` counts what all this saves.
     """
     cold = max(data.hot_days, data.window_days) if data.hot_days else 0  # what training reads is never cold
     moves = [

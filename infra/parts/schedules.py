@@ -12,19 +12,28 @@ from infra.parts.flow import Flow
 
 
 class Schedules(Construct):
-    """EventBridge Scheduler -> Train {as_of}, Batch {as_of, input, only_new: a file is scored once}.
+    """EventBridge Scheduler -> Train {as_of}, Batch {as_of, input, only_new: a file is scored once}, Watch {as_of}.
 
     What cannot be started goes to `undelivered`.
     """
 
     def __init__(
-        self, scope: Construct, id: str, *, config: Config, train: Flow, batch: Flow, undelivered: sqs.IQueue
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        config: Config,
+        train: Flow,
+        batch: Flow,
+        watch: Flow,
+        undelivered: sqs.IQueue,
     ) -> None:
         super().__init__(scope, id)
         self.undelivered = undelivered
         moment = {"as_of": scheduler.ContextAttribute.scheduled_time}
         self.start("Train", config.training.schedule, train, moment)
         self.start("Batch", config.batch.schedule, batch, {**moment, "input": config.batch.input, "only_new": True})
+        self.start("Watch", config.monitoring.schedule, watch, moment)
 
     def start(self, id: str, expression: str, flow: Flow, given: dict[str, Any]) -> None:
         if expression == "off":

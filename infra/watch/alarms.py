@@ -17,7 +17,7 @@ from infra.parts.flow import Flow
 from infra.parts.function import Function
 from infra.request.realtime_api import RealtimeApi
 
-FIVE_MINUTES, HOUR = Duration.minutes(5), Duration.hours(1)
+FIVE_MINUTES, HOUR, DAY = Duration.minutes(5), Duration.hours(1), Duration.days(1)
 RUNBOOK = "What to do: docs/operations.md"  # of the repository of Fairway; an entry for each alarm
 CAPTURED_WITHIN_MS = 15 * 60_000  # later than this, what rests on captured answers is blind
 LEAST_PREDICTIONS = 20  # in a period: one fallback among them is 5 %, the default of monitoring.fallback_percent
@@ -48,6 +48,7 @@ class Alarms(Construct):
         )
         self.watch_the_answers(fallbacks, latency)
         self.watch_the_champion()
+        self.watch_the_windows()
         self.watch_the_spending()
         self.watch_what_breaks(api, broken)
         self.dashboard(api, flows, fallbacks=fallbacks, latency=latency, broken=broken)
@@ -64,6 +65,12 @@ class Alarms(Construct):
         if most_days := self.config.data.max_age_days:
             age = self.measured(Metric.DATA_AGE_DAYS, "Maximum").with_(period=HOUR)
             self.alarm("StaleRows", age, above=most_days, periods=1, of="age of the newest row, in days")
+
+    def watch_the_windows(self) -> None:
+        """Each finding is counted once, in the run that made it; drift alone is none of these."""
+        found = self.measured(Metric.WATCH_ALARMS, "Maximum").with_(period=HOUR)
+        what = "losses, broken contracts and silences found in the windows, see fairway watch"
+        self.alarm("Windows", found, above=0, periods=1, of=what)
 
     def watch_the_spending(self) -> None:
         most, spent = (
@@ -211,3 +218,7 @@ class Alarms(Construct):
             graph("Functions' errors", broken),
             graph("Flows that failed", *(flow.metric_failed(label=flow.node.id) for flow in flows)),
         )
+        found, moved = (
+            self.measured(name, "Maximum").with_(period=DAY) for name in (Metric.WATCH_ALARMS, Metric.MOVED)
+        )
+        board.add_widgets(graph("Windows: alarms, and what moved", found, moved))

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from typing import Any, TypedDict, TypeVar
 
 from domain.records import Item, from_item, to_attribute, to_item
@@ -120,7 +121,7 @@ def condition(expression: str, name: str) -> dict[str, Any]:
     return {"ConditionExpression": expression, "ExpressionAttributeNames": {f"#{name}": name}}
 
 
-def adding(key: Item, numbers: Mapping[str, float]) -> dict[str, Any]:
+def adding(key: Item, numbers: Mapping[str, float | Decimal]) -> dict[str, Any]:
     """Make the arguments of an UpdateItem that adds to numbers, from 0 where the item has none."""
     names = {f"#{n}": name for n, name in enumerate(numbers)}
     values = {f":{n}": to_attribute(number) for n, number in enumerate(numbers.values())}
@@ -205,3 +206,14 @@ def query_all(table: str, **call: Any) -> Iterator[Values]:
     while page["last"]:
         page = query(table, ExclusiveStartKey=page["last"], **call)
         yield from page["items"]
+
+
+def scan_all(table: str, **call: Any) -> Iterator[Values]:
+    """Read every item of a small table, page by page."""
+    more: dict[str, Any] = {}
+    while True:
+        reply = clients.dynamodb().call("Scan", TableName=table, ConsistentRead=True, **call, **more)
+        yield from map(from_item, reply["Items"])
+        if "LastEvaluatedKey" not in reply:
+            return
+        more = {"ExclusiveStartKey": reply["LastEvaluatedKey"]}

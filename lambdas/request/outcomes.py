@@ -3,16 +3,18 @@
 import os
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, TypedDict, cast
 
 from domain.contract.keys import as_key
 from domain.contract.values import check_value, described, is_unicode
 from domain.names import Metric
-from domain.records import LARGEST_NUMBER, UNKNOWN, outcome_key, to_item, unjoined_entity
+from domain.records import LARGEST_NUMBER, UNKNOWN, Item, from_item, outcome_key, to_item, to_number, unjoined_entity
 from domain.release.counts import counts_key
 from domain.request.compared import answer_key, of_outcome, side_of
 from domain.request.outcomes import assess, still_to_come
 from domain.timestamps import iso, parse_timestamp
+from domain.watch import happened
 from lambdas import metrics
 from lambdas.aws import tables
 from lambdas.request import stored
@@ -32,6 +34,19 @@ FORMS = ({"prediction_id", "outcome"}, {"entity_id", "outcome"}, {"entity_id", "
 PREDICTED = ("prediction", "probability", "release", "role", "source", "made_at")
 # A repeated outcome changes nothing; a corrected one, or one whose prediction came later, takes its place.
 IS_NEWS = "attribute_not_exists(entity_id) OR outcome <> :outcome OR attribute_not_exists(prediction_id)"
+
+
+class Key(TypedDict):
+    """Key of an item of the evidence table, in plain values."""
+
+    rollout: str
+    item: str
+
+
+class Counted(Key):
+    """What an outcome has added to that item; it is kept with its record, and taken back when that is corrected."""
+
+    adds: dict[str, float]
 
 
 @http_function
@@ -164,12 +179,28 @@ def _find_prediction(outcome: Sent, now: datetime) -> Record | None:
     return stored.newest_of_entity(PREDICTIONS, outcome["entity_id"], now=now, at=outcome.get("event_time"))
 
 
-def _counted(prediction: Record | None, outcome: Any) -> Record | None:
-    """Return where and what an outcome counts as evidence; None where it does not: no rollout, or no pair of answers.
+def _counted(prediction: Record | None, outcome: Any) -> list[Counted]:
+    """Return where and what an outcome counts: in the window of its prediction, and as evidence of a rollout."""
+    if prediction is None:
+        return []
+    return [each for each in (_in_window(prediction, outcome), _as_evidence(prediction, outcome)) if each is not None]
+
+
+def _in_window(prediction: Record, outcome: Any) -> Counted | None:
+    """Return what it adds to the window in which the release gave the answer; None where no model gave it."""
+    window = happened.window_of(prediction, CONFIG.monitoring.window_days)
+    if window is None or not happened.is_counted(prediction):
+        return None
+    adds = happened.adds(CONTRACT, CONFIG.business, prediction=prediction, outcome=outcome)
+    return _counted_at(happened.sums_key(prediction["release"], window, prediction["id"]), adds)
+
+
+def _as_evidence(prediction: Record, outcome: Any) -> Counted | None:
+    """Return what it adds to a rollout; None where there is no rollout, or no pair of answers.
 
     A pair is there once the answer was captured; an outcome that is faster than that is no evidence.
     """
-    if prediction is None or "rollout" not in prediction or "share" not in prediction:
+    if "rollout" not in prediction or "share" not in prediction:
         return None
     answer = tables.get(EVIDENCE, answer_key(prediction["rollout"], prediction["id"]))
     if answer is None or "other" not in answer:
@@ -182,12 +213,16 @@ def _counted(prediction: Record | None, outcome: Any) -> Record | None:
         other=answer["other"],
         outcome=outcome,
     )
-    return {"rollout": prediction["rollout"], "share": prediction["share"], "adds": adds}
+    return _counted_at(counts_key(prediction["rollout"], prediction["share"]), adds) if adds else None
 
 
-def _put_outcome(record: Record, counted: Record | None) -> bool:
-    """Store the record if it is news, and what it counts as evidence with it, all or nothing."""
-    if counted is None:
+def _counted_at(key: Item, adds: dict[str, float]) -> Counted:
+    return {**cast(Key, from_item(key)), "adds": adds}
+
+
+def _put_outcome(record: Record, counted: list[Counted]) -> bool:
+    """Store the record if it is news, and what it counts with it, all or nothing."""
+    if not counted:
         return tables.put_if(OUTCOMES, record, condition=IS_NEWS, given={":outcome": record["outcome"]})
     for _ in range(TRIES):
         before = tables.get(OUTCOMES, outcome_key(record["entity_id"], record["event_time"]))
@@ -198,8 +233,8 @@ def _put_outcome(record: Record, counted: Record | None) -> bool:
     raise Unavailable("others report the same outcome just now, so it was not stored; trying again is safe")
 
 
-def _counting(record: Record, counted: Record, before: Record | None) -> list[dict[str, Any]]:
-    """Make the writes of a record and its evidence: a correction takes back what the outcome before it added."""
+def _counting(record: Record, counted: list[Counted], before: Record | None) -> list[dict[str, Any]]:
+    """Make the writes of a record and of what it counts: a correction takes back what the outcome before it added."""
     unchanged, given = "attribute_not_exists(entity_id)", {}
     if before:
         unchanged, given = (
@@ -212,13 +247,13 @@ def _counting(record: Record, counted: Record, before: Record | None) -> list[di
         "ConditionExpression": unchanged,
         **given,
     }
-    sums: dict[tuple[str, float], dict[str, float]] = {}
-    taken_back = before.get("counted") if before else None
-    for sign, each in [(1, counted), *([(-1, taken_back)] if taken_back else [])]:
+    taken_back: list[Counted] = before.get("counted") or [] if before else []
+    sums: dict[tuple[str, str], dict[str, Decimal]] = {}  # exact, as the table's are: what is taken back is gone
+    for sign, each in [*((1, one) for one in counted), *((-1, one) for one in taken_back)]:
+        numbers = sums.setdefault((each["rollout"], each["item"]), {})
         for name, number in each["adds"].items():
-            share = sums.setdefault((each["rollout"], each["share"]), {})
-            share[name] = share.get(name, 0) + sign * number
-    updates = [tables.adding(counts_key(*share), numbers) for share, numbers in sums.items()]
+            numbers[name] = numbers.get(name, Decimal()) + sign * Decimal(to_number(number))
+    updates = [tables.adding(to_item({"rollout": at[0], "item": at[1]}), numbers) for at, numbers in sums.items()]
     return [{"Put": put}, *({"Update": {"TableName": EVIDENCE, **update}} for update in updates)]
 
 

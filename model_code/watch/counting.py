@@ -1,5 +1,7 @@
 """Bins of a column and rows by bin, by whole columns of Arrow: what domain/watch/bins.py makes value by value."""
 
+from typing import TypeAlias
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -7,7 +9,7 @@ import pyarrow.compute as pc
 from domain.watch.bins import FEW_NUMBERS, Bins, CategoryBins, NumberBins, category_bins, number_bins
 
 _DIGITS = 6  # of a probability: two engines may differ in the last bits, and equal answers are in one bin
-_Column = pa.Array | pa.ChunkedArray
+_Column: TypeAlias = pa.Array | pa.ChunkedArray
 
 
 def bins_of_column(values: _Column) -> Bins:

@@ -76,7 +76,8 @@ def always_on(tmp_path_factory) -> dict:
         "spot = true": "spot = false",
         'approve = "auto"': 'approve = "auto"\ncanary = [5, 25, 50]\nreplay_days = 7',
         "[stages.dev]": (
-            '[stages.test]\nmonitoring.email = "ops@example.com"\ntraining.schedule = "off"\n'
+            '[stages.test]\nmonitoring.email = "ops@example.com"\nmonitoring.schedule = "off"\n'
+            'training.schedule = "off"\n'
             'batch.schedule = "off"\n\n[stages.dev]'
         ),
     }

@@ -53,8 +53,19 @@ REPLAY = {
 }
 
 
+WATCHED = {
+    "run": "watch-20130403-20261122T074500Z",
+    "window": "2013-04-02",
+    "settings_uri": "s3://lake/runs/w1/settings/",
+    "captured_manifest": "s3://lake/runs/w1/captured.manifest",
+    "counts_uri": "s3://lake/windows/window=2013-04-02/",
+}
+
+
 VARIABLES = {
     "run": RUN,
+    "watched": WATCHED,
+    "found": {"run": "w1", "window": "2013-04-02", "state": "ok", "findings": []},
     "window": WINDOW,
     "plan": PLAN,
     "replay": REPLAY,

@@ -220,6 +220,38 @@ ROLES = {
         f"s3:ListBucket {LAKE} if s3:prefix like batch/*",
     },
 }
+ROLES["MonitoringChooseWindowRole"] = FUNCTION | {
+    f"s3:ListBucket {LAKE}",
+    f"s3:GetObject {LAKE}/runs/*",
+    f"s3:PutObject {LAKE}/runs/*",
+    f"s3:PutObject {LAKE}/windows/*",
+    f"dynamodb:Scan {ROUTING}",
+    f"dynamodb:UpdateItem {RUNS}",
+}
+ROLES["MonitoringJobsRole"] = CONTAINER | {
+    f"s3:ListBucket {LAKE}",
+    f"s3:GetObject {LAKE}/captured/*",
+    f"s3:GetObject {LAKE}/runs/*",
+    f"s3:PutObject {LAKE}/windows/*",
+}
+ROLES["MonitoringJudgeWindowRole"] = FUNCTION | {
+    f"s3:ListBucket {LAKE}",
+    f"s3:GetObject {LAKE}/runs/*",
+    f"s3:GetObject {LAKE}/windows/*",
+    f"dynamodb:Query {RUNS}",
+    f"dynamodb:UpdateItem {RUNS}",
+    f"dynamodb:GetItem {ROUTING}",
+    f"dynamodb:Query {EVIDENCE}",
+}
+ROLES["MonitoringWatchRole"] = (
+    FLOW
+    | jobs("processing-job", "ProcessingJob")
+    | {
+        *(f"lambda:InvokeFunction <Monitoring{name}>" for name in ("ChooseWindow", "JudgeWindow")),
+        f"iam:PassRole <MonitoringJobsRole> {TO_SAGEMAKER}",
+        f"dynamodb:UpdateItem {RUNS}",
+    }
+)
 ROLES["MoneyGuardRole"] = FUNCTION | {
     f"dynamodb:GetItem {ROUTING}",
     f"dynamodb:PutItem {ROUTING} if dynamodb:LeadingKeys in ['routing', 'guard']",
@@ -260,6 +292,7 @@ ROLES["OfficeHoursHoursRole"] = FUNCTION | {
 SCHEDULER = [
     {"states:StartExecution <TrainingTrain>", "sqs:SendMessage <Undelivered>"},
     {"states:StartExecution <Batch>", "sqs:SendMessage <Undelivered>"},
+    {"states:StartExecution <MonitoringWatch>", "sqs:SendMessage <Undelivered>"},
 ]
 
 

@@ -23,7 +23,7 @@ def test_every_log_is_kept_for_as_long_as_the_settings_say(service):
     assert {group["RetentionInDays"] for group in groups.values()} == {30}
     assert {name.rpartition("/")[2] for name in (group["LogGroupName"] for group in groups.values())} == {
         *(f"flights-prod-{verb}" for verb in verbs() - OF_A_ROLLOUT),
-        *(f"flights-prod-{flow}" for flow in ("train", "release", "batch")),
+        *(f"flights-prod-{flow}" for flow in ("train", "release", "batch", "watch")),
         "flights-prod",  # the API's access log
     }
 
@@ -118,6 +118,7 @@ def test_the_clock_starts_flows_and_says_which_moment_it_is(local):
             "input": "batch/incoming/",
             "only_new": True,
         },
+        "cron(30 0 * * ? *)": {"as_of": "<aws.scheduler.scheduled-time>"},
     }
     assert all("DeadLetterConfig" in each["Target"] for each in schedules)
 
@@ -253,6 +254,7 @@ def test_the_address_book_lists_what_the_commands_need(service):
         "train": "<TrainingTrain>",
         "release": "<ReleasesRelease>",
         "batch": "<Batch>",
+        "watch": "<MonitoringWatch>",
         "image": "ACCOUNT.dkr.ecr.REGION.amazonaws.com/flights-prod:0123456789ab",
         "alarms": "<AlarmsTopic>",
         "model_package_group": "flights-prod",

@@ -32,6 +32,10 @@ def batch_step(month: Month) -> Runs:
     return Runs("batch", month.batch_runs, month.usage.function_ms)
 
 
+def watch_step(month: Month) -> Runs:
+    return Runs("watch", month.watch_runs, month.usage.function_ms)
+
+
 def hourly_check(month: Month) -> Runs:
     return Runs("watch", HOURS_PER_MONTH, month.usage.function_ms)
 
@@ -60,6 +64,8 @@ RUNS = {
     "preprocess": batch_step,
     "write_results": lambda month: Runs("batch", month.chunks, chunk_ms(month), fixed=False),
     "close_batch": batch_step,
+    "choose_window": watch_step,
+    "judge_window": watch_step,
     "guard": hourly_check,
     "reap": hourly_check,
     "hours": five_minute_check,

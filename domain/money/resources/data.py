@@ -59,8 +59,10 @@ def predictions(month: Month, copies: int) -> Demand:
 
 
 def outcomes(month: Month, copies: int) -> Demand:
+    """Each is written with what it adds to its window, or neither is; what was there before is looked up."""
     return [
-        ("watch", "outcomes written", WRITES, month.outcomes * copies),
+        ("watch", "outcomes written", WRITES, month.outcomes * TRANSACTIONAL * copies),
+        ("watch", "looked up before", READS, month.outcomes),
         ("store", "kept", KEPT, month.outcomes * month.usage.months * OUTCOME_BYTES * copies / BYTES_PER_GB),
     ]
 
@@ -75,14 +77,15 @@ def routing(month: Month, copies: int) -> Demand:
 
 
 def runs(month: Month, copies: int) -> Demand:
-    records = 2 * (month.training_runs + month.batch_runs) + DAYS_PER_MONTH  # begun and ended, and a load a day
+    runs = month.training_runs + month.batch_runs + month.watch_runs
+    # Begun and ended; a load a day; and each run that watches writes a window, and the one before with its outcomes.
+    records = 2 * runs + DAYS_PER_MONTH + 2 * month.watch_runs
     return control(month, "train", records * copies)
 
 
 def evidence(month: Month, copies: int) -> Demand:
-    """While a release is shadow or canary, each answer and each new entity is an item; an outcome looks its pair up.
-
-    A release that is champion at once has no evidence.
+    """Each outcome is added to its window. While a release is shadow or canary, each answer and each new entity is an
+    item, and an outcome looks its pair up.
     """
     rollouts = month.training_runs if plan_of(month.config).compares else 0.0
     answers = min(rollouts * ROLLOUT_ANSWERS, month.predictions)
@@ -90,7 +93,7 @@ def evidence(month: Month, copies: int) -> Demand:
     return [
         ("watch", "answers counted", WRITES, answers * 2 * TRANSACTIONAL * copies),
         ("watch", "pairs looked up", READS, known),
-        ("watch", "outcomes counted", WRITES, known * 2 * TRANSACTIONAL),
+        ("watch", "outcomes counted", WRITES, (month.outcomes + known) * TRANSACTIONAL),
         ("store", "kept", KEPT, answers * 2 * EVIDENCE_BYTES * month.usage.months / BYTES_PER_GB),
     ]
 

@@ -1,5 +1,6 @@
 """SageMaker: training and processing jobs by the hour, and the endpoint of a release, serverless or always on."""
 
+from domain.config.sections import Batch, Monitoring
 from domain.money.instances import check_use
 from domain.money.prices import Prices
 from domain.money.resources.lines import Line, line
@@ -10,6 +11,7 @@ from domain.money.usage import KB_PER_GB, Month
 SAGEMAKER = "AmazonSageMaker"
 MINUTES_PER_HOUR = 60.0
 JOBS = {"Train": "training", "Processing": "processing"}
+COUNTED_ROWS_PER_SECOND = 100_000.0  # of captured answers, by a small machine
 
 
 def job_lines(resource: Resource, usage: Month, prices: Prices, flow: str, state: Json, runs: float) -> list[Line]:
@@ -19,7 +21,7 @@ def job_lines(resource: Resource, usage: Month, prices: Prices, flow: str, state
         hours = training_hours(usage) * runs
         return machine_lines(resource, prices, flow, "Train", training_machine(state, usage), hours)
     if "createProcessingJob" in call:
-        hours = (scoring_hours(usage) if flow == "batch" else evaluation_hours(usage)) * runs
+        hours = PROCESSING_HOURS[flow](usage) * runs
         return machine_lines(resource, prices, flow, "Processing", processing_machine(state, usage, flow), hours)
     return []
 
@@ -39,13 +41,25 @@ def scoring_hours(month: Month) -> float:
     return (rows_s / 60.0 + month.config.batch.instances * month.usage.start_minutes) / MINUTES_PER_HOUR
 
 
+def counting_hours(month: Month) -> float:
+    """Machine-hours of counting one window; a job whose window has no answer is not even started."""
+    rows = month.predictions / month.watch_runs if month.watch_runs else 0.0
+    minutes = rows / COUNTED_ROWS_PER_SECOND / 60.0 + month.usage.start_minutes
+    return minutes / MINUTES_PER_HOUR if rows else 0.0
+
+
+PROCESSING_HOURS = {"batch": scoring_hours, "train": evaluation_hours, "watch": counting_hours}
+
+
 def training_machine(state: Json, month: Month) -> tuple[str, float]:
     resources = arguments(state).get("ResourceConfig", {})
     return machine(resources, month.config.training.instance, month.config.training.volume_gb)
 
 
 def processing_machine(state: Json, month: Month, flow: str) -> tuple[str, float]:
-    settings = month.config.batch if flow == "batch" else month.config.training
+    config = month.config
+    of_flow: dict[str, Batch | Monitoring] = {"batch": config.batch, "watch": config.monitoring}
+    settings = of_flow.get(flow, config.training)
     resources = arguments(state).get("ProcessingResources", {})
     return machine(
         resources.get("ClusterConfig", {}) if isinstance(resources, dict) else {}, settings.instance, settings.volume_gb

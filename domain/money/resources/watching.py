@@ -50,6 +50,7 @@ EVENTS_PER_RUN, EVENTS_PER_CHUNK = (
 FLOW_EVENTS = {
     "train": lambda month: month.training_runs * EVENTS_PER_RUN,
     "release": lambda month: month.training_runs * EVENTS_PER_RUN,
+    "watch": lambda month: month.watch_runs * EVENTS_PER_RUN,
     "batch": lambda month: month.batch_runs * EVENTS_PER_RUN + month.chunks * EVENTS_PER_CHUNK,
 }
 

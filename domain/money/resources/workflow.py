@@ -4,7 +4,7 @@ from domain.money.prices import Prices
 from domain.money.resources.jobs import endpoint_lines, job_lines
 from domain.money.resources.lines import Line, line
 from domain.money.resources.watching import trace_lines
-from domain.money.template import Json, Resource, definition_of, states_of
+from domain.money.template import Json, Resource, definition_of, last_word, states_of
 from domain.money.usage import Month
 
 
@@ -12,7 +12,8 @@ def machine_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line
     """None for a state machine that nothing here says how often it runs."""
     definition = definition_of(resource)
     calls = [state.get("Resource", "") for state, _ in states_of(definition)]
-    flow_and_runs = runs_of(definition, calls, usage)
+    name = last_word(resource.properties.get("StateMachineName", resource.name))
+    flow_and_runs = runs_of(name, definition, calls, usage)
     if flow_and_runs is None:
         return None
     flow, runs = flow_and_runs
@@ -29,14 +30,16 @@ def machine_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line
     return lines
 
 
-def runs_of(definition: Json, calls: list[str], month: Month) -> tuple[str, float] | None:
-    """What a machine is for shows in what it does: it trains, promotes a release, or has processing jobs alone."""
+def runs_of(name: str, definition: Json, calls: list[str], month: Month) -> tuple[str, float] | None:
+    """What a machine is for shows in what it does: it trains, promotes a release, or has processing jobs alone, of
+    which the name tells more.
+    """
     if creates(calls, "createTrainingJob"):
         return "train", month.training_runs
     if releases(definition, calls):
         return "train", month.training_runs  # at most one release for each run
     if creates(calls, "createProcessingJob"):
-        return "batch", month.batch_runs
+        return ("watch", month.watch_runs) if name == "watch" else ("batch", month.batch_runs)
     return None
 
 

@@ -91,3 +91,9 @@ def test_impossible_counts_are_refused(wrong, outcomes):
 def test_the_state_is_a_handful_of_numbers():
     state = decline.after(AT_RELEASE, 60, 200)
     assert replace(state, sums=tuple(map(float, map(repr, state.sums)))) == state
+
+
+@given(st.integers(1, 20), st.integers(2, 20))
+def test_a_decline_is_dated_to_the_window_it_began_in(good, bad):
+    windows = [(20, 100)] * good + [(40, 100)] * bad
+    assert decline.began(decline.error_bound(1000, 5000), windows) == good

@@ -43,6 +43,7 @@ def test_the_flows_are_those_of_the_drawing(service):
             "KeepPrevious",
             "Retire",
         ],
+        "watch": ["Begin", "ChooseWindow", "IsAnythingCaptured", "Monitor", "JudgeWindow", "RecordRun"],
         "batch": ["Begin", "Preprocess", "IsAnythingLeft", "Score", "IsAnythingStored", "WriteResults", "CloseBatch"],
     }
 
@@ -175,7 +176,7 @@ def test_the_longest_names_are_not_too_long_for_a_job_or_an_endpoint(longest):
     """Others are cut by whoever makes them: a training job by select_window, roles and queues by CloudFormation."""
     found = {name: arguments(name, task) for name, task, _ in every_task(longest)}
     jobs = [asked["ProcessingJobName"] for asked in found.values() if "ProcessingJobName" in asked]
-    assert [len(name) for name in jobs] == [62, 59]  # evaluate, score
+    assert [len(name) for name in jobs] == [62, 59, 61]  # evaluate, score, monitor
     package = asl.evaluate(
         flows(longest)["release"]["States"]["DescribePackage"]["Assign"],
         {},

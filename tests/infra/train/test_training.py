@@ -7,7 +7,7 @@ from tests.infra.flows import RUN, WINDOW, arguments, every_task, flows
 
 def test_a_job_beyond_the_account_s_quota_is_tried_again_for_an_hour(service):
     jobs = {name: task for name, task, _ in every_task(service) if task["Resource"].endswith(".sync")}
-    assert {name.rpartition("/")[2] for name in jobs} == {"TrainCandidate", "Evaluate", "Score"}
+    assert {name.rpartition("/")[2] for name in jobs} == {"TrainCandidate", "Evaluate", "Score", "Monitor"}
     for name, task in jobs.items():
         retry = task["Retry"][0]
         assert retry["ErrorEquals"] == ["SageMaker.ResourceLimitExceededException"], name

@@ -37,6 +37,7 @@ def test_alarms_watch_the_answers_their_speed_and_what_was_lost(service):
         "Latency": (2000, 3),
         "Champion": (0, 1),
         "StaleRows": (14, 1),
+        "Windows": (0, 1),
         "ServerErrors": (0, 1),
         "Undelivered": (0, 1),
         "CaptureAge": (900_000, 3),
@@ -87,7 +88,7 @@ def test_errors_alarm_whichever_functions_were_called(service):
 def test_metrics_that_are_watched_are_metrics_that_are_written(service):
     written = {
         Metric[name].value
-        for verb in ("predict", "guard", "reap", "judge")
+        for verb in ("predict", "guard", "reap", "judge", "judge_window")
         for name in re.findall(r"Metric\.([A-Z_]+)", next((ROOT / "lambdas").rglob(f"{verb}.py")).read_text())
     }
     watched = {
@@ -109,5 +110,6 @@ def test_metrics_that_are_watched_are_metrics_that_are_written(service):
         "Reaped",
         "BrokenBenchmarks",
         "DataAgeDays",
+        "WatchAlarms",
     }
     assert watched <= written

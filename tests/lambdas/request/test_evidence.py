@@ -296,10 +296,11 @@ def test_a_corrected_outcome_takes_the_place_of_the_first_in_the_sums_too(aws, r
     assert found.losses == pytest.approx(expected.losses)
 
 
-def test_an_outcome_without_a_pair_is_stored_and_counts_for_nothing(aws, rollout):
+def test_an_outcome_without_a_pair_is_stored_and_counts_for_no_rollout(aws, rollout):
     aws.put(stage.PREDICTIONS, **{**PREDICTION, **CHAMPION})
     assert report(1, True) == {"accepted": 1, "joined": 1, "unmatched": 0}
-    assert (len(aws.items(stage.OUTCOMES)), aws.items(stage.EVIDENCE)) == (1, [])
+    of_windows = [item["rollout"] for item in aws.items(stage.EVIDENCE)]
+    assert (len(aws.items(stage.OUTCOMES)), of_windows) == (1, ["outcomes#r-1"])
 
 
 def test_the_two_sides_are_not_swapped(aws, rollout):

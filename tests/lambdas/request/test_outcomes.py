@@ -27,9 +27,10 @@ def predicted(aws, **values) -> None:
 
 
 def stored(aws) -> list[dict]:
-    """The outcomes without the moment they came in."""
+    """The outcomes without the moment they came in, and what they counted."""
     return sorted(
-        ({k: v for k, v in item.items() if k != "received_at"} for item in aws.items(stage.OUTCOMES)), key=str
+        ({k: v for k, v in item.items() if k not in ("received_at", "counted")} for item in aws.items(stage.OUTCOMES)),
+        key=str,
     )
 
 
@@ -273,3 +274,48 @@ def test_one_line_measures_what_came_in_and_what_it_was_worth(aws, capsys):
         "Count",
         "None",
     ]
+
+
+# ---- counted in the window of the prediction
+
+
+def counted(aws) -> dict[str, float]:
+    """What the outcomes of r-1 added to the window of 2013-04-01, whichever part holds it."""
+    sums: dict[str, float] = {}
+    for item in aws.items(stage.EVIDENCE):
+        if item["rollout"] == "outcomes#r-1" and item["item"].startswith("2013-04-01#"):
+            for name, number in item.items():
+                if name not in ("rollout", "item") and number:
+                    sums[name] = sums.get(name, 0) + number
+    return sums
+
+
+RIGHT = {
+    "outcomes": 1,
+    "true_positive": 1,
+    "value_usd": 40,
+    "predicted": 0.71,
+    "log_loss": 0.342490309,
+    "brier": 0.0841,
+    "happened_35": 1,
+}
+
+
+def test_an_outcome_counts_once_in_the_window_of_its_prediction_however_often_it_is_sent(aws):
+    predicted(aws)
+    for _ in range(3):
+        call(handler, POST, {"prediction_id": "p-1", "outcome": True})
+    assert counted(aws) == RIGHT
+
+
+def test_a_correction_takes_back_what_the_outcome_before_it_counted(aws):
+    predicted(aws)
+    for outcome in (False, True, False, True):
+        call(handler, POST, {"prediction_id": "p-1", "outcome": outcome})
+    assert counted(aws) == RIGHT
+
+
+def test_what_the_prior_answered_counts_nowhere(aws):
+    predicted(aws, source="fallback", release=None)
+    call(handler, POST, {"prediction_id": "p-1", "outcome": True})
+    assert aws.items(stage.EVIDENCE) == []

@@ -1,0 +1,129 @@
+"""From the answers of a window, and what became of them, to a verdict."""
+
+from typing import Any
+
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from domain.config.sections import Config
+from domain.lake import CAPTURED, RUNS, WINDOWS
+from infra.data.stores import Stores
+from infra.parts.flow import Flow, begin, choice, fail, invoke, jsonata, record_error, record_failure, record_run
+from infra.parts.function import Function
+from infra.parts.jobs import Jobs, inputs, output
+
+HOUR_S = 3600
+LONGEST_COUNTING_S = 2 * HOUR_S
+
+
+class Monitoring(Construct):
+    """{as_of, window?, run?} -> ChooseWindow -> Monitor, where anything was captured -> JudgeWindow."""
+
+    def __init__(
+        self, scope: Construct, id: str, *, config: Config, code: lambda_.Code, stores: Stores, image: str
+    ) -> None:
+        super().__init__(scope, id)
+        lake, tables, registry = stores.lake, stores.tables, stores.registry
+        self.config, self.code, self.lake, self.tables = config, code, lake, tables
+        self.jobs = Jobs(
+            self,
+            "Jobs",
+            config=config,
+            lake=lake,
+            repository=registry.repository,
+            image=image,
+            reads=[CAPTURED, RUNS],
+            writes=[WINDOWS],
+        )
+        self.choose_window = self.function_that_chooses_the_window()
+        self.judge_window = self.function_that_judges()
+        self.flow = Flow(self, "Watch", config=config, states=self.states(), timeout_s=LONGEST_COUNTING_S + 2 * HOUR_S)
+        self.flow.allow_invoke(self.choose_window, self.judge_window)
+        self.jobs.allow_run(self.flow, "ProcessingJob")
+        self.flow.allow("dynamodb:UpdateItem", on=tables.runs.table_arn)
+
+    def states(self) -> dict[str, Any]:
+        return {
+            "Begin": begin("watch", next="ChooseWindow"),
+            "ChooseWindow": invoke(
+                self.choose_window,
+                jsonata("$states.input"),
+                Assign={"watched": jsonata("$states.result.Payload")},
+                Next="IsAnythingCaptured",
+            ),
+            "IsAnythingCaptured": choice(("$watched.captured_manifest != null", "Monitor"), otherwise="JudgeWindow"),
+            "Monitor": self.monitor(Next="JudgeWindow"),
+            "JudgeWindow": invoke(
+                self.judge_window,
+                jsonata("$watched"),
+                Assign={"found": jsonata("$states.result.Payload")},
+                Next="RecordRun",
+            ),
+            "RecordRun": record_run(
+                self.tables.runs, "watch", {"status": "SUCCEEDED"}, Output=jsonata("$found"), End=True
+            ),
+            "RecordFailure": record_failure(self.tables.runs, "watch"),
+            "RecordError": record_error(self.tables.runs, "watch"),
+            "Failed": fail(),
+        }
+
+    def monitor(self, **fields: Any) -> dict[str, Any]:
+        """One processing job that counts what was captured in the window, by release."""
+        monitoring = self.config.monitoring
+        return self.jobs.processing(
+            verb="monitor",
+            inputs=inputs(
+                "$input('contract', 'contract', $watched.settings_uri, 'S3Prefix')",
+                "$input('captured', 'captured', $watched.captured_manifest, 'ManifestFile')",
+            ),
+            outputs=[output("counts", jsonata("$watched.counts_uri"))],
+            instance=monitoring.instance,
+            volume_gb=monitoring.volume_gb,
+            runtime_s=LONGEST_COUNTING_S,
+            **fields,
+        )
+
+    def function_that_chooses_the_window(self) -> Function:
+        tables, lake = self.tables, self.lake
+        function = Function(
+            self,
+            "ChooseWindow",
+            config=self.config,
+            code=self.code,
+            memory_mb=256,
+            timeout_s=120,
+            environment={
+                "LAKE": lake.bucket.bucket_name,
+                "RUNS_TABLE": tables.runs.table_name,
+                "ROUTING_TABLE": tables.routing.table_name,
+            },
+        )
+        function.allow("s3:ListBucket", on=lake.bucket.bucket_arn)
+        function.allow("s3:GetObject", on=lake.objects(RUNS))
+        function.allow("s3:PutObject", on=lake.objects(RUNS, WINDOWS))
+        function.allow("dynamodb:Scan", on=tables.routing.table_arn)
+        function.allow("dynamodb:UpdateItem", on=tables.runs.table_arn)
+        return function
+
+    def function_that_judges(self) -> Function:
+        tables, lake = self.tables, self.lake
+        function = Function(
+            self,
+            "JudgeWindow",
+            config=self.config,
+            code=self.code,
+            memory_mb=512,
+            timeout_s=120,
+            environment={
+                "LAKE": lake.bucket.bucket_name,
+                "RUNS_TABLE": tables.runs.table_name,
+                "ROUTING_TABLE": tables.routing.table_name,
+                "EVIDENCE_TABLE": tables.evidence.table_name,
+            },
+        )
+        function.allow("s3:ListBucket", on=lake.bucket.bucket_arn)  # or a missing object would be a forbidden one
+        function.allow("s3:GetObject", on=lake.objects(RUNS, WINDOWS))
+        function.allow("dynamodb:Query", "dynamodb:UpdateItem", on=tables.runs.table_arn)
+        function.allow("dynamodb:GetItem", on=tables.routing.table_arn)
+        function.allow("dynamodb:Query", on=tables.evidence.table_arn)
+        return function
