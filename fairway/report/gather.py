@@ -24,9 +24,11 @@ from fairway.report.judged import read_judged
 from fairway.report.page import page
 from fairway.report.page_file import writable, write_page
 from fairway.report.record import Batch, Bill, Champion, Failing, File, Judged, Loads, Release, Report, Source
+from fairway.report.watched import wrong_at_release
 from fairway.stage import records
 from fairway.stage.aws import Stage, connect
 from fairway.stage.standing import Standing, standing
+from fairway.stage.windows import windows
 from fairway.terminal.done import Done
 from fairway.terminal.errors import FairwayError
 from fairway.terminal.progress import Progress
@@ -69,6 +71,8 @@ def _gather(stage: Stage, *, synth: Synthesise, progress: Progress) -> Report:
         champion=_champion(current, item or {}) if current else None,
         standing=now,
         judged=_judged(stage, item) if item else None,
+        windows=windows(stage),
+        wrong_at_release=wrong_at_release(item.get("decisions")) if item else None,
         failing=_failing(stage, routing),
         releases=[_release(each) for each in records.releases(stage)],
         loads=_loads(records.runs(stage, "load")),

@@ -9,8 +9,11 @@ from fairway.report import charts
 from fairway.report.charts import Bar, Dot, Limit
 from fairway.report.record import Bill, Champion, Failing, Judged, Report
 from fairway.report.render import render
+from fairway.report.watched import wrong_chart
 from fairway.stage.standing import Standing, by_outcomes
+from fairway.stage.windows import HEADS, in_words, row
 
+SHOWN, DRAWN = 14, 90  # windows in the table, and in the picture
 Z_95 = 1.96  # of the normal distribution: so many standard errors each way hold the true value 95 times in 100
 
 
@@ -28,6 +31,10 @@ def page(report: Report) -> str:
         quality_chart=_quality_chart(report.judged, report.champion) if report.judged and report.champion else None,
         cost_chart=_cost_chart(report.bill) if report.bill else None,
         hosting_chart=_hosting_chart(report.bill) if report.bill else None,
+        heads=HEADS,
+        windows=[row(item) for item in report.windows[-SHOWN:]],
+        found=[in_words(each) for each in report.windows[-1]["findings"]] if report.windows else [],
+        wrong_chart=wrong_chart(report.windows[-DRAWN:], report.wrong_at_release),
         measured_by=measured_by(report.champion.release if report.champion else None),
         z_95=Z_95,
     )

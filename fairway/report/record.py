@@ -10,6 +10,7 @@ from domain.money.worth import Worth
 from domain.request.answers import Answer
 from domain.train.coverage import Coverage
 from domain.train.windows import Window
+from domain.watch.verdict import WindowItem
 from fairway.money.value import Value
 from fairway.stage.standing import Standing
 
@@ -174,6 +175,8 @@ class Report:
     champion: Champion | None
     standing: Standing | None
     judged: Judged | None
+    windows: list[WindowItem]  # that were watched, the earliest first
+    wrong_at_release: float | None  # share of the champion's held-out rows
     failing: Failing
     releases: list[Release]
     loads: Loads
@@ -193,6 +196,7 @@ class Report:
             "champion": self.champion.release if self.champion else None,
             "quality": self.standing.as_json() if self.standing else None,
             "releases": len(self.releases),
+            "windows": [{"window": item["run"], "state": item["state"]} for item in self.windows],
             "monthly_usd": self.bill.projection.monthly_usd if self.bill else None,
             "worth": self.worth["sentence"] if self.worth else None,
             "unknown": self.bill_unknown,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from domain.contract.schema import Column
 from domain.watch.observed import Observed
+from domain.watch.verdict import WindowItem
 from fairway.report.page import page
 from fairway.report.record import Batch, Champion, Check, Failing, File, Judged, Loads, Release, Report, Source, Tried
 from fairway.stage.standing import Standing
@@ -98,6 +99,8 @@ def report_of(words: str) -> Report:
             before=None,
             tried=[Tried(words, 0.7, 0.01)],
         ),
+        windows=[window_of(words)],
+        wrong_at_release=0.2,
         failing=Failing({"prediction": words, "probability": 0.2}, words, 1500, 5.0, 10, 1, words, 60),
         releases=[Release(words, words, words, TIME, words)],
         loads=Loads(1, 1, {words: 1}, TIME, 5, [File(words, 1, 1, TIME, TIME, TIME)]),
@@ -106,6 +109,24 @@ def report_of(words: str) -> Report:
         bill_unknown=words,
         sources=[Source(words, words, [column])],
     )
+
+
+def window_of(words: str) -> WindowItem:
+    """A window in which a column of that name moved."""
+    finding = {"kind": "feature", "text": words, "window": TIME[:10], "since": TIME[:10], "release": words}
+    return {
+        "kind": "window",
+        "run": TIME[:10],
+        "start": TIME,
+        "end": TIME,
+        "as_of": TIME,
+        "state": "drifted",
+        "rows": 10,
+        "releases": {words: {"rows": 10, "fallbacks": {words: 1}, "is_compared": True}},
+        "outcomes": {words: {"outcomes": 5, "wrong": 1, "metrics": {}, "is_open": True}},
+        "breaches": {"rows": 0, "quarantined": 0, "reasons": {}},
+        "findings": [{**finding, "column": words, "source": words, "owner": words, "psi": 0.1, "p_value": 0.0}],
+    }
 
 
 def squeezed(text: str) -> str:
