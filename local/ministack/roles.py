@@ -1,5 +1,9 @@
 """What a role may do, asked for the calls that one service makes as a role for another."""
 
+from collections.abc import Callable
+from contextvars import copy_context
+from typing import Any
+
 from ministack import app
 from ministack.core.responses import get_account_id, get_region
 
@@ -13,7 +17,7 @@ def denial(role_arn: str, session: str, service: str, action: str, arn: str, con
         return None
     source = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{session}"  # only to tell sessions apart
     key = execution_credentials({"Role": role_arn, "FunctionArn": source, "FunctionName": session})["AWS_ACCESS_KEY_ID"]
-    denied = enforce(key, action, service, get_region(), resource_arn=arn, service_context=context)
+    denied = as_a_service(enforce, key, action, service, get_region(), resource_arn=arn, service_context=context)
     if not denied:
         return None
     return (
@@ -21,3 +25,12 @@ def denial(role_arn: str, session: str, service: str, action: str, arn: str, con
         f"because no identity-based policy allows the {action} action "
         "(Status Code: 403; Error Code: AccessDeniedException)"
     )
+
+
+def as_a_service(call: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    """Call as a service of AWS does, which comes over TLS; where no request is, policies would see it come without."""
+    from ministack.core.iam_evaluator import pin_request_origin  # lazy: a plugin replaces it while it registers
+
+    context = copy_context()
+    context.run(pin_request_origin, "127.0.0.1", True)
+    return context.run(call, *arguments, **named)

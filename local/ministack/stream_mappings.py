@@ -155,6 +155,8 @@ class Poller:
                 self.lambda_svc._send_ddb_stream_failure_record(
                     mapping, source.function, batch.event["Records"], mapping["EventSourceArn"], result, after.value
                 )
+            elif arn:
+                self.lambda_svc.logger.warning("%s may not send to %s", source.mapping["FunctionName"], arn)
             self._take(source, batch.end)
 
     def _take(self, source: Source, position: int) -> None:

@@ -5,6 +5,8 @@ from ministack.core.responses import error_response_json, get_region
 from ministack.services import lambda_svc
 from ministack.services.cloudformation import provisioners
 
+from local.ministack.roles import as_a_service
+
 HOOKS = (
     "ministack.app:AUTH",
     "ministack.core.iam_evaluator:enforce",
@@ -66,4 +68,4 @@ def _may(function: dict, action: str, arn: str) -> bool:
     if not app.AUTH:
         return True
     key = execution_credentials(function.get("config") or function)["AWS_ACCESS_KEY_ID"]
-    return enforce(key, action, action.partition(":")[0], get_region(), resource_arn=arn) is None
+    return as_a_service(enforce, key, action, action.partition(":")[0], get_region(), resource_arn=arn) is None

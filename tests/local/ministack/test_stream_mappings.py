@@ -125,6 +125,19 @@ def test_without_bisection_the_whole_batch_is_given_up(aws, table, stream, queue
     assert calls(aws, function) == [{"ids": ["a", "bad"], "failed": True}]
 
 
+def test_a_queue_that_only_tls_may_reach_gets_what_is_given_up(aws, table, stream, queue):
+    arn, messages = queue
+    without_tls = {"Bool": {"aws:SecureTransport": "false"}}
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "sqs:*", "Resource": arn, "Condition": without_tls}
+    url = aws.client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [deny]})
+    aws.client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    settings = {"MaximumRetryAttempts": 0, "DestinationConfig": {"OnFailure": {"Destination": arn}}}
+    mapped(aws, stream, may=[allow("sqs:SendMessage", on=arn)], **settings)
+    put(aws, table, "bad", poison=["bad"])
+    assert eventually(messages)[0]["DDBStreamBatchInfo"]["batchSize"] == 1
+
+
 def test_a_function_that_reports_its_failures_goes_on_from_the_first_of_them(aws, table, stream):
     code = """
 import json
