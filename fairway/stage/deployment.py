@@ -38,12 +38,11 @@ def wait_until_it_answers(stage: Stage, release: str, *, execution: str | None =
 
 def _raise_unless_deploying(stage: Stage, release: str) -> None:
     """A deployment ends at once where another one is at the same release already: AWS sends some events twice."""
-    state = (records.release(stage, release) or {}).get("state")
-    if state != "deploying":
-        raise Failed(
-            "not_released",
-            f"the deployment of {release} ended with the release {state}; `fairway status` shows who answers",
-        )
+    item = records.release(stage, release) or {}
+    if item.get("state") != ReleaseState.DEPLOYING:
+        ended = f"the deployment of {release} ended with the release {item.get('state')}"
+        why = f": {item['failure']}" if item.get("failure") else ""
+        raise Failed("not_released", f"{ended}{why}; `fairway rollout status` shows what it went through")
 
 
 def _has_arrived(stage: Stage, release: str) -> bool:

@@ -257,6 +257,8 @@ def test_the_address_book_lists_what_the_commands_need(service):
         "watch": "<MonitoringWatch>",
         "image": "ACCOUNT.dkr.ecr.REGION.amazonaws.com/flights-prod:0123456789ab",
         "alarms": "<AlarmsTopic>",
+        "capture": "<Capture>",
+        "undelivered": "<Undelivered>",
         "model_package_group": "flights-prod",
         "endpoint_prefix": "flights-prod-",
         "settings": fingerprints(read_config(ROOT, "prod"), read_contract(ROOT / "flights/contract.toml", "binary")),

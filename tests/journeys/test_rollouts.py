@@ -83,7 +83,10 @@ def test_a_release_passes_its_replay_and_its_shadow_and_is_stopped_once_the_cham
 
     swap_an_answer(journey, answers[0]["id"])
     refused = journey.run("promote", release)
-    assert refused.returncode == 1, refused.stdout + refused.stderr
+    told = refused.stdout + refused.stderr
+    assert (refused.returncode, f"rolled back: replay: skew: {champion} does not repeat 1 of " in told) == (1, True), (
+        told
+    )
     replay = journey.fairway("rollout", "status")["replay"]
     assert (replay["release"], replay["stop"], replay["differing"]) == (release, "skew", 1)
     now = journey.fairway("status")
