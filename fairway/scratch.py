@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# Again for a while: a process of the command that is being killed may still write.
-REMOVE = 'cat > /dev/null; for _ in 1 2 3 4 5; do rm -rf -- "$1" && exit; sleep 1; done'
+# Again for a while: of a command that is being killed, the CDK's Node goes on unpacking for seconds on a busy machine.
+REMOVE = 'cat > /dev/null; n=0; until rm -rf -- "$1" || [ $((n += 1)) -ge 30 ]; do sleep 1; done'
 PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # before a fork, after which little may be done
 _kept: list["subprocess.Popen[bytes]"] = []
