@@ -20,7 +20,8 @@ ARNS = {
     "AWS::SageMaker::ModelPackageGroup": "sagemaker:{region}:{account}:model-package-group/{id}",
     "AWS::StepFunctions::StateMachine": "states:{region}:{account}:stateMachine:{id}",
 }
-ATTRIBUTES = {"Arn": "", "ModelPackageGroupArn": "", "StreamArn": "/stream/2026-01-01T00:00:00.000"}
+# A stream's label has a time behind its date, at whose colons parliament takes it for no stream.
+ATTRIBUTES = {"Arn": "", "ModelPackageGroupArn": "", "StreamArn": "/stream/2026-01-01"}
 REFERS_TO_ITS_ARN = {"AWS::SNS::Topic", "AWS::StepFunctions::StateMachine", "AWS::SageMaker::ModelPackageGroup"}
 
 
