@@ -2,8 +2,9 @@
 
 Each scenario is a stream of requests and outcomes that is looked at every 100 rows, and each look asks the function
 that decides in production, until it goes back, the release is champion, or the stream ends. Prints the share of runs
-that went back and the median of rows until then; the last line sets the figures beside the limits that they are held
-to, and the exit code is 1 if one of them is broken.
+that went back and the median of rows until then; then the same of experiments (bench/experiments.py), and what they
+found. The last line sets the figures beside the limits that they are held to, and the exit code is 1 if one of them is
+broken.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.random import Generator
 
+from bench import experiments
 from domain.release import evidence
 from domain.release.counts import Counts
 from domain.release.harm import Limits
@@ -277,8 +279,15 @@ def main() -> int:
     for scenario in SCENARIOS:
         results.append(result(scenario, runs))
         print(line(results[-1]), flush=True)
+    print(f"{'experiment':<42} {'better':>7} {'worse':>7} {'entities':>8}   held to")
+    tallies = []
+    for trial in experiments.TRIALS:
+        tallies.append(experiments.tally(trial, runs))
+        print(experiments.line(tallies[-1]), flush=True)
     broken = [one.scenario.name for one in results if not one.holds]
-    print(f"{len(results) - len(broken)} of {len(results)} hold" + (f"; broken: {', '.join(broken)}" if broken else ""))
+    broken += [one.trial.name for one in tallies if not one.holds]
+    held = len(results) + len(tallies)
+    print(f"{held - len(broken)} of {held} hold" + (f"; broken: {', '.join(broken)}" if broken else ""))
     return 1 if broken else 0
 
 

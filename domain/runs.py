@@ -5,7 +5,7 @@ Timestamps are ISO 8601 text. A value that is None is not stored, so it is missi
 """
 
 from enum import StrEnum
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from domain.train.windows import Window
 
@@ -20,6 +20,7 @@ class RunKind(StrEnum):
     WATCH = "watch"  # of the watch flow
     WINDOW = "window"  # that was watched, by the day it begins with; each run about it writes it again
     FORGET = "forget"  # an entity that is being forgotten; gone when it is
+    EXPERIMENT = "experiment"
 
 
 class RunStatus(StrEnum):
@@ -110,6 +111,23 @@ class WatchItem(TypedDict, total=False):
     files: int  # that were captured in it
     reason: str  # of a failure
     finished_at: str
+
+
+class ExperimentItem(TypedDict):
+    """An experiment: what was asked, by whom, and what came of it; written when it begins and at each decision."""
+
+    kind: str
+    run: str  # its id among rollouts
+    status: str  # a RunStatus
+    release: str
+    champion: str
+    experiment: dict[str, Any]  # a domain/release/rollout.py Experiment
+    state: str  # a domain/release/rollout.py State
+    why: str
+    entities: int  # of both arms, at the last look
+    difference: NotRequired[list[float]]  # low end, value, high end, at the last look
+    started_at: str
+    finished_at: NotRequired[str]
 
 
 class TrainSettings(Window):

@@ -1,8 +1,9 @@
 """Evidence of a rollout as DynamoDB adds it up: one item of the `evidence` table for each share that the canary had.
 
-    rollout (pk)    the claim's id, which the routing and every prediction it answered carry
+    rollout (pk)    the claim's id, which the routing and every prediction it answered carry; an experiment's too
     item (sk)       `share#0.05`, with a number for each field of Counts
                     `seen#error#<hash of the entity>`, which guards that the first failure of an entity is added once
+                    `seen#value#<hash of the entity>`, which names the answer that its value in an experiment rests on
 
 Everything here is a sum, so it is the same in whatever order, and by however many writers, it was added.
 """
@@ -18,6 +19,8 @@ from domain.release.evidence import STAKES, Failures
 
 SHARE = "share#"
 SEEN = "seen#"
+VALUE = "value"
+EXPERIMENT = "experiment#"  # the id of an experiment, among those of rollouts, begins so
 LOSS = "loss_"
 
 
@@ -36,6 +39,20 @@ class Kind(StrEnum):
 
 
 FAILURES = (Kind.ERROR, Kind.FALLBACK, Kind.SLOW)
+
+
+class Cell(StrEnum):
+    """How the answer turned out on which an entity's value in an experiment rests: the first with an outcome.
+
+    A yes or no is one of four; of more classes it is only known whether the answer was right.
+    """
+
+    TRUE_POSITIVE = "true_positive"
+    FALSE_POSITIVE = "false_positive"
+    TRUE_NEGATIVE = "true_negative"
+    FALSE_NEGATIVE = "false_negative"
+    RIGHT = "right_class"
+    WRONG = "wrong_class"
 
 
 class Side(StrEnum):
@@ -63,18 +80,30 @@ class Counts:
     paired: int = 0  # rows that both scored
     disagreements: int = 0  # rows with an outcome, on which the two decided differently
     canary_right: int = 0  # of these
+    canary_true_positive: int = 0  # entities of an experiment, by their first outcome
+    champion_true_positive: int = 0
+    canary_false_positive: int = 0
+    champion_false_positive: int = 0
+    canary_true_negative: int = 0
+    champion_true_negative: int = 0
+    canary_false_negative: int = 0
+    champion_false_negative: int = 0
+    canary_right_class: int = 0
+    champion_right_class: int = 0
+    canary_wrong_class: int = 0
+    champion_wrong_class: int = 0
     losses: tuple[float, ...] = field(default=(0.0,) * len(STAKES))  # sums of evidence.loss_terms
 
     def failures(self, kind: Kind) -> Failures:
         """Return the first failures of this kind, as evidence.harm_by_failures takes them."""
         return Failures(self.share, self.count(Side.CANARY, kind), self.count(Side.CHAMPION, kind))
 
-    def count(self, side: Side, kind: Kind) -> int:
+    def count(self, side: Side, kind: Kind | Cell) -> int:
         number: int = getattr(self, counter(side, kind))
         return number
 
 
-def counter(side: Side, kind: Kind) -> str:
+def counter(side: Side, kind: Kind | Cell) -> str:
     """Return the attribute that counts the entities of a kind on one side, such as `canary_error`."""
     return f"{side}_{kind}"
 
@@ -98,8 +127,17 @@ def seen_key(rollout: str, kind: Kind, entity_id: str) -> Item:
 
     Whichever side and share the entity had, it counts once in a rollout: an entity that moved is not a new one.
     """
+    return _seen(rollout, kind, entity_id)
+
+
+def value_key(rollout: str, entity_id: str) -> Item:
+    """Return the key of the item that names the prediction on which an entity's value in an experiment rests."""
+    return _seen(rollout, VALUE, entity_id)
+
+
+def _seen(rollout: str, what: str, entity_id: str) -> Item:
     digest = hashlib.sha256(entity_id.encode()).hexdigest()[:32]
-    return {"rollout": {"S": rollout}, "item": {"S": f"{SEEN}{kind}#{digest}"}}
+    return {"rollout": {"S": rollout}, "item": {"S": f"{SEEN}{what}#{digest}"}}
 
 
 def added(losses: Iterable[float] = (), **counts: int) -> dict[str, float]:

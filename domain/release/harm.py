@@ -1,7 +1,7 @@
 """What the counts of a rollout say: the evidence of harm by each rule, and of safety, with its words.
 
-Each rule is wrong about a canary that is as good with one chance in a hundred at most, however often it is asked; all
-of them together, as simulated by bench/release.py, are too.
+Each rule is wrong about a canary that is as good with one chance in a hundred at most, however often it is asked, that
+of the split with one in a thousand. All together they could be with three; bench/release.py holds them to one.
 """
 
 import math

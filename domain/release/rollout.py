@@ -3,6 +3,8 @@
     queued -> shadow -> canary at each share of the plan -> champion
                  |-> rolled back (by its evidence), aborted (by a person), superseded (by a newer release)
 
+An experiment (domain/release/experiment.py) is a rollout whose share stays: of a challenger instead of a canary.
+
 `decide` is the rule, and all of it: the same function is asked in production, by the commands that show it, and by the
 simulator that measures it. A rollout may go back by itself whenever it is looked at; it goes forward only on answers,
 and without data it holds, whatever the clock shows.
@@ -12,13 +14,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TypedDict
+from math import isclose
+from typing import NotRequired, TypedDict
 
 from domain.config.sections import Config
 from domain.release.claims import Claim, Role, live
-from domain.release.counts import Counts
+from domain.release.counts import Counts, Kind, Side, counter, total
 from domain.release.evidence import HOLD
 from domain.release.harm import Limits, Weighed, in_digits, safety, weigh
+from domain.release.looks import Look, remembered
 from domain.release.routing import Routing, cast_shadow, end_shadow, give_back
 from domain.release.routing import claim as claim_share
 from domain.release.shadow import EVEN, Shadow
@@ -35,14 +39,17 @@ class State(StrEnum):
     QUEUED = "queued"
     SHADOW = "shadow"
     CANARY = "canary"
+    CHALLENGER = "challenger"  # of an experiment
     CHAMPION = "champion"
+    STOPPED = "stopped"  # an experiment, whatever it found
     ROLLED_BACK = "rolled back"
     ABORTED = "aborted"
     SUPERSEDED = "superseded"
 
 
-COMPARED = (State.SHADOW, State.CANARY)  # while evidence is gathered
-UNDER_WAY = (State.QUEUED, *COMPARED)
+COMPARED = (State.SHADOW, State.CANARY)  # while evidence is gathered of a release on its way
+UNDER_WAY = (State.QUEUED, *COMPARED, State.CHALLENGER)
+ENDED = (State.STOPPED, State.ROLLED_BACK, State.ABORTED, State.SUPERSEDED)
 
 
 class Decision(TypedDict):
@@ -52,6 +59,26 @@ class Decision(TypedDict):
     state: str  # a State
     share: float
     why: str
+
+
+class Verdict(TypedDict):
+    """What an experiment found, once: nothing that is counted later changes it."""
+
+    at: str  # timestamp
+    better: bool | None  # the challenger; None where no difference was shown
+    sentence: str
+
+
+class Experiment(TypedDict):
+    """What an experiment asks, and what it found."""
+
+    share: float  # of all entities, for the challenger
+    metric: str  # a domain/release/experiment.py Metric
+    users: int  # entities of both arms that are to have a value
+    days: float  # that it lasts at most
+    by: str  # who began it
+    before: str  # state of the release, which it has again where it is not promoted
+    verdict: NotRequired[Verdict]
 
 
 class Rollout(TypedDict):
@@ -70,6 +97,8 @@ class Rollout(TypedDict):
     why: str  # it is where it is
     routed: bool  # whether the routing has been made what `state` and `share` are
     decisions: list[Decision]  # the newest last
+    looks: list[Look]  # some of them, the newest last
+    experiment: NotRequired[Experiment]
 
 
 @dataclass(frozen=True)
@@ -118,8 +147,15 @@ def plan_of(config: Config) -> Plan:
 
 def begun(*, rollout: str, release: str, endpoint: str, champion: str, now: datetime, plan: Plan) -> Rollout:
     """Return a rollout at the first step of its plan."""
+    first = queued(rollout=rollout, release=release, endpoint=endpoint, champion=champion, now=now)
+    state, share = (State.SHADOW, plan.shadow) if plan.shadow else (State.CANARY, plan.shares[0])
+    return moved(first, state, share, now=now, why=f"begins beside {champion}")
+
+
+def queued(*, rollout: str, release: str, endpoint: str, champion: str, now: datetime) -> Rollout:
+    """Return a rollout that answers nobody yet."""
     at = iso(now)
-    first: Rollout = {
+    return {
         "rollout": rollout,
         "release": release,
         "endpoint": endpoint,
@@ -133,9 +169,8 @@ def begun(*, rollout: str, release: str, endpoint: str, champion: str, now: date
         "why": "",
         "routed": False,
         "decisions": [],
+        "looks": [],
     }
-    state, share = (State.SHADOW, plan.shadow) if plan.shadow else (State.CANARY, plan.shares[0])
-    return moved(first, state, share, now=now, why=f"begins beside {champion}")
 
 
 def evidence_of(rollout: Rollout) -> str:
@@ -150,14 +185,15 @@ def decide(rollout: Rollout, counts: Sequence[Counts], *, now: datetime, plan: P
     if rollout["state"] not in COMPARED:
         return rollout
     weighed = weigh(counts, plan.limits)
+    rollout = seen(rollout, counts, weighed, now=now)
     worst = max(weighed, key=lambda one: one.log_e - one.boundary)
     if worst.is_harm:
         return moved(rollout, State.ROLLED_BACK, 0.0, now=now, why=worst.sentence)
     if doubt := _doubt(rollout, weighed):
-        return _held(rollout, doubt, now)
+        return held(rollout, doubt, now=now)
     reason, missing = _readiness(rollout, counts, now=now, plan=plan)
     if missing:
-        return _held(rollout, missing, now)
+        return held(rollout, missing, now=now)
     answered = rollout["share"] if rollout["state"] == State.CANARY else 0.0
     following = next((share for share in plan.shares if share > answered), None)
     if following is None:
@@ -181,7 +217,8 @@ def moved(rollout: Rollout, state: State, share: float, *, now: datetime, why: s
     }
 
 
-def _held(rollout: Rollout, why: str, now: datetime) -> Rollout:
+def held(rollout: Rollout, why: str, *, now: datetime) -> Rollout:
+    """Return the rollout where it is, with the reason."""
     return {**rollout, "looked_at": iso(now), "why": f"holds {place_of(rollout)}: {why}"}
 
 
@@ -189,6 +226,25 @@ def place_of(rollout: Rollout) -> str:
     """Say where a rollout that is under way stands: at its share, or as the shadow of so many entities."""
     share = percent(rollout["share"])
     return f"as a shadow at {share}" if rollout["state"] == State.SHADOW else f"at {share}"
+
+
+def seen(
+    rollout: Rollout,
+    counts: Sequence[Counts],
+    weighed: Sequence[Weighed],
+    *,
+    now: datetime,
+    difference: Sequence[float] = (),
+) -> Rollout:
+    """Return the rollout with this look among those that it remembers."""
+    look: Look = {
+        "at": iso(now),
+        "entities": sum(total(counts, counter(side, Kind.ENTITIES)) for side in Side),
+        "evidence": {one.rule: round(one.log_e, 4) for one in weighed},
+    }
+    if difference:
+        look["difference"] = list(difference)
+    return {**rollout, "looks": remembered(rollout["looks"], look)}
 
 
 def _doubt(rollout: Rollout, weighed: Sequence[Weighed]) -> str:
@@ -210,10 +266,15 @@ def _readiness(rollout: Rollout, counts: Sequence[Counts], *, now: datetime, pla
     safe = safety(counts, plan.limits)
     if safe >= HOLD:
         return f"failures are below {plan.limits.safe:g} times the champion's; e-value {in_digits(safe)} of 20", ""
-    seen = f"{rows:,} answers of {needed_rows:,} in {minutes:,.0f} minutes of {needed_minutes:,.0f}"
+    answers = f"{rows:,} answers of {needed_rows:,}"
+    lasted = f" in {_in_words(minutes)} of {_in_words(needed_minutes)}" if needed_minutes else ""
     if rows >= needed_rows and minutes >= needed_minutes:
-        return f"{seen}, and no evidence of harm", ""
-    return "", seen
+        return f"{answers}{lasted}, and no evidence of harm", ""
+    return "", f"{answers}{lasted}"
+
+
+def _in_words(minutes: float) -> str:
+    return f"{minutes:,.0f} min" if minutes >= 2 else f"{minutes * 60:.0f} s"
 
 
 def _minutes_since(timestamp: str, now: datetime) -> float:
@@ -236,14 +297,16 @@ def percent(share: float) -> str:
 def routed(rollout: Rollout, routing: Routing, *, at: str) -> Routing | None:
     """Return the routing after the rollout's last decision; None where it is so already."""
     mine = [claim for claim in live(routing["claims"]) if claim["rollout"] == rollout["rollout"]]
-    reason = f"rollout of {rollout['release']}: {rollout['state']} at {percent(rollout['share'])}: {rollout['why']}"
+    about = f"{'experiment' if 'experiment' in rollout else 'rollout'} of {rollout['release']}"
+    reason = f"{about}: {rollout['state']} at {percent(rollout['share'])}: {rollout['why']}"
     if rollout["state"] == State.SHADOW and not _is_shadow(rollout, routing):
         return cast_shadow(routing, _shadow(rollout, at), reason=reason)
-    if rollout["state"] == State.CANARY and max((claim["end"] for claim in mine), default=0.0) < rollout["share"]:
+    answers = rollout["state"] in (State.CANARY, State.CHALLENGER)
+    if answers and max((claim["end"] for claim in mine), default=0.0) < rollout["share"]:
         return claim_share(_without_shadow(rollout, routing), _claim(rollout, at), reason=reason)
-    if rollout["state"] not in (State.ROLLED_BACK, State.ABORTED, State.SUPERSEDED):
+    if rollout["state"] not in ENDED:
         return None
-    reason = f"rollout of {rollout['release']}: {rollout['why']}"
+    reason = f"{about}: {rollout['why']}"
     if mine:
         return give_back(_without_shadow(rollout, routing), rollout["rollout"], at=at, reason=reason)
     return end_shadow(routing, at=at, reason=reason) if _is_shadow(rollout, routing) else None
@@ -260,10 +323,11 @@ def _shadow(rollout: Rollout, at: str) -> Shadow:
 
 
 def _claim(rollout: Rollout, at: str) -> Claim:
+    role = Role.CHALLENGER if "experiment" in rollout else Role.CANARY
     return {
         "rollout": rollout["rollout"],
-        "arm": Role.CANARY,
-        "role": Role.CANARY,
+        "arm": role,
+        "role": role,
         "release": rollout["release"],
         "endpoint": rollout["endpoint"],
         "start": 0.0,
@@ -284,7 +348,14 @@ def _without_shadow(rollout: Rollout, routing: Routing) -> Routing:
 
 def found(rollout: Rollout, routing: Routing, *, now: datetime) -> Rollout:
     """Return the rollout as the routing has it: somebody else may have ended it there, by hand or for the budget."""
-    if rollout["state"] not in COMPARED or not rollout["routed"] or _is_there(rollout, routing):
+    if rollout["state"] not in (*COMPARED, State.CHALLENGER) or not rollout["routed"]:
+        return rollout
+    mine = [claim for claim in live(routing["claims"]) if claim["rollout"] == rollout["rollout"]]
+    widths = [claim["end"] - claim["start"] for claim in mine]
+    if widths and "experiment" in rollout and not isclose(sum(widths), rollout["share"]):
+        why = f"its share was changed to {percent(round(sum(widths), 6))}, so its arms cannot be compared any more"
+        return moved(rollout, State.STOPPED, 0.0, now=now, why=why)
+    if _is_there(rollout, routing):
         return rollout
     champion = routing["champion"]["release"] if routing["champion"] else None
     if champion == rollout["release"]:

@@ -24,6 +24,7 @@ class ReleaseState(StrEnum):
     REJECTED = "rejected"
     DEPLOYING = "deploying"
     CANARY = "canary"  # or waiting for its turn
+    CHALLENGER = "challenger"  # of an experiment
     CHAMPION = "champion"
     PREVIOUS = "previous"
     RETIRED = "retired"
@@ -77,5 +78,6 @@ class ReleaseItem(TypedDict, total=False):
     rollout: dict[str, Any]  # a domain/release/rollout.py Rollout, as it ended
 
 
-IN_USE = (ReleaseState.DEPLOYING, ReleaseState.CANARY, ReleaseState.CHAMPION, ReleaseState.PREVIOUS)
+ANSWERING_A_SHARE = (ReleaseState.CANARY, ReleaseState.CHALLENGER)
+IN_USE = (ReleaseState.DEPLOYING, *ANSWERING_A_SHARE, ReleaseState.CHAMPION, ReleaseState.PREVIOUS)
 GIVEN_UP = (ReleaseState.FAILED, ReleaseState.ROLLED_BACK, ReleaseState.ABORTED, ReleaseState.SUPERSEDED)

@@ -9,7 +9,7 @@ from domain.contract.schema import Contract
 from domain.reasons import FAULTS, OVERDUE, PLANNED, Reason
 from domain.records import Item
 from domain.release.claims import Role
-from domain.release.counts import Kind, Side, added, counter, seen_key
+from domain.release.counts import Cell, Kind, Side, added, counter, seen_key
 from domain.release.evidence import loss_terms
 from domain.request.answers import Source
 from domain.request.outcomes import assess, decision_value_usd, largest_difference_usd
@@ -87,3 +87,18 @@ def of_outcome(
     actual = outcome == contract.positive
     values = [decision_value_usd(business, predicted=each, actual=actual) for each in (canary, champion)]
     return counts | added(loss_terms(values[0] - values[1], largest))
+
+
+def of_value(contract: Contract, *, side: Side, prediction: Any, outcome: Any) -> dict[str, float]:
+    """Return what an outcome adds in an experiment as the value of its entity; nothing of numbers."""
+    if contract.task == "regression":
+        return {}
+    return added((), **{counter(side, _cell(contract, prediction, outcome)): 1})
+
+
+def _cell(contract: Contract, prediction: Any, outcome: Any) -> Cell:
+    if contract.task == "multiclass":
+        return Cell.RIGHT if prediction == outcome else Cell.WRONG
+    if outcome == contract.positive:
+        return Cell.TRUE_POSITIVE if prediction else Cell.FALSE_NEGATIVE
+    return Cell.FALSE_POSITIVE if prediction else Cell.TRUE_NEGATIVE

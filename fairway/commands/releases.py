@@ -177,6 +177,9 @@ def promote(
     if taken_back and not again:
         why = f"release {release!r} was rolled back: {item.get('failure')}"
         raise Refused("rolled_back", f"{why}; `fairway train` makes another, or --again lets it answer all the same")
+    if item["state"] == ReleaseState.CHALLENGER:
+        why = f"release {release!r} is the challenger of an experiment"
+        raise Refused("experiment", f"{why}; `fairway experiment stop --promote` ends that and makes it champion")
     before = records.routing(stage)["champion"]
     if before is None or before["release"] != release:
         command = f"fairway promote {release}"

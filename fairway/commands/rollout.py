@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 
 from domain.release.harm import Weighed, in_digits
+from domain.release.looks import Look
 from domain.release.replay import in_words
 from domain.release.rollout import Rollout, State, percent
 from fairway.stage import rollouts
 from fairway.stage.settings import connected, connected_whatever
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
+from fairway.terminal.drawn import tenths
 from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
 from fairway.terminal.table import table
@@ -69,7 +71,7 @@ def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
         "stage": stage_name,
         "rollout": current,
         "waiting": waiting["release"] if waiting else None,
-        "evidence": [_as_json(one) for one in weighed],
+        "evidence": evidence_as_json(weighed),
         "replay": {"release": replayed["release"], **replayed["replay"]} if replayed else None,
     }
     lines = _lines(current, weighed) if current else ["no release was rolled out yet"]
@@ -131,16 +133,34 @@ def _where(rollout: Rollout) -> str:
 
 def _lines(rollout: Rollout, weighed: list[Weighed]) -> list[str]:
     head = f"{rollout['release']}: {rollout['state']}, {percent(rollout['share'])} beside {rollout['champion']}"
-    evidence = [(one.rule, in_digits(one.log_e), in_digits(one.boundary), one.counts) for one in weighed]
     decisions = [(one["at"], one["state"], percent(one["share"]), one["why"]) for one in rollout["decisions"]]
     return [
         f"{head}, since {rollout['step_since']}",
         rollout["why"],
         "",
-        *table(evidence, ("rule", "e-value", "back from", "counted")),
+        *evidence_lines(weighed, rollout["looks"]),
         "",
         *table(decisions, ("when", "state", "share", "why")),
     ]
+
+
+def evidence_lines(weighed: list[Weighed], looks: list[Look]) -> list[str]:
+    """Set out the evidence of harm, now and at the looks before: digits are tenths of the way to the boundary."""
+    rows = [
+        (
+            one.rule,
+            in_digits(one.log_e),
+            in_digits(one.boundary),
+            tenths([look["evidence"].get(one.rule, 0.0) for look in looks], one.boundary) or "-",
+            one.counts,
+        )
+        for one in weighed
+    ]
+    return table(rows, ("rule", "e-value", "back from", "over time, # is the boundary", "counted"))
+
+
+def evidence_as_json(weighed: list[Weighed]) -> list[dict]:
+    return [_as_json(one) for one in weighed]
 
 
 def _as_json(one: Weighed) -> dict:

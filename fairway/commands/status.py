@@ -68,7 +68,8 @@ def lines(values: dict, now: Standing | None) -> list[str]:
         rows = [(one["release"], one["state"], one["role"] or "-", f"{one['weight']} %") for one in values["releases"]]
         said += ["", *table(rows, ("release", "state", "role", "weight"))]
     if current := values["rollout"]:
-        said += ["", f"rollout of {current['release']}: {current['why']}; `fairway rollout status` shows its evidence"]
+        what = "experiment" if "experiment" in current else "rollout"
+        said += ["", f"{what} of {current['release']}: {current['why']}; `fairway {what} status` shows its evidence"]
     said += [_in_words(run) for run in values["unfinished"]]
     if values["declared_not_simulated"]:
         names = [f"{one['logical_id']} ({one['type']})" for one in values["declared_not_simulated"]]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from domain.names import BY_ENTITY
 from domain.records import Item
-from domain.release.counts import Kind, Side, seen_key
+from domain.release.counts import Kind, Side, seen_key, value_key
 from domain.request.compared import answer_key
 from domain.request.shadowed import seen_of_side
 from fairway.forget.place import Removed, Task
@@ -38,6 +38,7 @@ def _names(task: Task) -> Iterator[str]:
     """The sort keys of what is about the entity, the same in every rollout."""
     yield from (_name(seen_key("", kind, task.entity.id)) for kind in Kind)
     yield from (_name(seen_of_side("", kind, side, task.entity.id)) for kind in Kind for side in Side)
+    yield _name(value_key("", task.entity.id))
     pages = (
         task.stage.client("dynamodb")
         .get_paginator("query")

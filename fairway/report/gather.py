@@ -24,6 +24,7 @@ from fairway.report.judged import read_judged
 from fairway.report.page import page
 from fairway.report.page_file import writable, write_page
 from fairway.report.record import Batch, Bill, Champion, Failing, File, Judged, Loads, Release, Report, Source
+from fairway.report.trial import read_trial
 from fairway.report.watched import wrong_at_release
 from fairway.stage import records
 from fairway.stage.aws import Stage, connect
@@ -74,6 +75,7 @@ def _gather(stage: Stage, *, synth: Synthesise, progress: Progress) -> Report:
         windows=windows(stage),
         wrong_at_release=wrong_at_release(item.get("decisions")) if item else None,
         failing=_failing(stage, routing),
+        trial=read_trial(stage),
         releases=[_release(each) for each in records.releases(stage)],
         loads=_loads(records.runs(stage, "load")),
         batches=[_batch(run) for run in records.runs(stage, "batch")],

@@ -9,6 +9,7 @@ from fairway.report import charts
 from fairway.report.charts import Bar, Dot, Limit
 from fairway.report.record import Bill, Champion, Failing, Judged, Report
 from fairway.report.render import render
+from fairway.report.trial import difference_chart, harm_chart
 from fairway.report.watched import wrong_chart
 from fairway.stage.standing import Standing, by_outcomes
 from fairway.stage.windows import HEADS, in_words, row
@@ -30,6 +31,8 @@ def page(report: Report) -> str:
         fallback_share=_fallback_share(report.failing),
         quality_chart=_quality_chart(report.judged, report.champion) if report.judged and report.champion else None,
         cost_chart=_cost_chart(report.bill) if report.bill else None,
+        difference_chart=difference_chart(report.trial) if report.trial else None,
+        harm_chart=harm_chart(report.trial) if report.trial else None,
         hosting_chart=_hosting_chart(report.bill) if report.bill else None,
         heads=HEADS,
         windows=[row(item) for item in report.windows[-SHOWN:]],

@@ -7,6 +7,7 @@ from domain.contract.schema import Column
 from domain.money import hosting
 from domain.money.projection import Projection
 from domain.money.worth import Worth
+from domain.release.looks import Look
 from domain.request.answers import Answer
 from domain.train.coverage import Coverage
 from domain.train.windows import Window
@@ -165,6 +166,35 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What one rule weighs: its e-value and the one that ends a trial, in digits, and what was counted in words."""
+
+    rule: str
+    e_value: str
+    boundary: str
+    counts: str
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A rollout or an experiment; `metric` and `found` are of an experiment, `found` None until something is."""
+
+    kind: str
+    release: str
+    champion: str
+    state: str
+    is_running: bool
+    share: str
+    began_at: str
+    since: str
+    why: str
+    metric: str | None
+    found: str | None
+    looks: list[Look]
+    evidence: list[Evidence]
+
+
+@dataclass(frozen=True)
 class Report:
     """A stage as it was at `made_at`; `bill` is None where the templates could not be made, for `bill_unknown`."""
 
@@ -178,6 +208,7 @@ class Report:
     windows: list[WindowItem]  # that were watched, the earliest first
     wrong_at_release: float | None  # share of the champion's held-out rows
     failing: Failing
+    trial: Trial | None
     releases: list[Release]
     loads: Loads
     batches: list[Batch]

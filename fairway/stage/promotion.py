@@ -23,7 +23,7 @@ def bring_up(stage: Stage, item: ReleaseItem, *, progress: Progress) -> bool:
     release = item["release"]
     if item["state"] == "waiting":
         progress(f"Approving {release}")
-        _approve(stage, release)
+        approve(stage, release)
         return wait_until_it_answers(stage, release, progress=progress)
     if is_up(stage, item):
         progress(f"Switching to {release}")
@@ -57,7 +57,7 @@ def go_back(stage: Stage, routing: Routing, *, reason: str, progress: Progress) 
     return release
 
 
-def _approve(stage: Stage, release: str) -> None:
+def approve(stage: Stage, release: str) -> None:
     """The registry's own approval: it begins the deployment, as a click in the console would."""
     stage.client("sagemaker").update_model_package(
         ModelPackageArn=model_package(stage, release),

@@ -48,6 +48,9 @@ def evidence_of(stage: Stage, rollout: Rollout) -> list[Weighed]:
 def under_way(turns: Turns) -> Rollout:
     """Return the rollout that runs. Raises Refused."""
     current = turns["current"]
+    if current and current["state"] == State.CHALLENGER:
+        why = f"an experiment of {current['release']} is under way, and no rollout"
+        raise Refused("no_rollout", f"{why}; `fairway experiment status` shows it")
     if current is None or current["state"] not in UNDER_WAY:
         last = f"; the last one, of {current['release']}, ended as {current['state']}" if current else ""
         raise Refused("no_rollout", f"no rollout is under way{last}; `fairway status` shows who answers")
@@ -57,7 +60,7 @@ def under_way(turns: Turns) -> Rollout:
 def change(stage: Stage, turns: Turns, **values: Any) -> Rollout:
     """Write the rollout that runs with other values. Raises Failed where its flow wrote meanwhile."""
     changed = cast(Rollout, {**under_way(turns), **values})
-    _write(stage, items.turns_write({**turns, "version": turns["version"] + 1, "current": changed}))
+    write(stage, items.turns_write({**turns, "version": turns["version"] + 1, "current": changed}))
     return changed
 
 
@@ -67,7 +70,7 @@ def abort(stage: Stage, turns: Turns) -> Rollout:
     ended = change(stage, turns, **rules.moved(under_way(turns), State.ABORTED, 0.0, now=now, why="aborted by hand"))
     following = rules.routed(ended, records.routing(stage), at=iso(now))
     if following:
-        _write(stage, items.routing_write(following))
+        write(stage, items.routing_write(following))
     _mark(stage, ended)
     return ended
 
@@ -77,7 +80,7 @@ def abort_waiting(stage: Stage, turns: Turns) -> str:
     waiting = turns["waiting"]
     assert waiting is not None, "the caller has looked"
     following = {**turns, "version": turns["version"] + 1, "waiting": {**waiting, "aborted": True}}
-    _write(stage, items.turns_write(following))
+    write(stage, items.turns_write(following))
     return waiting["release"]
 
 
@@ -93,10 +96,11 @@ def _mark(stage: Stage, ended: Rollout) -> None:
     )
 
 
-def _write(stage: Stage, write: Mapping[str, Any]) -> None:
+def write(stage: Stage, item: Mapping[str, Any]) -> None:
+    """Put an item of the routing table by its condition. Raises Failed where the rollout's flow wrote meanwhile."""
     dynamodb = stage.client("dynamodb")
     try:
-        dynamodb.put_item(TableName=stage.addresses["routing"], **write)
+        dynamodb.put_item(TableName=stage.addresses["routing"], **item)
     except dynamodb.exceptions.ConditionalCheckFailedException:
         message = "the rollout's flow wrote just now; see `fairway rollout status`, then try again"
         raise Failed("rollout_changed", message) from None

@@ -28,7 +28,9 @@ Breaking = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, as in a pipe.")]
 HERE = Path(".")
-NAMED = re.compile(r"`(?P<command>fairway (?:prices |rollout )?(?P<verb>[a-z]+(?:-[a-z]+)*))(?P<rest>[^`]*)`")
+NAMED = re.compile(
+    r"`(?P<command>fairway (?:prices |rollout |experiment )?(?P<verb>[a-z]+(?:-[a-z]+)*))(?P<rest>[^`]*)`"
+)
 LOCAL_ONLY = ("init", "check", "up", "down")  # these take no --stage
 
 

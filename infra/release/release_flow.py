@@ -38,14 +38,15 @@ class Steps:
     verify_release: Function
     try_endpoint: Function
     replay: Replay | None  # where requests of the last days are scored again first
-    advance: Function | None  # where a release has to earn its traffic
+    advance: Function
     promote: Function
     retire: Function
 
 
 class ReleaseFlow(Flow):
     """{model_package_arn} -> endpoint -> TryEndpoint -> Promote -> KeepPrevious -> Retire; undone if it fails
-    before. Where [release] has a replay, a shadow or a canary, it goes through them between TryEndpoint and Promote.
+    before. Where [release] has a replay, a shadow or a canary, it goes through them between TryEndpoint and Promote;
+    with an {experiment} it is compared with the champion there, and promoted only by a person.
     """
 
     def __init__(
@@ -61,10 +62,8 @@ class ReleaseFlow(Flow):
     ) -> None:
         self.tables, self.endpoints, self.steps = tables, endpoints, steps
         kept_s = config.release.keep_previous_minutes * MINUTE_S
-        longest_s = LONGEST_ROLLOUT_S if steps.advance else 0
-        super().__init__(
-            scope, id, config=config, states=self.states(kept_s), timeout_s=kept_s + 4 * HOUR_S + longest_s
-        )
+        longest_s = kept_s + 4 * HOUR_S + LONGEST_ROLLOUT_S
+        super().__init__(scope, id, config=config, states=self.states(kept_s), timeout_s=longest_s)
         tried = steps.try_endpoint if endpoints.used else None
         replaying = (steps.replay.plan, steps.replay.judge) if steps.replay else ()
         functions = (steps.verify_release, tried, *replaying, steps.advance, steps.promote, steps.retire)
@@ -82,32 +81,31 @@ class ReleaseFlow(Flow):
             **(hosting_states.made(self.endpoints, next="TryEndpoint") if self.endpoints.used else {}),
             **self.what_is_tried(kept_s),
             **self.what_is_replayed(),
-            **(rollout_states.rollout(self.steps.advance) if self.steps.advance else {}),
+            **rollout_states.rollout(self.steps.advance),
             **self.what_is_undone(),
         }
 
     @property
     def after_trial(self) -> str:
-        return "PlanReplay" if self.steps.replay else self.after_replay
-
-    @property
-    def after_replay(self) -> str:
-        return "Advance" if self.steps.advance else "Promote"
+        return "PlanReplay" if self.steps.replay else "Advance"
 
     def what_is_replayed(self) -> dict[str, Any]:
         """Requests of the last days, scored by it and by the champion before it answers anybody."""
         replay = self.steps.replay
         if replay is None:
             return {}
-        return replay_states.replayed(
-            replay.plan, replay.judge, replay.jobs, instance=replay.instance, next=self.after_replay
-        )
+        return replay_states.replayed(replay.plan, replay.judge, replay.jobs, instance=replay.instance, next="Advance")
 
     def what_is_asked(self) -> dict[str, Any]:
         """May this release be deployed, by us and now?"""
         return {
             "DescribePackage": self.describe_package(Next="IsApproved"),
-            "IsApproved": choice(("$approval = 'Approved'", "MarkDeploying"), otherwise="NotApproved"),
+            # who begins an experiment lets it answer a share, and approves no more than that
+            "IsApproved": choice(
+                ("$approval = 'Approved'", "MarkDeploying"),
+                ("$exists($experiment.share) and $approval = 'PendingManualApproval'", "MarkDeploying"),
+                otherwise="NotApproved",
+            ),
             "NotApproved": {
                 "Type": "Fail",
                 "Error": "NotApproved",
@@ -172,6 +170,7 @@ class ReleaseFlow(Flow):
             "signed": jsonata(
                 f"$merge([{{'artefact_sha256': null, 'signature': null}}, {package}.CustomerMetadataProperties])"
             ),
+            "experiment": jsonata("$exists($states.input.experiment) ? $states.input.experiment : {}"),
             "made_here": False,
             "ended": False,
             "looks": 0,
@@ -190,6 +189,7 @@ class ReleaseFlow(Flow):
         values = {
             ":deploying": ReleaseState.DEPLOYING.value,
             ":canary": ReleaseState.CANARY.value,
+            ":challenger": ReleaseState.CHALLENGER.value,
             ":rolled_back": ReleaseState.ROLLED_BACK.value,
             ":now": jsonata(now),
             ":stuck": jsonata(f"$fromMillis($toMillis({now}) - {STUCK_AFTER_MS})"),
@@ -197,7 +197,8 @@ class ReleaseFlow(Flow):
         return self.update_release(
             "SET #state = :deploying, deploying_since = :now",
             values,
-            ConditionExpression="attribute_not_exists(#state) OR NOT #state IN (:deploying, :canary, :rolled_back) "
+            ConditionExpression="attribute_not_exists(#state) "
+            "OR NOT #state IN (:deploying, :canary, :challenger, :rolled_back) "
             "OR (#state = :deploying AND deploying_since < :stuck)",
             catch=(caught("DoneByAnother", "DynamoDB.ConditionalCheckFailedException"), caught("Failed")),
             **fields,
@@ -214,8 +215,10 @@ class ReleaseFlow(Flow):
         return invoke(self.steps.verify_release, package, catch=(caught("Undo"),), Assign=assign, **fields)
 
     def record_failure(self, reason: str, **fields: Any) -> dict[str, Any]:
+        """A release of which an experiment failed to begin is what it was before."""
         update = "SET #state = :failed, failure = :reason"
-        return self.update_release(update, {":failed": ReleaseState.FAILED.value, ":reason": jsonata(reason)}, **fields)
+        state = jsonata(f"$exists($experiment.before) ? $experiment.before : '{ReleaseState.FAILED.value}'")
+        return self.update_release(update, {":failed": state, ":reason": jsonata(reason)}, **fields)
 
     def update_release(
         self,
@@ -246,8 +249,7 @@ class ReleaseFlow(Flow):
         """Whoever else changed the routing meanwhile was first, and is read before it is changed again."""
         asked = {"release": jsonata("$release"), "endpoint": jsonata("$endpoint"), "reason": jsonata("$reason")}
         patient = (again(["RoutingChanged"], seconds=1, times=6),)
-        failed = "StepBack" if self.steps.advance else "Undo"
-        return invoke(self.steps.promote, asked, retry=patient, catch=(caught(failed),), **fields)
+        return invoke(self.steps.promote, asked, retry=patient, catch=(caught("StepBack"),), **fields)
 
     def allow_hosting(self) -> None:
         every = self.endpoints.every

@@ -11,7 +11,7 @@ from constructs import Construct
 from domain.config.sections import Config
 from domain.lake import ARTEFACTS, CAPTURED, ROWS, RUNS
 from domain.records import ROLLOUT, ROUTING
-from domain.release.rollout import plan_of
+from domain.runs import RunKind
 from infra.data.stores import Stores
 from infra.data.tables import ONLY_RELEASES, WHO_ANSWERS, only_items
 from infra.parts.function import Function, Given
@@ -50,7 +50,7 @@ class Releases(Construct):
                 verify_release=self.function_that_verifies(),
                 try_endpoint=self.function_that_tries(),
                 replay=self.replay(alarms, image) if config.release.replay_days else None,
-                advance=self.function_that_advances(alarms) if plan_of(config).compares else None,
+                advance=self.function_that_advances(alarms),
                 promote=self.function_that_promotes(),
                 retire=self.function_that_retires(),
             ),
@@ -122,10 +122,11 @@ class Releases(Construct):
         return function
 
     def function_that_advances(self, alarms: sns.ITopic) -> Function:
-        routing, evidence = self.tables.routing, self.tables.evidence
+        routing, evidence, runs = self.tables.routing, self.tables.evidence, self.tables.runs
         environment = {
             "ROUTING_TABLE": routing.table_name,
             "EVIDENCE_TABLE": evidence.table_name,
+            "RUNS_TABLE": runs.table_name,
             "ALARMS": alarms.topic_arn,
         }
         function = self.function("Advance", 30, environment)
@@ -133,6 +134,7 @@ class Releases(Construct):
         function.allow("dynamodb:PutItem", on=routing.table_arn, conditions=only_items(ROUTING, ROLLOUT))
         function.allow("dynamodb:UpdateItem", on=routing.table_arn, conditions=ONLY_RELEASES)
         function.allow("dynamodb:Query", on=evidence.table_arn)
+        function.allow("dynamodb:PutItem", on=runs.table_arn, conditions=only_items(RunKind.EXPERIMENT))
         function.allow("sns:Publish", on=alarms.topic_arn)
         return function
 

@@ -1,4 +1,4 @@
-"""The states in which a release earns its traffic: a look, a wait that costs nothing, and the next look.
+"""The states in which a release earns its traffic, or is compared: a look, a wait that costs nothing, the next look.
 
 An execution holds 25,000 events, so a step that lasts is looked at ever less often (domain/release/rollout.py: wait_s).
 """
@@ -35,6 +35,7 @@ def _look(advance: Function, *, failed: str | None, **fields: Any) -> dict[str, 
         "release": jsonata("$release"),
         "endpoint": jsonata("$endpoint"),
         "asked_at": jsonata("$states.context.Execution.StartTime"),
+        "experiment": jsonata("$experiment"),
         **({"failed": failed} if failed else {}),
     }
     answer = "$states.result.Payload"

@@ -95,7 +95,7 @@ class RealtimeApi(Construct):
                 "EVIDENCE_TABLE": evidence.table_name,
             },
         )
-        function.allow("dynamodb:GetItem", "dynamodb:UpdateItem", on=evidence.table_arn)
+        function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", on=evidence.table_arn)
         function.allow("dynamodb:GetItem", on=predictions.table_arn)
         function.allow("dynamodb:Query", on=tables.predictions_by_entity)
         function.allow("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", on=outcomes.table_arn)

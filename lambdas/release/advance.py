@@ -13,10 +13,11 @@ from enum import StrEnum
 from typing import Any, NotRequired, TypedDict, cast
 
 from domain.records import ROLLOUT, release_key, routing_item, to_item, turns_write
+from domain.release import experiment as trial
 from domain.release import rollout as rules
 from domain.release import turns as line
-from domain.release.counts import SHARE, Counts, from_items
-from domain.release.rollout import Plan, Rollout, State
+from domain.release.counts import EXPERIMENT, SHARE, Counts, from_items
+from domain.release.rollout import Experiment, Plan, Rollout, State
 from domain.release.routing import Routing, RoutingChanged
 from domain.release.state import ReleaseItem, ReleaseState
 from domain.release.turns import NO_TURNS, Turns, Waiting
@@ -28,6 +29,7 @@ from lambdas.settings import CONFIG
 
 ROUTING = os.environ["ROUTING_TABLE"]
 EVIDENCE = os.environ["EVIDENCE_TABLE"]
+RUNS = os.environ["RUNS_TABLE"]
 ALARMS = os.environ["ALARMS"]
 PLAN = rules.plan_of(CONFIG)
 MARKS = {
@@ -39,6 +41,7 @@ MARKS = {
     State.ABORTED: ReleaseState.ABORTED,
     State.SUPERSEDED: ReleaseState.SUPERSEDED,
 }
+CHALLENGING = (State.CHALLENGER, State.CHAMPION)  # an experiment's release is otherwise what it was before
 
 
 class Next(StrEnum):
@@ -65,6 +68,7 @@ class Asked(TypedDict):
     release: str
     endpoint: str
     asked_at: str
+    experiment: NotRequired[Experiment]  # empty where it is to become champion
     failed: NotRequired[str]
 
 
@@ -79,6 +83,7 @@ class Effects:
     write_turns: Callable[[Turns], bool]
     write_routing: Callable[[Routing], bool]
     mark: Callable[[str, dict[str, Any]], None]
+    record: Callable[[Rollout], None]  # of an experiment
     announce: Callable[[str, str], None]
 
 
@@ -91,9 +96,12 @@ def handler(event: Asked, context: object) -> Looked:
         write_turns=lambda turns: tables.held("PutItem", TableName=ROUTING, **turns_write(turns)),
         write_routing=lambda routing: write_routing(ROUTING, routing),
         mark=_mark,
+        record=lambda ended: tables.put(RUNS, trial.record_of(ended)),
         announce=_announce,
     )
-    return advance(event, now=datetime.now(UTC), plan=PLAN, effects=effects)
+    prefix = EXPERIMENT if event.get("experiment") else ""
+    asked: Asked = {**event, "rollout": f"{prefix}{event['rollout']}"}
+    return advance(asked, now=datetime.now(UTC), plan=PLAN, effects=effects)
 
 
 def advance(asked: Asked, *, now: datetime, plan: Plan, effects: Effects) -> Looked:
@@ -104,7 +112,11 @@ def advance(asked: Asked, *, now: datetime, plan: Plan, effects: Effects) -> Loo
         ended = effects.release(asked["release"]).get("rollout")
         if ended and ended["rollout"] == asked["rollout"]:  # by hand, and the next one has begun
             return _looked(Next.END, State(ended["state"]), ended["why"])
-        if why := _at_once(asked["release"], routing, plan):
+        if experiment := asked.get("experiment"):
+            return _begin(asked, experiment, turns, routing, now=now, plan=plan, effects=effects)
+        if why := _at_once(asked["release"], turns, routing, now=now, plan=plan):
+            if turns["waiting"] and turns["waiting"]["rollout"] == asked["rollout"]:
+                _write({**turns, "waiting": None}, effects)
             return _looked(Next.PROMOTE, State.CHAMPION, why)
         return _line_up(asked, turns, routing, now=now, plan=plan, effects=effects)
     decided = current
@@ -113,17 +125,52 @@ def advance(asked: Asked, *, now: datetime, plan: Plan, effects: Effects) -> Loo
         decided = rules.moved(current, State.ABORTED, 0.0, now=now, why=f"the flow failed: {asked['failed']}"[:500])
     elif current["routed"]:
         decided = rules.found(current, routing, now=now)
-        decided = rules.decide(decided, effects.counts(rules.evidence_of(decided)), now=now, plan=plan)
+        decided = _decide(decided, effects.counts(rules.evidence_of(decided)), now=now, plan=plan)
     return _made_true(decided, turns, routing, now=now, plan=plan, effects=effects)
 
 
-def _at_once(release: str, routing: Routing, plan: Plan) -> str:
-    """Return why a release needs no rollout; empty where it does."""
+def _decide(current: Rollout, counts: list[Counts], *, now: datetime, plan: Plan) -> Rollout:
+    if "experiment" in current:
+        return trial.decide(current, counts, now=now, limits=plan.limits, business=CONFIG.business)
+    return rules.decide(current, counts, now=now, plan=plan)
+
+
+def _begin(
+    asked: Asked,
+    experiment: Experiment,
+    turns: Turns,
+    routing: Routing,
+    *,
+    now: datetime,
+    plan: Plan,
+    effects: Effects,
+) -> Looked:
+    """Begin an experiment; it does not stand in line, so where anything else runs or waits it ends."""
     champion = routing["champion"]
-    if champion is None or champion["release"] == release or not plan.compares:
+    why = asked.get("failed", "")
+    if not why and (turns["waiting"] or not line.is_free(turns, now=now, plan=plan)):
+        why = "another rollout or experiment began meanwhile"
+    if not why and (champion is None or champion["release"] == asked["release"]):
+        why = "there is nobody to be compared with"
+    if why or champion is None:
+        effects.mark(asked["release"], {"state": experiment["before"]})
+        effects.announce(asked["release"], f"its experiment did not begin: {why}")
+        return _looked(Next.END, State.ABORTED, why)
+    names = {"rollout": asked["rollout"], "release": asked["release"], "endpoint": asked["endpoint"]}
+    first = trial.begun(experiment, **names, champion=champion["release"], now=now)
+    return _made_true(first, turns, routing, now=now, plan=plan, effects=effects)
+
+
+def _at_once(release: str, turns: Turns, routing: Routing, *, now: datetime, plan: Plan) -> str:
+    """Return why a release needs no rollout; empty where it does, or has to wait for an experiment."""
+    champion, current = routing["champion"], turns["current"]
+    if champion is None or champion["release"] == release:
         return "there is nobody to be compared with"
     # A person goes back to it, and its endpoint was gone: nobody waits for shares then.
-    return "it was champion before" if any(one["release"] == release for one in routing["previous"]) else ""
+    if any(one["release"] == release for one in routing["previous"]):
+        return "it was champion before"
+    compared = current is not None and "experiment" in current and not line.is_free(turns, now=now, plan=plan)
+    return "" if plan.compares or compared else "release.canary has no shares, and release.shadow is 0"
 
 
 def _line_up(asked: Asked, turns: Turns, routing: Routing, *, now: datetime, plan: Plan, effects: Effects) -> Looked:
@@ -162,13 +209,17 @@ def _taken_over(lost: Rollout, routing: Routing, *, now: datetime, effects: Effe
     following = rules.routed(ended, routing, at=iso(now))
     if following and not effects.write_routing(following):
         raise RoutingChanged(f"the routing changed while {lost['release']} was taken back; try again")
-    effects.mark(lost["release"], {"state": ReleaseState.ABORTED, "failure": ended["why"], "rollout": ended})
+    effects.mark(lost["release"], {"state": _mark_of(ended), "failure": ended["why"], "rollout": ended})
+    if "experiment" in ended:
+        effects.record(ended)
     return following or routing
 
 
 def _made_true(
     decided: Rollout, turns: Turns, routing: Routing, *, now: datetime, plan: Plan, effects: Effects
 ) -> Looked:
+    if _was_champion(decided, routing):
+        return _looked(Next.END, State.CHAMPION, f"{decided['release']} was champion, and is not any more")
     if decided != turns["current"]:
         turns = _write({**turns, "current": decided}, effects)
     if not decided["routed"]:
@@ -176,15 +227,32 @@ def _made_true(
         if changed and not effects.write_routing(changed):
             raise RoutingChanged(f"the routing changed while {decided['release']} was on its way; try again")
         decided = {**decided, "routed": True}
-        goes_on = decided["state"] in (*rules.COMPARED, State.CHAMPION)
+        goes_on = decided["state"] in (*rules.COMPARED, State.CHALLENGER, State.CHAMPION, State.STOPPED)
         failure = {} if goes_on else {"failure": decided["why"]}
-        effects.mark(decided["release"], {"state": MARKS[State(decided["state"])], "rollout": decided, **failure})
+        effects.mark(decided["release"], {"state": _mark_of(decided), "rollout": decided, **failure})
+        if "experiment" in decided:
+            effects.record(decided)
         effects.announce(decided["release"], _in_words(decided))  # before the last write: told twice rather than never
         _write({**turns, "current": decided}, effects)
-    following = dict.fromkeys(rules.COMPARED, Next.WAIT) | {State.CHAMPION: Next.PROMOTE}
+    following = dict.fromkeys((*rules.COMPARED, State.CHALLENGER), Next.WAIT) | {State.CHAMPION: Next.PROMOTE}
     going = following.get(State(decided["state"]), Next.END)
     seconds = rules.wait_s(decided, now=now, plan=plan)
     return _looked(going, State(decided["state"]), decided["why"], seconds=seconds)
+
+
+def _was_champion(decided: Rollout, routing: Routing) -> bool:
+    """Whether a person promoted it and has taken that back since: then it is not promoted again."""
+    champion = routing["champion"]
+    promoted = decided["state"] == State.CHAMPION and decided["share"] == 1.0 and decided["routed"]
+    return promoted and (champion is None or champion["release"] != decided["release"])
+
+
+def _mark_of(decided: Rollout) -> str:
+    """Return the state of a release after a decision about its rollout or experiment."""
+    state = State(decided["state"])
+    if "experiment" not in decided or state == State.ROLLED_BACK:
+        return MARKS[state]
+    return ReleaseState.CHALLENGER if state in CHALLENGING else decided["experiment"]["before"]
 
 
 def _write(turns: Turns, effects: Effects) -> Turns:
@@ -203,10 +271,14 @@ def _in_words(decided: Rollout) -> str:
     undo = {
         State.SHADOW: f"`fairway rollout abort --stage {CONFIG.stage}` asks it no more",
         State.CANARY: f"`fairway rollout abort --stage {CONFIG.stage}` lets the champion answer everybody",
+        State.CHALLENGER: f"`fairway experiment stop --stage {CONFIG.stage}` lets the champion answer everybody",
         State.CHAMPION: f"`fairway rollback --stage {CONFIG.stage}` takes it back",
     }
-    again = f"`fairway promote {decided['release']} --again --stage {CONFIG.stage}` lets it answer all the same"
-    where = f" at {rules.percent(decided['share'])}" if decided["state"] in rules.COMPARED else ""
+    taken_back = decided["state"] == State.ROLLED_BACK or "experiment" not in decided
+    command = f"fairway promote {decided['release']}{' --again' if taken_back else ''} --stage {CONFIG.stage}"
+    again = f"`{command}` lets it answer all the same"
+    answers = decided["state"] in (*rules.COMPARED, State.CHALLENGER)
+    where = f" at {rules.percent(decided['share'])}" if answers else ""
     return f"{decided['state']}{where}: {decided['why']}. {undo.get(State(decided['state']), again)}."
 
 

@@ -8,7 +8,7 @@ from typing import TypedDict, cast
 
 from domain.records import release_key
 from domain.release.routing import Routing, endpoints_in_use
-from domain.release.state import DEPLOYING_AT_MOST, ReleaseItem, ReleaseState
+from domain.release.state import ANSWERING_A_SHARE, DEPLOYING_AT_MOST, ReleaseItem, ReleaseState
 from domain.timestamps import iso, parse_timestamp
 from lambdas.aws import tables
 from lambdas.aws.hosting import BUSY, DELETING, Hosted, hosted, remove
@@ -89,7 +89,7 @@ def _being_deployed(thing: Hosted, release: ReleaseItem, now: datetime) -> bool:
 
     One that waits for the rollout before it may do so for days.
     """
-    if release.get("state") == ReleaseState.CANARY:
+    if release.get("state") in ANSWERING_A_SHARE:
         return True
     marked = (
         parse_timestamp(release.get("deploying_since", "")) if release.get("state") == ReleaseState.DEPLOYING else None

@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from domain.records import Item
-from domain.release.counts import counts_key
+from domain.config.sections import Business
+from domain.contract.schema import Contract
+from domain.records import Item, to_item
+from domain.release.counts import EXPERIMENT, counts_key, value_key
 from domain.release.shadow import is_shadow
-from domain.request import shadowed
+from domain.request import compared, shadowed
 from domain.request.captured import Other
-from domain.request.compared import Guarded, guarded
+from domain.request.compared import Guarded, answer_key, guarded, of_value, side_of
 from lambdas.aws import tables
 
+Values = Mapping[str, Any]  # an item in plain values
 AT_ONCE = tables.MOST_WRITES - 1  # guards of a transaction, beside the counts that they guard
 
 
@@ -48,3 +51,54 @@ def _sum(guards: list[Guarded]) -> dict[str, float]:
         for name, number in each["adds"].items():
             total[name] = total.get(name, 0) + number
     return total
+
+
+# ---- outcomes
+
+
+def of_outcome(
+    table: str, prediction: Values, outcome: Any, *, before: Values | None, contract: Contract, business: Business
+) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """Return what the outcome of a rollout's prediction adds, and the writes without which it must not.
+
+    `before` is the outcome that it replaces.
+
+    A pair is there once the answer was captured; an outcome that is faster than that is no evidence of its pair.
+    """
+    adds = _of_pair(table, prediction, outcome, contract, business)
+    guards = []
+    if prediction["rollout"].startswith(EXPERIMENT):
+        key = value_key(prediction["rollout"], prediction["entity_id"])
+        there = tables.get(table, key)
+        replaced = before.get("prediction_id") if before else None
+        if there is None or there["prediction_id"] in (prediction["id"], replaced):
+            side = side_of(prediction["role"])
+            adds |= of_value(contract, side=side, prediction=prediction["prediction"], outcome=outcome)
+            guards = [_held_by(table, key, prediction, there)]
+    return adds, guards
+
+
+def _of_pair(table: str, prediction: Values, outcome: Any, contract: Contract, business: Business) -> dict[str, float]:
+    answer = tables.get(table, answer_key(prediction["rollout"], prediction["id"]))
+    if answer is None or "other" not in answer:
+        return {}
+    decided, side = prediction["prediction"], side_of(prediction["role"])
+    return compared.of_outcome(
+        contract, business, side=side, prediction=decided, other=answer["other"], outcome=outcome
+    )
+
+
+def _held_by(table: str, key: Item, prediction: Values, there: Values | None) -> dict[str, Any]:
+    """Make the write by which the entity's value rests on this prediction, unless another wrote meanwhile."""
+    expires = {"expires_at": prediction["expires_at"]} if "expires_at" in prediction else {}
+    condition: dict[str, Any] = tables.condition("attribute_not_exists(#item)", "item")
+    if there:
+        owner = to_item({":owner": there["prediction_id"]})
+        condition = {"ConditionExpression": "prediction_id = :owner", "ExpressionAttributeValues": owner}
+    return {
+        "Put": {
+            "TableName": table,
+            "Item": {**key, **to_item({"prediction_id": prediction["id"], **expires})},
+            **condition,
+        }
+    }

@@ -11,13 +11,12 @@ from domain.contract.values import check_value, described, is_unicode
 from domain.names import Metric
 from domain.records import LARGEST_NUMBER, UNKNOWN, Item, from_item, outcome_key, to_item, to_number, unjoined_entity
 from domain.release.counts import counts_key
-from domain.request.compared import answer_key, of_outcome, side_of
 from domain.request.outcomes import assess, still_to_come
 from domain.timestamps import iso, parse_timestamp
 from domain.watch import happened
 from lambdas import metrics
 from lambdas.aws import tables
-from lambdas.request import stored
+from lambdas.request import evidence, stored
 from lambdas.request.http import BadRequest, Request, TooLarge, Unavailable, http_function, shortened
 from lambdas.settings import CONFIG, CONTRACT
 
@@ -57,7 +56,7 @@ def handler(request: Request) -> dict[str, int]:
             outcome,
             received_at=iso(now),
             find=lambda outcome: _find_prediction(outcome, now),
-            put=lambda record, prediction: _put_outcome(record, _counted(prediction, record["outcome"])),
+            put=_put_outcome,
             remove=_remove_outcome,
         )
         for outcome in _outcomes_of(request.json())
@@ -179,11 +178,13 @@ def _find_prediction(outcome: Sent, now: datetime) -> Record | None:
     return stored.newest_of_entity(PREDICTIONS, outcome["entity_id"], now=now, at=outcome.get("event_time"))
 
 
-def _counted(prediction: Record | None, outcome: Any) -> list[Counted]:
-    """Return where and what an outcome counts: in the window of its prediction, and as evidence of a rollout."""
-    if prediction is None:
-        return []
-    return [each for each in (_in_window(prediction, outcome), _as_evidence(prediction, outcome)) if each is not None]
+def _counted(prediction: Record, outcome: Any, before: Record | None) -> tuple[list[Counted], list[dict[str, Any]]]:
+    """Return where and what an outcome counts: in the window of its prediction, and as evidence of a rollout; and the
+    writes without which it must not.
+    """
+    as_evidence, guards = _as_evidence(prediction, outcome, before)
+    found = (_in_window(prediction, outcome), as_evidence)
+    return [each for each in found if each is not None], guards
 
 
 def _in_window(prediction: Record, outcome: Any) -> Counted | None:
@@ -195,45 +196,43 @@ def _in_window(prediction: Record, outcome: Any) -> Counted | None:
     return _counted_at(happened.sums_key(prediction["release"], window, prediction["id"]), adds)
 
 
-def _as_evidence(prediction: Record, outcome: Any) -> Counted | None:
-    """Return what it adds to a rollout; None where there is no rollout, or no pair of answers.
-
-    A pair is there once the answer was captured; an outcome that is faster than that is no evidence.
-    """
-    if "rollout" not in prediction or "share" not in prediction:
-        return None
-    answer = tables.get(EVIDENCE, answer_key(prediction["rollout"], prediction["id"]))
-    if answer is None or "other" not in answer:
-        return None
-    adds = of_outcome(
-        CONTRACT,
-        CONFIG.business,
-        side=side_of(prediction["role"]),
-        prediction=prediction["prediction"],
-        other=answer["other"],
-        outcome=outcome,
+def _as_evidence(
+    prediction: Record, outcome: Any, before: Record | None
+) -> tuple[Counted | None, list[dict[str, Any]]]:
+    """Return what it adds to a rollout, None where that is nothing, and the writes that guard it."""
+    if not _is_of_rollout(prediction):
+        return None, []
+    adds, guards = evidence.of_outcome(
+        EVIDENCE, prediction, outcome, before=before, contract=CONTRACT, business=CONFIG.business
     )
-    return _counted_at(counts_key(prediction["rollout"], prediction["share"]), adds) if adds else None
+    return (_counted_at(counts_key(prediction["rollout"], prediction["share"]), adds) if adds else None), guards
+
+
+def _is_of_rollout(prediction: Record) -> bool:
+    return "rollout" in prediction and "share" in prediction
 
 
 def _counted_at(key: Item, adds: dict[str, float]) -> Counted:
     return {**cast(Key, from_item(key)), "adds": adds}
 
 
-def _put_outcome(record: Record, counted: list[Counted]) -> bool:
+def _put_outcome(record: Record, prediction: Record | None) -> bool:
     """Store the record if it is news, and what it counts with it, all or nothing."""
-    if not counted:
+    if prediction is None or not (_in_window(prediction, record["outcome"]) or _is_of_rollout(prediction)):
         return tables.put_if(OUTCOMES, record, condition=IS_NEWS, given={":outcome": record["outcome"]})
     for _ in range(TRIES):
         before = tables.get(OUTCOMES, outcome_key(record["entity_id"], record["event_time"]))
         if before and before["outcome"] == record["outcome"] and "prediction_id" in before:
             return False
-        if not tables.refused(_counting(record, counted, before)):
+        counted, guards = _counted(prediction, record["outcome"], before)
+        if not tables.refused(_counting(record, counted, guards, before)):
             return True
     raise Unavailable("others report the same outcome just now, so it was not stored; trying again is safe")
 
 
-def _counting(record: Record, counted: list[Counted], before: Record | None) -> list[dict[str, Any]]:
+def _counting(
+    record: Record, counted: list[Counted], guards: list[dict[str, Any]], before: Record | None
+) -> list[dict[str, Any]]:
     """Make the writes of a record and of what it counts: a correction takes back what the outcome before it added."""
     unchanged, given = "attribute_not_exists(entity_id)", {}
     if before:
@@ -254,7 +253,7 @@ def _counting(record: Record, counted: list[Counted], before: Record | None) -> 
         for name, number in each["adds"].items():
             numbers[name] = numbers.get(name, Decimal()) + sign * Decimal(to_number(number))
     updates = [tables.adding(to_item({"rollout": at[0], "item": at[1]}), numbers) for at, numbers in sums.items()]
-    return [{"Put": put}, *({"Update": {"TableName": EVIDENCE, **update}} for update in updates)]
+    return [{"Put": put}, *guards, *({"Update": {"TableName": EVIDENCE, **update}} for update in updates)]
 
 
 def _remove_outcome(record: Record) -> None:

@@ -73,6 +73,7 @@ VARIABLES = {
     "reason": "good",
     "release": "r-20130401-1fbd9a70",
     "endpoint": "flights-prod-r-20130401-1fbd9a70",
+    "experiment": {},
     "status": "InService",
     "looks": 3,
     "why": "",

@@ -92,8 +92,7 @@ ROLES = {
         f"dynamodb:GetItem {PREDICTIONS}",
         f"dynamodb:Query {PREDICTIONS}/index/by_entity",
         *(f"dynamodb:{action} {OUTCOMES}" for action in ("GetItem", "PutItem", "DeleteItem")),
-        f"dynamodb:GetItem {EVIDENCE}",
-        f"dynamodb:UpdateItem {EVIDENCE}",
+        *(f"dynamodb:{action} {EVIDENCE}" for action in ("GetItem", "PutItem", "UpdateItem")),
     },
     "CaptureCaptureRole": FUNCTION
     | {
@@ -155,6 +154,15 @@ ROLES = {
         f"s3:GetObject {LAKE}/runs/*",
         f"sagemaker:InvokeEndpoint sagemaker:endpoint/{HOSTED}",
     },
+    "ReleasesAdvanceRole": FUNCTION
+    | {
+        f"dynamodb:GetItem {ROUTING}",
+        f"dynamodb:PutItem {ROUTING} if dynamodb:LeadingKeys in ['routing', 'rollout']",
+        f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}",
+        f"dynamodb:Query {EVIDENCE}",
+        f"dynamodb:PutItem {RUNS} if dynamodb:LeadingKeys in ['experiment']",
+        "sns:Publish <AlarmsTopic>",
+    },
     "ReleasesPromoteRole": FUNCTION
     | {
         f"dynamodb:GetItem {ROUTING}",
@@ -176,7 +184,10 @@ ROLES = {
         f"sagemaker:DescribeEndpoint sagemaker:endpoint/{HOSTED}",
         *(f"sagemaker:AddTags sagemaker:{kind}/{HOSTED}" for kind in ("model", "endpoint-config", "endpoint")),
         f"iam:PassRole <EndpointsRole> {TO_SAGEMAKER}",
-        *(f"lambda:InvokeFunction <Releases{name}>" for name in ("VerifyRelease", "TryEndpoint", "Promote", "Retire")),
+        *(
+            f"lambda:InvokeFunction <Releases{name}>"
+            for name in ("VerifyRelease", "TryEndpoint", "Advance", "Promote", "Retire")
+        ),
     },
     "ReleasesReleaseEventsRole": {"states:StartExecution <ReleasesRelease>"},
     "BatchPreprocessRole": FUNCTION
@@ -406,7 +417,7 @@ def test_endpoints_that_are_always_on_a_replay_and_a_canary_add_only_what_they_n
             f"iam:CreateServiceLinkedRole iam:role/{role}"
             " if iam:AWSServiceName = sagemaker.application-autoscaling.amazonaws.com"
         ),
-        *(f"lambda:InvokeFunction <Releases{name}>" for name in ("Advance", "PlanReplay", "JudgeReplay")),
+        *(f"lambda:InvokeFunction <Releases{name}>" for name in ("PlanReplay", "JudgeReplay")),
         *(line.replace("flights-prod", "flights-test") for line in jobs("processing-job", "ProcessingJob")),
         f"iam:PassRole <ReleasesJobsRole> {TO_SAGEMAKER}",
     }
@@ -433,16 +444,6 @@ def test_a_replay_reads_captured_answers_and_rows_and_only_its_run_is_written(al
         f"dynamodb:GetItem {PREDICTIONS}",
         f"dynamodb:GetItem {OUTCOMES}",
         f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}",
-        "sns:Publish <AlarmsTopic>",
-    }
-
-
-def test_a_rollout_reads_its_evidence_and_writes_who_answers_its_own_item_and_releases(always_on):
-    assert granted(always_on["service"])["ReleasesAdvanceRole"] == FUNCTION | {
-        f"dynamodb:GetItem {ROUTING}",
-        f"dynamodb:PutItem {ROUTING} if dynamodb:LeadingKeys in ['routing', 'rollout']",
-        f"dynamodb:UpdateItem {ROUTING} {ONLY_RELEASES}",
-        f"dynamodb:Query {EVIDENCE}",
         "sns:Publish <AlarmsTopic>",
     }
 

@@ -77,6 +77,7 @@ def test_a_rollout_begins_at_the_first_share_with_that_on_record():
         "decisions": [
             {"at": "2026-11-28T12:00:00Z", "state": "canary", "share": 0.05, "why": "begins beside r-1"},
         ],
+        "looks": [],
     }
 
 
@@ -87,8 +88,15 @@ def test_enough_answers_and_enough_time_without_harm_lead_to_the_next_share():
     assert after([ENOUGH]) == (
         "canary",
         0.25,
-        "1,000 answers of 1,000 in 120 minutes of 60, and no evidence of harm",
+        "1,000 answers of 1,000 in 120 min of 60 min, and no evidence of harm",
     )
+
+
+def test_short_times_are_told_in_seconds_and_none_where_none_is_asked_for():
+    short, none = dataclasses.replace(PLAN, minutes=0.3), dataclasses.replace(PLAN, minutes=0.0)
+    soon = START + timedelta(seconds=36)
+    assert after([ENOUGH], now=soon, plan=short)[2] == "1,000 answers of 1,000 in 36 s of 18 s, and no evidence of harm"
+    assert after([ENOUGH], now=soon, plan=none)[2] == "1,000 answers of 1,000, and no evidence of harm"
 
 
 def test_after_the_last_share_it_is_champion():
@@ -119,7 +127,7 @@ def test_without_an_answer_of_the_canary_it_holds_however_long(minutes):
 
 def test_traffic_that_stops_holds_the_share_for_want_of_answers():
     few = dataclasses.replace(ENOUGH, canary_rows=700)
-    why = "holds at 5 %: 700 answers of 1,000 in 10,000 minutes of 60"
+    why = "holds at 5 %: 700 answers of 1,000 in 10,000 min of 60 min"
     assert after([few], now=START + timedelta(minutes=10_000)) == ("canary", 0.05, why)
 
 
@@ -240,6 +248,18 @@ def test_whatever_was_counted_a_look_moves_by_one_share_at_most_and_never_agains
 def test_what_has_ended_or_not_begun_is_left_alone(state, counts):
     rollout = {**canary(), "state": state}
     assert decide(rollout, counts, now=LATER, plan=PLAN) == rollout
+
+
+def test_each_look_is_remembered_with_its_evidence():
+    looked = decide(canary(), [dataclasses.replace(ENOUGH, canary_rows=10)], now=LATER, plan=PLAN)
+    weighed = weigh([ENOUGH], PLAN.limits)
+    assert looked["looks"] == [
+        {
+            "at": "2026-11-28T14:00:00Z",
+            "entities": 10_000,
+            "evidence": {one.rule: round(one.log_e, 4) for one in weighed},
+        }
+    ]
 
 
 # ---- how often

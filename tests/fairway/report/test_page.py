@@ -1,5 +1,6 @@
 """The page shows what people wrote as text, whatever it is: no markup of theirs, no script, no turned writing."""
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 
@@ -11,7 +12,22 @@ from domain.contract.schema import Column
 from domain.watch.observed import Observed
 from domain.watch.verdict import WindowItem
 from fairway.report.page import page
-from fairway.report.record import Batch, Champion, Check, Failing, File, Judged, Loads, Release, Report, Source, Tried
+from fairway.report.record import (
+    Batch,
+    Champion,
+    Check,
+    Evidence,
+    Failing,
+    File,
+    Judged,
+    Loads,
+    Release,
+    Report,
+    Source,
+    Trial,
+    Tried,
+)
+from fairway.report.trial import difference_chart, harm_chart
 from fairway.stage.standing import Standing
 from fairway.terminal.plain import plain
 
@@ -102,6 +118,7 @@ def report_of(words: str) -> Report:
         windows=[window_of(words)],
         wrong_at_release=0.2,
         failing=Failing({"prediction": words, "probability": 0.2}, words, 1500, 5.0, 10, 1, words, 60),
+        trial=trial_of(words),
         releases=[Release(words, words, words, TIME, words)],
         loads=Loads(1, 1, {words: 1}, TIME, 5, [File(words, 1, 1, TIME, TIME, TIME)]),
         batches=[Batch(words, words, words, 1, 1, 0, 1, 0.5, adds_up=True)],
@@ -127,6 +144,39 @@ def window_of(words: str) -> WindowItem:
         "breaches": {"rows": 0, "quarantined": 0, "reasons": {}},
         "findings": [{**finding, "column": words, "source": words, "owner": words, "psi": 0.1, "p_value": 0.0}],
     }
+
+
+def trial_of(words: str) -> Trial:
+    """An experiment that was looked at three times."""
+    looks = [
+        {"at": f"2013-04-01T0{hour}:00:00Z", "entities": 100 * hour, "evidence": {"slow answers": 0.5 * hour}}
+        for hour in range(1, 4)
+    ]
+    return Trial(
+        kind="experiment",
+        release=words,
+        champion=words,
+        state=words,
+        is_running=True,
+        share=words,
+        began_at=TIME,
+        since=TIME,
+        why=words,
+        metric=words,
+        found=words,
+        looks=[{**look, "difference": [-0.1, 0.1, 0.3]} for look in looks],
+        evidence=[Evidence("slow answers", "4.5", "100", words)],
+    )
+
+
+def test_a_trial_is_drawn_over_time_once_there_are_two_looks():
+    document = page(report_of("r-2"))
+    assert "What is being tried" in document
+    for title in ("evidence of harm by r-2", "r-2 beside r-2"):
+        assert document.count(f"<title>{title}</title>") == 1
+    single = dataclasses.replace(trial_of("r-2"), looks=trial_of("r-2").looks[:1])
+    assert harm_chart(single) is None and difference_chart(single) is None
+    assert "no release was rolled out in shares" in page(dataclasses.replace(report_of("r-2"), trial=None))
 
 
 def squeezed(text: str) -> str:

@@ -28,16 +28,22 @@ def service(assembly):
 
 def test_a_release_is_verified_by_a_function_as_predict_answers_and_then_promoted(service):
     flow = flows(service)["release"]
-    assert path(flow) == [
+    way = path(flow, skip=("WaitToLook",))
+    assert way == [
         "DescribePackage",
         "IsApproved",
         "MarkDeploying",
         "VerifyRelease",
+        "Advance",
+        "WhereTo",
         "Promote",
         "KeepPrevious",
         "Retire",
     ]
-    failures = {
+    others = {
+        "WaitToLook",
+        "LetGo",
+        "StepBack",
         "Undo",
         "HowItEnded",
         "GaveWay",
@@ -47,7 +53,7 @@ def test_a_release_is_verified_by_a_function_as_predict_answers_and_then_promote
         "DoneByAnother",
         "NotApproved",
     }
-    assert flow["States"].keys() == {*path(flow), *failures}
+    assert flow["States"].keys() == {*way, *others}
     assert problems(flow) == []
 
 

@@ -40,12 +40,13 @@ def test_one_execution_deploys_a_release_at_a_time_and_one_that_was_killed_block
     mark = flows(service)["release"]["States"]["MarkDeploying"]
     asked = asl.evaluate(mark["Arguments"], VARIABLES, context=CONTEXT)
     assert asked["ConditionExpression"] == (
-        "attribute_not_exists(#state) OR NOT #state IN (:deploying, :canary, :rolled_back) "
+        "attribute_not_exists(#state) OR NOT #state IN (:deploying, :canary, :challenger, :rolled_back) "
         "OR (#state = :deploying AND deploying_since < :stuck)"
     )
     assert asked["ExpressionAttributeValues"] == {
         ":deploying": {"S": "deploying"},
         ":canary": {"S": "canary"},
+        ":challenger": {"S": "challenger"},
         ":rolled_back": {"S": "rolled back"},
         ":now": {"S": MOMENT},
         ":stuck": {"S": "2026-11-22T05:45:00.123Z"},
@@ -59,13 +60,37 @@ ASKED = {
     "release": "r-20130401-1fbd9a70",
     "endpoint": "flights-prod-r-20130401-1fbd9a70",
     "asked_at": MOMENT,
+    "experiment": {},
 }
 
 
-def test_a_release_is_champion_at_once_where_no_shares_are_set(service):
+EXPERIMENT = {"share": 0.5, "metric": "value", "users": 10_000, "days": 14.0, "by": "a person", "before": "waiting"}
+
+
+@pytest.mark.parametrize(
+    ("approval", "experiment", "next"),
+    [
+        ("Approved", {}, "MarkDeploying"),
+        ("Approved", EXPERIMENT, "MarkDeploying"),
+        ("PendingManualApproval", EXPERIMENT, "MarkDeploying"),
+        ("PendingManualApproval", {}, "NotApproved"),
+        ("Rejected", EXPERIMENT, "NotApproved"),
+    ],
+)
+def test_a_release_that_waits_for_its_approval_may_be_compared_and_not_promoted(service, approval, experiment, next):
     states = flows(service)["release"]["States"]
-    assert states["TryEndpoint"]["Next"] == "Promote"
-    assert not states.keys() & {"PlanReplay", "Replay", "JudgeReplay", "Advance", "WaitToLook", "StepBack"}
+    assert chosen(states["IsApproved"], approval=approval, experiment=experiment) == next
+
+
+def test_an_experiment_goes_with_every_look_and_one_that_fails_to_begin_leaves_the_release_as_it_was(service):
+    states = flows(service)["release"]["States"]
+    variables = {**VARIABLES, "experiment": EXPERIMENT}
+    asked = asl.evaluate(states["Advance"]["Arguments"]["Payload"], variables, context=CONTEXT)
+    assert asked == {**ASKED, "experiment": EXPERIMENT}
+    for given, state in ((EXPERIMENT, "waiting"), ({}, "failed")):
+        record = states["RecordError"]["Arguments"]
+        values = asl.evaluate(record["ExpressionAttributeValues"], {**VARIABLES, "experiment": given})
+        assert values[":failed"] == {"S": state}
 
 
 def test_a_release_is_replayed_before_its_rollout_and_ends_there_where_the_replay_stops_it(always_on):
@@ -107,8 +132,10 @@ def test_the_replays_job_reads_both_artefacts_and_the_rows_without_a_network(alw
     assert len(job["ProcessingJobName"]) <= 63
 
 
-def test_a_release_is_looked_at_until_it_is_champion_or_has_ended(always_on):
-    states = flows(always_on["service"])["release"]["States"]
+@pytest.mark.parametrize("shares", ["none", "three"])
+def test_a_release_is_looked_at_until_it_is_champion_or_has_ended(service, always_on, shares):
+    states = flows(service if shares == "none" else always_on["service"])["release"]["States"]
+    assert states["TryEndpoint"]["Next"] == ("Advance" if shares == "none" else "PlanReplay")
     look = states["Advance"]
     assert asl.evaluate(look["Arguments"]["Payload"], VARIABLES, context=CONTEXT) == ASKED
     answer = {"next": "wait", "seconds": 60, "state": "canary", "reason": "holds at 5 %: 9 answers of 1,000"}

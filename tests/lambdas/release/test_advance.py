@@ -250,3 +250,123 @@ def test_no_shares_make_the_release_champion_at_once(rollout, monkeypatch):
     monkeypatch.setattr(module, "PLAN", replace(PLAN, shares=()))
     assert look()[0] == "promote"
     assert tables.get(stage.ROUTING, routing_item("rollout")) is None
+
+
+# ---- experiments
+
+EXPERIMENT = {"share": 0.5, "metric": "correct", "users": 1_000, "days": 14.0, "by": "a person", "before": "waiting"}
+TRIAL = f"experiment#{asked()['rollout']}"
+
+
+def compare(release="r-2", minute=1, **more) -> tuple[str, str, str]:
+    return look(release, minute, experiment=EXPERIMENT, **more)
+
+
+def turned_out(aws, *, challenger: int, champion: int) -> None:
+    """So many of 500 entities of each arm got a right answer."""
+    entities = {"canary_entities": 500, "champion_entities": 500}
+    numbers = {"canary_true_negative": challenger, "canary_false_negative": 500 - challenger}
+    numbers |= {"champion_true_negative": champion, "champion_false_negative": 500 - champion}
+    count(aws, 0.5, rollout=TRIAL, **entities, **numbers)
+
+
+def recorded(aws) -> dict:
+    return aws.item(stage.RUNS, kind="experiment", run=TRIAL)
+
+
+def test_an_experiment_answers_its_share_as_challenger_and_its_record_says_who_asked_for_what(rollout):
+    assert compare() == ("wait", "challenger", "compared with r-1 by correct")
+    assert (answering(), state_of(rollout)) == ({"r-1": 50.0, "r-2": 50.0}, "challenger")
+    assert {name: recorded(rollout)[name] for name in ("status", "release", "champion", "experiment", "state")} == {
+        "status": "RUNNING",
+        "release": "r-2",
+        "champion": "r-1",
+        "experiment": EXPERIMENT,
+        "state": "challenger",
+    }
+    [message] = rollout.told()
+    assert message.endswith("`fairway experiment stop --stage local` lets the champion answer everybody.")
+    assert compare()[:2] == ("wait", "challenger")
+    assert rollout.told() == []
+
+
+def test_a_better_challenger_is_told_of_once_and_stays_until_a_person_decides(rollout):
+    compare()
+    rollout.told()
+    turned_out(rollout, challenger=450, champion=350)
+    following, state, why = compare()
+    assert (following, state) == ("wait", "challenger")
+    assert why.startswith("r-2 is right for 20.00 more of 100 entities than r-1 (")
+    assert answering() == {"r-1": 50.0, "r-2": 50.0}
+    assert [why in message for message in rollout.told()] == [True]
+    assert compare() == ("wait", "challenger", f"holds at 50 %: {why}")
+    assert rollout.told() == []
+
+
+def test_a_worse_challenger_gives_its_share_back_and_the_release_is_what_it_was(rollout):
+    compare()
+    turned_out(rollout, challenger=350, champion=450)
+    following, state, why = compare()
+    assert (following, state) == ("end", "stopped")
+    assert (answering(), state_of(rollout)) == ({"r-1": 100.0}, "waiting")
+    record = recorded(rollout)
+    assert (record["status"], record["state"], record["why"]) == ("SUCCEEDED", "stopped", why)
+    assert (record["entities"], record["difference"][1]) == (1_000, pytest.approx(-0.2))
+    assert compare() == (following, state, why)
+
+
+def test_a_challenger_that_fails_goes_back_with_the_evidence(rollout):
+    compare()
+    numbers = {"canary_rows": 50, "champion_rows": 50, "canary_entities": 50, "champion_entities": 50}
+    count(rollout, 0.5, rollout=TRIAL, **numbers, canary_error=40, canary_fallback=40)
+    assert compare()[:2] == ("end", "rolled back")
+    assert (answering(), state_of(rollout)) == ({"r-1": 100.0}, "rolled back")
+
+
+def test_an_experiment_does_not_begin_beside_a_rollout_nor_with_the_champion(rollout):
+    look("r-3", 2)
+    assert compare() == ("end", "aborted", "another rollout or experiment began meanwhile")
+    assert (answering(), state_of(rollout)) == ({"r-1": 95.0, "r-3": 5.0}, "waiting")
+    look("r-3", 2, failed="over")
+    assert compare("r-1", 3) == ("end", "aborted", "there is nobody to be compared with")
+
+
+@pytest.mark.parametrize("shares", [(), (0.05, 0.5)])
+def test_a_release_that_is_approved_meanwhile_waits_for_the_experiment_and_then_goes_on(rollout, monkeypatch, shares):
+    monkeypatch.setattr(module, "PLAN", replace(PLAN, shares=shares))
+    compare()
+    assert look("r-3", 2) == ("wait", "queued", "waits for r-2")
+    turned_out(rollout, challenger=350, champion=450)
+    assert compare()[:2] == ("end", "stopped")
+    assert look("r-3", 2)[0] == ("wait" if shares else "promote")
+    assert turns(rollout).get("waiting") is None
+
+
+def promoted_by_hand(aws, *, routed: bool) -> None:
+    why = {"state": "champion", "share": 1.0, "why": "promoted by hand", "routed": routed}
+    aws.put(stage.ROUTING, **{**turns(aws), "current": {**turns(aws)["current"], **why}})
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_person_who_promotes_the_challenger_is_followed_by_the_flow(rollout, killed):
+    compare()
+    promoted_by_hand(rollout, routed=not killed)
+    if not killed:
+        rollout.route(release="r-2")
+    assert compare() == ("promote", "champion", "promoted by hand")
+
+
+def test_a_challenger_that_was_promoted_and_taken_back_by_hand_is_not_promoted_again(rollout):
+    compare()
+    promoted_by_hand(rollout, routed=True)
+    rollout.route()
+    assert compare() == ("end", "champion", "r-2 was champion, and is not any more")
+
+
+def test_an_experiment_whose_flow_is_lost_is_taken_back_by_the_next_release(rollout):
+    compare()
+    long_ago = iso(datetime.now(UTC) - timedelta(hours=30))
+    current = {**turns(rollout)["current"], "looked_at": long_ago}
+    rollout.put(stage.ROUTING, **{**turns(rollout), "current": current})
+    assert look("r-3", 2)[:2] == ("wait", "canary")
+    assert (state_of(rollout), recorded(rollout)["state"]) == ("waiting", "aborted")

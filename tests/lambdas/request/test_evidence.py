@@ -319,3 +319,104 @@ def test_a_pair_is_kept_for_as_long_as_its_answer(aws, rollout):
     (answer,) = [each for each in aws.items(stage.EVIDENCE) if each["item"].startswith("answer#")]
     assert answer == {"rollout": ROLLOUT, "item": "answer#p-1", "other": "true", "expires_at": PREDICTION["expires_at"]}
     assert json.loads(answer["other"]) is True and to_item(answer)["expires_at"] == {"N": "4000000000"}
+
+
+# ---- outcomes of an experiment
+
+TRIAL = "experiment#r-2/20130401"
+OF_TRIAL = {"rollout": TRIAL, "share": 0.5}
+CHALLENGER = {"release": "r-2", "role": "challenger", "arm": "challenger", **OF_TRIAL}
+
+
+def asked(aws, number: int, entity: str, prediction: bool, arm=CHALLENGER) -> None:
+    """Store an answer at an hour of its own, without having it captured."""
+    at = f"2013-04-01T{number:02d}:00:00Z"
+    aws.put(
+        stage.PREDICTIONS,
+        **{**PREDICTION, **arm, "id": f"p-{number}", "entity_id": entity, "prediction": prediction, "event_time": at},
+    )
+
+
+def cells(aws) -> dict[str, int]:
+    """What was counted of the experiment's entities."""
+    items = [each for each in aws.items(stage.EVIDENCE) if each["item"].startswith("share#")]
+    assert all(each["rollout"] == TRIAL for each in items)
+    names = ("rollout", "item")
+    return {name: number for each in items for name, number in each.items() if name not in names and number}
+
+
+@pytest.mark.parametrize(
+    ("prediction", "outcome", "cell"),
+    [
+        (True, True, "true_positive"),
+        (True, False, "false_positive"),
+        (False, False, "true_negative"),
+        (False, True, "false_negative"),
+    ],
+)
+def test_an_outcome_of_an_experiment_counts_for_its_arm_once_however_often_it_is_sent(aws, prediction, outcome, cell):
+    asked(aws, 1, "flight 1", prediction)
+    asked(aws, 2, "flight 2", prediction, arm={**CHAMPION, **OF_TRIAL})
+    for number in (1, 2, 1, 2, 2):
+        report(number, outcome)
+    assert cells(aws) == {f"canary_{cell}": 1, f"champion_{cell}": 1}
+
+
+def test_the_value_of_an_entity_rests_on_the_first_of_its_answers_with_an_outcome(aws):
+    for number in (1, 2, 3):
+        asked(aws, number, "flight 1", True)
+    for number, outcome in ((2, True), (1, False), (3, False)):
+        report(number, outcome)
+    assert cells(aws) == {"canary_true_positive": 1}
+
+
+def test_a_corrected_outcome_moves_its_entity_to_the_other_cell_and_a_later_answer_does_not(aws):
+    asked(aws, 1, "flight 1", True)
+    asked(aws, 2, "flight 1", True)
+    report(1, True)
+    report(2, True)
+    report(2, False)
+    assert cells(aws) == {"canary_true_positive": 1}
+    report(1, False)
+    assert cells(aws) == {"canary_false_positive": 1}
+
+
+def test_an_outcome_that_a_later_answer_to_the_same_event_takes_over_is_not_lost(aws):
+    asked(aws, 1, "flight 1", True)
+    report(1, True)
+    aws.put(
+        stage.PREDICTIONS,
+        **{**PREDICTION, **CHALLENGER, "id": "p-9", "prediction": False, "event_time": "2013-04-01T01:00:00Z"},
+    )
+    report(9, False)
+    assert cells(aws) == {"canary_true_negative": 1}
+
+
+def test_an_answer_counts_by_its_outcome_before_it_was_captured_and_the_fallbacks_too(aws):
+    asked(aws, 1, "flight 1", False, arm={**CHALLENGER, **FALLBACK})
+    report(1, True)
+    assert cells(aws) == {"canary_false_negative": 1}
+
+
+def test_what_names_an_entitys_answer_is_kept_for_as_long_as_the_answer(aws):
+    asked(aws, 1, "flight 1", True)
+    report(1, True)
+    (guard,) = [each for each in aws.items(stage.EVIDENCE) if each["item"].startswith("seen#value#")]
+    assert (guard["prediction_id"], guard["expires_at"]) == ("p-1", PREDICTION["expires_at"])
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sent=st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=1, max_size=12))
+def test_in_whatever_order_outcomes_come_and_are_corrected_each_entity_has_one_value(aws, sent):
+    trial = f"experiment#{uuid4().hex}"
+    for number in range(1, 7):
+        asked(aws, number, f"{trial} {number // 2}", True, arm={**CHALLENGER, "rollout": trial})
+    last: dict[int, bool] = {}
+    owner: dict[int, int] = {}
+    for number, outcome in sent:
+        report(number, outcome)
+        last[number] = outcome
+        owner.setdefault(number // 2, number)
+    (found,) = from_items(each for each in aws.items(stage.EVIDENCE) if each["rollout"] == trial)
+    values = [last[number] for number in owner.values()]
+    assert (found.canary_true_positive, found.canary_false_positive) == (values.count(True), values.count(False))

@@ -1,0 +1,141 @@
+"""An experiment of a stage, begun, read and ended from outside its flow."""
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from domain import records as items
+from domain.release import experiment as trial
+from domain.release import rollout as rules
+from domain.release.harm import Weighed, weigh
+from domain.release.rollout import Experiment, Rollout, State
+from domain.release.routing import promote
+from domain.release.sequence import Difference
+from domain.release.state import ReleaseItem, ReleaseState
+from domain.release.turns import Turns
+from domain.runs import ExperimentItem, RunKind
+from domain.timestamps import iso
+from fairway.stage import executions, records, rollouts
+from fairway.stage.aws import Stage
+from fairway.stage.deployment import model_package
+from fairway.stage.evidence import counts_of
+from fairway.stage.promotion import approve, mark
+from fairway.terminal.errors import Failed, Refused
+from fairway.terminal.progress import Progress
+
+
+def begin(stage: Stage, release: str, asked: Experiment, *, progress: Progress) -> Rollout:
+    """Bring the release up beside the champion, and return the experiment once it answers. Raises Failed."""
+    states, machine = stage.client("stepfunctions"), stage.addresses["release"]
+    values = {"model_package_arn": model_package(stage, release), "release": release, "experiment": asked}
+    before = running(rollouts.turns_of(stage))
+    arn = executions.start(states, machine, name=executions.unique(release), values=values)
+
+    def begun() -> Rollout | None:
+        now = running(rollouts.turns_of(stage))
+        return now if now and now != before and now["release"] == release and now["routed"] else None
+
+    executions.follow(stage, arn, progress=progress, until=lambda: begun() is not None)
+    if found := begun():
+        return found
+    raise Failed("not_begun", f"the experiment of {release} did not begin; its alarm topic has the reason")
+
+
+def running(turns: Turns) -> Rollout | None:
+    """Return the experiment that runs; None where none does."""
+    current = turns["current"]
+    return current if current and current["state"] == State.CHALLENGER else None
+
+
+def latest(turns: Turns) -> Rollout | None:
+    """Return the experiment that runs, or the last one where no rollout came after it."""
+    current = turns["current"]
+    return current if current and "experiment" in current else None
+
+
+def kept(stage: Stage) -> list[ExperimentItem]:
+    """Read the record of every experiment, the newest first."""
+    query = stage.client("dynamodb").get_paginator("query")
+    pages = query.paginate(
+        TableName=stage.addresses["runs"], **items.runs_query(RunKind.EXPERIMENT), ConsistentRead=True
+    )
+    found = [cast(ExperimentItem, items.from_item(item)) for page in pages for item in page["Items"]]
+    return sorted(found, key=lambda item: item["started_at"], reverse=True)
+
+
+def seen(stage: Stage, rollout: Rollout) -> tuple[Difference | None, list[Weighed], str]:
+    """Return what the arms come to as they are counted now, the evidence of harm, and the first in words."""
+    counts = counts_of(stage, rollout["rollout"])
+    difference = trial.difference_of(rollout, counts, stage.config.business)
+    weighed = weigh(counts, rules.plan_of(stage.config).limits)
+    return difference, weighed, trial.standing(rollout, counts, difference, stage.config.business)
+
+
+def stop(stage: Stage, turns: Turns, *, to_champion: bool) -> Rollout:
+    """End the experiment that runs: the champion answers everybody again, or the challenger does."""
+    current = running(turns)
+    assert current is not None, "the caller has looked"
+    routing, now = records.routing(stage), datetime.now(UTC)
+    if (ended := rules.found(current, routing, now=now)) != current:
+        raise Refused("no_experiment", f"the experiment has ended: {ended['why']}; `fairway status` shows who answers")
+    verdict = current["experiment"].get("verdict")
+    what = verdict["sentence"] if verdict else f"no verdict; {seen(stage, current)[2]}"
+    state, share, how = (State.CHAMPION, 1.0, "promoted") if to_champion else (State.STOPPED, 0.0, "stopped")
+    decided = rules.moved(current, state, share, now=now, why=f"{how} by hand: {what}")
+    if to_champion and current["experiment"]["before"] == ReleaseState.WAITING:
+        approve(stage, current["release"])
+    # what was decided first: whoever is killed now finds the flow doing the rest at its next look
+    rollouts.write(stage, items.turns_write({**turns, "version": turns["version"] + 1, "current": decided}))
+    if to_champion:
+        names = {"release": current["release"], "endpoint": current["endpoint"]}
+        following = promote(routing, **names, at=iso(now), reason=f"experiment of {current['release']}: {what}")
+        rollouts.write(stage, items.routing_write(following))
+    elif back := rules.routed(decided, routing, at=iso(now)):
+        rollouts.write(stage, items.routing_write(back))
+    decided = {**decided, "routed": True}
+    rollouts.write(stage, items.turns_write({**turns, "version": turns["version"] + 2, "current": decided}))
+    _settle(stage, decided)
+    return decided
+
+
+def _settle(stage: Stage, decided: Rollout) -> None:
+    """Mark both releases, and keep the record."""
+    if decided["state"] == State.CHAMPION:
+        mark(stage, decided["release"], state=ReleaseState.CHAMPION, promoted_at=decided["step_since"])
+        mark(stage, decided["champion"], state=ReleaseState.PREVIOUS)
+    else:
+        mark(stage, decided["release"], state=decided["experiment"]["before"])
+    item = items.to_item(cast(dict[str, Any], trial.record_of(decided)))
+    stage.client("dynamodb").put_item(TableName=stage.addresses["runs"], Item=item)
+
+
+def refuse_overlap(turns: Turns) -> None:
+    """Refused while anything else is compared, or waits to be."""
+    current, waiting = turns["current"], turns["waiting"]
+    if current and current["state"] == State.CHALLENGER:
+        raise Refused("overlap", f"an experiment of {current['release']} runs; `fairway experiment stop` ends it")
+    if current and current["state"] in rules.UNDER_WAY:
+        why = f"a rollout of {current['release']} runs"
+        raise Refused("overlap", f"{why}; wait for it, or `fairway rollout abort` ends it")
+    if waiting:
+        raise Refused("overlap", f"{waiting['release']} waits for its rollout; `fairway rollout abort RELEASE` ends it")
+
+
+def refuse_release(stage: Stage, release: str) -> ReleaseItem:
+    """Return the item of a release that can be a challenger. Refused for any other."""
+    item = records.release(stage, release)
+    if item is None:
+        raise Refused("no_release", f"release {release!r} is not there; `fairway releases` lists those that are")
+    champion = records.routing(stage)["champion"]
+    if champion is None or champion["release"] == release:
+        why = f"release {release!r} is the champion" if champion else "there is no champion to be compared with"
+        raise Refused("champion", f"{why}; `fairway releases` lists the others")
+    reasons = {
+        ReleaseState.REJECTED: f"was rejected: {item.get('reason')}",
+        ReleaseState.ROLLED_BACK: f"was rolled back: {item.get('failure')}",
+        ReleaseState.DEPLOYING: "is being deployed",
+        ReleaseState.CANARY: "is on its way to champion",
+    }
+    refusal = reasons.get(ReleaseState(item["state"]))
+    if refusal:
+        raise Refused("release", f"release {release!r} {refusal}; take another one, or `fairway train` makes it")
+    return item
