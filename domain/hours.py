@@ -1,8 +1,8 @@
 """Office hours: when a stage's endpoints are up, from a text such as `mon-fri 07:00-19:00 Europe/Berlin`.
 
-Times are those on the clocks there, so the hours keep their place when the clocks change. A span that ends before it
-begins runs over midnight and belongs to the day on which it begins. Outside the hours an endpoint is deleted, since
-SageMaker knows no stop, and `is_wanted` says when it is to be there again.
+Times are local times of the zone, so they follow daylight saving time. A span that ends before it begins runs over
+midnight and belongs to the day on which it begins. Outside the hours an endpoint is deleted, since SageMaker cannot
+stop one, and `is_wanted` says when it must exist again.
 """
 
 import functools
@@ -16,20 +16,21 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = "|".join(DAYS)
 SPAN = rf"({DAY})(?:-({DAY}))? (\d\d):(\d\d)-(\d\d):(\d\d)"
 MINUTES_PER_DAY = 24 * 60
-NOT_PLACES = ("localtime", "posixrules", "Factory")  # files beside the zones; what they hold depends on the computer
-LEAST_IDLE = timedelta(hours=1)  # what was woken stays at least this long after the last request
+NOT_PLACES = ("localtime", "posixrules", "Factory")  # files next to the zones whose content depends on the computer
+LEAST_IDLE = timedelta(hours=1)  # an endpoint that was woken stays at least this long after the last request
 WEEK_HOURS = 168
-YEAR = 2025  # any has the same share of summer time, nearly
+YEAR = 2025  # any year has nearly the same share of daylight saving time
 
 
 class HoursError(ValueError):
-    """The text is not office hours; the message says what is."""
+    """Report that a text is not valid office hours; the message says what is."""
 
 
 class Span(NamedTuple):
     days: frozenset[int]  # 0 is Monday
     start: int  # minutes after midnight
-    end: int  # minutes after the midnight on which the span's day begins: beyond 24 hours where it runs over the next
+    # minutes after the midnight on which the span's day begins; above 24 hours if it runs over the next midnight
+    end: int
 
 
 class Hours(NamedTuple):
@@ -39,47 +40,49 @@ class Hours(NamedTuple):
 
 @functools.cache
 def read_hours(text: str) -> Hours:
-    """`mon-fri 07:00-19:00, sat 22:00-02:00 Europe/Berlin`; without a zone it is UTC."""
+    """Read office hours such as `mon-fri 07:00-19:00, sat 22:00-02:00 Europe/Berlin`; the default zone is UTC."""
     *before, last = [part.strip() for part in text.split(",")]
     words = last.split(" ")
     zone = words.pop() if len(words) == 3 else "UTC"
-    return Hours(tuple(span_of(part) for part in (*before, " ".join(words))), zone_of(zone))
+    return Hours(tuple(_span_of(part) for part in (*before, " ".join(words))), _zone_of(zone))
 
 
-def span_of(text: str) -> Span:
+def _span_of(text: str) -> Span:
     match = re.fullmatch(SPAN, text)
     if not match:
         raise HoursError(
-            f"{text!r} is not a span; write days and times like 'mon-fri 07:00-19:00' or 'sat 22:00-02:00'"
+            f"{text!r} must be a span of days and times, such as 'mon-fri 07:00-19:00' or 'sat 22:00-02:00'"
         )
     first, last = DAYS.index(match[1]), DAYS.index(match[2] or match[1])
-    start, end = (minutes_of(text, hour, minute) for hour, minute in (match.group(3, 4), match.group(5, 6)))
+    start, end = (_minutes_of(text, hour, minute) for hour, minute in (match.group(3, 4), match.group(5, 6)))
     if start in (MINUTES_PER_DAY, end):
         raise HoursError(f"{text!r} has no length; a whole day is 00:00-24:00")
     days = frozenset((first + step) % 7 for step in range((last - first) % 7 + 1))
     return Span(days, start, end if end > start else end + MINUTES_PER_DAY)
 
 
-def minutes_of(span: str, hour: str, minute: str) -> int:
+def _minutes_of(span: str, hour: str, minute: str) -> int:
     minutes = int(hour) * 60 + int(minute)
     if minutes > MINUTES_PER_DAY or int(minute) > 59:
         raise HoursError(f"{hour}:{minute} in {span!r} is not a time of day; 00:00 to 24:00 are")
     return minutes
 
 
-def zone_of(name: str) -> tzinfo:
-    from zoneinfo import ZoneInfo  # here, so that no function without office hours pays for it at a cold start
+def _zone_of(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo  # imported here, so that functions without office hours start faster
 
     try:
         if name not in NOT_PLACES:
             return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, not a name at all, a folder of zones
-        pass  # the same error as for a name that is not a place
+    except (KeyError, ValueError, OSError):  # an unknown name, an invalid name, or a folder of zones
+        pass  # the same error as for an unknown name
     raise HoursError(f"{name!r} is not a time zone; write one like Europe/Berlin, America/New_York or UTC")
 
 
-def open_spans(hours: Hours, days: list[date]) -> list[tuple[datetime, datetime]]:
-    """(begin, end) in UTC of the hours that begin on these days, in order; what touches or overlaps is one."""
+def _open_spans(hours: Hours, days: list[date]) -> list[tuple[datetime, datetime]]:
+    """Return (begin, end) in UTC of the hours that begin on these days, in order; overlapping or adjacent spans are
+    joined.
+    """
     spans = sorted(
         (_begin(day, span.start, hours.zone), _timestamp(day, span.end, hours.zone))
         for day in days
@@ -96,34 +99,34 @@ def open_spans(hours: Hours, days: list[date]) -> list[tuple[datetime, datetime]
 
 
 def _begin(day: date, minutes: int, zone: tzinfo) -> datetime:
-    """Return when hours begin; where the clocks skip that time, it is when they are put forward.
+    """Return when hours begin; if the clocks skip that time, it is the moment when they are put forward.
 
-    An hour later, as for an end, hours within the skipped time and the hour after it would have no length.
+    An hour later, as for an end, would make hours empty that lie within the skipped time and the hour after it.
     """
     late = _timestamp(day, minutes, zone)
     early = _timestamp(day, minutes, zone, fold=1)
     if early >= late:
-        return late  # the time is shown, once or twice; the first counts
+        return late  # the time exists, once or twice; the first one counts
     after_change = late.astimezone(zone).utcoffset()
     steps = (early + timedelta(minutes=step) for step in range((late - early) // timedelta(minutes=1)))
     return next((step for step in steps if step.astimezone(zone).utcoffset() == after_change), late)
 
 
 def _timestamp(day: date, minutes: int, zone: tzinfo, *, fold: int = 0) -> datetime:
-    """Return when clocks in the zone show so many minutes after the day's midnight; a skipped time is an hour later."""
+    """Return the UTC time of so many minutes after the day's midnight in the zone; a skipped time is an hour later."""
     wall = datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)
     return wall.replace(tzinfo=zone, fold=fold).astimezone(UTC)
 
 
 def opened(hours: Hours, now: datetime) -> datetime | None:
-    """When the hours began that it is now in; None outside of them."""
+    """Return when the current office hours began; None outside of them."""
     today = now.astimezone(hours.zone).date()
-    week = [today + timedelta(days=day) for day in range(-8, 2)]  # what runs through is followed back for a week
-    return next((begin for begin, end in open_spans(hours, week) if begin <= now < end), None)
+    week = [today + timedelta(days=day) for day in range(-8, 2)]  # hours without a gap are followed back for a week
+    return next((begin for begin, end in _open_spans(hours, week) if begin <= now < end), None)
 
 
 class Serving(Protocol):
-    """The part of [serving] that says when endpoints are up (domain/config imports this module, so it is not named)."""
+    """The settings in [serving] that say when endpoints are up (a Protocol: domain/config imports this module)."""
 
     @property
     def mode(self) -> str: ...
@@ -137,18 +140,16 @@ class Serving(Protocol):
     def wake_minutes(self) -> int: ...
 
 
-# ---- of a stage's settings: [serving] office_hours, idle_hours, outside, wake_minutes
+# ---- settings of a stage: [serving] office_hours, idle_hours, outside, wake_minutes
 
 
 def sleeps(serving: Serving) -> bool:
-    """Whether the settings ever let an endpoint go."""
+    """Return whether the settings ever delete an endpoint."""
     return bool(serving.office_hours or serving.idle_hours)
 
 
 def began(serving: Serving, now: datetime) -> datetime | None:
-    """When the present hours began, counting the minutes before them that an endpoint needs to come up; None
-    outside.
-    """
+    """Return when the current hours began, with the minutes before them in which an endpoint starts; None outside."""
     if not serving.office_hours:
         return datetime.min.replace(tzinfo=UTC)
     hours = read_hours(serving.office_hours)
@@ -158,10 +159,10 @@ def began(serving: Serving, now: datetime) -> datetime | None:
 def is_wanted(
     serving: Serving, now: datetime, *, up_since: datetime | None, asked: bool, woken_at: datetime | None
 ) -> bool:
-    """Whether an endpoint is to be up: it is (`up_since`) or not, was asked in the last idle hours or not, was woken or
-    not.
+    """Return whether an endpoint should be up, given whether it is (`up_since`), had a request in the last idle hours,
+    and was woken.
 
-    It comes up when the hours begin and when it is woken; from then on it stays for the hours, or until nobody asks.
+    It is created when the hours begin or when it is woken, and then stays until the hours end or requests stop.
     """
     if serving.mode == "function":
         return False
@@ -190,9 +191,9 @@ def why_asleep(serving: Serving, now: datetime) -> Reason | None:
 
 
 def up_shares(serving: Serving, rates: tuple[float, ...]) -> tuple[float, ...]:
-    """How much of each hour of the week (UTC, from Monday) an endpoint is up, over a year; idle hours are not foreseen.
+    """Return the share of each hour of the week (UTC, from Monday) in which an endpoint is up, averaged over a year.
 
-    Where a request wakes it, it is up in every hour that is asked anything.
+    Idle hours cannot be predicted. If requests wake it, it is up in every hour that has requests.
     """
     shares = open_shares(serving.office_hours, serving.wake_minutes) if serving.office_hours else (1.0,) * WEEK_HOURS
     wakes = serving.outside == "wake"
@@ -203,7 +204,7 @@ def up_shares(serving: Serving, rates: tuple[float, ...]) -> tuple[float, ...]:
 def open_shares(text: str, wake_minutes: int) -> tuple[float, ...]:
     totals, lead = [0.0] * WEEK_HOURS, timedelta(minutes=wake_minutes)
     days = [date(YEAR, 1, 1) + timedelta(days=day) for day in range(365)]
-    for begin, end in open_spans(read_hours(text), days):
+    for begin, end in _open_spans(read_hours(text), days):
         at = begin - lead
         while at < end:
             step = min(end, at.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1))

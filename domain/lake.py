@@ -1,4 +1,4 @@
-"""Where things lie in the lake: every S3 key is made here, and only here."""
+"""S3 keys of the lake; no other module makes one."""
 
 ROWS = "rows/"
 QUARANTINE = "quarantine/"
@@ -14,7 +14,7 @@ CHECKPOINTS = f"{SCRATCH}checkpoints/"
 
 
 def rows_key(load: str, month: str, part: int) -> str:
-    """`month` is YYYY-MM of the event time, or `none` for a table without one."""
+    """Return the prefix of a load's rows; `month` is YYYY-MM of the event time, or `none` for a table without one."""
     return f"{ROWS}month={month}/{load}-{part:05d}.parquet"
 
 
@@ -27,17 +27,17 @@ def quarantine_key(load: str, part: int) -> str:
 
 
 def captured_prefix(hour: str = "") -> str:
-    """Name the folder of the answers that were made in an hour, such as 2013-04-01T08; without one, of all hours."""
+    """Return the folder of the answers made in an hour, such as 2013-04-01T08; without an hour, of all of them."""
     return f"{CAPTURED}hour={hour}/" if hour else CAPTURED
 
 
 def captured_key(hour: str, first: str) -> str:
-    """`first` names the first record of the stream that the file has an answer of."""
+    """Return the key of a file of answers; `first` names the first record of the stream in it."""
     return f"{captured_prefix(hour)}{first}.parquet"
 
 
 def unreadable_prefix() -> str:
-    """Name the folder of the stream's records that were set aside, which may be of any entity too."""
+    """Return the folder of stream records that were set aside; they may belong to any entity."""
     return f"{QUARANTINE}captured/"
 
 
@@ -86,17 +86,19 @@ def batch_folder(run: str) -> str:
 
 
 def batch_prefix(run: str, folder: str) -> str:
-    """`folder` is input, contract, predictions, quarantine, results or summary."""
+    """Return the prefix of a batch; `folder` is input, contract, predictions, quarantine, results or summary."""
     return f"{batch_folder(run)}{folder}/"
 
 
 def is_aside(path: str) -> bool:
-    """Whether a file below a folder is not data, as Spark, Hive and Athena have it: _SUCCESS, .a.crc, _delta_log/a."""
+    """Return whether a file below a folder is not data by the convention of Spark, Hive and Athena: _SUCCESS, .a.crc,
+    _delta_log/a.
+    """
     return path.endswith((".crc", ".metadata")) or any(name.startswith(("_", ".")) for name in path.split("/"))
 
 
 def scored_prefix(contract_hash: str, release: str | None) -> str:
-    """Name the folder of what batches scored with a release, None being the fallback, under a contract."""
+    """Return the folder of the records of what batches scored with a release (None: the fallback) under a contract."""
     return f"{SCORED}{contract_hash}/{release or 'fallback'}/"
 
 
@@ -109,8 +111,8 @@ def uri(bucket: str, key: str) -> str:
 
 
 def split_uri(text: str) -> tuple[str, str]:
-    """Bucket and key of an s3:// URI. ValueError names what was found."""
+    """Split an s3:// URI into bucket and key. Raises ValueError."""
     bucket, slash, key = text.removeprefix("s3://").partition("/")
     if not text.startswith("s3://") or not bucket or not slash:
-        raise ValueError(f"{text!r} is not an S3 URI; write s3://BUCKET/KEY")
+        raise ValueError(f"uri = {text!r}: must be s3://BUCKET/KEY")
     return bucket, key

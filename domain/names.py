@@ -1,20 +1,20 @@
-"""Names that both the template and the code that runs in it use: metrics and indexes. Table keys: domain/records.py."""
+"""Names that both the templates and the deployed code use: metrics and indexes (table keys: domain/records.py)."""
 
 from enum import StrEnum
 
 METRICS_NAMESPACE = "Fairway"
-COST_TAG = "fairway"  # on every resource of a stage, with the stage's prefix: the budget counts by it
+COST_TAG = "fairway"  # tag of every resource of a stage; its value is the stage's prefix, and the budget counts by it
 BY_ENTITY = "by_entity"  # index of the predictions table: entity_id, made_at
 
 
 class Metric(StrEnum):
-    """A metric of a stage, in METRICS_NAMESPACE; its unit follows from the end of its name (lambdas/metrics.py)."""
+    """Metric of a stage, in METRICS_NAMESPACE; the end of its name determines its unit (lambdas/metrics.py)."""
 
     REQUESTS = "Requests"
     PREDICTIONS = "Predictions"
-    FALLBACKS = "Fallbacks"  # answers without the model that should have had it
-    STAND_INS = "StandIns"  # answers that the function gave because the endpoint did not
-    ASLEEP = "Asleep"  # answers without the model while its endpoint is down on purpose
+    FALLBACKS = "Fallbacks"  # answers without the model, although it should have answered
+    STAND_INS = "StandIns"  # answers by the function because the endpoint gave none
+    ASLEEP = "Asleep"  # answers without the model while its endpoint is deleted on purpose
     LATENCY = "Latency"
     MODEL_LATENCY = "ModelLatency"
     OUTCOMES = "Outcomes"

@@ -1,4 +1,4 @@
-"""The account's quotas that a stage needs, by its settings; their names are those of AWS's Service Quotas."""
+"""Account quotas that a stage needs for its settings; the names are those of AWS's Service Quotas."""
 
 import math
 from enum import StrEnum
@@ -7,18 +7,18 @@ from typing import NamedTuple
 from domain.config.sections import Config
 from domain.money.usage import month_of
 
-WRITERS = 20  # files of a batch's results that are written at the same time
-RELEASES_AT_ONCE = 2  # the champion, and the release that takes its place
+WRITERS = 20  # files of a batch's results that are written concurrently
+RELEASES_AT_ONCE = 2  # the champion and the release that replaces it
 SERVERLESS_CONCURRENCY = "Maximum total concurrency that can be allocated across all serverless endpoints"
 LAMBDA_CONCURRENCY = "Concurrent executions"
-# Of "Memory size in MB per serverless endpoint", which Service Quotas does not list: only an error names it.
+# Of "Memory size in MB per serverless endpoint", which Service Quotas does not list; it appears only in an error.
 NEW_ACCOUNT_MEMORY_MB = 3072
 
 
 class Need(NamedTuple):
-    """With less than `least` something fails; with less than `wanted` it takes longer."""
+    """A quota that a stage needs: below `least` something fails, below `wanted` it takes longer."""
 
-    service: str  # its code in Service Quotas
+    service: str  # code in Service Quotas
     quota: str
     least: int
     wanted: int
@@ -34,14 +34,14 @@ class Verdict(StrEnum):
 
 
 def verdict(need: Need, value: float) -> Verdict:
-    """Judge the account's quota by what the stage needs of it."""
+    """Compare the account's quota with what the stage needs."""
     if value < need.least:
         return Verdict.FAILS
     return Verdict.ENOUGH if value >= need.wanted else Verdict.WAITS
 
 
 def needs(config: Config) -> list[Need]:
-    """List what the stage needs of each quota. What other stages and projects of the account need comes on top."""
+    """List the quotas that the stage needs; other stages and projects of the account need theirs in addition."""
     return [*_jobs(config), *_hosting(config), _functions(config)]
 
 
@@ -81,7 +81,9 @@ def _hosting(config: Config) -> list[Need]:
 
 
 def _functions(config: Config) -> Need:
-    """`least` is for the requests of the busiest hour, one more for a flow; a batch's writers are retried."""
+    """Return the concurrency that functions need; `least` is for the requests of the busiest hour and one flow, as a
+    batch's writers are retried.
+    """
     month = month_of(config)
     requests = math.ceil(max(month.rates) * month.usage.predict_ms / 1000) + 1
     why = f"{requests - 1} for the requests of the busiest hour by [usage], 1 for a flow, {WRITERS} for a batch"
@@ -89,7 +91,7 @@ def _functions(config: Config) -> Need:
 
 
 def memory_problem(config: Config) -> str | None:
-    """Why serverless endpoints of this memory may be refused, in a sentence; None where a new account has it."""
+    """Return why serverless endpoints of this memory may be refused; None if a new account allows it."""
     memory = config.serving.memory_mb
     if config.serving.mode != "serverless" or memory <= NEW_ACCOUNT_MEMORY_MB:
         return None

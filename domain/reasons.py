@@ -1,10 +1,10 @@
-"""Reasons why no model answered a row. Code decides on the member; people read its text."""
+"""Reasons why no model answered a row. Code compares members; people read their text."""
 
 from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """The value is the text of an answer's `reason`, with {} where a detail belongs."""
+    """The text of an answer's `reason`, with {} in place of a detail."""
 
     ROUTING_UNREADABLE = "routing not readable"
     NO_RELEASE = "no release yet"
@@ -25,7 +25,7 @@ class Reason(StrEnum):
     NOT_CARRIED = "model not in the function ({})"
 
 
-FAULTS = frozenset(  # of the model or its endpoint: what comes of time alone, a cold or late one, is none
+FAULTS = frozenset(  # failures of the model or its endpoint; cold or late answers, which only took time, are not
     (
         Reason.ENDPOINT_MISSING,
         Reason.UNREACHABLE,
@@ -36,10 +36,10 @@ FAULTS = frozenset(  # of the model or its endpoint: what comes of time alone, a
         Reason.NOT_A_NUMBER,
     )
 )
-OVERDUE = frozenset((Reason.LATE, Reason.THROTTLED))  # an endpoint that hangs is late first, and then full
-PLANNED = frozenset((Reason.WAKING, Reason.OUTSIDE_HOURS, Reason.IDLE))  # the endpoint is down on purpose
+OVERDUE = frozenset((Reason.LATE, Reason.THROTTLED))  # an endpoint that hangs is late at first, then throttled
+PLANNED = frozenset((Reason.WAKING, Reason.OUTSIDE_HOURS, Reason.IDLE))  # the endpoint is deleted on purpose
 
 
 def is_planned(stored: str) -> bool:
-    """Whether the `reason` of a stored answer is one that nobody is alarmed about; those have no detail."""
+    """Return whether a stored `reason` is planned and raises no alarm; planned reasons have no detail."""
     return stored in PLANNED

@@ -20,17 +20,17 @@ Item = dict[str, Attribute]
 
 ROUTING = "routing"
 RELEASE = "release#"
-ROLLOUT = "rollout"  # the one that runs or ran last, and who is next
-GUARD = "guard"  # what the budget guard did this month
+ROLLOUT = "rollout"  # the rollout that runs or ran last, and the next one
+GUARD = "guard"  # actions of the budget guard this month
 WOKEN = "hours"  # when a request last asked for sleeping endpoints
-REQUEST = "request#"  # id of a remembered request; no prediction's begins so
+REQUEST = "request#"  # id of a stored idempotent request; no prediction's id begins like this
 UNKNOWN = "unknown"  # event time of an outcome without a prediction
-ROW_DIGITS = 12  # of a batch's prediction id
-SMALLEST_NUMBER, LARGEST_NUMBER = 1e-130, 1e126  # that DynamoDB holds
+ROW_DIGITS = 12  # prefix of the ids of a batch's predictions
+SMALLEST_NUMBER, LARGEST_NUMBER = 1e-130, 1e126  # largest number that DynamoDB holds
 
 
 def routing_item(name: str) -> Item:
-    """Key of one item of the routing table: ROUTING, GUARD, WOKEN."""
+    """Return the key of one item of the routing table: ROUTING, GUARD, WOKEN."""
     return {"item": {"S": name}}
 
 
@@ -43,15 +43,16 @@ def routing_key() -> Item:
 
 
 def routing_write(routing: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the PutItem arguments that change the routing, only if nobody wrote since version - 1 was read. A version
-    that is not a number is damage, which any whole routing may replace.
+    """Return PutItem arguments that change the routing only if nobody wrote it since version - 1 was read.
+
+    If the stored version is not a number, the item is damaged, and any valid routing may replace it.
     """
     item = {**to_item({**routing, "item": ROUTING}), "champion": to_attribute(routing["champion"])}  # or NULL
     return _versioned(item, routing["version"])
 
 
 def turns_write(turns: Mapping[str, Any]) -> dict[str, Any]:
-    """Make the PutItem arguments that change the rollout's item, only if nobody wrote since version - 1 was read."""
+    """Return PutItem arguments that change the rollout's item only if nobody wrote it since version - 1 was read."""
     return _versioned(to_item({**turns, "item": ROLLOUT}), turns["version"])
 
 
@@ -67,7 +68,7 @@ def _versioned(item: Item, version: int) -> dict[str, Any]:
 
 
 def is_expired(item: Mapping[str, Any], now: datetime) -> bool:
-    """Whether an item's time to live is over. DynamoDB removes what expired, but late: readers ask here."""
+    """Return whether an item has expired; DynamoDB removes expired items late, so readers check here."""
     return "expires_at" in item and bool(item["expires_at"] <= now.timestamp())
 
 
@@ -80,7 +81,7 @@ def outcome_key(entity_id: str, event_time: str) -> Item:
 
 
 def unjoined_entity(prediction: str) -> str:
-    """Name the entity of an outcome that was sent for a prediction which nobody found."""
+    """Return the entity under which an outcome is stored whose prediction was not found."""
     return f"prediction#{prediction}"
 
 
@@ -89,7 +90,7 @@ def run_key(kind: str, run: str) -> Item:
 
 
 def runs_query(kind: str) -> dict[str, Any]:
-    """Make the Query arguments that read every run of a kind."""
+    """Return Query arguments that read every run of a kind."""
     return {
         "KeyConditionExpression": "#kind = :kind",
         "ExpressionAttributeNames": {"#kind": "kind"},
@@ -98,12 +99,12 @@ def runs_query(kind: str) -> dict[str, Any]:
 
 
 def prediction_id(*parts: str) -> str:
-    """Return 32 hex digits, the same for the same parts, so a retried request or batch stores each answer once."""
+    """Return 32 hex digits, the same for the same parts, so that a repeated request stores each answer once."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:32]
 
 
 def batch_prediction_id(run: str, shard: str, row: int) -> str:
-    """Return the id of a row of a batch: 20 digits for its file and 12 for its place there, so whole columns of ids are
+    """Return the id of a batch row: 20 digits for its file and 12 for its position, so that whole columns of ids are
     made at once.
     """
     return row_id(shard_id(run, shard), row)
@@ -118,7 +119,7 @@ def shard_id(run: str, shard: str) -> str:
 
 
 def to_item(values: Mapping[str, Any]) -> Item:
-    """Convert plain values to a DynamoDB item; None is left out."""
+    """Convert plain values to a DynamoDB item; None is omitted."""
     return {name: to_attribute(value) for name, value in values.items() if value is not None}
 
 
@@ -149,8 +150,11 @@ def to_attribute(value: object) -> Attribute:
 
 
 def to_number(value: float) -> str:
-    """Write a number; one smaller than DynamoDB holds becomes 0. Raises ValueError for one that is too large or NaN."""
-    if not abs(value) < LARGEST_NUMBER:  # NaN too
+    """Write a number; values too small for DynamoDB become 0.
+
+    Raises ValueError for NaN and values that are too large.
+    """
+    if not abs(value) < LARGEST_NUMBER:  # also false for NaN
         raise ValueError(f"{value} cannot be stored; a number must be finite and below {LARGEST_NUMBER}")
     return repr(value) if abs(value) >= SMALLEST_NUMBER else "0"
 

@@ -1,7 +1,7 @@
-"""Items of the runs table: what a load, a training run or a batch run was, how it went and what it counted; and the
-run.json that its jobs read.
+"""Items of the runs table (loads, training runs and batch runs with their settings, status and counts), and the
+run.json of jobs.
 
-Timestamps are ISO 8601 text. A value that is None is not stored, so it is missing from what is read.
+Timestamps are ISO 8601 text. None is not stored, so such a key is missing when the item is read.
 """
 
 from enum import StrEnum
@@ -24,7 +24,7 @@ class RunKind(StrEnum):
 
 
 class RunStatus(StrEnum):
-    """How a run stands."""
+    """Status of a run."""
 
     RUNNING = "RUNNING"
     SUCCEEDED = "SUCCEEDED"
@@ -32,10 +32,10 @@ class RunStatus(StrEnum):
 
 
 class LoadItem(TypedDict):
-    """A file in the lake; written once, when it is loaded, and again as UNLOAD when it is withdrawn."""
+    """A file in the lake; stored when it is loaded, and again as UNLOAD when it is withdrawn."""
 
     kind: str
-    run: str  # made of the file's hash and the contract's
+    run: str  # made from the hash of the file and the contract
     status: str  # a RunStatus
     file: str  # name
     sha256: str
@@ -48,14 +48,14 @@ class LoadItem(TypedDict):
     loaded_at: str
     loaded_us: NotRequired[int]  # microseconds since 1970; the order in which loads count
     unloaded_at: NotRequired[str]
-    in_file_twice: NotRequired[int]  # rows that are another row of the file again
-    loaded_before: NotRequired[int]  # rows that an earlier load has too
+    in_file_twice: NotRequired[int]  # rows that repeat another row of the file
+    loaded_before: NotRequired[int]  # rows that an earlier load also has
     parts: str  # JSON of a list of Part (domain/train/windows.py)
     replaces: NotRequired[list[str] | None]  # loads of the same file under an earlier contract
 
 
 class TrainItem(TypedDict, total=False):
-    """A training run: its window once that is selected, its verdict once it is judged."""
+    """A training run: its window once it is selected, its verdict once it is judged."""
 
     kind: str
     run: str
@@ -86,9 +86,9 @@ class BatchItem(TypedDict, total=False):
     as_of: str
     input: str  # URI
     release: str | None
-    store: bool  # whether predictions go into the table too
+    store: bool  # whether predictions are also stored in the table
     shards: int
-    passed_over: int  # files that were scored before
+    passed_over: int  # files that were scored earlier
     read: int
     scored: int
     quarantined: int
@@ -131,10 +131,10 @@ class ExperimentItem(TypedDict):
 
 
 class TrainSettings(Window):
-    """run.json of a training run: what its jobs need beside contract and configuration."""
+    """run.json of a training run: what its jobs need in addition to contract and configuration."""
 
     run: str
-    imported: bool  # its one candidate was made elsewhere
+    imported: bool  # its only candidate was made elsewhere
     artefacts_uri: str  # folder
     loads: NotRequired[list[str]]  # of the rows, oldest first
     champion: str | None  # release
@@ -160,9 +160,9 @@ class BatchSettings(TypedDict):
     run: str
     as_of: str
     input: str  # URI
-    store: bool  # whether predictions go into the table too
-    only_new: bool  # whether files are passed over that were scored before
-    identities: dict[str, str]  # names that ids of rows are made of, by shard; of other shards they are made of the run
+    store: bool  # whether predictions are also stored in the table
+    only_new: bool  # whether files that were scored earlier are skipped
+    identities: dict[str, str]  # by shard, the name from which ids of rows are made; for other shards it is the run's
     code_version: str
     release: str | None
     model_uri: str | None

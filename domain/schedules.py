@@ -1,6 +1,4 @@
-"""The grammar of rate(...) and cron(...), as EventBridge's Scheduler and rules take it. No clock, and nothing that
-fires.
-"""
+"""The grammar of rate(...) and cron(...) that EventBridge's Scheduler and rules accept."""
 
 import re
 
@@ -11,7 +9,7 @@ MONTHS = {
     )
 }
 WEEKDAYS = {name: number for number, name in enumerate(["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"], 1)}
-# Field -> its values, its names, and what else it may be.
+# Field -> its values, their names, and what else it may be.
 _FIELDS: tuple[tuple[str, range, dict[str, int], str], ...] = (
     ("minute", range(60), {}, r"(?!)"),
     ("hour", range(24), {}, r"(?!)"),
@@ -20,12 +18,13 @@ _FIELDS: tuple[tuple[str, range, dict[str, int], str], ...] = (
     ("day of the week", range(1, 8), WEEKDAYS, r"L|([1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)(L|#[1-5])"),
     ("year", range(1970, 2200), {}, r"(?!)"),
 )
-_DAY, _WEEKDAY = 2, 4  # where these fields stand
+_DAY, _WEEKDAY = 2, 4  # positions of these fields
 
 
 def problem(expression: str, *, counted: bool = False) -> str | None:
-    """Why AWS takes no such schedule, or None. `counted`: 1 day but 2 days, which rules demand and Scheduler does
-    not.
+    """Return why AWS does not accept the schedule, or None.
+
+    With `counted` a rate needs 1 day but 2 days, which rules demand and Scheduler does not.
     """
     if rate := re.fullmatch(r"rate\(([0-9]{1,9}) (minute|hour|day)(s?)\)", expression):
         return _rate_problem(int(rate[1]), bool(rate[3]), counted)
@@ -44,19 +43,21 @@ def _rate_problem(count: int, plural: bool, counted: bool) -> str | None:
 
 def _cron_problem(parts: list[str]) -> str | None:
     if len(parts) != len(_FIELDS):
-        return f"must have six fields, minute hour day month weekday year; found {len(parts)}"
+        return f"must have six fields, minute hour day month weekday year, not {len(parts)}"
     for position, (part, (name, allowed, names, special)) in enumerate(zip(parts, _FIELDS, strict=True)):
         if part == "?" and position in (_DAY, _WEEKDAY):
             continue
         if not all(_is_value(each, allowed, names, special) for each in part.upper().split(",")):
-            return f"must have {name} values of {allowed[0]} to {allowed[-1]}; found {part}"
+            return f"must have {name} values of {allowed[0]} to {allowed[-1]}, not {part}"
     if (parts[_DAY] == "?") == (parts[_WEEKDAY] == "?"):
-        return "must have ? as one of day of the month and day of the week, and only one"
+        return "must have ? as either day of the month or day of the week"
     return None
 
 
 def _is_value(text: str, allowed: range, names: dict[str, int], special: str) -> bool:
-    """`*`, `5`, `5-9`, `MON-FRI`, each with a step or without, or what only this field may be."""
+    """Return whether the field may hold this: `*`, `5`, `5-9`, `MON-FRI`, each with or without a step, or a value of
+    this field only.
+    """
     if re.fullmatch(special, text):
         return True
     span, slash, step = text.partition("/")

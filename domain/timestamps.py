@@ -1,4 +1,4 @@
-"""Timestamps: ISO 8601 text read, and written in one way only."""
+"""Read timestamps from ISO 8601 text, and write them in one form."""
 
 import re
 from datetime import UTC, datetime
@@ -9,9 +9,9 @@ _BEYOND_MICROSECONDS = re.compile(r"(?<=\.\d{6})\d+")
 
 
 def parse_timestamp(text: str) -> datetime | None:
-    """Read an ISO 8601 date, or date and time, UTC unless it says otherwise. None if the text is anything else.
+    """Read an ISO 8601 date, or date and time, in UTC unless it has an offset; None for any other text.
 
-    Digits beyond microseconds are cut, as RFC 3339 writers of nanoseconds give them.
+    Digits beyond microseconds are cut, since some RFC 3339 writers give nanoseconds.
     """
     if not text.isascii() or not _ISO_8601.fullmatch(text):
         return None
@@ -23,5 +23,5 @@ def parse_timestamp(text: str) -> datetime | None:
 
 
 def iso(moment: datetime) -> str:
-    """Write a timestamp in the one way: UTC, seconds, and microseconds only where there are any."""
+    """Write a timestamp in UTC with seconds, and with microseconds only if there are any."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

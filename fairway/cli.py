@@ -1,6 +1,6 @@
-"""The `fairway` command: the list of its commands. Each module holds a command's options beside its work.
+"""The `fairway` command and the list of its commands. Each module holds a command's options next to its work.
 
-No command module imports the AWS SDK or Arrow at its top, so help and refusals cost neither.
+No command module imports the AWS SDK or Arrow at its top, so help and refusals are fast.
 """
 
 import sys
@@ -66,7 +66,7 @@ COMMANDS = (
 
 app = typer.Typer(
     name="fairway",
-    help="Takes a model from data to production: on this machine by default, on AWS with --stage.",
+    help="Take a model from data to production: on this machine by default, on AWS with --stage.",
     epilog="Start with `fairway init --data FILE --target COLUMN`, or in the reference project with `fairway up`.",
     add_completion=False,
     rich_markup_mode=None,
@@ -77,7 +77,7 @@ for module in COMMANDS:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command: exit code 0 done, 1 it failed, 2 it was called wrongly, 130 interrupted."""
+    """Run one command. Exit codes: 0 done, 1 failed, 2 called incorrectly, 130 interrupted."""
     return exit_code_of(app, sys.argv[1:] if arguments is None else arguments)
 
 

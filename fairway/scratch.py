@@ -1,4 +1,4 @@
-"""Temporary folders and processes that are gone when the command is, even when it was killed and could end nothing.
+"""Temporary folders and processes that end with the command, even if it is killed.
 
 A small process waits at a pipe that only the command holds open. However the command ends, the pipe closes, and the
 process removes the folder.
@@ -41,12 +41,12 @@ def scratch_until_exit(purpose: str) -> Path:
 def _made(purpose: str) -> tuple[Path, "subprocess.Popen[bytes]"]:
     folder = Path(tempfile.mkdtemp(prefix=f"fairway-{purpose}-"))
     words = ["/bin/sh", "-c", REMOVE, "fairway-scratch", str(folder)]
-    # In a session of its own, which Ctrl-C in a terminal does not reach, and with the system's programs.
+    # In a session of its own, which Ctrl-C in a terminal does not reach, and with the system's programs only.
     environment = {"PATH": os.defpath}
     return folder, subprocess.Popen(words, stdin=subprocess.PIPE, start_new_session=True, env=environment)
 
 
 def die_with_parent() -> None:
-    """Ask, in a process that was just forked, to be killed when its parent is gone; only Linux can be asked."""
+    """Ask, in a process that was just forked, to be killed when its parent ends; only Linux supports this."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

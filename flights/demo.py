@@ -1,7 +1,7 @@
 """The whole loop on this machine, through the public commands only: `make demo`.
 
-Local AWS up and the app deployed, January to March 2013 loaded, trained, gated, released, requests answered over HTTP,
-April scored as a batch, and what really happened joined to the answers. Running it again finds everything done and is
+It starts the local AWS with the app deployed, loads, trains and releases on January to March 2013, answers requests
+over HTTP, scores April as a batch, and joins the outcomes to the answers. A second run finds everything done and is
 quick.
 """
 
@@ -27,20 +27,18 @@ screen = Console(stderr=True, highlight=False)
 
 
 class DemoFailed(Exception):
-    """A command of the demo failed; the message is the command and what it said."""
+    """Report that a command of the demo failed; the message is the command and its output."""
 
 
 class Demo:
-    """Runs fairway commands on one project and remembers how long each step took."""
+    """Run fairway commands on one project and record how long each step took."""
 
     def __init__(self, project: Path, data: Path, up_options: list[str]):
         self.project, self.data, self.up_options = project, data, up_options
         self.seconds = {}
 
     def fairway(self, command: str, *arguments: str) -> dict | list:
-        """One command's JSON; what it says on its way is passed on, but not what to do next: that is this script's
-        part.
-        """
+        """Return one command's JSON; its progress is passed on, but not its next step, which this script decides."""
         words = [str(FAIRWAY), command, *arguments, "--project", str(self.project), "--json"]
         with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             for line in process.stderr:
@@ -73,7 +71,7 @@ class Demo:
 
 
 def run(demo: Demo) -> dict:
-    """Every step, and what each one answered."""
+    """Run every step, and return what each one printed."""
     story = {}
     with demo.step("the local AWS: start it, bootstrap and deploy the CDK app"):
         story["up"] = demo.fairway("up", *demo.up_options)
@@ -109,7 +107,9 @@ def prepare(demo: Demo) -> None:
 
 
 def sample(file: Path, count: int) -> list[dict]:
-    """Every so many rows of the file as requests: numbers as numbers, empty as null; rows with an outcome only."""
+    """Return every so many rows of the file as requests: numbers as numbers, empty cells as null, only rows with an
+    outcome.
+    """
     with file.open(newline="") as lines:
         rows = [row for row in csv.DictReader(lines) if row["late"]]
     return [typed(row) for row in rows[:: len(rows) // count][:count]]
@@ -143,7 +143,7 @@ def happened(demo: Demo, flights: list[dict]) -> Path:
 
 
 def tell(story: dict) -> None:
-    """The account at the end: what was answered, by whom, and where to look next."""
+    """Print the summary at the end: the answers, the releases, and where to look next."""
     table = Table("flight of April", "P(late)", "was late", "answered by", box=SIMPLE_HEAD)
     truth = {flight["flight_id"]: flight["late"] for flight in story["flights"]}
     for answer in story["answers"][:5]:
@@ -183,7 +183,7 @@ def account(story: dict) -> list[tuple[str, str]]:
         ("", ""),
         ("API", f"{story['status']['api_url']} (IAM-signed requests; `fairway predict` signs)"),
         ("look", "fairway status · fairway releases · fairway predict --help (all in .venv/bin)"),
-        ("stop", "make down; what it holds is kept, and `make demo` or `fairway up` goes on from it"),
+        ("stop", "make down; its state is kept, and `make demo` or `fairway up` continues from it"),
     ]
 
 
@@ -194,9 +194,9 @@ def reasons(load: dict) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--project", type=Path, default=ROOT, help="folder with fairway.toml")
-    parser.add_argument("--data", type=Path, default=ROOT / ".fairway" / "flights", help="where the months' files go")
-    parser.add_argument("--enforce-iam", action="store_true", help="every role is held to its policies")
-    parser.add_argument("--json", action="store_true", help="print the whole story as one JSON object")
+    parser.add_argument("--data", type=Path, default=ROOT / ".fairway" / "flights", help="folder for the months' files")
+    parser.add_argument("--enforce-iam", action="store_true", help="enforce the policies of every role")
+    parser.add_argument("--json", action="store_true", help="print the results of all steps as one JSON object")
     options = parser.parse_args()
     try:
         story = run(Demo(options.project, options.data, ["--enforce-iam"] if options.enforce_iam else []))
@@ -204,7 +204,7 @@ def main() -> int:
         screen.print(f"[red]the demo stopped[/] {error}")
         return 1
     except KeyboardInterrupt:
-        screen.print("stopped; `make demo` goes on from here, `make down` stops the local AWS")
+        screen.print("stopped; `make demo` continues from here, `make down` stops the local AWS")
         return 130
     if options.json:
         print(json.dumps(story))

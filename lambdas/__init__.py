@@ -1,1 +1,1 @@
-"""What happens at an event: one file is one function, and the few modules that they share."""
+"""Lambda functions, one module each, and the modules that they share."""

@@ -1,8 +1,8 @@
-"""Parquet files of text and numbers, written by the standard library: what a function adds to the lake is small.
+"""Write Parquet files of text and numbers with the standard library; functions add only small files to the lake.
 
-One row group, one page a column, plain values, gzip: what every reader of Parquet reads, and 40 ms
-for a thousand rows, where pyarrow would put 150 MB into the function's zip. The same rows make the same bytes.
-Format: https://github.com/apache/parquet-format, its structures in Thrift's compact protocol.
+One row group, one page a column, plain values, gzip: every reader of Parquet reads it, and a thousand rows take 40 ms,
+where pyarrow would add 150 MB to the functions' zip. The same rows give the same bytes. Format:
+https://github.com/apache/parquet-format, with structures in Thrift's compact protocol.
 """
 
 import gzip
@@ -17,7 +17,7 @@ WRITER = b"fairway"
 
 
 class Kind(IntEnum):
-    """Type of a column: UTF-8 text, or a double. The value is Parquet's own number of the physical type."""
+    """Type of a column: UTF-8 text or a double. The value is Parquet's number of the physical type."""
 
     NUMBER = 5
     TEXT = 6
@@ -27,7 +27,7 @@ Value = str | float | None
 
 
 class _Chunk(NamedTuple):
-    """Place and sizes of a column's only page in the file."""
+    """Position and sizes of a column's only page in the file."""
 
     name: str
     kind: Kind
@@ -37,9 +37,9 @@ class _Chunk(NamedTuple):
 
 
 def parquet(kinds: Mapping[str, Kind], rows: Sequence[Mapping[str, Value]]) -> bytes:
-    """Write the rows as a Parquet file with these columns; a value that a row does not have is null.
+    """Write the rows as a Parquet file with these columns; missing values are null.
 
-    Raises TypeError or struct.error for a value that is not of its column's kind.
+    Raises TypeError or struct.error for a value of the wrong type.
     """
     parts, chunks, offset = [MAGIC], [], len(MAGIC)
     for name, kind in kinds.items():
@@ -66,7 +66,7 @@ def _page(kind: Kind, values: list[Value]) -> tuple[bytes, int, bytes]:
 
 
 def _levels(present: list[bool]) -> bytes:
-    """Which values there are: a bit each, in groups of eight, as one bit-packed run of the RLE hybrid."""
+    """Encode which values exist: a bit each, in groups of eight, as one bit-packed run of the RLE hybrid."""
     groups = -(-len(present) // 8)
     bits = sum(1 << place for place, is_there in enumerate(present) if is_there)
     run = _varint(groups << 1 | 1) + bits.to_bytes(groups, "little")
@@ -126,7 +126,7 @@ def _column_chunk(chunk: _Chunk, rows: int) -> bytes:
 # ---- Thrift's compact protocol
 
 _I32, _I64, _BINARY, _LIST, _STRUCTURE = 5, 6, 8, 9, 12
-_Field = tuple[int, int, int | bytes]  # id, type, and a number, text, or a list or structure as it is written
+_Field = tuple[int, int, int | bytes]  # id, type, and a number, text, list or structure in written form
 
 
 def _structure(fields: Iterable[_Field]) -> bytes:

@@ -1,4 +1,6 @@
-"""What the app was deployed with: fairway.toml, the contract, the image; read from the zip when a function starts."""
+"""Settings with which the app was deployed: fairway.toml, the contract, the image; read from the zip when a function
+starts.
+"""
 
 import json
 import os
@@ -11,4 +13,4 @@ _DEPLOYED = json.loads(Path(os.environ["LAMBDA_TASK_ROOT"], "settings.json").rea
 
 CONFIG = config.from_dict(_DEPLOYED["config"])
 CONTRACT = contract.from_dict(_DEPLOYED["contract"])
-CODE_VERSION = _DEPLOYED["code_version"]  # the tag of the container image that belongs to this deployment
+CODE_VERSION = _DEPLOYED["code_version"]  # tag of this deployment's container image

@@ -1,4 +1,4 @@
-"""The words of ASGI: how a server hands a request over. https://asgi.readthedocs.io/en/latest/specs/www.html"""
+"""ASGI's types: how a server passes a request on. https://asgi.readthedocs.io/en/latest/specs/www.html"""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any

@@ -12,7 +12,7 @@ NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", *(Path(folder
 
 
 def build(root: Path, images: Path, repository: str, tag: str) -> Path:
-    """The image's folder, `images/<repository>/<tag>/`. A tag that exists is never changed, as in ECR here."""
+    """Return the image's folder, `images/<repository>/<tag>/`. A tag that exists is never changed, as in ECR."""
     image = images / repository / tag
     if image.exists():
         return image
@@ -30,7 +30,7 @@ def build(root: Path, images: Path, repository: str, tag: str) -> Path:
 
 
 def tree_hash(paths: list[Path], *, relative_to: Path) -> str:
-    """One hash over the names and bytes of files, and of all files below folders."""
+    """Return one hash over the names and bytes of files, and of all files below folders."""
     total = hashlib.sha256()
     for file in sorted(file for path in paths for file in files_of(path)):
         content = hashlib.sha256(file.read_bytes()).hexdigest()

@@ -23,11 +23,11 @@ TOLD_ON_FAILURE = 12  # lines
 
 
 class DeployFailed(Exception):
-    """A program ended with an error; the message holds its last words and where the whole output is."""
+    """Report that a program failed; the message has its last output and where the whole output is."""
 
 
 def environment(endpoint: str, key: RootKey) -> dict[str, str]:
-    """This process's environment, without anything that could lead to a real account or to the network."""
+    """Return this process's environment, without anything that could lead to a real account or to the network."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -49,7 +49,7 @@ def environment(endpoint: str, key: RootKey) -> dict[str, str]:
 
 
 class Target(NamedTuple):
-    """The local AWS that a program works on, and the file that takes all of its output."""
+    """The local AWS that a program works on, and the file for all of its output."""
 
     endpoint: str
     key: RootKey
@@ -57,7 +57,7 @@ class Target(NamedTuple):
 
 
 class Program:
-    """A program in a process group of its own, so that it ends whole, whatever ends it or whoever started it."""
+    """A program in its own process group, so that all of it ends, whatever ends it or its starter."""
 
     def __init__(self, name: str, command: list[str], *, environment: Mapping[str, str], folder: Path, log: Path):
         self.name, self.log, mark = name, log, secrets.token_hex(8)
@@ -75,7 +75,7 @@ class Program:
         )
 
     def finish(self, progress: Callable[[str], None] = lambda line: None) -> None:
-        """Wait for the end, telling what was done on the way; raises DeployFailed."""
+        """Wait for the end, reporting progress. Raises DeployFailed."""
         last: deque[str] = deque(maxlen=TOLD_ON_FAILURE)
         told_last: str | None = None
         assert self.process.stdout is not None  # a pipe, see above
@@ -95,15 +95,15 @@ class Program:
             raise DeployFailed(f"{self.name} failed (all of it in {self.log}):\n" + "\n".join(last))
 
     def end(self) -> None:
-        """End all that still runs of it, above all the Node process behind the CDK app."""
-        with contextlib.suppress(ProcessLookupError):  # it ended whole by itself
+        """End everything that still runs of it, above all the Node process behind the CDK app."""
+        with contextlib.suppress(ProcessLookupError):  # it ended completely by itself
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self.guard.communicate()  # closes its pipe: it ends what has left the group, and itself
+        self.guard.communicate()  # closes its pipe: it ends processes that have left the group, and itself
 
 
 def start_cdk(target: Target, *arguments: str, folder: Path) -> Program:
-    """Start the CDK's command line in a folder, of which it would take a cdk.json."""
+    """Start the CDK's command line in a folder, whose cdk.json it would use."""
     return Program(
         f"cdk {arguments[0]}",
         cdk.command(*arguments),
@@ -114,7 +114,7 @@ def start_cdk(target: Target, *arguments: str, folder: Path) -> Program:
 
 
 def start_app(target: Target, inputs: Mapping[str, str], *, root: Path = ROOT) -> Program:
-    """Start the CDK app, which writes the templates; `inputs` are the variables that hold its settings."""
+    """Start the CDK app, which writes the templates; `inputs` are the variables with its settings."""
     return Program(
         "app.py",
         [sys.executable, "app.py"],

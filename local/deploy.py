@@ -1,4 +1,4 @@
-"""Deploys the app onto the local AWS with the real `cdk bootstrap` and `cdk deploy`, or sees that nothing changed."""
+"""Deploy the app onto the local AWS with the real `cdk bootstrap` and `cdk deploy`, unless nothing changed."""
 
 import json
 import shutil
@@ -23,9 +23,9 @@ INPUTS = ("app.py", "cdk.json", "infra", "lambdas", "domain", "uv.lock", "packag
 def deploy(
     project_dir: Path, *, endpoint: str, stage: str = "local", progress: Callable[[str], None] = lambda told: None
 ) -> dict:
-    """Build the image, synthesise, bootstrap once, deploy; returns {changed, seconds, image_tag, address_book}.
+    """Build the image, synthesise, bootstrap once, deploy; return {changed, seconds, image_tag, address_book}.
 
-    What was deployed is remembered in the local AWS itself, so it is as old or as new as the state it speaks of.
+    What was deployed is recorded in the local AWS itself, so the record is as old as its state.
     """
     began = time.monotonic()
     project_dir, state_dir = Path(project_dir).absolute(), state_folder(endpoint)
@@ -36,7 +36,7 @@ def deploy(
     remembered, address_book = f"/fairway-local/{project.name}/{stage}", f"/fairway/{project.name}/{stage}"
     changed = parameter(parameters, remembered) != wanted
     if changed:
-        synthesise_and_deploy(
+        _synthesise_and_deploy(
             project_dir,
             state_dir,
             endpoint,
@@ -62,7 +62,7 @@ def deploy(
     }
 
 
-def synthesise_and_deploy(
+def _synthesise_and_deploy(
     project_dir: Path,
     state_dir: Path,
     endpoint: str,
@@ -80,7 +80,7 @@ def synthesise_and_deploy(
     target = Target(endpoint, root_key(state_dir), log)
     progress("building the templates")
     synth = start_app(target, app_inputs(project_dir, stage, assembly, image_tag=tag))
-    # Beside synth, in a folder without a cdk.json: bootstrap would synthesise the app once more.
+    # In parallel with synth, in a folder without a cdk.json: otherwise bootstrap would synthesise the app again.
     bootstrap = None if bootstrapped else start_cdk(target, "bootstrap", ENVIRONMENT, folder=state_dir)
     try:
         synth.finish()
@@ -98,20 +98,20 @@ def synthesise_and_deploy(
 
 
 def at_this_port(addresses: dict, endpoint: str) -> dict:
-    """The address book with the API where the local AWS answers now: a restart may have had to take another port."""
+    """Return the address book with the API's current address: after a restart, the port may be another one."""
     api = addresses["api_url"].partition("/_aws/execute-api/")[2]
     return {**addresses, "api_url": f"{endpoint}/_aws/execute-api/{api}"}
 
 
 def fingerprint(project_dir: Path, *, contract: str, stage: str, tag: str) -> str:
-    """Changes when anything changes that the deployed app is made of."""
+    """Return a hash that changes with anything that the deployed app is made of."""
     app = tree_hash([ROOT / name for name in INPUTS if (ROOT / name).exists()], relative_to=ROOT)
     project = tree_hash([project_dir / "fairway.toml", project_dir / contract], relative_to=project_dir)
     return json.dumps({"app": app, "project": project, "folder": str(project_dir), "stage": stage, "image": tag})
 
 
 def state_folder(endpoint: str) -> Path:
-    """The folder of the local AWS at this address."""
+    """Return the folder of the local AWS at this address."""
     try:
         return Path(ask(f"{endpoint}/_fairway/health", timeout_s=10)["state"])
     except (OSError, ValueError, KeyError):
@@ -119,7 +119,7 @@ def state_folder(endpoint: str) -> Path:
 
 
 def repository_and_tag(image_uri: str) -> tuple[str, str]:
-    """`<registry>/<repository>:<tag>` -> (repository, tag)."""
+    """Split `<registry>/<repository>:<tag>` into (repository, tag)."""
     name, _, tag = image_uri.partition("/")[2].rpartition(":")
     if not name or not tag:
         raise LocalError(f"the address book's image {image_uri!r} is not <registry>/<repository>:<tag>")

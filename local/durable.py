@@ -1,7 +1,7 @@
-"""An answer leaves when what it acknowledges is on disk; when the disk does not take it, 507 leaves instead.
+"""Send an answer only when the state it acknowledges is on disk; if the disk does not accept it, send 507 instead.
 
-A function's own reads and writes of items do not wait: it dies with this process, and whoever called it waits instead.
-Where no file or entry can have changed, only DynamoDB's items are waited for.
+A function's own reads and writes of items do not wait: it ends with this process, and its caller waits instead. If no
+file or entry can have changed, only DynamoDB's items are waited for.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ ITEMS = {
 TRANSACTION = b"DynamoDB_20120810.TransactWriteItems"  # its token is an entry
 CALLS = re.compile(r"/(_aws/execute-api/|endpoints/[^/]+/invocations|[^/]+/functions/[^/]+/invocations)")
 MOST_BEHIND = 5000  # partitions that functions may write ahead of the disk
-FULL = 507  # Insufficient Storage: botocore does not send it again
+FULL = 507  # Insufficient Storage: botocore does not retry it
 
 
 class Durable:
@@ -64,7 +64,7 @@ class Durable:
         await self.aws(scope, receive, send_when_safe)
 
     async def settle(self, request: "_Request") -> None:
-        """Wait until all that the answer rests on is on disk."""
+        """Wait until everything behind the answer is on disk."""
         if request.files.failure is not None:
             raise request.files.failure
         if request.files.changed:
@@ -81,7 +81,7 @@ class Durable:
 
 
 class _Request:
-    """What decides how long its answer waits."""
+    """What decides how long a request's answer waits."""
 
     def __init__(self, scope):
         headers = dict(scope["headers"])

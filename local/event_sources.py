@@ -1,4 +1,4 @@
-"""What a request or a template may ask of an event source mapping here. Pure: parameters in, problems out."""
+"""Check what a request or a template asks of an event source mapping. Pure: parameters in, problems out."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ OPERATORS = ("anything-but", "exists", "numeric", "prefix", "suffix")
 
 
 def problems(request: dict[str, Any]) -> Iterator[str]:
-    """What is not simulated of a mapping that a request or a template describes, and what AWS refuses."""
+    """Describe what is not simulated of a mapping, and what AWS refuses."""
     of_dynamodb = ":dynamodb:" in str(request.get("EventSourceArn", ""))
     instead = "is not simulated by the local AWS"
     if int(request.get("TumblingWindowInSeconds") or 0):

@@ -1,4 +1,4 @@
-"""The front of the local AWS: who may speak to it and as whom, our own addresses, and everything else to MiniStack."""
+"""The front of the local AWS: authentication, our own addresses, and everything else to MiniStack."""
 
 import json
 import os
@@ -12,14 +12,14 @@ from local.asgi import App, Message, Receive, Scope, Send
 from local.journal import Written
 from local.ministack import autoscaling, cloudformation, http_api, signatures
 
-CLOSED = ("/_ministack/reset", "/_ministack/config")  # they wipe the state, for root too
+CLOSED = ("/_ministack/reset", "/_ministack/config")  # they wipe the state, even as root
 CALLBACKS = ("/_ministack/cfn-response/", "/_ministack/cfn-signal/")  # an address with a random token, presigned on AWS
 READ_BEFORE_A_REFUSAL = 1 << 20  # bytes: a client that is still sending would not see the answer
 POLICY_VIOLATION = 1008  # of a WebSocket; before it is accepted the client sees 403
 
 
 class Gateway:
-    """An ASGI app. `ready` is called once the services are up; `written` tells whether the disk takes what happens."""
+    """An ASGI app. `ready` is called once the services are up; `written` says whether the disk accepts writes."""
 
     def __init__(self, aws: App, *, ready: Callable[[], None], written: Callable[[], Written], state: str, port: int):
         self.aws, self.ready, self.written, self.state, self.port = aws, ready, written, state, port
@@ -48,29 +48,29 @@ class Gateway:
             await self.aws(scope, accepted, send)
 
     async def authenticate(self, scope: Scope, receive: Receive, send: Send) -> Receive | None:
-        """A `receive` with the body that was read for the check; None for a request that is refused and answered."""
+        """Return a `receive` with the body read for the check; None for a request that was refused and answered."""
         request = signatures.sent(scope)
         signed = signatures.read(request)
         failure = signed if isinstance(signed, AuthError) else None
-        body = await read_body(receive, most=READ_BEFORE_A_REFUSAL if failure else None)
+        body = await _read_body(receive, most=READ_BEFORE_A_REFUSAL if failure else None)
         if body is None:
             return None
         failure = failure or signatures.mismatch(signed, body)
         if failure is None:
             return replayed(body, receive)
         status, headers, told = signatures.refused(request, body, failure)
-        await send_answer(send, status, headers, told)
+        await _send_answer(send, status, headers, told)
         return None
 
     async def shake_hands(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A WebSocket is signed by its first request, in a header or in the query."""
+        """Check a WebSocket's first request, which is signed in a header or in the query."""
         signed = signatures.read(signatures.sent(scope))
         if isinstance(signed, AuthError) or signatures.mismatch(signed, b""):
             return await refuse(scope, receive, send, "the upgrade is not rightly signed")
         await self.aws(scope, receive, send)
 
     async def live(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Start and stop the services; a service that cannot take its saved state refuses the start."""
+        """Start and stop the services; a service that cannot take its saved state prevents the start."""
 
         async def announce(message: Message) -> None:
             await send(message)
@@ -87,17 +87,17 @@ class Gateway:
         return {"pid": os.getpid(), "state": self.state, **self.written()}
 
     def declared(self) -> list[dict[str, Any]]:
-        """What is declared, in a template or by a call, and nothing here simulates: [{stack, logical_id, type}]."""
+        """Return what a template or call declares and nothing here simulates: [{stack, logical_id, type}]."""
         return [*cloudformation.declared(), *autoscaling.declared()]
 
 
 def is_open(scope: Scope) -> bool:
-    """What needs no signature here: HTTP APIs check their own routes, and callbacks their token."""
+    """Return whether a request needs no signature here: HTTP APIs check their own routes, and callbacks their token."""
     return http_api.owns(scope["path"]) or (scope["method"] == "PUT" and scope["path"].startswith(CALLBACKS))
 
 
-async def read_body(receive: Receive, *, most: int | None) -> bytes | None:
-    """The whole body, or so much of it as is wanted; None when the client has gone."""
+async def _read_body(receive: Receive, *, most: int | None) -> bytes | None:
+    """Return the whole body, or as much of it as is needed; None if the client has gone."""
     chunks, size = [], 0
     while most is None or size < most:
         message = await receive()
@@ -111,7 +111,7 @@ async def read_body(receive: Receive, *, most: int | None) -> bytes | None:
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:
-    """A `receive` that gives the body once and then goes on."""
+    """Return a `receive` that gives the body once and then continues."""
     first: Iterator[Message] = iter([{"type": "http.request", "body": body, "more_body": False}])
 
     async def receive_again() -> Message:
@@ -128,10 +128,10 @@ async def refuse(scope: Scope, receive: Receive, send: Send, problem: str) -> No
 
 
 async def reply(send: Send, status: int, content: object) -> None:
-    await send_answer(send, status, {"content-type": "application/json"}, json.dumps(content).encode())
+    await _send_answer(send, status, {"content-type": "application/json"}, json.dumps(content).encode())
 
 
-async def send_answer(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
+async def _send_answer(send: Send, status: int, headers: dict[str, str], body: bytes) -> None:
     lines = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
     length = (b"content-length", str(len(body)).encode())
     await send({"type": "http.response.start", "status": status, "headers": [*lines, length]})

@@ -1,6 +1,6 @@
-"""The journal's file and a whole copy of it: what is damaged is set aside, and the copy goes on in its place.
+"""The journal's file and an independent copy: a damaged file is set aside, and the other replaces it.
 
-The two share nothing. A damaged journal costs what was written since the copy; a damaged copy costs nothing.
+A damaged journal costs what was written since the copy; a damaged copy costs nothing.
 """
 
 import logging
@@ -21,16 +21,16 @@ LOG = logging.getLogger("journal")
 
 
 def intact(folder: Path) -> tuple[Path, str | None]:
-    """The journal to open, whole, and what there is to tell about it; a new one in a new folder.
+    """Return the journal to open, intact, and messages about it; a new one in a new folder.
 
-    Raises LocalError when neither it nor its copy can be read.
+    Raises LocalError if neither it nor its copy can be read.
     """
     folder.mkdir(exist_ok=True)
     journal, copy = folder / JOURNAL, folder / COPY
-    if not journal.exists() or is_intact(journal):
+    if not journal.exists() or _is_intact(journal):
         return journal, None
     aside = folder / f"{DAMAGED}-{time.strftime('%Y%m%dT%H%M%S')}"
-    if not copy.exists() or not is_intact(copy):
+    if not copy.exists() or not _is_intact(copy):
         raise LocalError(
             f"{journal} is damaged and there is no intact copy of it; what was loaded is still in {folder.parent}/s3: "
             f"keep that folder, start with another --state, and `fairway load` the files below it again"
@@ -43,8 +43,8 @@ def intact(folder: Path) -> tuple[Path, str | None]:
     return journal, f"the journal was damaged: what came after its copy of {written} is gone; it is kept in {aside}"
 
 
-def is_intact(path: Path) -> bool:
-    """Whether SQLite can read all of it; also replays the log that a kill left."""
+def _is_intact(path: Path) -> bool:
+    """Return whether SQLite can read all of it; this also replays the log that a kill left."""
     try:
         with closing(sqlite3.connect(path)) as database:
             return database.execute("PRAGMA quick_check(1)").fetchone()[0] == "ok"
@@ -53,7 +53,7 @@ def is_intact(path: Path) -> bool:
 
 
 def functions_in_copy(folder: Path) -> str:
-    """What the copy remembers of functions, as text: it names their code."""
+    """Return the copy's entries about functions, as text: they name their code."""
     if not (folder / COPY).exists():
         return ""
     with closing(sqlite3.connect(folder / COPY)) as database:
@@ -62,7 +62,7 @@ def functions_in_copy(folder: Path) -> str:
 
 
 class Copies(threading.Thread):
-    """Copies the journal now and then, in a small share of the time and only when it has changed."""
+    """Copies the journal from time to time, in a small share of the time and only when it has changed."""
 
     def __init__(self, folder: Path):
         super().__init__(daemon=True, name="copies")
@@ -89,7 +89,7 @@ class Copies(threading.Thread):
 
 
 def make_copy(folder: Path) -> None:
-    """Copy the journal as it is at one moment, whole or not at all."""
+    """Copy the journal as of one moment, completely or not at all."""
     partial = folder / f"{COPY}.tmp"
     partial.unlink(missing_ok=True)
     with closing(sqlite3.connect(folder / JOURNAL)) as database:
@@ -100,7 +100,7 @@ def make_copy(folder: Path) -> None:
 
 
 def _written(folder: Path) -> tuple:
-    """Something that differs whenever the journal was written to."""
+    """Return a value that changes whenever the journal is written."""
     return tuple(
         (path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in sorted(folder.glob(f"{JOURNAL}*"))
     )

@@ -1,7 +1,7 @@
-"""Leaves no process behind: waits until its starter is gone, however it went, then kills all that this had started.
+"""Leave no process behind: wait until the starter is gone, however it ended, then kill everything it had started.
 
 The server, and each run of the CDK, start `python -m local.guard MARK` with a pipe as its standard input. The pipe
-closes when the starter dies, by kill -9 too. Everything that it starts inherits the mark in its environment.
+closes when the starter ends, by kill -9 too. Every process that it starts inherits the mark in its environment.
 """
 
 import os
@@ -17,7 +17,7 @@ ROUNDS = 50  # a child may start another one between the look and the kill
 
 
 def start(mark: str) -> subprocess.Popen:
-    """Start the guard of this process. It is in its own session, so no signal to ours reaches it."""
+    """Start the guard of this process, in its own session, so that no signal to ours reaches it."""
     return subprocess.Popen(
         [sys.executable, "-m", "local.guard", mark],
         stdin=subprocess.PIPE,
@@ -28,17 +28,17 @@ def start(mark: str) -> subprocess.Popen:
 
 
 def marked(mark: str) -> list[int]:
-    """The ids of the processes that carry the mark."""
+    """Return the ids of the processes that have the mark."""
     if Path("/proc/self/environ").exists():
-        return [int(process.name) for process in Path("/proc").glob("[0-9]*") if has_mark(process, mark)]
+        return [int(process.name) for process in Path("/proc").glob("[0-9]*") if _has_mark(process, mark)]
     listing = subprocess.run(["ps", "-axEww", "-o", "pid=,command="], capture_output=True, text=True, check=True).stdout
     return [int(found[1]) for found in re.finditer(rf"(?m)^ *(\d+) .*\b{MARK}={mark}\b", listing)]
 
 
-def has_mark(process: Path, mark: str) -> bool:
+def _has_mark(process: Path, mark: str) -> bool:
     try:
         return f"{MARK}={mark}\0".encode() in (process / "environ").read_bytes()
-    except OSError:  # gone, or another user's
+    except OSError:  # ended, or another user's
         return False
 
 

@@ -1,9 +1,9 @@
-"""What the local AWS remembers, on disk before an answer leaves: rows in one SQLite file with a write-ahead log.
+"""State of the local AWS on disk before an answer is sent: rows in one SQLite file with a write-ahead log.
 
-A write is put beside the file first, where every read finds it, and goes to disk with all the others that came
-meanwhile, in one transaction and one sync. The sync is ours, in a thread of its own: a few rows are written on the
-event loop, since what costs is one thread waiting for the other. SQLite checks what it reads of the log, so a torn last
-record is not read; a copy of the whole file is the generation to fall back to (local/generations.py).
+A write is put in memory first, where every read finds it, and goes to disk with all concurrent writes, in one
+transaction and one sync. The sync runs in its own thread; few rows are written on the event loop, since most of the
+cost is one thread waiting for the other. SQLite checks its log, so an incomplete last record is not read;
+local/generations.py keeps a copy of the whole file.
 """
 
 import asyncio
@@ -32,19 +32,19 @@ _sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 class Written(TypedDict):
-    """Whether the disk takes what happens: why it does not, and what else there is to tell."""
+    """Whether the disk accepts writes: the failure, and other messages."""
 
     failure: str | None
     warnings: list[str]
 
 
 class JournalError(Exception):
-    """What was asked for is done in memory and is not on disk."""
+    """Report that a request took effect in memory and is not on disk."""
 
 
 @dataclass
 class _Batch:
-    """What goes to disk together: new spaces, dropped ones, and rows, where None is a row that is removed."""
+    """What goes to disk together: new spaces, dropped ones, and rows, where None is a row to remove."""
 
     spaces: dict[int, str] = field(default_factory=dict)
     dropped: set[int] = field(default_factory=set)
@@ -55,7 +55,7 @@ class _Batch:
 
 
 class Journal:
-    """Rows by space, part and key. A space is one table, one index of it, one service's state."""
+    """Rows by space, part and key. A space is one table, one index of it, or one service's state."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -72,7 +72,7 @@ class Journal:
         self._spaces = dict(self._reader.execute("SELECT id, name FROM spaces"))
 
     def spaces(self, name: str | None = None) -> list[int]:
-        """The spaces of this name, or all."""
+        """Return the spaces of this name, or all."""
         with self._lock:
             return [number for number, found in self._spaces.items() if name in (None, found)]
 
@@ -86,7 +86,7 @@ class Journal:
             return number
 
     def drop_space(self, number: int) -> None:
-        """Remove a space with all its rows. Its number may come again once that is on disk."""
+        """Remove a space with all its rows. Its number may be reused once that is on disk."""
         with self._lock:
             self._pending.dropped.add(number)
             for place in [place for place in self._pending.rows if place[0] == number]:
@@ -98,11 +98,11 @@ class Journal:
             self._pending.rows.setdefault((space, part), {})[key] = value
 
     def part(self, space: int, part: str) -> dict[str, bytes]:
-        """All rows of one part as they are now, written or not yet: {key: value}."""
+        """Return all current rows of one part, written or not yet: {key: value}."""
         return self.parts(space, [part])[part]
 
     def parts(self, space: int, parts: list[str]) -> dict[str, dict[str, bytes]]:
-        """All rows of these parts as they are now, {part: {key: value}}, by one look at the disk."""
+        """Return all current rows of these parts, {part: {key: value}}, with one read of the disk."""
         found: dict[str, dict[str, bytes | None]] = {part: {} for part in parts}
         places = ", ".join("?" * len(found))
         with self._lock:
@@ -115,7 +115,7 @@ class Journal:
         return {part: {key: value for key, value in rows.items() if value is not None} for part, rows in found.items()}
 
     def after(self, space: int, part: str = "", *, chunk: int = 500) -> Iterator[tuple[str, str, bytes]]:
-        """Rows from this part on, in order, a chunk in memory at a time. What is not written yet is written first."""
+        """Yield rows from this part on, in order, one chunk in memory at a time. Pending rows are written first."""
         self.flush()
         return self._written_after(space, (part, ""), chunk)
 
@@ -140,26 +140,26 @@ class Journal:
 
     @property
     def is_behind(self) -> bool:
-        """Whether something is not on disk yet."""
+        """Return whether something is not on disk yet."""
         return bool(self._pending or self._writing or self._unsynced)
 
     def behind(self, parts: int) -> bool:
-        """Whether more than this many parts wait for the disk."""
+        """Return whether more than this many parts wait for the disk."""
         return len(self._pending.rows) > parts
 
     def flush(self) -> None:
-        """Write everything and wait. Raises JournalError when the disk does not take it."""
+        """Write everything and wait. Raises JournalError if the disk does not accept it."""
         self._take()
         self._drain()
 
     def begin(self) -> None:
-        """Start writing what there is; nobody waits. Called on the event loop, between two requests."""
+        """Start writing what is pending without waiting. Called on the event loop, between two requests."""
         if self._task is None or self._task.done():
             self._round = self._round or asyncio.get_running_loop().create_future()
             self._task = asyncio.get_running_loop().create_task(self._write_rounds())
 
     async def settled(self) -> None:
-        """Wait until all that was written before is on disk. Raises JournalError when the disk does not take it."""
+        """Wait until everything before is on disk. Raises JournalError if the disk does not accept it."""
         if not self.is_behind:
             return
         current = self._round = self._round or asyncio.get_running_loop().create_future()
@@ -167,7 +167,7 @@ class Journal:
         await asyncio.shield(current)
 
     def close(self) -> None:
-        """Write everything, fold the log into the file."""
+        """Write everything, and merge the log into the file."""
         try:
             self.flush()
         finally:
@@ -177,7 +177,7 @@ class Journal:
             os.close(self._log)
 
     async def _write_rounds(self) -> None:
-        """One transaction after the other, each with all that came during the one before."""
+        """Write one transaction after the other, each with everything that came during the one before."""
         loop = asyncio.get_running_loop()
         while self._round is not None:
             current, self._round = self._round, None
@@ -200,7 +200,7 @@ class Journal:
                 self._pending = _Batch()
 
     def _write_few(self) -> None:
-        """Write what was taken here and now, when it is little and no other thread writes."""
+        """Write pending rows immediately if they are few and no other thread writes."""
         if sum(len(batch.rows) for batch in self._writing) <= FEW_ROWS and self._disk.acquire(blocking=False):
             try:
                 self._write_taken()
@@ -208,7 +208,7 @@ class Journal:
                 self._disk.release()
 
     def _drain(self) -> None:
-        """Write what was taken and sync the log."""
+        """Write pending rows and sync the log."""
         with self._disk:
             self._write_taken()
             try:
@@ -220,7 +220,7 @@ class Journal:
             self._unsynced, self.failure = False, None
 
     def _write_taken(self) -> None:
-        """Write the batches that were taken, in their order. They stay to be tried again when it fails."""
+        """Write the pending batches in order. They are kept for another attempt if it fails."""
         with self._lock:
             batches = self._writing
         if not batches:
@@ -240,7 +240,7 @@ class Journal:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """The file, opened so that a commit is in the log when it returns; what syncs the log makes it last."""
+    """Open the file so that a commit is in the log when it returns; syncing the log makes it durable."""
     database = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = 0"):
         database.execute(f"PRAGMA {pragma}")
@@ -251,7 +251,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _write(database: sqlite3.Connection, batches: list[_Batch]) -> None:
-    """All of it or nothing. A few rows are one statement, which needs no transaction of its own."""
+    """Write all or nothing. A few rows are one statement, which needs no transaction of its own."""
     rows = [row for batch in batches for row in _rows(batch)]
     is_plain = all(row[3] is not None for row in rows) and not any(batch.spaces or batch.dropped for batch in batches)
     if is_plain and 0 < len(rows) <= FEW_ROWS:
@@ -277,7 +277,7 @@ def _write_batch(database: sqlite3.Connection, batch: _Batch) -> None:
 
 
 def _put(database: sqlite3.Connection, rows: list[tuple[int, str, str, bytes | None]]) -> None:
-    """Many rows a statement: between two statements another thread may take its turn."""
+    """Write many rows in a statement; between two statements another thread may run."""
     for at in range(0, len(rows), ROWS_A_STATEMENT):
         some = rows[at : at + ROWS_A_STATEMENT]
         places = ", ".join(["(?, ?, ?, ?)"] * len(some))

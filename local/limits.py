@@ -1,4 +1,4 @@
-"""Limits of services that neither botocore's models nor the registry's schemas name. Pure: parameters in, problems out.
+"""Limits of services that neither botocore's models nor the registry's schemas have. Pure: parameters in, problems out.
 
 A resource's properties in CloudFormation have the names of the request's members, so one check serves both.
 """
@@ -58,8 +58,8 @@ def _function_size_problems(request: dict[str, Any]) -> Iterator[str]:
             yield f"Value '{value}' at '{name}' failed to satisfy constraint: {constraint}"
 
 
-def new_function_problems(request: dict[str, Any]) -> Iterator[str]:
-    """Of CreateFunction, which needs more than a later change."""
+def _new_function_problems(request: dict[str, Any]) -> Iterator[str]:
+    """Check CreateFunction, which needs more than a later change."""
     if len(str(request.get("FunctionName", "")).rpartition(":")[2]) > 64:
         yield "Value at 'functionName' failed to satisfy constraint: Member must have length less than or equal to 64"
     if request.get("PackageType", "Zip") == "Zip" and not (request.get("Handler") and request.get("Runtime")):
@@ -69,7 +69,7 @@ def new_function_problems(request: dict[str, Any]) -> Iterator[str]:
     yield from function_problems(request)
 
 
-def alarm_problems(request: dict[str, Any]) -> Iterator[str]:
+def _alarm_problems(request: dict[str, Any]) -> Iterator[str]:
     if not request.get("ComparisonOperator"):
         yield "The parameter ComparisonOperator must be set"
     if request.get("Threshold") is None and not request.get("ThresholdMetricId"):
@@ -103,7 +103,7 @@ def _period_problems(period_s: float | None, evaluated: float) -> Iterator[str]:
 
 
 def _query_problems(queries: list[dict[str, Any]]) -> Iterator[str]:
-    """Of metric math: at most ten metrics, names that begin in lower case, and one result."""
+    """Check metric math: at most ten metrics, names that begin in lower case, and one result."""
     if sum("MetricStat" in query for query in queries) > 10:
         yield "The parameter Metrics may not have more than 10 metrics"
     if queries and sum(str(query.get("ReturnData", True)).lower() != "false" for query in queries) != 1:
@@ -122,7 +122,7 @@ def metric_problems(request: dict[str, Any]) -> Iterator[str]:
             yield f"The value {value} for parameter MetricData.member.Value is invalid"
 
 
-def parameter_problems(request: dict[str, Any]) -> Iterator[str]:
+def _parameter_problems(request: dict[str, Any]) -> Iterator[str]:
     if request.get("Value") == "":
         yield "Value '' at 'value' failed to satisfy constraint: Member must have length greater than or equal to 1"
     value, advanced = str(request.get("Value", "")), request.get("Tier") in ("Advanced", "Intelligent-Tiering")
@@ -137,7 +137,7 @@ def parameter_problems(request: dict[str, Any]) -> Iterator[str]:
         yield f"Parameter name {name}: can't be prefixed with aws or ssm (case-insensitive)"
 
 
-def route_problems(request: dict[str, Any]) -> Iterator[str]:
+def _route_problems(request: dict[str, Any]) -> Iterator[str]:
     key = request.get("RouteKey")
     if key is not None and not re.fullmatch(
         rf"\$default|\$connect|\$disconnect|({METHODS}) /\S*|[\w$][\w.-]*", str(key)
@@ -152,18 +152,18 @@ def _authorization_problems(request: dict[str, Any]) -> Iterator[str]:
         yield "AuthorizerId must be provided when AuthorizationType is JWT or CUSTOM"
 
 
-def integration_problems(request: dict[str, Any]) -> Iterator[str]:
+def _integration_problems(request: dict[str, Any]) -> Iterator[str]:
     version = request.get("PayloadFormatVersion")
     if version is not None and version not in ("1.0", "2.0"):
         yield f"Invalid payload format version {version}: must be 1.0 or 2.0"
 
 
-def queue_problems(request: dict[str, Any]) -> Iterator[str]:
+def _queue_problems(request: dict[str, Any]) -> Iterator[str]:
     if not re.fullmatch(r"[\w-]{1,80}|[\w-]{1,75}\.fifo", str(request.get("QueueName"))):
         yield "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length"
 
 
-def visibility_problems(request: dict[str, Any]) -> Iterator[str]:
+def _visibility_problems(request: dict[str, Any]) -> Iterator[str]:
     seconds = _number(request.get("VisibilityTimeout"))
     if seconds is not None and not 0 <= seconds <= LONGEST_VISIBILITY_S:
         most = LONGEST_VISIBILITY_S
@@ -190,7 +190,7 @@ def budget_problems(request: dict[str, Any]) -> Iterator[str]:
         yield f"Unknown time unit: {budget.get('TimeUnit')}"
 
 
-def message_problems(request: dict[str, Any]) -> Iterator[str]:
+def _message_problems(request: dict[str, Any]) -> Iterator[str]:
     subject = request.get("Subject")
     if subject is not None and (len(str(subject)) > 100 or not re.fullmatch(r"[ -~]+", str(subject))):
         yield "Invalid parameter: Subject: must be at most 100 printable ASCII characters without a line break"
@@ -199,12 +199,12 @@ def message_problems(request: dict[str, Any]) -> Iterator[str]:
         yield "Invalid parameter: Empty message"
 
 
-def topic_problems(request: dict[str, Any]) -> Iterator[str]:
+def _topic_problems(request: dict[str, Any]) -> Iterator[str]:
     if not re.fullmatch(r"[\w-]{1,256}|[\w-]{1,251}\.fifo", str(request.get("Name"))):
         yield "Invalid parameter: Topic Name"
 
 
-def subscription_problems(request: dict[str, Any]) -> Iterator[str]:
+def _subscription_problems(request: dict[str, Any]) -> Iterator[str]:
     protocol, endpoint = request.get("Protocol"), str(request.get("Endpoint", ""))
     if protocol not in PROTOCOLS:
         yield f"Invalid parameter: Does not support this protocol string: {protocol}"
@@ -212,8 +212,8 @@ def subscription_problems(request: dict[str, Any]) -> Iterator[str]:
         yield "Invalid parameter: Email address"
 
 
-def target_problems(request: dict[str, Any]) -> Iterator[str]:
-    """Of PutTargets."""
+def _target_problems(request: dict[str, Any]) -> Iterator[str]:
+    """Check PutTargets."""
     for target in request.get("Targets") or []:
         if sum(name in target for name in ("Input", "InputPath", "InputTransformer")) > 1:
             yield f"Only one of Input, InputPath, or InputTransformer must be provided for target {target.get('Id')}."
@@ -223,7 +223,7 @@ def target_problems(request: dict[str, Any]) -> Iterator[str]:
             yield f"JSON syntax error in input for target {target.get('Id')}"
 
 
-def event_problems(request: dict[str, Any]) -> Iterator[str]:
+def _event_problems(request: dict[str, Any]) -> Iterator[str]:
     size = sum(
         len(str(entry.get(name, "")).encode())
         for entry in request.get("Entries") or []
@@ -233,7 +233,7 @@ def event_problems(request: dict[str, Any]) -> Iterator[str]:
         yield f"Total size of the entries in the request is over the limit of {LARGEST_EVENTS} bytes."
 
 
-def log_problems(request: dict[str, Any]) -> Iterator[str]:
+def _log_problems(request: dict[str, Any]) -> Iterator[str]:
     events = request.get("logEvents") or []
     moments = [event.get("timestamp", 0) for event in events]
     if moments != sorted(moments):
@@ -244,13 +244,13 @@ def log_problems(request: dict[str, Any]) -> Iterator[str]:
 
 
 def span_problems(request: dict[str, Any]) -> Iterator[str]:
-    """Of GetMetricData and GetMetricStatistics, whose moments are numbers or text, alike in one request."""
+    """Check GetMetricData and GetMetricStatistics, whose times are numbers or text, but not mixed in one request."""
     start, end = request.get("StartTime"), request.get("EndTime")
     if type(start) is type(end) and start is not None and start >= end:
         yield "The parameter StartTime must be less than the parameter EndTime."
 
 
-def dashboard_problems(request: dict[str, Any]) -> Iterator[str]:
+def _dashboard_problems(request: dict[str, Any]) -> Iterator[str]:
     if not is_json(request.get("DashboardBody")):
         yield "The field DashboardBody must be a valid JSON object"
 
@@ -271,51 +271,51 @@ def _number(value: Any) -> float | None:
 
 
 OF_TYPE: dict[str, Check] = {
-    "AWS::ApiGatewayV2::Route": route_problems,
+    "AWS::ApiGatewayV2::Route": _route_problems,
     "AWS::Budgets::Budget": budget_problems,
-    "AWS::CloudWatch::Alarm": alarm_problems,
+    "AWS::CloudWatch::Alarm": _alarm_problems,
     "AWS::Events::Rule": rule_problems,
     "AWS::Lambda::EventSourceMapping": event_sources.problems,
-    "AWS::Lambda::Function": new_function_problems,
-    "AWS::SSM::Parameter": parameter_problems,
+    "AWS::Lambda::Function": _new_function_problems,
+    "AWS::SSM::Parameter": _parameter_problems,
 }
 
 
 def of_type(kind: str, properties: dict[str, Any]) -> list[str]:
-    """What is wrong with the resolved properties of a resource."""
+    """Describe what is wrong with the resolved properties of a resource."""
     check = OF_TYPE.get(kind)
     return list(check(properties)) if check else []
 
 
 OF_OPERATION: dict[str, Check] = {
-    "CreateRoute": route_problems,
-    "CreateIntegration": integration_problems,
-    "CreateQueue": queue_problems,
-    "ReceiveMessage": visibility_problems,
-    "ChangeMessageVisibility": visibility_problems,
-    "UpdateRoute": route_problems,
+    "CreateRoute": _route_problems,
+    "CreateIntegration": _integration_problems,
+    "CreateQueue": _queue_problems,
+    "ReceiveMessage": _visibility_problems,
+    "ChangeMessageVisibility": _visibility_problems,
+    "UpdateRoute": _route_problems,
     "CreateBudget": budget_problems,
     "UpdateBudget": budget_problems,
-    "PutMetricAlarm": alarm_problems,
+    "PutMetricAlarm": _alarm_problems,
     "PutMetricData": metric_problems,
     "PutRule": rule_problems,
     "CreateEventSourceMapping": event_sources.problems,
     "UpdateEventSourceMapping": event_sources.problems,
-    "CreateFunction": new_function_problems,
+    "CreateFunction": _new_function_problems,
     "UpdateFunctionConfiguration": function_problems,
-    "PutParameter": parameter_problems,
-    "Publish": message_problems,
-    "CreateTopic": topic_problems,
-    "Subscribe": subscription_problems,
-    "PutTargets": target_problems,
-    "PutEvents": event_problems,
-    "PutLogEvents": log_problems,
+    "PutParameter": _parameter_problems,
+    "Publish": _message_problems,
+    "CreateTopic": _topic_problems,
+    "Subscribe": _subscription_problems,
+    "PutTargets": _target_problems,
+    "PutEvents": _event_problems,
+    "PutLogEvents": _log_problems,
     "GetMetricData": span_problems,
-    "PutDashboard": dashboard_problems,
+    "PutDashboard": _dashboard_problems,
 }
 
 
 def of_operation(operation: str, parameters: dict[str, Any]) -> list[str]:
-    """What is wrong with the parameters of an operation; their names are of one service each."""
+    """Describe what is wrong with the parameters of an operation, by service."""
     check = OF_OPERATION.get(operation)
     return list(check(parameters)) if check else []

@@ -39,15 +39,15 @@ FUNCTIONS: dict[str, Callable[..., float]] = {
 
 
 class MetricMathError(ValueError):
-    """An expression that the local AWS does not evaluate."""
+    """Report an expression that the local AWS does not evaluate."""
 
 
 class Missing(Exception):
-    """No value: a metric had no data, or the arithmetic has none (x / 0)."""
+    """Report that there is no value: a metric had no data, or the arithmetic is undefined (x / 0)."""
 
 
 def parse(expression: str) -> ast.expr:
-    """The expression as a tree; raises MetricMathError on anything outside the part above."""
+    """Parse the expression; raises MetricMathError for anything outside the supported part."""
     text = re.sub(r"\|\|", " or ", re.sub(r"&&", " and ", expression.strip())).replace("^", "**")
     try:
         tree = ast.parse(text, mode="eval").body
@@ -59,7 +59,7 @@ def parse(expression: str) -> ast.expr:
 
 
 def names_in(expression: str) -> set[str]:
-    """The ids of the metrics that the expression uses."""
+    """Return the ids of the metrics in the expression."""
     tree = parse(expression)
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called}
@@ -95,7 +95,7 @@ def refusal(expression: str, reason: str) -> MetricMathError:
 
 
 def evaluate(expression: str, values: dict[str, float | None]) -> float | None:
-    """The result for one period; None when it has none."""
+    """Return the result for one period; None if there is none."""
     try:
         return float(value_of(parse(expression), values))
     except (Missing, ZeroDivisionError, OverflowError):
@@ -122,7 +122,7 @@ def value_of(node: ast.expr, values: dict):
             combine = all if isinstance(node.op, ast.And) else any
             return float(combine(value_of(part, values) for part in node.values))
         case ast.Call():
-            assert isinstance(node.func, ast.Name)  # parse() let nothing else through
+            assert isinstance(node.func, ast.Name)  # parse() accepts nothing else
             return call(node.func.id, node.args, values)
 
 

@@ -1,7 +1,7 @@
-"""Whose a state folder is. What came with a clone, an archive or another user is not restored, and none of it is run.
+"""Ownership of a state folder: one from a clone, an archive or another user is neither restored nor run.
 
-A folder holds functions, images and credentials that run and count as this user's. So it carries a stamp that only this
-user on this machine can make: of the folder itself and of its root key, sealed with a secret that lies outside of it.
+A folder has functions, images and credentials that run as this user. So it has a stamp that only this user on this
+machine can make: over the folder itself and its root key, sealed with a secret outside of it.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ def take(folder: Path) -> None:
 
 
 def adopt(folder: Path) -> None:
-    """Take over a folder of somebody else's, as its new owner asked for. A key that came with it counts no more."""
+    """Take over somebody else's folder, at its new owner's request. A key that came with it is no longer valid."""
     if is_new(folder) or _problem(folder) is None:
         return
     if folder.stat().st_uid != os.geteuid():
@@ -33,7 +33,7 @@ def adopt(folder: Path) -> None:
 
 
 def check(folder: Path) -> None:
-    """Refuse a folder that this user did not make here. One that holds nothing yet is anybody's."""
+    """Refuse a folder that this user did not make here; an empty folder may be anybody's."""
     problem = None if is_new(folder) else _problem(folder)
     if problem:
         raise LocalError(
@@ -60,7 +60,7 @@ _FOREIGN = "was not made by you on this machine"
 
 
 def _stamp(folder: Path) -> str:
-    """A copy has another inode than its original, and so another stamp; a folder that is moved keeps both."""
+    """Return the stamp. A copy has another inode than its original, so another stamp; a moved folder keeps both."""
     key = hashlib.sha256((folder / "aws" / "credentials").read_bytes()).hexdigest()
     text = f"fairway state folder 1\n{folder.stat().st_ino}\n{key}\n"
     return hmac.digest(identity(), text.encode(), "sha256").hex()

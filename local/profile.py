@@ -1,4 +1,4 @@
-"""The root user's key of a local AWS, and the profile by which the AWS CLI and every SDK find it and the address."""
+"""The root user's key of a local AWS, and the profile with which the AWS CLI and SDKs find key and address."""
 
 import configparser
 import io
@@ -20,7 +20,7 @@ class RootKey(NamedTuple):
 
 
 def make_root_key(state: Path) -> None:
-    """A random secret, in a file that only the owner can read: whoever reads it is the root user of this local AWS."""
+    """Make a random secret in a file that only the owner can read: its reader is the root user of this local AWS."""
     folder = state / "aws"
     folder.mkdir(exist_ok=True, mode=0o700)
     values = {"aws_access_key_id": ACCOUNT, "aws_secret_access_key": secrets.token_urlsafe(30)}
@@ -28,7 +28,7 @@ def make_root_key(state: Path) -> None:
 
 
 def root_key(state: Path) -> RootKey:
-    """Raises LocalError for a folder without one."""
+    """Return the root key. Raises LocalError for a folder without one."""
     parser = configparser.RawConfigParser()
     parser.read(state / "aws" / "credentials")
     try:
@@ -40,13 +40,13 @@ def root_key(state: Path) -> RootKey:
 
 
 def write_config(state: Path, endpoint: str) -> None:
-    """Region and address, for the AWS CLI and SDKs; written at every start, since the port may change."""
+    """Write region and address for the AWS CLI and SDKs; at every start, since the port may change."""
     values = {"region": REGION, "endpoint_url": endpoint, "disable_host_prefix_injection": "true", "output": "json"}
     write_private(state / "aws" / "config", _ini(f"profile {PROFILE}", values))
 
 
 def variables(state: Path) -> dict[str, str]:
-    """What to set so that the AWS CLI, an SDK or a tool calls this local AWS as its root user; none of it is secret."""
+    """Return the variables with which the AWS CLI, an SDK or a tool calls this local AWS as root; none is secret."""
     folder = state.absolute() / "aws"
     return {
         "AWS_CONFIG_FILE": str(folder / "config"),

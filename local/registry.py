@@ -1,6 +1,6 @@
-"""CloudFormation's registry: the schema of each resource type, and what is wrong with the properties of a resource.
+"""CloudFormation's registry: the schema of each resource type, and the problems of a resource's properties.
 
-The schemas are those of cfn-lint's distribution, which collects them from the registry region by region. Its code is
+The schemas are those of cfn-lint's distribution, which collects them from the registry, region by region. Its code is
 not imported: a type's file is read when the type is first used.
 """
 
@@ -25,14 +25,14 @@ def _folder() -> Path:
 
 @functools.cache
 def _index() -> dict[str, str]:
-    """Type -> the name of its file."""
+    """Return type -> the name of its file."""
     listed: dict[str, str] = json.loads((_folder() / "providers" / f"{REGION}.json").read_text("utf-8"))
     return listed
 
 
 @functools.cache
 def schema(kind: str) -> dict[str, Any] | None:
-    """The schema of a type with only what a template may set; None for a type that the registry does not have."""
+    """Return the schema of a type with only what a template may set; None for an unknown type."""
     if kind not in _index():
         return None
     found: dict[str, Any] = json.loads((_folder() / "resources" / f"{_index()[kind]}.json").read_text("utf-8"))
@@ -43,14 +43,14 @@ def schema(kind: str) -> dict[str, Any] | None:
 
 
 def _read_only(found: dict[str, Any]) -> list[str]:
-    """The properties that only the service sets; those nested in others are left to the service."""
+    """Return the properties that only the service sets; nested ones are left to the service."""
     paths = [path.split("/")[2:] for path in found.get("readOnlyProperties", [])]
     required = found.get("required", [])
     return [path[0] for path in paths if len(path) == 1 and path[0] not in required]
 
 
 def _drop_unreadable(part: Any) -> None:
-    """Forget the rules about names whose pattern Python cannot read: the registry's are Java's or JavaScript's."""
+    """Remove rules about names whose pattern Python cannot read: the registry's are Java's or JavaScript's."""
     for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
         _drop_unreadable(inner)
     patterns = part.get("patternProperties") if isinstance(part, dict) else None
@@ -60,13 +60,13 @@ def _drop_unreadable(part: Any) -> None:
 
 
 def problems(kind: str, properties: dict[str, Any]) -> list[str]:
-    """What CloudFormation finds wrong with resolved properties, in its words: `#/Timeout: expected type: Integer,
-    ...`.
+    """Describe the problems of resolved properties in CloudFormation's words: `#/Timeout: expected type:
+    Integer, ...`.
     """
     found = schema(kind)
     if found is None:
         return []
-    return sorted({_words(error) for error in _validator(kind).iter_errors(coerced(properties, found, found))})
+    return sorted({_words(error) for error in _validator(kind).iter_errors(_coerced(properties, found, found))})
 
 
 @functools.cache
@@ -87,7 +87,7 @@ def _pattern(validator: Any, pattern: str, value: Any, schema: dict[str, Any]) -
 
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """None for a pattern that Python cannot read, which is then not checked."""
+    """Compile a pattern; None if Python cannot read it, and then it is not checked."""
     try:
         return re.compile(pattern)
     except re.error:
@@ -95,12 +95,12 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
 
 
 def _ignored(validator: Any, value: Any, instance: Any, schema: dict[str, Any]) -> Iterator[Any]:
-    """cfn-lint's formats, such as the id of a subnet, are its own."""
+    """Accept cfn-lint's own formats, such as the id of a subnet."""
     yield from ()
 
 
 def _words(error: Any) -> str:
-    """An error as CloudFormation writes it."""
+    """Write an error as CloudFormation does."""
     place = "#" + "".join(f"/{part}" for part in error.absolute_path)
     rule, limit, value = error.validator, error.validator_value, error.instance
     if rule == "required":
@@ -119,21 +119,21 @@ def _words(error: Any) -> str:
     return f"{place}: {error.message[:300]}"
 
 
-def coerced(value: Any, shape: Any, root: dict[str, Any]) -> Any:
-    """Values as their schema wants them: templates write numbers and booleans as text at will, and text as numbers."""
+def _coerced(value: Any, shape: Any, root: dict[str, Any]) -> Any:
+    """Convert values to their schema's types: templates write numbers and booleans as text, and text as numbers."""
     shape = _followed(shape, root)
     kinds = shape.get("type")
     if isinstance(value, dict):
         members = shape.get("properties", {})
-        return {name: coerced(inner, members.get(name, {}), root) for name, inner in value.items()}
+        return {name: _coerced(inner, members.get(name, {}), root) for name, inner in value.items()}
     if isinstance(value, list):
-        return [coerced(inner, shape.get("items", {}), root) for inner in value]
+        return [_coerced(inner, shape.get("items", {}), root) for inner in value]
     wanted = kinds if isinstance(kinds, list) else [kinds]
     return value if "string" in wanted and isinstance(value, str) else _converted(value, wanted)
 
 
 def _followed(shape: Any, root: dict[str, Any]) -> dict[str, Any]:
-    for _ in range(8):  # a definition may stand for another
+    for _ in range(8):  # a definition may refer to another
         if not isinstance(shape, dict) or "$ref" not in shape:
             break
         shape = functools.reduce(lambda found, part: found.get(part, {}), shape["$ref"].split("/")[1:], root)

@@ -1,6 +1,6 @@
-"""The Runtime API of a function serves the function's process: no web page, and no other user of this machine.
+"""Close the Runtime API of a function to web pages and to other users of this machine.
 
-It listens on a port of its own and has no signatures: whoever reaches it can take a function's event and answer it.
+It listens on its own port without signatures: whoever reaches it can take a function's event and answer it.
 """
 
 import os
@@ -17,7 +17,7 @@ Address = tuple[str, int]
 
 
 def guarded(handler: type[BaseHTTPRequestHandler]) -> type[BaseHTTPRequestHandler]:
-    """The handler, closed to whom it is not for."""
+    """Return the handler, closed to unwanted callers."""
 
     class Guarded(handler):  # type: ignore[misc, valid-type]  # MiniStack makes it for each worker
         disable_nagle_algorithm = True  # headers and body are two writes: 40 ms a call otherwise
@@ -41,7 +41,10 @@ def guarded(handler: type[BaseHTTPRequestHandler]) -> type[BaseHTTPRequestHandle
 
 
 def is_of_another_user(client: Address, server: Address) -> bool:
-    """Whether the system says so of the client's end. Only Linux lists owners of sockets; elsewhere all are alike."""
+    """Return whether the client's end belongs to another user.
+
+    Only Linux lists owners of sockets; elsewhere this is False.
+    """
     if not SOCKETS.exists():
         return False
     ends = [_as_listed(client), _as_listed(server)]

@@ -1,4 +1,4 @@
-"""The local AWS as one process: MiniStack with our plugins on 127.0.0.1, all its state below one folder."""
+"""The local AWS as one process: MiniStack with our plugins on 127.0.0.1, with all its state below one folder."""
 
 import asyncio
 import os
@@ -43,7 +43,7 @@ def serve(*, port: int, folder: Path, enforce_iam: bool) -> None:
 
 
 def prepare(folder: Path, *, port: int, enforce_iam: bool) -> None:
-    """Make the folders and settle the environment. MiniStack reads its settings while it is imported."""
+    """Make the folders and set the environment; MiniStack reads its settings while it is imported."""
     shutil.rmtree(folder / "tmp", ignore_errors=True)
     for name in ("tmp", "s3", "services", "journal", "images", "sagemaker"):
         (folder / name).mkdir(exist_ok=True)
@@ -65,11 +65,11 @@ def prepare(folder: Path, *, port: int, enforce_iam: bool) -> None:
             "STATE_DIR": str(folder / "services"),
             "S3_PERSIST": "1",
             "S3_DATA_DIR": str(folder / "s3"),
-            # a call that would need Docker fails, also where Docker runs
+            # a call that would need Docker fails, even if Docker runs
             "DOCKER_HOST": f"unix://{folder}/no-docker",
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
             "AWS_DEFAULT_REGION": profile.REGION,
-            "AWS_ACCESS_KEY_ID": root.access_key,  # MiniStack takes just these for its root user
+            "AWS_ACCESS_KEY_ID": root.access_key,  # MiniStack accepts only these for its root user
             "AWS_SECRET_ACCESS_KEY": root.secret_key,
             "FAIRWAY_STATE_DIR": str(folder),
             "FAIRWAY_IMAGES": str(folder / "images"),

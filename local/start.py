@@ -1,4 +1,4 @@
-"""Starting, finding and stopping the local AWS in the background. Imports neither MiniStack nor the AWS SDK."""
+"""Start, find and stop the local AWS in the background, without importing MiniStack or the AWS SDK."""
 
 import os
 import signal
@@ -18,10 +18,11 @@ POLL_S = 0.05
 
 
 def start(project_dir: Path, port: int, state_dir: Path, enforce_iam: bool, *, adopt: bool = False) -> dict:
-    """Start the local AWS, or find the one already running on this state folder.
+    """Start the local AWS, or find the one running on this state folder; return {pid, port, endpoint, enforce_iam,
+    started, ...}.
 
-    Returns {pid, port, endpoint, enforce_iam, started, ...}. Raises LocalError with the fix. `project_dir` only becomes
-    the place that a relative state folder is relative to; `adopt` takes over a state folder of somebody else's.
+    Raises LocalError with the fix. `project_dir` is only the base of a relative state folder; `adopt` takes over
+    somebody else's state folder.
     """
     state_dir = (Path(project_dir) / state_dir).absolute()
     check_version(state_dir)
@@ -33,7 +34,7 @@ def start(project_dir: Path, port: int, state_dir: Path, enforce_iam: bool, *, a
         return matching(found, port=port, enforce_iam=enforce_iam)
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     if port:
-        listen(state_dir, port).close()  # a port in use is said at once, not after a start
+        listen(state_dir, port).close()  # a port in use is reported at once, not after a start
     log = state_dir / "server.log"
     command = [sys.executable, "-m", "local", "serve", "--port", str(port), "--state", str(state_dir)]
     environment = {
@@ -50,18 +51,18 @@ def start(project_dir: Path, port: int, state_dir: Path, enforce_iam: bool, *, a
             start_new_session=True,
         )
     try:
-        return wait_until_ready(server, state_dir, log)
-    except BaseException:  # Ctrl-C too: a start that did not end leaves nothing behind
+        return _wait_until_ready(server, state_dir, log)
+    except BaseException:  # Ctrl-C too: a start that did not finish leaves nothing behind
         server.terminate()
         server.wait()
         raise
 
 
-def wait_until_ready(server: subprocess.Popen, state_dir: Path, log: Path) -> dict:
+def _wait_until_ready(server: subprocess.Popen, state_dir: Path, log: Path) -> dict:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise LocalError(reason_in(log) or f"the local AWS stopped while starting; see {log}")
+            raise LocalError(_reason_in(log) or f"the local AWS stopped while starting; see {log}")
         described = read_json(state_dir / "server.json")
         if described and described["pid"] == server.pid and answers(described):
             return described
@@ -70,7 +71,7 @@ def wait_until_ready(server: subprocess.Popen, state_dir: Path, log: Path) -> di
 
 
 def stop(state_dir: Path) -> bool:
-    """Stop the local AWS of this state folder, keeping its state. False when none was running."""
+    """Stop the local AWS of this state folder, keeping its state. False if none was running."""
     state_dir = Path(state_dir).absolute()
     described = read_json(state_dir / "server.json")
     if not is_locked(state_dir):
@@ -85,9 +86,7 @@ def stop(state_dir: Path) -> bool:
 
 
 def end(process: int) -> None:
-    """SIGTERM and, for one that does not heed it, SIGKILL; returns when it is gone. Somebody else may end it at the
-    same time.
-    """
+    """Send SIGTERM and, if necessary, SIGKILL; return when the process is gone. Others may end it at the same time."""
     for number, patience_s in ((signal.SIGTERM, STOP_TIMEOUT_S), (signal.SIGKILL, float("inf"))):
         with suppress(ProcessLookupError):
             os.kill(process, number)
@@ -101,8 +100,8 @@ def end(process: int) -> None:
 
 
 def is_alive(process: int) -> bool:
-    """A zombie is not: in a container without an init nobody ever collects it."""
-    with suppress(ChildProcessError):  # it is no child of ours, as a rule
+    """Return whether the process lives; a zombie does not: in a container without an init nobody collects it."""
+    with suppress(ChildProcessError):  # usually it is not our child
         if os.waitpid(process, os.WNOHANG)[0] == process:
             return False
     with suppress(OSError):  # there is no /proc on macOS, where launchd collects
@@ -115,17 +114,17 @@ def is_alive(process: int) -> bool:
 
 
 def running(state_dir: Path) -> dict | None:
-    """The server of this state folder: {pid, port, endpoint, enforce_iam, started}; None when there is none."""
+    """Return the server of this state folder: {pid, port, endpoint, enforce_iam, started}; None if there is none."""
     state_dir = Path(state_dir).absolute()
     if not is_locked(state_dir):
-        (state_dir / "server.json").unlink(missing_ok=True)  # what a killed server left
+        (state_dir / "server.json").unlink(missing_ok=True)  # left by a killed server
         return None
     described = read_json(state_dir / "server.json")
     return described if described and answers(described) else None
 
 
 def _begun(state_dir: Path) -> dict | None:
-    """The server that another command started and did not live to see ready; None when there is none."""
+    """Return the server that another command started without living to see it ready; None if there is none."""
     deadline = time.monotonic() + START_TIMEOUT_S
     while is_locked(state_dir) and time.monotonic() < deadline:
         time.sleep(POLL_S)
@@ -135,7 +134,7 @@ def _begun(state_dir: Path) -> dict | None:
 
 
 def answers(described: dict) -> bool:
-    """Whether the very process that wrote server.json answers at its address."""
+    """Return whether the process that wrote server.json answers at its address."""
     try:
         return ask(f"{described['endpoint']}/_fairway/health", timeout_s=5)["pid"] == described["pid"]
     except (OSError, ValueError, KeyError):
@@ -156,7 +155,7 @@ def matching(found: dict, *, port: int, enforce_iam: bool) -> dict:
     return found
 
 
-def reason_in(log: Path) -> str | None:
-    """The error the server printed, without its prefix."""
+def _reason_in(log: Path) -> str | None:
+    """Return the error that the server printed, without its prefix."""
     lines = log.read_text(errors="replace").splitlines()
     return next((line.removeprefix("error: ") for line in reversed(lines) if line.startswith("error: ")), None)

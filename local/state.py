@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.request import ProxyHandler, build_opener
 
 MINISTACK = "1.5.33"
-FORMAT = 2  # raise when what we keep in the folder changes shape
+FORMAT = 2  # raise this when the format of the folder changes
 PROXIES = ("http_proxy", "https_proxy", "all_proxy")  # of the environment, in either case: none leads to loopback
 MAY_PRECEDE_VERSION = {  # written before the folder is claimed
     "lock",
@@ -23,11 +23,11 @@ MAY_PRECEDE_VERSION = {  # written before the folder is claimed
 
 
 class LocalError(Exception):
-    """The local AWS was asked for something it cannot do; the message names the fix. Exit code 2."""
+    """Report that the local AWS cannot do what was asked; the message names the fix. Exit code 2."""
 
 
 def check_version(folder: Path) -> None:
-    """Refuse a folder that another version wrote, or that is not a state folder at all."""
+    """Refuse a folder that another version wrote, or that is not a state folder."""
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -59,7 +59,7 @@ def claim(folder: Path) -> None:
 
 @contextmanager
 def locked(folder: Path):
-    """Hold the folder's lock. The operating system frees it when the process dies, however it dies."""
+    """Hold the folder's lock. The operating system frees it when the process ends, however it ends."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(folder / "lock", "w") as lock:
         try:
@@ -74,8 +74,9 @@ def locked(folder: Path):
 
 @contextmanager
 def turn(folder: Path, *, waiting: Callable[[], None]):
-    """One `up` at a time: a second one waits for the first, and then finds everything done. `waiting` tells that it
-    does.
+    """Allow one `up` at a time: a second one waits for the first, and then finds everything done.
+
+    `waiting` reports it.
     """
     check_version(folder)
     try:
@@ -105,7 +106,7 @@ def is_locked(folder: Path) -> bool:
 
 
 def listen(folder: Path, port: int) -> socket.socket:
-    """A socket bound to loopback only: `port`, or else the port used last (stored addresses stay right), or a
+    """Return a socket bound to loopback only, on `port`, else the port used last (stored addresses stay right), or a
     free one.
     """
     last = (read_json(folder / "port.json") or {}).get("port", 0)
@@ -129,7 +130,7 @@ def listen(folder: Path, port: int) -> socket.socket:
 
 
 def ask(url: str, *, timeout_s: float):
-    """A JSON page of a local AWS, past any proxy that the environment names."""
+    """Return a JSON page of a local AWS, without any proxy in the environment."""
     with build_opener(ProxyHandler({})).open(url, timeout=timeout_s) as reply:
         return json.load(reply)
 
@@ -142,7 +143,7 @@ def read_json(path: Path) -> dict | None:
 
 
 def write_json(path: Path, content: dict) -> None:
-    """Write whole or not at all."""
+    """Write the file completely or not at all."""
     partial = path.with_name(path.name + ".tmp")
     with open(partial, "w") as file:
         json.dump(content, file)

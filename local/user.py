@@ -1,4 +1,4 @@
-"""What Fairway keeps of a user on this machine, outside of every project: no clone or archive can bring it along."""
+"""Data of a user on this machine, outside of every project, so that no clone or archive can bring it along."""
 
 import os
 import secrets
@@ -9,13 +9,13 @@ from local.state import LocalError
 
 
 def user_folder() -> Path:
-    """$XDG_STATE_HOME/fairway, or ~/.local/state/fairway."""
+    """Return $XDG_STATE_HOME/fairway, or ~/.local/state/fairway."""
     base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "fairway"
 
 
 def identity() -> bytes:
-    """This user's secret on this machine, 32 bytes that only the owner can read; made when it is first asked for."""
+    """Return this user's secret on this machine, 32 bytes that only the owner can read; made at first use."""
     path = user_folder() / "identity"
     try:
         _create(path)
@@ -29,7 +29,7 @@ def identity() -> bytes:
 
 
 def _create(path: Path) -> None:
-    """Whole or not at all; the first of several processes makes it and the others find it."""
+    """Create the file completely or not at all; the first of several processes makes it and the others find it."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -47,7 +47,7 @@ def _check_private(path: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """A file that has never been readable by anyone but its owner."""
+    """Write a file that nobody but its owner could read at any time."""
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "w") as file:

@@ -1,18 +1,17 @@
-"""Who may speak to the local AWS at all: programs on this machine that mean it, never a page in a browser.
+"""Serve programs on this machine only, never a page in a browser.
 
-A browser shows what it is by headers that no page can leave out: the Host that it believes to speak to, which betrays
-a name that was rebound to loopback; the Origin of a form, a fetch, a preflight or a WebSocket; Sec-Fetch-Site of all
-else.
+A browser sends headers that no page can leave out: the Host, which reveals a name that was rebound to loopback; the
+Origin of a form, a fetch, a preflight or a WebSocket; and Sec-Fetch-Site of everything else.
 """
 
 from local.asgi import Message, Scope, Send
 
 NAMES = ("127.0.0.1", "localhost", "[::1]")
-TYPED_BY_THE_USER = b"none"  # a link of one's own, such as a presigned one; no page can send it
+TYPED_BY_THE_USER = b"none"  # a link that the user opens, such as a presigned one; no page can send it
 
 
 def refusal(scope: Scope, port: int) -> str | None:
-    """Why this request is not served, whoever signed it; None for one that is."""
+    """Return why this request is not served, whoever signed it; None if it is."""
     target = scope.get("raw_path") or b"/"
     if not target.startswith(b"/"):
         return f"request target {_shown(target)}: must be a path that begins with /"
@@ -28,7 +27,7 @@ def refusal(scope: Scope, port: int) -> str | None:
 
 
 def without_cors(send: Send) -> Send:
-    """A `send` that leaves out every header by which a service would open its answers to web pages."""
+    """Return a `send` that leaves out every header by which a service would open its answers to web pages."""
 
     async def send_closed(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -43,5 +43,5 @@ def _failed(verb: str, reason: str) -> int:
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["train"]:
-        hold_pins()  # not in `main`, whose caller may be a process with work of its own
+        hold_pins()  # not in `main`, whose caller may be a process with other work
     sys.exit(main(sys.argv[1:]))

@@ -38,7 +38,7 @@ from model_code.watch.reference import answers_of, feature_references, reference
 
 
 class _Yardstick(NamedTuple):
-    """The rows that every model is measured on, and what they are measured by."""
+    """The rows on which every model is measured, and the measure."""
 
     contract: Contract
     config: Config
@@ -172,7 +172,7 @@ def _candidate(name: str, model: _Model, result: _Result, run: TrainSettings) ->
 
 
 def _open_champion(yardstick: _Yardstick, run: TrainSettings, scratch: Path) -> _Model | None:
-    """Open the champion; None where there is none, or where the contract has left it behind."""
+    """Open the champion; None if there is none, or if the contract no longer fits it."""
     files = sorted(paths.processing_input("champion").rglob("model.tar.gz"))
     if not files or run["champion"] is None:
         return None
@@ -226,7 +226,7 @@ def _measure(yardstick: _Yardstick, model: _Model) -> _Result:
 
 
 def _answered(artefact: Artefact, contract: Contract, table: pa.Table) -> tuple[np.ndarray, int]:
-    """Return the scores as callers would get them, and how many rows got the prior for want of an answer."""
+    """Return the scores as callers would get them, and how many rows got the prior because there was no answer."""
     scores = artefact.scorer.score_batch(model_batch(artefact.contract, table), refusals=[])
     missing = ~has_answer(scores)
     scores = scores if contract.task == "multiclass" else scores[:, -1]

@@ -38,7 +38,7 @@ def main() -> None:
     yardsticks = {release: Yardstick(reference) for release, reference in references.items()}
     folder = paths.processing_input("captured")
     files = sorted(file for file in folder.rglob("*.parquet") if file.is_file())
-    tallies, set_aside = count_files(files, folder, yardsticks)
+    tallies, set_aside = _count_files(files, folder, yardsticks)
     counts: WindowCounts = {
         "window": run["window"],
         "start": run["start"],
@@ -55,7 +55,9 @@ def main() -> None:
     print(json.dumps({"event": "window", "window": run["window"], "rows": counts["rows"], "files": len(files)}))
 
 
-def count_files(files: list[Path], folder: Path, yardsticks: Mapping[str, Yardstick]) -> tuple[Tallies, list[SetAside]]:
+def _count_files(
+    files: list[Path], folder: Path, yardsticks: Mapping[str, Yardstick]
+) -> tuple[Tallies, list[SetAside]]:
     """Count every file, and name those that cannot be read by their place below the folder."""
     total: Tallies = {}
     aside: list[SetAside] = []

@@ -1,20 +1,20 @@
-"""The errors that refuse, each named for what its caller handed in. Standard library only: serving imports this."""
+"""Errors that refuse something, each named for what was refused. Standard library only, as serving imports this."""
 
 
 class PlanRefused(ValueError):
-    """A fitted pipeline has a part that no plan can express; scikit-learn itself serves such a pipeline."""
+    """Refuse a fitted pipeline with a part that no plan can express; scikit-learn itself serves such a pipeline."""
 
 
 class PlanCorrupt(ValueError):
-    """The bytes of a plan are not what the compiler wrote, so nothing of them is executed."""
+    """Refuse bytes of a plan that are not what the compiler wrote; nothing of them is executed."""
 
 
 class BodyRefused(ValueError):
-    """A request body as a whole cannot be read: not JSON, not CSV, cut off, or not rows."""
+    """Refuse a request body as a whole: not JSON, not CSV, truncated, or not rows."""
 
 
 class RowRefused(BodyRefused):
-    """One value of one row cannot be scored. `row` counts from 0; `column` is None when the row itself is at fault."""
+    """Refuse one value of one row. `row` counts from 0; `column` is None if the row itself is at fault."""
 
     def __init__(self, row: int, column: str | None, message: str):
         self.row, self.column, self.message = row, column, message
@@ -23,7 +23,7 @@ class RowRefused(BodyRefused):
 
 
 class FileRefused(Exception):
-    """A file that cannot be used as a whole; the message names the file, the fault and what to do."""
+    """Refuse a file as a whole; the message names the file, the fault and what to do."""
 
     def __init__(self, file: object, reason: str):
         self.file, self.reason = str(file), reason
@@ -31,4 +31,4 @@ class FileRefused(Exception):
 
 
 class Malformed(ValueError):
-    """A fault that a reader found in a file, in words for its user."""
+    """Report a fault that a reader found in a file, in words for its user."""

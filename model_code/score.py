@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def _end_at_once(code: int) -> NoReturn:
-    """End without unwinding the interpreter. Everything is written and the scratch folder removed by now.
+    """End without unwinding the interpreter; by now everything is written and the scratch folder removed.
 
     Arrow may still read ahead in a thread of its own, which Python 3.13 answers with an abort instead of the exit code.
     """
@@ -147,7 +147,7 @@ def _first_row(output: Path, shard: str, progress: dict[str, int]) -> int | None
 
 
 def _tasks(job: Job, shards: dict[Place, Path], stopping: threading.Event) -> Iterator[_Task]:
-    """Yield the blocks of each shard from the row that it begins with, each under its segment.
+    """Yield the blocks of each shard from its first row on, each under its segment.
 
     After the last block of a segment or a shard comes its end, or the refusal of a file that turns out to be unusable.
     """

@@ -83,7 +83,9 @@ def runner(service: Answerer) -> Callable[[socket.socket], None]:
 
 
 def _give_up_root() -> None:
-    """Become SERVE_AS_UID, which the image sets: SageMaker starts every container as root; scoring needs none of it."""
+    """Become SERVE_AS_UID, which the image sets: SageMaker starts every container as root, which scoring does
+    not need.
+    """
     uid = int(os.environ.get("SERVE_AS_UID", "0"))
     if uid and os.getuid() == 0:
         os.setgroups([])

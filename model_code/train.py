@@ -77,10 +77,10 @@ def main() -> None:
 
 
 def fit(candidate: str, contract: Contract, table: pa.Table, *, parameters: dict[str, Any], seed: int) -> Fitted:
-    """Fit the candidate on the rows, which are in the order of time; calibrate it on the newest where they suffice.
+    """Fit the candidate on the rows, which are in the order of time; calibrate it on the newest if there are enough.
 
-    JobRefused where the rows cannot be learnt from.
-    One thread: the order in which threads add numbers up would show in the last bits.
+    Raises JobRefused if nothing can be learned from the rows. One thread: the order in which threads add numbers would
+    change the last bits.
     """
     labels = target(contract, table)
     _refuse_one_class(contract, labels)
@@ -118,7 +118,7 @@ def write(folder: Path, fitted: Fitted, contract: Contract, rows: WindowRows, *,
 
 
 def _with_values(contract: Contract, features: np.ndarray) -> list[int]:
-    """Return the places of the features that have a value in any row; nothing can be learnt from the others."""
+    """Return the places of the features that have a value in any row; the others cannot be used."""
     used = [
         place
         for place in range(features.shape[1])

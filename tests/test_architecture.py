@@ -1,12 +1,14 @@
 """The drawing is true: folders import only what they may, and every function runs from the very zip it ships in."""
 
 import ast
+import collections
 import graphlib
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -206,6 +208,52 @@ def test_a_private_name_stays_in_its_module():
         if alias.name.startswith("_") and alias.name != "_kernel"  # the compiled module
     ]
     assert used == []
+
+
+def functions_of(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    yield from (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+
+
+# Functions whose arguments somebody else decides, each with its reason.
+GIVEN_SIGNATURES = {
+    "fairway.commands.import_model.import_command": "each option of a command is an argument",
+    "fairway.commands.money.cost": "each option of a command is an argument",
+    "local.ministack.http_api.invoke_permitted": "MiniStack calls it",
+}
+
+
+def test_a_function_has_at_most_60_lines_and_8_arguments():
+    too_large = [
+        f"{module}.{function.name}"
+        for module, file in modules().items()
+        for function in functions_of(file)
+        if function.end_lineno - function.body[0].lineno >= 60
+        or len({each.arg for each in (*function.args.args, *function.args.kwonlyargs)} - {"self", "cls"}) > 8
+    ]
+    assert sorted(too_large) == sorted(GIVEN_SIGNATURES)
+
+
+def test_a_function_that_only_its_module_uses_is_private():
+    """By its name: a public function's name is a word of another file, or it is a command or a handler."""
+    texts = {file: file.read_text(encoding="utf-8") for file in sorted(ROOT.glob("*/**/*.py")) if is_ours(file)}
+    others = " ".join((ROOT / name).read_text(encoding="utf-8") for name in ("app.py", "pyproject.toml", "Makefile"))
+    files_with = collections.Counter(
+        word for text in (*texts.values(), others) for word in set(re.findall(r"\w+", text))
+    )
+    public = [
+        f"{module}.{function.name}"
+        for module, file in modules().items()
+        for function in ast.parse(texts[file]).body
+        if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
+        if not function.name.startswith("_") and not function.decorator_list and files_with[function.name] == 1
+        if f'"{function.name}"' not in texts[file]  # somebody else's hook
+    ]
+    assert public == []
+
+
+def is_ours(file: Path) -> bool:
+    return file.relative_to(ROOT).parts[0] in {*LAYERS, "bench", "docs", "flights", "tests"}
 
 
 def test_tests_mirror_the_folders():

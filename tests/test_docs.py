@@ -92,6 +92,16 @@ def test_links_between_the_documents_lead_somewhere():
     assert [(page.name, target) for page, target in links if not (page.parent / target).exists()] == []
 
 
+def test_every_path_that_the_documents_name_exists():
+    """docs/decisions.md is history, and may name what is gone."""
+    tops = "domain|infra|lambdas|model_code|fairway|local|tests|bench|docs|flights|packages"
+    path = re.compile(rf"(?<![\w./{{}}-])((?:{tops})/[\w./-]*\w)")
+    pages = [*ROOT.glob("*.md"), *(page for page in (ROOT / "docs").glob("*.md") if page.name != "decisions.md")]
+    named = {name for page in pages for name in path.findall(page.read_text(encoding="utf-8"))}
+    assert len(named) > 100
+    assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
 def test_no_document_or_source_names_a_folder_of_somebodys_machine():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     texts = [ROOT / name for name in listed if Path(name).suffix in {".py", ".md", ".toml", ".yml", ".yaml", ".sh"}]

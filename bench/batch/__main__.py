@@ -38,7 +38,7 @@ def main() -> None:
         "fairway, CSV": lambda: jobs.score(FOLDER, rows["csv"]),
     }
     compared = compare(works, options.rows)
-    found = in_rounds(works, options.rounds)
+    found = _in_rounds(works, options.rounds)
     found["fairway, many rows"] = [jobs.score(FOLDER, flights.repeated(FOLDER, options.most_rows, "parquet"))]
     results = {
         "date": datetime.now(UTC).date().isoformat(),
@@ -83,7 +83,7 @@ def compare(works: dict, rows: int) -> int:
     return rows
 
 
-def in_rounds(works: dict, rounds: int) -> dict[str, list[dict]]:
+def _in_rounds(works: dict, rounds: int) -> dict[str, list[dict]]:
     seconds_by_work = {name: [] for name in works}
     for number in range(rounds):
         names = list(works)

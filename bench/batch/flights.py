@@ -40,10 +40,12 @@ def make(folder: Path) -> None:
     if (folder / "model.joblib").exists():
         return
     folder.mkdir(parents=True, exist_ok=True)
-    year = checked_year(folder / "source.parquet")
+    year = _checked_year(folder / "source.parquet")
     pq.write_table(year.drop_columns("late"), folder / "year.parquet")
     rows = year.slice(0, TRAIN_ROWS)
-    fitted = on_frame(train.fit("gradient_boosting", contract(), rows, parameters=PARAMETERS, seed=0), rows.to_pandas())
+    fitted = _on_frame(
+        train.fit("gradient_boosting", contract(), rows, parameters=PARAMETERS, seed=0), rows.to_pandas()
+    )
     about = {
         "candidate": "gradient_boosting",
         "parameters": PARAMETERS,
@@ -55,7 +57,7 @@ def make(folder: Path) -> None:
     joblib.dump(fitted.estimator, folder / "model.joblib")
 
 
-def checked_year(source: Path) -> pa.Table:
+def _checked_year(source: Path) -> pa.Table:
     """All flights that the contract accepts, in its types."""
     frame = prepare.table()
     frame["late"] = frame["late"].map({"true": True, "false": False})
@@ -68,7 +70,7 @@ def features() -> list[str]:
     return [column.name for column in contract().features]
 
 
-def on_frame(fitted: train.Fitted, frame: pd.DataFrame) -> train.Fitted:
+def _on_frame(fitted: train.Fitted, frame: pd.DataFrame) -> train.Fitted:
     """The recipe fitted once more as users of scikit-learn fit it, so that one model can be asked by both."""
     cut, rows, late = fitted.fit_rows, frame[features()], frame["late"].astype(int)
     pipeline = clone(fitted.estimator.estimator.estimator).fit(rows[:cut], late[:cut])

@@ -42,7 +42,7 @@ class Peak:
 
     def look(self) -> None:
         while not self.over.wait(LOOK_EVERY_S):
-            self.bytes = max(self.bytes, sum(map(proportional_set_size, tree(self.pid))))
+            self.bytes = max(self.bytes, sum(map(_proportional_set_size, tree(self.pid))))
 
     def end(self) -> int:
         self.over.set()
@@ -62,7 +62,7 @@ def tree(pid: int) -> list[int]:
     return [pid, *(one for child in children for one in tree(child))]
 
 
-def proportional_set_size(pid: int) -> int:
+def _proportional_set_size(pid: int) -> int:
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:

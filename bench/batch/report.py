@@ -11,7 +11,7 @@ def text(results: dict) -> str:
     """A Markdown table of medians, the spread of the seconds in brackets."""
     rows = [HEADINGS, ("---",) * len(HEADINGS)]
     rows += [cells(name, job, rows_of(results, name)) for name, job in results["jobs"].items()]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [*rows, written_cells(results["write_results"])])
+    return "\n".join("| " + " | ".join(row) + " |" for row in [*rows, _written_cells(results["write_results"])])
 
 
 def rows_of(results: dict, name: str) -> int:
@@ -25,7 +25,7 @@ def cells(name: str, job: dict, rows: int) -> tuple[str, ...]:
     return name, f"{rows:,}", took, f"{rate:,.0f}", f"{cpu:.2f}", f"{1e6 * cpu / rows:.2f}", f"{memory:.0f}"
 
 
-def written_cells(results: dict) -> tuple[str, ...]:
+def _written_cells(results: dict) -> tuple[str, ...]:
     rows, seconds = results["rows"]["median"], results["seconds"]
     took = f"{seconds['median']:.2f} ({seconds['least']:.2f}-{seconds['most']:.2f})"
     own, server = (results[key]["median"] for key in ("cpu_s", "server_cpu_s"))

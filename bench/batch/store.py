@@ -34,7 +34,7 @@ class LocalTable:
         shutil.rmtree(folder / "state", ignore_errors=True)
         self.server = start(folder, 0, Path("state"), False)
         self.key = root_key(folder / "state")
-        self.environment = environment_of(self.server["endpoint"], folder, self.key)
+        self.environment = _environment_of(self.server["endpoint"], folder, self.key)
         self.make()
 
     def make(self) -> None:
@@ -66,7 +66,7 @@ class LocalTable:
         stop(self.folder / "state")
 
 
-def environment_of(endpoint: str, folder: Path, key: RootKey) -> dict:
+def _environment_of(endpoint: str, folder: Path, key: RootKey) -> dict:
     """What a function finds around it: its zip's settings, its table, where AWS is."""
     values = {"config": settings(), "contract": contract_rules.as_dict(contract()), "code_version": "bench"}
     (folder / "settings.json").write_text(json.dumps(values))

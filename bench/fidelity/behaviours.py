@@ -64,17 +64,17 @@ def trains(aws: Aws) -> bool:
     return tarfile.open(fileobj=io.BytesIO(archive["Body"].read())).getnames() == ["algo-1.json"]
 
 
-def logs_training(aws: Aws) -> bool:
+def _logs_training(aws: Aws) -> bool:
     events = aws.client("logs").filter_log_events(logGroupName="/aws/sagemaker/TrainingJobs")["events"]
     return any("accuracy=0.75" in event["message"] for event in events)
 
 
-def measures_training(aws: Aws) -> bool:
+def _measures_training(aws: Aws) -> bool:
     job = aws.client("sagemaker").describe_training_job(TrainingJobName=aws.name("train"))
     return job["FinalMetricDataList"][0]["Value"] == 0.75
 
 
-def tells_training(aws: Aws) -> bool:
+def _tells_training(aws: Aws) -> bool:
     url, arn = aws.queue("told")
     aws.client("events").put_rule(Name=aws.name("told"), EventPattern='{"source": ["aws.sagemaker"]}')
     aws.client("events").put_targets(Rule=aws.name("told"), Targets=[{"Id": "1", "Arn": arn}])
@@ -82,11 +82,11 @@ def tells_training(aws: Aws) -> bool:
     return bool(aws.received(url))
 
 
-def fails_training(aws: Aws) -> bool:
+def _fails_training(aws: Aws) -> bool:
     return "no rows" in trained(aws, "failing", HyperParameters={"fail": "no rows"})["FailureReason"]
 
 
-def refuses_spot(aws: Aws) -> bool:
+def _refuses_spot(aws: Aws) -> bool:
     times = {"MaxRuntimeInSeconds": 60, "MaxWaitTimeInSeconds": 5}
     job = training_job(aws, "spot", EnableManagedSpotTraining=True, StoppingCondition=times)
     return is_refused(lambda: aws.client("sagemaker").create_training_job(**job))
@@ -129,7 +129,7 @@ def invoked(aws: Aws, body: bytes) -> bytes:
     return answer
 
 
-def limits_requests(aws: Aws) -> bool:
+def _limits_requests(aws: Aws) -> bool:
     return is_refused(lambda: invoked(aws, b"x" * (4 * 1024 * 1024 + 1)))
 
 
@@ -142,7 +142,7 @@ def counts(aws: Aws, namespace: str, metric: str, **dimensions: str) -> bool:
     )
 
 
-def measures_requests(aws: Aws) -> bool:
+def _measures_requests(aws: Aws) -> bool:
     return counts(aws, "AWS/SageMaker", "Invocations", EndpointName=aws.name("serve"), VariantName="all")
 
 
@@ -161,7 +161,7 @@ def registers(aws: Aws) -> bool:
     return approval == "Approved"
 
 
-def runs_function(aws: Aws) -> bool:
+def _runs_function(aws: Aws) -> bool:
     functions, name = aws.client("lambda"), aws.name("function")
     role = aws.role("lambda")
     functions.create_function(
@@ -171,24 +171,24 @@ def runs_function(aws: Aws) -> bool:
     return json.loads(functions.invoke(FunctionName=name, Payload=b'{"value": 21}')["Payload"].read()) == {"twice": 42}
 
 
-def logs_function(aws: Aws) -> bool:
+def _logs_function(aws: Aws) -> bool:
     group = f"/aws/lambda/{aws.name('function')}"
     return bool(until(lambda: aws.client("logs").filter_log_events(logGroupName=group)["events"]))
 
 
 SAGEMAKER = [
     Behaviour("train", "a training job runs the container; its model is in S3", trains),
-    Behaviour("train", "the container's lines are in CloudWatch Logs", logs_training),
-    Behaviour("train", "FinalMetricDataList is read from the lines", measures_training),
-    Behaviour("train", "state changes of a job come over EventBridge", tells_training),
-    Behaviour("train", "a container that fails fails its job with the reason", fails_training),
-    Behaviour("train", "spot: MaxWait below MaxRuntime is refused", refuses_spot),
+    Behaviour("train", "the container's lines are in CloudWatch Logs", _logs_training),
+    Behaviour("train", "FinalMetricDataList is read from the lines", _measures_training),
+    Behaviour("train", "state changes of a job come over EventBridge", _tells_training),
+    Behaviour("train", "a container that fails fails its job with the reason", _fails_training),
+    Behaviour("train", "spot: MaxWait below MaxRuntime is refused", _refuses_spot),
     Behaviour("batch", "a processing job runs the container; its outputs are in S3", processes),
     Behaviour("request", "an endpoint answers with the container's own answer", serves),
-    Behaviour("request", "a serverless request of more than 4 MB is refused", limits_requests),
-    Behaviour("watch", "requests to an endpoint are counted in CloudWatch", measures_requests),
+    Behaviour("request", "a serverless request of more than 4 MB is refused", _limits_requests),
+    Behaviour("watch", "requests to an endpoint are counted in CloudWatch", _measures_requests),
     Behaviour("release", "a model package is registered and approved", registers),
-    Behaviour("request", "a function runs its code", runs_function),
-    Behaviour("request", "a function's lines are in CloudWatch Logs", logs_function),
+    Behaviour("request", "a function runs its code", _runs_function),
+    Behaviour("request", "a function's lines are in CloudWatch Logs", _logs_function),
     Behaviour("watch", "an EMF line becomes a metric", lambda aws: counts(aws, "Ledger", "N", d="x")),
 ]

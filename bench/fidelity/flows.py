@@ -14,7 +14,7 @@ def task(resource: str, arguments: dict, **fields) -> dict:
     return {"Type": "Task", "Resource": f"arn:aws:states:::{resource}", "Arguments": arguments, **ENDS, **fields}
 
 
-def speaks_jsonata(aws: Aws) -> bool:
+def _speaks_jsonata(aws: Aws) -> bool:
     way = {"Condition": "{% $n = 3 %}", "Next": "Tens"}
     states = {
         "Add": {"Type": "Pass", "Assign": {"n": "{% $states.input.n + 1 %}"}, "Next": "Which"},
@@ -25,25 +25,25 @@ def speaks_jsonata(aws: Aws) -> bool:
     return aws.run(states, {"n": 2}) == ("SUCCEEDED", {"r": 30})
 
 
-def invokes(aws: Aws) -> bool:
+def _invokes(aws: Aws) -> bool:
     arguments = {"FunctionName": aws.name("function"), "Payload": {"value": 4}}
     call = task("lambda:invoke", arguments, Output="{% $states.result.Payload %}")
     return aws.run({"Call": call}) == ("SUCCEEDED", {"twice": 8})
 
 
-def trains_in_a_flow(aws: Aws) -> bool:
+def _trains_in_a_flow(aws: Aws) -> bool:
     status = "{% $states.result.TrainingJobStatus %}"
     train = task("sagemaker:createTrainingJob.sync", training_job(aws, "flow"), Output=status)
     return aws.run({"Train": train}) == ("SUCCEEDED", "Completed")
 
 
-def calls_the_sdk(aws: Aws) -> bool:
+def _calls_the_sdk(aws: Aws) -> bool:
     status = "{% $states.result.EndpointStatus %}"
     look = task("aws-sdk:sagemaker:describeEndpoint", {"EndpointName": aws.name("serve")}, Output=status)
     return aws.run({"Look": look}) == ("SUCCEEDED", "InService")
 
 
-def maps_at_large(aws: Aws) -> bool:
+def _maps_at_large(aws: Aws) -> bool:
     bucket = aws.name("ledger")
     aws.client("s3").put_object(Bucket=bucket, Key="items.json", Body=json.dumps([1, 2, 3, 4, 5]))
     reader = {
@@ -64,7 +64,7 @@ def maps_at_large(aws: Aws) -> bool:
     return aws.run({"Map": mapped}) == ("SUCCEEDED", 15)
 
 
-def catches_by_name(aws: Aws) -> bool:
+def _catches_by_name(aws: Aws) -> bool:
     table = aws.name("table")
     aws.client("dynamodb").create_table(
         TableName=table,
@@ -79,7 +79,7 @@ def catches_by_name(aws: Aws) -> bool:
     return aws.run(states) == ("SUCCEEDED", 1)
 
 
-def limits_items(aws: Aws) -> bool:
+def _limits_items(aws: Aws) -> bool:
     items, table = aws.client("dynamodb"), aws.name("table")
     large = {"k": {"S": "b"}, "x": {"S": "x" * 410_000}}
     many = [{"Put": {"TableName": table, "Item": {"k": {"S": str(number)}}}} for number in range(101)]
@@ -88,7 +88,7 @@ def limits_items(aws: Aws) -> bool:
     )
 
 
-def fires_a_schedule(aws: Aws) -> bool:
+def _fires_a_schedule(aws: Aws) -> bool:
     url, arn = aws.queue("scheduled")
     aws.client("scheduler").create_schedule(
         Name=aws.name("schedule"),
@@ -107,7 +107,7 @@ def topic(aws: Aws, word: str) -> tuple[str, str]:
     return arn, url
 
 
-def passes_events_on(aws: Aws) -> bool:
+def _passes_events_on(aws: Aws) -> bool:
     arn, url = topic(aws, "passed")
     events, rule = aws.client("events"), aws.name("passed")
     events.put_rule(Name=rule, EventPattern='{"source": ["own"], "detail": {"n": [{"prefix": "ab"}]}}')
@@ -140,7 +140,7 @@ def signs(aws: Aws) -> bool:
     return valid and is_refused(lambda: keys.verify(KeyId=key, Message=b"b", Signature=signature, **how))
 
 
-def answers_over_http(aws: Aws) -> bool:
+def _answers_over_http(aws: Aws) -> bool:
     apis, function = aws.client("apigatewayv2"), f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:{aws.name('function')}"
     api = apis.create_api(Name=aws.name("api"), ProtocolType="HTTP")
     integration = apis.create_integration(
@@ -155,13 +155,13 @@ def answers_over_http(aws: Aws) -> bool:
         return json.load(reply) == {"twice": 0}
 
 
-def keeps_parameters(aws: Aws) -> bool:
+def _keeps_parameters(aws: Aws) -> bool:
     parameters, name = aws.client("ssm"), f"/ledger/{aws.mark}"
     parameters.put_parameter(Name=name, Value="x", Type="String")
     return parameters.get_parameter(Name=name)["Parameter"]["Value"] == "x"
 
 
-def records_scaling(aws: Aws) -> bool:
+def _records_scaling(aws: Aws) -> bool:
     variant = f"endpoint/{aws.name('serve')}/variant/all"
     named = {"ServiceNamespace": "sagemaker", "ScalableDimension": "sagemaker:variant:DesiredInstanceCount"}
     scaling = aws.client("application-autoscaling")
@@ -169,7 +169,7 @@ def records_scaling(aws: Aws) -> bool:
     return len(scaling.describe_scalable_targets(**named, ResourceIds=[variant])["ScalableTargets"]) == 1
 
 
-def keeps_budgets(aws: Aws) -> bool:
+def _keeps_budgets(aws: Aws) -> bool:
     limit = {"Amount": "5", "Unit": "USD"}
     budget = {"BudgetName": aws.name("budget"), "BudgetType": "COST", "TimeUnit": "MONTHLY", "BudgetLimit": limit}
     aws.client("budgets").create_budget(AccountId=ACCOUNT, Budget=budget)
@@ -178,19 +178,19 @@ def keeps_budgets(aws: Aws) -> bool:
 
 
 FLOWS = [
-    Behaviour("release", "JSONata: Output, Assign, Choice", speaks_jsonata),
-    Behaviour("release", "lambda:invoke from a flow", invokes),
-    Behaviour("train", "sagemaker:createTrainingJob.sync waits for its job", trains_in_a_flow),
-    Behaviour("release", "aws-sdk:sagemaker:describeEndpoint", calls_the_sdk),
-    Behaviour("batch", "a distributed Map reads S3 and hands over batches", maps_at_large),
-    Behaviour("release", "dynamodb:putItem under a condition, caught by its name", catches_by_name),
-    Behaviour("request", "DynamoDB's limits: 400 KB an item, 100 a transaction", limits_items),
-    Behaviour("train", "a schedule fires", fires_a_schedule),
-    Behaviour("watch", "a rule passes an event on to SNS and SQS", passes_events_on),
+    Behaviour("release", "JSONata: Output, Assign, Choice", _speaks_jsonata),
+    Behaviour("release", "lambda:invoke from a flow", _invokes),
+    Behaviour("train", "sagemaker:createTrainingJob.sync waits for its job", _trains_in_a_flow),
+    Behaviour("release", "aws-sdk:sagemaker:describeEndpoint", _calls_the_sdk),
+    Behaviour("batch", "a distributed Map reads S3 and hands over batches", _maps_at_large),
+    Behaviour("release", "dynamodb:putItem under a condition, caught by its name", _catches_by_name),
+    Behaviour("request", "DynamoDB's limits: 400 KB an item, 100 a transaction", _limits_items),
+    Behaviour("train", "a schedule fires", _fires_a_schedule),
+    Behaviour("watch", "a rule passes an event on to SNS and SQS", _passes_events_on),
     Behaviour("watch", "an alarm on metric math goes off by itself and tells SNS", alarms),
     Behaviour("release", "KMS signs and verifies", signs),
-    Behaviour("request", "an HTTP API answers over HTTP from its function", answers_over_http),
-    Behaviour("all", "a parameter is kept", keeps_parameters),
-    Behaviour("request", "a scalable target is recorded", records_scaling),
-    Behaviour("money", "a budget is kept", keeps_budgets),
+    Behaviour("request", "an HTTP API answers over HTTP from its function", _answers_over_http),
+    Behaviour("all", "a parameter is kept", _keeps_parameters),
+    Behaviour("request", "a scalable target is recorded", _records_scaling),
+    Behaviour("money", "a budget is kept", _keeps_budgets),
 ]

@@ -62,7 +62,7 @@ class Client(asyncio.Protocol):
     def data_received(self, data):
         self.held += data
         head, separator, body = self.held.partition(b"\r\n\r\n")
-        if not separator or len(body) < content_length(head):
+        if not separator or len(body) < _content_length(head):
             return
         self.held, self.asked = b"", False
         self.run.answered(head.startswith(b"HTTP/1.1 200"), time.perf_counter() - self.sent_at)
@@ -78,7 +78,7 @@ class Client(asyncio.Protocol):
         self.run.connect()
 
 
-def content_length(head: bytes) -> int:
+def _content_length(head: bytes) -> int:
     return next(int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
 
 

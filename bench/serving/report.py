@@ -17,31 +17,31 @@ HEADINGS = (
 
 def line(name: str, visit: dict) -> str:
     """One visit, for the terminal while the run goes on."""
-    levels = "  ".join(f"{level}: {level_line(visit[level])}" for level in ("c8", "c64"))
+    levels = "  ".join(f"{level}: {_level_line(visit[level])}" for level in ("c8", "c64"))
     return f"{name:24} start {visit['start_s']:.2f} s  {visit['memory_mb']:.0f} MB  {levels}"
 
 
-def level_line(level: dict) -> str:
+def _level_line(level: dict) -> str:
     times = f"p50 {level['p50_ms']:.2f} p99 {level['p99_ms']:.2f} ms cpu {level['cpu_us']:,.0f} us"
     return f"{level['per_second']:,.0f}/s {times} failed {level['failed']}"
 
 
 def text(results: dict) -> str:
     """A Markdown table of medians, the spread of requests/s in brackets."""
-    rows = [HEADINGS, ("---",) * len(HEADINGS), *(cells(server) for server in by_speed(results["servers"]))]
+    rows = [HEADINGS, ("---",) * len(HEADINGS), *(cells(server) for server in _by_speed(results["servers"]))]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def by_speed(servers: dict) -> list[dict]:
+def _by_speed(servers: dict) -> list[dict]:
     return sorted(servers.values(), key=lambda server: server["c8"]["per_second"]["median"])
 
 
 def cells(server: dict) -> tuple[str, ...]:
-    levels = [cell for level in ("c8", "c64") for cell in level_cells(server[level])]
+    levels = [cell for level in ("c8", "c64") for cell in _level_cells(server[level])]
     return server["name"], f"{server['start_s']['median']:.2f}", f"{server['memory_mb']['median']:.0f}", *levels
 
 
-def level_cells(level: dict) -> list[str]:
+def _level_cells(level: dict) -> list[str]:
     rate = level["per_second"]
     speed = f"{rate['median']:,.0f} ({rate['least']:,.0f}-{rate['most']:,.0f})"
     return [

@@ -23,7 +23,7 @@ def instances(row: dict) -> dict:
     return {"instances": [row]}
 
 
-def data_frame_records(row: dict) -> dict:
+def _data_frame_records(row: dict) -> dict:
     return {"dataframe_records": [row]}
 
 
@@ -43,7 +43,7 @@ def tensor(name: str, value) -> dict:
     return {"name": name, "shape": [1, 1], "datatype": kind, "data": [value], **text}
 
 
-def first_prediction(reply: dict) -> float:
+def _first_prediction(reply: dict) -> float:
     return reply["predictions"][0]
 
 
@@ -57,7 +57,7 @@ class Server:
     environment: dict[str, str] = field(default_factory=dict)
     path: str = "/invocations"
     encode: Callable[[dict], dict] = instances
-    decode: Callable[[dict], float] = first_prediction
+    decode: Callable[[dict], float] = _first_prediction
     takes_missing: bool = True
     kind: str = "peer"
 
@@ -78,7 +78,7 @@ def ours(name: str, *options: str, kind: str, workers: int = 1) -> Server:
     return Server(name, [python, *options], environment=variables, kind=kind)
 
 
-def on_another_server(name: str, command: list[str], packages: list[str]) -> Server:
+def _on_another_server(name: str, command: list[str], packages: list[str]) -> Server:
     """Our service with HTTP by someone else: what `docs/decisions.md` compares."""
     return Server(name, command, packages, {"PYTHONPATH": f"{ROOT}:{APPS}"}, kind="alternative")
 
@@ -86,7 +86,7 @@ def on_another_server(name: str, command: list[str], packages: list[str]) -> Ser
 SERVERS = {
     "fairway": ours("Fairway serve", "-m", "model_code", "serve", kind="ours"),
     "two": ours("Fairway serve, 2 workers", "-m", "model_code", "serve", kind="alternative", workers=2),
-    "uvicorn": on_another_server(
+    "uvicorn": _on_another_server(
         "Fairway on uvicorn",
         [
             binary("uvicorn", "uvicorn"),
@@ -105,7 +105,7 @@ SERVERS = {
         ],
         ["uvicorn==0.54.0", "uvloop==0.23.0", "httptools==0.9.0"],
     ),
-    "granian": on_another_server(
+    "granian": _on_another_server(
         "Fairway on granian",
         [
             binary("granian", "granian"),
@@ -159,7 +159,7 @@ SERVERS = {
             str(WORKERS),
         ],
         [*SKLEARN, "mlflow==3.17.2"],
-        encode=data_frame_records,
+        encode=_data_frame_records,
         decode=lambda reply: reply["predictions"][0][1],
     ),
     "bentoml": Server(

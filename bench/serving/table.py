@@ -40,7 +40,7 @@ def contract() -> Contract:
     return Contract("mixed", "binary", (*numbers, *categories, *booleans, target), prior=0.5)
 
 
-def make_frame(rows: int, seed: int) -> pd.DataFrame:
+def _make_frame(rows: int, seed: int) -> pd.DataFrame:
     random = np.random.default_rng(seed)
     columns = {name: random.standard_normal(rows) * (1 + place) for place, name in enumerate(NUMBERS)}
     chances = {name: 1.0 / np.arange(1, levels + 1) ** 0.8 for name, levels in LEVELS.items()}
@@ -71,11 +71,11 @@ def make(folder: Path) -> None:
     """In `folder`: model/ (our artefact), model.joblib (the same estimator for the peers), rows, expected answers."""
     if (folder / "expected.json").exists():
         return
-    rules, frame = contract(), make_frame(TRAIN_ROWS, seed=1)
+    rules, frame = contract(), _make_frame(TRAIN_ROWS, seed=1)
     table = pa.Table.from_pylist(records(frame), schema=pa.schema([(c.name, ARROW[c.type]) for c in rules.columns]))
     with threadpool_limits(limits=1):
         fitted = train.fit("gradient_boosting", rules, table, parameters=PARAMETERS, seed=0)
-        peers = fitted_on_frame(fitted, frame)
+        peers = _fitted_on_frame(fitted, frame)
     about = {
         "candidate": "gradient_boosting",
         "parameters": PARAMETERS,
@@ -84,14 +84,14 @@ def make(folder: Path) -> None:
         "code_version": "bench",
     }
     train.write(folder / "model", fitted, rules, WindowRows(table, 0, Counter()), about=about)
-    asked = records(make_frame(REQUEST_ROWS, seed=2).drop(columns="y"))
+    asked = records(_make_frame(REQUEST_ROWS, seed=2).drop(columns="y"))
     joblib.dump(peers, folder / "model.joblib")
     (folder / "rows.json").write_text(json.dumps(asked))
     scores = peers.predict_proba(pd.DataFrame(asked, columns=COLUMNS))[:, 1]
     (folder / "expected.json").write_text(json.dumps(scores.tolist()))
 
 
-def fitted_on_frame(fitted: train.Fitted, frame: pd.DataFrame):
+def _fitted_on_frame(fitted: train.Fitted, frame: pd.DataFrame):
     """The same estimator as scikit-learn's users have it, fitted on a data frame: the peers serve this one."""
     cut, rows = fitted.fit_rows, frame[COLUMNS]
     pipeline = clone(fitted.estimator.estimator.estimator).fit(rows[:cut], frame["y"][:cut])

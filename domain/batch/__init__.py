@@ -1,1 +1,1 @@
-"""A batch: where an interrupted one goes on."""
+"""Batches: the head of a CSV file, and where an interrupted batch continues."""

@@ -1,4 +1,4 @@
-"""Look at the first bytes of a CSV file: its separator, the lines above its header and its columns, or why it is not
+"""Read the head of a CSV file from its first bytes: separator, lines above the header and columns, or why it is not
 CSV.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from domain.contract.text import SPACES
 
-REASONS = "why quarantined"  # a column of `fairway quarantine --out`, which a mended file may still have
+REASONS = "why quarantined"  # a column that `fairway quarantine --out` adds; a corrected file may still have it
 SEPARATORS = (",", ";", "\t", "|")
 MOST_TITLES = 8  # lines above a header
 _LOOKED_AT = 12  # records
@@ -36,8 +36,10 @@ _WEB_PAGE = re.compile(rb"\s*(<!doctype html|<html)", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class CsvHead:
-    """`names` are without the spaces around them, `written` as they stand there. `start`: bytes above the header, which
-    are `titles` or blank. `problem`: why it is not CSV, or empty.
+    """The head of a CSV file.
+
+    `names` are the columns without surrounding spaces, `written` as they are in the file. `start` counts the bytes
+    above the header, which are `titles` or blank. `problem` says why the file is not CSV; empty if it is.
     """
 
     written: list[str]
@@ -84,8 +86,8 @@ def csv_head(head: bytes, *, is_whole: bool) -> CsvHead:
 
 
 def _below_titles(text: bytes) -> CsvHead:
-    """The first line from which on all records have as many fields as the header; the first that is not blank, if
-    there is none.
+    """Find the first line from which on all records have as many fields as the header, else the first line that is not
+    blank.
     """
     titles: list[str] = []
     start, first = 0, None
@@ -103,8 +105,8 @@ def _below_titles(text: bytes) -> CsvHead:
 
 
 def _from(text: bytes, start: int, titles: tuple[str, ...]) -> CsvHead | None:
-    """What begins here, if it is a header and rows of the same width; below titles there must be a row, and each
-    name.
+    """Return the head if a header and rows of the same width begin here; below titles, a row and every column name are
+    required.
     """
     for separator in SEPARATORS:
         records = _records(text, separator)
@@ -118,7 +120,7 @@ def _from(text: bytes, start: int, titles: tuple[str, ...]) -> CsvHead | None:
 
 
 def _is_title(line: str, separator: str) -> bool:
-    """Whether a line has at most one cell with a text; a spreadsheet pads it with empty ones."""
+    """Return whether at most one cell of the line has text; spreadsheets pad a title with empty cells."""
     (cells,) = csv.reader([line], delimiter=separator)
     return sum(bool(cell.strip()) for cell in cells) <= 1
 

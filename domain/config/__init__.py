@@ -1,1 +1,1 @@
-"""fairway.toml: its settings, their limits, and every mistake reported at once."""
+"""Read fairway.toml: its settings and their limits, with every mistake reported at once."""

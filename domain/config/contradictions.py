@@ -1,4 +1,4 @@
-"""What two settings of a stage say against each other, where each alone would be right."""
+"""Find settings of a stage that are valid alone but contradict each other."""
 
 from __future__ import annotations
 
@@ -11,29 +11,30 @@ from domain.hours import HoursError, read_hours
 if TYPE_CHECKING:  # sections.py imports this module
     from domain.config.sections import Budget, Config, Data, Serving, Training
 
-LEAST_COLD_DAYS, LEAST_ARCHIVED_DAYS = 90, 180  # that Glacier Instant Retrieval and Deep Archive bill at least
+# minimum storage durations of Glacier Instant Retrieval and Deep Archive
+LEAST_COLD_DAYS, LEAST_ARCHIVED_DAYS = 90, 180
 
 
 def contradictions(config: Config) -> list[str]:
-    """One sentence for each, of a stage's `Config`."""
+    """Describe each contradiction in a stage's `Config`, one sentence each."""
     return [
-        *window_problems(config.data),
-        *parameters_problems(config.training, config.project.task),
-        *hours_problems(config.serving),
-        *ageing_problems(config.data),
-        *worth_problems(config),
+        *_window_problems(config.data),
+        *_parameters_problems(config.training, config.project.task),
+        *_hours_problems(config.serving),
+        *_ageing_problems(config.data),
+        *_worth_problems(config),
         *budget_problems(config.budget),
     ]
 
 
-def window_problems(data: Data) -> list[str]:
+def _window_problems(data: Data) -> list[str]:
     if data.evaluate_days < data.window_days:
         return []
     problem = f"data.evaluate_days = {data.evaluate_days}: must be less than data.window_days = {data.window_days}"
-    return [f"{problem}, or nothing is left to train on"]
+    return [f"{problem}, so that rows are left to train on"]
 
 
-def parameters_problems(training: Training, task: str) -> list[str]:
+def _parameters_problems(training: Training, task: str) -> list[str]:
     parameters = training.parameters
     strangers = [name for name in parameters if name not in training.candidates]
     problems = [
@@ -49,15 +50,15 @@ def parameters_problems(training: Training, task: str) -> list[str]:
     return problems
 
 
-def worth_problems(config: Config) -> list[str]:
+def _worth_problems(config: Config) -> list[str]:
     if not config.budget.require_positive_value:
         return []
     if config.project.task != "binary":
         problem = "budget.require_positive_value: only decisions of a binary task have a value"
         return [f"{problem}; this task is {config.project.task}"]
     if not any(dataclasses.astuple(config.business)):
-        problem = "budget.require_positive_value: every value of [business] is 0, so nothing could ever pay"
-        return [f"{problem}; say what decisions are worth"]
+        problem = "budget.require_positive_value: every value of [business] is 0, so no model could ever pay for itself"
+        return [f"{problem}; set the values of decisions"]
     return []
 
 
@@ -70,11 +71,11 @@ def budget_problems(budget: Budget) -> list[str]:
     return [f"{problem}; set budget.monthly_usd"]
 
 
-def hours_problems(serving: Serving) -> list[str]:
+def _hours_problems(serving: Serving) -> list[str]:
     if serving.mode == "function":
         return function_problems(serving)
     if serving.idle_hours and not serving.office_hours and serving.outside == "fallback":
-        problem = f"serving.idle_hours = {serving.idle_hours}: nothing would bring the endpoint back"
+        problem = f"serving.idle_hours = {serving.idle_hours}: nothing would create the endpoint again"
         return [f'{problem}; add serving.office_hours or outside = "wake"']
     try:
         if serving.office_hours:
@@ -85,24 +86,24 @@ def hours_problems(serving: Serving) -> list[str]:
 
 
 def function_problems(serving: Serving) -> list[str]:
-    """Settings of an endpoint, where there is none."""
+    """Describe settings of an endpoint that are set although `serving.mode = "function"` has none."""
     own = {name: getattr(serving, name) for name in ("office_hours", "idle_hours", "outside", "instances")}
     usual = {field.name: field.default for field in dataclasses.fields(serving)}
     return [
-        f'serving.{name} = {value!r}: of an endpoint, and with serving.mode = "function" there is none; remove it'
+        f'serving.{name} = {value!r}: must be left out with serving.mode = "function", which has no endpoint; remove it'
         for name, value in own.items()
         if value != usual[name]
     ]
 
 
-def ageing_problems(data: Data) -> list[str]:
-    """Each class of storage is paid for some days at least, so leaving it earlier saves nothing."""
+def _ageing_problems(data: Data) -> list[str]:
+    """Describe ages at which data would leave a storage class before its minimum duration, which saves nothing."""
     moved = max(data.hot_days, data.window_days) if data.hot_days else 0
     problems = []
     if data.archive_days and data.archive_days < (least := max(moved + LEAST_COLD_DAYS, data.window_days)):
         problems.append(
             f"data.archive_days = {data.archive_days}: must be 0 or at least {least}, "
-            f"as what is cold is paid for {LEAST_COLD_DAYS} days"
+            f"as Glacier bills at least {LEAST_COLD_DAYS} days"
         )
     earliest = (
         data.archive_days + LEAST_ARCHIVED_DAYS
@@ -113,7 +114,7 @@ def ageing_problems(data: Data) -> list[str]:
     )
     if data.delete_days and data.delete_days < earliest:
         problems.append(
-            f"data.delete_days = {data.delete_days}: must be 0 or at least {earliest}, so that no window needs the "
-            "rows and their last storage class is not paid for in vain"
+            f"data.delete_days = {data.delete_days}: must be 0 or at least {earliest}, after every window "
+            "and the minimum billing of the last storage class"
         )
     return problems

@@ -1,6 +1,7 @@
-"""Hyperparameters that each candidate's scikit-learn estimator takes; a wrong one is found without scikit-learn.
+"""Check hyperparameters against those of each candidate's scikit-learn estimator, without importing scikit-learn.
 
-A test holds the tables to scikit-learn's own constraints. A recipe decides some itself (FIXED); those are left out.
+A test compares the tables with scikit-learn's own constraints. Parameters that a recipe sets itself (FIXED) are left
+out.
 """
 
 import math
@@ -13,7 +14,7 @@ INF = math.inf
 
 
 class Number(StrEnum):
-    """Kind of a number: ANY also takes whole ones, FRACTION takes none that is written as a whole one."""
+    """Kind of a number: ANY includes whole numbers, FRACTION excludes numbers written as whole ones."""
 
     WHOLE = "a whole number"
     ANY = "a number"
@@ -21,7 +22,7 @@ class Number(StrEnum):
 
 
 class Range(NamedTuple):
-    """Numbers from `low` to `high`; `closed` says which of the two belong to it: left, right, both or neither."""
+    """Numbers from `low` to `high`; `closed` says which of the two are included: left, right, both or neither."""
 
     kind: Number
     low: float
@@ -29,7 +30,7 @@ class Range(NamedTuple):
     closed: str
 
 
-Alternative = Range | str | type  # numbers, one text, or any value of a type of TOML
+Alternative = Range | str | type  # numbers, one text, or any value of a TOML type
 Alternatives = tuple[Alternative, ...]
 
 _SEED = (Range(Number.WHOLE, 0, 2**32 - 1, "both"),)
@@ -126,7 +127,7 @@ def estimator_of(candidate: str, task: str) -> str:
 
 
 def hyperparameter_problems(candidate: str, task: str, values: Mapping[str, Any]) -> list[str]:
-    """Describe each value that the candidate's estimator would refuse, and each that it does not have."""
+    """Describe each value that the candidate's estimator would refuse, and each parameter that it does not have."""
     estimator = estimator_of(candidate, task)
     known = ESTIMATORS[estimator]
     problems = []

@@ -1,6 +1,6 @@
-"""One setting of a section: what is said of it where it is declared, and what is wrong with a value given to it.
+"""One setting of a section: its declaration, and the check of a value.
 
-A section is a dataclass whose fields are made by `setting`; nothing here knows which sections there are.
+A section is a dataclass whose fields are made by `setting`; this module does not know which sections there are.
 """
 
 import dataclasses
@@ -10,9 +10,10 @@ from typing import Any, get_origin
 
 
 def setting(default: Any = dataclasses.MISSING, doc: str = "", **limits: Any) -> Any:
-    """A setting: its default (none means it must be given), what it is for, and limits: least, most, choices, pattern,
-    or a `check` that returns why a value is wrong, beginning with "must", or None; `form` tells readers of the docs
-    what it takes.
+    """Declare a setting: its default (without one it is required), its description and its limits.
+
+    Limits are least, most, choices, pattern with its form, or a `check` that returns why a value is wrong,
+    beginning with "must", or None. `form` says in words what values are allowed.
     """
     if isinstance(default, (list, dict)):
         return dataclasses.field(default_factory=lambda: type(default)(default), metadata={"doc": doc, **limits})
@@ -28,16 +29,16 @@ def as_type(section: type, key: str, value: Any) -> Any:
 
 
 def section_problems(path: str, section: type, table: object) -> list[str]:
-    """Return one sentence for each key or value of a section's table that cannot be."""
+    """Describe each key and value of a section's table that is not allowed, one sentence each."""
     if not isinstance(table, dict):
-        return [f"{path}: found {table!r}; it must be a table, [{path}]"]
+        return [f"{path} = {table!r}: must be a table, [{path}]"]
     fields = _fields(section)
     problems = []
     for key, value in table.items():
         if key not in fields:
-            problems.append(f"{path}.{key} is not a setting; settings: {', '.join(fields)}")
+            problems.append(f"{path}.{key}: must be one of the settings {', '.join(fields)}")
         else:
-            problems += value_problems(f"{path}.{key}", fields[key], value)
+            problems += _value_problems(f"{path}.{key}", fields[key], value)
     return problems
 
 
@@ -45,10 +46,10 @@ def _fields(section: type) -> dict[str, dataclasses.Field[Any]]:
     return {field.name: field for field in dataclasses.fields(section)}
 
 
-def value_problems(path: str, spec: dataclasses.Field[Any], value: Any) -> list[str]:
-    """Return why a value cannot be that of a setting; nothing where it can."""
+def _value_problems(path: str, spec: dataclasses.Field[Any], value: Any) -> list[str]:
+    """Describe why a value is not allowed for a setting; empty if it is."""
     limits, kind = spec.metadata, get_origin(spec.type) or spec.type  # list for list[str]
-    if not has_type(value, kind):
+    if not _has_type(value, kind):
         return [f"{path} = {shortened(value)}: must be {KINDS[kind]}"]
     if kind is list:
         return _list_problems(path, spec, value)
@@ -61,7 +62,7 @@ def value_problems(path: str, spec: dataclasses.Field[Any], value: Any) -> list[
     if "check" in limits and (reason := limits["check"](value)):
         return [f"{path} = {value!r}: {reason} ({limits['doc']})"]
     if "pattern" in limits and not re.fullmatch(limits["pattern"], value):
-        return [f"{path} = {value!r}: must match {limits['pattern']} ({limits['doc']})"]
+        return [f"{path} = {value!r}: must be {limits['form']} ({limits['doc']})"]
     return []
 
 
@@ -88,7 +89,7 @@ KINDS: dict[Any, str] = {
 }
 
 
-def has_type(value: object, kind: object) -> bool:
+def _has_type(value: object, kind: object) -> bool:
     if kind is float:
         return is_number(value)
     return type(value) is kind and (kind is not dict or is_plain(value))
@@ -102,7 +103,9 @@ def is_number(value: Any) -> bool:
 
 
 def is_plain(value: object) -> bool:
-    """What JSON can hold, as a job and a function are given their settings: no dates, no times, no nan."""
+    """Return whether JSON can hold the value: jobs and functions get their settings as JSON, without dates, times and
+    NaN.
+    """
     if isinstance(value, dict):
         return all(map(is_plain, value.values()))
     if isinstance(value, list):
@@ -113,6 +116,6 @@ def is_plain(value: object) -> bool:
 def shortened(value: object) -> str:
     try:
         text = repr(value)
-    except ValueError:  # Python writes no number of more than 4300 digits
+    except ValueError:  # Python does not write numbers of more than 4300 digits
         return "a number of thousands of digits"
     return text if len(text) <= 200 else f"{text[:200]}..."

@@ -1,7 +1,7 @@
-"""Compare two contracts: what an edit means for a release that was made under the contract before it.
+"""Compare two contracts: what an edit means for a release that was made under the earlier one.
 
-An edit is compatible when every row that was accepted is accepted still and the release can answer it: a value that is
-new to the model reaches it as the unseen value that it is.
+An edit is compatible if every row that was accepted is still accepted and the release can answer it: the model treats a
+value that is new to it as unseen.
 """
 
 import math
@@ -15,11 +15,11 @@ from domain.contract.schema import Column, Contract
 from domain.contract.text import NUMERIC
 from domain.contract.values import check_value
 
-MOST_LISTED = 1000  # values of a small range that are tried one by one
+MOST_LISTED = 1000  # integers of a small range, tried one by one
 
 
 class Kind(StrEnum):
-    """Kind of a change; of those in BREAKING a release or its callers notice something."""
+    """Kind of a change; the kinds in BREAKING affect a release or its callers."""
 
     REMOVED = "removed"
     RETYPED = "retyped"
@@ -35,7 +35,7 @@ class Kind(StrEnum):
 
 
 BREAKING = frozenset({Kind.REMOVED, Kind.RETYPED, Kind.REQUIRED, Kind.NARROWED, Kind.REWRITTEN, Kind.ANSWER})
-# What a release cannot answer for; the rest of BREAKING only its callers notice.
+# Changes that keep a release from answering; the rest of BREAKING affects only its callers.
 NOT_ANSWERED = frozenset({Kind.REMOVED, Kind.RETYPED, Kind.ANSWER})
 WAYS_OUT = {
     Kind.REMOVED: 'keep the column with role = "ignored": rows may then omit it, and the release reads it while it is '
@@ -45,12 +45,12 @@ WAYS_OUT = {
     Kind.REQUIRED: "set nullable = true until every caller sends it and a release was trained on it",
     Kind.NARROWED: "keep the wider limit until no caller sends such values",
     Kind.REWRITTEN: "keep the texts that mean null, and how numbers are written, until no caller sends them",
-    Kind.ANSWER: "make a project of its own for the new question; this one goes on answering the old one",
+    Kind.ANSWER: "make a separate project for the new question; this one continues to answer the old one",
 }
 
 
 class Change(NamedTuple):
-    """A difference between two contracts. `column` is empty where the contract as a whole differs."""
+    """A difference between two contracts; `column` is empty if it concerns the contract as a whole."""
 
     column: str
     kind: Kind
@@ -67,7 +67,7 @@ class Change(NamedTuple):
 
 
 def changes(before: Contract, now: Contract) -> list[Change]:
-    """List every difference that a release made under `before`, or its callers, can notice; those that break first."""
+    """List every difference that affects a release made under `before` or its callers, breaking ones first."""
     found = [*_answer_changes(before, now), *_entity_changes(before, now)]
     for column in before.to_score:
         found += _column_changes(column, now, before)
@@ -76,12 +76,12 @@ def changes(before: Contract, now: Contract) -> list[Change]:
 
 
 def is_compatible(before: Contract, now: Contract) -> bool:
-    """Whether a release made under `before` answers every row that it answered, without a caller changing anything."""
+    """Return whether a release made under `before` answers every row that it answered, with callers unchanged."""
     return not any(change.breaks for change in changes(before, now))
 
 
 def unanswered(before: Contract, now: Contract) -> list[Change]:
-    """List the changes for which a release made under `before` cannot answer rows that keep `now` as it was made to."""
+    """List the changes that keep a release made under `before` from answering rows that are valid under `now`."""
     features = {column.name for column in before.features}
     return [
         change
@@ -90,7 +90,7 @@ def unanswered(before: Contract, now: Contract) -> list[Change]:
     ]
 
 
-# ---- what is answered, and about whom
+# ---- target and key
 
 
 def _answer_changes(before: Contract, now: Contract) -> list[Change]:
@@ -135,15 +135,17 @@ def _column_changes(old: Column, now: Contract, before: Contract) -> list[Change
 
 def _removed(old: Column, now: Contract, before: Contract) -> str:
     if old.name in now.by_name:
-        return "is the target now, which no row to score needs"
+        return "is the target now, which rows to score do not have"
     alike = [one.name for one in now.to_score if one.name not in before.by_name and one.type == old.type]
     near = get_close_matches(old.name, alike, n=1) or (alike if len(alike) == 1 else [])
-    refused = "is removed, and rows that bring it are refused"
+    refused = "is removed, and rows that have it are refused"
     return f"{refused} (is {near[0]!r} its new name?)" if near else refused
 
 
 def _takes_the_type(old: Column, new: Column) -> bool:
-    """Whether every value of the old type is one of the new. A model takes its features in their own types only."""
+    """Return whether every value of the old type is a value of the new one; a model accepts features in their own types
+    only.
+    """
     if old.type == new.type:
         return True
     if old.role == "feature":
@@ -167,7 +169,7 @@ def _narrower(old: Column, new: Column) -> Iterator[tuple[Kind, str]]:
 
 
 def _narrower_texts(old: Column, new: Column) -> Iterator[str]:
-    """Yield what a text column refuses for its new part in the contract, its listed values apart."""
+    """Describe what a text column newly refuses because of its role, apart from its listed values."""
     if _is_anything(new) or old.type != new.type or old.type != "string":
         return
     if _is_anything(old):
@@ -183,7 +185,7 @@ def _is_whole(text: object) -> bool:
 
 
 def _is_anything(column: Column) -> bool:
-    """Whether the column takes any value: no model reads it, and its text may be JSON."""
+    """Return whether the column accepts any value: no model reads it, and its text may be JSON."""
     return column.role == "ignored" and column.type == "string"
 
 
@@ -205,7 +207,7 @@ def _narrower_limits(old: Column, new: Column) -> Iterator[str]:
 
 
 def _values(column: Column) -> list[Any] | None:
-    """Every value of a column that has few; None where they are too many to list."""
+    """List every value of a column that has few; None if there are too many."""
     low, high = _bounds(column)
     if column.categories is not None:
         return [value for value in column.categories if not isinstance(value, int) or low <= value <= high]
@@ -223,7 +225,7 @@ def _bounds(column: Column) -> tuple[float, float]:
 
 
 def _within(column: Column, value: object) -> bool:
-    """Whether the value keeps the column's limits; texts that mean null are judged elsewhere."""
+    """Return whether the value is within the column's limits; texts that mean null are judged elsewhere."""
     return value in column.missing or _accepts(column, value)
 
 
@@ -232,7 +234,7 @@ def _accepts(column: Column, value: object) -> bool:
 
 
 def _reads_all(old: Column, new: Column) -> bool:
-    """Whether numbers are read as they were: a unit or a sign between thousands may be added, and is optional."""
+    """Return whether numbers are still read the same way: an added unit or thousands separator is optional."""
     same_point = (old.decimal or ".") == (new.decimal or ".")
     return same_point and old.unit in ("", new.unit) and old.thousands in ("", new.thousands)
 
@@ -248,7 +250,7 @@ def _wider(old: Column, new: Column) -> Iterator[tuple[Kind, str]]:
     if new.nullable and not old.nullable:
         yield Kind.OPTIONAL, "may be null now"
     if not _is_anything(new) and any(_narrower_limits(new, old)):
-        yield Kind.WIDENED, "takes more values now; to this release they are unseen"
+        yield Kind.WIDENED, "accepts more values now, which this release treats as unseen"
 
 
 def _addition(column: Column) -> Change:

@@ -1,4 +1,4 @@
-"""The contract as its owner writes it, one TOML file: read, and every mistake in it named at once."""
+"""Read a contract from its TOML file, and name every mistake in it at once."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from domain.contract.values import check_value, is_finite, to_float
 
 
 def read_contract(file: Path | str, task: str) -> Contract:
-    """Read the contract of a TOML file. Raises ConfigError naming every mistake."""
+    """Read the contract from a TOML file. Raises ConfigError naming every mistake."""
     file = Path(file)
     document = read_toml(file)
     problems = problems_of(document, task)
@@ -40,8 +40,8 @@ COLUMN: dict[str, Any] = {
 
 
 def problems_of(document: dict[str, Any], task: str) -> list[str]:
-    """Every mistake in the TOML document of a contract, one line each."""
-    problems = [f"{key} is not a key of a contract; keys: {', '.join(_TOP)}" for key in document if key not in _TOP]
+    """Describe every mistake in the TOML document of a contract, one line each."""
+    problems = [f"{key}: must be one of the keys {', '.join(_TOP)}" for key in document if key not in _TOP]
     problems += [
         f"{key} = {document[key]!r}: must be a {_TOP[key].__name__}"
         for key in _TOP
@@ -57,7 +57,7 @@ def problems_of(document: dict[str, Any], task: str) -> list[str]:
 
 
 def _name_problems(document: dict[str, Any]) -> list[str]:
-    """Columns are named by text."""
+    """Describe columns whose names are not text."""
     named = [("target.column", document["target"].get("column")), *(("key", name) for name in document.get("key", []))]
     return [
         f"{path} = {name!r}: must be the name of a column, in quotes"
@@ -69,10 +69,8 @@ def _name_problems(document: dict[str, Any]) -> list[str]:
 def _column_problems(name: str, spec: Any) -> list[str]:
     path = f"columns.{name}"
     if not isinstance(spec, dict):
-        return [f"{path} must be a table with at least a type"]
-    problems = [
-        f"{path}.{key} is not a key of a column; keys: {', '.join(COLUMN)}" for key in spec if key not in COLUMN
-    ]
+        return [f"{path}: must be a table with at least a type"]
+    problems = [f"{path}.{key}: must be one of the keys {', '.join(COLUMN)}" for key in spec if key not in COLUMN]
     for key, kind in COLUMN.items():
         if key in spec and (not isinstance(spec[key], kind) or (isinstance(spec[key], bool) and kind is not bool)):
             problems.append(f"{path}.{key} = {spec[key]!r}: has the wrong type")
@@ -98,21 +96,22 @@ def _limits_that_do_not_fit(path: str, spec: dict[str, Any]) -> list[str]:
         if not is_finite(spec.get(key, 0))
     ]
     problems += [
-        f"{path}.{key}: only a number has a {key}, this is a {spec['type']}"
+        f"{path}.{key}: must be left out; only a number has a {key}, and this column is a {spec['type']}"
         for key in ("minimum", "maximum")
         if key in spec and not numeric
     ]
     if numeric and spec.get("minimum", -math.inf) > spec.get("maximum", math.inf):
-        problems.append(f"{path}: minimum {spec['minimum']} is above maximum {spec['maximum']}")
+        problems.append(f"{path}.minimum = {spec['minimum']}: must be at most maximum = {spec['maximum']}")
     categories = spec.get("categories")
     if categories is not None:
         kind = {"string": str, "integer": int}.get(spec["type"])
         if kind is None or not categories or any(type(item) is not kind for item in categories):
             problems.append(
-                f"{path}.categories: a string or integer column lists its values, each of its type, at least one"
+                f"{path}.categories: must list at least one value of the column's type; "
+                "only string and integer columns have categories"
             )
         elif len(set(categories)) < len(categories):
-            problems.append(f"{path}.categories: a value is listed twice")
+            problems.append(f"{path}.categories: must list each value once")
     return problems
 
 
@@ -120,7 +119,7 @@ _UNIT = re.compile(r"[^\d+\-.,()\s]([^\d+\-,()]{0,10}[^\d+\-,()\s])?")
 
 
 def _notation_problems(name: str, spec: dict[str, Any], for_all: list[Any]) -> list[str]:
-    """What is wrong with the texts that mean null in a column, and with how its numbers are written."""
+    """Describe mistakes in the texts that mean null in a column, and in the format of its numbers."""
     path, kind = f"columns.{name}", spec["type"]
     missing = spec.get("missing", for_all)
     if any(not isinstance(marker, str) or marker != marker.strip(SPACES) or not marker for marker in missing):
@@ -137,12 +136,13 @@ def _notation_problems(name: str, spec: dict[str, Any], for_all: list[Any]) -> l
     ]
     problems = [
         f"{path}.missing = {marker!r}: must not be a value of the column itself; "
-        f"leave it out, here with `missing = [...]` of the column's own"
+        f"omit it, with the column's own `missing = [...]`"
         for marker in values
     ]
     keys = [key for key in ("unit", "thousands", "decimal") if spec.get(key)]
     if keys and kind not in NUMERIC:
-        return [*problems, f"{path}.{keys[0]}: only a number has a {keys[0]}, this is a {kind}"]
+        why = f"only a number has a {keys[0]}, and this column is a {kind}"
+        return [*problems, f"{path}.{keys[0]}: must be left out; {why}"]
     if spec.get("decimal", ".") not in (".", ","):
         problems.append(f"{path}.decimal = {spec['decimal']!r}: must be . or ,")
     if spec.get("thousands", "") not in ("", ",", ".", " ", "'", "\u2019", "_") or (
@@ -162,7 +162,7 @@ def _reference_problems(document: dict[str, Any]) -> list[str]:
     event_time = document.get("event_time")
     for path, name in [("target.column", target), *[("key", name) for name in document.get("key", [])]]:
         if name not in columns:
-            problems.append(f"{path} = {name!r}: is not one of the columns")
+            problems.append(f"{path} = {name!r}: must be one of the columns")
         elif path == "key" and columns[name].get("nullable"):
             problems.append(f"key {name!r} is nullable; a key must always have a value")
     if event_time is not None and columns.get(event_time, {}).get("type") != "timestamp":
@@ -183,16 +183,14 @@ _TARGET = ("column", "prior", "positive")
 def _target_problems(document: dict[str, Any], task: str) -> list[str]:
     target = document["target"]
     column = Column(target["column"], **column_values(document["columns"][target["column"]]))
-    problems = [
-        f"target.{key} is not a key of the target; keys: {', '.join(_TARGET)}" for key in target if key not in _TARGET
-    ]
+    problems = [f"target.{key}: must be one of the keys {', '.join(_TARGET)}" for key in target if key not in _TARGET]
     wrong = _prior_problem(task, target.get("prior"), column)
     problems += [f"target.prior = {target.get('prior')!r}: {wrong}"] if wrong else []
     return problems + (_positive_problems(target, column) if task == "binary" else [])
 
 
 def _prior_problem(task: str, prior: Any, column: Column) -> str:
-    """Why this cannot be the answer without a model; empty if it can."""
+    """Return why this cannot be the answer without a model; empty if it can."""
     if task == "multiclass":
         return _shares_problem(prior, column)
     _, wrong = to_float(prior)

@@ -1,4 +1,4 @@
-"""The entity that a row is about."""
+"""The id of the entity that a row is about."""
 
 import hashlib
 import json
@@ -9,7 +9,9 @@ LONGEST_KEY_BYTES = 1024
 
 
 def entity_id(contract: Contract, row: dict[str, object]) -> str:
-    """Name the entity that a row is about: its key columns, joined; without a key, the hash of its features."""
+    """Return the id of the entity that a row is about: its key columns, joined; without a key, the hash of its
+    features.
+    """
     keys = contract.of_role("key")
     if keys:
         return as_key("|".join(str(row[column.name]) for column in keys))
@@ -18,6 +20,6 @@ def entity_id(contract: Contract, row: dict[str, object]) -> str:
 
 
 def as_key(text: str) -> str:
-    """Return the text, or its hash where a table could not take it as a key: empty, or too long."""
+    """Return the text, or its hash if a table cannot use it as a key because it is empty or too long."""
     encoded = text.encode()
     return text if 1 <= len(encoded) <= LONGEST_KEY_BYTES else hashlib.sha256(encoded).hexdigest()[:32]

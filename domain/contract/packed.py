@@ -8,7 +8,7 @@ from domain.contract.schema import Contract, as_dict, from_dict
 
 
 def packed(contract: Contract) -> str:
-    """Write the contract as compressed text: some 400 characters for ten columns, which no table need look into."""
+    """Write the contract as compressed text, about 400 characters for ten columns; no query needs to look into it."""
     document = json.dumps(as_dict(contract), sort_keys=True, ensure_ascii=False)
     return base64.b64encode(zlib.compress(document.encode(), 9)).decode()
 

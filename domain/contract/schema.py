@@ -1,4 +1,4 @@
-"""The contract: what a row must be and where each column comes from, as types and as plain data."""
+"""The contract as types and plain data: what a row must look like, and where each column comes from."""
 
 import hashlib
 import json
@@ -13,8 +13,10 @@ ROLES = ("feature", "key", "event_time", "target", "ignored")
 
 @dataclass(frozen=True)
 class Column:
-    """A column. `missing` lists texts that mean null; `unit`, `thousands` and `decimal` say how its numbers are written
-    where they come as text, such as $, a comma and a point in $1,234.50.
+    """A column of the contract.
+
+    `missing` lists texts that mean null. `unit`, `thousands` and `decimal` describe how its numbers are written in text
+    files, such as $, a comma and a point in $1,234.50.
     """
 
     name: str
@@ -40,11 +42,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Contract:
-    """Columns in file order. `prior` is the answer without a model: a probability (binary), a probability by class
-    (multiclass) or a value (regression).
+    """The contract, with its columns in file order.
 
-    `to_score` and `to_learn` are the columns that a row is checked against, also by name in `checked`; `to_answer` the
-    features without their limits, as a model takes the values of a row that was checked under another contract.
+    `prior` is the answer without a model: a probability (binary), a probability by class (multiclass) or a value
+    (regression). `to_score` and `to_learn` are the columns that a row is checked against, also by name in `checked`.
+    `to_answer` are the features without their limits, as a model accepts the values of a row that was checked under
+    another contract.
     """
 
     name: str
@@ -82,27 +85,27 @@ class Contract:
         return next(iter(self.of_role("event_time")), None)
 
     def columns_to_check(self, *, with_target: bool) -> tuple[Column, ...]:
-        """Columns that a row is checked against: with the target to learn from it, without it to score it."""
+        """Return the columns that a row is checked against: with the target for learning, without it for scoring."""
         return self.to_learn if with_target else self.to_score
 
     def header(self, *, with_target: bool) -> list[str]:
-        """Columns that a file must have. One that may be null may be absent too, as in a request."""
+        """Return the columns that a file must have; a nullable column may be absent, as in a request."""
         return [column.name for column in self.columns_to_check(with_target=with_target) if not column.nullable]
 
     @property
     def hash(self) -> str:
-        """16 hex digits that change whenever the contract does."""
+        """Return 16 hex digits that change whenever the contract does."""
         text = json.dumps(as_dict(self), sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _as_checked(column: Column) -> Column:
-    """No model reads an ignored column, so a row may omit it."""
+    """Return the columns of a check; ignored ones may be omitted, as no model reads them."""
     return replace(column, nullable=True) if column.role == "ignored" else column
 
 
 def _as_answered(column: Column) -> Column:
-    """A model answers a value of the right type that it never saw, whatever limits its contract had."""
+    """Return the features without limits: a model accepts any value of the right type, seen or not."""
     return replace(column, nullable=True, minimum=None, maximum=None, categories=None)
 
 
@@ -110,7 +113,7 @@ def _as_answered(column: Column) -> Column:
 
 
 def from_dict(document: dict[str, Any]) -> Contract:
-    """Make the contract of a checked TOML document, or of what `as_dict` wrote."""
+    """Make the contract from a checked TOML document, or from what `as_dict` wrote."""
     target, specs = document["target"], document["columns"]
     if isinstance(specs, list):
         specs = {spec["name"]: {key: value for key, value in spec.items() if key != "name"} for spec in specs}
@@ -129,13 +132,13 @@ def from_dict(document: dict[str, Any]) -> Contract:
 
 
 def column_values(spec: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a Column, but for name and role."""
+    """Return the arguments of a Column, except its name and role."""
     values = {key: value for key, value in spec.items() if key != "role"}
     return values | {key: tuple(values[key]) for key in ("categories", "missing") if key in values}
 
 
 def role_of(document: dict[str, Any], name: str, spec: dict[str, Any]) -> str:
-    """The part that a column of a TOML document has."""
+    """Return the role of a column in a TOML document."""
     if name == document["target"]["column"]:
         return "target"
     if name in document.get("key", []):
@@ -146,8 +149,10 @@ def role_of(document: dict[str, Any], name: str, spec: dict[str, Any]) -> str:
 
 
 def as_dict(contract: Contract) -> dict[str, Any]:
-    """Write the contract as JSON can hold it, in the shape of the TOML file. Only its columns are a list: their order
-    counts for the hash of a row, and a JSON object that is written with sorted keys loses it.
+    """Return the contract as JSON can hold it, in the shape of the TOML file.
+
+    Columns are a list, because their order matters for the hash of a row, and a JSON object written with sorted keys
+    loses its order.
     """
     document: dict[str, Any] = {
         "name": contract.name,
@@ -164,7 +169,7 @@ def as_dict(contract: Contract) -> dict[str, Any]:
 def _column_as_dict(column: Column) -> dict[str, Any]:
     values = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(column).items()}
     left_out = {"has_notation"} | ({"role"} if column.role != "ignored" else set())
-    # `0 in (None, "", False)` is true, and a minimum of 0 must stay: identity, not equality. A name may be empty.
+    # Compare by identity: `0 in (None, "", False)` is true, and a minimum of 0 must stay. A name may be empty.
     return {
         key: value
         for key, value in values.items()

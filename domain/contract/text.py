@@ -1,13 +1,13 @@
-"""Read the text that people and files write for the values of a column: cells of CSV, missing markers, notations."""
+"""Read values from text: cells of CSV files, texts that mean null, number formats."""
 
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # the contract needs this module to check itself
+if TYPE_CHECKING:  # the contract itself is checked with this module
     from domain.contract.schema import Column
 
-SPACES = " \t\u00a0"  # around a cell of CSV they mean nothing
+SPACES = " \t\u00a0"  # ignored around a cell of CSV
 WHOLE = re.compile(r"[+-]?\d{1,17}(\.0*)?")
 DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
 TRUE, FALSE = ("true", "t", "yes", "1"), ("false", "f", "no", "0")
@@ -15,8 +15,9 @@ NUMERIC = ("integer", "float")
 
 
 def from_text(column: "Column", text: str | None) -> object:
-    """Return the value that a cell of a text file (CSV) stands for. Text that does not fit is returned as it is, for
-    `check_value` to refuse.
+    """Return the value of a cell in a text file (CSV).
+
+    Text that does not fit is returned unchanged, for `check_value` to refuse.
     """
     text = text.strip(SPACES) if text else None
     if not text:
@@ -35,7 +36,7 @@ def _plain_value(column: "Column", text: str) -> object:
 
 
 def read_written(column: "Column", value: object) -> object:
-    """Return what a text stands for in a column with missing markers or a notation of numbers; anything else as it is.
+    """Return the value of a text in a column with null markers or a number format; anything else unchanged.
 
     A key of spaces only is null too: it names no entity.
     """
@@ -50,7 +51,7 @@ def read_written(column: "Column", value: object) -> object:
 
 
 def _in_digits(text: str, unit: str, thousands: str, decimal: str) -> str | None:
-    """Rewrite a number of this notation as a plain decimal: ($1,234.50) as -1234.50. None if it is not one."""
+    """Rewrite a number in this format as a plain decimal: ($1,234.50) as -1234.50. None if it is not one."""
     match = _notation(unit, thousands, decimal).fullmatch(text)
     if not match or not (match["whole"] or match["fraction"]):
         return None

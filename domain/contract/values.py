@@ -13,13 +13,13 @@ from domain.contract.schema import Column, Contract
 from domain.contract.text import read_written
 from domain.timestamps import iso, parse_timestamp
 
-LARGEST_INTEGER = 2**53  # the largest that float64 and every JSON reader keep exact
+LARGEST_INTEGER = 2**53  # the largest that float64 and every JSON reader represent exactly
 LONGEST_TEXT = 1024
-NULL = "null"  # rule of a value that is missing
+NULL = "null"  # rule of a missing value
 
 
 class ContractError(Exception):
-    """A row broke the contract. `problems` holds every breach."""
+    """Report that a row broke the contract; `problems` holds every breach."""
 
     def __init__(self, problems: "list[Problem]"):
         self.problems = problems
@@ -40,20 +40,20 @@ class Problem(NamedTuple):
 
 
 def described(column: str, value: str, rule: str, allowed: str) -> str:
-    """Describe a breach in words, from texts that are short enough to be shown."""
+    """Describe a breach in words; the texts must be short enough to show."""
     return f"{column} is missing; it {allowed}" if rule == NULL else f"{column} = {value}: {allowed}"
 
 
 def _cut(text: str, most: int = 200) -> str:
-    """Shorten a text for a message, which need not repeat a megabyte."""
+    """Shorten a text for a message."""
     return text if len(text) <= most else f"{text[:most]}... ({len(text):,} characters in all)"
 
 
 def check_row(contract: Contract, row: Any, *, with_target: bool) -> tuple[dict[str, object], list[Problem]]:
-    """Return the row as the contract writes it, and every problem it has.
+    """Return the row as the contract writes it, and every problem in it.
 
-    A row to learn from needs its target; a row to score does not, and a target it brings along is left out. The clean
-    row has every other column of the contract, None where nothing was given.
+    A row to learn from needs its target; from a row to score the target is removed. The returned row has every other
+    column of the contract, None where the row had no value.
     """
     if not isinstance(row, dict):
         return {}, [Problem("(row)", row, "type", "must be an object of column names to values")]
@@ -75,7 +75,7 @@ HEADER_AGAIN = Problem("(row)", "the column names", "header", "must be values; r
 
 
 def repeats_header(row: Mapping[str, object]) -> bool:
-    """Whether a row of two or more columns holds the columns' own names, as where files with headers were joined."""
+    """Return whether a row of two or more columns holds the columns' own names, as in concatenated files."""
     return len(row) > 1 and all(name == value for name, value in row.items())
 
 
@@ -95,7 +95,7 @@ def check_value(column: Column, value: object) -> tuple[object, list[Problem]]:
 
 
 def _anything_as_text(column: Column, value: object) -> tuple[object, list[Problem]]:
-    """Take a value that no model reads: text of any length, and anything else that JSON has as its JSON."""
+    """Return a value that no model reads as text of any length; other JSON values as their JSON."""
     try:
         kept = json.dumps(value) if isinstance(value, (bool, int, float, list, dict)) else value
     except (RecursionError, ValueError, TypeError):  # nested too deeply, an endless number, or a name that is not text
@@ -106,12 +106,12 @@ def _anything_as_text(column: Column, value: object) -> tuple[object, list[Probl
 
 
 def _digits(value: object) -> object:
-    """Write a whole number that is a key as its digits, so that an id has one name in every kind of file."""
+    """Write a whole number that is a key as its digits, so that an entity has the same id in every kind of file."""
     if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_INTEGER:
         return str(int(value))
     try:
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    except ValueError:  # Python writes no number of more than 4,300 digits
+    except ValueError:  # Python does not write numbers of more than 4,300 digits
         return value
 
 
@@ -138,7 +138,9 @@ def _to_string(value: object) -> tuple[object, str]:
 
 
 def is_unicode(text: str) -> bool:
-    """Whether the text can be stored and hashed: JSON can hold one half of a surrogate pair, which is no character."""
+    """Return whether the text can be stored and hashed: JSON can hold half of a surrogate pair, which is not a
+    character.
+    """
     try:
         return text.isascii() or bool(text.encode())
     except UnicodeEncodeError:
@@ -160,7 +162,7 @@ def to_float(value: object) -> tuple[object, str]:
 
 
 def is_finite(number: SupportsFloat) -> bool:
-    """Whether the number is finite as float64."""
+    """Return whether the number is finite as float64."""
     try:
         return math.isfinite(number)
     except OverflowError:  # a whole number beyond float64

@@ -1,1 +1,1 @@
-"""What the system costs: list prices times usage, before anything is deployed. No price is written in code."""
+"""Monthly cost, from list prices and usage, before anything is deployed. No price is written in code."""

@@ -1,5 +1,6 @@
-"""What every account has free of charge forever. It belongs to the account, not the stage, so it counts only on
-request.
+"""Permanent free allowances of an account.
+
+They belong to the account and not to a stage, so they count only on request.
 """
 
 import csv
@@ -15,7 +16,7 @@ ALLOWANCES = Path(__file__).parent / "data" / "allowances.csv"
 
 @functools.cache
 def _allowances() -> list[tuple[str, frozenset[str], float]]:
-    """(service, the usage types that share it, quantity a month)."""
+    """Return (service, the usage types that share it, quantity a month) for each allowance."""
     with open(ALLOWANCES, newline="", encoding="utf-8") as lines:
         return [
             (row["service"], frozenset(row["usage_types"].split()), float(row["quantity"]))
@@ -24,7 +25,7 @@ def _allowances() -> list[tuple[str, frozenset[str], float]]:
 
 
 def with_allowances(lines: list[Line], region: str) -> list[Line]:
-    """The lines with each allowance taken off in equal parts from all that share it; quantities stay what is used."""
+    """Subtract each allowance proportionally from all lines that share it; quantities remain the usage."""
     billed = list(lines)
     for service, usage_types, quantity in _allowances():
         sharing = [

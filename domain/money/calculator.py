@@ -1,4 +1,4 @@
-"""Usage lines as AWS's own calculator takes them: bcm-pricing-calculator BatchCreateWorkloadEstimateUsage."""
+"""Usage lines for AWS's own calculator: bcm-pricing-calculator BatchCreateWorkloadEstimateUsage."""
 
 from domain.money.resources.lines import Line
 
@@ -6,9 +6,7 @@ MOST_PER_CALL = 25
 
 
 def usage_lines(lines: list[Line], *, account: str) -> list[list[dict[str, str | float]]]:
-    """Return batches of at most 25 usage entries. The calculator knows usage by service, usage type and
-    operation, as we do.
-    """
+    """Return batches of at most 25 usage entries, named by service, usage type and operation, as in our price table."""
     entries: list[dict[str, str | float]] = [
         {
             "serviceCode": line.service,

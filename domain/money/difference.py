@@ -1,4 +1,4 @@
-"""What a change costs: two projections, side by side."""
+"""Compare two projections: what a change costs."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ CENT = 0.005
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one use of a resource cost before and costs after, in dollars a month."""
+    """Monthly cost of one use of a resource before and after, in dollars."""
 
     resource: str
     type: str
@@ -23,7 +23,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two projections compared: `changes` largest first, `unpriced` only what the newer one adds."""
+    """Two projections compared: `changes` by size, largest first; `unpriced` has only what the newer one adds."""
 
     before_usd: float
     after_usd: float
@@ -34,7 +34,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The part of an earlier projection that a newer one is compared with."""
+    """The part of an earlier projection with which a newer one is compared."""
 
     monthly_usd: float
     lines: list[Line]
@@ -42,7 +42,7 @@ class Baseline:
 
 
 def difference(before: Projection | Baseline, after: Projection) -> Difference:
-    """Compare two projections; changes below half a cent are left out."""
+    """Compare two projections; changes below half a cent are omitted."""
     old, new = _by_part(before.lines), _by_part(after.lines)
     changes = [
         Change(*part, old.get(part, 0.0), new.get(part, 0.0), new.get(part, 0.0) - old.get(part, 0.0))
@@ -61,7 +61,7 @@ def difference(before: Projection | Baseline, after: Projection) -> Difference:
 
 
 def _by_part(lines: list[Line]) -> dict[tuple[str, str, str], float]:
-    """Sum the cost by resource, type and what is billed (the usage type: the words may hold a quantity)."""
+    """Sum the cost by resource, type and usage type (descriptions may contain a quantity)."""
     costs: defaultdict[tuple[str, str, str], float] = defaultdict(float)
     for line in lines:
         costs[line.resource, line.type, f"{line.service} {line.usage_type}"] += line.usd

@@ -1,8 +1,8 @@
-"""What to host a model on: serverless endpoint, always-on machines or the function itself (serving.mode), each by
-traffic, and which may be used.
+"""Compare where a model can be hosted: serverless endpoint, always-on instances, or the function itself (serving.mode).
 
-Instances are counted hour by hour of the week, as autoscaling would hold them: enough for the hour's requests at
-`BUSY_SHARE` of what the machine's processors can score, and at least `serving.instances`.
+Each option has its cost by traffic and whether it may be used. Instances are counted for each hour of the week, as
+autoscaling would set them: enough to score the hour's requests at `BUSY_SHARE` of the processors, and at least
+`serving.instances`.
 """
 
 import dataclasses
@@ -21,8 +21,8 @@ SAGEMAKER = "AmazonSageMaker"
 SERVERLESS_MB = (1024, 2048, 3072, 4096, 5120, 6144)
 GRAVITON = re.compile(r"ml\.[a-z]+\d+g[dn]*\.")  # c7g, m6gd, c7gn
 FUNCTION = f"function {PREDICT_MB} MB"
-VCPU_MB = 1769  # of memory, with which a function has one processor
-SYSTEM_MB = 512  # what the container needs beside the model
+VCPU_MB = 1769  # megabytes of memory at which a function has one processor
+SYSTEM_MB = 512  # memory that the container needs in addition to the model
 BUSY_SHARE = 0.6
 STEP = 1.05
 STEPS = [1000 * STEP**n for n in range(350)]  # from a thousand requests a month to 25 billion
@@ -31,7 +31,7 @@ WEEKS_PER_MONTH = HOURS_PER_MONTH / HOURS_PER_WEEK
 
 @dataclass(frozen=True)
 class Measured:
-    """What evaluation measured of the release that is to be hosted."""
+    """Measurements of the release to be hosted, from its evaluation."""
 
     scoring_ms: float
     p99_ms: float
@@ -48,7 +48,7 @@ class Option:
 
 
 class Row(TypedDict):
-    """One option with its cost a month, and why it may not be used."""
+    """One option with its monthly cost, and the reasons why it may not be used."""
 
     option: str
     kind: str
@@ -57,7 +57,7 @@ class Row(TypedDict):
 
 
 class BreakEven(TypedDict):
-    """Requests a month from which `above` is cheaper than `below`; None where it never is."""
+    """Requests a month from which on `above` is cheaper than `below`; None if it never is."""
 
     below: str
     above: str
@@ -65,7 +65,7 @@ class BreakEven(TypedDict):
 
 
 class Comparison(TypedDict):
-    """Every option, cheapest first, and where their costs cross."""
+    """Every option, the cheapest first, and the traffic at which their costs cross."""
 
     options: list[Row]
     cheapest: str | None
@@ -75,8 +75,8 @@ class Comparison(TypedDict):
 
 
 def options(prices: Prices) -> list[Option]:
-    """Everything that can host and has a price here."""
-    options = [Option("serverless", f"serverless {mb} MB", mb) for mb in SERVERLESS_MB if serverless_price(prices, mb)]
+    """Return everything that can host a model and has a price here."""
+    options = [Option("serverless", f"serverless {mb} MB", mb) for mb in SERVERLESS_MB if _serverless_price(prices, mb)]
     if find(prices, "AWSLambda", "Lambda-GB-Second-ARM"):
         options.append(Option("function", FUNCTION, PREDICT_MB))
     for name in usable("Host"):
@@ -87,32 +87,32 @@ def options(prices: Prices) -> list[Option]:
 
 
 def monthly_usd(option: Option, month: Month, measured: Measured, prices: Prices) -> float:
-    """What hosting the model costs; everything around it (API, tables, logs) is the same for all options."""
+    """Return the monthly cost of hosting the model; the rest (API, tables, logs) is the same for all options."""
     seconds = month.requests * measured.scoring_ms / 1000.0
-    if option.kind == "function":  # predict is called anyway, and scores where it would wait for an endpoint's scoring
+    if option.kind == "function":  # predict runs anyway, and in function mode scores instead of waiting for an endpoint
         processor_share = min(1.0, option.memory_mb / VCPU_MB)
         gb_seconds = seconds * (1 / processor_share - 1) * option.memory_mb / 1024
         return usd(find(prices, "AWSLambda", "Lambda-GB-Second-ARM"), gb_seconds)
     if option.kind == "serverless":
         scored = seconds * month.scored_requests / month.requests if month.requests else 0.0
-        return usd(serverless_price(prices, option.memory_mb), scored) + data_usd(month, prices)
+        return usd(_serverless_price(prices, option.memory_mb), scored) + _data_usd(month, prices)
     machines = machines_by_hour(option, month, measured)
     hours = WEEKS_PER_MONTH * sum(count * share for count, share in zip(machines, month.up, strict=True))
-    return usd(find(prices, SAGEMAKER, f"Host:{option.name}"), hours) + data_usd(month, prices)
+    return usd(find(prices, SAGEMAKER, f"Host:{option.name}"), hours) + _data_usd(month, prices)
 
 
 def usd(price: Price | None, quantity: float) -> float:
-    """Cost of a quantity; options without a price are left out before anything is reckoned."""
+    """Return the cost of a quantity; options without a price were left out before."""
     if price is None:
         raise PriceError("prices.csv", ["a price that an option needs is missing; run `fairway prices refresh`"])
     return cost_usd(price, quantity)
 
 
-def serverless_price(prices: Prices, memory_mb: float) -> Price | None:
+def _serverless_price(prices: Prices, memory_mb: float) -> Price | None:
     return find(prices, SAGEMAKER, f"ServerlessInf:Mem-{memory_mb / 1024:g}GB")
 
 
-def data_usd(month: Month, prices: Prices) -> float:
+def _data_usd(month: Month, prices: Prices) -> float:
     sizes = (("In", month.usage.request_kb), ("Out", month.usage.reply_kb))
     return sum(
         usd(find(prices, SAGEMAKER, f"Hst:Data-Bytes-{way}"), month.scored_requests * kb / KB_PER_GB)
@@ -121,14 +121,16 @@ def data_usd(month: Month, prices: Prices) -> float:
 
 
 def machines_by_hour(option: Option, month: Month, measured: Measured) -> list[int]:
-    """Machines in each hour of the week; a burstable one cannot be scaled, so its busiest hour counts for all."""
+    """Return the instances in each hour of the week; burstable ones cannot be scaled, so their busiest hour applies
+    always.
+    """
     each_rps = (option.vcpu or 1) * 1000.0 / measured.scoring_ms * BUSY_SHARE
     counts = [max(month.config.serving.instances, math.ceil(rate / each_rps)) for rate in month.rates]
     return [max(counts)] * HOURS_PER_WEEK if option.name.startswith(BURSTABLE) else counts
 
 
 def refusals(option: Option, month: Month, measured: Measured) -> list[str]:
-    """Why the option may not be used: the benchmarks agreed before, the room it has, the requests it takes at once."""
+    """Return the reasons against an option: broken benchmarks, too little memory, too many concurrent requests."""
     benchmarks, serving, refusals = month.config.benchmarks, month.config.serving, []
     if measured.p99_ms > benchmarks.p99_ms:
         refusals.append(f"p99 {measured.p99_ms:g} ms, at most {benchmarks.p99_ms:g} ms was agreed")
@@ -141,7 +143,7 @@ def refusals(option: Option, month: Month, measured: Measured) -> list[str]:
         refusals.append(f"needs {needed:g} MB of memory, has {option.memory_mb:g} MB")
     at_once = max(month.rates) * measured.scoring_ms / 1000.0
     if GRAVITON.match(option.name):
-        refusals.append("an Arm machine, which no training job runs on: one image for both is of x86")
+        refusals.append("an Arm instance, but training needs x86 and there is one image for both")
     if option.kind == "serverless" and at_once > serving.max_concurrency:
         refusals.append(f"{at_once:.0f} requests at once, serving.max_concurrency is {serving.max_concurrency}")
     return refusals
@@ -161,7 +163,7 @@ def compare(month: Month, measured: Measured, prices: Prices) -> Comparison:
     rows.sort(key=lambda row: row["monthly_usd"])
     allowed = [row["option"] for row in rows if not row["refused"]]
     by_name = {option.name: option for option in options(prices)}
-    best = cheapest_by_kind(rows, by_name)
+    best = _cheapest_by_kind(rows, by_name)
     return {
         "options": rows,
         "cheapest": allowed[0] if allowed else None,
@@ -176,7 +178,7 @@ def compare(month: Month, measured: Measured, prices: Prices) -> Comparison:
 PAIRS = (("serverless", "instance"), ("function", "instance"))
 
 
-def cheapest_by_kind(rows: list[Row], by_name: dict[str, Option]) -> dict[str, Option]:
+def _cheapest_by_kind(rows: list[Row], by_name: dict[str, Option]) -> dict[str, Option]:
     best: dict[str, Option] = {}
     for row in rows:
         if not row["refused"]:
@@ -185,7 +187,7 @@ def cheapest_by_kind(rows: list[Row], by_name: dict[str, Option]) -> dict[str, O
 
 
 def scaled(month: Month, factor: float) -> Month:
-    """The same week with so many times the requests."""
+    """Return the same week with a multiple of its requests."""
     return dataclasses.replace(
         month,
         rates=tuple(rate * factor for rate in month.rates),
@@ -198,11 +200,10 @@ def scaled(month: Month, factor: float) -> Month:
 def break_even(
     option: Option | None, other: Option | None, month: Month, measured: Measured, prices: Prices
 ) -> BreakEven | None:
-    """From how many requests a month on `other` is the cheaper one, in this week's shape; `requests` is None where it
-    never is.
+    """Return the requests a month from which on `other` is cheaper, with this week's shape; None if it never is.
 
-    Machines come in whole numbers, so the two may cross more than once: this is the first time, looked for in steps of
-    5 %.
+    The number of instances is whole, so costs may cross more than once: this is the first crossing, searched in steps
+    of 5 %.
     """
     if not (option and other and month.requests):
         return None
@@ -222,7 +223,7 @@ def break_even(
 
 
 def curve(options: list[Option], month: Month, measured: Measured, prices: Prices) -> list[dict[str, float]]:
-    """Monthly cost at round numbers of requests, for the plot."""
+    """Return the monthly cost at round numbers of requests, for the plot."""
     if not month.requests:
         return []
     return [
@@ -233,28 +234,23 @@ def curve(options: list[Option], month: Month, measured: Measured, prices: Price
                 for option in options
             },
         }
-        for requests in (10.0 ** (quarter / 4) for quarter in range(16, 37))  # ten thousand to a billion
+        for requests in (10.0 ** (quarter / 4) for quarter in range(16, 37))  # from ten thousand to a billion
     ]
 
 
 def savings_plan(option: Option | None, month: Month, measured: Measured, prices: Prices) -> str:
-    """Advice only where machines run around the clock; a plan bought for less is paid for in vain."""
+    """Advise on a Savings Plan, which pays only for instances that run around the clock."""
     if month.config.serving.mode != "instance" or option is None:
-        return (
-            "No Savings Plan: nothing of this stage runs around the clock (serverless endpoints are "
-            "not known to be covered)."
-        )
+        why = "no instance of this stage runs around the clock"
+        return f"No Savings Plan: {why} (serverless endpoints are not known to be covered)."
     if min(month.up) < 1:
-        return "No Savings Plan: outside the office hours nothing runs, and a plan is paid for around the clock."
+        return "No Savings Plan: instances run only in the office hours, and a plan is paid for around the clock."
     floor = min(machines_by_hour(option, month, measured))
     price = find(prices, "SageMakerSavingsPlans", f"Host:{option.name}")
     on_demand = find(prices, SAGEMAKER, f"Host:{option.name}")
     head = f"{floor} x {option.name} run around the clock ({floor * HOURS_PER_MONTH:g} hours a month)"
     if price is None or on_demand is None:
-        return (
-            f"{head}; a Savings Plan could cover them, at a rate that the price table does not hold: it "
-            "is unknown here."
-        )
+        return f"{head}; a Savings Plan could cover them, but the price table has no rate for it."
     rate = price.tiers[0].usd
     saved = 1 - rate / on_demand.tiers[0].usd
     return f"{head}; committing to ${floor * rate:.3f} an hour saves {saved:.0%} of them."

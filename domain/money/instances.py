@@ -1,6 +1,6 @@
-"""SageMaker machines: which may host, train, process or transform, and how large they are.
+"""SageMaker instance types: whether they may host, train, process or transform, and their size.
 
-instance_types.csv is botocore's own enumerations, use by use: an ml.t3 cannot host, no Graviton trains.
+instance_types.csv lists botocore's own enumerations for each use: an ml.t3 cannot host, no Graviton instance trains.
 """
 
 import csv
@@ -19,12 +19,12 @@ BURSTABLE = "ml.t2."  # cannot be scaled automatically
 
 
 class InstanceError(ValueError):
-    """The machine cannot be put to this use; the message names some that can."""
+    """Report that an instance type cannot be used for a purpose; the message names some that can."""
 
 
 @dataclass(frozen=True, slots=True)
 class InstanceType:
-    """What an instance may be used for, and its size; None where the size is not known."""
+    """Uses of an instance type, and its size; None if the size is not known."""
 
     uses: frozenset[str]  # Host, Train, Processing, Transform
     vcpu: int | None
@@ -46,11 +46,12 @@ def types() -> dict[str, InstanceType]:
 
 
 def usable(use: str) -> list[str]:
-    """The machines of known size that may be put to this use."""
+    """Return the instance types of known size that may be used for a purpose."""
     return [name for name, each in types().items() if use in each.uses and each.vcpu]
 
 
 def check_use(instance: str, use: str, where: str) -> None:
     if instance not in types() or use not in types()[instance].uses:
         some = ", ".join(usable(use)[:6])
-        raise InstanceError(f"{where}: {instance!r} cannot {USES[use]} on SageMaker; machines that can: {some}, ...")
+        allowed = f"must be an instance type that can {USES[use]} on SageMaker, such as {some}"
+        raise InstanceError(f"{where} = {instance!r}: {allowed}")

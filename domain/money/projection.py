@@ -1,4 +1,4 @@
-"""The monthly projection: every resource of the synthesised templates times the usage times the price table.
+"""The monthly projection: every resource of the synthesised templates, times the usage, times the price table.
 
 Each resource ends up in `lines` (priced), in `free` (known to cost nothing) or in `unpriced`, by name: none is left
 out.
@@ -19,13 +19,13 @@ from domain.money.template import Resource, verb_of
 from domain.money.usage import Month
 
 FREE = Path(__file__).parent / "data" / "free.csv"
-# How far a price may be off, by how it is known: quoted from AWS for that very usage, derived by a rule, or a guess.
+# Uncertainty of a price, by its origin: quoted from AWS for exactly this usage, derived by a rule, or a guess.
 OFF_BY = {"high": 0.02, "medium": 0.15, "low": 0.5}
 
 
 @dataclass(frozen=True, slots=True)
 class Unpriced:
-    """A resource, or a use of it, that has no price, and why."""
+    """A resource, or a use of it, without a price, and the reason."""
 
     resource: str
     type: str
@@ -34,10 +34,10 @@ class Unpriced:
 
 @dataclass(frozen=True, slots=True)
 class Projection:
-    """The bill of one month of a stage; `fairway cost --json` prints it.
+    """Bill of one month of a stage, as `fairway cost --json` prints it.
 
-    Sums are dollars a month; the figures for each prediction are None without predictions. The ages are those of the
-    prices behind the lines that cost something.
+    Sums are dollars a month; figures for a prediction are None without predictions. Ages are those of the prices behind
+    lines that cost something.
     """
 
     stage: str
@@ -62,7 +62,7 @@ class Projection:
 
 
 def _function_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line] | None:
-    """Price the function itself, its traces, and the metrics that it writes."""
+    """Price a function itself, its traces, and the metrics that it writes."""
     lines = compute.function_lines(resource, usage, prices)
     if lines is None:
         return None
@@ -99,13 +99,13 @@ PRICED = {
 
 @functools.cache
 def _free_types() -> dict[str, str]:
-    """{resource type: why it costs nothing}."""
+    """Return {resource type: why it costs nothing}."""
     with open(FREE, newline="", encoding="utf-8") as lines:
         return {row["type"]: row["why"] for row in csv.DictReader(lines)}
 
 
 def project(resources: list[Resource], usage: Month, prices: Prices, *, today: str) -> Projection:
-    """Project the bill of one month. `today` is an ISO date, by which the prices have an age."""
+    """Compute the bill of one month. `today` is an ISO date, from which the prices have an age."""
     lines: list[Line] = []
     unpriced: list[Unpriced] = []
     free: list[Unpriced] = []
@@ -129,15 +129,13 @@ def project(resources: list[Resource], usage: Month, prices: Prices, *, today: s
 
 
 def _lines_of(resource: Resource, usage: Month, prices: Prices) -> tuple[list[Line], list[str]]:
-    """Return the priced lines of a resource, and the reasons for which it, or a use of it, has none."""
+    """Return the priced lines of a resource, and the reasons why it, or a use of it, has no price."""
     if resource.type not in PRICED:
         rooms = "domain/money/projection.py or domain/money/data/free.csv"
         return [], [f"no pricing rule for {resource.type}; add one in {rooms}"]
     lines = PRICED[resource.type](resource, usage, prices)
     if lines is None:
-        return [], [
-            "no rule for how much it is used; add one in domain/money/resources/, beside the others of its type"
-        ]
+        return [], ["no rule for its usage; add one in domain/money/resources/, next to the others of its type"]
     known = [line for line in lines if line.monthly_usd is not None]
     return known, [_no_price(line) for line in lines if line.monthly_usd is None and line.quantity]
 
@@ -173,7 +171,7 @@ def _total_usd(lines: Iterable[Line]) -> float:
 
 
 def _ages(lines: list[Line], today: str) -> dict[str, Any]:
-    """Tell how old the prices are, and which have no date at all; only of lines that cost something."""
+    """Return the age of the prices, and which have no date; only of lines that cost something."""
     paid = [line for line in lines if line.usd > 0]
     oldest = min((line.price_date for line in paid if line.price_date), default=None)
     return {
@@ -192,7 +190,7 @@ def _is_stale(dated: str, today: str) -> bool:
 
 
 def lifecycle_saving_usd(resources: list[Resource], usage: Month, prices: Prices) -> float:
-    """Return the dollars a month that moving and deleting by age saves, all buckets together."""
+    """Return what moving and deleting by age saves a month in dollars, over all buckets."""
     buckets = [resource for resource in resources if resource.type == "AWS::S3::Bucket"]
     return sum(storage.lifecycle_saving_usd(bucket, usage, prices) for bucket in buckets)
 

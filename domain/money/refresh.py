@@ -1,9 +1,9 @@
-"""A newer price table from AWS's own price list files: what matches is taken, what looks wrong is refused, the rest
-stays.
+"""Refresh the price table from AWS's own price list files: matches are taken, suspicious ones refused, the rest kept.
 
 The format is that of https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/<offer>/current/<region>/index.json. Usage
-types are compared whole and without the region's prefix, which no rule derives from the region; one usage type can
-stand for several operations at several prices, so those are told apart or left alone; free first tiers are skipped.
+types are compared with and without the region's prefix, which cannot be derived from the region. One usage type can
+stand for several operations at several prices; these are told apart by operation or left alone. Free first tiers are
+skipped.
 """
 
 import csv
@@ -16,7 +16,7 @@ from domain.money.prices import COLUMNS, Row, is_date, key_of, without_region
 
 JUMP = Decimal("0.3")
 DEEP_ARCHIVE = "AmazonS3GlacierDeepArchive"  # S3's archive has a price list of its own
-TOO_LARGE = {"AmazonEC2"}  # hundreds of megabytes, for a NAT gateway that this product does not have
+TOO_LARGE = {"AmazonEC2"}  # hundreds of megabytes, for a NAT gateway, which Fairway does not use
 
 
 Json = dict[str, Any]  # an object of a price list
@@ -27,7 +27,7 @@ NO_TERM: Json = {"priceDimensions": {}}
 
 @dataclass(frozen=True)
 class Offered:
-    """A product of a price list: tiers are (from quantity, US dollars, description) as AWS writes them."""
+    """A product of a price list; tiers are (from quantity, US dollars, description) as AWS writes them."""
 
     usage_type: str
     operation: str
@@ -35,30 +35,30 @@ class Offered:
 
 
 def offers_of(rows: list[Row], region: str) -> list[str]:
-    """The price list files that the table's prices of a region come from."""
+    """Return the price list files that a region's prices come from."""
     services = {row["service"] for row in rows if row["region"] == region}
-    if any(is_deep_archive(row) for row in rows if row["region"] == region):
+    if any(_is_deep_archive(row) for row in rows if row["region"] == region):
         services.add(DEEP_ARCHIVE)
     return sorted(services - TOO_LARGE)
 
 
-def is_deep_archive(row: Row) -> bool:
+def _is_deep_archive(row: Row) -> bool:
     return row["service"] == "AmazonS3" and "GDA" in row["usage_type"]
 
 
 def refreshed(
     rows: list[Row], documents: list[Json], region: str, *, accept: bool = False
 ) -> tuple[list[Row], dict[str, list[str]]]:
-    """(rows, {updated, unchanged, refused, unmatched}); a refused or unmatched price keeps the row it has.
+    """Return (rows, {updated, unchanged, refused, unmatched}); a refused or unmatched price keeps its row.
 
-    `accept` takes zero prices and jumps beyond 30 % too.
+    `accept` takes zero prices, and changes of more than 30 %, too.
     """
     published = {document["offerCode"]: document for document in documents}
     offered = {code: offers(document, region) for code, document in published.items()}
     report: dict[str, list[str]] = {"updated": [], "unchanged": [], "refused": [], "unmatched": []}
     new_rows = [row for row in rows if row["region"] != region]
-    for key, old in by_price([row for row in rows if row["region"] == region]).items():
-        code = DEEP_ARCHIVE if is_deep_archive(old[0]) else old[0]["service"]
+    for key, old in _by_price([row for row in rows if row["region"] == region]).items():
+        code = DEEP_ARCHIVE if _is_deep_archive(old[0]) else old[0]["service"]
         kind, why, tiers = compare(
             old, matching(offered.get(code, []), key), published.get(code, {}).get("publicationDate", "")
         )
@@ -69,7 +69,7 @@ def refreshed(
     return sorted(new_rows, key=lambda row: position(row, rows)), report
 
 
-def by_price(rows: list[Row]) -> dict[PriceKey, list[Row]]:
+def _by_price(rows: list[Row]) -> dict[PriceKey, list[Row]]:
     rows_by_price: dict[PriceKey, list[Row]] = {}
     for row in rows:
         rows_by_price.setdefault(key_of(row), []).append(row)
@@ -77,7 +77,7 @@ def by_price(rows: list[Row]) -> dict[PriceKey, list[Row]]:
 
 
 def position(row: Row, rows: list[Row]) -> int:
-    """Where its price stood in the table, so that a refresh shows as few changed lines as it can."""
+    """Return a price's position in the table, so that a refresh changes as few lines as possible."""
     return next(
         number for number, each in enumerate(rows) if (each["region"], key_of(each)) == (row["region"], key_of(row))
     )
@@ -89,15 +89,15 @@ def offers(document: Json, region: str) -> list[Offered]:
         Offered(
             without_region(product["attributes"].get("usagetype", ""), region),
             product["attributes"].get("operation", ""),
-            tiers_of(on_demand.get(sku, {})),
+            _tiers_of(on_demand.get(sku, {})),
         )
         for sku, product in document["products"].items()
         if product["attributes"].get("regionCode", region) == region and sku in on_demand
     ]
 
 
-def tiers_of(terms: Json) -> Tiers:
-    """Of the newest term: while a price changes, the one before it may be listed too."""
+def _tiers_of(terms: Json) -> Tiers:
+    """Return the tiers of the newest term; while a price changes, the previous one may still be listed."""
     newest = max(terms.values(), key=lambda term: term.get("effectiveDate", ""), default=NO_TERM)
     dimensions = [each for each in newest["priceDimensions"].values() if "USD" in each["pricePerUnit"]]
     tiers = sorted(
@@ -106,7 +106,7 @@ def tiers_of(terms: Json) -> Tiers:
     paid = [tier for tier in tiers if tier[1] > 0]
     if not paid:
         return tuple(tiers[:1])
-    return ((Decimal(0), *paid[0][1:]), *paid[1:])  # an allowance is not a price: the first paid tier starts at nothing
+    return ((Decimal(0), *paid[0][1:]), *paid[1:])  # an allowance is not a price: the first paid tier starts at 0
 
 
 def matching(offered: list[Offered], key: PriceKey) -> list[Offered]:
@@ -117,7 +117,7 @@ def matching(offered: list[Offered], key: PriceKey) -> list[Offered]:
 
 
 def compare(old: list[Row], offered: list[Offered], published: str) -> tuple[str, str, Tiers]:
-    """(updated | unchanged | refused | unmatched, why, tiers)."""
+    """Return (updated | unchanged | refused | unmatched, why, tiers)."""
     tiers = {tuple((start, usd) for start, usd, _ in each.tiers): each.tiers for each in offered if each.tiers}
     if not tiers:
         return "unmatched", "is not in the price list under this name", ()
@@ -140,7 +140,7 @@ def compare(old: list[Row], offered: list[Offered], published: str) -> tuple[str
 
 
 def rate(tiers: dict[Decimal, Decimal], quantity: Decimal) -> Decimal:
-    """The price in the tier that holds the quantity."""
+    """Return the price in the tier that contains the quantity."""
     return tiers[max(start for start in tiers if start <= quantity)]
 
 
@@ -169,7 +169,7 @@ def replaced(old: list[Row], tiers: Tiers, document: Json) -> list[Row]:
 
 
 def plain(number: Decimal) -> str:
-    """0.1150000000 as 0.115, and 1E+6 as 1000000."""
+    """Write 0.1150000000 as 0.115, and 1E+6 as 1000000."""
     text = f"{number:f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
 

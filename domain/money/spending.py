@@ -1,8 +1,8 @@
 """Decide which actions are due when a stage nears its budget, and what each of them changes.
 
-The actions of a month are kept in one item (`Done`), so that each is taken and announced once and can be undone. An
-action that was undone by hand is not taken again in the same month. When the month turns, training is allowed again
-and a stopped model comes back; canaries and experiments do not: what they had seen is old by then.
+The actions of a month are stored in one item (`Done`), so that each is taken and announced once and can be undone. An
+action that was undone by hand is not taken again in the same month. In a new month training is allowed again and a
+stopped model returns; canaries and experiments do not, as their evidence is old by then.
 """
 
 from typing import NotRequired, TypedDict
@@ -14,12 +14,12 @@ STOP_TRAINING, STOP_CHALLENGERS, STOP_MODEL = "stop_training", "stop_challengers
 ACTIONS = {
     STOP_TRAINING: "new training runs are refused",
     STOP_CHALLENGERS: "only the champion answers",
-    STOP_MODEL: "the fallback answers everybody",
+    STOP_MODEL: "the fallback answers everything",
 }
 
 
 class Done(TypedDict):
-    """Actions that the guard took in a month, and those of them that were undone by hand."""
+    """Actions that the guard took in a month, and those that were undone by hand."""
 
     month: str
     actions: list[str]
@@ -32,13 +32,13 @@ class Done(TypedDict):
 NOTHING: Done = {"month": "", "actions": [], "undone": []}
 
 
-def calendar_month(timestamp: str) -> str:
+def _calendar_month(timestamp: str) -> str:
     return timestamp[:7]
 
 
 def due(budget: Budget, spent_usd: float, done: Done, *, now: str) -> list[str]:
     """Return the actions whose limit is reached and that were not taken this month, the mildest first."""
-    taken = done["actions"] if done["month"] == calendar_month(now) else []
+    taken = done["actions"] if done["month"] == _calendar_month(now) else []
     limits = {
         STOP_TRAINING: budget.stop_training_percent,
         STOP_CHALLENGERS: budget.stop_challengers_percent,
@@ -49,10 +49,10 @@ def due(budget: Budget, spent_usd: float, done: Done, *, now: str) -> list[str]:
 
 
 def after(done: Done, actions: list[str], *, spent_usd: float, budget_usd: float, now: str) -> Done:
-    """Return the item after these actions were taken; a new month begins with an empty one."""
-    before = done if done["month"] == calendar_month(now) else NOTHING
+    """Return the item after these actions were taken; a new month starts with an empty one."""
+    before = done if done["month"] == _calendar_month(now) else NOTHING
     return {
-        "month": calendar_month(now),
+        "month": _calendar_month(now),
         "actions": [*before["actions"], *actions],
         "undone": before.get("undone", []),
         "spent_usd": spent_usd,
@@ -71,34 +71,34 @@ def changed(routing: rules.Routing, action: str, *, at: str, reason: str) -> rul
 
 
 def is_stopped(routing: rules.Routing) -> bool:
-    """Whether the fallback answers everybody although a release could."""
+    """Return whether the fallback answers everything although there is a release."""
     return routing["champion"] is None and bool(routing["previous"])
 
 
 def come_back(routing: rules.Routing, done: Done, *, now: str) -> rules.Routing | None:
-    """Return the routing in which a model that an earlier month's budget stopped answers again.
+    """Return the routing after a model that an earlier month's budget stopped answers again.
 
-    None if this month stopped it, if the stop was undone, or if something answers already.
+    None if this month stopped it, if the stop was undone, or if a release answers already.
     """
     standing = STOP_MODEL in done["actions"] and STOP_MODEL not in done.get("undone", [])
-    if done["month"] == calendar_month(now) or not standing or not is_stopped(routing):
+    if done["month"] == _calendar_month(now) or not standing or not is_stopped(routing):
         return None
-    reason = f"{calendar_month(now)} has begun: the budget of {done['month']} stops the model no longer"
+    reason = f"{_calendar_month(now)} has begun: the budget of {done['month']} no longer stops the model"
     return rules.rollback(routing, at=now, reason=reason)
 
 
 def new_month(now: str) -> Done:
-    return {"month": calendar_month(now), "actions": [], "undone": []}
+    return {"month": _calendar_month(now), "actions": [], "undone": []}
 
 
 def refusal(done: Done | None, *, now: str) -> str | None:
-    """Return the reason why no training run may begin now; None if it may."""
+    """Return why no training run may begin now; None if one may."""
     done = done or NOTHING
     standing = set(done["actions"]) - set(done.get("undone", []))
-    # What is trained while the model is stopped would be released, and answer again as if nothing had been stopped.
-    if done["month"] != calendar_month(now) or standing.isdisjoint((STOP_TRAINING, STOP_MODEL)):
+    # A model trained while the model is stopped would be released and answer, as if nothing had been stopped.
+    if done["month"] != _calendar_month(now) or standing.isdisjoint((STOP_TRAINING, STOP_MODEL)):
         return None
     return (
-        f"no training until {calendar_month(now)} is over: ${done['spent_usd']:,.2f} of the budget of "
+        f"no training until {_calendar_month(now)} is over: ${done['spent_usd']:,.2f} of the budget of "
         f"${done['budget_usd']:,.2f} was spent by {done['at']}; `fairway resume` lets it train before"
     )

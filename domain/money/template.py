@@ -1,4 +1,4 @@
-"""CloudFormation templates as a flat list of resources, each with the name that people know it by."""
+"""Resources of CloudFormation templates as a flat list, each with a readable name."""
 
 import json
 import re
@@ -20,14 +20,14 @@ class Resource:
 
 
 def read_templates(folder: Path) -> list[Resource]:
-    """Every resource of every stack that was synthesised into the folder (cdk.out)."""
+    """Return every resource of every stack that was synthesised into the folder (cdk.out)."""
     files = sorted(Path(folder).glob("**/*.template.json"))
     if not files:
         raise FileNotFoundError(f"{folder}: no *.template.json; the CDK writes them there")
-    return [resource for file in files for resource in resources(json.loads(file.read_text()), stack_of(file))]
+    return [resource for file in files for resource in resources(json.loads(file.read_text()), _stack_of(file))]
 
 
-def stack_of(file: Path) -> str:
+def _stack_of(file: Path) -> str:
     return file.name.removesuffix(".template.json").removesuffix(".nested")
 
 
@@ -39,7 +39,7 @@ def resources(template: Json, stack: str) -> list[Resource]:
 
 
 def name_of(id: str, body: Json) -> str:
-    """Its path; where the template has none (`cdk synth --no-path-metadata`) its id without the hash."""
+    """Return the construct's path; without one (`cdk synth --no-path-metadata`) the id without its hash."""
     path = body.get("Metadata", {}).get("aws:cdk:path", "").split("/")[1:]
     while len(path) > 1 and path[-1] in ("Resource", "Default"):
         path.pop()
@@ -47,7 +47,7 @@ def name_of(id: str, body: Json) -> str:
 
 
 def text_of(value: Any) -> str:
-    """The text that an intrinsic function makes, with `${Id}` for what is only known once deployed."""
+    """Return the text that an intrinsic function makes, with `${Id}` for values known only after deployment."""
     if not isinstance(value, dict):
         return str(value)
     ((function, inner),) = value.items()
@@ -60,7 +60,7 @@ def text_of(value: Any) -> str:
 
 
 def verb_of(resource: Resource) -> str:
-    """predict, for the handler lambdas.request.predict.handler or lambdas/predict.handler; empty where there is no
+    """Return predict for the handler lambdas.request.predict.handler or lambdas/predict.handler; empty without a
     handler.
     """
     parts = re.split(r"[./]", text_of(resource.properties.get("Handler", "")))
@@ -68,12 +68,12 @@ def verb_of(resource: Resource) -> str:
 
 
 def last_word(name: Any) -> str:
-    """predictions, for a table named flights-prod-predictions."""
+    """Return predictions for a table named flights-prod-predictions."""
     return re.split(r"[-/]", text_of(name))[-1].lower()
 
 
 def definition_of(resource: Resource) -> Json:
-    """What a state machine does."""
+    """Return the definition of a state machine."""
     if "Definition" in resource.properties:
         definition: Json = resource.properties["Definition"]
     else:
@@ -82,7 +82,7 @@ def definition_of(resource: Resource) -> Json:
 
 
 def states_of(definition: Json) -> Iterator[tuple[Json, tuple[Json, ...]]]:
-    """(state, the enclosing Map states) for every state, however deep."""
+    """Return (state, the enclosing Map states) for every state at any depth."""
 
     def walk(states: Json, maps: tuple[Json, ...]) -> Iterator[tuple[Json, tuple[Json, ...]]]:
         for state in states.values():

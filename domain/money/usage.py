@@ -1,4 +1,4 @@
-"""Usage: what a stage is asked to do in a month, from a size, the overrides of [usage] and the schedules."""
+"""Usage: what a stage does in a month, from a size, the overrides of [usage] and the schedules."""
 
 import dataclasses
 import functools
@@ -20,20 +20,20 @@ SECONDS_PER_HOUR = 3600.0
 KB_PER_GB = 1024.0**2
 BYTES_PER_GB = 1024.0**3
 DAYS_PER_MONTH = HOURS_PER_MONTH / 24
-SHARDS = 4  # of the stream of a new table on demand; one that takes more writes has more
-FULL_BATCH = 500  # records, as infra/request/capture.py has it
+SHARDS = 4  # shards of a new on-demand table's stream; a table with more writes has more
+FULL_BATCH = 500  # records of a batch, as in infra/request/capture.py
 UNITS = ("ms", "s", "seconds", "minutes", "hours", "bytes", "kb", "mb", "gb", "percent", "share")
 
 
 @dataclass(frozen=True)
 class Month:
-    """One month of a stage: every quantity that a price is multiplied by starts here."""
+    """Usage of one month of a stage: the quantities that prices are multiplied by."""
 
     config: Config
-    usage: Usage  # every setting filled in
+    usage: Usage  # with every setting filled in
     rates: tuple[float, ...]  # requests per second in each of the 168 hours of the week, from Monday 00 UTC
     requests: float
-    predictions: float  # rows asked over the API
+    predictions: float  # rows of requests to the API
     outcomes: float
     training_runs: float
     batch_runs: float
@@ -47,7 +47,7 @@ class Month:
 
     @property
     def up(self) -> tuple[float, ...]:
-        """How much of each hour of the week there is an endpoint, by the office hours."""
+        """Return the share of each hour of the week in which there is an endpoint, by the office hours."""
         return up_shares(self.config.serving, self.rates)
 
     @property
@@ -64,7 +64,7 @@ class Month:
 
     @property
     def looks(self) -> float:
-        """How often a rollout looks at its evidence."""
+        """Return the number of looks at a rollout's evidence."""
         return self.rollout_minutes * 60 / self.config.release.look_seconds
 
     @property
@@ -74,9 +74,9 @@ class Month:
 
     @property
     def captures(self) -> float:
-        """Calls of capture: one for each batch of each shard of the stream.
+        """Return the calls of capture: one for each batch of each shard of the stream.
 
-        A batch ends so many seconds after its first answer, or when it is full.
+        A batch ends some seconds after its first answer, or when it is full.
         """
         waits_s = self.config.monitoring.capture_seconds
         rates = [rate * self.usage.rows_per_request for rate in self.rates]
@@ -85,7 +85,7 @@ class Month:
 
     @property
     def scored_requests(self) -> float:
-        """Those that find an endpoint; the fallback answers the others."""
+        """Return the requests that find an endpoint; the fallback answers the others."""
         asked = sum(self.rates)
         return (
             self.requests * sum(rate * share for rate, share in zip(self.rates, self.up, strict=True)) / asked
@@ -95,15 +95,15 @@ class Month:
 
 
 def month_of(config: Config) -> Month:
-    """Raises ConfigError naming every problem of [usage]."""
+    """Compute a month's usage. Raises ConfigError naming every problem of [usage]."""
     usage = filled(config.usage)
-    problems = usage_problems(usage)
+    problems = _usage_problems(usage)
     if problems:
         raise ConfigError("usage", problems)
-    rates = hourly_rates(usage)
+    rates = _hourly_rates(usage)
     requests = sum(rates) * SECONDS_PER_HOUR * HOURS_PER_MONTH / HOURS_PER_WEEK
-    training_runs = first_given(usage.training_runs, firings_per_month(config.training.schedule))
-    batch_runs = first_given(usage.batch_runs, firings_per_month(config.batch.schedule))
+    training_runs = _first_given(usage.training_runs, firings_per_month(config.training.schedule))
+    batch_runs = _first_given(usage.batch_runs, firings_per_month(config.batch.schedule))
     return Month(
         config=config,
         usage=usage,
@@ -119,16 +119,17 @@ def month_of(config: Config) -> Month:
     )
 
 
-def first_given(value: float | None, otherwise: float) -> float:
+def _first_given(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
 
 
 def with_usage(config: Config, table: dict[str, Any], file: str = "usage") -> Config:
-    """The settings with a usage profile laid over [usage]. Raises ConfigError naming every problem."""
+    """Return the settings with a usage profile over [usage]. Raises ConfigError naming every problem."""
     table = table.get("usage", table)
     problems = section_problems("usage", Usage, table)
     if problems:
-        raise ConfigError(file, [problem + unit_hint(problem) for problem in problems])
+        hints = {f"usage.{key}": _unit_hint(key) for key in table if key not in Usage.__dataclass_fields__}
+        raise ConfigError(file, [problem + hints.get(problem.partition(":")[0], "") for problem in problems])
     overrides = {key: as_type(Usage, key, value) for key, value in table.items()}
     return dataclasses.replace(config, usage=dataclasses.replace(config.usage, **overrides))
 
@@ -137,10 +138,9 @@ def read_usage(config: Config, file: Path) -> Config:
     return with_usage(config, read_toml(file), str(file))
 
 
-def unit_hint(problem: str) -> str:
-    """`predict_s` is most likely `predict_ms` in another unit: say so rather than list the settings only."""
-    name = re.match(r"usage\.(\w+) is not a setting", problem)
-    stem, _, unit = name[1].rpartition("_") if name else ("", "", "")
+def _unit_hint(key: str) -> str:
+    """Suggest `predict_ms` for `predict_s`, which most likely is that setting in another unit."""
+    stem, _, unit = key.rpartition("_")
     meant = [key for key in Usage.__dataclass_fields__ if stem and key.rpartition("_")[0] == stem]
     if unit not in UNITS or not meant:
         return ""
@@ -162,14 +162,13 @@ def filled(usage: Usage) -> Usage:
     )
 
 
-def usage_problems(usage: Usage) -> list[str]:
-    """What the types and limits of the settings cannot tell."""
+def _usage_problems(usage: Usage) -> list[str]:
+    """Describe problems that the types and limits of single settings cannot show."""
     problems = [problem for span, rate in usage.hours.items() for problem in span_problems(span, rate)]
     if usage.scoring_ms > usage.predict_ms:
         problems.append(
-            f"usage.scoring_ms = {usage.scoring_ms}: more than usage.predict_ms = "
-            f"{usage.predict_ms}, which includes it; "
-            "both are milliseconds"
+            f"usage.scoring_ms = {usage.scoring_ms}: must be at most usage.predict_ms = {usage.predict_ms}, "
+            "which includes it; both are milliseconds"
         )
     return problems
 
@@ -178,14 +177,14 @@ def span_problems(span: str, rate: Any) -> list[str]:
     most = Usage.__dataclass_fields__["requests_per_second"].metadata["most"]
     problems = []
     if not hours_of(span):
-        problems.append(f'usage.hours {span!r}: write days and hours like "mon-fri 07-19" or "sun 00-24"')
+        problems.append(f'usage.hours = {span!r}: must be days and hours such as "mon-fri 07-19" or "sun 00-24"')
     if type(rate) not in (int, float) or not 0 <= rate <= most:
-        problems.append(f"usage.hours {span!r} = {rate!r}: must be requests per second, from 0 to {most:g}")
+        problems.append(f"usage.hours.{span} = {rate!r}: must be requests per second, from 0 to {most:g}")
     return problems
 
 
 def hours_of(span: str) -> set[int]:
-    """The hours of the week, 0 to 167, that a span such as `mon-fri 07-19` names; none where it is not a span."""
+    """Return the hours of the week, 0 to 167, of a span such as `mon-fri 07-19`; empty if it is not a span."""
     names = "|".join(DAYS)
     match = re.fullmatch(rf"({names})(?:-({names}))? (\d\d?)-(\d\d?)", span)
     if not match:
@@ -198,7 +197,7 @@ def hours_of(span: str) -> set[int]:
     return {day * 24 + hour for day in days for hour in range(start, end)}
 
 
-def hourly_rates(usage: Usage) -> tuple[float, ...]:
+def _hourly_rates(usage: Usage) -> tuple[float, ...]:
     rates = [float(usage.requests_per_second)] * HOURS_PER_WEEK
     for span, rate in usage.hours.items():
         for hour in hours_of(span):

@@ -1,9 +1,9 @@
-"""Is the model worth its cost? What its decisions bring in a month beyond those without it, against the projection.
+"""Whether a model is worth its cost: the monthly value of its decisions beyond the fallback's, against the projection.
 
-Without a model the fallback decides, the same for everybody, and for nothing: so a model brings only what differs from
-that. A missed case that the fallback misses too costs money, but it is not the model's cost. The value of one decision
-is the mean over the outcomes that were seen, with a range that knows how few they are; the other side is the range of
-the projection. So the answer is a range too, and "cannot be told yet" is one of the answers.
+Without a model the fallback makes the same decision for every row, at no cost, so a model's value is only the
+difference. A case that both miss costs money, but not because of the model. The value of one decision is the mean over
+the outcomes, with a range that reflects their number; the cost has the range of the projection. So the result is a
+range too, and may be "cannot be told yet".
 """
 
 import math
@@ -17,7 +17,7 @@ CELLS = ("true_positive", "false_positive", "true_negative", "false_negative")
 
 
 class Bill(Protocol):
-    """The part of a projection that a model's value is compared with."""
+    """The part of a projection with which a model's value is compared."""
 
     @property
     def monthly_usd(self) -> float: ...
@@ -39,8 +39,9 @@ class Evidence(StrEnum):
 
 
 class Worth(TypedDict):
-    """The value of a model in dollars a month. Every figure is None below LEAST_OUTCOMES; `positive` is None there too,
-    and where the range holds both signs.
+    """Value of a model in dollars a month.
+
+    Every figure is None below LEAST_OUTCOMES; `positive` is None there too, and if the range includes both signs.
     """
 
     value_usd: float | None  # beyond the fallback's
@@ -60,7 +61,7 @@ class Worth(TypedDict):
 
 
 class WorthError(ValueError):
-    """The counts cannot be used; the message says what they must be."""
+    """Report that the counts cannot be used; the message says what they must be."""
 
 
 def judge(
@@ -72,10 +73,14 @@ def judge(
     fallback_says_yes: bool = False,
     evidence: Evidence = Evidence.OUTCOMES,
 ) -> Worth:
-    """`counts` of right and wrong decisions, by CELLS; `cost` is a projection of `predictions` decisions a month."""
+    """Judge a model by its decisions.
+
+    `counts` are true and false positives and negatives, by CELLS; `cost` is a projection of `predictions` decisions a
+    month.
+    """
     values = {cell: getattr(business, f"{cell}_usd") for cell in CELLS}
-    beyond = beyond_fallback(values, fallback_says_yes)
-    mean = value_of_one(beyond, counts)
+    beyond = _beyond_fallback(values, fallback_says_yes)
+    mean = _value_of_one(beyond, counts)
     least, most = range_of_one(beyond, counts)
     value, low, high = mean * predictions, least * predictions - cost.high_usd, most * predictions - cost.low_usd
     worth: Worth = {
@@ -85,7 +90,7 @@ def judge(
         "net_low_usd": low,
         "net_high_usd": high,
         "value_per_prediction_usd": mean,
-        "decisions_usd": value_of_one(values, counts) * predictions,
+        "decisions_usd": _value_of_one(values, counts) * predictions,
         "break_even_predictions": break_even(mean, cost, predictions),
         "predictions": predictions,
         "outcomes": sum(counts.values()),
@@ -100,7 +105,7 @@ def judge(
 
 
 def _not_enough(worth: Worth) -> Worth:
-    """Leave out every figure: so few outcomes show nothing."""
+    """Leave out every figure: so few outcomes prove nothing."""
     seen = f"not enough {worth['evidence']} ({worth['outcomes']:,})"
     return {
         **worth,
@@ -116,43 +121,43 @@ def _not_enough(worth: Worth) -> Worth:
     }
 
 
-def beyond_fallback(values: dict[str, float], says_yes: bool) -> dict[str, float]:
-    """What each decision is worth more than the one that the fallback would have made of the same case."""
+def _beyond_fallback(values: dict[str, float], says_yes: bool) -> dict[str, float]:
+    """Return what each decision is worth beyond that of the fallback for the same case."""
     case, other = ("true_positive", "false_positive") if says_yes else ("false_negative", "true_negative")
     instead = {"true_positive": case, "false_negative": case, "false_positive": other, "true_negative": other}
     return {cell: value - values[instead[cell]] for cell, value in values.items()}
 
 
-def value_of_one(values: dict[str, float], counts: dict[str, int]) -> float:
-    """Mean value of one decision, over those that were counted."""
+def _value_of_one(values: dict[str, float], counts: dict[str, int]) -> float:
+    """Return the mean value of one decision, over those that were counted."""
     wrong = [
         f"{cell} = {counts.get(cell)!r}" for cell in CELLS if type(counts.get(cell)) is not int or counts[cell] < 0
     ]
     if wrong or not sum(counts.values()):
         raise WorthError(
-            f"{', '.join(wrong) or 'no outcomes yet'}: give a whole number of each of {', '.join(CELLS)}, one above 0"
+            f"{', '.join(wrong) or 'no outcomes yet'}: must be a whole number of each of {', '.join(CELLS)}, "
+            "at least one above 0"
         )
     return sum(values[cell] * counts[cell] for cell in CELLS) / sum(counts.values())
 
 
 def range_of_one(values: dict[str, float], counts: dict[str, int]) -> tuple[float, float]:
-    """Range that holds the true mean in 95 of 100 cases: two standard deviations around the mean of the Dirichlet
-    posterior under a uniform prior.
+    """Return the range that holds the true mean in 95 of 100 cases.
 
-    The prior counts each kind of decision once more: one that was not seen among few is not taken to be impossible, as
-    the spread of those that were seen takes it.
+    It is two standard deviations around the mean of the Dirichlet posterior under a uniform prior. The prior counts
+    each kind of decision once more, so that one that did not occur among few outcomes is not considered impossible.
     """
     seen = {cell: counts[cell] + 1 for cell in CELLS}
     total = sum(seen.values())
     mean = sum(values[cell] * seen[cell] for cell in CELLS) / total
     variance = sum(seen[cell] * (values[cell] - mean) ** 2 for cell in CELLS) / total
     margin = Z_95 * math.sqrt(variance / (total + 1))
-    estimate = value_of_one(values, counts)
+    estimate = _value_of_one(values, counts)
     return min(mean - margin, estimate), max(mean + margin, estimate)
 
 
 def break_even(mean: float, cost: Bill, predictions: float) -> float | None:
-    """Predictions a month from which the model pays for itself; None where more of them only lose more."""
+    """Return the predictions a month from which the model pays for itself; None if more predictions only lose more."""
     each = mean - (cost.per_use_usd / predictions if predictions else 0.0)
     return cost.fixed_usd / each if each > 0 else None
 

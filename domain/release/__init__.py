@@ -1,1 +1,1 @@
-"""A release: the gate it passes, the signature it carries, the routing it answers by."""
+"""Releases: the gate, the signature, the routing with its claims, and the rule of a rollout."""

@@ -7,17 +7,17 @@ from domain.release.evaluation import Evaluation
 
 
 def why(chosen: str, evaluation: Evaluation, faults: Mapping[str, str]) -> str:
-    """Tell of each other candidate why it was not taken. `faults` are empty for those that may be released."""
+    """Explain for each other candidate why it was not chosen; `faults` are empty for those that may be released."""
     others = [name for name in evaluation["candidates"] if name != chosen]
     if not others:
         return f"{chosen} was the only candidate"
     against = "; ".join(_against(name, chosen, evaluation, faults) for name in others)
-    return f"of {len(others) + 1} candidates, {chosen} was taken: {against}"
+    return f"of {len(others) + 1} candidates, {chosen} was chosen: {against}"
 
 
 def _against(name: str, chosen: str, evaluation: Evaluation, faults: Mapping[str, str]) -> str:
     if faults[name]:
-        return f"{name} is out ({faults[name].removeprefix(f'{name} ')})"
+        return f"{name} is excluded ({faults[name].removeprefix(f'{name} ')})"
     metric, candidates = evaluation["metric"], evaluation["candidates"]
     value, won = candidates[name]["metrics"][metric], candidates[chosen]["metrics"][metric]
     may = {each: measured for each, measured in candidates.items() if not faults[each]}

@@ -26,12 +26,12 @@ class Role(StrEnum):
 
 
 class Claim(TypedDict):
-    """An interval of a rollout's places, from `start` and below `end`; an arm that grew has several.
+    """An interval of a rollout's places, from `start` to below `end`; an arm that grew has several.
 
-    `release` and `endpoint` are None where the interval was given back: then it is the champion's.
+    `release` and `endpoint` are None if the interval was given back: then it is the champion's.
     """
 
-    rollout: str  # a rollout or an experiment; its id is the salt of the places
+    rollout: str  # id of a rollout or an experiment, which is the salt of the places
     arm: str
     role: str  # a Role
     release: str | None
@@ -42,17 +42,18 @@ class Claim(TypedDict):
 
 
 class ClaimRefused(Exception):
-    """The interval cannot be taken; the message gives the reason."""
+    """Report that an interval cannot be taken; the message gives the reason."""
 
 
 def place(rollout: str, entity_id: str) -> float:
-    """Return where an entity stands under a rollout's salt: from 0 and below 1, the same each time."""
+    """Return the place of an entity under a rollout's salt: from 0 to below 1, always the same."""
     digest = hashlib.sha256(f"{rollout}\0{entity_id}".encode()).digest()
-    return (int.from_bytes(digest[:8]) >> 11) / (1 << 53)  # as many bits as a float holds, or the last would be 1.0
+    # as many bits as a float has; with more, the last place would be 1.0
+    return (int.from_bytes(digest[:8]) >> 11) / (1 << 53)
 
 
 def holder(claims: Sequence[Claim], entity_id: str) -> Claim | None:
-    """Return the claim that holds the entity; None where the champion does."""
+    """Return the claim that holds the entity; None if the champion does."""
     places: dict[str, float] = {}
     for claim in claims:
         rollout = claim["rollout"]
@@ -69,10 +70,10 @@ def live(claims: Iterable[Claim]) -> list[Claim]:
 
 
 def taken(claims: Sequence[Claim], wanted: Claim) -> list[Claim]:
-    """Return the claims after the whole interval of `wanted` was taken: what its arm has of it, it keeps.
+    """Return the claims after the interval of `wanted` was taken; what its arm already holds of it, it keeps.
 
-    Raises ClaimRefused for an interval that is none, that another arm of the rollout has a part of, or that would leave
-    the champion nothing to be compared by.
+    Raises ClaimRefused for an invalid interval, for one that another arm of the rollout holds a part of, and for one
+    that would leave nothing to the champion for a comparison.
     """
     if not 0 <= wanted["start"] < wanted["end"] <= 1:
         raise ClaimRefused(f"{_interval(wanted)}: must rise within 0 to 1; give another share")
@@ -88,7 +89,7 @@ def taken(claims: Sequence[Claim], wanted: Claim) -> list[Claim]:
 
 
 def given_back(claims: Sequence[Claim], rollout: str, *, beyond: float = 0.0) -> list[Claim]:
-    """Return the claims after a rollout gave back what it holds from the place `beyond` on."""
+    """Return the claims after a rollout gave back its intervals from the place `beyond` on."""
 
     def leaves(claim: Claim) -> bool:
         return claim["rollout"] == rollout and claim["start"] >= beyond
@@ -99,10 +100,10 @@ def given_back(claims: Sequence[Claim], rollout: str, *, beyond: float = 0.0) ->
 def measures(claims: Sequence[Claim]) -> dict[tuple[str, str], float]:
     """Return the share of all entities that each (rollout, arm) holds; the rest is the champion's.
 
-    Exact for the hash as drawn at random: places under different salts are independent, and the intervals of one salt
-    do not overlap.
+    Exact if the hash is random: places under different salts are independent, and the intervals of one salt do not
+    overlap.
     """
-    before: dict[str, float] = {}  # width that was seen of each salt
+    before: dict[str, float] = {}  # width already covered, by salt
     found: dict[tuple[str, str], float] = {}
     for claim in claims:
         rollout, width = claim["rollout"], claim["end"] - claim["start"]
@@ -116,10 +117,13 @@ def measures(claims: Sequence[Claim]) -> dict[tuple[str, str], float]:
 
 
 def share_beside_champion(claims: Sequence[Claim], rollout: str, arm: str) -> float:
-    """Return an arm's share of the entities that it and the champion hold together: by it its evidence is counted."""
+    """Return an arm's share of the entities that it and the champion hold together; its evidence is counted by this
+    share.
+    """
     held = measures(claims)
     ours = held[rollout, arm]
-    return round(ours / (ours + 1 - sum(held.values())), 6)  # 6 digits: it names the item that counts are added to
+    # 6 digits, since it is part of the key of the item that counts are added to
+    return round(ours / (ours + 1 - sum(held.values())), 6)
 
 
 def _interval(claim: Claim) -> str:
@@ -131,7 +135,7 @@ def _overlap(one: Claim, other: Claim) -> bool:
 
 
 def _cut(claims: Iterable[Claim], rollout: str, *places: float) -> list[Claim]:
-    """Cut the intervals of a rollout at these places, which rise."""
+    """Cut the intervals of a rollout at these places, given in rising order."""
     cut = []
     for claim in claims:
         within = [at for at in places if claim["rollout"] == rollout and claim["start"] < at < claim["end"]]
@@ -144,7 +148,7 @@ def _with_interval(claim: Claim, start: float, end: float) -> Claim:
 
 
 def _taken_again(claim: Claim, wanted: Claim) -> Claim:
-    """Let the arm have again what was given back within its interval."""
+    """Give back to the arm the intervals within `wanted` that it had given up."""
     mine = claim["rollout"] == wanted["rollout"] and claim["release"] is None and _overlap(claim, wanted)
     return _with_interval(wanted, claim["start"], claim["end"]) if mine else claim
 
@@ -166,7 +170,7 @@ def _uncovered(ours: Iterable[Claim], wanted: Claim) -> list[Claim]:
 
 
 def _tidy(claims: list[Claim]) -> list[Claim]:
-    """Drop what was given back and has nobody after it, and join neighbours of one arm."""
+    """Drop intervals that were given back and precede no claim, and join neighbours of one arm."""
     kept = list(claims)
     while kept and kept[-1]["release"] is None:
         kept.pop()
@@ -178,7 +182,7 @@ def _owner(claim: Claim) -> tuple[str, str, str | None]:
 
 
 def _joined(run: list[Claim]) -> list[Claim]:
-    """Join intervals that touch; those of one arm, one after the other in the list."""
+    """Join adjacent intervals of one arm that follow each other in the list."""
     joined: list[Claim] = []
     for claim in sorted(run, key=lambda claim: claim["start"]):
         if joined and joined[-1]["end"] == claim["start"]:

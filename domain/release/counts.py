@@ -25,11 +25,11 @@ LOSS = "loss_"
 
 
 class Kind(StrEnum):
-    """What is counted once for an entity: that it appeared, and each way in which its answer failed.
+    """What is counted once for an entity: its first answer, and its first failure of each kind.
 
-    A fallback is an answer without the model that should have given it; an error is a fallback because the model or its
-    endpoint failed, so it is counted as both. A slow answer took longer than release.slow_ms, or its
-    endpoint was too late or too full to give it.
+    A fallback is an answer without the model that should have given it. An error is a fallback because the model or its
+    endpoint failed, so it is counted as both. A slow answer took longer than release.slow_ms, or its endpoint missed
+    the deadline or was throttled.
     """
 
     ENTITIES = "entities"
@@ -64,14 +64,14 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What was counted while the canary had this share of all entities."""
+    """Counts while the canary had this share of all entities."""
 
     share: float  # above 0 and below 1
-    canary_rows: int = 0  # answers, however many an entity got; they tell whether a step has seen enough
+    canary_rows: int = 0  # all answers; they decide whether a step has seen enough
     champion_rows: int = 0
-    canary_entities: int = 0  # different ones
+    canary_entities: int = 0  # different entities
     champion_entities: int = 0
-    canary_error: int = 0  # entities, at the first failure of each
+    canary_error: int = 0  # entities, each counted at its first failure
     champion_error: int = 0
     canary_fallback: int = 0
     champion_fallback: int = 0
@@ -95,7 +95,7 @@ class Counts:
     losses: tuple[float, ...] = field(default=(0.0,) * len(STAKES))  # sums of evidence.loss_terms
 
     def failures(self, kind: Kind) -> Failures:
-        """Return the first failures of this kind, as evidence.harm_by_failures takes them."""
+        """Return the first failures of this kind, as evidence.harm_by_failures expects them."""
         return Failures(self.share, self.count(Side.CANARY, kind), self.count(Side.CHAMPION, kind))
 
     def count(self, side: Side, kind: Kind | Cell) -> int:
@@ -108,24 +108,25 @@ def counter(side: Side, kind: Kind | Cell) -> str:
     return f"{side}_{kind}"
 
 
-def loss_attribute(stake: int) -> str:
+def _loss_attribute(stake: int) -> str:
     """Return the attribute that adds up the terms of one of evidence.STAKES, by its number: `loss_0`."""
     return f"{LOSS}{stake}"
 
 
-NUMBERS = tuple(one.name for one in fields(Counts) if one.name not in ("share", "losses"))  # attributes of an item
-LOSSES = tuple(map(loss_attribute, range(len(STAKES))))
+# attributes of an item in the table
+NUMBERS = tuple(one.name for one in fields(Counts) if one.name not in ("share", "losses"))
+LOSSES = tuple(map(_loss_attribute, range(len(STAKES))))
 
 
 def counts_key(rollout: str, share: float) -> Item:
-    """Return the key of the item that a share's counts are added to."""
+    """Return the key of the item that holds a share's counts."""
     return {"rollout": {"S": rollout}, "item": {"S": f"{SHARE}{float(share)!r}"}}
 
 
 def seen_key(rollout: str, kind: Kind, entity_id: str) -> Item:
-    """Return the key of the item that guards the counting of an entity: it is put once, if it is not there.
+    """Return the key of the item that is put once, when an entity is counted.
 
-    Whichever side and share the entity had, it counts once in a rollout: an entity that moved is not a new one.
+    An entity counts once in a rollout, whatever sides and shares it was in.
     """
     return _seen(rollout, kind, entity_id)
 
@@ -141,17 +142,19 @@ def _seen(rollout: str, what: str, entity_id: str) -> Item:
 
 
 def added(losses: Iterable[float] = (), **counts: int) -> dict[str, float]:
-    """Return what to ADD to a share's item, by attribute: counts by the names of Counts, and a row's loss terms.
+    """Return the numbers to ADD to a share's item: counts by the names of Counts, and a row's loss terms.
 
     Raises KeyError for a name that Counts does not have.
     """
     if unknown := counts.keys() - set(NUMBERS):
         raise KeyError(f"{', '.join(sorted(unknown))}: must be of {', '.join(NUMBERS)}")
-    return {**counts, **{loss_attribute(stake): term for stake, term in enumerate(losses)}}
+    return {**counts, **{_loss_attribute(stake): term for stake, term in enumerate(losses)}}
 
 
 def from_items(items: Iterable[Mapping[str, Any]]) -> list[Counts]:
-    """Return the counts of each share, by rising share, of a rollout's items in plain values; guards are left out."""
+    """Return the counts of each share, by rising share, from a rollout's items in plain values; other items are
+    ignored.
+    """
     return sorted(map(_counts, filter(_is_of_a_share, items)), key=lambda counts: counts.share)
 
 
@@ -173,5 +176,5 @@ def total(steps: Iterable[Counts], name: str) -> int:
 
 
 def losses_of(steps: Iterable[Counts]) -> tuple[float, ...]:
-    """Add up the loss terms over all shares, as evidence.harm_by_value takes them."""
+    """Add up the loss terms over all shares, as evidence.harm_by_value expects them."""
     return tuple(map(sum, zip(*(step.losses for step in steps), strict=True))) or (0.0,) * len(STAKES)

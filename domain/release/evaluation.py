@@ -1,4 +1,4 @@
-"""What a run measured: evaluation.json, which `model_code/evaluate.py` writes and the gate judges by."""
+"""Results of a run: evaluation.json, which `model_code/evaluate.py` writes and the gate judges."""
 
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
@@ -8,7 +8,7 @@ from domain.train.windows import Window
 
 
 class ClassCounts(TypedDict):
-    """Rows of a class: right answers, answers of that class, and rows that really are of it."""
+    """Rows of a class: correct answers, answers of that class, and rows that really are of it."""
 
     right: int
     answered: int
@@ -16,7 +16,7 @@ class ClassCounts(TypedDict):
 
 
 class Errors(TypedDict):
-    """Distance of answers from what happened, in the target's unit; `mean` is positive where they are too high."""
+    """Distance of answers from outcomes, in the target's unit; `mean` is positive if answers are too high."""
 
     rows: int
     mean: float
@@ -33,19 +33,19 @@ class Measured(TypedDict):
     p99_ms: float
     size_mb: float
     artefact_sha256: str
-    calibration_by_chance: NotRequired[float]  # a perfectly calibrated model exceeds it in 1 of 100 evaluations
+    calibration_by_chance: NotRequired[float]  # exceeded by a perfectly calibrated model in 1 of 100 evaluations
     format: str  # plan, sklearn or onnx
     rows: Mapping[str, int | None]  # of its training: fitted, read, quarantined
-    unanswered: int  # rows that got the prior for want of an answer
+    unanswered: int  # rows that got the prior because the model gave no answer
     timed_requests: int
-    decisions: NotRequired[dict[str, int]]  # of a binary task: counts by domain/money/worth.py, at serving.threshold
-    classes: NotRequired[dict[str, ClassCounts]]  # of a multiclass task, by label
-    errors: NotRequired[Errors]  # of a regression
+    decisions: NotRequired[dict[str, int]]  # binary task: counts by domain/money/worth.py, at serving.threshold
+    classes: NotRequired[dict[str, ClassCounts]]  # multiclass task: by label
+    errors: NotRequired[Errors]  # regression
 
 
 class Candidate(Measured):
     model_uri: str
-    contract: dict[str, Any]  # that the artefact was made under, as domain/contract/schema.py writes it
+    contract: dict[str, Any]  # contract of the artefact, as domain/contract/schema.py writes it
     golden: str  # file beside evaluation.json
     reference: str  # file beside evaluation.json: what its rows and answers were (domain/watch/reference.py)
 
@@ -59,7 +59,7 @@ class Evaluation(TypedDict):
     """evaluation.json of a run: every model on the same rows."""
 
     metric: str
-    imported: bool  # a model made elsewhere: only its maker knows whether it has seen the rows
+    imported: bool  # made elsewhere, so only its author knows whether it was trained on these rows
     threshold: float  # serving.threshold
     rows: int
     quarantined: int

@@ -10,21 +10,21 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-BACK = math.log(100)  # so much evidence of harm ends a rollout
-HOLD = math.log(20)  # so much holds its share where it is; so much evidence of safety raises it
-RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0, 20.0)  # the canary's rate relative to the champion's, where it does harm
-SAFE_RATIOS = (0.3, 0.5, 0.7, 1.0)  # the canary's rate relative to the champion's, where it is safe
-STAKES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # shares of the largest difference that are bet on a loss
-IMBALANCE = math.log(1000)  # so much evidence says that the split itself is broken
-CERTAINTY = 100.0  # weight of the declared share against what is counted (Lindon and Malek 2020)
+BACK = math.log(100)  # this much evidence of harm ends a rollout
+HOLD = math.log(20)  # this much evidence of harm holds the share; this much evidence of safety lets it rise
+RATIOS = (1.5, 2.0, 3.0, 5.0, 10.0, 20.0)  # rates of a harmful canary, relative to the champion's
+SAFE_RATIOS = (0.3, 0.5, 0.7, 1.0)  # rates of a safe canary, relative to the champion's
+STAKES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # bets on a loss, as shares of the largest difference
+IMBALANCE = math.log(1000)  # this much evidence says that the split itself is broken
+CERTAINTY = 100.0  # weight of the declared share against the counts (Lindon and Malek 2020)
 
 
 @dataclass(frozen=True)
 class Failures:
     """Entities that failed for the first time while the canary answered this share of all entities.
 
-    A failure is an error, a fallback or a slow answer: one kind in one record. Only the first of an entity counts,
-    since one entity that always fails is one fault, however often it asks.
+    A failure is an error, a fallback or a slow answer; a record counts one kind. Only an entity's first failure counts,
+    since an entity that always fails is one fault, however many requests it sends.
     """
 
     share: float  # above 0 and below 1
@@ -57,7 +57,7 @@ def harm_by_decisions(disagreements: int, canary_right: int) -> float:
     """Return the evidence that the canary is right less often than the champion, on rows that both scored.
 
     `disagreements` counts the rows with an outcome on which the two decided differently; on each of them exactly one
-    was right. The alternatives are all probabilities below a half, with the same weight (a Beta mixture).
+    was right. The alternatives are all probabilities below a half, equally weighted (a Beta mixture).
     """
     n, k = disagreements, canary_right
     if not 0 <= k <= n:
@@ -68,8 +68,9 @@ def harm_by_decisions(disagreements: int, canary_right: int) -> float:
 def loss_terms(difference: float, largest: float) -> tuple[float, ...]:
     """Return what one row adds to the sums of `harm_by_value`: a term for each of STAKES.
 
-    `difference` is the value of the canary's decision less the champion's under the row's outcome; `largest` the
-    largest difference that is possible either way, in the same unit. Raises ValueError for a difference beyond it.
+    `difference` is the value of the canary's decision less that of the champion's, given the row's outcome; `largest`
+    is the largest possible difference in either direction, in the same unit. Raises ValueError for a difference beyond
+    it.
     """
     if not abs(difference) <= largest:
         raise ValueError(f"difference = {difference}: must be from -{largest} to {largest}, the largest difference")
@@ -89,7 +90,7 @@ def harm_by_value(sums: Sequence[float]) -> float:
 def imbalance(entities: int, canary: int, share: float) -> float:
     """Return the evidence that the canary did not get its share of the entities (Lindon and Malek 2020).
 
-    `canary` of `entities` different entities were the canary's, where `share` was declared. Against IMBALANCE.
+    `canary` of `entities` different entities were the canary's, where `share` was declared. Compare with IMBALANCE.
     """
     if not 0 <= canary <= entities:
         raise ValueError(f"canary = {canary}: must be from 0 to the {entities} entities")
@@ -99,7 +100,7 @@ def imbalance(entities: int, canary: int, share: float) -> float:
 
 
 def together(evidence: Sequence[float]) -> float:
-    """Return the evidence of several kinds taken as one: the mean of e-values is an e-value."""
+    """Return the evidence of several kinds as one: the mean of e-values is an e-value."""
     return _log_mean_exp(evidence) if evidence else 0.0
 
 
@@ -111,12 +112,12 @@ def _by_ratio(steps: Iterable[Failures], null: float, alternatives: Sequence[flo
             chance = _canary_chance(ratio, step.share)
             sums[number] += step.canary * math.log(chance / at_null)
             sums[number] += step.champion * math.log((1 - chance) / (1 - at_null))
-    # Mixed after the sum over time: a mixture at each step would not be an e-value of the whole.
+    # Mixed after the sum over time: mixing at each step would not give an e-value of the whole.
     return _log_mean_exp(sums)
 
 
 def _canary_chance(ratio: float, share: float) -> float:
-    """Chance that a failure is the canary's, where its rate is `ratio` times the champion's."""
+    """Return the probability that a failure is the canary's if its rate is `ratio` times the champion's."""
     return share * ratio / (share * ratio + 1 - share)
 
 
@@ -130,7 +131,7 @@ def _log_beta(a: float, b: float) -> float:
 
 
 def _log_upper_half(n: int, k: int) -> float:
-    """Return log P(X >= k) of n fair coins, summed from the side where the terms shrink."""
+    """Return log P(X >= k) for n fair coins, summed from the side where the terms shrink."""
     if 2 * k > n:
         return _log_tail(n, k)
     lower = _log_tail(n, n - k + 1)  # P(X <= k - 1), by symmetry
@@ -138,7 +139,7 @@ def _log_upper_half(n: int, k: int) -> float:
 
 
 def _log_tail(n: int, k: int) -> float:
-    """Return log P(X >= k) of n fair coins for k above n/2, where each term is smaller than the one before."""
+    """Return log P(X >= k) for n fair coins and k above n/2, where each term is smaller than the one before."""
     if k > n:
         return -math.inf
     first = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) - n * math.log(2)

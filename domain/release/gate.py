@@ -1,4 +1,4 @@
-"""The gate: which candidate is best under the benchmarks agreed beforehand, and may it be released?"""
+"""The gate: which candidate is best by the agreed benchmarks, and whether it may be released."""
 
 from collections.abc import Mapping
 from typing import Any, TypedDict
@@ -15,14 +15,14 @@ from domain.train.windows import Window
 
 
 class Judgement(TypedDict):
-    """verdict.json of a run: the candidate that was chosen, or the best of those that were rejected."""
+    """verdict.json of a run: the candidate that was chosen, or the best of the rejected ones."""
 
     verdict: str  # a Verdict
     candidate: str
     release: str
     reason: str
-    why: str  # this candidate and no other, in words
-    answers: str  # right and wrong ones, in words
+    why: str  # why this candidate was chosen, in words
+    answers: str  # correct and wrong answers, in words
     rates: Rates | None  # of a binary task
     threshold: float
     metrics: dict[str, float]
@@ -48,19 +48,17 @@ def judge(
     max_age_days: float = 0,
     in_function: bool = False,
 ) -> Judgement:
-    """Judge the candidates of an evaluation; `worth` is given where settings require a model to pay for itself.
+    """Judge the candidates of an evaluation.
 
-    `in_function`: the release is to answer in a function, which not every model can.
-
-    Rows that are older than `max_age_days` at the run's as_of approve nothing; 0 lets any.
-
-    Of the candidates that keep every benchmark and beat the prior, and the champion by more than the gain's standard
-    error, those within one standard error of the best are as good as each other (the one-standard-error rule of Breiman
-    et al., 1984); of these the fastest is taken.
+    `worth` is required if settings demand that a model pays for itself. With `in_function` the release answers in a
+    function, which not every model can. Rows older than `max_age_days` at the run's as_of approve nothing; 0 allows any
+    age. Of the candidates that keep every benchmark and beat the prior, and beat the champion by more than the gain's
+    standard error, those within one standard error of the best count as equally good (the one-standard-error rule of
+    Breiman et al., 1984); the fastest of them is chosen.
     """
     candidates, metric = evaluation["candidates"], benchmarks.metric
     tried = {
-        name: breaches(benchmarks, measured) + (not_carried(measured) if in_function else [])
+        name: breaches(benchmarks, measured) + (_not_carried(measured) if in_function else [])
         for name, measured in candidates.items()
     }
     faults = {
@@ -103,19 +101,19 @@ def breaches(benchmarks: Benchmarks, measured: Measured) -> list[str]:
     return broken
 
 
-def not_carried(measured: Measured) -> list[str]:
-    """Describe what keeps a function from answering with the model (lambdas/aws/artefacts.py)."""
+def _not_carried(measured: Measured) -> list[str]:
+    """Describe why a function cannot answer with the model (lambdas/aws/artefacts.py); empty if it can."""
     setting = 'serving.mode = "function"'
     faults = []
     if measured["format"] != "plan":
-        faults.append(f"its format is {measured['format']}, and with {setting} only a plan answers")
+        faults.append(f"format = {measured['format']}: must be plan with {setting}")
     if measured["size_mb"] > MOST_CARRIED_MB:
         faults.append(f"size {measured['size_mb']:.4g} MB, at most {MOST_CARRIED_MB} MB answer with {setting}")
     return faults
 
 
 def _calibration_breach(benchmarks: Benchmarks, measured: Measured) -> list[str]:
-    """Describe a calibration error that is above what was agreed and above what chance explains at so many rows."""
+    """Describe a calibration error above both the agreed limit and what chance explains for so many rows."""
     error, agreed = measured["metrics"].get("calibration_error"), benchmarks.calibration_error
     by_chance = measured.get("calibration_by_chance", 0.0)
     if error is None or error <= max(agreed, by_chance):
@@ -136,7 +134,7 @@ def _fastest_of_the_best(metric: str, candidates: Mapping[str, Candidate]) -> st
 
 
 def _objection(benchmarks: Benchmarks, chosen: str, evaluation: Evaluation, worth: Worths | None) -> str:
-    """Give the reason not to release a candidate that keeps every benchmark; empty if there is none."""
+    """Return the reason not to release a candidate that keeps every benchmark; empty if there is none."""
     return (
         _against_baseline(benchmarks.metric, chosen, evaluation)
         or _against_champion(benchmarks, chosen, evaluation)
@@ -179,7 +177,7 @@ def _against_champion(benchmarks: Benchmarks, chosen: str, evaluation: Evaluatio
 
 
 def _too_small(gain: float, error: float, agreed: float) -> str:
-    """Describe a gain that chance explains, or that is below what was agreed; empty if neither."""
+    """Describe a gain that chance explains or that is below the agreed one; empty if it is neither."""
     if gain <= error:
         return f"a gain of {gain:+.4f} does not exceed its standard error, {error:.4f}"
     if gain < agreed:
@@ -203,7 +201,7 @@ def _approval(benchmarks: Benchmarks, chosen: str, evaluation: Evaluation) -> st
 
 
 def _by_chance(benchmarks: Benchmarks, measured: Measured) -> str:
-    """Say that a calibration error is above what was agreed, but no larger than chance makes it at so many rows."""
+    """Describe a calibration error above the agreed limit that is within what chance explains for so many rows."""
     error = measured["metrics"].get("calibration_error", 0.0)
     if error <= benchmarks.calibration_error:
         return ""
@@ -212,7 +210,7 @@ def _by_chance(benchmarks: Benchmarks, measured: Measured) -> str:
 
 
 def _rows(evaluation: Evaluation) -> str:
-    """Say how the rows were held out: a table without event time has no later ones."""
+    """Describe how the rows were held out: a table without event time has no later rows."""
     return f"{evaluation['rows']:,} {'later rows' if evaluation['coverage'] else 'rows held out at random'}"
 
 
@@ -249,5 +247,5 @@ def _judgement(
 
 
 def release_name(as_of: str, artefact_sha256: str) -> str:
-    """Name a release r-<date its data ends>-<hash of its artefact>, so the same artefact always has the same name."""
+    """Name a release r-<end of its data>-<hash of its artefact>, so that an artefact always has the same name."""
     return f"r-{as_of[:10].replace('-', '')}-{artefact_sha256[:8]}"

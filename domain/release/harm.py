@@ -1,4 +1,4 @@
-"""What the counts of a rollout say: the evidence of harm by each rule, and of safety, with its words.
+"""Evidence of harm and of safety in the counts of a rollout, by each rule, in words.
 
 Each rule is wrong about a canary that is as good with one chance in a hundred at most, however often it is asked, that
 of the split with one in a thousand. All together they could be with three; bench/release.py holds them to one.
@@ -28,17 +28,17 @@ class Rule(StrEnum):
 
 @dataclass(frozen=True)
 class Limits:
-    """What is tolerated of a canary, relative to the champion."""
+    """Tolerated rates of a canary, relative to the champion."""
 
     failures: float = 1.2  # ratio of the rates of errors and fallbacks
     slow: float = 1.1  # ratio of the rates of slow answers
-    safe: float = 2.0  # ratio below which all of them are proven to be, where they are called safe
+    safe: float = 2.0  # ratio below which all rates must be proven to be for the canary to be called safe
     values: bool = False  # whether decisions have a value
 
 
 @dataclass(frozen=True)
 class Weighed:
-    """The evidence by one rule, as a natural logarithm, beside its boundary, and the counts in words."""
+    """Evidence by one rule, as a natural logarithm, with its boundary and the counts in words."""
 
     rule: Rule
     log_e: float
@@ -59,7 +59,7 @@ class Weighed:
 
 
 def weigh(steps: Sequence[Counts], limits: Limits) -> list[Weighed]:
-    """Weigh the counts of every share of a rollout by each rule that its project has."""
+    """Evaluate each rule of the project on the counts of every share of a rollout."""
     return [
         _by_failures(steps, Rule.FAILED, (Kind.ERROR, Kind.FALLBACK), tolerated=limits.failures),
         _by_failures(steps, Rule.SLOW, (Kind.SLOW,), tolerated=limits.slow),
@@ -69,7 +69,7 @@ def weigh(steps: Sequence[Counts], limits: Limits) -> list[Weighed]:
 
 
 def safety(steps: Sequence[Counts], limits: Limits) -> float:
-    """Return the evidence that the canary's answers are safe, by the kind that proves least; 0 where none did."""
+    """Return the evidence that the canary's answers are safe: the least of all kinds; 0 if there was no failure."""
     proven = [
         evidence.safety_by_failures([step.failures(kind) for step in steps], ratio=limits.safe)
         for kind in FAILURES
@@ -79,14 +79,14 @@ def safety(steps: Sequence[Counts], limits: Limits) -> float:
 
 
 def in_digits(log_e: float) -> str:
-    """Write an e-value of which the logarithm is given."""
-    if log_e > 34:  # 10^15, beyond which a number says no more
+    """Write an e-value whose logarithm is given."""
+    if log_e > 34:  # 10^15; larger numbers mean no more
         return "above 1e+15"
     return f"{math.exp(log_e):,.0f}" if log_e >= math.log(10) else f"{math.exp(log_e):.2g}"
 
 
 def _by_failures(steps: Sequence[Counts], rule: Rule, kinds: Sequence[Kind], *, tolerated: float) -> Weighed:
-    """Weigh first failures. An answer that failed is an error and a fallback, so the e-values of both are one."""
+    """Evaluate first failures. A failed answer can be both an error and a fallback, so their e-values are combined."""
     harm = {
         kind: evidence.harm_by_failures([step.failures(kind) for step in steps], tolerated=tolerated) for kind in kinds
     }
@@ -104,24 +104,22 @@ def _failed(steps: Sequence[Counts], kind: Kind) -> dict[Side, int]:
 
 def _by_value(steps: Sequence[Counts]) -> Weighed:
     paired, different = total(steps, "paired"), total(steps, "disagreements")
-    counts = f"rows that both decided: {paired:,}, of which {different:,} differently and with an outcome"
+    counts = f"rows that both decided: {paired:,}; {different:,} of them differently and with an outcome"
     return Weighed(Rule.VALUE, evidence.harm_by_value(losses_of(steps)), BACK, counts)
 
 
 def _by_decisions(steps: Sequence[Counts]) -> Weighed:
     different, right = total(steps, "disagreements"), total(steps, "canary_right")
-    counts = (
-        f"rows with an outcome that both decided, and differently: {different:,}; the canary was right in {right:,}"
-    )
+    counts = f"rows with an outcome that the two decided differently: {different:,}; the canary was right on {right:,}"
     return Weighed(Rule.DECISIONS, evidence.harm_by_decisions(different, right), BACK, counts)
 
 
 def _by_split(steps: Sequence[Counts]) -> Weighed:
-    log_e = 0.0  # entities appear once in a rollout, so each share has entities of its own
+    log_e = 0.0  # an entity is counted once in a rollout, so shares have disjoint entities
     for step in steps:
         entities = step.canary_entities + step.champion_entities
         log_e += evidence.imbalance(entities, step.canary_entities, step.share)
-    counts = ", ".join(f"{_of_all(step)} where {100 * step.share:g} % were due" for step in steps)
+    counts = ", ".join(f"{_of_all(step)} where {100 * step.share:g} % were expected" for step in steps)
     return Weighed(Rule.SPLIT, log_e, IMBALANCE, f"entities of the canary: {counts or 'none'}")
 
 

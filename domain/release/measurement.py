@@ -1,4 +1,4 @@
-"""Later measurements of the champion: each training run evaluates it on newer rows than those of its release."""
+"""Later measurements of the champion: each training run evaluates it on rows newer than those of its release."""
 
 from domain.config.sections import Benchmarks
 from domain.release.evaluation import Evaluation
@@ -7,7 +7,7 @@ from domain.release.state import Measurement
 
 
 def measure_champion(benchmarks: Benchmarks, evaluation: Evaluation, *, run: str) -> Measurement | None:
-    """Judge the champion by the benchmarks that hold for candidates; None where the run evaluated no champion."""
+    """Judge the champion by the same benchmarks as candidates; None if the run evaluated no champion."""
     champion, window = evaluation["champion"], evaluation["window"]
     if champion is None:
         return None

@@ -167,7 +167,7 @@ def _errors(counted: Counted) -> str:
 
 
 def _flips(counted: Counted, limits: Limits) -> str:
-    percent = flipped_percent(counted)
+    percent = _flipped_percent(counted)
     if percent is None or percent <= limits.flips_percent:
         return ""
     return (
@@ -195,7 +195,7 @@ def _decisions(known: Known) -> str:
 def _passed(counted: Counted) -> str:
     if not counted["rows"]:
         return "no row could be replayed"
-    percent = flipped_percent(counted)
+    percent = _flipped_percent(counted)
     flips = "" if percent is None else f", {percent:.1f} % of the decisions differ"
     where = (
         "captured rows"
@@ -205,7 +205,7 @@ def _passed(counted: Counted) -> str:
     return f"{counted['rows']:,} {where}{flips}"
 
 
-def flipped_percent(counted: Counted) -> float | None:
+def _flipped_percent(counted: Counted) -> float | None:
     """Return how many of a hundred decisions differ; None for a regression, and without a row."""
     flipped, rows = counted["flipped"], counted["rows"]
     return None if flipped is None or not rows else 100 * flipped / rows

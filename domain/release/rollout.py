@@ -29,7 +29,7 @@ from domain.release.shadow import EVEN, Shadow
 from domain.release.shadow import evidence_of as shadow_evidence
 from domain.timestamps import iso, parse_timestamp
 
-LOOKS = 200  # in the age of a step, at most: so many looks of years fit in the history of one execution
+LOOKS = 200  # most looks in the age of a step, so that years of looks fit in the history of one execution
 REMEMBERED = 50  # decisions
 
 
@@ -53,7 +53,7 @@ ENDED = (State.STOPPED, State.ROLLED_BACK, State.ABORTED, State.SUPERSEDED)
 
 
 class Decision(TypedDict):
-    """A change of state or share, and why."""
+    """A change of state or share, and the reason."""
 
     at: str  # timestamp
     state: str  # a State
@@ -82,12 +82,12 @@ class Experiment(TypedDict):
 
 
 class Rollout(TypedDict):
-    """A rollout as it is stored; timestamps are ISO 8601 text."""
+    """A rollout as stored; timestamps are ISO 8601 text."""
 
-    rollout: str  # its id, by which claims, answers and evidence carry it
+    rollout: str  # id, which its claims, answers and evidence have
     release: str
     endpoint: str
-    champion: str  # the release that it is compared with
+    champion: str  # the release it is compared with
     state: str  # a State
     share: float  # of all entities, that it answers or, as a shadow, is asked about after the champion; 0 while neither
     began_at: str
@@ -103,11 +103,11 @@ class Rollout(TypedDict):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a project asks of a rollout, from [release] and [business]."""
+    """A project's requirements for a rollout, from [release] and [business]."""
 
     shares: tuple[float, ...]  # rising, each above 0 and below 1
-    minutes: float  # that a share lasts at least
-    rows: int  # answers of the canary that a share needs at least
+    minutes: float  # least duration of a share
+    rows: int  # least number of answers by the canary at a share
     look_s: int
     limits: Limits
     shadow: float = 0.0  # of all entities, that it is asked about before it answers any; 0 where it is no shadow
@@ -202,7 +202,7 @@ def decide(rollout: Rollout, counts: Sequence[Counts], *, now: datetime, plan: P
 
 
 def moved(rollout: Rollout, state: State, share: float, *, now: datetime, why: str) -> Rollout:
-    """Return the rollout in another state or at another share, with the decision on record."""
+    """Return the rollout in another state or at another share, with the decision recorded."""
     at = iso(now)
     decision: Decision = {"at": at, "state": state, "share": share, "why": why}
     return {
@@ -248,7 +248,7 @@ def seen(
 
 
 def _doubt(rollout: Rollout, weighed: Sequence[Weighed]) -> str:
-    """Return why it goes nowhere, whatever it has earned; empty where nothing speaks against it."""
+    """Return why the rollout must not move forward whatever its progress; empty if nothing speaks against it."""
     if rollout["paused"]:
         return rollout["paused"]
     return next((one.sentence for one in weighed if one.holds), "")
@@ -283,7 +283,7 @@ def _minutes_since(timestamp: str, now: datetime) -> float:
 
 
 def wait_s(rollout: Rollout, *, now: datetime, plan: Plan) -> int:
-    """Return the seconds until the next look: a step that has lasted for days is looked at less often."""
+    """Return the seconds until the next look; steps that have lasted for days are looked at less often."""
     return max(plan.look_s, int(_minutes_since(rollout["step_since"], now) * 60 / LOOKS))
 
 
@@ -291,11 +291,11 @@ def percent(share: float) -> str:
     return f"{100 * share:g} %"
 
 
-# ---- what the routing must be
+# ---- the matching routing
 
 
 def routed(rollout: Rollout, routing: Routing, *, at: str) -> Routing | None:
-    """Return the routing after the rollout's last decision; None where it is so already."""
+    """Return the routing after the rollout's last decision; None if it already matches."""
     mine = [claim for claim in live(routing["claims"]) if claim["rollout"] == rollout["rollout"]]
     about = f"{'experiment' if 'experiment' in rollout else 'rollout'} of {rollout['release']}"
     reason = f"{about}: {rollout['state']} at {percent(rollout['share'])}: {rollout['why']}"

@@ -1,6 +1,6 @@
-"""Who answers whom: one small item, changed by pure functions and written back only if nobody else wrote.
+"""The routing: one small item that assigns entities to releases, changed by pure functions.
 
-`version` is the condition of the write: the reader of version 3 may write version 4, once.
+`version` is the condition of each write: whoever read version 3 may write version 4, once.
 """
 
 import math
@@ -13,7 +13,7 @@ from domain.release.shadow import EVEN, Shadow, is_asked
 
 
 class Champion(TypedDict):
-    """The release that answers whoever no claim holds; or that did so before."""
+    """The release that answers every entity that no claim holds, or an earlier one."""
 
     release: str
     endpoint: str
@@ -35,7 +35,8 @@ class Routing(TypedDict):
 class Answerer(NamedTuple):
     """A release that answers, and what its answers are evidence of.
 
-    The champion is compared with the newest rollout, and has its id and its share; None where it answers everybody.
+    The champion is compared with the newest rollout, and has that rollout's id and share; None if it answers every
+    entity.
     """
 
     release: str
@@ -80,22 +81,22 @@ FRESH_S = 5.0  # age at which a function reads the routing again
 
 
 class RoutingError(Exception):
-    """The change cannot be made; the message gives the reason and what can be done."""
+    """Report that a change cannot be made; the message gives the reason and what can be done."""
 
 
 class RoutingDamaged(Exception):
-    """The stored item is not a routing; the message names what is wrong and how to write a whole one."""
+    """Report that the stored item is not a routing; the message says what is wrong and how to replace it."""
 
 
 class RoutingChanged(Exception):
-    """The routing was written between our reading and our writing; trying again is right."""
+    """Report that the routing was written since it was read; try again."""
 
 
 # ---- the stored item
 
 
 def checked(item: Mapping[str, Any]) -> Routing:
-    """Check the stored item before anybody is answered by it. Raises RoutingDamaged."""
+    """Check the stored item before it is used. Raises RoutingDamaged."""
     problems = [f"{name} = {item.get(name)!r}" for name in _wrong(item, _ROUTING)]
     if not problems:
         champions = item["previous"] if item["champion"] is None else [item["champion"], *item["previous"]]
@@ -110,7 +111,7 @@ def checked(item: Mapping[str, Any]) -> Routing:
 
 
 def mended(item: Mapping[str, Any]) -> Routing:
-    """Return the stored item, or in place of a damaged one a routing to nobody that the next version can follow."""
+    """Return the stored item or, if it is damaged, an empty routing that the next version can follow."""
     try:
         return checked(item)
     except RoutingDamaged as error:
@@ -120,7 +121,7 @@ def mended(item: Mapping[str, Any]) -> Routing:
 
 
 def _wrong(found: Any, shape: Mapping[str, tuple[type, ...]]) -> list[str]:
-    """Return the names of `shape` that are missing or of another type."""
+    """Return the names of `shape` that are missing or have another type."""
     if not isinstance(found, Mapping):
         return list(shape)
     return [name for name, kinds in shape.items() if name not in found or not isinstance(found[name], kinds)]
@@ -130,12 +131,12 @@ def _wrong(found: Any, shape: Mapping[str, tuple[type, ...]]) -> list[str]:
 
 
 def choose(routing: Routing, entity_id: str) -> Answerer | None:
-    """Choose who answers this entity, the same every time; None where nobody does."""
+    """Choose the release that answers an entity, the same every time; None if there is none."""
     return choose_all(routing, [entity_id])[0]
 
 
 def choose_all(routing: Routing, entity_ids: Iterable[str]) -> list[Answerer | None]:
-    """Choose who answers each entity: a share of 10 % is 10 % of the entities, not of the requests."""
+    """Choose the release that answers each entity: a share of 10 % is 10 % of the entities, not of the requests."""
     if routing["champion"] is None:
         return [None for _ in entity_ids]
     champion_answers, *arms = answerers(routing)
@@ -163,7 +164,7 @@ def asked_beside(routing: Routing) -> list[Answerer]:
 
 
 def answerers(routing: Routing) -> list[Answerer]:
-    """Return everybody who answers: the champion, then each arm in the order of its first claim."""
+    """Return every release that answers: the champion, then each arm in the order of its first claim."""
     champion = routing["champion"]
     if champion is None:
         return []
@@ -182,7 +183,7 @@ def _answerer(claim: Claim, routing: Routing) -> Answerer:
 
 
 def percents(routing: Routing) -> dict[str, float]:
-    """Return how many of a hundred entities each release answers."""
+    """Return how many percent of the entities each release answers."""
     held_by = held.measures(routing["claims"])
     found: dict[str, float] = {}
     for one in answerers(routing):
@@ -191,11 +192,11 @@ def percents(routing: Routing) -> dict[str, float]:
     return {release: round(percent, 4) for release, percent in found.items()}
 
 
-# ---- who is champion
+# ---- champion
 
 
 def promote(routing: Routing, *, release: str, endpoint: str, at: str, reason: str) -> Routing:
-    """Let the release answer every entity, and remember the champion before it for a rollback. Raises RoutingError.
+    """Let the release answer every entity, and remember the previous champion for a rollback.
 
     Every claim and shadow ends, since what it was compared with is gone.
     """
@@ -208,7 +209,7 @@ def promote(routing: Routing, *, release: str, endpoint: str, at: str, reason: s
 
 
 def rollback(routing: Routing, *, at: str, reason: str) -> Routing:
-    """Let the champion before this one answer everybody again. Raises RoutingError if there is none."""
+    """Let the previous champion answer every entity again. Raises RoutingError if there is none."""
     if not routing["previous"]:
         raise RoutingError(
             "there is no earlier champion to roll back to; `fairway releases` lists what can be promoted"
@@ -218,19 +219,19 @@ def rollback(routing: Routing, *, at: str, reason: str) -> Routing:
 
 
 def stop(routing: Routing, *, at: str, reason: str) -> Routing:
-    """Let the fallback answer everybody; a rollback lets the champion answer again."""
+    """Let the fallback answer everything; a rollback lets the champion answer again."""
     past = [routing["champion"]] if routing["champion"] else []
     past += routing["previous"]
     return _next(routing, at, reason, champion=None, claims=[], shadow=None, previous=past[:KEPT])
 
 
-# ---- who answers beside the champion
+# ---- arms beside the champion
 
 
 def claim(routing: Routing, wanted: Claim, *, reason: str) -> Routing:
-    """Let an arm answer its whole interval, or what of it no other claim holds. Raises RoutingError.
+    """Let an arm answer its whole interval, or the parts that no other claim holds.
 
-    Where it answers a part of it already, it is that arm which grows.
+    If it already answers a part, the arm grows. Raises RoutingError.
     """
     champion = routing["champion"]
     if champion is None or champion["release"] == wanted["release"]:
@@ -244,12 +245,12 @@ def claim(routing: Routing, wanted: Claim, *, reason: str) -> Routing:
 
 
 def give_back(routing: Routing, rollout: str, *, at: str, reason: str, beyond: float = 0.0) -> Routing:
-    """Let the champion answer the rollout's entities from the place `beyond` on: all of them, unless it is given.
+    """Let the champion answer the rollout's entities from the place `beyond` on, by default all of them.
 
-    Raises RoutingError where it holds none.
+    Raises RoutingError if the rollout holds none.
     """
     if not any(one["rollout"] == rollout and one["end"] > beyond for one in held.live(routing["claims"])):
-        raise RoutingError(f"rollout {rollout!r} answers nobody; `fairway status` shows who answers")
+        raise RoutingError(f"rollout {rollout!r} answers no entity; `fairway status` shows which releases answer")
     return _next(routing, at, reason, claims=held.given_back(routing["claims"], rollout, beyond=beyond))
 
 
@@ -279,12 +280,12 @@ def _next(routing: Routing, at: str, reason: str, **changes: Any) -> Routing:
     return cast(Routing, following)
 
 
-# ---- what must stay up
+# ---- endpoints to keep
 
 
 def endpoints_in_use(routing: Routing, *, keep_since: str) -> set[str]:
-    """Return the endpoints that answer now, or that a champion answered by at or after `keep_since`, which stay up for
-    a rollback.
+    """Return the endpoints that answer now, or belonged to a champion at or after `keep_since` and are kept for a
+    rollback.
     """
     in_use = {one.endpoint for one in (*answerers(routing), *asked_beside(routing))}
     since = routing["champion"]["since"] if routing["champion"] else routing["changed_at"]

@@ -1,4 +1,4 @@
-"""States of a release, and how long one may be on its way."""
+"""States of a release, and how long it may take to become champion."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -10,7 +10,7 @@ DEPLOYING_AT_MOST = timedelta(hours=2)  # a release that was not promoted by the
 
 
 class Verdict(StrEnum):
-    """Judgement of the gate on a training run."""
+    """Verdict of the gate on a training run."""
 
     APPROVED = "approved"
     REJECTED = "rejected"
@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 class ReleaseState(StrEnum):
     """State of a release item in the routing table."""
 
-    WAITING = "waiting"  # for somebody's approval
+    WAITING = "waiting"  # for a person's approval
     APPROVED = "approved"
     REJECTED = "rejected"
     DEPLOYING = "deploying"
@@ -29,7 +29,7 @@ class ReleaseState(StrEnum):
     PREVIOUS = "previous"
     RETIRED = "retired"
     FAILED = "failed"
-    ROLLED_BACK = "rolled back"  # it does not come back without a new run
+    ROLLED_BACK = "rolled back"  # it returns only with a new run
     ABORTED = "aborted"
     SUPERSEDED = "superseded"
 
@@ -59,8 +59,8 @@ class ReleaseItem(TypedDict, total=False):
     imported: bool  # made elsewhere
     as_of: str
     reason: str
-    why: str  # this candidate and no other, in words
-    answers: str  # right and wrong ones on the held-out rows, in words
+    why: str  # why this candidate was chosen, in words
+    answers: str  # correct and wrong answers on the held-out rows, in words
     model_uri: str
     artefact_sha256: str
     signature: str
@@ -69,7 +69,7 @@ class ReleaseItem(TypedDict, total=False):
     size_mb: float
     decisions: dict[str, int] | None
     newest: Measurement
-    contract: str  # that it was made under, as domain/contract/packed.py writes it
+    contract: str  # contract it was made under, as domain/contract/packed.py writes it
     created_at: str
     deploying_since: str
     promoted_at: str

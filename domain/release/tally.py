@@ -1,14 +1,14 @@
-"""Right and wrong answers of a model on held-out rows: precision, recall and counts, or the spread of its errors."""
+"""Correct and wrong answers of a model on held-out rows: precision, recall and counts, or the spread of its errors."""
 
 from typing import TypedDict
 
 from domain.release.evaluation import ClassCounts, Errors, Measured
 
-NAMED_CLASSES = 3  # those that are found least; the others are counted
+NAMED_CLASSES = 3  # classes with the lowest recall that are named; the others are counted
 
 
 class Rates(TypedDict):
-    """Of a binary task; None where no row was answered so, or none was so."""
+    """Precision and recall of a binary task; None without rows to count."""
 
     precision: float | None
     recall: float | None
@@ -23,7 +23,7 @@ def rates(counts: dict[str, int]) -> Rates:
 
 
 def in_words(measured: Measured, threshold: float) -> str:
-    """Count the answers in a sentence; `threshold` is that from which a binary answer is yes."""
+    """Summarise the answers in a sentence; `threshold` is the probability from which a binary answer is yes."""
     if "decisions" in measured:
         return _of_decisions(measured["decisions"], threshold)
     if "classes" in measured:

@@ -1,7 +1,7 @@
-"""Whose turn it is: one rollout runs at a time.
+"""Turns: one rollout runs at a time, and others wait in line.
 
-A release that was approved later supersedes one that still waits for its turn; one that has reached its canary is
-finished first.
+A release that was approved later supersedes one that is still waiting; one that has reached its canary is finished
+first.
 """
 
 from datetime import datetime, timedelta
@@ -10,11 +10,11 @@ from typing import TypedDict
 from domain.release.rollout import UNDER_WAY, Plan, Rollout, State, wait_s
 from domain.timestamps import parse_timestamp
 
-LOST_AFTER = timedelta(hours=1)  # without a look: the flow that looked has ended without a word
+LOST_AFTER = timedelta(hours=1)  # age of the last look after which the flow counts as ended without notice
 
 
 class Waiting(TypedDict):
-    """A release that waits for the rollout before it."""
+    """A release that waits for the running rollout."""
 
     rollout: str
     release: str
@@ -23,7 +23,7 @@ class Waiting(TypedDict):
 
 
 class Turns(TypedDict):
-    """Item of the routing table (domain/records.py: ROLLOUT): the rollout that runs, or the last one; who is next."""
+    """Item of the routing table (domain/records.py: ROLLOUT): the running or last rollout, and the next release."""
 
     version: int
     current: Rollout | None
@@ -34,7 +34,7 @@ NO_TURNS: Turns = {"version": 0, "current": None, "waiting": None}
 
 
 def is_free(turns: Turns, *, now: datetime, plan: Plan) -> bool:
-    """Whether the next rollout may begin: none runs, or nobody has looked at it for long."""
+    """Return whether the next rollout may begin: none is running, or the running one has had no look for long."""
     current = turns["current"]
     if current is None or current["state"] not in UNDER_WAY:
         return True
@@ -51,7 +51,7 @@ def in_line(turns: Turns, mine: Waiting) -> Turns:
 
 
 def objection(turns: Turns, rollout: str) -> tuple[State, str] | None:
-    """Return how and why a rollout ends that stood in line; None while it is next."""
+    """Return how and why a waiting rollout ends; None while it is next."""
     waiting = turns["waiting"]
     if waiting is None or waiting["rollout"] != rollout:
         return State.SUPERSEDED, f"{waiting['release'] if waiting else 'another release'} was approved later"

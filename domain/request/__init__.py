@@ -1,1 +1,1 @@
-"""A request: from a score, or from no model, to the answer, and what the answer was worth."""
+"""Requests: the answer made of a score or of the prior, and what it was worth."""

@@ -1,4 +1,4 @@
-"""Answers: from a model's score, or from the contract's prior."""
+"""Answers made of a model's score, or of the contract's prior."""
 
 from enum import StrEnum
 from typing import Any, NotRequired, TypedDict, cast
@@ -9,7 +9,7 @@ Score = float | list[float]  # P(positive) or a value; for a multiclass task one
 
 
 class Source(StrEnum):
-    """Origin of an answer: the release's endpoint, its model in the function, or nothing but the prior."""
+    """Origin of an answer: the release's endpoint, its model in the function, or the contract's prior."""
 
     MODEL = "model"
     FUNCTION = "function"
@@ -17,7 +17,7 @@ class Source(StrEnum):
 
 
 class Answer(TypedDict):
-    """Part of a prediction that a score decides."""
+    """The part of a prediction that is made of a score."""
 
     prediction: Any  # bool, value or class, by the task
     probability: float | None
@@ -25,21 +25,21 @@ class Answer(TypedDict):
 
 
 class Prediction(Answer):
-    """Answer to a row, as the predictions table stores it, and the API replies with it but for two fields."""
+    """Answer to a row as the predictions table stores it; the API replies with all but two of its fields."""
 
     id: str
     entity_id: str
     release: str | None
     role: str | None  # a Role
     arm: NotRequired[str]  # of a rollout or an experiment; the champion's is `champion`
-    rollout: NotRequired[str]  # that it is evidence for, on either side
-    share: NotRequired[float]  # that the rollout's arm had when it was made
+    rollout: NotRequired[str]  # that it is evidence for, whichever release answered
+    share: NotRequired[float]  # the arm's share when the answer was made
     source: str  # a Source
     reason: str
-    cause: NotRequired[str]  # name of the Reason of a fallback or a stand-in; stored, not replied
-    instead_of: NotRequired[str]  # why the endpoint did not answer, where its model did in the function
+    cause: NotRequired[str]  # name of the Reason of a fallback or a stand-in; stored but not returned
+    instead_of: NotRequired[str]  # why the endpoint did not answer, if its model did in the function
     made_at: str  # timestamp
-    latency_ms: NotRequired[float]  # from the checked row to the answer; stored, not replied
+    latency_ms: NotRequired[float]  # from the checked row to the answer; stored but not returned
     event_time: str | None
 
 
@@ -48,9 +48,9 @@ def answer_from_score(
 ) -> Answer:
     """Make the answer of a score.
 
-    binary: prediction is true from `threshold` on, probability is that of the positive class. multiclass: the likeliest
-    of `classes` (the first where several are equally likely) and its probability. regression: the value, probability
-    None.
+    binary: the prediction is true from `threshold` on, the probability is that of the positive class. multiclass: the
+    likeliest of `classes` (the first, if several are equally likely) and its probability. regression: the value; the
+    probability is None.
     """
     if contract.task == "regression":
         return {"prediction": score, "probability": None}
@@ -64,7 +64,7 @@ def answer_from_score(
 
 
 def fallback_answer(contract: Contract, *, threshold: float = 0.5) -> Answer:
-    """Make the answer without a model: the contract's prior, the best estimate when nothing is known of the row."""
+    """Make the answer without a model: the contract's prior, the best estimate if nothing is known about the row."""
     if contract.task != "multiclass":
         return answer_from_score(contract, cast(float, contract.prior), threshold=threshold)
     prior = cast(dict[str, float], contract.prior)

@@ -1,7 +1,7 @@
-"""A captured answer: one row of the lake's hour, made of a prediction as the table's stream has it.
+"""A captured answer: one row of an hour's file, made from a prediction in the table's stream.
 
-Features, the answer and a multiclass answer's probabilities are JSON text as they were stored, so a row is the same
-whatever the contract of its day was, and every number comes back to the last bit.
+Features, the answer and the probabilities of a multiclass answer are stored as JSON text. So a row does not depend on
+the contract of its day, and every number is kept to the last bit.
 """
 
 import json
@@ -37,11 +37,11 @@ ANSWERS = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"features": {"S": 
 _REQUIRED = ("id", "entity_id", "made_at", "source", "reason", "features", "contract_hash")
 _AS_JSON = ("prediction", "probabilities")
 
-Row = dict[str, Any]  # text or a number, by column; a column that has no value is left out
+Row = dict[str, Any]  # text or a number, by column; columns without a value are omitted
 
 
 class Unreadable(Exception):
-    """The item is not an answer that predict stored; the message names what is wrong with it."""
+    """Report that the item is not an answer stored by predict; the message says what is wrong with it."""
 
 
 class Other(TypedDict, total=False):
@@ -70,7 +70,7 @@ def row_of(item: Mapping[str, Any]) -> Row:
     problems = [f"{name} = {item.get(name)!r:.100}: must be text" for name in _REQUIRED if not _is_text(item.get(name))]
     problems += [f"{name} = {item[name]!r:.100}: must be a number" for name in NUMBERS if not _is_number(item, name)]
     if "prediction" not in item:
-        problems.append("prediction: there is none")
+        problems.append("prediction: must be there")
     if problems:
         raise Unreadable("; ".join(problems))
     hour_of(item["made_at"])
@@ -97,7 +97,7 @@ def _is_text(value: object) -> bool:
 
 
 def _is_number(item: Mapping[str, Any], name: str) -> bool:
-    """Whether a number that may be missing is one where it is there."""
+    """Return whether an optional number is missing or a number."""
     value = item.get(name)
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     return value is None or is_number

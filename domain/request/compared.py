@@ -1,4 +1,4 @@
-"""What an answer of a rollout, and later its outcome, adds to the rollout's evidence (domain/release/counts.py)."""
+"""What an answer in a rollout, and later its outcome, adds to the rollout's evidence (domain/release/counts.py)."""
 
 import json
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from domain.release.evidence import loss_terms
 from domain.request.answers import Source
 from domain.request.outcomes import assess, decision_value_usd, largest_difference_usd
 
-ANSWERED = "answer#"  # item of the evidence table: guards that an answer counts once, and holds its pair
+ANSWERED = "answer#"  # item of the evidence table that makes an answer count once, and holds its pair
 
 
 class Guarded(TypedDict):
-    """An item that is put once, with what is added to the counts when it is."""
+    """An item that is put only once, and what is added to the counts when it is."""
 
     item: dict[str, Any]  # in plain values, with its key
     adds: dict[str, float]
@@ -30,12 +30,12 @@ def answer_key(rollout: str, id: str) -> Item:
 
 
 def side_of(role: str) -> Side:
-    """Return whose answer it was: the champion's, or that of the release beside it."""
+    """Return the side of an answer: the champion, or the release beside it."""
     return Side.CHAMPION if role == Role.CHAMPION else Side.CANARY
 
 
 def failures(answer: Mapping[str, Any], *, slow_ms: float) -> list[Kind]:
-    """Name the ways in which an answer failed; what is planned, such as a night, is no failure."""
+    """Name the ways in which an answer failed; planned reasons, such as office hours, are not failures."""
     cause = Reason[answer["cause"]] if answer.get("cause") else None
     found = []
     if answer["source"] == Source.FALLBACK and cause not in PLANNED:
@@ -49,9 +49,9 @@ def failures(answer: Mapping[str, Any], *, slow_ms: float) -> list[Kind]:
 
 
 def guarded(answer: Mapping[str, Any], *, other: str | None, slow_ms: float) -> list[Guarded]:
-    """Return what an answer adds: itself, its entity where that is new, and each first failure of the entity.
+    """Return what an answer adds: itself, its entity if that is new, and each first failure of the entity.
 
-    `other` is the prediction of the rollout's other release to the same row, as JSON, None where there is none.
+    `other` is the prediction of the rollout's other release for the same row, as JSON; None if there is none.
     """
     rollout, entity, side = answer["rollout"], answer["entity_id"], side_of(answer["role"])
     expires = {"expires_at": answer["expires_at"]} if "expires_at" in answer else {}
@@ -71,9 +71,10 @@ def guarded(answer: Mapping[str, Any], *, other: str | None, slow_ms: float) -> 
 def of_outcome(
     contract: Contract, business: Business, *, side: Side, prediction: Any, other: str, outcome: Any
 ) -> dict[str, float]:
-    """Return what an outcome adds, where both releases decided its row, and differently; nothing elsewhere.
+    """Return what an outcome adds if the two releases decided its row differently; otherwise nothing.
 
-    Of two classes exactly one is right. Of more, rows on which both are wrong say nothing of either, nor do numbers.
+    With two classes exactly one release is right. With more classes, rows on which both are wrong count for neither;
+    numbers are not compared.
     """
     theirs = json.loads(other)
     canary, champion = (prediction, theirs) if side is Side.CANARY else (theirs, prediction)

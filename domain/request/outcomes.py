@@ -6,13 +6,16 @@ from typing import Any, TypedDict
 from domain.config.sections import Business
 from domain.contract.schema import Contract
 
-AHEAD = timedelta(days=1)  # clocks and time zones differ by less
-LEAST_OUTCOMES = 100  # below this nothing is concluded from what really happened
-Z_95 = 1.96  # of the normal distribution: so many standard errors each way hold the true value in 95 of 100 cases
+AHEAD = timedelta(days=1)  # allowance for clocks and time zones that differ
+LEAST_OUTCOMES = 100  # with fewer outcomes nothing is concluded
+Z_95 = 1.96  # of the normal distribution: 95 of 100 true values lie within so many standard errors
 
 
 class Assessment(TypedDict, total=False):
-    """Of a class whether it is right, and its value in a binary task; of a number the prediction less the outcome."""
+    """Comparison of a prediction with its outcome.
+
+    For a class: whether it is right, and its value in a binary task. For a number: the prediction less the outcome.
+    """
 
     correct: bool
     value_usd: float
@@ -38,14 +41,14 @@ def assess(contract: Contract, business: Business, *, prediction: Any, outcome: 
 
 
 def decision_value_usd(business: Business, *, predicted: bool, actual: bool) -> float:
-    """Return the value of a yes or no, once it is known which was right."""
+    """Return the value of a binary decision, given the correct one."""
     if predicted:
         return business.true_positive_usd if actual else business.false_positive_usd
     return business.false_negative_usd if actual else business.true_negative_usd
 
 
 def largest_difference_usd(business: Business) -> float:
-    """Return by how much two decisions can differ in value, at most, whatever turns out to be right."""
+    """Return the largest difference in value between two decisions, whichever turns out to be right."""
     differences = (
         business.true_positive_usd - business.false_negative_usd,
         business.false_positive_usd - business.true_negative_usd,

@@ -1,4 +1,4 @@
-"""What rows really cover of the part of a window that they were to be judged on."""
+"""The event times that rows of an evaluation really cover."""
 
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
@@ -7,24 +7,24 @@ from typing import TypedDict
 from domain.timestamps import iso, parse_timestamp
 from domain.train.windows import Window
 
-NAMED_SPANS = 3  # of missing days; the others are counted
+NAMED_SPANS = 3  # spans of missing days that are named; the others are counted
 DAY = timedelta(days=1)
 
 
 class Coverage(TypedDict):
-    """Rows of [evaluate_start, as_of): the first and the last, the age of the last at as_of, and days without any."""
+    """Rows of [evaluate_start, as_of): the first and the last, the age of the last at as_of, and days without rows."""
 
     first: str  # timestamp
     last: str  # timestamp
     age_days: float
-    days: int  # that the part touches, in UTC
+    days: int  # days of the span in UTC
     missing: list[list[str]]  # [first, last] ISO date of each span of days without a row
 
 
 def cover(window: Window, *, first: datetime, last: datetime, days: Collection[date]) -> Coverage:
-    """Describe rows that lie between `first` and `last`, on `days`."""
+    """Describe the coverage of rows between `first` and `last` that lie on `days`."""
     start, end = parse_timestamp(window["evaluate_start"]), parse_timestamp(window["as_of"])
-    assert start is not None and end is not None, "a window has its timestamps from training_window"
+    assert start is not None and end is not None, "the window must come from training_window"
     wanted = _days_of(start, end)
     return {
         "first": iso(first),
@@ -41,7 +41,7 @@ def _days_of(start: datetime, end: datetime) -> list[date]:
 
 
 def _spans(days: list[date]) -> list[list[str]]:
-    """Join days that follow each other."""
+    """Join consecutive days."""
     spans: list[list[date]] = []
     for day in days:
         if spans and day - spans[-1][1] == DAY:
@@ -56,7 +56,7 @@ def missing_days(coverage: Coverage) -> int:
 
 
 def describe(coverage: Coverage) -> str:
-    """Name the span that the rows cover, and the days that none is of."""
+    """Name the span that the rows cover, and the days without rows."""
     span = f"{coverage['first'][:10]} to {coverage['last'][:10]}"
     if not coverage["missing"]:
         return f"{span}, a row on every day"
@@ -67,8 +67,9 @@ def describe(coverage: Coverage) -> str:
 
 
 def staleness(coverage: Coverage, window: Window, most_days: float) -> str:
-    """Describe rows that are older than was agreed; empty if they are not, and where nothing was agreed (0)."""
+    """Describe rows that are older than agreed; empty if they are not, or if no age was agreed (0)."""
     if not most_days or coverage["age_days"] <= most_days:
         return ""
     age = f"{coverage['age_days']:,.1f} days before {window['as_of']}"
-    return f"the newest row is of {coverage['last']}, {age}; at most {most_days:g} days were agreed (data.max_age_days)"
+    agreed = f"at most {most_days:g} days were agreed (data.max_age_days)"
+    return f"the newest row is from {coverage['last']}, {age}; {agreed}"

@@ -1,4 +1,4 @@
-"""Curves of a model on the rows of an evaluation, as few numbers: curves.json of a run, beside its evaluation.json."""
+"""Curves of a model on the rows of an evaluation, in few numbers: curves.json of a run, next to its evaluation.json."""
 
 from typing import NamedTuple, NotRequired, TypedDict
 
@@ -6,18 +6,18 @@ Points = list[tuple[float, float]]
 
 
 class Cuts(TypedDict):
-    """Decisions by threshold, the strictest first: rows with at least that score are a yes. Equally long lists."""
+    """Counts by threshold, the highest first: rows with at least that score are positive. Lists of equal length."""
 
     threshold: list[float]
-    true_positive: list[int]  # the last one is all rows that were positive
-    false_positive: list[int]  # the last one is all rows that were not
+    true_positive: list[int]  # the last one counts all positive rows
+    false_positive: list[int]  # the last one counts all negative rows
 
 
 class Calibration(TypedDict):
-    """Bins of equally many rows, by the order of the scores: means of each. Equally long lists.
+    """Bins of equally many rows in the order of the scores, with the means of each. Lists of equal length.
 
-    A binary task has the probability of the positive class, a multiclass one that of the likeliest class, and what came
-    true of it; a regression has values and values.
+    A binary task has the probability of the positive class, a multiclass task that of the likeliest class, and how
+    often it came true. A regression has predicted and actual values.
     """
 
     rows: list[int]
@@ -26,21 +26,21 @@ class Calibration(TypedDict):
 
 
 class Curve(TypedDict):
-    """One model on all rows; only a binary task has cuts."""
+    """Curves of one model on all rows; only a binary task has cuts."""
 
     cuts: NotRequired[Cuts]
     calibration: Calibration
 
 
 class Curves(TypedDict):
-    """curves.json of a run: every model on the same rows; champion is None where the run evaluated none."""
+    """curves.json of a run: every model on the same rows; champion is None if the run evaluated none."""
 
     candidates: dict[str, Curve]
     champion: Curve | None
 
 
 class Drawn(NamedTuple):
-    """The points of a model's curves in the unit square; of a regression, calibration is in the target's unit."""
+    """Points of a model's curves in the unit square; for a regression, calibration is in the target's unit."""
 
     roc: Points  # (false positive rate, recall)
     precision_recall: Points  # (recall, precision)
@@ -62,8 +62,8 @@ def drawn(curve: Curve) -> Drawn:
 
 
 def recall_at(roc: Points, rate: float) -> float:
-    """Return the recall at a false positive rate, on a straight line between the points that are known."""
-    before = max(point for point in roc if point[0] <= rate)  # of points above each other the highest
+    """Return the recall at a false positive rate, by linear interpolation."""
+    before = max(point for point in roc if point[0] <= rate)  # the highest of several points at one rate
     after = min((point for point in roc if point[0] > rate), default=before)
     if after[0] == before[0]:
         return before[1]
@@ -71,5 +71,5 @@ def recall_at(roc: Points, rate: float) -> float:
 
 
 def precision_at(precision_recall: Points, recall: float) -> float:
-    """Return the precision at the strictest threshold that reaches a recall."""
+    """Return the precision at the highest threshold that reaches a recall."""
     return next(precision for reached, precision in precision_recall if reached >= recall)

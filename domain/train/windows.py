@@ -1,4 +1,4 @@
-"""Spans of event time: the days a run learns from, and the later days it is judged on; and the names of runs."""
+"""Windows of event time: the days a run learns from and the later days it is judged on; and the names of runs."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -7,15 +7,15 @@ from typing import TypedDict, TypeVar
 
 from domain.timestamps import iso, parse_timestamp
 
-FEWEST_WITH_OUTLIERS = 10  # rows; of fewer, none can be called far from the others
+FEWEST_WITH_OUTLIERS = 10  # with fewer rows, none counts as far from the others
 
 
 class WindowError(ValueError):
-    """A timestamp or a span is impossible; the message names what is allowed."""
+    """Report an impossible timestamp or span; the message names what is allowed."""
 
 
 class Window(TypedDict):
-    """Half open: train in [train_start, evaluate_start), evaluate in [evaluate_start, as_of). Timestamps."""
+    """Timestamps of half-open spans: train in [train_start, evaluate_start), evaluate in [evaluate_start, as_of)."""
 
     train_start: str
     evaluate_start: str
@@ -23,7 +23,7 @@ class Window(TypedDict):
 
 
 class Part(TypedDict):
-    """One Parquet file of a load; `first` and `last` event time are null for a table without one."""
+    """One Parquet file of a load; `first` and `last` event time are None for a table without one."""
 
     key: str
     rows: int
@@ -35,7 +35,7 @@ AnyPart = TypeVar("AnyPart", bound=Part)
 
 
 class RunRefused(ValueError):
-    """A run cannot have this name."""
+    """Report a name that a run cannot have."""
 
 
 def training_window(*, as_of: str, window_days: int, evaluate_days: int) -> Window:
@@ -66,14 +66,14 @@ def instants(window: Window) -> tuple[datetime, datetime, datetime]:
 def overlapping(parts: Iterable[AnyPart], start: str, end: str) -> list[AnyPart]:
     """Select the parts with rows in [start, end); a part of a table without event time belongs to every window.
 
-    A part whose entities were all forgotten has no row and belongs to none.
+    A part whose entities were all forgotten has no rows and belongs to none.
     """
     after, before = _instant(start), _instant(end)
     return [part for part in parts if part["rows"] and _is_within(part, after, before)]
 
 
 def _is_within(part: Part, after: datetime, before: datetime) -> bool:
-    """Compare instants, not texts: 00:00:00Z sorts after 00:00:00.5Z."""
+    """Compare instants, not texts: as text, 00:00:00Z sorts after 00:00:00.5Z."""
     if part["first"] is None or part["last"] is None:
         return True
     return _instant(part["first"]) < before and _instant(part["last"]) >= after
@@ -87,14 +87,16 @@ def _instant(text: str) -> datetime:
 
 
 def newest_row(parts: Iterable[Part], now: datetime) -> datetime | None:
-    """Return the newest event time, at most now: one row of 2099 hides no other. None where no part has one yet."""
+    """Return the newest event time, at most now, so that one row of 2099 does not hide the others. None without any."""
     spans = ((_instant(part["first"]), _instant(part["last"])) for part in parts if part["first"] and part["last"])
     return max((min(last, now) for first, last in spans if first <= now), default=None)
 
 
 def bulk_of_days(rows: Mapping[date, int]) -> tuple[date, date]:
-    """Find the first and the last day of nearly all rows, given how many each day has. Left out are the few, at most
-    one in a hundred at either end, that lie further away from the others than those span: a year of 2099 or 1900.
+    """Find the first and the last day of nearly all rows, from the number of rows of each day.
+
+    Excluded are the few rows, at most one in a hundred at either end, that are further away from the others than the
+    others span: a year such as 2099 or 1900.
     """
     days, left = sorted(rows), max(1, sum(rows.values()) // 100)
     if sum(rows.values()) < FEWEST_WITH_OUTLIERS:
@@ -106,7 +108,7 @@ def bulk_of_days(rows: Mapping[date, int]) -> tuple[date, date]:
 
 
 def _day_beyond(days: list[date], rows: Mapping[date, int], few: int) -> date:
-    """The first of the days that is reached by more than a few rows."""
+    """Return the first of the days that more than a few rows reach."""
     passed = 0
     for day in days:
         passed += rows[day]
@@ -116,12 +118,12 @@ def _day_beyond(days: list[date], rows: Mapping[date, int], few: int) -> date:
 
 
 def run_name(kind: str, as_of: str, started: str) -> str:
-    """Name a run of a kind by its as_of and its start: train-20130401-20261122T074500Z."""
+    """Name a run by its kind, as_of and start: train-20130401-20261122T074500Z."""
     return f"{kind}-{_compact(as_of)[:8]}-{_compact(started)[:15]}Z"
 
 
 def checked_run(run: object) -> str:
-    """Check the name, which is a part of keys in the lake, of items and of jobs. Raises RunRefused."""
+    """Check the name, which becomes a part of S3 keys, items and job names. Raises RunRefused."""
     if not isinstance(run, str) or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}", run):
         raise RunRefused(f"run = {run!r}: must have 1 to 80 letters, digits, dots, dashes and underscores")
     return run

@@ -1,1 +1,1 @@
-"""Watching: what outcomes and newer rows say of the release that answers."""
+"""Watching: drift, decline, and the champion's quality by outcomes."""

@@ -1,4 +1,4 @@
-"""Bins of a column, made on the reference alone: what a window's values are counted in."""
+"""Bins of a column, made from the reference alone, in which a window's values are counted."""
 
 import math
 from bisect import bisect_right
@@ -17,15 +17,15 @@ Value = str | int | float | bool | None
 
 @dataclass(frozen=True)
 class NumberBins:
-    """Spans of equally many reference rows between its least and its greatest value, both within; then `unseen` for
-    values beyond them, then `missing`.
+    """Spans of equally many reference rows between the least and the greatest value; then `unseen` for values beyond
+    them, then `missing`.
     """
 
     edges: tuple[float, ...]  # ascending: least, inner edges, greatest
 
     @property
     def ordered(self) -> int:
-        """The first bins, which are spans in their order."""
+        """Return how many bins, from the first on, are spans in order."""
         return len(self.edges) - 1
 
     @property

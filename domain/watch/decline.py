@@ -1,7 +1,7 @@
-"""Whether a release has become wrong more often than at its release, by outcomes that come late.
+"""Whether a release is wrong more often than at its release, by outcomes that arrive late.
 
-A detector that restarts with every window (Shin, Ramdas, Rinaldo, 2022, arXiv 2203.03532): a decline that begins after
-a year of good days is found as fast as one that begins on the first. Its state is one number for each of RATIOS.
+A detector that restarts with every window (Shin, Ramdas, Rinaldo, 2022, arXiv 2203.03532), so a decline after a year of
+good days is found as fast as one on the first day. Its state is one number for each of RATIOS.
 """
 
 import math
@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from domain.watch.tails import binomial_at_most
 
-FALSE_ALARMS = 0.05  # chance of any in so many windows
+FALSE_ALARMS = 0.05  # probability of a false alarm in so many windows
 WINDOWS = 100
-RATIOS = (1.1, 1.2, 1.35, 1.6, 2.2)  # odds of an error, relative to those at release, that are looked for
+RATIOS = (1.1, 1.2, 1.35, 1.6, 2.2)  # odds of an error, relative to those at release, that it looks for
 _CONFIDENCE = 0.975  # of the bound on the error rate at release
 _HALVINGS = 60
 _NOTHING = (-math.inf,) * len(RATIOS)  # logarithm of no evidence
@@ -32,12 +32,14 @@ class Decline:
 
 
 def begin(wrong: int, outcomes: int, *, tolerance: float = 0.0) -> Decline:
-    """Begin at a release that was wrong in so many of its evaluation's rows, and may become worse by the tolerance."""
+    """Start the detector for a release that was wrong on so many rows of its evaluation; the rate may rise by the
+    tolerance.
+    """
     return Decline(min(error_bound(wrong, outcomes) + tolerance, 1.0))
 
 
 def after(decline: Decline, wrong: int, outcomes: int) -> Decline:
-    """Return the evidence after a window of outcomes, each counted once; without outcomes it stays as it is."""
+    """Return the evidence after a window of outcomes, each counted once; without outcomes it does not change."""
     if not 0 <= wrong <= outcomes:
         raise ValueError(f"wrong = {wrong}: must be from 0 to the {outcomes} outcomes")
     if not outcomes or decline.bound >= 1:
@@ -48,12 +50,12 @@ def after(decline: Decline, wrong: int, outcomes: int) -> Decline:
 
 
 def is_alarm(decline: Decline, *, false_alarms: float = FALSE_ALARMS, windows: int = WINDOWS) -> bool:
-    """Whether so much evidence comes about by chance at most `false_alarms` times in so many windows."""
+    """Return whether chance reaches so much evidence at most `false_alarms` times in so many windows."""
     return decline.evidence >= math.log(windows / false_alarms)
 
 
 def restarted(decline: Decline) -> Decline:
-    """Return the detector without evidence, as it begins after an alarm."""
+    """Return the detector without evidence, as it starts again after an alarm."""
     return Decline(decline.bound)
 
 
@@ -70,7 +72,7 @@ def began(bound: float, windows: Sequence[tuple[int, int]]) -> int:
 
 
 def error_bound(wrong: int, outcomes: int, *, confidence: float = _CONFIDENCE) -> float:
-    """Return the upper bound of an error rate (Clopper and Pearson, 1934); 1 where nothing is known."""
+    """Return the upper bound of an error rate (Clopper and Pearson, 1934); 1 without rows."""
     if not 0 <= wrong <= outcomes:
         raise ValueError(f"wrong = {wrong}: must be from 0 to the {outcomes} outcomes")
     if wrong == outcomes:
@@ -84,7 +86,7 @@ def error_bound(wrong: int, outcomes: int, *, confidence: float = _CONFIDENCE) -
 
 
 def _log_ratio(ratio: float, bound: float, wrong: int, outcomes: int) -> float:
-    """Return the logarithm of how much likelier the outcomes are at these odds than at the bound."""
+    """Return the logarithm of the likelihood ratio of the outcomes at these odds against those at the bound."""
     odds = ratio * bound / (1 - bound)
     chance = odds / (1 + odds)
     return wrong * math.log(chance / bound) + (outcomes - wrong) * math.log((1 - chance) / (1 - bound))

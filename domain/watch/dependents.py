@@ -1,4 +1,4 @@
-"""Which columns a name stands for, and what depends on a column: what the contract knows of a change upstream."""
+"""What depends on a column, as far as the contract shows, and which columns a name stands for."""
 
 import difflib
 
@@ -14,7 +14,7 @@ USES = {
 
 
 class Unknown(Exception):
-    """The contract has no such column, source or owner; the message lists those that it has."""
+    """Report that the contract has no such column, source or owner; the message lists those it has."""
 
 
 def columns_named(contract: Contract, name: str) -> list[Column]:

@@ -1,7 +1,7 @@
-"""Whether a window differs from the reference by more than chance, and by more than anybody cares about.
+"""Whether a window differs from the reference by more than chance and by more than matters.
 
-The population stability index by itself alarms on half of all stable windows of 100 rows and on no shift that matters
-in 1,000. Here it is tested with its sampling error against a tolerance, and one budget of false alarms holds for all
+The population stability index alone alarms on half of all stable windows of 100 rows, and on no relevant shift in 1,000
+rows. Here it is tested against a tolerance with its sampling error, and one budget of false alarms holds for all
 features and all windows of a year (`level`). The bins are those of the reference (domain/watch/bins.py).
 """
 
@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeVar
 
 from domain.watch.tails import noncentral_chi_square
 
-TOLERANCE = 0.005  # PSI that nobody cares about: a shift by a tenth of a standard deviation is 0.0096
-FALSE_ALARMS = 0.05  # chance of any in so many windows
+TOLERANCE = 0.005  # PSI that does not matter: a shift by a tenth of a standard deviation is 0.0096
+FALSE_ALARMS = 0.05  # probability of any false alarm in so many windows
 WINDOWS = 100
 FEWEST = 5.0  # expected rows of a bin, or it is pooled
 Name = TypeVar("Name")  # by which a feature is known
@@ -35,7 +35,7 @@ class Move(NamedTuple):
 
 
 def level(*, false_alarms: float = FALSE_ALARMS, windows: int = WINDOWS) -> float:
-    """Return the level of one window, all features together: a chance of `false_alarms` over so many windows."""
+    """Return the level of one window for all features together: `false_alarms` over so many windows."""
     return false_alarms / windows
 
 
@@ -49,10 +49,10 @@ def drifted(p_values: Mapping[Name, float], level: float) -> list[Name]:
 
 
 def latest(reference: Sequence[int], windows: Sequence[Sequence[int]], *, ordered: int = 0) -> float:
-    """Return the p-value of the newest window: by itself, and together with the one before, whichever is surer.
+    """Return the p-value of the newest window: alone or together with the one before, whichever is smaller, doubled.
 
-    `windows` are counts by bin, the newest last; `ordered` as `p_value` has it. Two windows together find in the second
-    what one was too small for; looking twice is paid for by doubling.
+    `windows` are counts by bin, the newest last; `ordered` as in `p_value`. Two windows together find what one was too
+    small for; doubling pays for testing twice.
     """
     found = [p_value(Counts(reference, windows[-1]), ordered=ordered)]
     if len(windows) > 1:
@@ -62,11 +62,11 @@ def latest(reference: Sequence[int], windows: Sequence[Sequence[int]], *, ordere
 
 
 def p_value(counts: Counts, *, ordered: int = 0, tolerance: float = TOLERANCE) -> float:
-    """Return the chance of so large a difference where the true PSI is at most the tolerance; 1 where there is no row.
+    """Return the probability of so large a difference if the true PSI is at most the tolerance; 1 without rows.
 
-    Near the reference PSI is the chi-square distance, so x² of the two samples has a noncentral chi-square law. The
-    first `ordered` bins are spans of a number: there the shift of the mean rank is tested too, which is a part of the
-    same distance with one degree of freedom, and so finds a shift that the whole leaves in doubt.
+    Near the reference PSI is the chi-square distance, so x² of the two samples has a noncentral chi-square
+    distribution. The first `ordered` bins are spans of a number: there the shift of the mean rank is tested too. It is
+    a part of the same distance with one degree of freedom, so it finds shifts that the whole leaves in doubt.
     """
     bins, allowed = pooled(counts), _weight(counts) * tolerance
     if len(bins.window) < 2:
@@ -79,7 +79,7 @@ def p_value(counts: Counts, *, ordered: int = 0, tolerance: float = TOLERANCE) -
 
 
 def psi(counts: Counts) -> float:
-    """Compute the population stability index; an empty bin of either side counts as half a row."""
+    """Compute the population stability index; an empty bin counts as half a row."""
     before, after = (_shares([max(count, 0.5) for count in side]) for side in counts)
     return math.fsum((p - q) * math.log(p / q) for p, q in zip(before, after, strict=True))
 
@@ -103,8 +103,8 @@ def rank_shift(counts: Counts) -> float:
 
 
 def pooled(counts: Counts) -> Counts:
-    """Join the two bins of the fewest rows until the window expects FEWEST in each, at the share that both together
-    have; a single bin is left where the window is too small for two.
+    """Join the two bins with the fewest rows until the window expects FEWEST in each; a window that is too small keeps
+    one bin.
     """
     rows, share = sum(counts.window), sum(counts.window) / max(sum(counts.reference) + sum(counts.window), 1)
     bins = sorted((a + b, a, b) for a, b in zip(*counts, strict=True) if a + b)
@@ -115,7 +115,7 @@ def pooled(counts: Counts) -> Counts:
 
 
 def move(labels: Sequence[str], counts: Counts) -> Move:
-    """Name the bin whose share changed most, so that a finding can be told in words."""
+    """Return the bin whose share changed most, to describe a finding in words."""
     moves = map(Move, labels, _shares(counts.reference), _shares(counts.window))
     return max(moves, key=lambda each: abs(each.after - each.before))
 
@@ -131,11 +131,11 @@ def _shares(side: Sequence[float]) -> list[float]:
     return [count / rows if rows else 0.0 for count in side]
 
 
-# ---- slow drifts: evidence that adds up over windows (Shin, Ramdas, Rinaldo, 2022, arXiv 2203.03532)
+# ---- slow drifts: evidence accumulated over windows (Shin, Ramdas, Rinaldo, 2022, arXiv 2203.03532)
 
 
 def e_value(p: float) -> float:
-    """Convert a p-value to an e-value: the mixture of all powers, whose mean is 1 where p is uniform."""
+    """Convert a p-value to an e-value: the mixture of all powers, whose mean is 1 if p is uniform."""
     if not 0 <= p <= 1:
         raise ValueError(f"p = {p}: must be from 0 to 1")
     if p == 0:
@@ -147,9 +147,9 @@ def e_value(p: float) -> float:
 
 
 def accumulated(evidence: float, p_values: Sequence[float]) -> float:
-    """Add a window to the evidence of all windows since the last alarm, 0 at first; none adds nothing.
+    """Add a window to the evidence of all windows since the last alarm; None adds nothing.
 
-    An alarm is due at `alarm_at`; the evidence then begins at 0 again.
+    An alarm is due at `alarm_at`; the evidence then starts again at 0.
     """
     if not p_values:
         return evidence
@@ -157,5 +157,5 @@ def accumulated(evidence: float, p_values: Sequence[float]) -> float:
 
 
 def alarm_at(*, false_alarms: float = FALSE_ALARMS, windows: int = WINDOWS) -> float:
-    """Return the evidence that stable windows reach with at most that chance in so many of them."""
+    """Return the evidence that stable windows reach with at most that probability in so many of them."""
     return windows / false_alarms

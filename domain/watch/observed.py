@@ -1,4 +1,4 @@
-"""A release by what really happened: the outcomes that were joined to its predictions."""
+"""A release by its outcomes: those that were joined to its predictions."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,12 +11,12 @@ from domain.release.comparison import at_least_as_good
 from domain.request.outcomes import LEAST_OUTCOMES, Z_95
 from domain.watch.quality import Quality, measure
 
-Outcome = Mapping[str, Any]  # item of the outcomes table that was joined to a prediction of a model
+Outcome = Mapping[str, Any]  # item of the outcomes table, joined to a prediction of a model
 
 
 @dataclass(frozen=True)
 class Observed:
-    """What outcomes say of a release; quality is None where they are too few, or do not allow it."""
+    """Outcomes of a release; quality is None if they are too few or do not determine it."""
 
     outcomes: int
     metric: str
@@ -38,7 +38,9 @@ def observe(task: str, metric: str, outcomes: Iterable[Outcome]) -> Observed:
 
 
 def breaks(benchmarks: Benchmarks, observed: Observed) -> str:
-    """Describe how outcomes show quality beyond what was agreed, chance apart (95 of 100); empty if they do not."""
+    """Describe how outcomes show that quality is below what was agreed, beyond chance (95 of 100); empty if they do
+    not.
+    """
     value, agreed, metric = observed.quality, benchmarks.quality, benchmarks.metric
     if value is None or not agreed:
         return ""
@@ -62,7 +64,7 @@ def _quality(task: str, metric: str, joined: list[Outcome]) -> Quality | None:
 
 
 def _happened(one: Outcome) -> bool:
-    """Whether the positive class came true: the answer was right, or it was not."""
+    """Return whether the positive class came true."""
     return bool(one["prediction"] == one["correct"])
 
 

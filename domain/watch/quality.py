@@ -1,4 +1,4 @@
-"""Metrics of benchmarks over joined outcomes, in the standard library (jobs: model_code/fitting/metrics.py)."""
+"""Metrics of benchmarks over joined outcomes, in the standard library (in jobs: model_code/fitting/metrics.py)."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ LEAST_PROBABILITY = 1e-15
 
 
 class Quality(NamedTuple):
-    """A metric over rows; `standard_error` is None where none is known for it."""
+    """A metric over rows; `standard_error` is None for metrics without a known one."""
 
     value: float
     standard_error: float | None
@@ -18,7 +18,7 @@ class Quality(NamedTuple):
 def measure(metric: str, actual: Sequence[Any], answered: Sequence[Any]) -> Quality | None:
     """Measure answers: P(positive) and booleans (binary), labels and labels (multiclass), or values and values.
 
-    None where the rows do not allow it: no row, one class only, or a metric that needs what outcomes do not hold.
+    None if the rows do not determine it: no rows, one class only, or a metric that needs more than outcomes have.
     """
     if not actual or metric not in METRICS:
         return None
@@ -32,7 +32,7 @@ def _mean(losses: list[float]) -> Quality:
 
 
 def _roc_auc(actual: Sequence[bool], scores: Sequence[float]) -> Quality | None:
-    """The Mann-Whitney statistic, ties counting half; its error by Hanley and McNeil (1982)."""
+    """Return the Mann-Whitney statistic, ties counting half, with the error of Hanley and McNeil (1982)."""
     positives, negatives = sum(actual), len(actual) - sum(actual)
     if not positives or not negatives:
         return None
@@ -50,7 +50,7 @@ def _roc_auc(actual: Sequence[bool], scores: Sequence[float]) -> Quality | None:
 
 
 def _average_precision(actual: Sequence[bool], scores: Sequence[float]) -> Quality | None:
-    """The sum of precisions weighted by the gain in recall, ties taken together."""
+    """Return the sum of precisions weighted by the gain in recall, ties taken together."""
     positives, seen, hits, total = sum(actual), 0, 0, 0.0
     if not positives:
         return None
@@ -75,7 +75,7 @@ def _accuracy(actual: Sequence[Any], answered: Sequence[Any]) -> Quality:
 
 
 def _macro_f1(actual: Sequence[Any], answered: Sequence[Any]) -> Quality:
-    """The mean over every label that is there or was answered; one that was never right counts 0."""
+    """Return the mean over every label that occurs or was answered; a label that was never right counts 0."""
     pairs = list(zip(actual, answered, strict=True))
     labels = {label for pair in pairs for label in pair}
     shares = []

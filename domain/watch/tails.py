@@ -1,4 +1,4 @@
-"""Tails of distributions that the rules of watching need, in the standard library."""
+"""Tails of distributions for the rules of watching, in the standard library."""
 
 import math
 
@@ -10,9 +10,9 @@ _STEPS = 10_000
 def noncentral_chi_square(x: float, degrees: int, noncentrality: float) -> float:
     """Return P(X >= x): chi-squares with degrees + 2j, weighted by a Poisson of mean noncentrality / 2.
 
-    Exact to about 12 digits; a normal approximation (Sankaran, 1959) is off by percents in the tails that matter here.
+    Accurate to about 12 digits; a normal approximation (Sankaran, 1959) is off by percents in the relevant tails.
     """
-    if x / 2 <= 0:  # also the smallest float, of which there is no half
+    if x / 2 <= 0:  # also for the smallest float, which cannot be halved
         return 1.0
     mean = noncentrality / 2
     room = _FAR * (math.sqrt(mean) + 1)

@@ -1,4 +1,4 @@
-"""The API of one stage, as methods: signed requests, repeated only where that is safe."""
+"""The API of one stage as methods: signed requests, repeated only if that is safe."""
 
 import json
 import time
@@ -13,19 +13,19 @@ from fairway.client.errors import Failed, Refused
 from fairway.client.replies import Outcomes, Prediction, refusal
 from fairway.client.values import Row, as_body, checked_text
 
-MOST_ROWS = 100  # in one request
+MOST_ROWS = 100  # rows in one request
 PAGE = 100
 TIMEOUT_S = 30.0
-PAUSES_S = (0.1, 0.4, 1.6)  # between the tries of a request that may be repeated
+PAUSES_S = (0.1, 0.4, 1.6)  # pauses between the attempts of a repeatable request
 MAY_PASS = (429, 500, 502, 503, 504)
 
 
 class Fairway:
     """The API of one stage, found by its URL or by a project's folder. Thread-safe.
 
-    Credentials are the usual ones of AWS, found and renewed by botocore, unless they are given: Credentials, or those
-    of a botocore session. Values may be Python's, numpy's or pandas': NaN, NA and NaT are null. A request that is wrong
-    raises Refused with every problem named; one that got no answer, or may not be asked, raises Failed.
+    Credentials are found and renewed by botocore unless they are passed: Credentials, or those of a botocore session.
+    Values may be Python's, numpy's or pandas'; NaN, NA and NaT are null. A wrong request raises Refused with every
+    problem; one without an answer, or without permission, raises Failed.
     """
 
     def __init__(
@@ -49,7 +49,10 @@ class Fairway:
     def predict(
         self, rows: Row | Sequence[Row], *, idempotency_key: str | None = None
     ) -> Prediction | list[Prediction]:
-        """Return the answer to a row, or the answers to 1 to 100. Safe to repeat: one key means one stored answer."""
+        """Return the answer to a row, or the answers to a list of 1 to 100.
+
+        Safe to repeat: one key gives one stored answer.
+        """
         key = uuid.uuid4().hex if idempotency_key is None else idempotency_key
         headers = {"Idempotency-Key": checked_text("idempotency_key", key, header=True)}
         reply = self._request("POST", "/predictions", as_body(rows), headers=headers)
@@ -61,7 +64,7 @@ class Fairway:
         return cast(Prediction, self._request("GET", path))
 
     def predictions(self, entity_id: str, *, page: int = PAGE) -> Iterator[Prediction]:
-        """Iterate over the stored answers about an entity, the newest first, asking for `page` of them at a time."""
+        """Iterate over the stored answers for an entity, newest first, requesting `page` of them at a time."""
         asked = {"entity_id": checked_text("entity_id", entity_id), "limit": str(page)}
         following: str | None = ""
         while following is not None:
@@ -80,7 +83,7 @@ class Fairway:
     def _request(
         self, method: str, path: str, body: bytes | None = None, *, headers: dict[str, str] | None = None
     ) -> dict[str, Any]:
-        """Return the reply's JSON. What failed on the way is tried again: every request here may be repeated."""
+        """Return the reply's JSON. Failed attempts are repeated, which is safe for every request here."""
         for pause in (*PAUSES_S, None):
             try:
                 reply = self._endpoint.send(method, path, body, headers or {})
@@ -93,17 +96,17 @@ class Fairway:
                 if pause is None or reply.status_code not in MAY_PASS:
                     raise refusal(reply, f"{method} {path.partition('?')[0]}")
             time.sleep(pause)
-        raise AssertionError("the last try returns or raises")
+        raise AssertionError("the last attempt returns or raises")
 
 
 def _of_project(folder: Path, stage: str) -> tuple[str, str | None, Any]:
-    """URL, region and credentials of a project's stage, from the address book that its deployment left."""
+    """Return URL, region and credentials of a project's stage, from the address book of its deployment."""
     try:
-        from fairway.stage.aws import connect  # of the whole application, which may not be installed beside the client
+        from fairway.stage.aws import connect  # part of the full application, which may not be installed
     except ImportError:
-        fix = "pass url=; reading a project's folder takes the application itself"
+        fix = "pass url=; reading a project's folder needs the full `fairway` package"
         raise Refused(
-            "not_installed", f"stage = {stage!r}, project = {str(folder)!r}: only the client is here; {fix}"
+            "not_installed", f"stage = {stage!r}, project = {str(folder)!r}: only the client is installed; {fix}"
         ) from None
     connection = connect(folder, stage)
     session: Any = connection.session

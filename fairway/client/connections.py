@@ -1,4 +1,4 @@
-"""Connections to one host that are kept, each for one exchange at a time: a third of what botocore's own costs."""
+"""Kept connections to one host, each for one exchange at a time: a third of the cost of botocore's own."""
 
 import http.client
 import socket
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 
 class Reply(NamedTuple):
-    """What the host replied, whatever its status."""
+    """Reply of the host, whatever its status."""
 
     status_code: int
     headers: dict[str, str]
@@ -18,8 +18,9 @@ class Reply(NamedTuple):
 
 
 class Connections:
-    """Connections to the host of a URL, http or https; threads borrow from them. `ca_file` holds the authorities of
-    https, and `kept` is how many wait for their next exchange.
+    """Connections to the host of a URL, http or https, which threads borrow.
+
+    `ca_file` has the certificate authorities of https, and `kept` is the number of idle connections that are kept.
     """
 
     def __init__(self, url: str, *, ca_file: str, timeout_s: float, kept: int) -> None:
@@ -29,9 +30,9 @@ class Connections:
         self._idle: deque[http.client.HTTPConnection] = deque(maxlen=kept)
 
     def exchange(self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
-        """Send a request and return its reply. Raises OSError or HTTPException where there is none.
+        """Send a request and return its reply. Raises OSError or HTTPException if there is none.
 
-        A kept connection that the host closed meanwhile, as it does with idle ones, is replaced by a new one.
+        A kept connection that the host has closed meanwhile, as hosts do with idle ones, is replaced by a new one.
         """
         try:
             connection = self._idle.pop()
@@ -73,7 +74,7 @@ class Connections:
         else:
             connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout_s)
         connection.connect()
-        # A POST is its headers and then its body. With Nagle's algorithm the body waits until the headers are
+        # A POST sends its headers and then its body. With Nagle's algorithm the body waits until the headers are
         # acknowledged, which the other side delays by 40 ms.
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return connection

@@ -1,7 +1,7 @@
-"""Where requests go and who signs them: a URL, the usual credentials of AWS, and connections that are kept.
+"""Signed requests to a URL, with AWS's usual credentials and kept connections.
 
-botocore is imported by whatever uses it: the command line imports this package for its errors, and its help must not
-cost the half second that botocore takes.
+botocore is imported only when it is used: the command line imports this package for its errors, and help must not take
+the half second that botocore needs.
 """
 
 import re
@@ -14,13 +14,13 @@ from fairway.client.errors import Failed, Refused
 
 OF_AWS = re.compile(r"\.execute-api\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?$")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-CONNECTIONS = 64  # kept; of more threads than that, some connect anew for each request
+CONNECTIONS = 64  # kept connections; with more threads, some connect anew for each request
 
-# lazy: an application imports the client before it calls anything; botocore is paid for by the first Endpoint
+# lazy: an application imports the client before it calls anything; the first Endpoint imports botocore
 
 
 class Credentials(NamedTuple):
-    """The keys that sign a request; `token` belongs to temporary ones."""
+    """Keys that sign a request; `token` belongs to temporary ones."""
 
     access_key: str
     secret_key: str
@@ -47,7 +47,7 @@ class Endpoint:
         self._connections = Connections(self.url, ca_file=ca_file, timeout_s=timeout_s, kept=CONNECTIONS)
 
     def send(self, method: str, path: str, data: bytes | None, headers: dict[str, str]) -> Reply:
-        """The reply, whatever its status; Failed when there was none at all."""
+        """Return the reply, whatever its status. Raises Failed if there is none."""
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
 
@@ -66,12 +66,12 @@ class Endpoint:
         region = match["region"] if match else self._session.get_config_variable("region")
         if not region:
             raise Refused(
-                "region", f"url = {self.url}: does not name its region; pass region= or set AWS_DEFAULT_REGION"
+                "region", f"url = {self.url}: must contain its region; pass region= or set AWS_DEFAULT_REGION"
             )
         return str(region)
 
     def _credentials(self) -> Any:
-        """Those that were given, else those that botocore finds and renews."""
+        """Return the passed credentials, else those that botocore finds and renews."""
         credentials = self._given or self._session.get_credentials()
         if credentials is None:
             fix = "sign in with `aws configure sso`, set AWS_PROFILE or pass credentials="

@@ -1,11 +1,11 @@
-"""The two ways in which a request or a command ends badly: it was wrong, or it was right and did not work."""
+"""The two ways in which a request or a command fails: it was wrong, or it was right and did not work."""
 
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
 
 class Problem(TypedDict, total=False):
-    """One thing wrong with one row, as the API names it; rows count from 0 in the caller's list."""
+    """A problem in one row, as the API reports it; rows count from 0 in the caller's list."""
 
     row: int
     column: str
@@ -16,9 +16,9 @@ class Problem(TypedDict, total=False):
 
 
 class FairwayError(Exception):
-    """What went wrong: `error` is a code for programs; the message names the thing, the value and the fix.
+    """Report what went wrong: `error` is a code for programs; the message names the thing, the value and the fix.
 
-    Of a reply also: its HTTP status, every problem that it names, and the id under which the request is in the logs.
+    For a reply also its HTTP status, every problem in it, and the request's id in the logs.
     """
 
     def __init__(
@@ -36,8 +36,8 @@ class FairwayError(Exception):
 
 
 class Refused(FairwayError):
-    """Asked wrongly; nothing was done, and asking the same again is in vain."""
+    """Report a wrong request; nothing was done, and repeating it does not help."""
 
 
 class Failed(FairwayError):
-    """Asked rightly, and it did not work."""
+    """Report a correct request that did not work."""

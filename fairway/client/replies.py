@@ -1,4 +1,4 @@
-"""What the API replies: its answers as typed records, its refusals as errors."""
+"""Replies of the API: answers as typed records, refusals as errors."""
 
 import json
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 from fairway.client.errors import Failed, FairwayError, Refused
 
 MOST_NAMED = 10  # problems, in the text of an error
-SKEW_S = 300  # AWS takes no signature that is older or newer than this
+SKEW_S = 300  # AWS accepts no signature that is older or newer than this
 NOT_ALLOWED = (401, 403)
 
 
@@ -26,17 +26,17 @@ class _Always(TypedDict):
 
 
 class Prediction(_Always, total=False):
-    """One stored answer. `prediction` is a boolean, a class or a number, as the task has it."""
+    """One stored answer. `prediction` is a boolean, a class or a number, depending on the task."""
 
     arm: str  # of a rollout or an experiment; the champion's is "champion"
-    rollout: str  # that the answer is evidence for, on either side
-    share: float  # of the entities that the rollout's arm had then, above 0 and below 1
-    instead_of: str  # why the endpoint did not answer, where source is "function" and there is an endpoint
-    probabilities: dict[str, float]  # of each class, where there are more than two
+    rollout: str  # that the answer is evidence for, whichever release answered
+    share: float  # of the entities that the rollout's arm had at that time, above 0 and below 1
+    instead_of: str  # why the endpoint did not answer, if source is "function" and there is an endpoint
+    probabilities: dict[str, float]  # of each class, if there are more than two
 
 
 class Outcomes(TypedDict):
-    """How many outcomes were stored, and how many of them belong to a stored prediction."""
+    """Number of stored outcomes, and of those that belong to a stored prediction."""
 
     accepted: int
     joined: int
@@ -44,9 +44,9 @@ class Outcomes(TypedDict):
 
 
 def refusal(reply: Any, request: str, *, now: datetime | None = None) -> FairwayError:
-    """The error in a reply (status_code, headers, content) to `request`, such as "POST /predictions".
+    """Make the error of a reply (status_code, headers, content) to `request`, such as "POST /predictions".
 
-    4xx was asked wrongly, except where the caller is not allowed to ask or asked too often.
+    4xx means a wrong request, except if the caller has no permission or sent too many requests.
     """
     document, status = _document(reply.content), reply.status_code
     reason = document.get("message") or document.get("Message") or _text(reply.content) or "no reason given"
@@ -78,7 +78,7 @@ def _text(content: bytes) -> str:
 
 
 def _skew(date: str | None, now: datetime) -> str | None:
-    """How far the clock here is from the API's, in words; None where that is not why it refused."""
+    """Describe how far the clock here is from the API's; None if that is not why it refused."""
     try:
         theirs = parsedate_to_datetime(date or "")
     except ValueError:

@@ -1,6 +1,6 @@
-"""Values of Python, numpy and pandas as JSON has them. What JSON cannot hold is refused by the name of its column.
+"""Values of Python, numpy and pandas as JSON; values that JSON cannot hold are refused with the name of their column.
 
-Neither numpy nor pandas is imported: their values are known by the names of their types.
+Neither numpy nor pandas is imported: their values are recognised by the names of their types.
 """
 
 import json
@@ -18,14 +18,14 @@ MISSING = ("NAType", "NaTType")  # pandas.NA and pandas.NaT
 
 
 def as_body(rows: Row | Sequence[Row]) -> bytes:
-    """The body of a request: one row as an object, several as a list. Missing values of any kind become null."""
+    """Return the body of a request: one row as an object, several as a list. Missing values of any kind become null."""
     one = isinstance(rows, Mapping)
     plain = [_row(row, None if one else number) for number, row in enumerate([rows] if one else rows)]
     return json.dumps(plain[0] if one else plain, ensure_ascii=False, allow_nan=False).encode()
 
 
 def checked_text(name: str, text: Any, *, header: bool = False) -> str:
-    """Text that a URL or a header is to hold. Refused where it cannot."""
+    """Return text for a URL or a header. Refused if they cannot hold it."""
     if not isinstance(text, str) or not text:
         raise Refused("value", f"{name} = {_shown(text)}: must be text of at least one character")
     if header and not (len(text) <= 255 and text.isascii() and text.isprintable()):
@@ -81,7 +81,7 @@ def _number(what: str, value: int | float | Decimal) -> int | float | None:
 
 
 def _of_numpy(where: str, name: str, value: Any) -> Any:
-    """A numpy scalar as Python's own; a datetime64 first in microseconds, since in nanoseconds it would be a number."""
+    """Return a numpy scalar as Python's own; a datetime64 through microseconds, as nanoseconds would be a number."""
     if value.dtype.kind == "M":
         return None if value != value else _value(where, name, value.astype("datetime64[us]").item())
     return _value(where, name, value.item())

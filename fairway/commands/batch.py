@@ -1,7 +1,7 @@
 """`fairway batch`: score a table to its end.
 
-The run is named for what it scores and with what, so that the same command attaches to the run while it goes on,
-resumes it after it was killed, and finds it done afterwards.
+The run's name is made of its input and its release, so the same command attaches to the run while it is in progress,
+resumes it after it was killed, and finds its result afterwards.
 """
 
 import hashlib
@@ -44,19 +44,21 @@ def batch_command(
     stage: StageName = "local",
     as_of: AsOf = None,
     store: Annotated[
-        bool, typer.Option(help="Each prediction into the table too, to be looked up; else as Parquet only, for less.")
+        bool,
+        typer.Option(help="Also store predictions in the table, to look them up; Parquet only costs less."),
     ] = True,
     out: Annotated[
-        Path | None, typer.Option(help="Write the table's rows with their predictions to this CSV.", metavar="FILE.csv")
+        Path | None,
+        typer.Option(help="Write the table's rows with their predictions to this CSV file.", metavar="FILE.csv"),
     ] = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Score it once more, what was scored before with this release too.")
+        bool, typer.Option("--again", help="Score again what was already scored with this release.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """One batch run to its end. The same command again attaches to it, resumes it, or finds it done.
+    """Score a table or a folder of the lake. The same command attaches to its run, resumes it, or finds it done.
 
-    Of a folder of the lake only files are scored that no batch has scored yet with this release and contract.
+    Of a folder of the lake, only files that no batch has scored with this release and contract are scored.
     """
     asked = Asked(source, as_of, store, again)
     run(
@@ -77,19 +79,19 @@ class Asked(NamedTuple):
 
     @property
     def command(self) -> str:
-        """The command that asks for the very same run."""
+        """Return the command that requests exactly this run."""
         flags = [*([] if self.store else ["--no-store"]), *(["--again"] if self.again else [])]
         return shlex.join(["fairway", "batch", self.source, *(["--as-of", self.as_of] if self.as_of else []), *flags])
 
 
 def batch(folder: Path, stage_name: str, asked: Asked, *, out: Path | None = None, progress: Progress) -> Done:
-    """Score a file or S3 URI. `out` gets the file's rows with their predictions beside them."""
+    """Score a file or S3 URI; `out` gets the file's rows with their predictions."""
     source, as_of, store, again = asked
     if out is not None:
         _refuse_out(source, out)
     if as_of is not None and parse_timestamp(as_of) is None:
         raise Refused(
-            "window", f"--as-of {as_of!r} is not a moment; write ISO 8601 such as 2013-04-01 or 2013-04-01T00:00:00Z"
+            "window", f"--as-of {as_of!r}: must be an ISO 8601 date or time such as 2013-04-01 or 2013-04-01T00:00:00Z"
         )
     stage = connected(folder, stage_name, progress)
     if source.startswith("s3://"):
@@ -99,7 +101,7 @@ def batch(folder: Path, stage_name: str, asked: Asked, *, out: Path | None = Non
         files, aside = files_of(Path(source))
         content, uri = "\n".join(fingerprint(file, stage) for file in files), None
         skipped = aside + [title for file in files for title in _titles(file)]
-    run = run_of(stage, content, as_of, store)
+    run = _run_of(stage, content, as_of, store)
     run = repeated(stage, run) if again else run
     record = records.run(stage, "batch", run) or {}
     already = record.get("status") == RunStatus.SUCCEEDED
@@ -118,16 +120,16 @@ def batch(folder: Path, stage_name: str, asked: Asked, *, out: Path | None = Non
 
 
 def _refuse_out(source: str, out: Path) -> None:
-    """Before anything is scored."""
+    """Refuse an --out that cannot be written, before anything is scored."""
     if source.startswith("s3://") or Path(source).is_dir():
-        raise Refused("out", f"--out {out}: must go with a FILE of this computer, not with a folder or an S3 URI")
+        raise Refused("out", f"--out {out}: must be used with a FILE on this machine, not with a folder or an S3 URI")
     if out.suffix != ".csv" or not out.parent.is_dir() or out.resolve() == Path(source).resolve():
         raise Refused("out", f"--out {out}: must be another file, named .csv, in a folder that exists")
 
 
 def _with_file(stage: Stage, run: str, source: Path, out: Path, done: Done, progress: Progress) -> Done:
-    """Write `out` from the run's predictions, and say so."""
-    from fairway.tables.scored import write_scored  # with Arrow, which help must not cost
+    """Write `out` from the run's predictions, and report it."""
+    from fairway.tables.scored import write_scored  # imports Arrow, which help must not load
 
     progress(f"Writing {out.name}")
     s3, bucket = stage.client("s3"), stage.addresses["lake"]
@@ -144,8 +146,8 @@ def _with_file(stage: Stage, run: str, source: Path, out: Path, done: Done, prog
 
 
 def fingerprint(file: Path, stage: Stage) -> str:
-    """What tells the file from every other: its name and bytes. Refused when its first rows cannot be read."""
-    from model_code.rows.tables import FileRefused, read_table  # with Arrow, which help must not cost
+    """Return what identifies the file: its name and bytes. Refused if its first rows cannot be read."""
+    from model_code.rows.tables import FileRefused, read_table  # imports Arrow, which help must not load
 
     try:
         next(read_table(file, stage.contract, with_target=False))
@@ -156,14 +158,14 @@ def fingerprint(file: Path, stage: Stage) -> str:
 
 
 def _titles(file: Path) -> list[str]:
-    """The lines above the header of a CSV file."""
-    from model_code.rows.tables import titles_above  # with Arrow, which help must not cost
+    """Return the lines above the header of a CSV file."""
+    from model_code.rows.tables import titles_above  # imports Arrow, which help must not load
 
     return list(titles_above(file))
 
 
 def listed(stage: Stage, uri: str) -> tuple[str, list[str]]:
-    """What tells the objects below an S3 URI from any others, and the names of those that are not data."""
+    """Return what identifies the objects below an S3 URI, and the names of those that are not data."""
     try:
         bucket, prefix = lake.split_uri(uri)
     except ValueError as error:
@@ -172,7 +174,7 @@ def listed(stage: Stage, uri: str) -> tuple[str, list[str]]:
         lakes = f"s3://{stage.addresses['lake']}/batch/incoming/"
         here = f" --endpoint-url {stage.endpoint}" if stage.is_local else ""
         copy = f"aws s3 cp --recursive {uri} {lakes}{here}"
-        raise Refused("uri", f"{uri} is not in the lake; copy it there first: {copy}; or give a file of this machine")
+        raise Refused("uri", f"{uri}: must be in the lake; copy it there first: {copy}; or give a file on this machine")
     pages = stage.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
     every = [one for page in pages for one in page.get("Contents", [])]
     skipped = [one["Key"].removeprefix(prefix) for one in every if lake.is_aside(one["Key"].removeprefix(prefix))]
@@ -182,29 +184,29 @@ def listed(stage: Stage, uri: str) -> tuple[str, list[str]]:
         if one["Size"] and not lake.is_aside(one["Key"].removeprefix(prefix))
     ]
     if not versions:
-        raise Refused("uri", f"{uri} holds no file; `aws s3 ls s3://{bucket}/` shows what there is")
+        raise Refused("uri", f"{uri}: must have a file; `aws s3 ls s3://{bucket}/` lists what there is")
     return "\n".join(versions), skipped
 
 
-def run_of(stage: Stage, content: str, as_of: str | None, store: bool) -> str:
+def _run_of(stage: Stage, content: str, as_of: str | None, store: bool) -> str:
     champion = records.routing(stage)["champion"]
     parts = [content, champion["release"] if champion else "none", as_of or "", *([] if store else ["not stored"])]
     return "batch-" + hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def repeated(stage: Stage, run: str) -> str:
-    """The first repetition of the run that has not succeeded yet: so a repetition that was killed is resumed."""
+    """Return the first repetition of the run that has not succeeded yet, so that a killed repetition is resumed."""
     names = (f"{run}-{number}" for number in itertools.count(2))
     return next(name for name in names if (records.run(stage, "batch", name) or {}).get("status") != "SUCCEEDED")
 
 
 def predictions_of(stage: Stage, run: str) -> str:
-    """Where the run's predictions lie as Parquet."""
+    """Return where the run's predictions are as Parquet."""
     return lake.uri(stage.addresses["lake"], lake.batch_prefix(run, "predictions"))
 
 
 def uploaded(stage: Stage, run: str, source: Path, progress: Progress) -> str:
-    """The lake's folder that holds the file, or all that the folder has."""
+    """Return the lake's folder that holds the file, or the files of the folder."""
     bucket, prefix = stage.addresses["lake"], lake.batch_prefix(run, "input")
     for file in files_of(source)[0]:
         progress(f"Uploading {file.name}")
@@ -214,16 +216,16 @@ def uploaded(stage: Stage, run: str, source: Path, progress: Progress) -> str:
 
 
 def going(stage: Stage, run: str, progress: Progress) -> str | None:
-    """ARN of the execution that works on the run now."""
+    """Return the ARN of the run's current execution."""
     for execution in executions.running(stage.client("stepfunctions"), stage.addresses["batch"]):
         if execution["input"].get("run") == run:
-            progress(f"Attaching to {run}, which is going on")
+            progress(f"Attaching to {run}, which is in progress")
             return execution["arn"]
     return None
 
 
 def started(stage: Stage, run: str, asked: dict, as_of: str | None, record: BatchItem, progress: Progress) -> str:
-    """A new execution of the run; what an earlier one has scored stays scored, as of the same moment."""
+    """Start a new execution of the run; rows that an earlier one has scored stay scored, as of the same time."""
     given = parse_timestamp(as_of) if as_of else None
     moment = iso(given) if given else record.get("as_of") or iso(datetime.now(UTC).replace(microsecond=0))
     progress(f"Resuming {run}" if record else f"Starting {run}")
@@ -247,10 +249,10 @@ def watch(stage: Stage, run: str, arn: str, command: str, progress: Progress) ->
         executions.follow(stage, arn, progress=progress)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped watching; {run} goes on in stage {stage.config.stage!r}; `{command}` attaches to it"
+            f"stopped watching; {run} continues in stage {stage.config.stage!r}; `{command}` attaches to it"
         ) from None
     except Failed as error:
-        raise Failed(error.error, f"{error.message}; `{command}` goes on with what is not scored yet") from None
+        raise Failed(error.error, f"{error.message}; `{command}` scores the rest") from None
 
 
 def summary(run: str, record: BatchItem, *, predictions: str, store: bool, already: bool) -> Done:
@@ -273,16 +275,12 @@ def summary(run: str, record: BatchItem, *, predictions: str, store: bool, alrea
             f"{written}, in {record['seconds']:.1f} s"
         ),
         f"predictions: {predictions} (Parquet)",
-        *(
-            [f"{passed_over:,} files were scored before and passed over; --again scores them too"]
-            if passed_over
-            else []
-        ),
-        *(["this was done before, and nothing was scored again; --again scores it once more"] if already else []),
+        *([f"{passed_over:,} files were scored before and skipped; --again scores them too"] if passed_over else []),
+        *(["this was scored before; --again scores it once more"] if already else []),
     ]
     following = (
         "`fairway outcomes FILE` reports what really happened, once it is known"
         if store
-        else "outcomes join stored predictions only; `fairway batch` with --store puts them into the table too"
+        else "outcomes join stored predictions only; `fairway batch` with --store stores them in the table too"
     )
     return Done(values, lines, following)

@@ -1,4 +1,4 @@
-"""`fairway check`: everything wrong in fairway.toml and the contract, said at once."""
+"""`fairway check`: report every problem in fairway.toml and the contract at once."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +21,9 @@ def check_command(
     project: Project = HERE,
     against: Annotated[
         str | None,
-        typer.Option(help="Also tell what the contract changes for the releases that answer there.", metavar="STAGE"),
+        typer.Option(
+            help="Also report what the contract changes for the releases that answer in this stage.", metavar="STAGE"
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -30,8 +32,8 @@ def check_command(
 
 
 def check(folder: Path, *, against: str | None = None) -> Done:
-    """List the problems of both files. Refused for any, and where a release of the stage `against` breaks."""
-    problems = problems_in(folder)
+    """List the problems of both files. Refused for any problem, and if a release of the stage `against` breaks."""
+    problems = _problems_in(folder)
     if problems:
         raise Refused("config", "\n".join(problems))
     config = read_config(folder)
@@ -45,7 +47,7 @@ def check(folder: Path, *, against: str | None = None) -> Done:
         )
     names = [LOCAL, *stages(folder)]
     effects = effects_on(folder, against) if against else []
-    refuse(effects, f"a deployment to {against} is refused but with --breaking; then rows that a release")
+    refuse(effects, f"a deployment to {against} needs --breaking; rows that a release")
     values: dict[str, Any] = {
         "ok": True,
         "project": config.project.name,
@@ -64,23 +66,23 @@ def check(folder: Path, *, against: str | None = None) -> Done:
                 f"{len(contract.features)} of them features, target {contract.target.name!r} ({contract.task})"
             ),
             *(effect.sentence for effect in effects),
-            *([f"{against}: every release that answers goes on answering under this contract"] if against else []),
+            *([f"{against}: every release that answers continues to answer under this contract"] if against else []),
         ],
-        "`fairway up` starts AWS on this machine with the project deployed",
+        "`fairway up` starts the local AWS with the project deployed",
     )
 
 
-LARGEST_ROW_CHARACTERS = 60_000  # as `lambdas/request/rows.py` takes them
+LARGEST_ROW_CHARACTERS = 60_000  # limit in lambdas/request/rows.py
 CHARACTERS_OF_A_VALUE = 12  # a number of eight digits, with quotes, colon and comma around its name
 
 
 def _characters_of_a_row(contract: Contract) -> int:
-    """About as many as a request has for one row."""
+    """Estimate the number of characters of one row in a request."""
     return sum(len(column.name) + CHARACTERS_OF_A_VALUE for column in contract.to_score if column.role != "ignored")
 
 
-def problems_in(folder: Path) -> list[str]:
-    """Every problem of both files; the contract is read even where fairway.toml has other mistakes."""
+def _problems_in(folder: Path) -> list[str]:
+    """Describe every problem of both files; the contract is read even if fairway.toml has other mistakes."""
     file = folder / "fairway.toml"
     try:
         document = read_toml(file)
@@ -92,11 +94,11 @@ def problems_in(folder: Path) -> list[str]:
         try:
             read_contract(folder / project["contract"], project["task"])
         except ConfigError as error:
-            problems += contract_problems(error, folder / project["contract"])
+            problems += _contract_problems(error, folder / project["contract"])
     return problems
 
 
-def contract_problems(error: ConfigError, file: Path) -> list[str]:
+def _contract_problems(error: ConfigError, file: Path) -> list[str]:
     if file.exists():
         return str(error).splitlines()
     return [f"{file}: not found; project.contract names the contract's file, relative to fairway.toml"]

@@ -14,17 +14,17 @@ from fairway.terminal.done import Done
 from fairway.terminal.errors import Interrupted, Refused
 from fairway.terminal.progress import Progress
 
-if TYPE_CHECKING:  # it comes with the AWS SDK, which help must not cost
+if TYPE_CHECKING:  # imports the AWS SDK, which help must not load
     from fairway.deploy.programs import Logged
 
-# lazy: fairway.deploy comes with the AWS SDK, which help must not cost
+# lazy: fairway.deploy imports the AWS SDK, which help must not load
 app = typer.Typer(rich_markup_mode=None)
 
 AwsStage = Annotated[str, typer.Option("--stage", help="A stage of fairway.toml.", metavar="NAME")]
 Base = Annotated[
     str | None,
     typer.Option(
-        help="The image's base, NAME:TAG@sha256:...; without a digest, the one that the tag has now.",
+        help="Base of the image, NAME:TAG@sha256:...; without a digest, the tag's current one is used.",
         metavar="IMAGE",
     ),
 ]
@@ -36,7 +36,10 @@ def bootstrap_command(
     project: Project = HERE,
     policy: Annotated[
         list[str] | None,
-        typer.Option(help="ARN of a policy for what CloudFormation may do; else it may do anything.", metavar="ARN"),
+        typer.Option(
+            help="ARN of a policy that limits CloudFormation; without it, CloudFormation may do anything.",
+            metavar="ARN",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -72,10 +75,12 @@ def diff_command(stage: AwsStage, project: Project = HERE, base: Base = None, js
 def destroy_command(
     stage: AwsStage,
     project: Project = HERE,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this, only report what would be lost.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Destroy the stage; without this, only report what would be lost.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Remove the stage from AWS, and what it left there."""
+    """Remove the stage from AWS, including what CloudFormation would leave behind."""
     run(lambda progress: destroy(project, stage, yes=yes, progress=progress), json=json, project=project, stage=stage)
 
 
@@ -97,7 +102,7 @@ def bootstrap(folder: Path, stage: str, *, policies: list[str], progress: Progre
 
 
 def deploy(folder: Path, stage: str, *, base: str | None, breaking: bool = False, progress: Progress) -> Done:
-    """Deploy both stacks and the image. Refused where the contract breaks a release, unless `breaking`."""
+    """Deploy both stacks and the image. Refused if the contract breaks a release, unless `breaking`."""
     from fairway.deploy import deployment
     from fairway.deploy.target import refuse_unprepared, target_of
     from fairway.stage.aws import connect
@@ -128,7 +133,7 @@ def deploy(folder: Path, stage: str, *, base: str | None, breaking: bool = False
         f"{' and '.join(values['stacks'])} are deployed in {target.region} of account {target.account}",
         f"the API: {values['api_url']}",
     ]
-    return Done(values, lines, "`fairway load FILE...` puts rows into the lake, `fairway train` trains on them")
+    return Done(values, lines, "`fairway load FILE...` loads rows into the lake, `fairway train` trains on them")
 
 
 def diff(folder: Path, stage: str, *, base: str | None, progress: Progress) -> Done:
@@ -149,8 +154,8 @@ def diff(folder: Path, stage: str, *, base: str | None, progress: Progress) -> D
 
 def _after_diff(differs: bool, effects: list[Effect]) -> str:
     if any(effect.change.breaks for effect in effects):
-        return "`fairway deploy` is refused but with --breaking, since the contract breaks a release that answers"
-    return "`fairway deploy` applies it" if differs else "`fairway status` shows who answers"
+        return "`fairway deploy` needs --breaking, since the contract breaks a release that answers"
+    return "`fairway deploy` applies it" if differs else "`fairway status` shows which release answers"
 
 
 def destroy(folder: Path, stage: str, *, yes: bool, progress: Progress) -> Done:
@@ -159,16 +164,16 @@ def destroy(folder: Path, stage: str, *, yes: bool, progress: Progress) -> Done:
 
     lost = consequences(settings_of(folder, stage))
     if not yes:
-        raise Refused("not_confirmed", "\n".join([*lost, "nothing was done; `fairway destroy --yes` does it"]))
+        raise Refused("not_confirmed", "\n".join([*lost, "nothing was destroyed; `fairway destroy --yes` does it"]))
     target = target_of(folder, stage)
     with _programs(folder, stage, progress) as programs:
         removed = remove(target.config, folder, client=target.client, programs=programs, tell=progress)
-    return Done({"stage": stage, "removed": removed}, lost, "`fairway deploy` makes the stage anew")
+    return Done({"stage": stage, "removed": removed}, lost, "`fairway deploy` creates the stage again")
 
 
 @contextmanager
 def _programs(folder: Path, stage: str, progress: Progress) -> Iterator["Logged"]:
-    """Programs with a log of their own in the project; on an interruption, what goes on without them is reported."""
+    """Return programs that log in the project; after an interruption, what is still running is reported."""
     from fairway.deploy import cdk
     from fairway.deploy.programs import Logged
     from fairway.stage.folder import keep_out_of_git
@@ -184,6 +189,6 @@ def _programs(folder: Path, stage: str, progress: Progress) -> Iterator["Logged"
         yield Logged(log, tell, cdk.environment())
     except KeyboardInterrupt:
         raise Interrupted(
-            "stopped; what CloudFormation has begun goes on by itself, and the same command takes it up again. "
+            "stopped; CloudFormation continues what it has begun, and the same command resumes. "
             f"What was done is in {shlex.quote(str(log))}"
         ) from None

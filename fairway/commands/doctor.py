@@ -1,4 +1,4 @@
-"""`fairway doctor`: whether a stage can be deployed, before it is."""
+"""`fairway doctor`: check whether a stage can be deployed."""
 
 from pathlib import Path
 
@@ -15,12 +15,12 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command("doctor", epilog="Example: fairway doctor --stage dev")
 def doctor_command(stage: AwsStage, project: Project = HERE, json: Json = False) -> None:
-    """Look at the account and this machine before a deployment; exit 1 where something would fail."""
+    """Check the account and this machine before a deployment; exit with 1 if something would fail."""
     run(lambda progress: doctor(project, stage, progress=progress), json=json, project=project, stage=stage)
 
 
 def doctor(folder: Path, stage: str, *, progress: Progress) -> Done:
-    """Every finding, those that would fail a deployment first."""
+    """Return every finding, with those that would fail a deployment first."""
     # lazy: the AWS SDK is not needed for help
     from fairway.doctor.examination import examine
     from fairway.doctor.finding import State
@@ -41,6 +41,6 @@ def doctor(folder: Path, stage: str, *, progress: Progress) -> Done:
     rows = [[each[key] for key in ("state", "check", "message", "mend")] for each in findings]
     lines = [*table(rows, ("", "about", "found", "mend by")), ""]
     lines.append(", ".join(f"{count} {state}" for state, count in counts.items() if count))
-    following = "`fairway deploy` deploys the stage" if ok else "mend the problems, then `fairway doctor`"
+    following = "`fairway deploy` deploys the stage" if ok else "fix the problems, then run `fairway doctor`"
     values = {"stage": stage, "ok": ok, "counts": counts, "findings": findings}
     return Done(values, lines, following, exit_code=0 if ok else 1)

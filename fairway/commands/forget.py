@@ -1,6 +1,6 @@
-"""`fairway forget`: an entity's data is removed wherever it is, and what cannot be removed is named.
+"""`fairway forget`: remove an entity's data from every place, and name what cannot be removed.
 
-Safe to kill and to run again: each place is looked through anew, and what is gone already stays so.
+It may be killed and run again: each place is searched anew, and what is already removed stays removed.
 """
 
 import sys
@@ -19,12 +19,12 @@ from fairway.terminal.errors import Failed, Refused
 from fairway.terminal.progress import Progress
 from fairway.terminal.table import table
 
-if TYPE_CHECKING:  # they come with Arrow, which help must not cost
+if TYPE_CHECKING:  # they import Arrow, which help must not load
     from fairway.forget.learnt import Learnt
     from fairway.forget.place import Removed
 
 RECOVERY_DAYS = 35  # of DynamoDB's point-in-time recovery
-STREAM_HOURS = 24  # that an answer may be on its way to the lake
+STREAM_HOURS = 24  # that an answer may need to reach the lake
 HEADS = ("place", "rows", "files rewritten", "old versions deleted")
 MOST_NAMED = 20
 
@@ -34,17 +34,17 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(
     "forget",
     epilog="Example: fairway forget UA1545-2013-01-01T10:15 --dry-run. ENTITY is the entity_id of its answers: the "
-    "contract's key, several columns joined by |. Nothing brings back what is removed.",
+    "contract's key, several columns joined by |. What is removed cannot be restored.",
 )
 def forget_command(
-    entity: Annotated[str, typer.Argument(help="The entity_id, as answers have it.", metavar="ENTITY")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask; needed where no person can be asked.")] = False,
+    entity: Annotated[str, typer.Argument(help="The entity_id of its answers.", metavar="ENTITY")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation; required in scripts.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be removed.")] = False,
     project: Project = HERE,
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """An entity's data out of tables, lake, batches and quarantine, old versions too. Safe to repeat."""
+    """Remove an entity's data from tables, lake, batches and quarantine, including old versions. Safe to repeat."""
     run(
         lambda progress: forget(project, stage, entity, really=not dry_run, sure=yes, progress=progress),
         json=json,
@@ -54,10 +54,11 @@ def forget_command(
 
 
 def forget(folder: Path, stage_name: str, word: str, *, really: bool, sure: bool, progress: Progress) -> Done:
-    """Remove the entity's data, or with `really` False count it. Refused, before anything is changed, for an id that
-    the contract's key cannot make.
+    """Remove the entity's data, or count it if `really` is False.
+
+    Refused, before anything is changed, for an id that the contract's key cannot make.
     """
-    from fairway.forget.entity import entity_named  # lazy: forget's modules come with Arrow, which help must not cost
+    from fairway.forget.entity import entity_named  # lazy: forget's modules import Arrow, which help must not load
     from fairway.forget.learnt import Learners  # lazy: the same
     from fairway.forget.place import Task  # lazy: the same
     from fairway.forget.places import PLACES  # lazy: the same
@@ -83,24 +84,24 @@ def _confirm(what: str, *, sure: bool) -> None:
     if sure:
         return
     if not sys.stdin.isatty():
-        raise Refused("not_confirmed", f"{what} would be removed forever; --yes does it, --dry-run counts it")
-    print(f"{what} is removed forever. Go on? [y/N] ", end="", file=sys.stderr, flush=True)
+        raise Refused("not_confirmed", f"{what} would be removed forever; confirm with --yes, or count with --dry-run")
+    print(f"{what} will be removed forever. Continue? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise Refused("not_confirmed", "nothing was removed")
 
 
 def _refuse_during_runs(stage: Stage) -> None:
-    """A run that has begun holds rows in its jobs, and may write the entity's after they were removed."""
+    """Refuse while a run is in progress: its jobs hold rows, and may write the entity's after they were removed."""
     for flow in ("train", "batch"):
         machine = stage.addresses.get(flow)
         under_way = next(executions.running(stage.client("stepfunctions"), machine), None) if machine else None
         if under_way:
             name = under_way["input"].get("run", under_way["name"])
-            raise Failed("under_way", f"{name} is under way and holds rows; run this again when it has ended")
+            raise Failed("under_way", f"{name} is in progress and holds rows; run this again when it has ended")
 
 
 def _by_place(removed: "list[Removed]") -> "list[Removed]":
-    """Add up what was removed, by place, in their order."""
+    """Add up what was removed, by place, in order."""
     by_place: dict[str, list[Removed]] = defaultdict(list)
     for one in removed:
         by_place[one.place].append(one)
@@ -126,18 +127,24 @@ def _told(word: str, counted: "list[Removed]", releases: "list[Learnt]", *, real
     }
     lines = table([(one.place, f"{one.rows:,}", one.files, one.old_versions) for one in counted], HEADS)
     lines += _not_removed(releases)
-    alarms = [f"not looked into: {each.key}: {each.reason}" for each in not_read[:MOST_NAMED]]
+    alarms = [f"not searched: {each.key}: {each.reason}" for each in not_read[:MOST_NAMED]]
     alarms += [f"and {len(not_read) - MOST_NAMED:,} more" for _ in not_read[MOST_NAMED : MOST_NAMED + 1]]
-    following = "`fairway train` learns without these rows" if releases else "`fairway status` shows who answers"
+    following = (
+        "`fairway train` trains a model without these rows"
+        if releases
+        else "`fairway status` shows which release answers"
+    )
     if not really:
-        following = "nothing was removed; the same command without --dry-run does it"
+        following = "nothing was removed; run the command without --dry-run to remove it"
     return Done(values, lines, following, alarms=alarms, exit_code=1 if not_read else 0)
 
 
 def _not_removed(releases: "list[Learnt]") -> list[str]:
-    """What stays, and for how long."""
+    """Describe what stays, and for how long."""
     learnt = [f"{one['release']} ({one['run']}, {one['state']})" for one in releases]
-    models = f"stays: what these releases learnt: {', '.join(learnt)}" if learnt else "no release learnt of its rows"
+    models = (
+        f"stays: what these releases learned: {', '.join(learnt)}" if learnt else "no release was trained on its rows"
+    )
     backups = f"stays: backups of the tables, which reach back {RECOVERY_DAYS} days"
     stream = (
         f"answers of the last {STREAM_HOURS} hours may still reach the lake; the same command then removes them too"

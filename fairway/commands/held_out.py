@@ -1,4 +1,4 @@
-"""`fairway held-out`: the rows that a run was judged on, so that a model made elsewhere can leave them alone."""
+"""`fairway held-out`: write the rows that a run was judged on, so that a model can be trained without them."""
 
 import shutil
 from pathlib import Path
@@ -23,10 +23,10 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(
     "held-out",
     epilog="Example: fairway held-out --out held-out.csv   or: fairway held-out r-20130401-1a2b3c4d --out rows.csv. "
-    "Leave these rows out of what a model that is to be imported learns from.",
+    "Leave these rows out of the training data of a model that you want to import.",
 )
 def held_out_command(
-    out: Annotated[Path, typer.Option(help="Write the rows to this CSV.", metavar="FILE.csv")],
+    out: Annotated[Path, typer.Option(help="Write the rows to this CSV file.", metavar="FILE.csv")],
     what: Annotated[
         str | None, typer.Argument(help="A training run or a release. Default: the newest run.", metavar="RUN|RELEASE")
     ] = None,
@@ -34,7 +34,7 @@ def held_out_command(
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """The rows that a run was judged on, as CSV."""
+    """Write the rows that a run was judged on, as CSV."""
     run(
         lambda progress: held_out(project, stage, what, out=out, progress=progress),
         json=json,
@@ -59,7 +59,7 @@ def held_out(folder: Path, stage_name: str, what: str | None, *, out: Path, prog
     return Done(
         {"out": str(out), "run": rows_of.run, "rows": rows, **window},
         [f"{out}: {rows:,} rows that {rows_of.run} was judged on, {span}"],
-        "leave them out of what a model learns from before `fairway import` brings it in",
+        "leave them out of the training data of a model, then import it with `fairway import`",
     )
 
 
@@ -72,12 +72,12 @@ def _run_named(stage: Stage, what: str | None) -> TrainItem:
     chosen = [one for one in found if one["run"] == wanted]
     if not chosen:
         there = ", ".join(one["run"] for one in found[-5:]) or "none yet; `fairway train` judges one"
-        raise Refused("run", f"{what or 'held-out'}: is neither a run that was judged nor its release; runs: {there}")
+        raise Refused("run", f"{what or 'held-out'}: must be a run that was judged, or its release; runs: {there}")
     return chosen[0]
 
 
 def _write(stage: Stage, judged: Judged, out: Path, progress: Progress) -> int:
-    """Write the file once its rows are known to be those of the run, in number; before, nothing of it is there."""
+    """Write the file if the rows found are as many as the run's; otherwise write nothing."""
     from model_code.rows.held_out import write_held_out  # lazy: Arrow, which help must not cost
 
     with scratch("held-out") as folder:

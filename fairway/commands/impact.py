@@ -36,12 +36,12 @@ def impact_command(
     what: Annotated[
         str, typer.Argument(help="A column, a source or an owner of the contract.", metavar="COLUMN|SOURCE")
     ],
-    rows: Annotated[int, typer.Option(help="Try at most so many rows.", min=100)] = MOST_ROWS,
+    rows: Annotated[int, typer.Option(help="Number of rows to try at most.", min=100)] = MOST_ROWS,
     project: Project = HERE,
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """What breaks if a column or its source changes, and what that would cost."""
+    """Show what breaks if a column or its source changes, and what that would cost."""
     run(
         lambda progress: impact(project, stage, what, most=rows, progress=progress),
         json=json,

@@ -1,6 +1,6 @@
-"""`fairway import`: a model made elsewhere becomes the one candidate of a run, and goes through the same gate as any.
+"""`fairway import`: a model made elsewhere becomes the only candidate of a run, and goes through the usual gate.
 
-The model is opened by `python -m model_code.importing`, in a process of its own: nothing of it is ever loaded here.
+The model is opened by `python -m model_code.importing`, in a process of its own; it is never loaded here.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ from fairway.terminal.progress import Progress
 ROOT = Path(__file__).parents[2]
 MOST_ANSWERS = 10_000
 ONLY_ITS_MAKER = (
-    "only its maker knows whether it has seen the held-out rows that it was judged on; if it has, it looks better than "
+    "only its author knows whether it was trained on the held-out rows; if it was, it looks better than "
     "it is, and keeps honest models out"
 )
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -44,7 +44,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(
     "import",
     epilog="Example: fairway import churn.joblib --trust   or: fairway import net.pth --module net.py:Net --trust. "
-    "docs/import.md says what is taken and how inputs map to the contract. Exit code 0 for a rejected release too.",
+    "docs/import.md lists the files, and how inputs map to the contract. Exit code 0 for a rejected release too.",
 )
 def import_command(  # noqa: PLR0913 - one argument for each option
     file: Annotated[
@@ -54,28 +54,26 @@ def import_command(  # noqa: PLR0913 - one argument for each option
         ),
     ],
     name: Annotated[str | None, typer.Option(help="The candidate's name. Default: the file's.", metavar="N")] = None,
-    module: Annotated[
-        str | None, typer.Option(help="The class of a PyTorch state dict.", metavar="FILE.py:CLASS")
-    ] = None,
+    module: Annotated[str | None, typer.Option(help="Class of a PyTorch state dict.", metavar="FILE.py:CLASS")] = None,
     encoding: Annotated[
-        str, typer.Option(help="How a matrix has categories: ordinal or one-hot.", metavar="ENCODING")
+        str, typer.Option(help="Encoding of categories in a matrix: ordinal or one-hot.", metavar="ENCODING")
     ] = "ordinal",
     answers: Annotated[
         Path | None,
-        typer.Option(help="What it answered where it was made: features and a column `answer`.", metavar="FILE"),
+        typer.Option(help="Answers of the original model: features and a column `answer`.", metavar="FILE"),
     ] = None,
     trust: Annotated[
-        bool, typer.Option("--trust", help="You trust whoever made the file. Pickles and .pt2 are refused without it.")
+        bool, typer.Option("--trust", help="You trust the author of the file. Pickles and .pt2 are refused without it.")
     ] = False,
     project: Project = HERE,
     stage: StageName = "local",
     as_of: AsOf = None,
     wait: Annotated[
-        bool, typer.Option(help="Where release.approve_imported is auto: follow it until it is champion.")
+        bool, typer.Option(help="If release.approve_imported is auto: follow it until it is champion.")
     ] = True,
     json: Json = False,
 ) -> None:
-    """A model made elsewhere, through the same evaluation and gate as a trained one, to be approved by a person."""
+    """Evaluate and judge a model made elsewhere like a trained one; then a person approves it."""
     options = {"name": name, "module": module, "encoding": encoding, "answers": answers, "trust": trust}
     run(
         lambda progress: import_model(project, stage, file, options=options, as_of=as_of, wait=wait, progress=progress),
@@ -88,14 +86,14 @@ def import_command(  # noqa: PLR0913 - one argument for each option
 def import_model(
     folder: Path, stage_name: str, file: Path, *, options: dict, as_of: str | None, wait: bool, progress: Progress
 ) -> Done:
-    """`options`: {name, module, encoding, answers, trust}, as the command was given them."""
-    name = checked_name(options["name"] or re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")[:40])
+    """Import a model; `options` are {name, module, encoding, answers, trust}, as given to the command."""
+    name = _checked_name(options["name"] or re.sub(r"[^a-z0-9]+", "-", file.stem.lower()).strip("-")[:40])
     if not file.exists():
         raise Refused("file", f"{file}: No such file or directory")
     stage = connected(folder, stage_name, progress)
     asked = request(stage, as_of=as_of, window_days=None, progress=progress)
     with scratch("import") as scratch_folder:
-        model = {**options, **told_by_files(stage, options), "file": str(file.absolute()), "name": name}
+        model = {**options, **_told_by_files(stage, options), "file": str(file.absolute()), "name": name}
         made = convert(stage, model, asked, scratch_folder, progress=progress)
         run, execution = start(stage, name, Path(made.pop("artefact")), asked, progress=progress)
     follow(stage, run, execution, progress=progress)
@@ -104,16 +102,14 @@ def import_model(
     return Done(values, [*told_of(made), *lines(values, role=role), ONLY_ITS_MAKER], next_step(values, role=role))
 
 
-def checked_name(name: str) -> str:
+def _checked_name(name: str) -> str:
     if not NAME.fullmatch(name):
-        raise Refused(
-            "name", f"--name {name!r}: a candidate's name has 1 to 40 small letters, digits, dashes and underscores"
-        )
+        raise Refused("name", f"--name {name!r}: must be 1 to 40 lower-case letters, digits, dashes and underscores")
     return name
 
 
-def told_by_files(stage: Stage, options: dict) -> dict:
-    """The files that options name, as the process takes them: FILE.py:CLASS from wherever it is read, and rows."""
+def _told_by_files(stage: Stage, options: dict) -> dict:
+    """Return the files that options name, with absolute paths as the process needs them: FILE.py:CLASS, and rows."""
     file, _, name = (options["module"] or "").rpartition(":")
     answers = options["answers"]
     return {
@@ -126,12 +122,12 @@ def told_by_files(stage: Stage, options: dict) -> dict:
 
 
 def convert(stage: Stage, model: dict, asked: dict, scratch: Path, *, progress: Progress) -> dict:
-    """{artefact: model.tar.gz, format, compared, ...} from the process that may open the model."""
+    """Return {artefact: model.tar.gz, format, compared, ...} from the process that may open the model."""
     progress("Reading rows of the lake to try the model on")
     order = {
         **model,
         "contract": contract_rules.as_dict(stage.contract),
-        "rows": [str(part) for part in newest_part(stage, asked, scratch)],
+        "rows": [str(part) for part in _newest_part(stage, asked, scratch)],
         "folder": str(scratch),
         "code_version": stage.addresses["image"].rpartition(":")[2],
     }
@@ -158,8 +154,8 @@ def convert(stage: Stage, model: dict, asked: dict, scratch: Path, *, progress: 
     return said
 
 
-def newest_part(stage: Stage, asked: dict, scratch: Path) -> list[Path]:
-    """The newest rows of the window, which a model that is to be released must be able to answer."""
+def _newest_part(stage: Stage, asked: dict, scratch: Path) -> list[Path]:
+    """Return the newest rows of the window, which a model must be able to answer before it is released."""
     data = stage.config.data
     window = training_window(as_of=asked["as_of"], window_days=data.window_days, evaluate_days=data.evaluate_days)
     loads = [load for load in records.runs(stage, "load") if load.get("contract_hash") == stage.contract.hash]
@@ -176,7 +172,7 @@ def newest_part(stage: Stage, asked: dict, scratch: Path) -> list[Path]:
 
 
 def told_of(made: dict) -> list[str]:
-    """Report what serves the model and whose answers it was compared with: an ONNX file was not converted here."""
+    """Report what serves the model and with which answers it was compared: an ONNX file was not converted here."""
     by = {"plan": "a plan", "onnx": "ONNX Runtime", "sklearn": "scikit-learn"}[made["format"]]
     compared, given, was_onnx = made["compared"], made["compared_with_given"], made["file_format"] == "onnx"
     served = f"{made['file']} ({made['file_format']}) is served by {by}"
@@ -188,7 +184,7 @@ def told_of(made: dict) -> list[str]:
     if given:
         told.append(f"{given['rows']:,} answers of --answers are given again, {within(given)}")
     elif was_onnx:
-        told.append("what it answered before it became ONNX is not known here; --answers FILE compares it")
+        told.append("the answers of the original model are unknown; --answers FILE compares them")
     return told
 
 
@@ -200,7 +196,10 @@ def within(compared: dict) -> str:
 
 
 def start(stage: Stage, name: str, artefact: Path, asked: dict, *, progress: Progress) -> tuple[str, str]:
-    """The run's name and its execution. The artefact lies where a training job's would, and is evaluated like it."""
+    """Start a run, and return its name and execution.
+
+    The artefact is where a training job's would be, and is evaluated like it.
+    """
     digest = hashlib.sha256(artefact.read_bytes()).hexdigest()[:8]  # another model in the same second is another run
     run = f"{run_name('import', asked['as_of'], iso(datetime.now(UTC)))}-{digest}"
     key = f"{lake.artefacts_prefix(run)}{name}/imported/output/model.tar.gz"
@@ -215,5 +214,5 @@ def follow(stage: Stage, run: str, execution: str, *, progress: Progress) -> Non
         executions.follow(stage, execution, progress=progress)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped watching; {run} goes on in stage {stage.config.stage!r}; `fairway releases` shows its verdict"
+            f"stopped watching; {run} continues in stage {stage.config.stage!r}; `fairway releases` shows its verdict"
         ) from None

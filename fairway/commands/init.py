@@ -1,4 +1,4 @@
-"""`fairway init`: a table in, a fairway.toml and a contract out, with what was assumed said in words."""
+"""`fairway init`: draft fairway.toml and a contract from a table, and say in words what was assumed."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
 
-if TYPE_CHECKING:  # they come with Arrow, which help must not cost
+if TYPE_CHECKING:  # they import Arrow, which help must not load
     from fairway.draft.plan import Draft
     from fairway.draft.survey import Survey
 
@@ -30,7 +30,7 @@ def init_command(
     target: Annotated[str, typer.Option(help="The column to predict.", metavar="COLUMN")],
     out: Annotated[
         Path | None,
-        typer.Option(help="Where fairway.toml and contract.toml go; else the project's folder.", metavar="DIR"),
+        typer.Option(help="Folder for fairway.toml and contract.toml. Default: the project's folder.", metavar="DIR"),
     ] = None,
     project: Project = HERE,
     json: Json = False,
@@ -40,7 +40,7 @@ def init_command(
 
 
 def init(data: Path, *, target: str, out: Path, progress: Progress) -> Done:
-    # Arrow is imported only where a table is read.
+    # Arrow is imported only when a table is read.
     from fairway.draft.ci import source_here, workflows
     from fairway.draft.plan import draft
     from fairway.draft.survey import survey
@@ -48,7 +48,7 @@ def init(data: Path, *, target: str, out: Path, progress: Progress) -> Done:
     files = {"fairway.toml": out / "fairway.toml", "contract.toml": out / "contract.toml"}
     for file in files.values():
         if file.exists():
-            raise Refused("exists", f"{file} is there already; choose another folder with --out, or remove it first")
+            raise Refused("exists", f"{file} exists already; choose another folder with --out, or remove it first")
     progress(f"Reading {data}")
     table = survey(data, target=target, progress=progress)
     plan = draft(table, target)
@@ -69,7 +69,7 @@ def init(data: Path, *, target: str, out: Path, progress: Progress) -> Done:
 
 
 def _write_missing(folder: Path, texts: dict[str, str]) -> list[Path]:
-    """Write the files that are not there yet, and return them: a repository may have workflows of its own."""
+    """Write the files that do not exist yet, and return them: a repository may have workflows of its own."""
     missing = [file for file in texts if not (folder / file).exists()]
     for file in missing:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
@@ -78,7 +78,7 @@ def _write_missing(folder: Path, texts: dict[str, str]) -> list[Path]:
 
 
 def _project_name(*candidates: str) -> str:
-    """The first that can name AWS resources: a letter, then letters, digits and dashes, 2 to 24 in all."""
+    """Return the first name that AWS resources can have: a letter, then letters, digits and dashes, 2 to 24 in all."""
     for candidate in candidates:
         slug = re.sub(r"[^a-z0-9]+", "-", candidate.lower()).strip("-0123456789")[:24].strip("-")
         if len(slug) > 1:
@@ -89,8 +89,8 @@ def _project_name(*candidates: str) -> str:
 def _contract_text(plan: "Draft", name: str, file: str, rows: int) -> str:
     roles = {"key": [plan.key] if plan.key else None, "event_time": plan.event_time}
     sections = [
-        f"# What a row must be. Drafted by `fairway init` from {rows:,} rows of {_as_comment(file)}: read it once,",
-        "# above all the ranges and the categories, and name who answers for each column as its owner.",
+        f"# The columns of a row. Drafted by `fairway init` from {rows:,} rows of {_as_comment(file)}: read it once,",
+        "# above all the ranges and the categories, and name the owner of each column.",
         *toml.lines({"name": name, **roles}),
         "",
         "[target]",
@@ -103,7 +103,7 @@ def _contract_text(plan: "Draft", name: str, file: str, rows: int) -> str:
 
 def _settings_text(plan: "Draft", name: str, file: str) -> str:
     sections = [
-        f"# Drafted by `fairway init` from {_as_comment(file)}. What is not set has its default: docs/settings.md",
+        f"# Drafted by `fairway init` from {_as_comment(file)}. Other settings have their defaults: docs/settings.md",
         "[project]",
         *toml.lines({"name": name, "contract": "contract.toml", "task": plan.task}),
         "",
@@ -112,7 +112,7 @@ def _settings_text(plan: "Draft", name: str, file: str) -> str:
         sections += ["[data]", *toml.lines(plan.window), ""]
     sections += [
         "[benchmarks] # agree on them before anything is trained",
-        "# quality = ...  the least that the deciding metric must reach; without it a release need only beat the prior",
+        "# quality = ...  the least value of the deciding metric; without it a release need only beat the prior",
         "p99_ms = 25.0",
         "size_mb = 100.0",
         "",
@@ -134,7 +134,7 @@ def _as_comment(text: str) -> str:
 
 
 def _described(plan: "Draft", name: str) -> str:
-    """Type and part of a column, as the contract has them."""
+    """Describe type and role of a column, as the contract has them."""
     column = plan.columns[name]
     roles = {plan.key: "key", plan.event_time: "event time", plan.target["column"]: "target"}
     part = roles.get(name) or column.get("role", "feature")

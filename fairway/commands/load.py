@@ -1,7 +1,7 @@
-"""`fairway load`: files into the lake, each whole or not at all, and each once.
+"""`fairway load`: load files into the lake, each as a whole or not at all, and each once.
 
-A load is its parts in the lake and then one record in the runs table. Only parts that a record names exist for readers,
-so a load that is killed leaves nothing behind but parts that the next try writes again under the same names.
+A load consists of its parts in the lake and then one record in the runs table. Readers ignore parts that no record
+names, so a load that is killed leaves only parts that the next attempt writes again under the same names.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
 
-if TYPE_CHECKING:  # it comes with Arrow, which help must not cost
+if TYPE_CHECKING:  # it imports Arrow, which help must not load
     from fairway.tables.parts import Written
 
 app = typer.Typer(rich_markup_mode=None)
@@ -44,13 +44,13 @@ def load_command(
         typer.Argument(help="CSV (also .gz), JSON Lines or Parquet files, or folders of them.", metavar="FILE..."),
     ],
     replace: Annotated[
-        bool, typer.Option("--replace", help="Count them instead of what files of the same names held before.")
+        bool, typer.Option("--replace", help="Replace the rows of earlier files with the same names.")
     ] = False,
     project: Project = HERE,
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """Rows into the lake. All files are read and checked first; a file that is loaded already changes nothing."""
+    """Load rows into the lake. All files are checked first; a file that is already loaded changes nothing."""
     run(
         lambda progress: load(project, stage, files, replace=replace, progress=progress),
         json=json,
@@ -63,11 +63,11 @@ def load_command(
 class File:
     path: Path
     sha256: str
-    load: str  # its id: the same bytes under the same contract are the same load
+    load: str  # id: the same bytes under the same contract are the same load
 
 
 def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = False, progress: Progress) -> Done:
-    """With `replace` a file counts instead of all that was loaded from files of its name: it corrects them."""
+    """Load the files; with `replace` a file replaces all loads of files with its name."""
     below = [files_of(path) for path in paths]
     stage = connected(folder, stage_name, progress)
     named = [_identified(path, stage.contract, progress) for found, _ in below for path in found]
@@ -90,7 +90,7 @@ def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = Fa
 def _checked_all(
     stage: Stage, files: list[File], counting: list[LoadItem], scratch: Path, progress: Progress
 ) -> dict[str, tuple["Written", Twice]]:
-    """{load: its parts on this machine, and its rows that are there twice}; nothing is loaded yet.
+    """Return {load: its parts on this machine, and its duplicates}; nothing is loaded yet.
 
     A file is compared with what counts already and with the files before it.
     """
@@ -108,8 +108,10 @@ def _checked_all(
 def _compared(
     stage: Stage, written: "Written", others: list[LoadItem], earlier: list[tuple[str, "Written"]], progress: Progress
 ) -> Twice:
-    """Count the rows that are in the file twice, in other loads, or in files that this command loads before it."""
-    from fairway.tables.parts import may_share_rows  # with Arrow, which help must not cost
+    """Count the rows that are duplicates within the file, of other loads, or of files that this command loads before
+    it.
+    """
+    from fairway.tables.parts import may_share_rows  # imports Arrow, which help must not load
 
     with written.index as index:
         for one in others:
@@ -148,8 +150,8 @@ def _identified(path: Path, contract: Contract, progress: Progress) -> File:
 
 
 def checked(file: File, contract: Contract, scratch: Path, progress: Progress) -> "Written":
-    """The file's parts, written below the scratch folder. Refused when the file cannot be used."""
-    # Arrow is imported only where a file is read.
+    """Write the file's parts below the scratch folder. Refused if the file cannot be used."""
+    # Arrow is imported only when a file is read.
     from fairway.tables.parts import write_parts
     from model_code.rows.tables import FileRefused
 
@@ -163,22 +165,20 @@ def checked(file: File, contract: Contract, scratch: Path, progress: Progress) -
 
 
 def _of_the_same_names(before: Iterable[LoadItem], files: list[File]) -> list[LoadItem]:
-    """The other loads of files of these names: an earlier state of one perhaps, or another table altogether."""
+    """Return the other loads of files with these names: perhaps an earlier state, perhaps another table."""
     names, own = {file.path.name for file in files}, {file.load for file in files}
     return [one for one in before if one["file"] in names and one["run"] not in own]
 
 
 def _with_namesakes(done: Done, loads: list[LoadItem], *, replaced: bool) -> Done:
-    """Rows that count twice, or no longer, are said so: a corrected file is another file."""
+    """Report rows that count twice, or no longer: a corrected file is another file."""
     assert isinstance(done.values, dict), "summary makes them so"
     values = {**done.values, "replaced": [one["run"] for one in loads] if replaced else []}
     if not loads:
         return dataclasses.replace(done, values=values)
     some = f"{loads[0]['file']} was loaded before with other content: {', '.join(one['run'] for one in loads)}"
     then = (
-        "which counts no longer"
-        if replaced
-        else "which counts too; where this file corrects it, load it with --replace"
+        "which no longer counts" if replaced else "which counts too; if this file corrects it, load it with --replace"
     )
     return dataclasses.replace(done, values=values, lines=[*done.lines, f"{some}, {then}"])
 
@@ -200,7 +200,7 @@ def _record_of(stage: Stage, file: File, written: "Written", twice: Twice) -> Lo
         "in_file_twice": twice.in_file,
         "loaded_before": twice.loaded,
         "loaded_at": iso(now.replace(microsecond=0)),
-        "loaded_us": round(now.timestamp() * 1e6),  # the order of loading, which a second does not tell
+        "loaded_us": round(now.timestamp() * 1e6),  # order of loading, finer than seconds
         "parts": json.dumps(written.parts),
     }
 
@@ -234,8 +234,8 @@ def summary(stage: Stage, done: list[tuple[File, LoadItem]], *, new: int) -> Don
     values["far_rows"] = [{"first": first, "rows": rows} for first, rows in far]
     told = lines(values, done, new, [*sentences(twice, rule, has_key=has_key), *sentence(far)])
     if not values["accepted"]:
-        return Done(values, told, "no row kept the contract: change the contract, or the file")
-    following = "`fairway train` learns from what is loaded"
+        return Done(values, told, "every row broke the contract: change the contract, or the file")
+    following = "`fairway train` trains a model on the loaded rows"
     return Done(
         values, told, f"`fairway quarantine` shows the rows; {following}" if values["quarantined"] else following
     )
@@ -247,12 +247,14 @@ def lines(values: dict, done: list[tuple[File, LoadItem]], new: int, duplicates:
     said = [f"accepted {values['accepted']:,} rows, {quarantined}", *duplicates]
     count, already = len(done), len(done) - new
     if already:
-        said.append(f"{already} of {count} files loaded already; nothing of them was written again")
+        said.append(f"{already} of {count} files were already loaded and were not written again")
     replaced = sum(bool(record.get("replaces")) for _, record in done) if new else 0
     if replaced:
-        said.append(f"{replaced} of {count} files were loaded before under another contract, which counts no longer")
+        said.append(
+            f"{replaced} of {count} files were loaded before under another contract, and those loads no longer count"
+        )
     skipped = [", ".join(map(repr, one["skipped"])) for one in values["files"]]
-    passed = [f"; passed over above its header: {titles}" if titles else "" for titles in skipped]
+    passed = [f"; skipped above its header: {titles}" if titles else "" for titles in skipped]
     return said + [
         f"  {file.path.name}: load {file.load}{titles}" for (file, _), titles in zip(done, passed, strict=True)
     ]

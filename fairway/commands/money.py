@@ -1,6 +1,4 @@
-"""The commands about money: `fairway cost`, `fairway prices refresh`, `fairway resume`; fairway/cli.py takes them
-in.
-"""
+"""Commands about money: `fairway cost`, `fairway prices refresh`, `fairway resume`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +10,7 @@ from fairway.terminal.command import HERE, Json, Project, StageName, run
 File = Path | None
 
 app = typer.Typer(rich_markup_mode=None)
-prices = typer.Typer(help="The price table that `fairway cost` reckons with.", rich_markup_mode=None)
+prices = typer.Typer(help="The price table of `fairway cost`.", rich_markup_mode=None)
 app.add_typer(prices, name="prices")
 
 
@@ -22,34 +20,36 @@ app.add_typer(prices, name="prices")
 def cost(  # noqa: PLR0913 - options of a command
     project: Project = HERE,
     stage: StageName = "local",
-    usage: Annotated[File, typer.Option(help="A usage profile to lay over [usage].", metavar="FILE")] = None,
+    usage: Annotated[File, typer.Option(help="A usage profile that overrides [usage].", metavar="FILE")] = None,
     measured: Annotated[
         int | None,
-        typer.Option(help="Take the usage of the last so many days from the stage itself.", metavar="DAYS", min=1),
+        typer.Option(help="Use the usage that the stage measured in the last so many days.", metavar="DAYS", min=1),
     ] = None,
     compare: Annotated[
         str | None,
-        typer.Option(help="What changed since a git reference, or a file that --json wrote.", metavar="REF|FILE"),
+        typer.Option(help="Compare with a git reference, or with a file written by --json.", metavar="REF|FILE"),
     ] = None,
     comment: Annotated[
-        File, typer.Option(help="Write --compare as Markdown, for a pull request.", metavar="FILE")
+        File, typer.Option(help="Write the comparison as Markdown, for a pull request.", metavar="FILE")
     ] = None,
     hosting: Annotated[
-        bool, typer.Option("--hosting", help="Also: what to host the model on, and from which traffic on.")
+        bool, typer.Option("--hosting", help="Also compare where the model can be hosted, by traffic.")
     ] = False,
-    plot: Annotated[File, typer.Option(help="Draw --hosting to this .svg or .html file.", metavar="FILE")] = None,
+    plot: Annotated[File, typer.Option(help="Plot --hosting to this .svg or .html file.", metavar="FILE")] = None,
     decisions: Annotated[
-        File, typer.Option(help="Counts of right and wrong decisions: is the model worth it?", metavar="FILE")
+        File, typer.Option(help="Counts of right and wrong decisions: is the model worth its cost?", metavar="FILE")
     ] = None,
     export: Annotated[File, typer.Option(help="Write the usage for AWS's Pricing Calculator.", metavar="FILE")] = None,
-    within_budget: Annotated[bool, typer.Option("--within-budget", help="Exit 1 above budget.monthly_usd.")] = False,
+    within_budget: Annotated[
+        bool, typer.Option("--within-budget", help="Exit with 1 if the bill is above budget.monthly_usd.")
+    ] = False,
     templates: Annotated[
         File, typer.Option(help="A folder that `cdk synth` wrote, instead of building one.", metavar="DIR")
     ] = None,
     json: Json = False,
 ) -> None:
-    """What the stage will cost a month, from its templates, its usage and dated prices."""
-    # lazy: templates and prices cost no import where only help is asked for
+    """Estimate what the stage will cost a month, from its templates, its usage and dated prices."""
+    # lazy: help does not need templates and prices
     from fairway.money.cost import Options, cost
 
     options = Options(
@@ -69,7 +69,7 @@ def cost(  # noqa: PLR0913 - options of a command
 
 @prices.callback()
 def about() -> None:
-    """The price table that `fairway cost` reckons with."""
+    """The price table of `fairway cost`."""
 
 
 @prices.command(epilog="Example: fairway prices refresh --stage prod   or, without a network: --lists FOLDER")
@@ -79,10 +79,12 @@ def refresh(
     lists: Annotated[
         File, typer.Option(help="A folder of <offer>.json, instead of reading them from AWS.", metavar="DIR")
     ] = None,
-    accept: Annotated[bool, typer.Option("--accept", help="Take prices of zero and jumps beyond 30 % too.")] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Also accept prices of zero and changes of more than 30 %.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Read AWS's public price lists anew; what looks wrong is refused and named. Needs no account."""
+    """Read AWS's public price lists again; suspicious prices are refused and listed. Needs no account."""
     from fairway.money.prices import refresh
 
     run(

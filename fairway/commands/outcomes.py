@@ -1,4 +1,4 @@
-"""`fairway outcomes`: what really happened, to the API in requests of a hundred rows, after every row was checked."""
+"""`fairway outcomes`: send outcomes to the API in requests of a hundred rows, after every row was checked."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ from fairway.terminal.done import Done
 from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
 
-REQUESTS = 4  # at a time
+REQUESTS = 4  # rows at a time
 IDENTITY = {"entity_id": Column("entity_id", "string"), "prediction_id": Column("prediction_id", "string")}
 WHEN = Column("event_time", "timestamp", nullable=True)
 
@@ -40,7 +40,7 @@ def outcomes_command(
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """What really happened, joined to the predictions."""
+    """Report what really happened, and join it to the predictions."""
     run(lambda progress: outcomes(project, stage, file, progress=progress), json=json, project=project, stage=stage)
 
 
@@ -60,11 +60,14 @@ def outcomes(folder: Path, stage_name: str, file: Path, *, progress: Progress) -
     values = {key: total[key] for key in ("accepted", "joined", "unmatched")}
     joined = f"{values['joined']:,} joined to their predictions, {values['unmatched']:,} without one"
     line = f"accepted {values['accepted']:,} outcomes: {joined}"
-    return Done(values, [line], "`fairway status` shows who answers; `fairway train` learns from loaded rows")
+    return Done(values, [line], "`fairway status` shows which release answers; `fairway train` trains on loaded rows")
 
 
 def _read_outcomes(file: Path, contract: Contract) -> Iterator[dict | None]:
-    """Each row as the API takes it; None for a row whose outcome is not known yet. Refused names the first bad row."""
+    """Return each row as the API expects it; None for a row whose outcome is not known yet.
+
+    Refused names the first bad row.
+    """
     types = {**IDENTITY, "outcome": contract.target}
     for number, row in enumerate(read_rows(file, contract, types=types), 1):
         try:
@@ -76,7 +79,7 @@ def _read_outcomes(file: Path, contract: Contract) -> Iterator[dict | None]:
 
 
 def _refuse_to_come(told: dict | None) -> None:
-    """Raise ValueError for an event that has not happened."""
+    """Raise ValueError for an event that has not happened yet."""
     moment = parse_timestamp(told["event_time"]) if told and told.get("event_time") else None
     ahead = still_to_come(moment, datetime.now(UTC)) if moment else ""
     if ahead:
@@ -84,9 +87,10 @@ def _refuse_to_come(told: dict | None) -> None:
 
 
 def _is_of_contract(row: dict, contract: Contract) -> bool:
-    """Whether a row is of the contract's own table, whatever that calls its columns; else the API's names count.
+    """Return whether a row belongs to the contract's own table, whatever its columns are called; else the API's names
+    count.
 
-    A table may have a column called entity_id or outcome that means something else to it.
+    A table may have a column called entity_id or outcome with another meaning.
     """
     if "outcome" not in row:
         return True
@@ -94,12 +98,12 @@ def _is_of_contract(row: dict, contract: Contract) -> bool:
 
 
 def _needed(contract: Contract) -> list[str]:
-    """Columns that say which entity a row of the contract's table is about, and what happened to it."""
+    """Return the columns that name a row's entity and its outcome in the contract's table."""
     return [column.name for column in contract.of_role("key") or contract.features] + [contract.target.name]
 
 
 def _plain(row: dict, contract: Contract) -> dict | None:
-    """{prediction_id, outcome} or {entity_id, outcome, event_time?}, as the API knows them."""
+    """Return {prediction_id, outcome} or {entity_id, outcome, event_time?}, as the API knows them."""
     if row["outcome"] is None:
         return None
     named = [name for name in IDENTITY if row.get(name) is not None]
@@ -121,7 +125,7 @@ def _checked(column: Column, value: object) -> object:
 
 
 def _of_contract(row: dict, contract: Contract) -> dict | None:
-    """The outcome in a row of the contract's own table: its key, its event time and its target."""
+    """Return the outcome in a row of the contract's own table: its key, event time and target."""
     target = contract.target.name
     needed = _needed(contract)
     missing = [name for name in needed if name not in row]

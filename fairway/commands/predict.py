@@ -1,4 +1,4 @@
-"""`fairway predict`: rows to the API, its answers as a table or as a JSON list."""
+"""`fairway predict`: send rows to the API, and print its answers as a table or as JSON."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -33,7 +33,9 @@ def predict_command(
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """Ask the API, signed: {id, entity_id, prediction, probability, release, role, source, reason} for each row."""
+    """Send signed requests to the API: {id, entity_id, prediction, probability, release, role, source, reason} for each
+    row.
+    """
     run(
         lambda progress: predict(project, stage, text=rows, file=file, progress=progress),
         json=json,
@@ -54,12 +56,12 @@ def predict(folder: Path, stage_name: str, *, text: str | None, file: Path | Non
         answers += api.predict(rows)
         progress.detail(f"{len(answers):,} answered")
     if not answers:
-        raise Refused("file", f"{file}: holds no rows")
+        raise Refused("file", f"{file}: must have at least one row")
     return Done(answers, _lines(answers), "`fairway outcomes FILE` reports what really happened, once it is known")
 
 
 def _rows_of(file: Path | None, contract: Contract) -> Iterator[dict]:
-    """Rows of a table; a .json file may also be one JSON document, as ROWS is."""
+    """Return the rows of a table; a .json file may also be one JSON document, like ROWS."""
     assert file is not None
     if file.suffix == ".json" and _begins_with_a_list(file):
         return iter(parsed_rows(file.read_text(encoding="utf-8-sig"), str(file)))

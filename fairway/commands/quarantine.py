@@ -1,4 +1,4 @@
-"""`fairway quarantine`: the rows that broke the contract, and why; with --out as CSV, to be mended and loaded again."""
+"""`fairway quarantine`: print the rows that broke the contract, and why, or write them as CSV to be corrected."""
 
 import itertools
 from collections import Counter
@@ -35,7 +35,7 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command(
     "quarantine",
     epilog="Example: fairway quarantine data/2013-01.csv --out mended.csv. Correct the rows of mended.csv and load it; "
-    "the column of reasons may stay. Without FILE it is about everything that is loaded.",
+    "the column of reasons may stay. Without FILE, all loads are searched.",
 )
 def quarantine_command(
     what: Annotated[
@@ -45,14 +45,14 @@ def quarantine_command(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write all the rows with their reasons to this CSV.", metavar="FILE.csv")
+        Path | None, typer.Option(help="Write all the rows with their reasons to this CSV file.", metavar="FILE.csv")
     ] = None,
-    limit: Annotated[int, typer.Option(help="Rows to print at most.", metavar="N", min=1)] = 50,
+    limit: Annotated[int, typer.Option(help="Number of rows to print at most.", metavar="N", min=1)] = 50,
     project: Project = HERE,
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """Rows that broke the contract: column, value, rule."""
+    """Print rows that broke the contract: column, value, rule."""
     run(
         lambda progress: quarantine(project, stage, what, out=out, limit=limit, progress=progress),
         json=json,
@@ -62,9 +62,9 @@ def quarantine_command(
 
 
 class Held(NamedTuple):
-    """Quarantined rows of one load or batch run: how many, by which rules, and below which prefix of the lake.
+    """Quarantined rows of one load or batch run: how many, by which rules, and their prefix in the lake.
 
-    `place` is the load's in the order of loading; a batch run has none.
+    `place` is the load's place in the order of loading; a batch run has none.
     """
 
     name: str
@@ -110,7 +110,7 @@ def _read(
 
 
 def _held(stage: Stage, what: str | None, every: list[LoadItem]) -> list[Held]:
-    """What the word names, oldest load first; everything that is loaded without one."""
+    """Return what the word names, oldest load first; without a word, everything that is loaded."""
     named = {one["run"] for one in every} if what is None else {one["run"] for one in loads.named(stage, what)}
     chosen = [
         Held(one["run"], one["file"], one["quarantined"], one["reasons"], lake.quarantine_prefix(one["run"]), place)
@@ -123,13 +123,13 @@ def _held(stage: Stage, what: str | None, every: list[LoadItem]) -> list[Held]:
         chosen = [Held(run["run"], run["run"], run.get("quarantined", 0), run.get("reasons", {}), prefix)]
     if what is not None and not chosen:
         there = loads.listed(every) or "nothing"
-        message = f"{what}: is neither a file that was loaded, nor the id of a load, nor a batch run; loaded: {there}"
+        message = f"{what}: must be a loaded file, the id of a load, or a batch run; loaded: {there}"
         raise Refused("load", message)
     return chosen
 
 
 def _mended(stage: Stage, held: list[Held], every: list[LoadItem], file: Path, progress: Progress) -> "Mended | None":
-    """Compare the rows with those of later loads; None where there is no later load, or no key to compare by."""
+    """Compare the rows with those of later loads; None without a later load, or without a key to compare by."""
     from fairway.tables.mended import Mended  # with Arrow, which help must not cost
 
     places = [one.place for one in held if one.rows and one.place is not None]
@@ -180,13 +180,13 @@ def _told(total: int, mended: int, reasons: Counter[str], shown: "list[Quarantin
     lines += [f"and {total - len(shown):,} more rows; --limit N shows more of them"] if total > len(shown) else []
     lines += [f"{out}: {total:,} rows with their reasons"] if out else []
     if not total:
-        return Done(values, lines, "`fairway train` learns from what is loaded")
+        return Done(values, lines, "`fairway train` trains a model on the loaded rows")
     how = "`fairway quarantine --out FILE.csv` writes them" if out is None else f"correct the rows of {out}"
-    return Done(values, lines, f"{how}; corrected, `fairway load FILE.csv` takes them in")
+    return Done(values, lines, f"{how}; load the corrected file with `fairway load FILE.csv`")
 
 
 def _cells(one: "Quarantined") -> list[tuple[str, str, str, str, str]]:
-    """A line of the table for each rule that the row broke."""
+    """Return a line of the table for each rule that the row broke."""
     return [
         (one.file, f"{one.row:,}", problem.column, repr(problem.value), f"{problem.rule}: {problem.allowed}")
         for problem in one.problems

@@ -1,4 +1,4 @@
-"""`fairway redrive`: answers that the capture gave up are captured after all, once what stopped it is mended."""
+"""`fairway redrive`: capture answers that `capture` gave up, after the cause was fixed."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,12 +19,13 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command(
     "redrive",
-    epilog="Example: fairway redrive --stage prod. Mend first what the log of `capture` names: what fails again stays.",
+    epilog="Example: fairway redrive --stage prod. First fix the cause that the log of `capture` names.",
 )
 def redrive_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
-    """Capture the answers that the capture function gave up, from the places that the queue of the undelivered names.
+    """Capture the answers that `capture` gave up, from the queue of undelivered events. The stream has them for 24
+    hours.
 
-    The stream has them for 24 hours. Events of others in the queue are counted, and stay.
+    Other events in the queue are counted, and stay.
     """
     run(lambda progress: redrive(project, stage, progress=progress), json=json, project=project, stage=stage)
 
@@ -44,7 +45,7 @@ class Tally:
 def redrive(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     stage = connected_whatever(folder, stage_name, progress)
     tally, staying = Tally(), []
-    progress("Reading the queue of the undelivered")
+    progress("Reading the queue of undelivered events")
     for message in undelivered.messages(stage, until=datetime.now(UTC)):
         if not _is_captured(stage, message, tally):
             staying.append(message)
@@ -55,7 +56,7 @@ def redrive(folder: Path, stage_name: str, *, progress: Progress) -> Done:
 
 
 def _is_captured(stage: Stage, message: Message, tally: Tally) -> bool:
-    """Capture what the message leads to and delete it; whether that was possible."""
+    """Capture what the message points to and delete it; return whether that was possible."""
     if not message.batch and not message.set_aside:
         tally.others += 1
         return False
@@ -85,9 +86,9 @@ def _told(stage: Stage, tally: Tally) -> Done:
         lines.append(f"{tally.others:,} messages are other events and stay in {values['queue']}")
     failed = bool(tally.failed or tally.lost)
     following = (
-        "mend what is named, then `fairway redrive` again; docs/operations.md, Undelivered"
+        "fix the named cause, then run `fairway redrive` again; docs/operations.md, Undelivered"
         if failed
-        else "`fairway status` shows who answers"
+        else "`fairway status` shows which release answers"
     )
     return Done(values, lines, following, exit_code=int(failed))
 

@@ -1,4 +1,4 @@
-"""`fairway releases`, `fairway promote` and `fairway rollback`: every release, and which of them answers."""
+"""`fairway releases`, `fairway promote` and `fairway rollback`: list releases, and change which of them answers."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +22,7 @@ from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
 from fairway.terminal.table import table
 
-# Values of a release's item that `releases` gives.
+# Values of a release's item that `releases` prints.
 KEPT = (
     "run",
     "candidate",
@@ -43,7 +43,8 @@ app = typer.Typer(rich_markup_mode=None)
 Breaking = Annotated[
     bool,
     typer.Option(
-        "--breaking", help="Also a release that the deployed contract breaks; what it cannot answer gets the fallback."
+        "--breaking",
+        help="Also accept a release that the deployed contract breaks; the fallback answers what it cannot.",
     ),
 ]
 
@@ -51,28 +52,32 @@ Breaking = Annotated[
 @app.command("releases", epilog="Example: fairway releases   or: fairway releases r-20130401-1a2b3c4d")
 def releases_command(
     release: Annotated[
-        str | None, typer.Argument(help="One release: its answers and judgement in words.", metavar="RELEASE")
+        str | None, typer.Argument(help="One release, with its answers and its judgement in words.", metavar="RELEASE")
     ] = None,
     project: Project = HERE,
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """Every release, its state, its quality and why; or one, with precision, recall and counts."""
+    """List every release with state, quality and reason; or show one with precision, recall and counts."""
     run(lambda progress: releases(project, stage, release, progress=progress), json=json, project=project, stage=stage)
 
 
 @app.command("promote", epilog="Example: fairway promote r-20130401-1a2b3c4d")
 def promote_command(
-    release: Annotated[str, typer.Argument(help="As `fairway releases` lists it.", metavar="RELEASE")],
-    again: Annotated[bool, typer.Option("--again", help="Also one that was rolled back by its evidence.")] = False,
+    release: Annotated[
+        str, typer.Argument(help="Name of a release, as listed by `fairway releases`.", metavar="RELEASE")
+    ],
+    again: Annotated[
+        bool, typer.Option("--again", help="Also accept a release that was rolled back by its evidence.")
+    ] = False,
     project: Project = HERE,
     stage: StageName = "local",
     breaking: Breaking = False,
     json: Json = False,
 ) -> None:
-    """Let a release answer everybody: approved if it waits for that, deployed and tried if it is not up.
+    """Make a release the champion: approve it if it waits for that, deploy and try it if it is not up.
 
-    The champion is deployed again where its endpoint is gone.
+    The champion is deployed again if its endpoint is missing.
     """
     run(
         lambda progress: promote(project, stage, release, breaking=breaking, again=again, progress=progress),
@@ -86,7 +91,7 @@ def promote_command(
 def rollback_command(
     project: Project = HERE, stage: StageName = "local", breaking: Breaking = False, json: Json = False
 ) -> None:
-    """Let the champion before this one answer again."""
+    """Let the previous champion answer again."""
     run(
         lambda progress: rollback(project, stage, breaking=breaking, progress=progress),
         json=json,
@@ -115,7 +120,7 @@ def releases(folder: Path, stage_name: str, release: str | None = None, *, progr
 
 
 def _no_release(release: str) -> Refused:
-    return Refused("no_release", f"release {release!r} is not there; `fairway releases` lists those that are")
+    return Refused("no_release", f"release = {release!r}: must be a release; `fairway releases` lists them")
 
 
 def _in_words(one: dict) -> list[str]:
@@ -154,7 +159,7 @@ def _next_step(found: list[dict]) -> str:
         return "`fairway train` makes the first release"
     if any(one["role"] != "champion" and one["state"] != "rejected" for one in found):
         return "`fairway promote RELEASE` lets another one answer"
-    return "`fairway load FILE...` and `fairway train` may lead to a better one"
+    return "`fairway load FILE...` and `fairway train` may give a better one"
 
 
 def promote(
@@ -162,7 +167,7 @@ def promote(
 ) -> Done:
     """Let the release answer.
 
-    Refused for one that the deployed contract breaks, unless `breaking`, and for one that its evidence took back,
+    Refused for one that the deployed contract breaks, unless `breaking`, and for one that its evidence rolled back,
     unless `again`.
     """
     stage = connected(folder, stage_name, progress)
@@ -207,19 +212,21 @@ def _on_its_way(stage: Stage, champion: Champion | None, release: str) -> Done:
 
 
 def rollback(folder: Path, stage_name: str, *, breaking: bool = False, progress: Progress) -> Done:
-    """Let the champion before this one answer. Refused for one that the deployed contract breaks, unless `breaking`."""
+    """Let the previous champion answer. Refused for one that the deployed contract breaks, unless `breaking`."""
     stage = connected_whatever(folder, stage_name, progress)
     routing = records.routing(stage)
     before = routing["champion"]
-    rules.rollback(routing, at="", reason="")  # refuses here when there is nothing to go back to
+    rules.rollback(routing, at="", reason="")  # refuses here if there is no earlier champion
     if item := records.release(stage, routing["previous"][0]["release"]):
         refuse_unanswered(stage, item, confirmed=breaking, command="fairway rollback", progress=progress)
     release = go_back(stage, routing, reason="rolled back by hand", progress=progress)
-    return _settled(stage, before, f"{release} is champion again: {WHEN}", "`fairway status` shows who answers")
+    return _settled(
+        stage, before, f"{release} is champion again: {WHEN}", "`fairway status` shows which release answers"
+    )
 
 
 def _settled(stage: Stage, before: Champion | None, said: str, following: str) -> Done:
-    """Mark the releases as the routing now has them, and tell."""
+    """Mark the releases as the routing now has them, and report it."""
     routing = records.routing(stage)
     champion = routing["champion"]
     assert champion is not None, "it was promoted just now"

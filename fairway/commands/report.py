@@ -1,4 +1,4 @@
-"""`fairway report`: one page about a stage, for the people that decide."""
+"""`fairway report`: write a page about a stage for decision makers."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,12 +14,10 @@ app = typer.Typer(rich_markup_mode=None)
 def report_command(
     project: Project = HERE,
     stage: StageName = "local",
-    out: Annotated[
-        Path | None, typer.Option(help="The page to write. Default: DIR/report.html", metavar="FILE")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write. Default: DIR/report.html", metavar="FILE")] = None,
     json: Json = False,
 ) -> None:
-    """One page for the people that decide: who answers, how sure it is, what if it fails, what it costs, its worth."""
-    from fairway.report.gather import report  # with the whole of domain/money, which no other command needs
+    """Write a page for decision makers: current release, confidence, failure behaviour, cost and value."""
+    from fairway.report.gather import report  # imports the whole of domain/money, which few other commands need
 
     run(lambda progress: report(project, stage, out=out, progress=progress), json=json, project=project, stage=stage)

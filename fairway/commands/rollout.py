@@ -1,4 +1,4 @@
-"""`fairway rollout status|pause|resume|abort`: where a release stands on its way to champion, and its evidence."""
+"""`fairway rollout status|pause|resume|abort`: show and control a release on its way to champion."""
 
 import math
 from pathlib import Path
@@ -23,10 +23,10 @@ app = typer.Typer(rich_markup_mode=None)
 group = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
-    help="A release on its way to champion: how far it is and on what evidence, and how to hold or end it.",
+    help="Show, hold or end the rollout of a release on its way to champion.",
 )
 app.add_typer(group, name="rollout")
-LARGEST = 700.0  # logarithm of an e-value that a float still holds
+LARGEST = 700.0  # logarithm of the largest e-value that a float holds
 
 
 @group.command("status", epilog="Example: fairway rollout status --stage prod")
@@ -37,13 +37,13 @@ def status_command(project: Project = HERE, stage: StageName = "local", json: Js
 
 @group.command("pause", epilog="Example: fairway rollout pause")
 def pause_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
-    """Hold the share where it is; a release that does harm still goes back by itself."""
+    """Hold the share where it is; a harmful release is still rolled back."""
     run(lambda progress: pause(project, stage, progress=progress), json=json, project=project, stage=stage)
 
 
 @group.command("resume", epilog="Example: fairway rollout resume")
 def resume_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
-    """Let a rollout go on that was paused."""
+    """Continue a paused rollout."""
     run(lambda progress: resume(project, stage, progress=progress), json=json, project=project, stage=stage)
 
 
@@ -51,13 +51,13 @@ def resume_command(project: Project = HERE, stage: StageName = "local", json: Js
 def abort_command(
     release: Annotated[
         str | None,
-        typer.Argument(help="The release that waits for its turn; without it, the canary.", metavar="RELEASE"),
+        typer.Argument(help="A release that waits for its turn. Default: the canary.", metavar="RELEASE"),
     ] = None,
     project: Project = HERE,
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """Let the champion answer everybody again, by one write; or end the release that waits for its turn."""
+    """Let the champion answer everything again with one write; or end a release that waits for its turn."""
     run(lambda progress: abort(project, stage, release, progress=progress), json=json, project=project, stage=stage)
 
 
@@ -74,7 +74,7 @@ def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
         "evidence": evidence_as_json(weighed),
         "replay": {"release": replayed["release"], **replayed["replay"]} if replayed else None,
     }
-    lines = _lines(current, weighed) if current else ["no release was rolled out yet"]
+    lines = _lines(current, weighed) if current else ["there was no rollout yet"]
     lines += [f"{waiting['release']} waits for its turn"] if waiting else []
     lines += (
         ["", f"{replayed['release']}, {replayed['replay']['at']}", *in_words(replayed["replay"])] if replayed else []
@@ -86,28 +86,30 @@ def pause(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     stage = connected(folder, stage_name, progress)
     turns = rollouts.turns_of(stage)
     if rollouts.under_way(turns)["paused"]:
-        raise Refused("paused", "the rollout is paused already; `fairway rollout resume` lets it go on")
+        raise Refused("paused", "the rollout is paused already; continue it with `fairway rollout resume`")
     changed = rollouts.change(stage, turns, paused="paused by hand")
-    return _done(stage_name, changed, f"{_where(changed)}, and stays there", "`fairway rollout resume` lets it go on")
+    return _done(stage_name, changed, f"{_where(changed)}, and stays there", "`fairway rollout resume` continues it")
 
 
 def resume(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     stage = connected(folder, stage_name, progress)
     turns = rollouts.turns_of(stage)
     if not rollouts.under_way(turns)["paused"]:
-        raise Refused("not_paused", "the rollout is not paused; `fairway rollout status` shows why it is where it is")
+        raise Refused("not_paused", "the rollout is not paused; `fairway rollout status` shows its state")
     changed = rollouts.change(stage, turns, paused="")
-    return _done(stage_name, changed, f"{_where(changed)}, and goes on", "`fairway rollout status` shows how far it is")
+    return _done(
+        stage_name, changed, f"{_where(changed)}, and continues", "`fairway rollout status` shows how far it is"
+    )
 
 
 def abort(folder: Path, stage_name: str, release: str | None = None, *, progress: Progress) -> Done:
-    """End the canary, or the release that waits where it is the one named. Refused for any other."""
+    """End the canary, or the waiting release if it is named. Refused for any other."""
     stage = connected_whatever(folder, stage_name, progress)
     turns = rollouts.turns_of(stage)
     following = "`fairway promote RELEASE` begins again"
     if release and turns["waiting"] and turns["waiting"]["release"] == release:
         rollouts.abort_waiting(stage, turns)
-        return Done({"stage": stage_name, "release": release}, [f"{release} waits no longer"], following)
+        return Done({"stage": stage_name, "release": release}, [f"{release} no longer waits"], following)
     if release and rollouts.under_way(turns)["release"] != release:
         raise Refused(
             "release",
@@ -115,7 +117,7 @@ def abort(folder: Path, stage_name: str, release: str | None = None, *, progress
         )
     ended = rollouts.abort(stage, turns)
     return _done(
-        stage_name, ended, f"{ended['release']} answers nobody; {ended['champion']} answers everybody", following
+        stage_name, ended, f"{ended['release']} answers nothing; {ended['champion']} answers everything", following
     )
 
 

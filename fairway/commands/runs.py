@@ -1,4 +1,4 @@
-"""`fairway runs` and `fairway compare`: what was tried, on which data and by which code, and what became of it."""
+"""`fairway runs` and `fairway compare`: what was tried, with its data, code and results."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ from fairway.terminal.progress import Progress
 from fairway.tracking.facts import on_the_same_rows
 from fairway.tracking.tables import comparison_lines, list_lines, run_lines
 
-# lazy: what prices a run reads the whole of domain/money, and a page needs Jinja2; help needs neither
+# lazy: pricing a run loads all of domain/money, and a page needs Jinja2; help needs neither
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -27,27 +27,29 @@ DEFAULT_PAGE = "compare.html"
 )
 def runs_command(
     name: Annotated[
-        str | None, typer.Argument(help="A training run or its release: everything about it.", metavar="RUN")
+        str | None, typer.Argument(help="A training run or its release, to show in full.", metavar="RUN")
     ] = None,
-    limit: Annotated[int, typer.Option(help="So many of the newest runs.", metavar="N", min=1)] = 20,
+    limit: Annotated[int, typer.Option(help="Number of the newest runs to list.", metavar="N", min=1)] = 20,
     mlflow: Annotated[
         str | None,
-        typer.Option(help="Export them to this tracking server or store of MLflow, instead of a list.", metavar="URI"),
+        typer.Option(
+            help="Export them to this MLflow tracking server or store instead of listing them.", metavar="URI"
+        ),
     ] = None,
     project: Project = HERE,
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """Training runs, the newest first: data, verdict, duration, cost and what became of each."""
+    """List training runs, newest first, with data, verdict, duration, cost and result."""
     if mlflow is not None:
         run(
-            lambda progress: export_runs(project, stage, name, uri=mlflow, limit=limit, progress=progress),
+            lambda progress: _export_runs(project, stage, name, uri=mlflow, limit=limit, progress=progress),
             json=json,
             project=project,
             stage=stage,
         )
     elif name is not None:
-        run(lambda progress: one_run(project, stage, name, progress=progress), json=json, project=project, stage=stage)
+        run(lambda progress: _one_run(project, stage, name, progress=progress), json=json, project=project, stage=stage)
     else:
         run(
             lambda progress: runs(project, stage, limit=limit, progress=progress),
@@ -64,14 +66,12 @@ def runs_command(
 def compare_command(
     first: Annotated[str, typer.Argument(help="A training run, or its release.", metavar="RUN")],
     second: Annotated[str, typer.Argument(help="Another.", metavar="RUN")],
-    out: Annotated[
-        Path | None, typer.Option(help="The page to write. Default: DIR/compare.html", metavar="FILE")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write. Default: DIR/compare.html", metavar="FILE")] = None,
     project: Project = HERE,
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """Two runs side by side: data, code, parameters, every metric, and their curves on a page."""
+    """Compare two runs: data, code, parameters, every metric, and their curves on a page."""
     run(
         lambda progress: compare(project, stage, first, second, out=out, progress=progress),
         json=json,
@@ -92,15 +92,15 @@ def runs(folder: Path, stage_name: str, *, limit: int, progress: Progress) -> Do
     return Done(values, list_lines(found), f"{following} shows more")
 
 
-def one_run(folder: Path, stage_name: str, name: str, *, progress: Progress) -> Done:
+def _one_run(folder: Path, stage_name: str, name: str, *, progress: Progress) -> Done:
     from fairway.tracking.gather import read_run
 
     found = read_run(connected(folder, stage_name, progress), name, progress=progress)
-    following = f"`fairway compare {found.run} RUN` sets another beside it"
+    following = f"`fairway compare {found.run} RUN` compares it with another"
     return Done(found.as_json(curves=True), run_lines(found), following)
 
 
-def export_runs(folder: Path, stage_name: str, name: str | None, *, uri: str, limit: int, progress: Progress) -> Done:
+def _export_runs(folder: Path, stage_name: str, name: str | None, *, uri: str, limit: int, progress: Progress) -> Done:
     from fairway.tracking.gather import read_run, read_runs
     from fairway.tracking.mlflow_export import export
 
@@ -110,7 +110,7 @@ def export_runs(folder: Path, stage_name: str, name: str | None, *, uri: str, li
     exported = export(found, uri, experiment=experiment, progress=progress)
     values = {"uri": uri, "experiment": experiment, "runs": len(found), **exported._asdict()}
     created, updated = exported
-    line = f"{len(found)} training runs in experiment {experiment}: of MLflow's runs {created} made, {updated} updated"
+    line = f"{len(found)} training runs in experiment {experiment}: MLflow runs: {created} created, {updated} updated"
     return Done(values, [line], f"`mlflow server --backend-store-uri {uri}` shows a store")
 
 
@@ -125,5 +125,5 @@ def compare(folder: Path, stage_name: str, first: str, second: str, *, out: Path
     write_page(page, comparison_page(*both, project=stage.config.project.name, stage=stage_name))
     same = on_the_same_rows(*both)
     values = {"out": str(page), "same_rows": same, "runs": [each.as_json(curves=True) for each in both]}
-    alarms = [] if same else ["judged on different rows: a difference is not a gain of one over the other"]
+    alarms = [] if same else ["judged on different rows: a difference between them is not a gain"]
     return Done(values, comparison_lines(*both), f"open {page} in a browser for the curves", alarms)

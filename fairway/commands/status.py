@@ -1,4 +1,4 @@
-"""`fairway status`: who answers now."""
+"""`fairway status`: which release answers now."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command("status", epilog="Example: fairway status --stage prod --json")
 def status_command(project: Project = HERE, stage: StageName = "local", json: Json = False) -> None:
-    """Who answers now."""
+    """Show which release answers, why, and how good it is."""
     run(lambda progress: status(project, stage, progress=progress), json=json, project=project, stage=stage)
 
 
@@ -47,14 +47,14 @@ def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
 
 
 def declared(stage: Stage) -> list[dict]:
-    """{stack, logical_id, type} of what the templates declare and the local AWS only records; on AWS nothing is."""
+    """Return {stack, logical_id, type} of resources in the templates that the local AWS only records; empty on AWS."""
     if stage.endpoint is None:
         return []
     return ask_local(stage.endpoint, "declared")
 
 
 def warnings(stage: Stage) -> list[str]:
-    """What the local AWS has to tell of its own disk; nothing on AWS."""
+    """Return warnings of the local AWS about its disk; empty on AWS."""
     if stage.endpoint is None:
         return []
     return ask_local(stage.endpoint, "health")["warnings"]
@@ -79,14 +79,14 @@ def lines(values: dict, now: Standing | None) -> list[str]:
 
 def _in_words(run: Unfinished) -> str:
     if run["status"] != STOPPED:
-        return f"{run['run']} is under way"
-    cure = "the same `fairway batch` resumes it" if run["kind"] == RunKind.BATCH else "`fairway train` begins another"
-    return f"{run['run']} was stopped before its end, and nothing works on it; {cure}"
+        return f"{run['run']} is in progress"
+    cure = "the same `fairway batch` resumes it" if run["kind"] == RunKind.BATCH else "`fairway train` starts another"
+    return f"{run['run']} was stopped before its end; {cure}"
 
 
 def next_step(values: dict) -> str:
     if values["champion"]:
-        return "`fairway predict --file FILE` asks it; `fairway releases` tells why it answers"
+        return "`fairway predict --file FILE` sends requests; `fairway releases` shows why it answers"
     if any(one["state"] == "waiting" for one in values["releases"]):
         return "`fairway promote RELEASE` approves a release that waits"
-    return "`fairway load FILE...` and `fairway train` lead to the first release"
+    return "`fairway load FILE...` and `fairway train` make the first release"

@@ -1,4 +1,4 @@
-"""`fairway train`: start a training run, or attach to the one that is going, and follow it to its verdict."""
+"""`fairway train`: start a training run, or attach to the one in progress, and follow it to its verdict."""
 
 import itertools
 from datetime import UTC, datetime, timedelta
@@ -30,8 +30,8 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command(
     "train",
-    epilog="Example: fairway train --as-of 2013-04-01 --window 90. Without --as-of it is the moment after the newest "
-    "loaded row. A rejected release is a judgement, not a failure: exit code 0, and the verdict says rejected.",
+    epilog="Example: fairway train --as-of 2013-04-01 --window 90. The default of --as-of is the second after the "
+    "newest loaded row. A rejected release is a judgement, not a failure: exit code 0, and the verdict says rejected.",
 )
 def train_command(
     project: Project = HERE,
@@ -41,11 +41,11 @@ def train_command(
         int | None, typer.Option(help="Days to look back, instead of data.window_days.", metavar="D", min=1)
     ] = None,
     wait: Annotated[
-        bool, typer.Option(help="Where approval is automatic: follow an approved release until it is champion.")
+        bool, typer.Option(help="If approval is automatic: follow an approved release until it is champion.")
     ] = True,
     json: Json = False,
 ) -> None:
-    """A training run to its verdict. The same command again attaches to a run that is still going."""
+    """Train a model and follow the run to its verdict. The same command attaches to a run in progress."""
     run(
         lambda progress: train(project, stage, as_of=as_of, window_days=window, wait=wait, progress=progress),
         json=json,
@@ -66,19 +66,19 @@ def train(
 
 
 def waited_for(stage: Stage, release: str, *, progress: Progress) -> Role:
-    """Wait until the release answers, and return as what."""
+    """Wait until the release answers, and return its role."""
     return Role.CHAMPION if wait_until_it_answers(stage, release, progress=progress) else Role.CANARY
 
 
 def request(stage: Stage, *, as_of: str | None, window_days: int | None, progress: Progress) -> dict:
-    """What the state machine is asked: {as_of, window_days?}, checked here so that a mistake costs nothing."""
+    """Return the input of the state machine, {as_of, window_days?}, checked here so that a mistake costs nothing."""
     loads = list(records.runs(stage, "load"))
     if not loads:
-        raise Refused("no_rows", "nothing is loaded yet; `fairway load FILE...` puts rows into the lake")
+        raise Refused("no_rows", "no rows are loaded yet; load some with `fairway load FILE...`")
     data = stage.config.data
     if window_days is not None and window_days <= data.evaluate_days:
-        some = f"data.evaluate_days = {data.evaluate_days}, which are kept to judge by"
-        raise Refused("window", f"--window {window_days} leaves no day to learn from: give more than {some}")
+        some = f"data.evaluate_days = {data.evaluate_days}, which are held out for the evaluation"
+        raise Refused("window", f"--window {window_days}: must be more than {some}")
     window = training_window(
         as_of=as_of or after_the_newest_row(loads),
         window_days=data.window_days if window_days is None else window_days,
@@ -92,8 +92,10 @@ def request(stage: Stage, *, as_of: str | None, window_days: int | None, progres
 
 
 def after_the_newest_row(loads: list[LoadItem]) -> str:
-    """The second after the newest row that is not still to come, so that one row of 2099 leaves the others in the
-    window; where rows have no time, the timestamp of the newest load.
+    """Return the second after the newest row that is not in the future, so that one row of 2099 does not hide the
+    others.
+
+    For rows without a time it is the timestamp of the newest load.
     """
     now = datetime.now(UTC)
     newest = newest_row((part for load in loads for part in parts_of(load)), now)
@@ -108,12 +110,12 @@ def _timestamp(text: str) -> datetime:
 
 
 def _run_to_the_end(stage: Stage, asked: dict, *, progress: Progress) -> str:
-    """Name of the run, once it has ended well."""
+    """Return the name of the run once it has ended successfully."""
     states, machine = stage.client("stepfunctions"), stage.addresses["train"]
     going = next((one for one in executions.running(states, machine) if same(one["input"], asked)), None)
     if going:
         run, arn = going["input"]["run"], going["arn"]
-        progress(f"Attaching to {run}, which is going on")
+        progress(f"Attaching to {run}, which is in progress")
     else:
         run, arn = started(stage, run_name("train", asked["as_of"], iso(datetime.now(UTC))), asked, progress)
     try:
@@ -122,15 +124,16 @@ def _run_to_the_end(stage: Stage, asked: dict, *, progress: Progress) -> str:
         window = f" --window {asked['window_days']}" if "window_days" in asked else ""
         attach = f"`fairway train --as-of {asked['as_of']}{window}`"
         raise Interrupted(
-            f"stopped watching; {run} goes on in stage {stage.config.stage!r}; {attach} attaches to it"
+            f"stopped watching; {run} continues in stage {stage.config.stage!r}; {attach} attaches to it"
         ) from None
     return run
 
 
 def started(stage: Stage, name: str, asked: dict, progress: Progress) -> tuple[str, str]:
-    """Name and execution of the run that answers this: a new one, or that of a command in the same second.
+    """Return name and execution of the requested run: a new one, or that of a command in the same second.
 
-    A name is of a second. AWS takes it again with the same input as long as that runs; another input is another run.
+    A name is made of a second. While its execution runs, AWS accepts the same name with the same input; another input
+    needs another run.
     """
     states = stage.client("stepfunctions")
     for number in itertools.count(1):
@@ -138,7 +141,7 @@ def started(stage: Stage, name: str, asked: dict, progress: Progress) -> tuple[s
         try:
             arn = executions.start(states, stage.addresses["train"], name=run, values={"run": run, **asked})
         except states.exceptions.ExecutionAlreadyExists:
-            progress(f"{run} was begun in the same second with other settings")
+            progress(f"{run} was started in the same second with other settings")
             continue
         progress(f"Starting {run}")
         return run, arn
@@ -146,12 +149,12 @@ def started(stage: Stage, name: str, asked: dict, progress: Progress) -> tuple[s
 
 
 def same(given: dict, asked: dict) -> bool:
-    other = {"window_days": None, "imported": None}  # an import is no training run to attach to
+    other = {"window_days": None, "imported": None}  # an import is not a training run to attach to
     return {key: given.get(key) for key in ("as_of", *other)} == {**other, **asked}
 
 
 def verdict(stage: Stage, run: str) -> dict:
-    """What was judged: the run's record, with what its release's item knows better."""
+    """Return the judgement: the run's record, updated by its release's item."""
     record = records.run(stage, "train", run)
     if not record or not record.get("verdict"):
         raise Failed("no_verdict", f"{run} ended without a verdict in table {stage.addresses['runs']}")
@@ -178,7 +181,7 @@ def verdict(stage: Stage, run: str) -> dict:
 
 
 def is_on_its_way(values: dict) -> bool:
-    """Whether a release that was judged goes on to be champion without a person."""
+    """Return whether a judged release becomes champion without a person."""
     return values["verdict"] == Verdict.APPROVED and values["state"] != ReleaseState.WAITING
 
 
@@ -196,11 +199,11 @@ def _origin(values: dict) -> str:
     if "imported" in values:
         return "made elsewhere"
     is_random = values["rows"] is not None and values["coverage"] is None
-    return "learnt from the others" if is_random else f"learnt from {values['data_window']['train_start']} on"
+    return "trained on the others" if is_random else f"trained on rows from {values['data_window']['train_start']} on"
 
 
 def _judged_on(values: dict) -> str:
-    """Name the rows that there really were; a table without event time has no span."""
+    """Describe the rows that there really were; a table without event time has no span."""
     window, coverage = values["data_window"], values["coverage"]
     if values["rows"] is None:
         return f"{window['evaluate_start']} to {window['as_of']}"
@@ -213,7 +216,7 @@ def next_step(values: dict, *, role: Role | None) -> str:
     if role == Role.CANARY:
         return "`fairway rollout status` shows its share, and the evidence for and against it"
     if role:
-        return "`fairway predict --file FILE` asks it; `fairway batch FILE` scores a table"
+        return "`fairway predict --file FILE` sends requests; `fairway batch FILE` scores a table"
     if values["verdict"] == "rejected":
         return (
             "`fairway releases` compares it with the others; more rows, or other [benchmarks], may change the verdict"

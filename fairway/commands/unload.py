@@ -1,5 +1,7 @@
-"""`fairway unload`: rows that were loaded are taken back. A load's record goes first, so its rows count no longer; then
-its parts are deleted. Killed in between, the same command goes on from the note that the record left.
+"""`fairway unload`: remove loaded rows from the lake.
+
+A load's record is removed first, so that its rows no longer count; then its parts are deleted. If the command is killed
+in between, it continues from the note that the record left.
 """
 
 from pathlib import Path
@@ -27,18 +29,20 @@ app = typer.Typer(rich_markup_mode=None)
 def unload_command(
     what: Annotated[
         list[str],
-        typer.Argument(help="A file as it was loaded, its name, or the id of its load.", metavar="FILE|LOAD..."),
+        typer.Argument(
+            help="A loaded file (compared by content), its name, or the id of its load.", metavar="FILE|LOAD..."
+        ),
     ],
     project: Project = HERE,
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """Rows out of the lake again. Safe to repeat; models that learnt from them stay until the next training."""
+    """Remove loaded rows from the lake. Safe to repeat; models trained on them stay until the next training."""
     run(lambda progress: unload(project, stage, what, progress=progress), json=json, project=project, stage=stage)
 
 
 def unload(folder: Path, stage_name: str, words: list[str], *, progress: Progress) -> Done:
-    """Take back what the words name. Refused, before anything is changed, where one names no load or several."""
+    """Remove the named loads. Refused, before anything is changed, if a word names none or several."""
     stage = connected(folder, stage_name, progress)
     chosen = {one["run"]: one for one in (_load_named(stage, word) for word in words)}
     _refuse_during_training(stage)
@@ -51,26 +55,26 @@ def unload(folder: Path, stage_name: str, words: list[str], *, progress: Progres
 
 
 def _load_named(stage: Stage, word: str) -> LoadItem:
-    """The one load that the word names, or what is left of it where it was taken back before."""
+    """Return the only load that the word names, or what is left of one that was already withdrawn."""
     found = loads.named(stage, word) or loads.named(stage, word, kind="unload")
     if len(found) == 1:
         return found[0]
     if found:
-        raise Refused("load", f"{word}: {len(found)} loads are of that name; name one by its id: {loads.listed(found)}")
+        raise Refused("load", f"{word}: {len(found)} loads have this name; name one by its id: {loads.listed(found)}")
     namesakes = [one for one in records.runs(stage, "load") if one["file"] == Path(word).name]
     if namesakes:
-        raise Refused("load", f"{word}: has other content than what was loaded; name {loads.listed(namesakes)}")
+        raise Refused("load", f"{word}: its content differs from the loaded file; name {loads.listed(namesakes)}")
     there = loads.listed(records.runs(stage, "load")) or "nothing"
-    raise Refused("load", f"{word}: is neither a file that was loaded nor the id of a load; loaded: {there}")
+    raise Refused("load", f"{word}: must be a loaded file or the id of a load; loaded: {there}")
 
 
 def _refuse_during_training(stage: Stage) -> None:
-    """A run that has begun reads the parts that it was given; deleted, they would fail it."""
+    """Refuse during training: a run in progress reads its parts, and would fail if they were deleted."""
     machine = stage.addresses.get("train")
     under_way = next(executions.running(stage.client("stepfunctions"), machine), None) if machine else None
     if under_way:
         name = under_way["input"].get("run", under_way["name"])
-        raise Failed("under_way", f"{name} is under way and may read these rows; unload them when it has ended")
+        raise Failed("under_way", f"{name} is in progress and may read these rows; unload them when it has ended")
 
 
 def _told(unloaded: list[LoadItem]) -> Done:
@@ -89,7 +93,7 @@ def _told(unloaded: list[LoadItem]) -> Done:
     }
     lines = [
         f"{one['file']} (load {one['run']}): "
-        + ("was unloaded before" if one["kind"] == RunKind.UNLOAD else f"{one['accepted']:,} rows count no longer")
+        + ("was unloaded before" if one["kind"] == RunKind.UNLOAD else f"{one['accepted']:,} rows no longer count")
         for one in unloaded
     ]
-    return Done(values, lines, "`fairway train` learns from what is left; `fairway load FILE` brings a file back")
+    return Done(values, lines, "`fairway train` trains on the remaining rows; `fairway load FILE` loads a file again")

@@ -1,4 +1,4 @@
-"""`fairway up` and `fairway down`: AWS on this machine, with the project deployed on it."""
+"""`fairway up` and `fairway down`: the local AWS, with the project deployed on it."""
 
 import shlex
 import sys
@@ -22,20 +22,23 @@ app = typer.Typer(rich_markup_mode=None)
 @app.command("up", epilog="Example: fairway up --port 4566 --enforce-iam")
 def up_command(
     project: Project = HERE,
-    port: Annotated[int, typer.Option(help="0 takes the port used last, or a free one.", min=0, max=65535)] = 0,
+    port: Annotated[
+        int, typer.Option(help="Port to listen on; 0: the one used last, or a free one.", min=0, max=65535)
+    ] = 0,
     state: Annotated[
-        Path | None, typer.Option(help="What AWS holds here. Default: DIR/.fairway/local", metavar="DIR")
+        Path | None,
+        typer.Option(help="Folder for the state of the local AWS. Default: DIR/.fairway/local", metavar="DIR"),
     ] = None,
     enforce_iam: Annotated[
-        bool, typer.Option("--enforce-iam", help="Check what a role's policies allow, as AWS does.")
+        bool, typer.Option("--enforce-iam", help="Enforce the policies of roles, as AWS does.")
     ] = False,
     adopt: Annotated[
-        bool, typer.Option("--adopt", help="Take over a state folder that somebody else or another machine made.")
+        bool, typer.Option("--adopt", help="Take over a state folder made by somebody else or on another machine.")
     ] = False,
     breaking: Breaking = False,
     json: Json = False,
 ) -> None:
-    """Start AWS on this machine, or find it running, and deploy the project on it."""
+    """Start the local AWS, or find it running, and deploy the project on it."""
     run(
         lambda progress: up(
             project,
@@ -53,7 +56,7 @@ def up_command(
 
 @app.command("down", epilog="Example: fairway down")
 def down_command(project: Project = HERE, json: Json = False) -> None:
-    """Stop AWS on this machine. What it holds stays for the next `fairway up`."""
+    """Stop the local AWS. Its state is kept for the next `fairway up`."""
     run(lambda progress: down(project, progress=progress), json=json, project=project)
 
 
@@ -67,11 +70,12 @@ def up(
     breaking: bool = False,
     progress: Progress,
 ) -> Done:
-    """Idempotent: what runs is found, what is deployed is brought up to date.
+    """Start and deploy. Idempotent: a running server is found, and its deployment is updated.
 
-    Refused for a contract that breaks a release that answers, unless `breaking`; the local AWS goes on as it was.
+    Refused for a contract that breaks a release that answers, unless `breaking`; the local AWS continues unchanged
+    then.
     """
-    refuse_windows()
+    _refuse_windows()
     # lazy: the local AWS is imported where it can run, and not for help
     from local.cdk import DeployFailed
     from local.deploy import deploy
@@ -83,7 +87,7 @@ def up(
     contract_of(folder, config)
     state = state.absolute() if state else state_folder(folder)
     try:
-        with turn(state, waiting=lambda: progress("Waiting for another `fairway up` here to end")):
+        with turn(state, waiting=lambda: progress("Waiting for another `fairway up` in this folder to end")):
             progress("Starting the local AWS")
             server = start(folder, port, state, enforce_iam, adopt=adopt)
             remember_state_folder(folder, state)
@@ -112,11 +116,11 @@ def up(
     return Done(
         values,
         [
-            f"the local AWS answers at {server['endpoint']} and keeps what it holds in {state}",
+            f"the local AWS runs at {server['endpoint']} and keeps its state in {state}",
             f"project {config.project.name} is {what}; its API: {values['api_url']}",
-            f"the AWS CLI and SDKs reach it after: export {exported(values['environment'])}",
+            f"to reach it with the AWS CLI and SDKs: export {exported(values['environment'])}",
         ],
-        "`fairway load FILE...` puts rows into the lake; `fairway down` stops the local AWS",
+        "`fairway load FILE...` loads rows into the lake; `fairway down` stops the local AWS",
     )
 
 
@@ -124,8 +128,8 @@ def exported(variables: dict[str, str]) -> str:
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
 
 
-def refuse_windows() -> None:
-    """It is made of Unix processes, locks and signals; all other commands run anywhere."""
+def _refuse_windows() -> None:
+    """Refuse Windows: the local AWS needs Unix processes, locks and signals; all other commands run anywhere."""
     if sys.platform == "win32":
         raise Refused(
             "local", "the local AWS runs on Linux and macOS; on Windows use the Windows Subsystem for Linux, or --stage"
@@ -136,17 +140,17 @@ def goes_on(state: Path) -> str:
     from local.start import running
 
     if running(state):
-        return "stopped deploying; the local AWS goes on. `fairway up` takes it up again, `fairway down` stops it"
-    return "stopped while starting; nothing goes on running. `fairway up` begins again"
+        return "stopped deploying; the local AWS keeps running. `fairway up` resumes, `fairway down` stops it"
+    return "stopped while starting; nothing is left running. `fairway up` starts again"
 
 
 def down(folder: Path, *, progress: Progress) -> Done:
-    refuse_windows()
+    _refuse_windows()
     from local.start import stop
     from local.state import LocalError
 
     if not (folder / "fairway.toml").exists():
-        read_config(folder)  # refuses; one that is there but wrong keeps nobody from stopping
+        read_config(folder)  # refuses; if a project's settings are wrong, it can still be stopped
     state = state_folder(folder)
     progress("Stopping the local AWS")
     try:
@@ -154,5 +158,5 @@ def down(folder: Path, *, progress: Progress) -> Done:
     except LocalError as error:
         raise Refused("local", str(error)) from None
     said = "the local AWS is stopped" if stopped else "the local AWS was not running"
-    kept = f"what it holds is kept in {state}" if state.exists() else f"it holds nothing yet: there is no {state}"
+    kept = f"its state is kept in {state}" if state.exists() else f"it has no state yet: {state} does not exist"
     return Done({"stopped": stopped, "state": str(state)}, [f"{said}; {kept}"], "`fairway up` starts it")

@@ -1,1 +1,1 @@
-"""A project's stages on AWS: what is asked before, what is run for it, and how a stage goes again."""
+"""Stages of a project on AWS: checks, programs, deployment and removal."""

@@ -16,7 +16,7 @@ def main() -> int:
     parser.add_argument(
         "--base",
         default=BASE_IMAGE,
-        help="the base image, NAME:TAG@sha256:...; NAME:TAG stands for the digest it has now",
+        help="the base image, NAME:TAG@sha256:...; for NAME:TAG the current digest is looked up",
     )
     parser.add_argument("--target", default="sagemaker", choices=("sagemaker", "standalone"))
     arguments = parser.parse_args()

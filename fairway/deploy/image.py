@@ -1,4 +1,4 @@
-"""The container image: built with docker or podman on a base that is named by its digest."""
+"""The container image, built with docker or podman on a base with a digest."""
 
 import json
 import re
@@ -13,10 +13,10 @@ from fairway.terminal.errors import Failed, Refused
 from infra.parts.image import BASE_IMAGE
 
 ROOT = Path(__file__).resolve().parents[2]
-PLATFORM = "linux/amd64"  # of the instances that SageMaker runs it on
+PLATFORM = "linux/amd64"  # platform of the SageMaker instances
 ENGINES = ("docker", "podman")
-# SageMaker takes an image of Docker's own media types: not OCI's, of which it says "Unsupported manifest media type",
-# nor an index of image and provenance. And an OCI image has no health check. BuildKit writes OCI's since 0.31, for this
+# SageMaker accepts images of Docker's own media types only: not OCI's ("Unsupported manifest media type"), and no index
+# of image and provenance. Also, an OCI image has no health check. BuildKit writes OCI images since 0.31, in this
 # exporter too, unless it is told not to.
 BUILD = {
     "docker": ("buildx", "build", "--provenance=false", "--output", "type=docker,oci-mediatypes=false"),
@@ -29,14 +29,14 @@ FindEngine = Callable[[], str]
 
 
 class _Listed(TypedDict, total=False):
-    """One image of a list of platforms."""
+    """One image in a list of platforms."""
 
     digest: str
     platform: dict[str, str]
 
 
 def engine_here(works: Callable[[str], bool] | None = None) -> str:
-    """Return docker or podman, whichever is there and answers; Failed where neither does."""
+    """Return docker or podman, whichever answers. Failed if neither does."""
     engine = next(filter(works or answers, ENGINES), None)
     if engine is None:
         raise Failed(
@@ -46,13 +46,14 @@ def engine_here(works: Callable[[str], bool] | None = None) -> str:
 
 
 def answers(engine: str) -> bool:
-    """Whether the engine is installed and its service runs."""
+    """Return whether the engine is installed and its service runs."""
     return bool(shutil.which(engine)) and subprocess.run([engine, "info"], capture_output=True).returncode == 0
 
 
 def pinned(base: str, *, programs: Programs, find: FindEngine = engine_here) -> str:
-    """Return NAME:TAG@sha256:... for NAME:TAG, by its registry: a tag moves on, and the image's own stands for what it
-    is built on. A base that comes with its digest is not looked up, which needs no engine.
+    """Return NAME:TAG@sha256:... for NAME:TAG, as its registry has it now.
+
+    A tag moves on, but the image must stand for its base. A base with a digest is not looked up, which needs no engine.
     """
     if "@" in base:
         return _checked_digest(base)
@@ -61,7 +62,7 @@ def pinned(base: str, *, programs: Programs, find: FindEngine = engine_here) -> 
         listed = json.loads(programs.ask(engine, *PLATFORMS_OF[engine], base)).get("manifests", [])
     except Failed as error:
         raise Failed(
-            "base", f"{error}; where the registry does not answer, give the digest: --base {base}@sha256:..."
+            "base", f"{error}; if the registry does not answer, give the digest: --base {base}@sha256:..."
         ) from None
     digest = next((one["digest"] for one in listed if _platform_of(one) == PLATFORM), None)
     if digest is None:
@@ -85,14 +86,14 @@ def _platform_of(listed: _Listed) -> str:
 
 
 def build(engine: str, name: str, *, base: str, programs: Programs, target: str = "sagemaker") -> None:
-    """Build it from this repository's sources and give it the name."""
+    """Build the image from this repository's sources, with this name."""
     where = ["--file", "model_code/Dockerfile", "--target", target, "--platform", PLATFORM]
     words = [engine, *BUILD[engine], *where, "--build-arg", f"BASE_IMAGE={base}", "--tag", name, "."]
     programs.do(f"{engine} build", words, folder=ROOT)
 
 
 def layers(engine: str, name: str, programs: Programs) -> list[str]:
-    """One line for each layer that holds something, the last made first, and one for the whole."""
+    """Return one line for each layer with content, the newest first, and one for the whole image."""
     found = programs.ask(engine, "history", "--no-trunc", "--format", "{{.Size}}\t{{.CreatedBy}}", name)
     told = [line.split("\t", 1) for line in found.splitlines()]
     lines = [f"{size:>10}  {_made_by(how)}" for size, how in told if not size.strip().startswith("0")]

@@ -1,4 +1,4 @@
-"""Programs of others that a deployment runs: the CDK's command line, docker or podman."""
+"""External programs of a deployment: the CDK's command line, docker or podman."""
 
 import os
 import subprocess
@@ -10,17 +10,17 @@ from typing import Protocol
 
 from fairway.terminal.errors import Failed
 
-LAST_LINES = 12  # of a program that failed, in the error
+LAST_LINES = 12  # lines of a failed program's output in the error
 
 
 class Programs(Protocol):
-    """How programs are run; each raises Failed where one ends with an error."""
+    """Ways to run programs; each raises Failed if the program fails."""
 
     def ask(self, *words: str) -> str:
         """Return what the program prints on standard output."""
 
     def do(self, what: str, words: list[str], *, folder: Path, given: str | None = None) -> str:
-        """Run the program to its end, `given` on its standard input, and return all that it printed.
+        """Run the program to its end with `given` on standard input, and return its output.
 
         `what` names it in an error.
         """
@@ -28,11 +28,11 @@ class Programs(Protocol):
 
 @dataclass(frozen=True)
 class Logged:
-    """Programs whose output is appended to a log; `tell` gets each line while they run."""
+    """Run programs and append their output to a log; `tell` gets each line while they run."""
 
     log: Path
     tell: Callable[[str], None]
-    environment: Mapping[str, str]  # laid over this process's own
+    environment: Mapping[str, str]  # in addition to this process's own
 
     def ask(self, *words: str) -> str:
         ran = subprocess.run(words, capture_output=True, text=True, env=self._environment())
@@ -57,7 +57,7 @@ class Logged:
             if process.wait():
                 last = "\n".join(deque(filter(str.strip, lines), LAST_LINES))
                 raise Failed("program", f"{what} failed (all of it in {self.log}):\n{last}")
-        finally:  # after Ctrl-C or SIGTERM; a program that has ended minds neither
+        finally:  # after Ctrl-C or SIGTERM; no effect on a program that has ended
             process.terminate()
             process.wait()
         return "\n".join(lines)

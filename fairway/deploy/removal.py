@@ -1,6 +1,6 @@
-"""A stage goes, and with it what CloudFormation alone would leave behind, or fail at.
+"""Remove a stage, including what CloudFormation alone would leave behind or fail at.
 
-The service stack of any stage goes; the data stack only where the settings do not keep its data.
+The service stack is always removed, the data stack only if the settings do not keep its data.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,13 @@ Client = Callable[[str], Any]  # from a service's name to boto3's client
 
 
 def consequences(config: Config) -> list[str]:
-    """What would be lost, and what would stay, one sentence for each stack."""
-    goes = f"{config.prefix}-service goes: the API and its URL, endpoints, schedules, alarms, logs"
+    """Describe what would be lost and what would stay, one sentence for each stack."""
+    goes = f"{config.prefix}-service is removed: the API and its URL, endpoints, schedules, alarms, logs"
     if config.target.keep_data:
-        return [goes, f"{config.prefix}-data stays, and its lake and tables go on costing: keep_data = true"]
+        return [goes, f"{config.prefix}-data stays, and its lake and tables are still billed: keep_data = true"]
     return [
         goes,
-        f"{config.prefix}-data goes: every row, prediction, outcome, image and verdict; nothing brings them back",
+        f"{config.prefix}-data is removed: every row, prediction, outcome, image and verdict; they cannot be restored",
     ]
 
 
@@ -36,7 +36,7 @@ def remove(
     tell: Callable[[str], None],
     synth: Callable[..., Path] = synthesise,
 ) -> list[str]:
-    """Remove the stage; return the names of the stacks that went."""
+    """Remove the stage; return the names of the removed stacks."""
     tell(f"Building the templates of {config.prefix}")
     assembly = synth(folder, config.stage)
     removed = []
@@ -59,7 +59,7 @@ def remove(
 
 
 def _forget_logs(logs: Any, prefix: str) -> None:
-    """Those of the stage's endpoints, which SageMaker makes itself and never deletes."""
+    """Delete the logs of the stage's endpoints, which SageMaker creates itself and never deletes."""
     pages = logs.get_paginator("describe_log_groups").paginate(
         logGroupNamePrefix=f"/aws/sagemaker/Endpoints/{prefix}-r-"
     )
@@ -74,7 +74,7 @@ def _resources_of(cloudformation: Any, stack: str, kind: str) -> list[str]:
 
 
 def _empty(s3: Any, bucket: str) -> None:
-    """Delete every version of every object: a bucket that holds one is not deleted."""
+    """Delete every version of every object, since a bucket with objects cannot be deleted."""
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
         found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         if found:
@@ -87,7 +87,7 @@ def _empty(s3: Any, bucket: str) -> None:
 
 
 def _forget_verdicts(sagemaker: Any, group: str) -> None:
-    """A model package group that holds a version is not deleted either."""
+    """Delete the versions of the model package group, since a group with versions cannot be deleted."""
     pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group)
     for arn in [package["ModelPackageArn"] for page in pages for package in page["ModelPackageSummaryList"]]:
         sagemaker.delete_model_package(ModelPackageName=arn)

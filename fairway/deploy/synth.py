@@ -1,6 +1,4 @@
-"""The app's templates, as `cdk synth` would write them, without the CDK's command line: seconds less, and no
-account.
-"""
+"""Templates of the app, as `cdk synth` would write them, but seconds faster and without an account."""
 
 import json
 import os
@@ -19,10 +17,10 @@ ROOT = Path(__file__).resolve().parents[2]
 def synthesise(
     folder: Path, stage: str, *, root: Path = ROOT, deployable: bool = False, image_tag: str | None = None
 ) -> Path:
-    """A temporary folder with the stage's templates. Failed, with what the app said last, where it cannot be built.
+    """Make a temporary folder with the stage's templates. Failed, with the app's last output, if it cannot be built.
 
-    Without `deployable` they are only read: not held to the CDK's own rules, and the functions' code is without the
-    kernel, which takes a minute to compile the first time. `image_tag` is the tag of an image that is not built from
+    Without `deployable` the templates are only read: the CDK's own rules are not checked, and the functions' code has
+    no kernel, which takes a minute to compile the first time. `image_tag` is the tag of an image that is not built from
     this machine's default base.
     """
     temporary = scratch_until_exit("templates")
@@ -30,7 +28,7 @@ def synthesise(
     out.mkdir()
     environment = {
         **os.environ,
-        "TMPDIR": str(temporary),  # what the app leaves there when it is killed goes too
+        "TMPDIR": str(temporary),  # also removes what the app leaves there when it is killed
         **app_inputs(folder, stage, out, root=root, validated=deployable, with_kernel=deployable, image_tag=image_tag),
     }
     ran = subprocess.run(
@@ -57,9 +55,9 @@ def app_inputs(
     with_kernel: bool = True,
     image_tag: str | None = None,
 ) -> dict[str, str]:
-    """The variables in which the CDK's command line would give the app its settings and the folder to write in."""
+    """Return the variables with which the CDK's command line would pass settings and output folder to the app."""
     context = {
-        **cdk_context(root),
+        **_cdk_context(root),
         "stage": stage,
         "project": str(folder.absolute()),
         "aws:cdk:enable-path-metadata": True,
@@ -74,8 +72,9 @@ def app_inputs(
 
 
 def synthesise_at(reference: str, folder: Path, stage: str) -> tuple[Path, Config]:
-    """Templates and settings as they were at a reference of the project's repository, checked out beside it for the
-    moment. In the app's own repository the app is that of then, anywhere else it is this one.
+    """Synthesise templates and settings at a git reference of the project, checked out temporarily.
+
+    In the app's own repository the app of that reference is used, otherwise this one.
     """
     repository = _repository_of(folder)
     inside = folder.resolve().relative_to(repository)
@@ -84,7 +83,7 @@ def synthesise_at(reference: str, folder: Path, stage: str) -> tuple[Path, Confi
         _git(repository, "worktree", "add", "--detach", str(checkout), reference)
         try:
             if not (checkout / inside / "fairway.toml").is_file():
-                where = f"{inside / 'fairway.toml'} is not there at {reference}"
+                where = f"{inside / 'fairway.toml'} does not exist at {reference}"
                 raise Refused("compare", f"--compare {reference}: {where}; give a later commit or a projection's file")
             root = checkout if repository == ROOT else ROOT
             return synthesise(checkout / inside, stage, root=root), read_config(checkout / inside, stage)
@@ -93,7 +92,7 @@ def synthesise_at(reference: str, folder: Path, stage: str) -> tuple[Path, Confi
 
 
 def _repository_of(folder: Path) -> Path:
-    """The root of the repository that holds the project. Refused where there is none."""
+    """Return the root of the repository that contains the project. Refused if there is none."""
     try:
         found = _asked_git(folder, "rev-parse", "--show-toplevel")
     except FileNotFoundError:
@@ -113,11 +112,11 @@ def _git(repository: Path, *arguments: str) -> None:
 
 
 def _asked_git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run git in the folder, without the repository's hooks: nobody wants those for a comparison."""
+    """Run git in the folder, without the repository's hooks, which are unwanted for a comparison."""
     words = ["git", "-c", f"core.hooksPath={os.devnull}", *arguments]
     return subprocess.run(words, cwd=folder, capture_output=True, text=True)
 
 
-def cdk_context(root: Path) -> dict:
-    """The feature flags of cdk.json, which the CDK's command line would pass on."""
+def _cdk_context(root: Path) -> dict:
+    """Return the feature flags of cdk.json, which the CDK's command line would pass on."""
     return json.loads((root / "cdk.json").read_text(encoding="utf-8")).get("context", {})

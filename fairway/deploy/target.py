@@ -1,4 +1,4 @@
-"""Where a stage is deployed: its settings, and the account and region that the caller's credentials lead to."""
+"""The target of a deployment: a stage's settings, and the account and region of the caller's credentials."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,12 @@ from domain.config.sections import LOCAL, Config, read_config
 from domain.contract.file import read_contract
 from fairway.terminal.errors import Refused
 
-BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"  # the parameter that `cdk bootstrap` leaves in each region
+BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"  # parameter of the stack of `cdk bootstrap` in each region
 
 
 @dataclass(frozen=True)
 class Target:
-    """One stage of a project, and a way into the account that it belongs to."""
+    """One stage of a project, and access to its account."""
 
     folder: Path
     config: Config
@@ -32,7 +32,7 @@ class Target:
 
 
 def target_of(folder: Path, stage: str) -> Target:
-    """Refused for a stage that is not on AWS, and for credentials of another account than the stage's."""
+    """Return the target. Refused for a stage that is not on AWS, and for credentials of another account."""
     config = settings_of(folder, stage)
     session = Session(region_name=config.target.region)
     account = session.client("sts").get_caller_identity()["Account"]
@@ -41,7 +41,7 @@ def target_of(folder: Path, stage: str) -> Target:
 
 
 def settings_of(folder: Path, stage: str) -> Config:
-    """The stage's settings, after its contract was read too."""
+    """Return the stage's settings, after checking the contract too."""
     if stage == LOCAL:
         raise Refused("stage", "stage 'local' is this machine's; `fairway up` deploys it")
     config = read_config(folder, stage)
@@ -54,14 +54,15 @@ def _refuse_other_account(config: Config, account: str) -> None:
     if wanted and wanted != account:
         raise Refused(
             "account",
-            f"stages.{config.stage}.account = {wanted}: the credentials here are of {account}; "
+            f"stages.{config.stage}.account = {wanted}: must be the account of the credentials, {account}; "
             "use others, e.g. by AWS_PROFILE",
         )
 
 
 def bootstrap_version(target: Target) -> int | None:
-    """Version of the CDK's own stack in the region; None where there is none. Raises ClientError where the caller may
-    not read it.
+    """Return the version of the CDK's bootstrap stack in the region; None if there is none.
+
+    Raises ClientError if the caller may not read it.
     """
     ssm = target.client("ssm")
     try:
@@ -71,7 +72,9 @@ def bootstrap_version(target: Target) -> int | None:
 
 
 def refuse_unprepared(target: Target) -> None:
-    """Refused where `fairway bootstrap` was never run; who may not know that is let through, as the CDK asks too."""
+    """Refuse an account without `fairway bootstrap`; a caller who may not check it is let through, as the CDK checks
+    too.
+    """
     try:
         version = bootstrap_version(target)
     except ClientError:

@@ -1,1 +1,1 @@
-"""`fairway doctor`: whether this machine and the account can take a stage, before it is deployed."""
+"""`fairway doctor`: check whether this machine and the account are ready for a stage."""

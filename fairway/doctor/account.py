@@ -1,4 +1,4 @@
-"""What the account has for a deployment, by read-only calls with the caller's credentials."""
+"""Checks of the account, by read-only calls with the caller's credentials."""
 
 from typing import Any
 
@@ -7,13 +7,13 @@ from fairway.deploy.image import MANIFEST
 from fairway.deploy.target import Target, bootstrap_version
 from fairway.doctor.finding import Finding, State
 
-NEEDED_BOOTSTRAP = 6  # of the CDK's own stack, by the templates' rule CheckBootstrapVersion
+NEEDED_BOOTSTRAP = 6  # of the bootstrap stack, from the templates' rule CheckBootstrapVersion
 GITHUB = "token.actions.githubusercontent.com"
 MOST_NAMED = 5  # images
 
 
 def bootstrapped(target: Target) -> list[Finding]:
-    """Whether the CDK's own stack is in the region."""
+    """Check the CDK's bootstrap stack in the region."""
     version = bootstrap_version(target)
     where = f"{target.region} of account {target.account}"
     if version is None:
@@ -26,12 +26,12 @@ def bootstrapped(target: Target) -> list[Finding]:
 
 
 def cost_tag(target: Target) -> list[Finding]:
-    """Whether the tag is activated by which the budget knows what a stage costs."""
+    """Check that the tag is active by which the budget knows the cost of a stage."""
     found = target.client("ce").list_cost_allocation_tags(TagKeys=[COST_TAG])["CostAllocationTags"]
     if found and found[0]["Status"] == "Active":
         return [Finding("cost tag", State.FINE, f"the cost allocation tag {COST_TAG} is active")]
     if not found:
-        message = f"the cost allocation tag {COST_TAG} is not there yet: it is a day after the first deployment"
+        message = f"the cost allocation tag {COST_TAG} does not exist yet: it appears a day after the first deployment"
     else:
         message = f"the cost allocation tag {COST_TAG} is not active: the budget stays at $0 and never warns"
     status = f"--cost-allocation-tags-status TagKey={COST_TAG},Status=Active"
@@ -40,7 +40,7 @@ def cost_tag(target: Target) -> list[Finding]:
 
 
 def email(target: Target) -> list[Finding]:
-    """Whether somebody receives the alarms: an address is set, and it was confirmed."""
+    """Check that somebody receives the alarms: an address is set and confirmed."""
     address = target.config.monitoring.email
     if not address:
         mend = f"monitoring.email in [stages.{target.config.stage}] of fairway.toml"
@@ -54,7 +54,7 @@ def email(target: Target) -> list[Finding]:
     if any(arn.startswith("arn:") for arn in arns):
         return [Finding("email", State.FINE, f"{address} is confirmed")]
     again = f"aws sns subscribe --protocol email --notification-endpoint {address} --topic-arn {topic}"
-    message = f"{address} has not confirmed: no alarm reaches it"
+    message = f"{address} has not confirmed: it receives no alarms"
     return [Finding("email", State.PROBLEM, message, f"the link in the mail; `{again}` sends it again")]
 
 
@@ -64,7 +64,7 @@ def _topic(target: Target) -> str:
 
 
 def images(target: Target) -> list[Finding]:
-    """Whether each image of the repository has the media type that SageMaker takes."""
+    """Check that each image of the repository has the media type that SageMaker accepts."""
     ecr, repository = target.client("ecr"), target.config.prefix
     try:
         pages = list(ecr.get_paginator("describe_images").paginate(repositoryName=repository))
@@ -77,7 +77,7 @@ def images(target: Target) -> list[Finding]:
         if each.get("imageTags") and each.get("imageManifestMediaType", MANIFEST) != MANIFEST
     ]
     if not wrong:
-        return [Finding("image", State.FINE, f"every image of {repository} is of a media type that SageMaker takes")]
+        return [Finding("image", State.FINE, f"every image of {repository} has a media type that SageMaker accepts")]
     return [_refused(repository, each, target.region) for each in wrong[:MOST_NAMED]]
 
 
@@ -89,11 +89,11 @@ def _refused(repository: str, found: dict[str, Any], region: str) -> Finding:
 
 
 def github(target: Target) -> list[Finding]:
-    """Whether the account has GitHub's identity provider, which it may have once, for deployments from CI."""
+    """Check whether the account has GitHub's identity provider for deployments from CI, which it may have only once."""
     listed = target.client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"]
     arn = next((each["Arn"] for each in listed if each["Arn"].endswith(f"/{GITHUB}")), None)
     if arn is None:
-        message = "no identity provider of GitHub yet: .github/deploy-role.yaml makes it with the first role"
+        message = "no identity provider of GitHub yet: .github/deploy-role.yaml creates it with the first role"
         return [Finding("github", State.FINE, message)]
-    message = f"the identity provider of GitHub is there: give .github/deploy-role.yaml the parameter Provider={arn}"
+    message = f"GitHub's identity provider exists: pass .github/deploy-role.yaml the parameter Provider={arn}"
     return [Finding("github", State.FINE, message)]

@@ -1,4 +1,4 @@
-"""Every check of a stage, each on its own: one that may not look reports so, and the others go on."""
+"""Run every check of a stage separately: one without permission reports so, and the others continue."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +26,7 @@ SIGN_IN = "`aws configure sso`, or AWS_PROFILE"
 
 
 def examine(folder: Path, stage: str, *, tell: Callable[[str], None]) -> list[Finding]:
-    """Look at this machine, then at the account; raises ConfigError for settings that are wrong."""
+    """Check this machine, then the account. Raises ConfigError for wrong settings."""
     config = settings_of(folder, stage)
     tell("Looking for docker or podman")
     found = [engine()]
@@ -34,7 +34,11 @@ def examine(folder: Path, stage: str, *, tell: Callable[[str], None]) -> list[Fi
     try:
         target = target_of(folder, stage)
     except Refused as error:
-        return [*found, Finding("account", State.PROBLEM, str(error)), *_not_looked_at("these are of another account")]
+        return [
+            *found,
+            Finding("account", State.PROBLEM, str(error)),
+            *_not_looked_at("these belong to another account"),
+        ]
     except (BotoCoreError, ClientError) as error:
         reason = f"no usable credentials: {error}"
         return [*found, Finding("account", State.UNKNOWN, reason, SIGN_IN), *_not_looked_at("no credentials")]
@@ -54,16 +58,16 @@ def _account(target: Target, config: Config) -> Finding:
 
 
 def _not_looked_at(why: str) -> list[Finding]:
-    return [Finding(name, State.UNKNOWN, f"not looked at: {why}") for name in CHECKS]
+    return [Finding(name, State.UNKNOWN, f"not checked: {why}") for name in CHECKS]
 
 
 def look(name: str, check: Check, target: Target) -> list[Finding]:
-    """What the check found; where AWS refuses to answer, that."""
+    """Return the finding of a check; if AWS refuses to answer, report that."""
     try:
         return check(target)
     except ClientError as error:
         said = error.response["Error"]
-        why = f"not looked at: AWS refused {error.operation_name}: {said.get('Code')}"
-        return [Finding(name, State.UNKNOWN, why, f"leave to call {error.operation_name}, or another caller")]
+        why = f"not checked: AWS refused {error.operation_name}: {said.get('Code')}"
+        return [Finding(name, State.UNKNOWN, why, f"permission to call {error.operation_name}, or another caller")]
     except BotoCoreError as error:
-        return [Finding(name, State.UNKNOWN, f"not looked at: {error}")]
+        return [Finding(name, State.UNKNOWN, f"not checked: {error}")]

@@ -1,11 +1,11 @@
-"""What a look at the account or at this machine found."""
+"""Findings about the account or this machine."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """How a finding is to be taken. With a PROBLEM a deployment, or the first release after it, fails."""
+    """State of a finding. With a PROBLEM a deployment, or the first release after it, fails."""
 
     FINE = "fine"
     PROBLEM = "problem"
@@ -15,7 +15,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at; `mend` is the command or the page that puts it right."""
+    """One check's result; `mend` is the command or page that fixes a problem."""
 
     check: str
     state: State

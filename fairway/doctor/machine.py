@@ -1,4 +1,4 @@
-"""What this machine has for a deployment: an engine that builds the container image."""
+"""Checks of this machine: an engine that builds the container image."""
 
 import subprocess
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from fairway.terminal.errors import Failed
 CHECK = "engine"
 
 
-def has_its_builder(name: str) -> bool:
-    """Whether docker has buildx; podman needs nothing beside it."""
+def _has_its_builder(name: str) -> bool:
+    """Return whether docker has buildx; podman needs no extension."""
     words = [name, BUILD[name][0], "version"] if name == "docker" else [name, "--version"]
     return subprocess.run(words, capture_output=True).returncode == 0
 
 
-def engine(find: Callable[[], str] = engine_here, builds: Callable[[str], bool] = has_its_builder) -> Finding:
-    """Whether docker or podman is there, and docker with the builder that `fairway deploy` asks for."""
+def engine(find: Callable[[], str] = engine_here, builds: Callable[[str], bool] = _has_its_builder) -> Finding:
+    """Check for docker or podman, and for docker's builder that `fairway deploy` uses."""
     try:
         name = find()
     except Failed as error:

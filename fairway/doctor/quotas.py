@@ -1,4 +1,4 @@
-"""The account's quotas, held against what the stage needs of them."""
+"""Compare the account's quotas with what the stage needs."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,17 +12,17 @@ STATES = {Verdict.ENOUGH: State.FINE, Verdict.WAITS: State.WARNING, Verdict.FAIL
 
 
 def quotas(target: Target) -> list[Finding]:
-    """One finding for each quota that the settings need, and one for memory that a new account has not."""
+    """Return one finding for each quota that the settings need, and one for memory beyond a new account's."""
     wanted = needs(target.config)
     listed = {service: _listed(target, service) for service in dict.fromkeys(need.service for need in wanted)}
     found = [_finding(need, listed[need.service].get(need.quota), target.region) for need in wanted]
     memory = memory_problem(target.config)
-    page = "a support case for SageMaker, or less serving.memory_mb"
+    page = "a support case for SageMaker, or a smaller serving.memory_mb"
     return [*found, *([Finding(CHECK, State.WARNING, memory, page)] if memory else [])]
 
 
 def _listed(target: Target, service: str) -> dict[str, dict[str, Any]]:
-    """{name: quota} as the account has them."""
+    """Return {name: quota} of the account."""
     pages: Iterable[dict[str, Any]] = (
         target.client("service-quotas").get_paginator("list_service_quotas").paginate(ServiceCode=service)
     )

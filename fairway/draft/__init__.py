@@ -1,1 +1,1 @@
-"""How a project is drafted from a table: survey its columns, decide what each is, write it as TOML."""
+"""Draft a project from a table: survey its columns, decide what each is, write the result as TOML."""

@@ -1,4 +1,4 @@
-"""The project's own CI: workflows of GitHub Actions that check, price and deploy it, and the role that they assume."""
+"""The project's CI: GitHub Actions workflows that check, price and deploy it, and their role."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ GITHUB = re.compile(r"github\.com[:/](?P<repository>[\w.-]+/[\w.-]+?)(\.git)?/?$
 
 @dataclass(frozen=True)
 class Source:
-    """Where a workflow gets Fairway: OWNER/NAME on GitHub and a commit of it, or expressions for both."""
+    """Source of Fairway for a workflow: OWNER/NAME on GitHub and a commit, or expressions for both."""
 
     repository: str
     commit: str
@@ -23,8 +23,8 @@ BY_VARIABLES = Source("${{ vars.FAIRWAY_REPOSITORY }}", "${{ vars.FAIRWAY_COMMIT
 
 
 def source_here(root: Path = ROOT) -> Source:
-    """The repository and commit of the Fairway that runs, where it is a clone of one on GitHub; else variables that the
-    project's repository must have.
+    """Return the repository and commit of the running Fairway, if it is a clone from GitHub; otherwise variables that
+    the project's repository must define.
     """
     found = GITHUB.search(_git(root, "remote", "get-url", "origin"))
     commit = _git(root, "rev-parse", "HEAD")
@@ -32,7 +32,7 @@ def source_here(root: Path = ROOT) -> Source:
 
 
 def _git(root: Path, *words: str) -> str:
-    """Empty where git is missing or has no answer."""
+    """Return git's output; empty without git or an answer."""
     try:
         return subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True).stdout.strip()
     except FileNotFoundError:
@@ -40,7 +40,7 @@ def _git(root: Path, *words: str) -> str:
 
 
 def workflows(name: str, stages: list[str], source: Source) -> dict[str, str]:
-    """{path below the project: text} of the files for GitHub."""
+    """Return {path below the project: text} of the files for GitHub."""
     given = {
         "<repository>": source.repository,
         "<commit>": source.commit,

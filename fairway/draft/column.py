@@ -1,4 +1,4 @@
-"""What a column is: its type, and the limits that the rows to come may be held to."""
+"""The type of a column, and the limits for rows to come."""
 
 import math
 import re
@@ -9,20 +9,20 @@ from fairway.draft.survey import Facts, Survey, boolean_words, number_notation
 from fairway.terminal.errors import Refused
 
 ROWS_PER_LEVEL = 10
-MANY = 20  # different texts that begin with a number: amounts of something rather than classes
+MANY = 20  # distinct texts that begin with a number: with more, they are amounts rather than classes
 ID_NAME = re.compile(r"(?i:^(id|key|uuid|guid)$|[_\-. ](id|key|uuid|guid|no|nr|num|number)$|^id[_\-. ])|[a-z](Id|ID)$")
 TIME_NAME = re.compile(r"(?i)time|date|moment|when|created|seen|[_.](at|on|ts|ms|dt)$|^(t|ts|dt|day)$|epoch")
 DATE_LIKE = re.compile(r"\d{1,4}([/.\- ])(\d{1,2}|[A-Za-z]{3,9})\1\d{2,4}([ T,].*)?|[A-Za-z]{3,9} \d{1,2},? \d{4}.*")
 
 
 def column_of(table: Survey, facts: Facts, notes: list[str]) -> dict:
-    """Type, nullability and limits."""
+    """Decide type, nullability and limits."""
     nullable = ({"nullable": True} if table.nulls(facts) else {}) | written(facts, notes)
     if facts.rows == 0:
         return {"type": "string", **nullable}
     if facts.nested or facts.long_texts:
         what = "lists or objects" if facts.nested else f"texts of more than {LONGEST_TEXT:,} characters"
-        notes.append(f"{facts.name!r} holds {what}: kept as text, not learnt from")
+        notes.append(f"{facts.name!r} holds {what}: kept as text, not used for training")
         return {"type": "string", **nullable, "role": "ignored"}
     notation = number_notation(facts)
     if notation:
@@ -31,23 +31,23 @@ def column_of(table: Survey, facts: Facts, notes: list[str]) -> dict:
     if facts.holds("float") and _is_epoch(facts):
         return {"type": kind, **nullable, **_of_epochs(facts, kind, notes)}
     if kind == "integer" and (counted := _days_counted(facts)):
-        notes.append(f"{facts.name!r} holds {counted}: learnt from as a number, without a maximum; {AS_ISO}")
+        notes.append(f"{facts.name!r} holds {counted}: used as a number without a maximum; {AS_ISO}")
         return {"type": kind, **nullable}
     return {"type": kind, **nullable, **_limits_of(facts, kind), **_categories_of(table, facts, kind)}
 
 
 def _of_epochs(facts: Facts, kind: str, notes: list[str]) -> dict:
-    """Numbers of seconds or smaller units since 1970: without a limit; ignored where a float64 cannot hold them."""
+    """Treat numbers of seconds or smaller units since 1970: no limit; ignored if a float64 cannot represent them."""
     since = f"{facts.name!r} holds seconds, milliseconds, microseconds or nanoseconds since 1970"
     if kind == "string":
-        notes.append(f"{since}, more digits than a number keeps apart: not learnt from; {AS_ISO}")
+        notes.append(f"{since}, with more digits than a number can hold: not used for training; {AS_ISO}")
         return {"role": "ignored"}
-    notes.append(f"{since}: learnt from as a number, without a maximum that time itself would break; {AS_ISO}")
+    notes.append(f"{since}: used as a number without a maximum, which later times would exceed; {AS_ISO}")
     return {}
 
 
 def written(facts: Facts, notes: list[str]) -> dict:
-    """The texts that mean null in the column, as the contract has them."""
+    """Return the texts that mean null in the column, for the contract."""
     if not facts.missing:
         return {}
     count = sum(facts.marked[marker] for marker in facts.missing)
@@ -59,7 +59,7 @@ def written(facts: Facts, notes: list[str]) -> dict:
 
 
 def of_notation(facts: Facts, notation: tuple[str, str], notes: list[str]) -> dict:
-    """How the numbers of the column are written, as the contract has it."""
+    """Return how the numbers of the column are written, for the contract."""
     thousands, decimal = notation
     unit = next(iter(facts.units.keys() - {""}), "")
     without = f" (which {facts.units['']:,} rows do not have)" if unit and facts.units[""] else ""
@@ -102,11 +102,12 @@ def _is_within(facts: Facts, ends: tuple[float, float]) -> bool:
 def _type_of(facts: Facts, notes: list[str]) -> str:
     if facts.holds("boolean") and boolean_words(facts):
         return "boolean"
-    is_id = bool(ID_NAME.search(facts.name)) and facts.all_differ  # 0.0, 1.0, ..: pandas writes ids so beside nulls
+    # 0.0, 1.0, ..: pandas writes ids like this next to nulls
+    is_id = bool(ID_NAME.search(facts.name)) and facts.all_differ
     if facts.holds("integer") and not facts.leading_zeros and (not facts.fractions or is_id):
         return "integer"
     if facts.big_whole and facts.holds("float") and not facts.fractions:
-        return "string"  # as a float64 two of them would be one
+        return "string"  # as float64 two of them would be equal
     if facts.holds("float") and not is_code(facts):
         return "float"
     if facts.holds("timestamp"):
@@ -119,9 +120,9 @@ def _type_of(facts: Facts, notes: list[str]) -> str:
 
 
 def _note_text(facts: Facts, notes: list[str]) -> None:
-    """Say why a column of dates, or mostly of numbers, became text."""
+    """Explain why a column of dates, or mostly of numbers, became text."""
     if isinstance(facts.example, str) and DATE_LIKE.fullmatch(facts.example):
-        iso = "only ISO 8601 (2013-04-01) is a moment"
+        iso = "only ISO 8601 (2013-04-01) is a timestamp"
         notes.append(f"{facts.name!r} holds dates such as {facts.example!r}; {iso}, so it became text")
     elif facts.fits["float"] > facts.rows / 2:
         other, (value, row) = facts.rows - facts.fits["float"], facts.odd or ("", 0)
@@ -149,7 +150,7 @@ def _are_like_numbers(facts: Facts) -> bool:
 
 
 def is_code(facts: Facts) -> bool:
-    """Digits that are no number: 00501, or more of them than a number can keep apart."""
+    """Return whether text is digits but not a number: 00501, or more digits than a number can hold."""
     whole = isinstance(facts.example, str) and facts.example.lstrip("+-").isdigit() and not facts.fractions
     return (facts.leading_zeros and facts.holds("integer")) or (whole and facts.high["float"] > LARGEST_INTEGER)
 
@@ -168,7 +169,9 @@ def _commonest_type(facts: Facts, notes: list[str]) -> str:
 
 
 def _limits_of(facts: Facts, kind: str | tuple[str, str]) -> dict:
-    """The range that was seen, with half of it to spare on either side; what seems to begin at nought stays so."""
+    """Return the observed range with half of it to spare on either side; a range that seems to begin at 0 keeps that
+    limit.
+    """
     if kind in ("string", "boolean", "timestamp"):
         return {}
     low, high = facts.low[kind], facts.high[kind]
@@ -183,7 +186,7 @@ def _limits_of(facts: Facts, kind: str | tuple[str, str]) -> dict:
 
 
 def _outwards(value: float, rounded: Callable[[float], float]) -> float:
-    """To two digits, away from the values that were seen."""
+    """Round to two digits, away from the observed values."""
     if not math.isfinite(value):
         return value
     step = 10.0 ** (math.floor(math.log10(abs(value))) - 1) if value else 1.0
@@ -191,9 +194,10 @@ def _outwards(value: float, rounded: Callable[[float], float]) -> float:
 
 
 def _categories_of(table: Survey, facts: Facts, kind: str) -> dict:
-    """The levels, where another one is unlikely: each was seen again, and none was new in the later half of the rows.
+    """Return the levels if another one is unlikely: each occurred again, and none was new in the later half of the
+    rows.
 
-    The share of values seen only once estimates the chance that the next one is new (Good, 1953).
+    The share of values that occurred once estimates the probability that the next one is new (Good, 1953).
     """
     if kind != "string" or facts.levels is None or not facts.holds("string"):
         return {}

@@ -1,4 +1,4 @@
-"""Texts that mean null in a table, and the notation its numbers are written in."""
+"""Find texts that mean null in a table, and the format of its numbers."""
 
 import re
 import unicodedata
@@ -47,7 +47,7 @@ CURRENCIES = frozenset(
 )
 NOTATIONS = ((",", "."), (".", ","), (" ", "."), (" ", ","), ("'", "."))  # thousands, decimal
 _WITH_POINT = tuple(kind for kind in NOTATIONS if kind[1] == ".")
-GROUP = 3  # digits: 1.234 may be a thousand
+GROUP = 3  # number of digits: 1.234 may be a thousand
 _PLAIN = re.compile(r"-?[0-9]{1,17}(?:\.(?P<fraction>[0-9]+))?")
 _SIGNED = re.compile(
     r"[(+-]?\s?(?P<front>[^\d\s+\-.,()']{1,5})?\s?[+-]?[\d.,' \u00a0\u202f]*\d[\d.,]*"
@@ -56,8 +56,9 @@ _SIGNED = re.compile(
 
 
 def unit_of(text: str) -> str | None:
-    """The sign beside a number, such as $ or %; empty if there is none, None if the text is not a number
-    with one."""
+    """Return the sign next to a number, such as $ or %; empty if there is none, None if the text is not such a
+    number.
+    """
     match = _SIGNED.fullmatch(text)
     if not match or (match["front"] and match["back"]):
         return None
@@ -67,9 +68,9 @@ def unit_of(text: str) -> str | None:
 
 
 def numbers_in(text: str, unit: str) -> Iterator[tuple[tuple[str, str], float]]:
-    """((thousands, decimal), number) of each notation in which a text is a number."""
+    """Return ((thousands, decimal), number) for each format in which a text is a number."""
     plain = _PLAIN.fullmatch(text)
-    if plain and len(plain["fraction"] or "") != GROUP:  # most are, and what they mean needs no notation
+    if plain and len(plain["fraction"] or "") != GROUP:  # most texts are plain numbers, which have one meaning
         for kind in NOTATIONS if plain["fraction"] is None else _WITH_POINT:
             yield kind, float(text)
         return

@@ -1,4 +1,4 @@
-"""Rows of a table that are not rows: the header again, where files were joined, and totals, where a sheet was saved."""
+"""Lines of a table that are not rows: repeated headers of concatenated files, and totals of spreadsheets."""
 
 import re
 
@@ -9,12 +9,12 @@ from domain.contract.text import SPACES
 from model_code.rows.tables import like_the_header
 
 TOTAL = r"(?i)^(grand |sub-?)?(totals?|sums?|summe|gesamt|insgesamt|somme|totale)( [0-9]+)?\s*:?$"
-LABELS = 2  # columns, the first, in which a total is called so
+LABELS = 2  # first columns in which a total is labelled
 _LABEL = re.compile(TOTAL)
 
 
 def without_odd_rows(block: pa.RecordBatch | list) -> tuple[pa.RecordBatch | list, int, int]:
-    """The other rows of a block, and how many repeat the header and how many are totals. Lines of JSON have none."""
+    """Return the other rows of a block, and the numbers of repeated headers and totals. JSON Lines have none."""
     if isinstance(block, list):
         return block, 0, 0
     headers = set(like_the_header(block))
@@ -34,7 +34,7 @@ def _called_total(block: pa.RecordBatch) -> list[int]:
 
 
 def _is_total(row: dict[str, object]) -> bool:
-    """Whether the first cell with a value is a total's label, and others are empty: a shop called Total has its rows
+    """Return whether the first filled cell is a total's label and others are empty; the row of a shop named Total is
     filled.
     """
     cells = [str(value).strip(SPACES) if value is not None else "" for value in row.values()]

@@ -1,4 +1,4 @@
-"""From the facts of a table to a contract: each column's part in it, and what was assumed, in words for a reader."""
+"""From the facts of a table to a contract: the role of each column, and the assumptions in words."""
 
 import math
 import re
@@ -24,7 +24,7 @@ NOT_EVENT = re.compile(r"(?i)birth|dob|updated|modified|expir|valid|until|(^|[_ 
 
 @dataclass
 class Draft:
-    """A contract's columns and roles; `notes` say what was assumed of which column."""
+    """Columns and roles of a contract; `notes` explain what was assumed about which column."""
 
     task: str
     target: dict  # the contract's [target]
@@ -64,7 +64,7 @@ def draft(table: Survey, target: str) -> Draft:
 
 
 def _note_similar(facts: Facts, plan: Draft) -> None:
-    """Point at texts that differ in case or spaces only: often they are one."""
+    """Point out texts that differ only in case or spaces: often they are the same value."""
     groups: dict[str, list[str]] = {}
     for level in facts.levels or ():
         if isinstance(level, str):
@@ -83,7 +83,7 @@ def _is_feature(plan: Draft, name: str) -> bool:
 
 
 def _key_of(table: Survey, plan: Draft) -> str | None:
-    """The first column that is never the same twice and is named like an id, or else reads like one."""
+    """Return the first column without repeated values that is named like an id, or else looks like one."""
     unique = [
         name
         for name, facts in table.columns.items()
@@ -101,21 +101,21 @@ def _key_of(table: Survey, plan: Draft) -> str | None:
         example = table.columns[name].example
         is_code = CODE.fullmatch(str(example)) and not DATE_LIKE.fullmatch(str(example))
         if plan.columns[name]["type"] == "string" and table.rows >= FEW and is_code:
-            plan.notes.append(f"{name!r} differs in every row and reads like an id, such as {example!r}: it is the key")
+            plan.notes.append(f"{name!r} differs in every row and looks like an id, such as {example!r}: it is the key")
             return name
     plan.notes.append("no column is an id that differs in every row: the row's own hash is the key")
     return None
 
 
 def _event_time_of(table: Survey, plan: Draft) -> tuple[str | None, dict]:
-    """The one column that clearly says when, and the window that its span allows."""
+    """Return the only column that clearly is an event time, and the window that its span allows."""
     moments = [name for name, column in plan.columns.items() if column["type"] == "timestamp"]
     few_nulls = [name for name in moments if table.nulls(table.columns[name]) * 100 <= table.rows]
     fitting = [name for name in few_nulls if not NOT_EVENT.search(name)]
     if len(fitting) > 1:
         fitting = [name for name in fitting if TIME_NAME.search(name)][:1]
     if not fitting:
-        plan.notes.append("no column clearly says when a row happened: rows are split by their hash, not by time")
+        plan.notes.append("no column is clearly the event time: rows are split by their hash, not by time")
         return None, {}
     name, span = fitting[0], span_days(table.columns[fitting[0]])
     if span < SHORTEST_SPAN_DAYS:
@@ -132,7 +132,7 @@ def _event_time_of(table: Survey, plan: Draft) -> tuple[str | None, dict]:
 
 
 def _note_far_days(facts: Facts, plan: Draft) -> None:
-    """Name the days that are far from the others or still to come: a training run as of them would see no other row."""
+    """Name days far from the others or in the future: a training run as of them would see no other rows."""
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).date()
     far = far_days(facts)
     odd = [*far, *(day for day in sorted(facts.days) if day > tomorrow and day not in far)]
@@ -155,10 +155,10 @@ def _window_of(span: float, rows: int) -> dict:
 def _leave_out_the_useless(table: Survey, facts: Facts, plan: Draft) -> None:
     why = _useless(table, facts, plan.columns[facts.name]["type"], plan.target["column"])
     if why:
-        limits = ("minimum", "maximum", "categories")  # taken away: what is not learnt from may become anything
+        limits = ("minimum", "maximum", "categories")  # dropped: a column that is not used may have any value
         kept = {key: value for key, value in plan.columns[facts.name].items() if key not in limits}
         plan.columns[facts.name] = {**kept, "role": "ignored"}
-        plan.notes.append(f"{facts.name!r} {why}: not learnt from")
+        plan.notes.append(f"{facts.name!r} {why}: not used for training")
 
 
 def _useless(table: Survey, facts: Facts, kind: str, target: str) -> str:
@@ -167,26 +167,28 @@ def _useless(table: Survey, facts: Facts, kind: str, target: str) -> str:
     if facts.all_differ and kind == "integer" and _numbers_the_rows(table, facts):
         return "numbers the rows"
     if facts.big_whole:
-        return "holds whole numbers that a model cannot keep apart"
+        return "holds whole numbers too large for a model to distinguish"
     if _gives_the_target_away(table, facts, target):
-        return "says exactly what the target says, which nobody knows beforehand"
+        return "determines the target exactly, so it cannot be known beforehand"
     if facts.levels is not None and len(facts.levels) == 1 and not table.nulls(facts):
         return f"is always {facts.example!r}"
     if kind == "timestamp":
-        return "is a moment beside the event time; a number such as days since then could be learnt from"
+        return "is a timestamp besides the event time; a number such as days since then could be used"
     names_rows = kind == "string" or (kind == "integer" and ID_NAME.search(facts.name))
     return "differs in every row" if names_rows and facts.all_differ and facts.rows >= FEW else ""
 
 
 def _numbers_the_rows(table: Survey, facts: Facts) -> bool:
-    """Whether it is a column such as data frames and spreadsheets add: 0 or 1 and on, in any order, or unnamed."""
+    """Return whether the column numbers the rows, as data frames and spreadsheets do: from 0 or 1 on, in any order, or
+    unnamed.
+    """
     low, high = facts.low["integer"], facts.high["integer"]
     counts = low in (0, 1) and high - low == facts.rows - 1 and not table.nulls(facts)
     return facts.rows >= FEW and (counts or bool(UNNAMED.search(facts.name)))
 
 
 def _gives_the_target_away(table: Survey, facts: Facts, target: str) -> bool:
-    """Whether the column says what the target says, more often than chance would let it at this many rows."""
+    """Return whether the column determines the target, beyond what chance allows for so many rows."""
     levels = table.columns[target].levels
     total = table.columns[target].rows
     alike = sum((count / total) ** 2 for count in levels.values()) if levels else 1 / LEVELS
@@ -196,7 +198,7 @@ def _gives_the_target_away(table: Survey, facts: Facts, target: str) -> bool:
 
 
 def _take_one_back(table: Survey, plan: Draft) -> None:
-    """A contract needs a feature; better a useless one than none, but not one that gives the target away."""
+    """Keep one feature, as a contract needs: better a useless one than none, but not one that determines the target."""
     for name, facts in table.columns.items():
         is_plain = not (facts.nested or facts.long_texts or facts.big_whole)
         if (
@@ -206,6 +208,6 @@ def _take_one_back(table: Survey, plan: Draft) -> None:
             and not _gives_the_target_away(table, facts, plan.target["column"])
         ):
             del plan.columns[name]["role"]
-            plan.notes.append(f"{name!r} is learnt from after all: there is no other column")
+            plan.notes.append(f"{name!r} is used for training after all: there is no other column")
             return
-    raise Refused("features", "no column is left to learn from beside the target; give a table with more columns")
+    raise Refused("features", "no column is left besides the target; give a table with more columns")

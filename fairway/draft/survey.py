@@ -1,4 +1,4 @@
-"""What is in a table: one pass over all of it, in bounded memory, for the facts that `fairway init` decides by."""
+"""Survey a table in one pass and bounded memory for the facts on which `fairway init` decides."""
 
 import re
 from collections import Counter
@@ -23,8 +23,8 @@ from fairway.terminal.progress import Progress
 from model_code.rows.tables import FileRefused, open_source, titles_above
 
 MIRRORED = 100
-BITS = 20  # one chance in a million
-LEVELS = 200  # distinct values that are still remembered one by one
+BITS = 20  # bits of evidence: chance is one in a million
+LEVELS = 200  # distinct values that are remembered individually
 LONGEST_NUMBER = 40  # characters
 UNIQUE_UP_TO = 2_000_000  # distinct values that are remembered to see whether all differ
 _NUMBER = r"[0-9]+([.,][0-9]+)*"
@@ -37,9 +37,9 @@ TYPES = [Column(name, name) for name in ("boolean", "integer", "float", "timesta
 
 @dataclass
 class Mirror:
-    """Whether a column says exactly what the target says: each of its values stands for one of the target's, and back.
+    """Whether a column determines the target: each of its values stands for one of the target's, and vice versa.
 
-    Beyond a number of values only the very same ones count: any two columns that never repeat would match otherwise.
+    Beyond a number of values only equal ones count: otherwise any two columns without repeated values would match.
     """
 
     to_target: dict = field(default_factory=dict)
@@ -54,7 +54,7 @@ class Mirror:
         return all(self.to_target.setdefault(a, b) == b and self.from_target.setdefault(b, a) == a for a, b in pairs)
 
     def reveals(self, bits_each: float) -> bool:
-        """Whether chance would hardly say the same: each value that came again agreed, which is worth `bits_each`."""
+        """Return whether chance is an unlikely explanation: each repeated value agreed, which is worth `bits_each`."""
         if len(self.from_target) < 2 or len(self.from_target) > MIRRORED:
             return len(self.from_target) > 1 and self.identical
         return self.identical or (self.rows - len(self.to_target)) * bits_each >= BITS
@@ -62,16 +62,19 @@ class Mirror:
 
 @dataclass
 class Facts:
-    """A column. `fits` counts the values that each type can hold; `levels` each distinct value, None if too many."""
+    """Facts about a column.
+
+    `fits` counts the values that each type can hold; `levels` each distinct value, None if too many.
+    """
 
     name: str
-    rows: int = 0  # with a value
+    rows: int = 0  # rows with a value
     fits: Counter = field(default_factory=Counter)
     low: dict = field(default_factory=dict)  # type -> least value
     high: dict = field(default_factory=dict)
     levels: Counter | None = field(default_factory=Counter)
-    newest_level_at: int = 0  # the row in which a text was seen that was new
-    distinct: set | None = field(default_factory=set)  # hashes; None once a value came twice
+    newest_level_at: int = 0  # row in which a text first occurred
+    distinct: set | None = field(default_factory=set)  # hashes; None once a value was repeated
     example: object = None
     marked: Counter = field(default_factory=Counter)  # texts that may mean null; not among the rows
     missing: list = field(default_factory=list)  # those that do
@@ -82,13 +85,13 @@ class Facts:
     odd: tuple | None = None  # the first value that is not a number, and its row
     nested: bool = False
     long_texts: int = 0
-    big_whole: bool = False  # whole numbers, not texts, that a float64 cannot keep apart
+    big_whole: bool = False  # whole numbers, not texts, that float64 cannot represent
     leading_zeros: bool = False
-    fractions: bool = False  # some number is written with a point
-    days: Counter = field(default_factory=Counter)  # date -> rows, of timestamps
+    fractions: bool = False  # whether some number has a decimal point
+    days: Counter = field(default_factory=Counter)  # date -> rows, for timestamps
     mean: float = 0.0
     means: dict = field(default_factory=dict)  # notation -> mean
-    mirror: Mirror | None = field(default_factory=Mirror)  # None once it said something else than the target
+    mirror: Mirror | None = field(default_factory=Mirror)  # None once it differed from the target
 
     @property
     def all_differ(self) -> bool:
@@ -102,8 +105,8 @@ class Facts:
 class Survey:
     rows: int
     columns: dict[str, Facts]  # in file order
-    headers: int = 0  # rows that repeat the header, not counted
-    totals: int = 0  # rows that are sums of the others, not counted
+    headers: int = 0  # repeated headers, which are not counted as rows
+    totals: int = 0  # totals, which are not counted as rows
     titles: tuple[str, ...] = ()  # lines above the header
 
     def nulls(self, facts: Facts) -> int:
@@ -135,8 +138,9 @@ def survey(file: Path, *, target: str, progress: Progress) -> Survey:
 
 
 def _settle_markers(columns: dict[str, Facts], *, is_text: bool) -> None:
-    """Decide which texts mean null. A word such as NA does in a column of numbers; among texts it is a class, unless
-    numbers of the same table lack theirs so.
+    """Decide which texts mean null: a word such as NA does in a column of numbers.
+
+    Among texts it is a class, unless the same table uses it for missing numbers.
     """
     in_numbers = {
         marker
@@ -157,12 +161,14 @@ def _settle_markers(columns: dict[str, Facts], *, is_text: bool) -> None:
 
 
 def _are_yes_and_no(levels: Counter | None) -> bool:
-    """Whether there are two values, a yes and a no: what stands beside them is not a third class."""
+    """Return whether there are two values, a yes and a no: another text next to them is not a third class."""
     return levels is not None and len(levels) == 2 and {str(value).lower() for value in levels} <= YES | NO
 
 
 def number_notation(facts: Facts) -> tuple[str, str] | None:
-    """The (thousands, decimal) in which every value is a number with at most one unit, where plain ones are not."""
+    """Return the (thousands, decimal) in which every value is a number with at most one unit, if plain numbers do not
+    fit.
+    """
     if not facts.rows or len(facts.units.keys() - {""}) > 1 or facts.holds("float"):
         return None
     return next((one for one in NOTATIONS if facts.notations[one] == facts.rows), None)
@@ -173,11 +179,11 @@ def _no_target(file: Path, target: str, names: list[str]) -> Refused:
     separated = f". They seem to be separated by {separator!r}; write the file with commas" if separator else ""
     hint = separated or unread_separator(names)
     columns = ", ".join(map(repr, names))
-    return Refused("target", f"{file}: has no column {target!r}, which --target names; its columns: {columns}{hint}")
+    return Refused("target", f"{file}: --target = {target!r}: must be one of its columns {columns}{hint}")
 
 
 def _as_table(file: Path, block: pa.RecordBatch | list, *, is_text: bool) -> dict[str, list]:
-    """Column name -> its values as Python has them, None where there is none; moments as ISO text."""
+    """Return column name -> its values as Python has them, None for missing ones, timestamps as ISO text."""
     if isinstance(block, list):
         if not all(isinstance(row, dict) for row in block):
             raise Refused("file", f"{file}: every line must be an object of column names to values")
@@ -200,7 +206,7 @@ def _without_nan(value: Any) -> Any:
 
 
 def note(facts: Facts, values: list, *, first_row: int, is_text: bool) -> None:
-    """Add a block's values to the facts, each distinct one looked at once."""
+    """Add a block's values to the facts, each distinct value once."""
     counted = Counter((type(value), _as_hashable(value)) for value in values if value is not None)
     facts.nested |= any(isinstance(value, (list, dict)) for value in values)
     for (kind, value), count in counted.items():
@@ -283,7 +289,7 @@ def _note_distinct(facts: Facts, value: object, count: int) -> None:
 
 
 def _compare(columns: dict[str, Facts], table: dict[str, list], target: str) -> None:
-    """Go on looking for columns that only repeat the target; most are out after their first block."""
+    """Continue to look for columns that only repeat the target; most are excluded after their first block."""
     outcomes = table.get(target)
     if outcomes is None:
         return
@@ -296,7 +302,7 @@ def _compare(columns: dict[str, Facts], table: dict[str, list], target: str) -> 
 
 
 def span_days(facts: Facts) -> float:
-    """Days from the first timestamp to the last of a column, those apart that lie far from nearly all others."""
+    """Return the days from first to last timestamp of a column, without those far from nearly all others."""
     low, high = (parse_timestamp(ends["timestamp"]) for ends in (facts.low, facts.high))
     assert low is not None and high is not None, "only a timestamp that can be read is kept as an end"
     first, last = bulk_of_days(facts.days)
@@ -306,11 +312,11 @@ def span_days(facts: Facts) -> float:
 
 
 def far_days(facts: Facts) -> list[date]:
-    """The days of a timestamp column that lie far from nearly all others."""
+    """Return the days of a timestamp column that are far from nearly all others."""
     first, last = bulk_of_days(facts.days)
     return [day for day in sorted(facts.days) if not first <= day <= last]
 
 
 def boolean_words(facts: Facts) -> bool:
-    """true and false themselves; 0 and 1, yes and no stay what they are, so that requests may say them so."""
+    """Return true and false themselves; 0 and 1, yes and no are kept, so that requests may use them."""
     return facts.levels is not None and {str(value).lower() for value in facts.levels} <= {"true", "false"}

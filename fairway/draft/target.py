@@ -1,4 +1,4 @@
-"""What is to be predicted: the task, and the contract's target, from the values of one column."""
+"""The target: the task, and the contract's [target], from the values of one column."""
 
 import json
 import math
@@ -14,13 +14,13 @@ CLASSES = 100
 
 
 def target_of(table: Survey, facts: Facts, notes: list[str]) -> tuple[str, dict, dict]:
-    """The task, what the contract's [target] says beside the column, and the target's column."""
+    """Return the task, the contract's [target] without its column, and the target's column."""
     name, whole = facts.name, _whole_numbers(facts)
     if facts.nested:
-        raise Refused("target", f"target {name!r} holds lists or objects; name another column")
+        raise Refused("target", f"target {name!r} has lists or objects; name another column")
     if facts.rows == 0 or (facts.levels is not None and len(whole or facts.levels) == 1):
         always = repr(facts.example) if facts.rows else "empty"
-        raise Refused("target", f"target {name!r} is always {always}; there is nothing to learn")
+        raise Refused("target", f"target {name!r} is always {always}: must have at least two values")
     if table.nulls(facts):
         notes.append(f"{name!r}, the target, is empty in {table.nulls(facts):,} rows; `fairway load` quarantines those")
     kept = [marker for marker in facts.marked if marker in WORDS and marker not in facts.missing]
@@ -34,7 +34,7 @@ def target_of(table: Survey, facts: Facts, notes: list[str]) -> tuple[str, dict,
 
 
 def _task_of(facts: Facts, whole: set[int], notes: list[str]) -> tuple[str, dict, dict]:
-    """The same for a target that has several values."""
+    """Return the task for a target with several values."""
     if facts.holds("boolean") and boolean_words(facts):
         return binary(facts, "boolean", True, lambda value: str(value).lower() == "true", notes)
     if len(whole) == 2:
@@ -48,7 +48,7 @@ def _task_of(facts: Facts, whole: set[int], notes: list[str]) -> tuple[str, dict
 
 
 def _whole_numbers(facts: Facts) -> set[int]:
-    """The distinct values of a column of few whole numbers; 1 and 1.0 are one."""
+    """Return the distinct values of a column of few whole numbers; 1 and 1.0 are equal."""
     return {int(float(value)) for value in facts.levels} if facts.levels and facts.holds("integer") else set()
 
 

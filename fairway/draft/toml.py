@@ -1,4 +1,4 @@
-"""TOML as `fairway init` writes it: whatever a table's columns are called, the file reads back as it was meant."""
+"""TOML of `fairway init`: whatever the columns are called, the file is read back with the same values."""
 
 import re
 
@@ -21,7 +21,7 @@ def value(thing: object) -> str:
         return f"[{', '.join(map(value, thing))}]"
     if isinstance(thing, dict):
         return f"{{ {', '.join(f'{key(name)} = {value(inner)}' for name, inner in thing.items())} }}"
-    raise TypeError(f"{type(thing).__name__} {thing!r} has no place in TOML")
+    raise TypeError(f"{type(thing).__name__} {thing!r} cannot be written as TOML")
 
 
 def text(content: str) -> str:
@@ -35,5 +35,5 @@ def _escaped(character: str) -> str:
 
 
 def lines(values: dict) -> list[str]:
-    """`key = value` for each that is not None."""
+    """Write `key = value` for each value that is not None."""
     return [f"{key(name)} = {value(thing)}" for name, thing in values.items() if thing is not None]

@@ -1,1 +1,1 @@
-"""Removing an entity's data: a module for each kind of place, and places.py, which lists them."""
+"""Removal of an entity's data: one module for each kind of place, and places.py, which lists them."""

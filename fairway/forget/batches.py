@@ -1,7 +1,7 @@
-"""Batches: their inputs, among them what waits to be scored, predictions, results and quarantine.
+"""Batches: inputs, including those that wait to be scored, predictions, results and quarantine.
 
-A file of the lake is scored once, by its ETag; the one of a file that was rewritten takes the old one's place among
-those that were scored, so that no schedule scores its other rows again.
+A file of the lake is scored once, by its ETag. The new ETag of a rewritten file replaces the old one among the scored
+files, so that no schedule scores its other rows again.
 """
 
 import json
@@ -13,7 +13,7 @@ from fairway.forget.place import Task
 
 
 class _Scored(TypedDict):
-    """The part of a document below lake.SCORED that is changed."""
+    """The part of a document below lake.SCORED that changes."""
 
     files: dict[str, str]  # ETag by URI
 

@@ -1,4 +1,4 @@
-"""Captured answers, and the records of the stream that could not be read, which may be about any entity too."""
+"""Captured answers, and stream records that could not be read, which may belong to any entity."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ def _look(file: BinaryIO, entity: Entity) -> Found:
 
 
 def _holds(value: Any, text: str) -> bool:
-    """Whether a text stands anywhere in a document."""
+    """Return whether a text occurs anywhere in a document."""
     if isinstance(value, dict):
         return any(_holds(inner, text) for inner in value.values())
     if isinstance(value, list):

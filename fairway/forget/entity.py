@@ -1,4 +1,4 @@
-"""The entity that is forgotten, and whether a row as it was sent is about it, in whatever form its key is written."""
+"""The entity to forget, and whether a row belongs to it, in any form of its key."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from fairway.terminal.errors import Refused
 
 @dataclass(frozen=True, eq=False)
 class Entity:
-    """`id` is the tables' own, as domain/contract/keys.py makes it of the contract's key."""
+    """An entity; `id` is the tables' own, as domain/contract/keys.py makes it from the contract's key."""
 
     id: str
     contract: Contract
@@ -24,19 +24,19 @@ class Entity:
         return self.contract.of_role("key")
 
     def is_named_by(self, row: Mapping[str, Any]) -> bool:
-        """Whether the values of a row name the entity: as they are, as text, or as the contract reads them."""
+        """Return whether the values of a row name the entity: as they are, as text, or as the contract reads them."""
         return self.is_named(tuple(_hashable(row.get(column.name)) for column in self.keys))
 
     @lru_cache(maxsize=100_000)  # noqa: B019 - a command forgets one entity, which lives as long as its process
     def is_named(self, values: tuple[Any, ...]) -> bool:
-        """Whether values of the key's columns, in order, name the entity."""
+        """Return whether values of the key's columns, in order, name the entity."""
         pairs = list(zip(self.keys, values, strict=True))
         forms = ([_as_sent(value) for _, value in pairs], [_as_read(*pair) for pair in pairs])
         return any(as_key("|".join(texts)) == self.id for texts in forms)
 
 
 def entity_named(word: str, contract: Contract) -> Entity:
-    """Return the entity of an id as `predict` replies with it. Refused where the contract's key makes no such id."""
+    """Return the entity of an id in an answer of `predict`. Refused if the contract's key cannot make this id."""
     names = [column.name for column in contract.of_role("key")]
     if not names:
         what = f"the contract {contract.name!r} has no key, so no two rows are known to be about one entity"

@@ -1,4 +1,4 @@
-"""The table of evidence: which answers to the entity count for a rollout, and that the entity was counted.
+"""The table of evidence: the items that count the entity and its answers for a rollout.
 
 The counts themselves are sums and name nobody.
 """
@@ -14,12 +14,12 @@ from fairway.forget.place import Removed, Task
 
 
 def forget_evidence(task: Task) -> list[Removed]:
-    """Remove the items of the entity, and of its answers as long as those are there to name them.
+    """Remove the items of the entity, and of its answers while they still exist to name them.
 
-    No index names their entities, so the whole table is read once.
+    No index has their entities, so the whole table is read once.
     """
     table = task.stage.addresses.get("evidence")
-    if table is None:  # deployed before there was one
+    if table is None:  # deployed before this table existed
         return []
     dynamodb, removed = task.stage.client("dynamodb"), 0
     wanted = set(_names(task))
@@ -35,7 +35,7 @@ def forget_evidence(task: Task) -> list[Removed]:
 
 
 def _names(task: Task) -> Iterator[str]:
-    """The sort keys of what is about the entity, the same in every rollout."""
+    """Return the sort keys of items about the entity, which are the same in every rollout."""
     yield from (_name(seen_key("", kind, task.entity.id)) for kind in Kind)
     yield from (_name(seen_of_side("", kind, side, task.entity.id)) for kind in Kind for side in Side)
     yield _name(value_key("", task.entity.id))

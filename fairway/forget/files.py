@@ -1,7 +1,7 @@
-"""Files below a folder of the lake: the entity's rows leave the current version, and old versions that hold any go.
+"""Files below a folder of the lake: remove the entity's rows from the current version, and old versions that have any.
 
-Every version is looked into each time, so a command that was killed anywhere is gone on with by the next one: an old
-version of a file that was rewritten still holds the rows, and goes last, after whatever else names the file.
+Every version is searched each time, so a command that was killed at any point is continued by the next one: an old
+version of a rewritten file still has the rows, and is deleted last, after whatever else names the file.
 """
 
 import hashlib
@@ -29,33 +29,36 @@ from fairway.tables.rows import chunks
 OBJECTS_AT_ONCE, OBJECTS_AHEAD = 4, 64
 READ_BYTES = 4 << 20
 ARCHIVED = "InvalidObjectState"
-# What our own jobs write beside the rows: counts, settings, manifests.
+# Files of our own jobs without rows: counts, settings, manifests.
 DOCUMENT = re.compile(rf"{lake.BATCH}(?!incoming/)[^/]+/(summary|settings|contract)/[^/]+\.(json|manifest)")
 
 
 class Rewritten(NamedTuple):
-    """What became of an object: ETags of the versions that go, the current version, and the rows that it holds now."""
+    """An object with rows of the entity: ETags of the versions to delete, the current version, and the number of its
+    remaining rows.
+    """
 
     gone: list[str]
     current: Version
     rows: int
 
 
-def form_of_name(key: str) -> Form | None:
-    """Return the form that the end of a name tells."""
+def _form_of_name(key: str) -> Form | None:
+    """Return the form for the ending of a name."""
     forms = {".parquet": PARQUET, **FORMS}
     return next((form for ending, form in forms.items() if key.lower().endswith(ending)), None)
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder of the lake: `noticed` takes what a version holds before it goes; `settle` changes whatever else names a
-    file that was rewritten, and may be asked to twice.
+    """A folder; `noticed` gets what a version holds before it is deleted.
+
+    `settle` changes whatever else names a rewritten file, and may be called twice.
     """
 
     prefix: str
     place: str
-    form: Callable[[str], Form | None] = form_of_name  # by key
+    form: Callable[[str], Form | None] = _form_of_name  # by key
     noticed: Callable[[Task, Found], None] = lambda task, found: None
     settle: Callable[[Task, Rewritten], None] = lambda task, rewritten: None
 
@@ -76,7 +79,7 @@ def _forget_files(folder: Folder, task: Task) -> list[Removed]:
 
 
 def _forget_object(folder: Folder, task: Task, work: Path, versions: list[Version]) -> list[Removed]:
-    """Look into each version, rewrite the current one, settle what names it, then delete the versions with rows."""
+    """Search each version, rewrite the current one, update what names it, then delete the versions with rows."""
     looked = [
         (one, _looked_into(folder, task, one)) for one in versions if one.size and not DOCUMENT.fullmatch(one.key)
     ]
@@ -97,10 +100,10 @@ def _forget_object(folder: Folder, task: Task, work: Path, versions: list[Versio
 
 
 def _looked_into(folder: Folder, task: Task, version: Version) -> Found | str:
-    """Find the entity's rows, or return the reason why nobody can."""
+    """Find the entity's rows, or return the reason why the file cannot be searched."""
     form = folder.form(version.key)
     if form is None:
-        return f"files of this kind are not read; known are .parquet, {', '.join(FORMS)}"
+        return f"its name must end in .parquet, {', '.join(FORMS)}"
     try:
         return form.look(_readable(task, version), task.entity)
     except Unreadable as error:
@@ -120,7 +123,7 @@ def _called(version: Version) -> str:
 
 
 def _rewritten(folder: Folder, task: Task, current: Version, found: Found, work: Path) -> Version:
-    """Write the current version without the entity's rows, if it holds any; return the one that is current now."""
+    """Write the current version without the entity's rows, if it has any; return the version that is current now."""
     form = folder.form(current.key)
     if form is None or not found.rows:
         return current

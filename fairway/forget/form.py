@@ -1,4 +1,4 @@
-"""The form of a file: how what it holds of an entity is found, and how it is written without that."""
+"""Forms of files: how to find an entity's rows in one, and how to write it without them."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from fairway.forget.entity import Entity
 
 
 class Unreadable(Exception):
-    """The file cannot be looked into; the message says why."""
+    """Report that the file cannot be searched; the message says why."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a file holds of the entity: rows, out of so many others; ids of answers, and event times of rows to learn
-    from.
+    """What a file holds of the entity: rows, out of so many others; ids of answers, and event times of training
+    rows.
     """
 
     rows: int
@@ -26,7 +26,10 @@ class Found:
 
 
 class Form(NamedTuple):
-    """`look` reads an open file. Raises Unreadable. `write` copies it into a new one without the entity's rows."""
+    """A form; `look` reads an open file.
+
+    Raises Unreadable. `write` copies it to a new one without the entity's rows.
+    """
 
     look: Callable[[BinaryIO, Entity], Found]
     write: Callable[[BinaryIO, Entity, Path], None]

@@ -1,7 +1,7 @@
-"""What cannot be removed: what models learnt of the entity's rows, and backups.
+"""What cannot be removed: what models learned from the entity's rows, and backups.
 
-Which runs learnt is known from the rows alone. So a note of them is stored before a row goes, under a hash of the
-entity's id, and removed when all is done: a command that is run again names the releases of one that was killed too.
+Which runs learned is known from the rows alone. So a note of them is stored before a row is removed, under a hash of
+the entity's id, and deleted at the end: if the command was killed, the next one names its releases too.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ class _Window(NamedTuple):
 
 
 class Learners:
-    """The runs whose windows hold rows of an entity, gathered while its rows are looked into."""
+    """The runs whose windows have rows of an entity, collected while its rows are searched."""
 
     def __init__(self, stage: Stage, entity: Entity, *, really: bool) -> None:
         self.stage, self.really = stage, really
@@ -43,7 +43,7 @@ class Learners:
         self.found = self._noted()
 
     def add(self, times: Sequence[datetime]) -> None:
-        """Note the runs whose windows hold one of the event times; without event times, all runs."""
+        """Record the runs whose windows contain one of the event times; without event times, all runs."""
         runs = {one.run for one in self.windows if not self.timed or any(one.start <= at < one.end for at in times)}
         if runs - self.found and self.really:
             self.stage.client("dynamodb").update_item(
@@ -55,11 +55,11 @@ class Learners:
         self.found.update(runs)
 
     def releases(self) -> list[Learnt]:
-        """Return the releases of all runs that were found, by this command and by one that was killed before it."""
+        """Return the releases of all runs found by this command, and by one that was killed before it."""
         return [_learnt(one) for one in stored.releases(self.stage) if one.get("run") in self.found]
 
     def close(self) -> None:
-        """Remove the note, if there is one."""
+        """Delete the note, if there is one."""
         if not self.found:
             return
         self.stage.client("dynamodb").delete_item(TableName=self.stage.addresses["runs"], Key=self.key)

@@ -1,6 +1,6 @@
-"""Text files, compressed or not: CSV and JSON Lines as users bring them, and a batch's results for the table.
+"""Text files, compressed or not: CSV and JSON Lines of users, and a batch's results.
 
-A record that stays keeps its bytes, whatever they are.
+Remaining records keep their bytes.
 """
 
 import csv
@@ -18,11 +18,11 @@ from fairway.forget.form import Form, Found, Unreadable
 
 HEAD_BYTES = 1 << 20
 GZIP_LEVEL = 6
-RESULTS = {"all_rows", "each_row", "shard_id"}  # keys of a file of results' first line
+RESULTS = {"all_rows", "each_row", "shard_id"}  # keys of a results file's first line
 
 
 class Record(NamedTuple):
-    """Bytes of a record, or of what stands above all of them; `is_own` None where it is not a record."""
+    """Bytes of a record, or of what stands above all of them; `is_own` is None if it is not a record."""
 
     content: bytes
     is_own: bool | None
@@ -89,7 +89,7 @@ def _decoded(cell: str) -> str:
 
 
 class _Joined(io.RawIOBase):
-    """Bytes that were read ahead, and then the file that they came from."""
+    """Bytes that were read ahead, followed by the file they came from."""
 
     def __init__(self, ahead: bytes, file: IO[bytes]) -> None:
         self.ahead, self.file = ahead, file
@@ -105,7 +105,7 @@ class _Joined(io.RawIOBase):
 
 
 class _Lines(Iterator[str]):
-    """Lines for csv.reader, a letter for each byte and line ends as they are; `taken` are those of the last record."""
+    """Lines for csv.reader, a letter for each byte and line ends unchanged; `taken` are those of the last record."""
 
     def __init__(self, file: io.RawIOBase) -> None:
         self.lines = io.TextIOWrapper(io.BufferedReader(file), "latin-1", newline="")
@@ -157,7 +157,7 @@ def _parsed(line: bytes) -> Any:
 
 
 def _results(lines: Iterable[bytes], about: dict[str, Any], entity: Entity) -> Iterator[Record]:
-    """Records of a batch's results: lists of the values that the first line names."""
+    """Yield records of a batch's results: lists of the values that the first line names."""
     place = about["each_row"].index("entity_id") if "entity_id" in about["each_row"] else None
     shared = about["all_rows"].get("entity_id")
     for line in lines:

@@ -1,4 +1,4 @@
-"""Rows of the lake and its quarantine: the records of loads count what is left, and runs that learnt are noted."""
+"""Rows of the lake and its quarantine; records of loads count the rest, and runs that learned are recorded."""
 
 import json
 import threading
@@ -14,8 +14,8 @@ from fairway.stage import loads
 from fairway.stage import records as stored
 from fairway.stage.lake_file import LakeFile
 
-_QUARANTINE = lake.quarantine_prefix("").rstrip("/")  # of loads; that of the capture lies beside it
-_ONE_AT_A_TIME = threading.Lock()  # two files of one load are rewritten at once
+_QUARANTINE = lake.quarantine_prefix("").rstrip("/")  # of loads; capture has its own below it
+_ONE_AT_A_TIME = threading.Lock()  # two files of a load may be rewritten at once
 
 
 def _notice(task: Task, found: Found) -> None:
@@ -23,7 +23,7 @@ def _notice(task: Task, found: Found) -> None:
 
 
 def _recount(task: Task, rewritten: Rewritten) -> None:
-    """Write down how many rows the part has now, in the record of its load; a part of none counts nowhere."""
+    """Record how many rows the part has now, in its load; a part without rows counts nowhere."""
     with _ONE_AT_A_TIME:
         load = _load_of(task, rewritten.current.key.rpartition("/")[2].rpartition("-")[0])
         if load is None:
@@ -36,7 +36,7 @@ def _recount(task: Task, rewritten: Rewritten) -> None:
 
 
 def _recount_reasons(task: Task, rewritten: Rewritten) -> None:
-    """Count the quarantined rows of the part's load anew, by the rules that they broke."""
+    """Count the quarantined rows of the part's load again, by rule."""
     with _ONE_AT_A_TIME:
         folder = rewritten.current.key.rpartition("/")[0] + "/"
         load = _load_of(task, folder.removeprefix(_QUARANTINE).rstrip("/"))
@@ -51,13 +51,13 @@ def _recount_reasons(task: Task, rewritten: Rewritten) -> None:
 
 
 def _load_of(task: Task, name: str) -> LoadItem | None:
-    """The record of a load, or what is left of it where it was taken back."""
+    """Return the record of a load, or what is left of it after a withdrawal."""
     return stored.run(task.stage, "load", name)
 
 
 def _update(task: Task, load: LoadItem, **values: object) -> None:
     if all(load.get(name) == value for name, value in values.items()):
-        return  # as a command that was killed has left it
+        return  # as a killed command has left it
     task.stage.client("dynamodb").update_item(
         TableName=task.stage.addresses["runs"],
         Key=records.run_key(RunKind.LOAD, load["run"]),

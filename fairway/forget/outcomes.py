@@ -1,4 +1,4 @@
-"""The outcomes table: what happened to the entity, and outcomes that were sent for its predictions but never joined."""
+"""The outcomes table: the entity's outcomes, and outcomes sent for its predictions but never joined."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +10,7 @@ KEYS_A_REQUEST = 100  # as many as BatchGetItem reads
 
 
 def forget_outcomes(task: Task) -> list[Removed]:
-    """Remove each outcome that is stored under the entity's id."""
+    """Remove each outcome stored under the entity's id."""
     pages = (
         task.stage.client("dynamodb")
         .get_paginator("query")
@@ -26,7 +26,7 @@ def forget_outcomes(task: Task) -> list[Removed]:
 
 
 def forget_outcomes_of(task: Task, predictions: Sequence[str]) -> Removed:
-    """Remove outcomes that came for these predictions when nobody knew their entity."""
+    """Remove outcomes that came for these predictions when their entity was unknown."""
     chunks = (predictions[start : start + KEYS_A_REQUEST] for start in range(0, len(predictions), KEYS_A_REQUEST))
     return Removed(OUTCOMES, rows=sum(_remove(task, _there(task, chunk)) for chunk in chunks))
 

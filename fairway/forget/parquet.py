@@ -1,6 +1,6 @@
-"""Parquet files: rows of the lake, answers of batches, quarantined rows. The columns of a file tell which they are.
+"""Parquet files: rows of the lake, answers of batches, quarantined rows.
 
-Read and written block by block.
+A file's columns show which; read block by block.
 """
 
 import json
@@ -53,7 +53,7 @@ PARQUET = Form(_look, _write)
 
 
 def problems_of(file: BinaryIO) -> Iterator[str]:
-    """Yield the problems of each quarantined row, as they are written."""
+    """Yield the problems of each quarantined row, as stored."""
     with _opened(file) as parquet:
         for batch in parquet.iter_batches(BLOCK_ROWS, columns=["problems"]):
             yield from batch["problems"].to_pylist()
@@ -67,7 +67,7 @@ def _opened(file: BinaryIO) -> pq.ParquetFile:
 
 
 def _masked(schema: pa.Schema, entity: Entity) -> tuple[list[str], Mask]:
-    """Return the columns that tell whose a row is, and what marks the entity's rows."""
+    """Return the columns that identify a row, and the mask of the entity's rows."""
     names = [column.name for column in entity.keys]
     if set(schema.names) >= ANSWER:
         return ["id", "entity_id"], lambda batch: _equals(pc.cast(batch["entity_id"], pa.string()), entity.id)
@@ -87,7 +87,7 @@ def _equals(values: pa.Array, text: str) -> pa.Array:
 
 
 def _named(keys: pa.RecordBatch, entity: Entity) -> pa.Array:
-    """Mark rows by the values of keys that are of other types than the contract's."""
+    """Mark rows by key values whose types differ from the contract's."""
     rows = zip(*(_plain(column) for column in keys.columns), strict=True)
     return pa.array([entity.is_named(row) for row in rows], pa.bool_())
 
@@ -102,7 +102,7 @@ def _is_of(row: str, entity: Entity) -> bool:
 
 
 def _event_time(schema: pa.Schema, entity: Entity) -> str | None:
-    """Name the column of event times of rows to learn from, if they are timestamps there."""
+    """Return the column of event times of training rows, if it has timestamps."""
     column = entity.contract.event_time
     is_answer = set(schema.names) >= ANSWER
     is_there = column is not None and not is_answer and column.name in schema.names

@@ -1,4 +1,4 @@
-"""A place that may hold an entity's data: what is asked of it, and what it reports."""
+"""A place that may hold an entity's data: its task and its report."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from fairway.stage.aws import Stage
 
 
 class NotRead(NamedTuple):
-    """An object that could not be looked into, and why."""
+    """An object that could not be searched, and why."""
 
     key: str
     reason: str
 
 
 class Removed(NamedTuple):
-    """What was removed from a place, or would be. Old versions of objects go whole, with their other rows."""
+    """What was, or would be, removed from a place. Old versions of objects are removed whole, with their other rows."""
 
     place: str
     rows: int = 0  # or items of a table
@@ -28,7 +28,10 @@ class Removed(NamedTuple):
 
 @dataclass(frozen=True)
 class Task:
-    """`really` False only counts. `learnt` takes the event times of the entity's rows, before those go."""
+    """What to do; `really` False only counts.
+
+    `learnt` gets the event times of the entity's rows before they are removed.
+    """
 
     stage: Stage
     entity: Entity
@@ -38,7 +41,7 @@ class Task:
 
     @property
     def lake(self) -> str:
-        """Name of the lake's bucket."""
+        """Return the name of the lake's bucket."""
         name: str = self.stage.addresses["lake"]
         return name
 

@@ -1,7 +1,7 @@
-"""Every place that may hold an entity's data, in the order in which it is removed.
+"""Every place that may hold an entity's data, in the order of removal.
 
-Answers go first, but for the evidence that they name: what is asked or captured meanwhile is then found in the places
-behind.
+Answers come first, after the evidence that they name, so that what is requested or captured meanwhile is found in the
+later places.
 """
 
 from fairway.forget.batches import forget_batches

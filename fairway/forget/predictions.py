@@ -1,4 +1,4 @@
-"""The predictions table: the entity's answers, and the requests that are remembered with one of them."""
+"""The predictions table: the entity's answers, and the stored requests that contain one of them."""
 
 import json
 import zlib
@@ -14,7 +14,7 @@ DELETES_A_REQUEST = 25  # as many as BatchWriteItem takes
 
 
 def forget_predictions(task: Task) -> list[Removed]:
-    """Remove each answer, and before it the outcome that was sent for it and never joined."""
+    """Remove each answer, and before it an outcome that was sent for it and never joined."""
     query = {
         "IndexName": BY_ENTITY,
         "KeyConditionExpression": "entity_id = :entity",
@@ -31,9 +31,9 @@ def forget_predictions(task: Task) -> list[Removed]:
 
 
 def forget_requests(task: Task) -> list[Removed]:
-    """Remove each remembered request that an answer to the entity is part of; a repetition of it is a new request.
+    """Remove each stored request that contains an answer for the entity; repeating it is then a new request.
 
-    No index names their entities, so the whole table is read once.
+    No index has their entities, so the whole table is read once.
     """
     scan = {
         "FilterExpression": "begins_with(id, :request)",

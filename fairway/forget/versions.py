@@ -1,4 +1,4 @@
-"""Objects of the lake with their old versions, which hold what was overwritten or deleted until they expire."""
+"""Objects of the lake with their old versions, which keep overwritten and deleted data until they expire."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -26,7 +26,7 @@ class Version(NamedTuple):
 
 
 def versions_below(task: Task, prefix: str) -> Iterator[list[Version]]:
-    """Yield the versions of each object, the newest first; a deleted object has old ones only."""
+    """Yield the versions of each object, newest first; a deleted object has only old ones."""
     pages = task.stage.client("s3").get_paginator("list_object_versions").paginate(Bucket=task.lake, Prefix=prefix)
     listed = (_version(one) for page in pages for one in page.get("Versions", []))
     for _, versions in groupby(listed, attrgetter("key")):
@@ -44,11 +44,11 @@ def opened(task: Task, version: Version) -> LakeFile:
 
 
 def replace(task: Task, version: Version, file: Path) -> Version:
-    """Write a file over the current version, in the storage class that it had; return the new one."""
+    """Write a file over the current version, in the same storage class; return the new version."""
     s3, place = task.stage.client("s3"), {"Bucket": task.lake, "Key": version.key}
     described = s3.head_object(**place)
     kept = {"ContentType": described["ContentType"], "Metadata": described["Metadata"], "StorageClass": version.storage}
-    in_this_thread = TransferConfig(use_threads=False)  # several objects are rewritten at once already
+    in_this_thread = TransferConfig(use_threads=False)  # several objects are being rewritten already
     s3.upload_file(str(file), task.lake, version.key, ExtraArgs=kept, Config=in_this_thread)
     new = s3.head_object(**place)
     return version._replace(id=new.get("VersionId", version.id), etag=new["ETag"].strip('"'), size=new["ContentLength"])

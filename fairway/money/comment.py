@@ -1,4 +1,4 @@
-"""What a change costs, as a comment on its pull request."""
+"""The cost of a change, as a comment on its pull request."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def comment(report: CostReport, config: Config, compared_with: str) -> str:
 
 def _changes(changes: list[Change]) -> str:
     if not changes:
-        return "Nothing that is paid for changes by a cent."
+        return "No cost changes by a cent or more."
     rows = [
         (
             f"| {each.resource} | {each.what} | {_usd(each.before_usd)} | {_usd(each.after_usd)} | "

@@ -1,5 +1,5 @@
-"""`fairway cost`: what a stage will cost a month, from its templates, its usage and the price table, before it is
-deployed.
+"""`fairway cost`: the monthly cost of a stage before it is deployed, from its templates, its usage and the
+price table.
 """
 
 import json
@@ -33,16 +33,16 @@ from fairway.terminal.done import Done
 from fairway.terminal.errors import Failed, Refused
 
 NO_ACCOUNT = "000000000000"
-STALE_MAY_BE = 2.0  # times what it was: where that would break the budget, a stale price decides nothing
+STALE_MAY_BE = 2.0  # if so many times a stale price would break the budget, nothing is decided
 
 
 @dataclass(frozen=True)
 class Options:
-    """What `fairway cost` is asked for beside the projection."""
+    """Options of `fairway cost` beyond the projection."""
 
-    usage: Path | None = None  # a profile laid over [usage]
-    measured_days: int | None = None  # usage and decisions from what the stage measured
-    compare: str | None = None  # a git reference, or a file that --json wrote
+    usage: Path | None = None  # a profile that overrides [usage]
+    measured_days: int | None = None  # days of measured usage and decisions
+    compare: str | None = None  # a git reference, or a file written by --json
     hosts: bool = False
     plot: Path | None = None  # .svg or .html
     comment: Path | None = None  # Markdown for a pull request
@@ -54,14 +54,14 @@ class Options:
 
 
 class HostingReport(hosting.Comparison):
-    """The comparison of hosts, and the release that p99 and size were measured of."""
+    """The comparison of hosts, and the release whose p99 and size were used."""
 
     release: str | None
 
 
 @dataclass(frozen=True)
 class CostReport:
-    """A projection and whatever else was asked of it."""
+    """A projection and the other results that were requested."""
 
     projection: Projection
     lifecycle_saves_usd: float
@@ -72,8 +72,8 @@ class CostReport:
     worth_beside: Worth | None = None  # by the other evidence
 
     def as_json(self) -> dict[str, Any]:
-        """Return the object that --json prints: the projection's keys beside the others; what was not asked is
-        absent.
+        """Return the object that --json prints: the projection's keys and the others; results that were not requested
+        are absent.
         """
         rest = {name: value for name, value in asdict(self).items() if name != "projection" and value is not None}
         return {**asdict(self.projection), **rest}
@@ -87,7 +87,7 @@ def cost(
     synth: Callable[[Path, str], Path] = synthesise,
     progress: Callable[[str], None],
 ) -> Done:
-    """Project the bill of a stage, and compare, plot, comment, judge or export it as asked."""
+    """Project the bill of a stage, and compare, plot, comment, judge or export it as requested."""
     config = read_config(folder, stage)
     if options.measured_days:
         config, champion = _of_the_stage(config, folder, stage, options.measured_days, progress)
@@ -146,7 +146,7 @@ def _hosting_report(month: Month, release: ReleaseItem | None, prices: Prices) -
 
 
 def read_table(folder: Path, config: Config) -> Prices:
-    """Read the project's price table, or the one that ships."""
+    """Read the project's price table, or the shipped one."""
     try:
         return read_prices(config.target.region, prices_file(folder))
     except PriceError as error:
@@ -168,7 +168,7 @@ def projected(templates: Path, month: Month, prices: Prices, today: str) -> Cost
 
 
 def _before(compare: str, folder: Path, month: Month, prices: Prices, today: str) -> Projection | Baseline:
-    """Return the projection to compare with: the settings of then, under the usage and the prices of now."""
+    """Return the projection to compare with: earlier settings, with the present usage and prices."""
     file = Path(compare)
     if not file.is_file():
         templates, config = synthesise_at(compare, folder, month.config.stage)
@@ -189,7 +189,7 @@ def _read_baseline(file: Path) -> Baseline:
 
 
 def measured(month: Month, release: ReleaseItem | None) -> hosting.Measured:
-    """Return the size and speed of the model to host; without a release, the most that the benchmarks allow."""
+    """Return the size and speed of the model to host; without a release, the largest that the benchmarks allow."""
     shown, agreed = release or {}, month.config.benchmarks
     return hosting.Measured(
         scoring_ms=month.usage.scoring_ms,
@@ -202,7 +202,7 @@ def measured(month: Month, release: ReleaseItem | None) -> hosting.Measured:
 def _of_the_stage(
     config: Config, folder: Path, stage: str, days: int, progress: Callable[[str], None]
 ) -> tuple[Config, Champion | None]:
-    """Read what the deployed stage measured: its usage, and its champion."""
+    """Read the measurements of the deployed stage: its usage, and its champion."""
     # boto3 takes half a second, and a projection needs no AWS
     from fairway.money.measured_usage import measured_usage
 
@@ -213,7 +213,7 @@ def _of_the_stage(
 
 
 def _refuse_above_budget(config: Config, bill: Projection) -> None:
-    """For a pipeline: exit code 1 above the budget, and where the bill cannot be trusted to decide it."""
+    """Exit with 1 above the budget, or if the bill is too uncertain to decide it."""
     budget = config.budget.monthly_usd
     if bill.monthly_usd > budget:
         raise Failed(
@@ -235,7 +235,7 @@ def _next_step(bill: Projection, config: Config) -> str:
     if bill.unpriced:
         return "the unpriced resources above are not in the total; `fairway prices refresh` may find their prices"
     if bill.monthly_usd > config.budget.monthly_usd:
-        return "`fairway cost --hosting` compares what the model could be hosted on"
+        return "`fairway cost --hosting` compares where the model could be hosted"
     if bill.old_prices or bill.undated_prices:
-        return f"some prices are undated or older than {OLD_AFTER_DAYS} days; `fairway prices refresh` reads them anew"
+        return f"some prices are undated or older than {OLD_AFTER_DAYS} days; `fairway prices refresh` updates them"
     return "`fairway cost --usage FILE` projects the bill of another usage"

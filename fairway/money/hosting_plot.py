@@ -1,6 +1,4 @@
-"""What hosting costs at what traffic, as a picture: one line for each kind of host, where they cross, and where
-we are.
-"""
+"""Plot of the cost of hosting by traffic: one line for each option, with their crossings and the present usage."""
 
 import math
 from dataclasses import dataclass
@@ -11,15 +9,15 @@ from domain.money.hosting import BreakEven, Comparison
 from fairway.terminal.errors import Refused
 
 WIDTH, HEIGHT = 760, 460
-LEFT, RIGHT, TOP, BOTTOM = 76, 180, 64, 64  # around the lines: the axes, and the lines' names at their ends
+LEFT, RIGHT, TOP, BOTTOM = 76, 180, 64, 64  # margins for the axes, and for the lines' names at their ends
 COLOURS = ("#1f6fd0", "#c2571a", "#14836b")
 LEAST_USD = 0.01
-LABEL_PX = 17  # names of lines that end close together are moved apart by this
+LABEL_PX = 17  # least distance of the names of lines that end close together
 SUFFIXES = (".svg", ".html")
 
 
 def write_plot(file: Path, comparison: Comparison, *, title: str, requests: float) -> None:
-    """`found` is what domain/money/hosting.compare gave; `requests` a month are where the stage is."""
+    """Write the plot; `found` is the result of domain/money/hosting.compare, `requests` a month the present usage."""
     if file.suffix.lower() not in SUFFIXES:
         raise Refused("plot", f"{file}: must end in {' or '.join(SUFFIXES)}")
     if not comparison["curve"]:
@@ -49,7 +47,7 @@ def svg(comparison: Comparison, *, title: str, requests: float) -> str:
         )
         parts.append(text(WIDTH - RIGHT + 8, end + 4, name, fill=colour, weight=600))
     for crossing in comparison["break_even"]:
-        parts += crossed(crossing, curve, x, y)
+        parts += _crossed(crossing, curve, x, y)
     said = "\n".join(parts)
     style = "font-family:system-ui,-apple-system,'Segoe UI',sans-serif;font-size:13px"
     return (
@@ -61,7 +59,7 @@ def svg(comparison: Comparison, *, title: str, requests: float) -> str:
 
 
 def decades(values: list[float]) -> tuple[int, int]:
-    """The powers of ten around the values."""
+    """Return the powers of ten around the values."""
     return math.floor(math.log10(min(values)) + 1e-9), math.ceil(math.log10(max(values)) - 1e-9)
 
 
@@ -101,7 +99,7 @@ def grid(x: Scale, y: Scale) -> list[str]:
 
 
 def here(x: Scale, requests: float) -> list[str]:
-    """Where the stage is, if that is on the picture."""
+    """Mark the present usage, if it is within the plot."""
     if not x.ticks[0] <= requests <= x.ticks[-1]:
         return []
     at = f"{x(requests):.1f}"
@@ -109,19 +107,19 @@ def here(x: Scale, requests: float) -> list[str]:
     return [dashed, text(x(requests) + 6, HEIGHT - BOTTOM - 10, f"now: {short(requests)}", fill="#333")]
 
 
-def crossed(crossing: BreakEven, curve: list[dict[str, float]], x: Scale, y: Scale) -> list[str]:
+def _crossed(crossing: BreakEven, curve: list[dict[str, float]], x: Scale, y: Scale) -> list[str]:
     if crossing["requests"] is None or not x.ticks[0] <= crossing["requests"] <= x.ticks[-1]:
         return []
     at, height = (
         x(crossing["requests"]),
         y(between(curve, crossing["below"], crossing["requests"])),
-    )  # by use, so a straight line
+    )  # cost is proportional to use, so it is a straight line
     label = text(at - 9, height - 9, short(crossing["requests"]), anchor="end", fill="#333", weight=600)
     return [f'<circle cx="{at:.1f}" cy="{height:.1f}" r="5" fill="#fff" stroke="#333" stroke-width="2"/>', label]
 
 
 def between(curve: list[dict[str, float]], name: str, requests: float) -> float:
-    """The line's value there, between the points of the curve, as it is drawn."""
+    """Return the line's value there, interpolated as drawn."""
     after = next((n for n, point in enumerate(curve) if point["requests"] >= requests), len(curve) - 1)
     low, high = curve[max(after - 1, 0)], curve[after]
     if low is high:
@@ -133,7 +131,7 @@ def between(curve: list[dict[str, float]], name: str, requests: float) -> float:
 
 
 def spread(places: list[float]) -> list[float]:
-    """The same order, at least a line of text apart, from the top down."""
+    """Return positions in the same order, at least a line of text apart, from the top down."""
     places_by_number, last = dict.fromkeys(range(len(places)), 0.0), -math.inf
     for number in sorted(places_by_number, key=places.__getitem__):
         last = places_by_number[number] = max(places[number], last + LABEL_PX)
@@ -141,7 +139,7 @@ def spread(places: list[float]) -> list[float]:
 
 
 def short(value: float) -> str:
-    """1,500,000 as 1.5M; 0.01 as 0.01."""
+    """Write 1,500,000 as 1.5M; 0.01 as 0.01."""
     for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
         if value >= size * 0.9995:
             return f"{value / size:.3g}{unit}"

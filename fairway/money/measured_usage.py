@@ -1,6 +1,4 @@
-"""Usage as a stage's own metrics and tables tell it: what was asked by hour of the week, how long it took, what runs
-cost.
-"""
+"""Usage from a stage's own metrics and tables: requests by hour of the week, durations and sizes."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -22,8 +20,8 @@ METRICS = {
 
 
 def measured_usage(stage: Stage, *, days: int, now: datetime) -> dict:
-    """A usage profile of the last `days`; only what was measured is in it, so the size says the rest."""
-    hourly = hourly_metrics(stage, now - timedelta(days=days), now)
+    """Return a usage profile of the last `days`; what was not measured is left to the size."""
+    hourly = _hourly_metrics(stage, now - timedelta(days=days), now)
     requests = sum(hourly["requests"].values())
     if not requests:
         raise Refused(
@@ -38,14 +36,14 @@ def measured_usage(stage: Stage, *, days: int, now: datetime) -> dict:
         "outcomes_percent": min(100.0, 100.0 * sum(hourly["outcomes"].values()) / predictions) if predictions else None,
         "predict_ms": weighted(hourly["latency_ms"], hourly["requests"]),
         "scoring_ms": weighted(hourly["model_ms"], hourly["requests"]),
-        **of_runs(stage, since=now - timedelta(days=days), days=days),
+        **_of_runs(stage, since=now - timedelta(days=days), days=days),
         "prediction_bytes": item_bytes(stage, "predictions"),
     }
     return {name: value for name, value in measured.items() if value is not None}
 
 
-def hourly_metrics(stage: Stage, start: datetime, end: datetime) -> dict[str, dict[datetime, float]]:
-    """{metric: {start of the hour: value}}."""
+def _hourly_metrics(stage: Stage, start: datetime, end: datetime) -> dict[str, dict[datetime, float]]:
+    """Return {metric: {start of the hour: value}}."""
     dimensions = [
         {"Name": "project", "Value": stage.config.project.name},
         {"Name": "stage", "Value": stage.config.stage},
@@ -74,8 +72,8 @@ def hourly_metrics(stage: Stage, start: datetime, end: datetime) -> dict[str, di
 
 
 def by_hour_of_week(counts: dict[datetime, float], start: datetime, end: datetime) -> dict[str, float]:
-    """{`mon 07-08`: requests per second}: the mean of that hour over the weeks, hours without any request
-    counting too.
+    """Return {`mon 07-08`: requests per second}: the mean of that hour over the weeks, including hours without
+    requests.
     """
     totals: dict[str, list[float]] = {}
     hour = start.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
@@ -88,12 +86,12 @@ def by_hour_of_week(counts: dict[datetime, float], start: datetime, end: datetim
 
 
 def weighted(values: dict[datetime, float], counts: dict[datetime, float]) -> float | None:
-    """The mean over requests, from the means over hours."""
+    """Return the mean over requests, from the means over hours."""
     total = sum(counts.get(at, 0.0) for at in values)
     return sum(value * counts.get(at, 0.0) for at, value in values.items()) / total if total else None
 
 
-def of_runs(stage: Stage, *, since: datetime, days: int) -> dict:
+def _of_runs(stage: Stage, *, since: datetime, days: int) -> dict:
     per_month = DAYS_PER_MONTH / days
     batches = [run for run in runs(stage, "batch") if _is_since(run.get("started_at"), since)]
     trainings = [run for run in runs(stage, "train") if _is_since(run.get("started_at"), since)]
@@ -113,7 +111,7 @@ def _is_since(timestamp: str | None, since: datetime) -> bool:
 
 
 def item_bytes(stage: Stage, table: str) -> int | None:
-    """Mean size of an item; AWS counts a table anew every six hours, so a young one has none yet."""
+    """Return the mean size of an item; AWS counts a table only every six hours, so a new one has none yet."""
     table_description = stage.client("dynamodb").describe_table(TableName=stage.addresses[table])["Table"]
     return (
         round(table_description["TableSizeBytes"] / table_description["ItemCount"])

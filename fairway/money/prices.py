@@ -1,4 +1,4 @@
-"""`fairway prices refresh`: the price table anew from AWS's public price lists; no account is needed."""
+"""`fairway prices refresh`: update the price table from AWS's public price lists; no account is needed."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ TIMEOUT_S = 60
 
 
 def prices_file(folder: Path) -> Path:
-    """The project's own table if it has been refreshed, else the one that was shipped."""
+    """Return the project's own table if it has been refreshed, else the shipped one."""
     own = folder / "prices.csv"
     return own if own.exists() else SHIPPED
 
@@ -33,21 +33,19 @@ def refresh(
     fetch: Callable[[str], bytes | None] | None = None,
     progress: Progress,
 ) -> Done:
-    """Write prices.csv beside fairway.toml. `lists` reads the price lists from a folder of <offer>.json instead
-    of AWS.
-    """
+    """Write prices.csv next to fairway.toml. `lists` is a folder of <offer>.json to read instead of AWS."""
     region, rows = read_config(folder, stage).target.region, read_rows(prices_file(folder))
     offers = offers_of(rows, region)
     if not offers:
         raise Refused("prices", f"the price table has no rows of {region} to refresh; add one for each price you need")
-    documents = from_folder(lists, offers) if lists else from_aws(offers, region, fetch or download, progress)
-    new_rows, report = rebuilt(rows, documents, region, accept)
+    documents = _from_folder(lists, offers) if lists else _from_aws(offers, region, fetch or download, progress)
+    new_rows, report = _rebuilt(rows, documents, region, accept)
     file = folder / "prices.csv"
-    replace_table(file, new_rows, region)
+    _replace_table(file, new_rows, region)
     return Done({"file": str(file), "region": region, **report}, told(file, report), next_step(report))
 
 
-def rebuilt(rows: list[dict], documents: list[dict], region: str, accept: bool) -> tuple[list[dict], dict]:
+def _rebuilt(rows: list[dict], documents: list[dict], region: str, accept: bool) -> tuple[list[dict], dict]:
     try:
         new_rows, report = refreshed(rows, documents, region, accept=accept)
     except (KeyError, TypeError, AttributeError, ArithmeticError) as error:
@@ -62,8 +60,8 @@ def rebuilt(rows: list[dict], documents: list[dict], region: str, accept: bool) 
     return new_rows, report
 
 
-def replace_table(file: Path, rows: list[dict], region: str) -> None:
-    """All or nothing: whoever reads it meanwhile, or pulls the plug, has the old table or the new one."""
+def _replace_table(file: Path, rows: list[dict], region: str) -> None:
+    """Replace the table atomically: readers, and a power cut, see the old table or the new one."""
     new = file.with_name(f".{file.name}.new")
     try:
         write_rows(rows, new)
@@ -75,14 +73,14 @@ def replace_table(file: Path, rows: list[dict], region: str) -> None:
         new.unlink(missing_ok=True)
 
 
-def from_folder(folder: Path, offers: list[str]) -> list[dict]:
+def _from_folder(folder: Path, offers: list[str]) -> list[dict]:
     files = [folder / f"{offer}.json" for offer in offers if (folder / f"{offer}.json").exists()]
     if not files:
         raise Refused("file", f"{folder}: none of {', '.join(f'{offer}.json' for offer in offers)} is there")
-    return [price_list(file.read_bytes(), str(file)) for file in files]
+    return [_price_list(file.read_bytes(), str(file)) for file in files]
 
 
-def from_aws(offers: list[str], region: str, fetch: Callable[[str], bytes | None], progress: Progress) -> list[dict]:
+def _from_aws(offers: list[str], region: str, fetch: Callable[[str], bytes | None], progress: Progress) -> list[dict]:
     progress(f"Reading AWS's price lists of {region}")
     documents = []
     for number, offer in enumerate(offers, 1):
@@ -90,26 +88,28 @@ def from_aws(offers: list[str], region: str, fetch: Callable[[str], bytes | None
         address = PRICE_LISTS.format(offer=offer, region=region)
         content = fetch(address)
         if content is not None:
-            documents.append(price_list(content, address))
+            documents.append(_price_list(content, address))
     return documents
 
 
 def download(address: str) -> bytes | None:
-    """None where AWS has no such list: not every service is in every region, and its prices then are unmatched."""
+    """Download a price list; None if AWS has none: not every service is in every region, and its prices are then
+    unmatched.
+    """
     try:
         with urllib.request.urlopen(address, timeout=TIMEOUT_S) as reply:
             return reply.read()
-    except (OSError, http.client.HTTPException) as error:  # also one that breaks off halfway
+    except (OSError, http.client.HTTPException) as error:  # also one that is interrupted
         if isinstance(error, urllib.error.HTTPError) and error.code in (403, 404):
             return None
         message = f"{address}: {error}; download the files elsewhere and give their folder with --lists"
         raise Failed("connection", message) from None
 
 
-def price_list(content: bytes, where: str) -> dict:
+def _price_list(content: bytes, where: str) -> dict:
     try:
         document = json.loads(content)
-    except ValueError:  # nor is it JSON
+    except ValueError:  # not JSON either
         document = None
     if (
         not isinstance(document, dict)
@@ -130,5 +130,5 @@ def told(file: Path, report: dict) -> list[str]:
 
 def next_step(report: dict) -> str:
     if report["refused"]:
-        return "look at the refused prices; `fairway prices refresh --accept` takes them too"
-    return "`fairway cost` reckons with them"
+        return "check the refused prices; `fairway prices refresh --accept` accepts them too"
+    return "`fairway cost` uses them"

@@ -17,7 +17,7 @@ KEY = routing_item(GUARD)
 
 
 def resume(folder: Path, stage_name: str, *, progress: Progress) -> Done:
-    """Undo every action that stands; the guard takes none of them again this month.
+    """Undo every action in force; the guard takes none of them again this month.
 
     Raises Refused if nothing is stopped.
     """
@@ -44,9 +44,9 @@ def resume(folder: Path, stage_name: str, *, progress: Progress) -> Done:
             UpdateExpression="SET undone = :actions, resumed_at = :now",
             ExpressionAttributeValues={":actions": item["actions"], ":now": {"S": iso(datetime.now(UTC))}},
         )
-    lines = [f"goes on again: {spending.ACTIONS[action]} no longer" for action in standing]
+    lines = [f"undone: {spending.ACTIONS[action]}" for action in standing]
     return Done(
         {"stage": stage_name, "resumed": standing},
         lines,
-        "raise budget.monthly_usd and deploy, or it is announced again next month",
+        "raise budget.monthly_usd and deploy, or it happens again next month",
     )

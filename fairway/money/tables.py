@@ -1,4 +1,4 @@
-"""A projection as people read it: the bill by flow, then what it rests on."""
+"""A projection as text: the bill by flow, then its basis."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from fairway.terminal.table import table
 if TYPE_CHECKING:  # cost.py imports this module
     from fairway.money.cost import CostReport, HostingReport
 
-SHOWN_USD = 0.005  # lines of less than a cent are summed up
+SHOWN_USD = 0.005  # lines below a cent are summed up
 
 
 def lines(report: CostReport, config: Config) -> list[str]:
-    """Return the bill, its sums, and a part for whatever else the report holds."""
+    """Return the bill, its sums, and a part for each other result of the report."""
     parts = [_bill(report.projection), [""], _summary(report, config)]
     if report.projection.unpriced:
         parts += [[""], _unpriced(report.projection.unpriced)]
@@ -118,7 +118,7 @@ def _hosts(hosting: HostingReport) -> list[str]:
         for each in hosting["break_even"]
     ]
     return [
-        *table(rows, ("host the model on", "USD a month", "may be used")),
+        *table(rows, ("host", "USD a month", "may be used")),
         measured_by(hosting["release"]),
         f"cheapest that may be used: {hosting['cheapest'] or 'none'}",
         *crossings,
@@ -129,7 +129,7 @@ def _hosts(hosting: HostingReport) -> list[str]:
 def measured_by(release: str | None) -> str:
     if release:
         return f"p99 and size are those that evaluation measured of the champion, {release}"
-    return "no champion is known here: p99 and size are taken to be the most that the benchmarks allow"
+    return "no champion is known here: p99 and size are the largest that the benchmarks allow"
 
 
 def _worth(worth: Worth) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a release's decisions are worth a month: one figure, from the same evidence wherever it is shown."""
+"""The monthly value of a release's decisions: one figure, from the same evidence wherever it is shown."""
 
 import json
 from dataclasses import astuple, dataclass
@@ -13,12 +13,12 @@ from domain.request.answers import fallback_answer
 from domain.request.outcomes import LEAST_OUTCOMES
 from fairway.terminal.errors import Refused
 
-Counts = dict[str, int]  # of right and wrong decisions, by worth.CELLS
+Counts = dict[str, int]  # counts of right and wrong decisions, by worth.CELLS
 
 
 @dataclass(frozen=True)
 class Value:
-    """The figure, and the other evidence beside it: outcomes where they are enough, else held-out rows lead."""
+    """The figure, and the other evidence: outcomes lead if there are enough, otherwise held-out rows."""
 
     worth: Worth
     beside: Worth | None = None
@@ -27,9 +27,9 @@ class Value:
 def value_of(
     config: Config, contract: Contract, bill: Projection, *, held_out: Counts | None, joined: Counts | None
 ) -> Value | None:
-    """Judge a release by outcomes that were joined to its answers, and by the rows held out from its training.
+    """Judge a release by outcomes joined to its answers, and by its held-out rows.
 
-    None where [business] gives no value, or nothing was counted.
+    None if [business] gives no values, or if nothing was counted.
     """
     if not any(astuple(config.business)):
         return None
@@ -42,7 +42,7 @@ def value_of(
 
 
 def value_of_file(config: Config, contract: Contract, bill: Projection, file: Path) -> Value:
-    """Judge the counts of a JSON file. Raises Refused."""
+    """Judge the counts in a JSON file. Raises Refused."""
     try:
         counts = json.loads(file.read_text(encoding="utf-8"))
         return Value(_judge(config, contract, bill, counts, Evidence.OUTCOMES))

@@ -1,1 +1,1 @@
-"""The report: gathered, drawn, and put on one page."""
+"""The report: gather its data, draw its charts, and write one page."""

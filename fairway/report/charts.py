@@ -1,7 +1,7 @@
-"""Small pictures for a page: SVG whose colours are the page's own, by CSS class, so that they follow light and dark.
+"""Small SVG charts for a page, coloured by the page's CSS classes, so that they follow light and dark mode.
 
-Each is drawn twice, for a wide and for a narrow screen, and the page shows one of them: scaled down, its text could not
-be read.
+Each is drawn for a wide and for a narrow screen, and the page shows one of them: scaled down, its text could not be
+read.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ CHARACTER = 6.5  # width of a character in the name of a limit
 
 @dataclass(frozen=True)
 class _Layout:
-    """Where things stand in a picture, in pixels. Marks go from `left` to `right`."""
+    """Positions in a picture, in pixels. Marks go from `left` to `right`."""
 
     kind: str  # class that the page shows or hides
     width: int
@@ -50,7 +50,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class Bar:
-    """An amount in dollars, with the range that it may lie in."""
+    """An amount in dollars, with its range."""
 
     name: str
     value: float
@@ -61,14 +61,14 @@ class Bar:
 
 @dataclass(frozen=True)
 class Limit:
-    """A line from top to bottom, named above it."""
+    """A line from top to bottom, with its name above."""
 
     value: float
     name: str
 
 
 def dots(rows: list[Dot], *, limit: Limit | None, title: str) -> Markup:
-    """Draw values on one scale, and the limit across them."""
+    """Draw values on one scale, and a limit across them."""
     ends = [row.value + way * (row.error or 0) for row in rows for way in (-1, 1)]
     ends += [limit.value] if limit else []
     room = (max(ends) - min(ends)) * 0.08 or abs(max(ends)) * 0.1 or 1.0
@@ -112,8 +112,8 @@ def _picture(
 
 
 def _named(layout: _Layout, limits: list[tuple[Limit, float, str]]) -> list[tuple[Limit, str, int]]:
-    """Return each limit, the anchor with which its name fits, and the height of the name: in a narrow picture a line of
-    its own.
+    """Return each limit, the anchor with which its name fits, and the height of the name, which has its own line in a
+    narrow picture.
     """
     if layout is _WIDE:
         return [(limit, anchor, layout.top - 11) for limit, _, anchor in limits]

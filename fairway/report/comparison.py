@@ -13,7 +13,7 @@ from fairway.tracking.record import TrainingRun, Tried
 
 @dataclass(frozen=True)
 class _Kind:
-    """A kind of curve: the place of its points in Drawn, and what it shows."""
+    """A kind of curve: its points in Drawn, and its labels."""
 
     field: str
     title: str
@@ -30,7 +30,7 @@ _KINDS = (
 
 
 def comparison_page(first: TrainingRun, second: TrainingRun, *, project: str, stage: str) -> str:
-    """Write the page of two runs: the same two runs give the same page."""
+    """Write the page of two runs; the same runs give the same page."""
     document = render(
         "compare.html",
         title=f"{first.run} and {second.run}",
@@ -52,14 +52,14 @@ def _has(kind: _Kind, first: TrainingRun, second: TrainingRun) -> bool:
 
 
 def _pictures(kind: _Kind, first: TrainingRun, second: TrainingRun) -> list[tuple[str, Markup | None]]:
-    """Draw the models of each run on scales that both have."""
+    """Draw the models of each run on common scales."""
     looks = {name: number for number, name in enumerate(facts.model_names(first, second))}
     x, y = _axes(kind, [_points(each, kind) for run in (first, second) for each in _models(run)])
     return [(run.run, _picture(kind, run, looks, x, y)) for run in (first, second)]
 
 
 def _axes(kind: _Kind, curves: list[Points]) -> tuple[Axis, Axis]:
-    """Shares lie between 0 and 1; the values of a regression lie anywhere, on one scale for both axes."""
+    """Return the axes: shares lie between 0 and 1; a regression's values have one scale for both axes."""
     values = [value for points in curves for point in points for value in point]
     if min(values) >= 0 and max(values) <= 1:
         return Axis(kind.x), Axis(kind.y)
@@ -67,7 +67,7 @@ def _axes(kind: _Kind, curves: list[Points]) -> tuple[Axis, Axis]:
 
 
 def _picture(kind: _Kind, run: TrainingRun, looks: dict[str, int], x: Axis, y: Axis) -> Markup | None:
-    """Draw the chosen candidate last, so above the others. None where no curve was stored."""
+    """Draw the chosen candidate last, on top. None if no curve was stored."""
     models = sorted(_models(run), key=lambda each: each.name == run.chosen)
     rows = [
         Line(each.name, points, look=looks[each.name], strong=each.name == run.chosen)

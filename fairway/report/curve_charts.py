@@ -1,4 +1,4 @@
-"""Curves as small pictures: lines in a square with its scales, and their names below."""
+"""Curves as small charts: lines in a square with scales, and their names below."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ from fairway.report.charts import shortened
 from fairway.report.render import render
 
 WIDTH, SIDE, LEFT, TOP, LINE = 360, 300, 50, 10, 20
-LOOKS = 6  # lines that style.css tells apart
+LOOKS = 6  # line styles in style.css
 TICKS = 4  # spans between them
 
 
 @dataclass(frozen=True)
 class Line:
-    """A line; the same `look` is the same colour and dashes in every picture of a page."""
+    """A line; the same `look` has the same colour and dashes in every chart of a page."""
 
     name: str
     points: Points
@@ -38,7 +38,7 @@ class Axis:
 
 
 def lines(rows: Sequence[Line], *, x: Axis, y: Axis, title: str, diagonal: bool = False) -> Markup:
-    """Draw lines; `diagonal` draws what chance, or a perfect calibration, would give."""
+    """Draw lines; `diagonal` adds the line of chance, or of perfect calibration."""
     return render(
         "curves.svg",
         rows=[(row, row.look % LOOKS, TOP + SIDE + 54 + LINE * number) for number, row in enumerate(rows)],
@@ -59,7 +59,7 @@ def lines(rows: Sequence[Line], *, x: Axis, y: Axis, title: str, diagonal: bool 
 
 
 def axis_over(name: str, values: Sequence[float]) -> Axis:
-    """Make an axis that holds the values with a little room."""
+    """Make an axis that contains the values with some margin."""
     low, high = min(values), max(values)
     room = (high - low) * 0.05 or abs(high) * 0.1 or 1.0
     return Axis(name, low - room, high + room)

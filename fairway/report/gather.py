@@ -1,4 +1,4 @@
-"""`fairway report`: gather from a stage's tables and lake what a product manager asks of it, and put it on one page."""
+"""`fairway report`: gather a stage's data for decision makers from its tables and lake, and write one page."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -34,10 +34,10 @@ from fairway.terminal.done import Done
 from fairway.terminal.errors import FairwayError
 from fairway.terminal.progress import Progress
 
-Synthesise = Callable[[Path, str], Path]  # folder and stage to the folder of its templates
+Synthesise = Callable[[Path, str], Path]  # from folder and stage to the folder of its templates
 
 DEFAULT = "report.html"
-# Stored answers that one page of a scan reads: enough for a share, and a cent pays for hundreds of reports.
+# Stored answers in one page of a scan: enough for a share, and a cent pays for hundreds of reports.
 LOOKED_AT = 1000
 
 
@@ -114,7 +114,7 @@ def _why(item: ReleaseItem) -> str | None:
     return "; ".join(filter(None, told)) or None
 
 
-# ---- what if it fails
+# ---- failure behaviour
 
 
 def _failing(stage: Stage, routing: Routing) -> Failing:
@@ -133,7 +133,7 @@ def _failing(stage: Stage, routing: Routing) -> Failing:
 
 
 def _stored_answers(stage: Stage) -> Counter[str] | None:
-    """Count by source the stored answers of one page of a scan. None where nothing is stored."""
+    """Count the sources of stored answers in one page of a scan. None if nothing is stored."""
     if "predictions" not in stage.addresses:
         return None
     found = stage.client("dynamodb").scan(
@@ -143,12 +143,12 @@ def _stored_answers(stage: Stage) -> Counter[str] | None:
         ExpressionAttributeNames={"#source": "source"},
     )
     now, stored = datetime.now(UTC), [items.from_item(item) for item in found["Items"]]
-    # The table also holds requests that had a key, which have no entity.
+    # the table also has the requests with a key, which have no entity
     answers = [one for one in stored if "entity_id" in one and not items.is_expired(one, now)]
     return Counter(one.get("source", "unknown") for one in answers) or None
 
 
-# ---- what went in and out
+# ---- loads and batches
 
 
 def _loads(runs: Iterable[LoadItem]) -> Loads:
@@ -192,13 +192,13 @@ def _sources(contract: Contract) -> list[Source]:
     return [Source(source, owner, columns) for (source, owner), columns in found.items()]
 
 
-# ---- what it costs, and whether it is worth it
+# ---- cost and value
 
 
 def _bill(
     stage: Stage, release: ReleaseItem | None, now: Standing | None, *, synth: Synthesise, progress: Progress
 ) -> Bill | str:
-    """Project the month, the hosts and the worth; or give the reason why the templates cannot be made."""
+    """Project the month, the hosts and the value; or return the reason why the templates cannot be made."""
     config, folder = stage.config, stage.folder
     try:
         month, prices = month_of(config), cost.read_table(folder, config)

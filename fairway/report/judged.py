@@ -1,4 +1,4 @@
-"""The evaluation that a release was judged on, read from the lake."""
+"""The evaluation on which a release was judged, read from the lake."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from fairway.stage.documents import run_document
 def read_judged(
     stage: Stage, *, run: str | None, candidate: str | None, newest: Measurement | None = None
 ) -> Judged | None:
-    """Read a run's evaluation beside the benchmarks as they were agreed then. None where the lake no longer has it."""
+    """Read a run's evaluation and the benchmarks agreed at that time. None if the lake no longer has it."""
     evaluation: Evaluation | None = run_document(stage, run or "none", "evaluation.json")
     measured = evaluation["candidates"].get(candidate or "") if evaluation else None
     if not evaluation or not measured:
@@ -46,7 +46,7 @@ def read_judged(
 def _checks(
     benchmarks: Benchmarks, measured: Measured, evaluation: Evaluation, newest: Measurement | None
 ) -> list[Check]:
-    """Compare each benchmark with the release, now and when it was judged, the prior and the champion before."""
+    """Compare each benchmark with the release now and when it was judged, the prior, and the previous champion."""
     limits = (
         ("calibration error", "calibration_error", benchmarks.calibration_error),
         ("p99 of scoring one row, ms", "p99_ms", benchmarks.p99_ms),

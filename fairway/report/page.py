@@ -60,7 +60,7 @@ def _fallback_answer(failing: Failing) -> str:
 
 def _fallback_share(failing: Failing) -> str:
     if not failing.looked_at or failing.by_fallback is None:
-        return "How often the fallback answered is not known: no stored answer."
+        return "How often the fallback answered is unknown: there is no stored answer."
     share = 100 * failing.by_fallback / failing.looked_at
     return (
         f"{failing.by_fallback:,} of {failing.looked_at:,} stored answers looked at are the fallback's ({share:.1f} %)."
@@ -98,4 +98,4 @@ def _hosting_chart(bill: Bill) -> Markup | None:
         return None
     title = "Hosting: what it costs at what traffic"
     picture = hosting_plot.svg(bill.hosting, title=title, requests=bill.requests)
-    return Markup(picture)  # its maker escapes its words
+    return Markup(picture)  # escaped by its author

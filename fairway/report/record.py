@@ -1,4 +1,4 @@
-"""The record that the report's page is made from. None means not known: the page reports that, and invents nothing."""
+"""Data of the report's page. None means unknown, and the page says so."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from fairway.stage.standing import Standing
 
 @dataclass(frozen=True)
 class Champion:
-    """The release that answers now; `reason`, `why` (this candidate, no other) and `answers` are of its judgement."""
+    """The current champion; `reason`, `why` (this candidate, no other) and `answers` are from its judgement."""
 
     release: str
     since: str
@@ -57,7 +57,7 @@ class Tried:
 
 @dataclass(frozen=True)
 class Before:
-    """Quality of the champion before, on the rows that this one was judged on."""
+    """Quality of the previous champion on the rows that this one was judged on."""
 
     release: str
     quality: float
@@ -65,7 +65,7 @@ class Before:
 
 @dataclass(frozen=True)
 class Judged:
-    """The evaluation that the champion was released on, under the benchmarks as they were agreed then."""
+    """The evaluation with which the champion was released, under the benchmarks agreed at that time."""
 
     metric: str
     smaller_is_better: bool
@@ -85,7 +85,7 @@ class Judged:
 
 @dataclass(frozen=True)
 class Failing:
-    """The answer where no model answers; `looked_at` stored answers were counted, None where none is stored."""
+    """The answer without a model; `looked_at` stored answers were counted, None if none is stored."""
 
     answer: Answer
     target: str
@@ -108,7 +108,7 @@ class Release:
 
 @dataclass(frozen=True)
 class File:
-    """One loaded file; `first` and `last` event time are None for a table without one."""
+    """A loaded file; `first` and `last` event time are None for a table without one."""
 
     name: str | None
     accepted: int
@@ -130,7 +130,7 @@ class Loads:
 
 @dataclass(frozen=True)
 class Batch:
-    """One batch run; its counts and `adds_up` are None until it was counted."""
+    """A batch run; its counts and `adds_up` are None until it was counted."""
 
     run: str
     status: str
@@ -145,7 +145,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Bill:
-    """The projected month, what else the model could be hosted on, and what it brings."""
+    """The projected month, alternatives for hosting, and the model's value."""
 
     projection: Projection
     budget_usd: float
@@ -158,7 +158,7 @@ class Bill:
 
 @dataclass(frozen=True)
 class Source:
-    """Columns that come from one source."""
+    """Columns of one source."""
 
     source: str
     owner: str
@@ -196,7 +196,7 @@ class Trial:
 
 @dataclass(frozen=True)
 class Report:
-    """A stage as it was at `made_at`; `bill` is None where the templates could not be made, for `bill_unknown`."""
+    """A stage as of `made_at`; `bill` is None if the templates could not be made, for the reason `bill_unknown`."""
 
     project: str
     stage: str
@@ -221,7 +221,7 @@ class Report:
         return self.bill.value.worth if self.bill and self.bill.value else None
 
     def as_json(self) -> dict[str, Any]:
-        """Return the object that --json prints, but for the file."""
+        """Return the object that --json prints, except for the file."""
         return {
             "stage": self.stage,
             "champion": self.champion.release if self.champion else None,

@@ -1,4 +1,4 @@
-"""Templates of the page, filled in: every value that is not markup already is escaped, and shown rather than obeyed."""
+"""Fill in the page's templates: every value that is not markup is escaped."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ def when(iso: str | None) -> str | None:
 
 
 def _shown(value: object) -> object:
-    """Spell out control characters and bidirectional marks, which would turn the text around them."""
+    """Spell out control characters and bidirectional marks, which would reverse the text around them."""
     if hasattr(value, "__html__"):
         return value
     return UNKNOWN if value is None else plain(str(value))

@@ -1,1 +1,1 @@
-"""Access to one stage: its AWS clients, its records, its flows under way."""
+"""Access to one stage: its AWS clients, its records, its running flows."""

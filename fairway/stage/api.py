@@ -7,6 +7,6 @@ from fairway.stage.aws import Stage
 
 
 def api_of(stage: Stage) -> Fairway:
-    """Return a client that signs as the stage's session does."""
+    """Return a client that signs with the stage's session."""
     session: Any = stage.session
     return Fairway(url=stage.addresses["api_url"], region=session.region_name, credentials=session.get_credentials())

@@ -1,4 +1,4 @@
-"""The way to a stage: its AWS clients, and the address book that its deployment left in SSM."""
+"""Connect to a stage: its AWS clients, and the address book that its deployment stored in SSM."""
 
 import hashlib
 import json
@@ -13,12 +13,12 @@ from domain.contract.file import read_contract
 from domain.contract.schema import Contract
 from fairway.terminal.errors import Failed, Refused
 
-# lazy: boto3, botocore and the local AWS take time to import, which `--help` and a refusal need not pay
+# lazy: boto3, botocore and the local AWS take time to import, which `--help` and refusals do not need
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A deployed stage of a project: `addresses` as domain names them (api_url, lake, runs, train, ...)."""
+    """A deployed stage of a project; `addresses` are named as in domain (api_url, lake, runs, train, ...)."""
 
     folder: Path
     config: Config
@@ -46,9 +46,9 @@ def contract_of(folder: Path, config: Config) -> Contract:
 
 
 def connect(folder: Path, stage: str, *, config: Config | None = None) -> Stage:
-    """The deployed stage. Refused when there is no such stage, no local AWS, or nothing deployed.
+    """Connect to the deployed stage. Refused if there is no such stage, no local AWS, or nothing deployed.
 
-    With `config` neither fairway.toml nor the contract is read: what must work when they are wrong gives its own.
+    With `config`, neither fairway.toml nor the contract is read, for commands that must work when those are wrong.
     """
     if config is None:
         config = read_config(folder, stage)
@@ -65,7 +65,7 @@ def _real_session(config: Config) -> Any:
 
 
 def _local_session(state: Path) -> Any:
-    """As the root user of the local AWS, whose key only the owner of its state folder can read."""
+    """Return a session of the local AWS's root user, whose key only the owner of its state folder can read."""
     from boto3 import Session
 
     from local.profile import REGION, root_key
@@ -79,7 +79,7 @@ def _client(session: Any, service: str, endpoint: str | None) -> Any:
 
     settings: dict[str, Any] = {"retries": {"mode": "standard", "total_max_attempts": 5}, "max_pool_connections": 16}
     if endpoint:
-        # What speaks to the local AWS must not find its way to a real one through the environment or a profile.
+        # The environment or a profile must not lead a client of the local AWS to a real one.
         settings |= {"s3": {"addressing_style": "path"}, "inject_host_prefix": False, "proxies": {"http": None}}
     return session.client(service, endpoint_url=endpoint, config=Settings(**settings))
 
@@ -100,7 +100,7 @@ def _addresses(config: Config, ssm: Any) -> dict[str, Any]:
 
 
 def state_folder(folder: Path) -> Path:
-    """Where the project's local AWS keeps what it holds: the default, or where `fairway up --state` was last sent."""
+    """Return the state folder of the project's local AWS: the default, or the last one of `fairway up --state`."""
     pointer = _pointer_of(folder)
     return Path(pointer.read_text().strip()) if pointer.exists() else default_state_folder(folder)
 
@@ -119,21 +119,25 @@ def remember_state_folder(folder: Path, state: Path) -> None:
 
 
 def _pointer_of(folder: Path) -> Path:
-    """Beside what else is kept of this user: a project that comes with one would send its user to anybody's folder."""
+    """Return where the state folder of a project is recorded: with the user's own data, as a cloned project could name
+    any folder.
+    """
     from local.user import user_folder
 
     return user_folder() / "states" / hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:32]
 
 
 def ask_local(endpoint: str, page: str) -> Any:
-    """A page of the local AWS's own, past any proxy that the environment names."""
+    """Request a page of the local AWS itself, without any proxy in the environment."""
     with build_opener(ProxyHandler({})).open(f"{endpoint}/_fairway/{page}", timeout=10) as reply:
         return json.load(reply)
 
 
 def _local_endpoint(folder: Path) -> str:
-    """Address of the project's local AWS. It must answer, since a killed one leaves its server.json behind, and serve
-    this very state: where it was, another project's may answer by now. A folder of somebody else's is not asked at all.
+    """Return the address of the project's local AWS.
+
+    It must answer, since a killed one leaves its server.json behind, and serve this very state: another project's may
+    use its address by now. A folder of somebody else is not contacted at all.
     """
     from local.ownership import check
     from local.state import LocalError

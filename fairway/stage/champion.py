@@ -1,4 +1,4 @@
-"""Read the release that answers now; `fairway cost` takes its speed, size and decisions from it."""
+"""Read the champion; `fairway cost` uses its speed, size and decisions."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from fairway.terminal.errors import Refused
 
 @dataclass(frozen=True)
 class Champion:
-    """Its item, and what outcomes say of it."""
+    """The champion's item and outcomes."""
 
     item: ReleaseItem
     observed: Observed
@@ -32,10 +32,10 @@ def champion_of(stage: Stage) -> Champion | None:
 
 
 def champion_here(folder: Path, stage: str) -> Champion | None:
-    """Read that of the local stage, where it runs. An account is asked only where somebody asks for it (--measured)."""
+    """Read the champion of the local stage, if it runs. Accounts are contacted only on request (--measured)."""
     if stage != LOCAL:
         return None
     try:
         return champion_of(connect(folder, stage))
-    except Refused:  # not running, nothing deployed: a projection needs neither
+    except Refused:  # not running or nothing deployed: a projection needs neither
         return None

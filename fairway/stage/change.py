@@ -1,5 +1,5 @@
-"""A contract beside those that releases were made under: what a deployment, or another release, would break, told
-before anything is changed.
+"""Compare a contract with those of releases: what a deployment, or another release, would break, before anything
+changes.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from fairway.terminal.progress import Progress
 
 
 class Effect(NamedTuple):
-    """A change of the contract, and the release that it means something for."""
+    """A change of the contract, and the release it affects."""
 
     release: str
     role: str
@@ -33,7 +33,7 @@ class Effect(NamedTuple):
 
 
 def effects_on(folder: Path, stage_name: str) -> list[Effect]:
-    """List what the project's contract changes for the releases that answer; nothing where none is deployed."""
+    """List what the project's contract changes for the releases that answer; empty if none is deployed."""
     try:
         stage = connect(folder, stage_name)
     except Refused as error:
@@ -44,7 +44,7 @@ def effects_on(folder: Path, stage_name: str) -> list[Effect]:
 
 
 def as_records(effects: list[Effect]) -> list[dict[str, str]]:
-    """Return the effects as `--json` has them."""
+    """Return the effects as `--json` prints them."""
     return [
         {"release": release, "role": role, "column": change.column, "kind": change.kind, "message": change.message}
         for release, role, change in effects
@@ -52,19 +52,20 @@ def as_records(effects: list[Effect]) -> list[dict[str, str]]:
 
 
 def refuse_breaking(folder: Path, stage_name: str, *, confirmed: bool, command: str, progress: Progress) -> None:
-    """Report what a deployment changes for the releases that answer. Refused for one that breaks any, unless that is
-    `confirmed`; nothing was changed then. `command` is the deployment's, as it is typed.
+    """Report what a deployment changes for the releases that answer. Refused if one breaks, unless `confirmed`.
+
+    Nothing was changed then. `command` is the deployment's, as typed.
     """
     effects = effects_on(folder, stage_name)
     for effect in effects:
         if confirmed or not effect.change.breaks:
             progress(f"Note: {effect.sentence}")
     if not confirmed:
-        refuse(effects, f"nothing was changed; `{command} --breaking` deploys it all the same, and rows that a release")
+        refuse(effects, f"nothing was changed; `{command} --breaking` deploys it nevertheless, and rows that a release")
 
 
 def refuse(effects: list[Effect], otherwise: str) -> None:
-    """Refused for changes that break a release; `otherwise` begins the sentence about going on regardless."""
+    """Refuse changes that break a release; `otherwise` begins the sentence about continuing nevertheless."""
     breaking = [effect.sentence for effect in effects if effect.change.breaks]
     if breaking:
         fallback = f"{otherwise} cannot answer get the fallback until one is trained under this contract"
@@ -72,18 +73,18 @@ def refuse(effects: list[Effect], otherwise: str) -> None:
 
 
 def refuse_unanswered(stage: Stage, item: ReleaseItem, *, confirmed: bool, command: str, progress: Progress) -> None:
-    """Refused for a release that the deployed contract keeps from answering, unless that is `confirmed`.
+    """Refuse a release that cannot answer under the deployed contract, unless `confirmed`.
 
-    `command` is the one that lets it answer, as it is typed.
+    `command` is the one that lets it answer, as typed.
     """
-    packed, contract = item.get("contract"), deployed_contract(stage)
+    packed, contract = item.get("contract"), _deployed_contract(stage)
     if contract is None:
         progress("Note: the deployed contract is neither the project's nor a release's, so it is not compared")
     if not packed or contract is None:
         return
     broken = [f"{item['release']}: {change.message}" for change in unanswered(unpacked(packed), contract)]
     if broken and not confirmed:
-        fallback = f"nothing was changed; `{command} --breaking` lets it answer all the same, and rows that it cannot"
+        fallback = f"nothing was changed; `{command} --breaking` lets it answer nevertheless, and rows that it cannot"
         raise Refused(
             "breaking",
             "\n".join(["the deployed contract breaks that release:", *broken, f"{fallback} answer get the fallback"]),
@@ -92,17 +93,18 @@ def refuse_unanswered(stage: Stage, item: ReleaseItem, *, confirmed: bool, comma
         progress(f"Note: {sentence}")
 
 
-def deployed_contract(stage: Stage) -> Contract | None:
-    """Return the contract that requests are checked by: the project's, or a release's where that was edited since.
+def _deployed_contract(stage: Stage) -> Contract | None:
+    """Return the contract that requests are checked against: the project's, or a release's if the file was edited
+    since.
 
-    None where it is neither: the address book has its fingerprint and not the contract.
+    None if it is neither: the address book has only its fingerprint.
     """
     deployed = stage.addresses.get("settings", {}).get(CONTRACT)
     return next((contract for contract in _known_contracts(stage) if contract.hash[:8] == deployed), None)
 
 
 def _known_contracts(stage: Stage) -> Iterator[Contract]:
-    with suppress(ConfigError):  # a rollback needs no file that can be read
+    with suppress(ConfigError):  # a rollback must work without a readable file
         yield stage.contract
     yield from (unpacked(item["contract"]) for item in records.releases(stage) if item.get("contract"))
 

@@ -1,4 +1,4 @@
-"""Watching a release until it answers, as champion or as a canary: the Release state machine, and the routing."""
+"""Watch a release until it answers, as champion or as a canary: the Release state machine, and the routing."""
 
 import time
 
@@ -9,29 +9,28 @@ from fairway.stage.aws import Stage
 from fairway.terminal.errors import Failed, Interrupted
 from fairway.terminal.progress import Progress
 
-BEGINS_WITHIN_S = 120  # EventBridge delivers an approval in seconds; later than this and nobody heard it
+BEGINS_WITHIN_S = 120  # EventBridge delivers an approval in seconds; after this time it was lost
 WHEN = f"it answers within {FRESH_S:.0f} s, as each function reads the routing anew"
 
 
 def wait_until_it_answers(stage: Stage, release: str, *, execution: str | None = None, progress: Progress) -> bool:
-    """Return once the release is champion, True, or has begun its rollout, False: that takes hours or days.
+    """Return once the release is champion, True, or has begun its rollout, False, which takes hours or days.
 
-    Raises Failed when its deployment failed or never began.
-
-    `execution` is the deployment's ARN; without it, it is the one that the approval in the Model Registry begins.
+    Raises Failed if its deployment failed or never began. `execution` is the deployment's ARN; without it, it is the
+    one that the approval in the Model Registry starts.
     """
     progress(f"Releasing {release}")
     try:
         while not _has_arrived(stage, release):
             arn = execution or _deployment_of(stage, release)
-            # The deployment itself goes on after that: it waits to retire the champion before.
+            # The deployment itself continues: it waits to retire the previous champion.
             executions.follow(stage, arn, progress=progress, until=lambda: _has_arrived(stage, release))
             if not _has_arrived(stage, release):
                 _raise_unless_deploying(stage, release)
                 time.sleep(executions.poll_s(stage))
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped watching; the deployment of {release} goes on; `fairway status` shows when it answers"
+            f"stopped watching; the deployment of {release} continues; `fairway status` shows when it answers"
         ) from None
     return _is_champion(stage, release)
 
@@ -56,7 +55,7 @@ def _is_champion(stage: Stage, release: str) -> bool:
 
 
 def _deployment_of(stage: Stage, release: str) -> str:
-    """ARN of the deployment that the approval of the release's model package begins."""
+    """Return the ARN of the deployment that the approval of the release's model package starts."""
     package = model_package(stage, release)
     states = stage.client("stepfunctions")
     deadline = time.monotonic() + BEGINS_WITHIN_S
@@ -73,7 +72,7 @@ def _deployment_of(stage: Stage, release: str) -> str:
 
 
 def model_package(stage: Stage, release: str) -> str:
-    """ARN of the release in the Model Registry, as its training run wrote it down."""
+    """Return the ARN of the release in the Model Registry, as recorded by its training run."""
     run = (records.release(stage, release) or {}).get("run")
     package = (records.run(stage, "train", run) or {}).get("model_package_arn") if run else None
     if not package:

@@ -1,4 +1,4 @@
-"""Counts of a rollout, as capture and outcomes add them up in the stage's table of evidence."""
+"""Counts of a rollout in the stage's table of evidence, as capture and outcomes add them up."""
 
 from domain.records import from_item, to_attribute
 from domain.release.counts import SHARE, Counts, from_items
@@ -6,7 +6,7 @@ from fairway.stage.aws import Stage
 
 
 def counts_of(stage: Stage, rollout: str) -> list[Counts]:
-    """Read the counts of each share that a rollout had, by rising share; none where nothing was counted yet."""
+    """Read the counts of each share of a rollout, by rising share; empty before anything was counted."""
     pages = (
         stage.client("dynamodb")
         .get_paginator("query")

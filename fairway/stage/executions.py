@@ -1,4 +1,4 @@
-"""Step Functions executions: started once, found again by whoever asks for the same run, followed to their end."""
+"""Step Functions executions: started once, found again by name, followed to their end."""
 
 import json
 import re
@@ -15,14 +15,14 @@ LOCAL_POLL_S, AWS_POLL_S = 0.3, 3.0
 
 
 def running(states: Any, machine: str) -> Iterator[dict]:
-    """The executions of a state machine that are going on: {arn, name, status, started, input}."""
+    """Return the running executions of a state machine: {arn, name, status, started, input}."""
     for page in states.get_paginator("list_executions").paginate(stateMachineArn=machine, statusFilter="RUNNING"):
         for execution in page["executions"]:
             yield _described(states, execution["executionArn"])
 
 
 def latest(states: Any, machine: str, *, most: int = 20) -> Iterator[dict]:
-    """The newest executions, whatever became of them."""
+    """Return the newest executions, whatever their status."""
     listed = states.list_executions(stateMachineArn=machine, maxResults=most)["executions"]
     for execution in sorted(listed, key=lambda one: one["startDate"], reverse=True):
         yield _described(states, execution["executionArn"])
@@ -40,12 +40,12 @@ def _described(states: Any, arn: str) -> dict:
 
 
 def start(states: Any, machine: str, *, name: str, values: dict) -> str:
-    """ARN of the execution. The same name with the same input while it runs is the same execution."""
+    """Start an execution and return its ARN; the same name and input while it runs are the same execution."""
     return states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(values))["executionArn"]
 
 
 def unique(name: str) -> str:
-    """A name for one more execution of the same thing: AWS takes none twice within 90 days."""
+    """Return a name for another execution of the same thing: AWS accepts a name only once in 90 days."""
     return f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}"
 
 
@@ -54,7 +54,7 @@ def poll_s(stage: Stage) -> float:
 
 
 def follow(stage: Stage, arn: str, *, progress: Progress, until: Callable[[], bool] = lambda: False) -> None:
-    """Tell each state as it is entered; return when the execution has succeeded or `until` holds, else raise Failed."""
+    """Report each state as it is entered; return when the execution has succeeded or `until` holds. Raises Failed."""
     states = stage.client("stepfunctions")
     history, since = _History(states, arn), time.monotonic()
     while True:
@@ -80,7 +80,7 @@ class _History:
         self.failing: str | None = None
 
     def new(self) -> Iterator[str]:
-        """Names of the states entered since the last call, each once."""
+        """Return names of the states entered since the last call, each once."""
         pages = self.states.get_paginator("get_execution_history").paginate(
             executionArn=self.arn, includeExecutionData=False
         )
@@ -96,7 +96,7 @@ class _History:
 
 
 def _in_words(name: str) -> str:
-    """CreateModelPackage -> Create model package; a name that is a sentence already stays."""
+    """Write CreateModelPackage as Create model package; a name that is already a sentence stays."""
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize() if " " not in name else name
 
 
@@ -106,7 +106,7 @@ def _failed(execution: dict, state: str) -> Failed:
 
 
 def _reason(cause: str | None) -> str:
-    """The sentence in a cause: Lambda and SageMaker wrap theirs in JSON."""
+    """Return the sentence in a cause: Lambda and SageMaker wrap theirs in JSON."""
     if not cause:
         return ""
     try:
@@ -118,7 +118,7 @@ def _reason(cause: str | None) -> str:
     for key in ("errorMessage", "FailureReason", "Cause", "message"):
         if values.get(key):
             return _reason(str(values[key]))
-    for kind in ("ProcessingJob", "TrainingJob"):  # of one that was stopped SageMaker gives no reason
+    for kind in ("ProcessingJob", "TrainingJob"):  # SageMaker gives no reason for a stopped job
         if f"{kind}Status" in values:
             return f"the job {values[f'{kind}Name']} ended as {values[f'{kind}Status']}"
     return cause

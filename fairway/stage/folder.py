@@ -1,12 +1,10 @@
-"""The folder `.fairway` of a project: what its commands keep there, and no repository takes in."""
+"""The folder `.fairway` of a project, which its commands use and git ignores."""
 
 from pathlib import Path
 
 
 def keep_out_of_git(project: Path) -> Path:
-    """Make the folder where it is missing, kept out of git: what it holds, rows and all, is no part of anybody's
-    repository.
-    """
+    """Create the folder if it is missing, ignored by git: its content, rows included, must not be committed."""
     folder = project / ".fairway"
     folder.mkdir(exist_ok=True)
     (folder / ".gitignore").write_text("*\n")

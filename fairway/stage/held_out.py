@@ -1,4 +1,4 @@
-"""The rows that a run was judged on, as its own documents name them, fetched from the lake."""
+"""The rows that a run was judged on, from its own documents and the lake."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from fairway.terminal.progress import Progress
 
 
 class Judged(NamedTuple):
-    """What a run was judged on, as its own documents have it."""
+    """What a run was judged on, from its own documents."""
 
     run: str
     keys: list[str]  # parts of the lake
@@ -27,12 +27,14 @@ class Judged(NamedTuple):
 
 
 def judged(stage: Stage, run: str) -> Judged:
-    """Read what the run was judged on. Raises Failed where the lake does not have its documents any more."""
+    """Read what the run was judged on. Raises Failed if the lake no longer has its documents."""
     names = ("evaluate.manifest", "evaluation.json", "settings/run.json", "settings/contract.json")
     documents: dict[str, Any] = {name: run_document(stage, run, name) for name in (*names, "settings/config.json")}
     gone = [name for name, document in documents.items() if document is None]
     if gone:
-        raise Failed("run_gone", f"{run}: its {', '.join(gone)} are no longer in the lake; `fairway train` judges anew")
+        raise Failed(
+            "run_gone", f"{run}: its {', '.join(gone)} are no longer in the lake; `fairway train` judges a new run"
+        )
     evaluation: Evaluation = documents["evaluation.json"]
     settings: TrainSettings = documents["settings/run.json"]
     return Judged(
@@ -47,14 +49,14 @@ def judged(stage: Stage, run: str) -> Judged:
 
 
 def fetch(stage: Stage, judged: Judged, folder: Path, progress: Progress) -> None:
-    """Download the parts of the lake into the folder. Raises Failed where one is gone."""
+    """Download the parts of the lake to the folder. Raises Failed if one is missing."""
     for number, key in enumerate(judged.keys, 1):
         progress.detail(f"part {number} of {len(judged.keys)}")
         _download(stage, judged.run, key, folder / key)
 
 
 def _download(stage: Stage, run: str, key: str, file: Path) -> None:
-    from botocore.exceptions import ClientError  # lazy: only what asks AWS pays for botocore
+    from botocore.exceptions import ClientError  # lazy: only commands that call AWS load botocore
 
     file.parent.mkdir(parents=True, exist_ok=True)
     try:

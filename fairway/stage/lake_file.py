@@ -1,4 +1,4 @@
-"""A file of the lake that is read at any place, so that a few columns of a Parquet part cost only their own bytes."""
+"""A file of the lake with random access, so that a few columns of a Parquet part cost only their own bytes."""
 
 import io
 from typing import Any

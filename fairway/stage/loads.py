@@ -1,4 +1,4 @@
-"""The loads of a stage: the records that make rows of the lake count, and what takes them away again."""
+"""Loads of a stage: the records that make rows of the lake count, and their removal."""
 
 import hashlib
 import json
@@ -21,11 +21,11 @@ from fairway.terminal.progress import Progress
 
 UPLOADS = 4
 MOST_LISTED = 10
-KEYS_A_REQUEST = 1000  # as many as S3 deletes in one
+KEYS_A_REQUEST = 1000  # as many as S3 deletes in one call
 
 
 def parts_of(load: LoadItem) -> list[Part]:
-    """The Parquet parts of accepted rows that a load's record names."""
+    """Return the Parquet parts of accepted rows in a load's record."""
     found: list[Part] = json.loads(load["parts"])
     return found
 
@@ -41,7 +41,7 @@ def read_part(stage: Stage, part: Part, read: Callable[[LakeFile], None]) -> Non
 
 
 def upload(stage: Stage, files: dict[str, Path], *, progress: Progress) -> None:
-    """Put local files into the lake by their keys."""
+    """Upload local files to the lake under their keys."""
     s3, bucket = stage.client("s3"), stage.addresses["lake"]
 
     def put(key: str) -> None:
@@ -54,10 +54,10 @@ def upload(stage: Stage, files: dict[str, Path], *, progress: Progress) -> None:
 
 
 def enter(stage: Stage, record: LoadItem) -> LoadItem:
-    """Write the load's record, unless somebody else did meanwhile; return the record that stands.
+    """Write the load's record, unless another one exists by now; return the record that counts.
 
-    What an earlier contract made of the same file leaves the table in the same transaction, so no row counts twice, and
-    the record takes its place in the order of loading. Its parts stay in the lake: a training run that began before may
+    The record of the same file under an earlier contract is removed in the same transaction, so no row counts twice,
+    and the new one takes its place in the order of loading. Its parts stay in the lake: a training run in progress may
     still read them.
     """
     dynamodb, table = stage.client("dynamodb"), stage.addresses["runs"]
@@ -85,7 +85,7 @@ def enter(stage: Stage, record: LoadItem) -> LoadItem:
 
 
 def discount(stage: Stage, loads: list[LoadItem]) -> None:
-    """They count no longer. Their parts stay in the lake: a training run that began before may still read them."""
+    """Make loads no longer count. Their parts stay in the lake: a training run in progress may still read them."""
     for one in loads:
         stage.client("dynamodb").delete_item(
             TableName=stage.addresses["runs"], Key=items.run_key(RunKind.LOAD, one["run"])
@@ -93,7 +93,7 @@ def discount(stage: Stage, loads: list[LoadItem]) -> None:
 
 
 def named(stage: Stage, word: str, *, kind: Literal["load", "unload"] = "load") -> list[LoadItem]:
-    """Find the loads that a word names: the id of one, a file of this computer by its content, or a file's name."""
+    """Find the loads that a word names: an id, a file on this machine by its content, or a file's name."""
     found = list(records.runs(stage, kind))
     by_id = [one for one in found if one["run"] == word]
     path = Path(word)
@@ -105,14 +105,14 @@ def named(stage: Stage, word: str, *, kind: Literal["load", "unload"] = "load") 
 
 
 def listed(loads: Iterable[LoadItem]) -> str:
-    """The loads by id, file and date, for a person to choose from."""
+    """List the loads by id, file and date, for a person to choose from."""
     texts = [f"{one['run']} ({one['file']}, {one['accepted']:,} rows, {one['loaded_at'][:10]})" for one in loads]
     more = f" and {len(texts) - MOST_LISTED} more" if len(texts) > MOST_LISTED else ""
     return ", ".join(texts[:MOST_LISTED]) + more
 
 
 def withdraw(stage: Stage, load: LoadItem) -> None:
-    """Take the load's record out of the table, so that its rows count no longer, and leave a note of its parts."""
+    """Remove the load's record, so that its rows no longer count, and leave a note of its parts."""
     note: LoadItem = {**load, "kind": RunKind.UNLOAD, "unloaded_at": iso(datetime.now(UTC).replace(microsecond=0))}
     table = stage.addresses["runs"]
     put = {"Put": {"TableName": table, "Item": items.to_item(note)}}
@@ -121,7 +121,7 @@ def withdraw(stage: Stage, load: LoadItem) -> None:
 
 
 def delete_parts(stage: Stage, load: LoadItem) -> None:
-    """Delete the load's rows and its quarantine from the lake; what is deleted already stays so."""
+    """Delete the load's rows and its quarantine from the lake; repeating it is safe."""
     s3, bucket = stage.client("s3"), stage.addresses["lake"]
     keys = [part["key"] for part in parts_of(load)]
     keys += quarantine_parts(stage, lake.quarantine_prefix(load["run"]))
@@ -129,11 +129,13 @@ def delete_parts(stage: Stage, load: LoadItem) -> None:
         chosen = [{"Key": key} for key in keys[start : start + KEYS_A_REQUEST]]
         failed = s3.delete_objects(Bucket=bucket, Delete={"Objects": chosen, "Quiet": True}).get("Errors", [])
         if failed:
-            raise Failed("lake", f"{failed[0]['Key']}: {failed[0].get('Message')}; the same command again goes on")
+            raise Failed(
+                "lake", f"{failed[0]['Key']}: {failed[0].get('Message')}; run the same command again to continue"
+            )
 
 
 def quarantine_parts(stage: Stage, prefix: str) -> list[str]:
-    """Keys of the Parquet parts below a prefix of the lake, in order."""
+    """Return the keys of Parquet parts below a prefix of the lake, in order."""
     pages = stage.client("s3").get_paginator("list_objects_v2")
     found = pages.paginate(Bucket=stage.addresses["lake"], Prefix=prefix)
     return [one["Key"] for page in found for one in page.get("Contents", []) if one["Key"].endswith(".parquet")]

@@ -1,4 +1,4 @@
-"""What really happened, as the stage's table of outcomes has it."""
+"""Outcomes in the stage's table."""
 
 from itertools import islice
 from typing import Any
@@ -7,11 +7,11 @@ from domain.records import from_item
 from domain.request.answers import Source
 from fairway.stage.aws import Stage
 
-MOST_PAGES = 20  # of 1 MB each: about 50,000 outcomes, for less than a tenth of a cent
+MOST_PAGES = 20  # pages of 1 MB: about 50,000 outcomes, for less than a tenth of a cent
 
 
 def joined_outcomes(stage: Stage, release: str) -> list[dict[str, Any]]:
-    """Read outcomes that were joined to answers of the release's model: all, or those of the first pages of a scan."""
+    """Read outcomes joined to answers of the release's model: all, or those of the first pages of a scan."""
     pages = (
         stage.client("dynamodb")
         .get_paginator("scan")

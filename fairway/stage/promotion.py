@@ -1,4 +1,4 @@
-"""Bringing a release to where it answers: its approval, its deployment, and the one write that switches to it."""
+"""Make a release answer: its approval, its deployment, and the one write that switches to it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from fairway.terminal.progress import Progress
 
 
 def bring_up(stage: Stage, item: ReleaseItem, *, progress: Progress) -> bool:
-    """Approve it, switch to it, or deploy it: whatever stands between the release and its answering.
+    """Approve the release, switch to it, or deploy it, whichever it needs.
 
     Returns whether it is champion; if not, its rollout has begun.
     """
@@ -34,18 +34,18 @@ def bring_up(stage: Stage, item: ReleaseItem, *, progress: Progress) -> bool:
 
 
 def repair(stage: Stage, item: ReleaseItem, *, progress: Progress) -> None:
-    """Deploy the champion again, whose endpoint is gone; the fallback answers meanwhile."""
+    """Deploy the champion again if its endpoint is missing; the fallback answers meanwhile."""
     release = item["release"]
 
     def is_repaired() -> bool:
         return (records.release(stage, release) or {}).get("state") == ReleaseState.CHAMPION and is_up(stage, item)
 
-    progress(f"{release} is champion and its endpoint is gone; deploying it again")
+    progress(f"{release} is champion and its endpoint is missing; deploying it again")
     executions.follow(stage, deploy(stage, item), progress=progress, until=is_repaired)
 
 
 def go_back(stage: Stage, routing: Routing, *, reason: str, progress: Progress) -> str:
-    """Let the previous champion answer again and return its name; deploy it where its endpoint was removed."""
+    """Let the previous champion answer again and return its name; deploy it if its endpoint was removed."""
     release = routing["previous"][0]["release"]
     item = records.release(stage, release)
     assert item is not None, "every champion has an item, which nothing removes"
@@ -71,10 +71,10 @@ def _endpoint(stage: Stage, release: str) -> str:
 
 
 def is_up(stage: Stage, item: ReleaseItem) -> bool:
-    """Whether the release can answer at once: its endpoint is in service, or functions have answered with it."""
+    """Return whether the release can answer at once: its endpoint is in service, or functions have answered with it."""
     if stage.config.serving.mode == "function":
         return item["state"] in (ReleaseState.CHAMPION, ReleaseState.PREVIOUS)
-    from botocore.exceptions import ClientError  # only what asks AWS pays for botocore
+    from botocore.exceptions import ClientError  # only commands that call AWS load botocore
 
     try:
         found = stage.client("sagemaker").describe_endpoint(EndpointName=_endpoint(stage, item["release"]))
@@ -86,7 +86,9 @@ def is_up(stage: Stage, item: ReleaseItem) -> bool:
 
 
 def deploy(stage: Stage, item: ReleaseItem) -> str:
-    """ARN of the deployment of the release: a new one, or the one that is still on its way to its first promotion."""
+    """Return the ARN of the release's deployment: a new one, or the one that is still running before its first
+    promotion.
+    """
     states, machine = stage.client("stepfunctions"), stage.addresses["release"]
     package = model_package(stage, item["release"])
     if item["state"] in (ReleaseState.APPROVED, ReleaseState.DEPLOYING, ReleaseState.CANARY):
@@ -98,7 +100,7 @@ def deploy(stage: Stage, item: ReleaseItem) -> str:
 
 
 def switch(stage: Stage, change: Callable[[Routing, str], Routing]) -> None:
-    """One conditional write: it holds only if nobody changed the routing since it was read."""
+    """Switch with one conditional write, which holds only if the routing was not changed since it was read."""
     routing = change(records.routing(stage), iso(datetime.now(UTC)))
     dynamodb, name = stage.client("dynamodb"), stage.addresses["routing"]
     try:

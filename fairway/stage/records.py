@@ -14,7 +14,7 @@ FlowKind = Literal[RunKind.TRAIN, RunKind.BATCH]
 
 
 class ReleaseRole(TypedDict):
-    """A release with its role and how many of a hundred entities it answers; None and 0 if it answers nobody."""
+    """A release with its role and the percent of entities it answers; None and 0 if it answers none."""
 
     release: str
     role: str | None

@@ -1,4 +1,4 @@
-"""The rollout of a stage, read and changed from outside its flow: what it has seen, a pause, an end."""
+"""The rollout of a stage, read and changed from outside its flow: evidence, pause, end."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from fairway.terminal.errors import Failed, Refused
 
 
 def turns_of(stage: Stage) -> Turns:
-    """Read the rollout that runs, or ran last, and who is next."""
+    """Read the running or last rollout, and the next release."""
     found = stage.client("dynamodb").get_item(
         TableName=stage.addresses["routing"], Key=items.routing_item(items.ROLLOUT), ConsistentRead=True
     )
@@ -35,7 +35,7 @@ def newest_replay(stage: Stage) -> ReleaseItem | None:
 
 
 def running(stage: Stage) -> Rollout | None:
-    """Read the rollout that runs; None where none does."""
+    """Read the running rollout; None if there is none."""
     current = turns_of(stage)["current"]
     return current if current and current["state"] in UNDER_WAY else None
 
@@ -46,26 +46,26 @@ def evidence_of(stage: Stage, rollout: Rollout) -> list[Weighed]:
 
 
 def under_way(turns: Turns) -> Rollout:
-    """Return the rollout that runs. Raises Refused."""
+    """Return the running rollout. Raises Refused if there is none."""
     current = turns["current"]
     if current and current["state"] == State.CHALLENGER:
         why = f"an experiment of {current['release']} is under way, and no rollout"
         raise Refused("no_rollout", f"{why}; `fairway experiment status` shows it")
     if current is None or current["state"] not in UNDER_WAY:
         last = f"; the last one, of {current['release']}, ended as {current['state']}" if current else ""
-        raise Refused("no_rollout", f"no rollout is under way{last}; `fairway status` shows who answers")
+        raise Refused("no_rollout", f"no rollout is in progress{last}; `fairway status` shows which release answers")
     return current
 
 
 def change(stage: Stage, turns: Turns, **values: Any) -> Rollout:
-    """Write the rollout that runs with other values. Raises Failed where its flow wrote meanwhile."""
+    """Write the running rollout with other values. Raises Failed if its flow wrote meanwhile."""
     changed = cast(Rollout, {**under_way(turns), **values})
     write(stage, items.turns_write({**turns, "version": turns["version"] + 1, "current": changed}))
     return changed
 
 
 def abort(stage: Stage, turns: Turns) -> Rollout:
-    """End the rollout that runs, and let the champion answer everybody again."""
+    """End the running rollout, and let the champion answer everything again."""
     now = datetime.now(UTC)
     ended = change(stage, turns, **rules.moved(under_way(turns), State.ABORTED, 0.0, now=now, why="aborted by hand"))
     following = rules.routed(ended, records.routing(stage), at=iso(now))
@@ -76,7 +76,7 @@ def abort(stage: Stage, turns: Turns) -> Rollout:
 
 
 def abort_waiting(stage: Stage, turns: Turns) -> str:
-    """End the release that waits for its turn; its flow finds that at its next look."""
+    """End the release that waits for its turn; its flow notices at its next look."""
     waiting = turns["waiting"]
     assert waiting is not None, "the caller has looked"
     following = {**turns, "version": turns["version"] + 1, "waiting": {**waiting, "aborted": True}}

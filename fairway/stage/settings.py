@@ -1,7 +1,6 @@
-"""Settings beside what is deployed: a stage is connected to, and sections that were edited since are reported.
+"""Compare the project's settings with the deployed ones: edited sections are reported when a command connects.
 
-What has to work when something is wrong (`down`, `status`, `rollback`) is not stopped by a
-fairway.toml that is wrong too.
+Commands for emergencies (`down`, `status`, `rollback`) also work with a wrong fairway.toml.
 """
 
 import re
@@ -17,7 +16,7 @@ TEXT = re.compile(r"""\s*(?P<key>\w+)\s*=\s*(?P<quote>["'])(?P<value>[^"']*)(?P=
 
 
 def connected(folder: Path, stage_name: str, progress: Progress) -> Stage:
-    """Connect to the stage, and report what was edited since it was deployed: it is not used until it is deployed."""
+    """Connect to the stage, and report edits since the deployment: they have no effect until the next one."""
     stage = connect(folder, stage_name)
     if note := not_deployed(stage):
         progress(f"Note: {note}")
@@ -25,7 +24,7 @@ def connected(folder: Path, stage_name: str, progress: Progress) -> Stage:
 
 
 def not_deployed(stage: Stage) -> str | None:
-    """The sections that were edited after the deployment, in a sentence; None where there are none."""
+    """Name the sections that were edited after the deployment, in a sentence; None if there are none."""
     now = fingerprints(stage.config, stage.contract)
     names = [
         "the contract" if name == CONTRACT else f"[{name}]" for name in edited(stage.addresses.get("settings", {}), now)
@@ -40,7 +39,7 @@ def not_deployed(stage: Stage) -> str | None:
 
 
 def connected_whatever(folder: Path, stage_name: str, progress: Progress) -> Stage:
-    """Connect by a project's name and a stage's region alone where fairway.toml or the contract is wrong."""
+    """Connect by a project's name and a stage's region alone, if fairway.toml or the contract is wrong."""
     try:
         contract_of(folder, read_config(folder, stage_name))
     except ConfigError as error:
@@ -48,13 +47,13 @@ def connected_whatever(folder: Path, stage_name: str, progress: Progress) -> Sta
         if config is None:
             raise
         first = str(error).splitlines()[0]
-        progress(f"Note: {first}; going on without it, `fairway check` lists every problem")
+        progress(f"Note: {first}; continuing without it, `fairway check` lists every problem")
         return connect(folder, stage_name, config=config)
     return connected(folder, stage_name, progress)
 
 
 def _readable(folder: Path, stage_name: str) -> Config | None:
-    """Settings that only say which stage of which project this is, read line by line; None where they do not."""
+    """Return only the settings that identify the stage, read line by line; None if that fails."""
     try:
         lines = (folder / "fairway.toml").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -69,7 +68,7 @@ def _readable(folder: Path, stage_name: str) -> Config | None:
 
 
 def _texts(lines: list[str]) -> dict[str, dict[str, str]]:
-    """{section: {key: text}} of the lines that are well-formed on their own."""
+    """Return {section: {key: text}} of the well-formed lines."""
     texts: dict[str, dict[str, str]] = {}
     section = ""
     for line in lines:

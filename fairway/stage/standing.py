@@ -1,4 +1,4 @@
-"""How good the champion is now: measured at its release, on newer rows since, and by what really happened."""
+"""Quality of the champion: measured at its release, on newer rows since, and by outcomes."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,7 +12,7 @@ from fairway.stage.outcomes import joined_outcomes
 
 @dataclass(frozen=True)
 class Standing:
-    """Quality of a release by the metric that benchmarks name. `newest` is None until a later run evaluated it."""
+    """Quality of a release by the deciding metric. `newest` is None until a later run evaluated it."""
 
     release: str
     metric: str
@@ -23,14 +23,14 @@ class Standing:
 
     @property
     def quality(self) -> float | None:
-        """The newest measured quality."""
+        """Return the newest measured quality."""
         return self.newest["metrics"].get(self.metric) if self.newest else self.at_release
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "quality": self.quality}
 
     def lines(self) -> list[str]:
-        """Report each figure beside the other."""
+        """Describe each figure."""
         return [*_since(self), f"what happened: {by_outcomes(self.observed)}"]
 
     def alarms(self) -> list[str]:
@@ -38,7 +38,7 @@ class Standing:
 
 
 def standing(stage: Stage, item: ReleaseItem) -> Standing:
-    """Read how the release of an item of the routing table stands."""
+    """Read the quality of the release in an item of the routing table."""
     return stand(stage.config, item, joined_outcomes(stage, item["release"]))
 
 
@@ -71,10 +71,10 @@ def _since(standing: Standing) -> list[str]:
 
 
 def by_outcomes(observed: Observed) -> str:
-    """Report quality by what really happened, or that too little happened."""
+    """Describe quality by outcomes, or say that there are too few."""
     if not observed.is_enough:
         return f"not enough outcomes ({observed.outcomes:,})"
     if observed.quality is None:
-        return f"{observed.metric} not known of {observed.outcomes:,} joined outcomes"
+        return f"{observed.metric} unknown for {observed.outcomes:,} joined outcomes"
     error = f" (standard error {observed.standard_error:.4f})" if observed.standard_error else ""
     return f"{observed.metric} {observed.quality:.4f}{error} of {observed.outcomes:,} joined outcomes"

@@ -1,7 +1,7 @@
-"""The queue of the undelivered: records of the predictions table's stream that the capture gave up, captured again.
+"""The queue of undelivered events: stream records that `capture` gave up, captured again.
 
-Two kinds of message lead to records: Lambda's, which has a batch's place in the stream, and the capture function's own,
-which has the place in the lake of one record that was set aside. Any other is somebody else's event, and stays.
+Two kinds of message point to records: Lambda's, with a batch's position in the stream, and the capture function's own,
+with the URI of one record that was set aside in the lake. All others are other events, and stay.
 """
 
 import json
@@ -13,14 +13,14 @@ from domain.lake import split_uri
 from domain.request.captured import is_answer
 from fairway.stage.aws import Stage
 
-HIDDEN_S = 900  # from another reader, while its records are captured
+HIDDEN_S = 900  # hidden from other readers while its records are captured
 RECORDS_A_CALL = 500
 LARGEST_CALL_BYTES = 5_000_000  # of the 6 MB that Lambda takes
-Record = dict[str, Any]  # of a stream, as Lambda hands it over
+Record = dict[str, Any]  # of a stream, as Lambda passes it
 
 
 class Message(NamedTuple):
-    """A message of the queue. `body` is None where it is not a JSON object."""
+    """A message of the queue; `body` is None if it is not a JSON object."""
 
     id: str
     receipt: str
@@ -29,34 +29,34 @@ class Message(NamedTuple):
 
     @property
     def batch(self) -> dict[str, Any] | None:
-        """The place in the stream of a batch that was given up."""
+        """Return the position in the stream of a batch that was given up."""
         found: dict[str, Any] | None = (self.body or {}).get("DDBStreamBatchInfo")
         return found
 
     @property
     def set_aside(self) -> str | None:
-        """The URI of a record that was set aside."""
+        """Return the URI of a record that was set aside."""
         body = self.body or {}
         return str(body["record"]) if body.get("function") == "capture" and "record" in body else None
 
 
 class Trimmed(Exception):
-    """The stream has the records no longer."""
+    """Report that the stream no longer has the records."""
 
 
 class NotCaptured(Exception):
-    """The function failed again; the message is its own."""
+    """Report that the function failed again; the message is its own."""
 
 
 class Captured(NamedTuple):
-    """How many answers were captured, and how many records were set aside once more."""
+    """How many answers were captured, and how many records were set aside again."""
 
     captured: int = 0
     set_aside: int = 0
 
 
 def messages(stage: Stage, until: datetime) -> Iterator[Message]:
-    """Take each message that was sent before `until`, once; it is hidden from other readers meanwhile."""
+    """Yield each message that was sent before `until`, once; it is hidden from other readers meanwhile."""
     sqs, seen = stage.client("sqs"), set()
     while True:
         taken = sqs.receive_message(
@@ -83,18 +83,18 @@ def _message(taken: dict[str, Any]) -> Message:
 
 
 def done(stage: Stage, message: Message) -> None:
-    """Delete a message, all of whose records are captured or set aside anew."""
+    """Delete a message whose records are all captured or set aside again."""
     stage.client("sqs").delete_message(QueueUrl=stage.addresses["undelivered"], ReceiptHandle=message.receipt)
 
 
 def put_back(stage: Stage, message: Message) -> None:
-    """Let others see a message that stays."""
+    """Make a message that stays visible again."""
     stage.client("sqs").change_message_visibility(
         QueueUrl=stage.addresses["undelivered"], ReceiptHandle=message.receipt, VisibilityTimeout=0
     )
 
 
-# ---- the records that a message leads to
+# ---- the records of a message
 
 
 def records_of(stage: Stage, message: Message) -> list[Record]:
@@ -106,7 +106,7 @@ def records_of(stage: Stage, message: Message) -> list[Record]:
     try:
         return [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())["record"]]
     except s3.exceptions.NoSuchKey:
-        raise Trimmed(f"{message.set_aside} is not there any more") from None
+        raise Trimmed(f"{message.set_aside} does not exist any more") from None
 
 
 def _of_the_stream(stage: Stage, batch: dict[str, Any]) -> Iterator[Record]:
@@ -129,11 +129,11 @@ def _of_the_stream(stage: Stage, batch: dict[str, Any]) -> Iterator[Record]:
                     return
             iterator = page.get("NextShardIterator")
     except (streams.exceptions.TrimmedDataAccessException, streams.exceptions.ResourceNotFoundException):
-        raise Trimmed(f"the stream has the records from {batch['startSequenceNumber']} on no longer") from None
+        raise Trimmed(f"the stream no longer has the records from {batch['startSequenceNumber']} on") from None
 
 
 def _as_lambda_has_it(record: Record) -> Record:
-    """Write the time as a number, as JSON can have it."""
+    """Write the time as a number, as JSON can hold it."""
     created = record["dynamodb"]["ApproximateCreationDateTime"]
     return {**record, "dynamodb": {**record["dynamodb"], "ApproximateCreationDateTime": created.timestamp()}}
 
@@ -142,7 +142,7 @@ def _as_lambda_has_it(record: Record) -> Record:
 
 
 def capture(stage: Stage, records: list[Record]) -> Captured:
-    """Have the function capture the records, as the stream would. Raises NotCaptured."""
+    """Let the function capture the records, as the stream would. Raises NotCaptured."""
     found = Captured()
     for call in _calls(records):
         reply = stage.client("lambda").invoke(
@@ -156,7 +156,7 @@ def capture(stage: Stage, records: list[Record]) -> Captured:
 
 
 def _calls(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Cut the records, in their order, into as many as a call may have."""
+    """Cut the records, in order, into as many as a call may have."""
     call: list[Record] = []
     size = 0
     for record in records:

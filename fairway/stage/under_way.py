@@ -1,7 +1,7 @@
-"""Runs that have not ended: under way, or stopped, where nothing works on them any more.
+"""Runs without an end: in progress, or stopped.
 
-A run's record is RUNNING until a state of its flow writes how it ended. Whoever stops the execution, or the restart of
-a local AWS, stops that too, so the record alone does not tell.
+A run's record is RUNNING until a state of its flow records the end. Stopping the execution, or a restart of a local
+AWS, also stops that state, so the record alone is not enough.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from fairway.stage import executions, records
 from fairway.stage.aws import Stage
 
 STOPPED = "STOPPED"
-YOUNG = timedelta(minutes=1)  # AWS lists an execution that has just begun a little later
+YOUNG = timedelta(minutes=1)  # AWS lists a new execution a little later
 KINDS: tuple[records.FlowKind, ...] = (RunKind.TRAIN, RunKind.BATCH)
 
 
@@ -29,7 +29,7 @@ class Unfinished(TypedDict):
 
 
 def unfinished(stage: Stage, *, now: datetime | None = None) -> list[Unfinished]:
-    """List the runs of every kind that have not ended, in the order of their names."""
+    """List the runs of every kind that have not ended, ordered by name."""
     return [run for kind in KINDS if kind in stage.addresses for run in _of_kind(stage, kind, now or datetime.now(UTC))]
 
 
@@ -40,7 +40,7 @@ def _of_kind(stage: Stage, kind: records.FlowKind, now: datetime) -> Iterator[Un
         name, started_at = run["run"], run.get("started_at")
         if name in at_work or _is_young(started_at, now):
             yield {"kind": kind.value, "run": name, "status": RunStatus.RUNNING.value, "started_at": started_at}
-        elif _is_open(stage, kind, name):  # read once more: it may have ended since
+        elif _is_open(stage, kind, name):  # read again: it may have ended since
             yield {"kind": kind.value, "run": name, "status": STOPPED, "started_at": started_at}
 
 
@@ -54,7 +54,7 @@ def _is_open(stage: Stage, kind: records.FlowKind, run: str) -> bool:
 
 
 def _at_work(stage: Stage, kind: records.FlowKind) -> Iterator[str]:
-    """Names of the runs that executions work on; a schedule leaves the name to the flow."""
+    """Return the names of runs with a running execution; a schedule leaves the name to the flow."""
     for execution in executions.running(stage.client("stepfunctions"), stage.addresses[kind]):
         given = execution["input"]
         yield given.get("run") or run_name(kind, given.get("as_of", ""), iso(execution["started"]))

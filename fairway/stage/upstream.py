@@ -1,4 +1,4 @@
-"""What changes of its source would do to the champion: its artefact, opened here, over rows of the lake."""
+"""What changes of its source would do to the champion: its artefact, opened here, on rows of the lake."""
 
 import json
 from pathlib import Path
@@ -11,23 +11,23 @@ from fairway.stage.held_out import Judged
 from fairway.terminal.errors import Failed, Refused
 from fairway.terminal.progress import Progress
 
-if TYPE_CHECKING:  # Arrow and numpy, which help must not cost
+if TYPE_CHECKING:  # Arrow and numpy, which help must not load
     from model_code.artefact.folder import Artefact
     from model_code.upstream.cost import Cost, Replay, Scenario
 
-DATA_ONLY = ("plan", "onnx")  # formats that run nothing when they are opened
+DATA_ONLY = ("plan", "onnx")  # formats that run no code when they are opened
 LARGEST_BYTES = 1 << 30  # of an artefact, unpacked
 
 
 class Effect(NamedTuple):
-    """What a change did: shares of all rows, and by how much the sums of a row changed."""
+    """Effect of a change: shares of all rows, and the change of a row's sums."""
 
     columns: list[str]
     scenario: str
     rows: int
     refused: float
     flipped: float
-    change: dict[str, float]  # `right`, `value_usd` or `error` of a row, after less before
+    change: dict[str, float]  # `right`, `value_usd` or `error` of a row: after less before
     noticed_by: str
 
 
@@ -41,7 +41,7 @@ def effects(
     most: int,
     progress: Progress,
 ) -> list[Effect]:
-    """Answer at most so many rows under each change of the columns, alone and where a source has several, together.
+    """Answer at most so many rows under each change of the columns, alone and, if a source has several, together.
 
     `folder` holds the rows' parts below `rows`. Raises Refused for a model that cannot be opened here, and Failed.
     """
@@ -82,7 +82,7 @@ def _effect(replay: "Replay", cost: "Cost") -> Effect:
 
 
 def _opened(stage: Stage, champion: ReleaseItem, folder: Path) -> "Artefact":
-    """Open the artefact that has the release's hash. A pickle is not opened: it would run here whatever it holds."""
+    """Open the artefact that has the release's hash. A pickle is not opened, as it could run any code here."""
     from model_code.artefact.archive import unpack  # lazy: joblib and numpy behind it
     from model_code.artefact.folder import ArtefactRefused, open_artefact  # lazy: as above
 
@@ -97,7 +97,7 @@ def _opened(stage: Stage, champion: ReleaseItem, folder: Path) -> "Artefact":
 
 
 def _refuse_pickle(champion: ReleaseItem, folder: Path) -> None:
-    """Read the format in the signed manifest, before anything is loaded."""
+    """Refuse pickles by the format in the signed manifest, before anything is loaded."""
     from model_code.artefact.folder import MANIFEST, ArtefactRefused, sha256  # lazy: as above
 
     manifest = folder / MANIFEST

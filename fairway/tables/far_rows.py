@@ -1,4 +1,4 @@
-"""Rows of a load that are far from the others in time, or still to come: a typing error, most often."""
+"""Rows of a load that are far from the others in time, or in the future: most often a typing error."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,15 +10,15 @@ MOST_NAMED = 3
 
 
 def far_rows(parts: Iterable[Part], now: datetime) -> list[tuple[str, int]]:
-    """(first event time, rows) of the parts that lie far from the others or after now, oldest first.
+    """Return (first event time, rows) of the parts far from the others or after now, oldest first.
 
-    A part is a month of one file, so rows within one month are not told apart.
+    A part is a month of one file, so rows within one month are not distinguished.
     """
     timed = [(str(part["first"]), str(part["last"]), part["rows"]) for part in parts if part["first"] is not None]
     if not timed:
         return []
     days: Counter[date] = Counter()
-    for first, last, rows in timed:  # half of them at either end: a month spans a month, not its first day
+    for first, last, rows in timed:  # half of them at either end: a month is a span, not its first day
         days[_day(first)] += rows - rows // 2
         days[_day(last)] += rows // 2
     begin, end = bulk_of_days(days)
@@ -27,13 +27,13 @@ def far_rows(parts: Iterable[Part], now: datetime) -> list[tuple[str, int]]:
 
 
 def sentence(far: list[tuple[str, int]]) -> list[str]:
-    """A line about them; none where there are none."""
+    """Describe them in a line; empty without any."""
     if not far:
         return []
     named = ", ".join(first for first, _ in far[:MOST_NAMED])
     more = f" and {len(far) - MOST_NAMED} more" if len(far) > MOST_NAMED else ""
     rows = sum(count for _, count in far)
-    where = f"{rows:,} rows lie far from the others or are still to come, from {named}{more} on"
+    where = f"{rows:,} rows are far from the others or in the future, from {named}{more} on"
     return [f"{where}: `fairway unload` the file and load a corrected one if they are wrong"]
 
 

@@ -1,4 +1,6 @@
-"""Folders of this machine, as Spark and others write tables: their files of rows, without what lies beside these."""
+"""Folders on this machine, as Spark and others write tables: their files of rows, without the files that are
+not data.
+"""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ MOST_NAMED = 5  # in a line
 
 
 def files_of(path: Path) -> tuple[list[Path], list[str]]:
-    """Return the files of rows that a path means, and the names of those below a folder that are none.
+    """Return the files of rows at a path, and the names of those below a folder that are not data.
 
     A path that is not a folder means itself. Refused for a folder without a file of rows.
     """
@@ -22,14 +24,14 @@ def files_of(path: Path) -> tuple[list[Path], list[str]]:
     files = [path / name for name in names if name not in set(aside)]
     if not files:
         beside = f" beside {', '.join(map(repr, aside[:5]))}" if aside else ""
-        raise Refused("file", f"{path}: is a folder without a file of rows{beside}; name one that has some")
+        raise Refused("file", f"{path}: must have a file of rows; it has none{beside}")
     return files, aside
 
 
 def with_passed_over(done: Done, names: list[str]) -> Done:
-    """Name the files of a folder, or the lines above a header, that are not rows and were passed over."""
+    """Name the files of a folder, or the lines above a header, that are not rows and were skipped."""
     if not names or not isinstance(done.values, dict):
         return done
     named = ", ".join(map(repr, names[:MOST_NAMED])) + (", ..." if len(names) > MOST_NAMED else "")
-    line = f"passed over, since no rows are in it: {named}"
+    line = f"skipped, as it has no rows: {named}"
     return replace(done, values={**done.values, "skipped": names}, lines=[*done.lines, line])

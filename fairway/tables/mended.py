@@ -1,5 +1,6 @@
-"""Which quarantined rows were corrected since: a later load has a row of their key and event time. On disk, not in
-memory.
+"""Find quarantined rows that were corrected since: a later load has a row of their key and event time.
+
+Uses an index on disk.
 """
 
 import sqlite3
@@ -44,7 +45,9 @@ class Mended:
         self.database.close()
 
     def add(self, place: int, rows: Iterable[Quarantined]) -> None:
-        """Add the rows of a load; one whose key or event time cannot be read has no name, and stays as it is."""
+        """Add the rows of a load; one whose key or event time cannot be read has no name, and counts as not
+        corrected.
+        """
         for one in rows:
             name = name_of(self.contract, one.values)
             if name is not None:
@@ -58,7 +61,7 @@ class Mended:
             self.times = [min([second, *self.times]), max([second, *self.times])]
 
     def may_be_in(self, part: Part) -> bool:
-        """Whether a part may have one of the rows, as far as its first and last event time tell."""
+        """Return whether a part may have one of the rows, by its first and last event time."""
         first, last = part["first"], part["last"]
         if not self.times or first is None or last is None:
             return True
@@ -82,7 +85,7 @@ class Mended:
 
 
 def name_of(contract: Contract, values: Any) -> str | None:
-    """Name a row as it was sent like `row_names` does; None where its key or event time cannot be read."""
+    """Name a row as it was sent, like `row_names`; None if its key or event time cannot be read."""
     if not isinstance(values, dict):
         return None
     read = {name: _read(contract.by_name[name], values.get(name)) for name in naming_columns(contract)}

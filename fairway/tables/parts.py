@@ -1,7 +1,7 @@
-"""A checked file as Parquet parts: accepted rows by month of event time, quarantined rows with their reasons.
+"""Write a checked file as Parquet parts: accepted rows by month of event time, quarantined rows with their reasons.
 
-Parts are written to a folder of this machine first, row group by row group, so neither a large file nor many months
-need much memory, and a file that turns out to be bad halfway leaves nothing anywhere.
+Parts are written to a local folder first, row group by row group, so neither a large file nor many months need much
+memory, and a file that turns out to be bad halfway leaves nothing behind.
 """
 
 from collections import Counter, OrderedDict
@@ -22,16 +22,16 @@ from fairway.tables.row_index import RowIndex
 from fairway.terminal.progress import Progress
 from model_code.rows.tables import read_table
 
-GROUP_ROWS = 65_536  # one row group; larger compresses better, smaller is held in memory for more months at a time
+GROUP_ROWS = 65_536  # one row group: larger ones compress better, smaller ones need less memory for many months
 PART_ROWS = 1_000_000
-HELD_ROWS = 250_000  # in memory over all months
+HELD_ROWS = 250_000  # in memory for all months together
 OPEN_FILES = 48
 NO_TIME = "none"
 
 
 @dataclass
 class Month:
-    """The part that is being written for one month."""
+    """The part being written for one month."""
 
     number: int = 0
     writer: Any = None  # a ParquetWriter while it is open
@@ -42,7 +42,7 @@ class Month:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of a file. `parts` are those of the accepted rows; `files`: key -> local file; `index` is open."""
+    """Result of a file. `parts` are those of the accepted rows; `files`: key -> local file; `index` is open."""
 
     accepted: int
     quarantined: int
@@ -75,7 +75,7 @@ def write_parts(file: Path, contract: Contract, load: str, folder: Path, *, prog
 
 
 def may_share_rows(part: Part, own: list[Part]) -> bool:
-    """Whether a part of another load may hold rows of these parts, as far as their first and last event time tell."""
+    """Return whether a part of another load may have rows of these parts, by first and last event time."""
     return any(_overlap(part, one) for one in own)
 
 
@@ -84,14 +84,14 @@ def _overlap(part: Part, other: Part) -> bool:
     if None in ends:
         return True
     first, last, other_first, other_last = map(str, ends)
-    return first <= other_last and other_first <= last  # whole seconds: their texts sort as they do
+    return first <= other_last and other_first <= last  # whole seconds, so that texts sort like times
 
 
 class AcceptedParts:
     def __init__(self, load: str, contract: Contract, folder: Path):
         self.load, self.folder = load, folder
         self.time = contract.event_time.name if contract.event_time else None
-        self.months: OrderedDict[str, Month] = OrderedDict()  # the one written to least recently comes first
+        self.months: OrderedDict[str, Month] = OrderedDict()  # the least recently written one comes first
         self.parts: dict[str, Part] = {}
         self.files: dict[str, Path] = {}
         self.rows = 0
@@ -113,7 +113,7 @@ class AcceptedParts:
             self.flush(name)
 
     def flush(self, name: str) -> None:
-        """Write what is held of the month as row groups of its open part."""
+        """Write the month's pending rows as row groups of its open part."""
         month = self.months[name]
         if not month.held:
             return
@@ -181,7 +181,7 @@ class QuarantineParts:
 
 
 def _by_month(batch: pa.RecordBatch, time: str | None) -> list[tuple[str, pa.RecordBatch]]:
-    """The batch split by month of event time; whole where it lies in one month."""
+    """Split the batch by month of event time; return it whole if it lies in one month."""
     if time is None:
         return [(NO_TIME, batch)] if len(batch) else []
     months = pc.strftime(batch[time], "%Y-%m")
@@ -192,7 +192,7 @@ def _by_month(batch: pa.RecordBatch, time: str | None) -> list[tuple[str, pa.Rec
 
 
 def _floor_s(moment: datetime) -> str:
-    """Whole seconds, so that texts of moments sort as the moments do."""
+    """Round down to whole seconds, so that texts sort like times."""
     return iso(moment.astimezone(UTC).replace(microsecond=0))
 
 

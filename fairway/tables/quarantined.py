@@ -1,4 +1,4 @@
-"""Quarantined rows of Parquet parts, with what is wrong with each; and the same as CSV, to be mended and loaded."""
+"""Quarantined rows in Parquet parts, with their problems; and the same as CSV, to be corrected and loaded."""
 
 import csv
 import json
@@ -13,16 +13,16 @@ from domain.contract.values import Problem
 
 
 class Quarantined(NamedTuple):
-    """One row: the file that it came with, its place there from 1, what it held, and every rule that it broke."""
+    """A quarantined row: its file, its position there from 1, its content, and every rule that it broke."""
 
     file: str
     row: int
-    values: Any  # a dict of its columns; anything else that a line of JSON can be
+    values: Any  # a dict of its columns; or anything else that a line of JSON can be
     problems: list[Problem]
 
 
 def read_quarantined(file: str, part: Any) -> Iterator[Quarantined]:
-    """The rows of one part (a path, or a file to read at any place) that came with `file`."""
+    """Return the rows of one part (a path, or a file with random access) that came with `file`."""
     with pq.ParquetFile(part, pre_buffer=False) as parquet:
         for batch in parquet.iter_batches(columns=["row_number", "row", "problems"]):
             for number, row, problems in zip(*(column.to_pylist() for column in batch.columns), strict=True):
@@ -30,9 +30,9 @@ def read_quarantined(file: str, part: Any) -> Iterator[Quarantined]:
 
 
 def write_csv(rows: Callable[[], Iterable[Quarantined]], columns: list[str], out: Path) -> None:
-    """Write every row with its reasons in the column `why quarantined`, which the readers of files pass over.
+    """Write every row with its reasons in the column `why quarantined`, which file readers ignore.
 
-    `rows` is called twice: once for the columns, of which those of the contract come first, and once for the rows.
+    `rows` is called twice: once for the columns, those of the contract first, and once for the rows.
     """
     found = dict.fromkeys(name for one in rows() if isinstance(one.values, dict) for name in one.values)
     found.pop(REASONS, None)

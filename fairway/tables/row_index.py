@@ -1,4 +1,4 @@
-"""Which rows of a file are there twice, in the file or in what was loaded before: an index on disk, not in memory."""
+"""Find duplicates in a file, and rows that were loaded before, with an index on disk and not in memory."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -12,19 +12,19 @@ import pyarrow.parquet as pq
 from domain.contract.schema import Contract
 from model_code.rows.duplicates import compared_columns, row_names
 
-CACHE_KIB = 65_536  # of the index that SQLite holds in memory
+CACHE_KIB = 65_536  # of the index that SQLite keeps in memory
 _TABLE = "CREATE TABLE rows (name TEXT PRIMARY KEY, row INTEGER, is_loaded INTEGER DEFAULT 0) WITHOUT ROWID"
 
 
 class First(NamedTuple):
-    """The first row of a file that is there twice: its place from 1, and what names it (`row_names`)."""
+    """The first duplicate of a file: its position from 1, and its name (`row_names`)."""
 
     row: int
     name: str
 
 
 class RowIndex:
-    """The rows of one file by name (`row_names`). `repeated` counts those that an earlier row of the file is too."""
+    """Rows of one file by name (`row_names`). `repeated` counts those that repeat an earlier row of the file."""
 
     def __init__(self, file: Path, contract: Contract) -> None:
         self.contract = contract
@@ -45,7 +45,7 @@ class RowIndex:
         self.database.close()
 
     def add(self, rows: Any, numbers: Iterable[int]) -> None:
-        """Add a RecordBatch of the file; `numbers` are the places of its rows in the file, from 1."""
+        """Add a RecordBatch of the file; `numbers` are the positions of its rows in the file, from 1."""
         named = list(zip(row_names(self.contract, rows), map(int, numbers), strict=True))
         before = self.database.total_changes
         self.database.executemany("INSERT OR IGNORE INTO rows (name, row) VALUES (?, ?)", named)
@@ -58,13 +58,13 @@ class RowIndex:
         return self.database.execute("SELECT row FROM rows WHERE name = ?", (name,)).fetchone()[0]
 
     def mark_loaded(self, part: Any) -> None:
-        """Mark the rows that the Parquet file `part` (a path, or a file to read at any place) has too."""
+        """Mark the rows that the Parquet file `part` (a path, or a file with random access) has too."""
         for names in names_in(part, self.contract):
             marked = ((name,) for name in names)
             self.database.executemany("UPDATE rows SET is_loaded = 1 WHERE name = ? AND is_loaded = 0", marked)
 
     def loaded(self) -> tuple[int, First | None]:
-        """How many rows were marked, and the first of them."""
+        """Return how many rows were marked, and the first of them."""
         count, row = self.database.execute("SELECT count(*), min(row) FROM rows WHERE is_loaded").fetchone()
         if not count:
             return 0, None
@@ -73,7 +73,7 @@ class RowIndex:
 
 
 def names_in(part: Any, contract: Contract) -> Iterator[list[str]]:
-    """The names of a part's rows; none where another contract wrote it without a column that rows must have."""
+    """Return the names of a part's rows; empty if another contract wrote it without a required column."""
     columns = compared_columns(contract)
     with pq.ParquetFile(part, pre_buffer=False) as parquet:
         there = [name for name in columns if name in parquet.schema_arrow.names]

@@ -1,4 +1,4 @@
-"""Rows for the API: from JSON text, or from a table read one block at a time."""
+"""Rows for the API, from JSON text or from a table read block by block."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 
 
 def parsed_rows(text: str, where: str) -> list[dict]:
-    """The rows of a JSON object, or of a list of them."""
+    """Return the rows of a JSON object, or of a list of objects."""
     try:
         document = json.loads(text)
     except RecursionError:
@@ -25,16 +25,16 @@ def parsed_rows(text: str, where: str) -> list[dict]:
     wrong = [row for row in rows if not isinstance(row, dict)]
     if wrong or not rows:
         odd = json.dumps((wrong or [document])[0])[:80]
-        raise Refused("json", f"{where}: must be an object of column names to values, or a list of them; found {odd}")
+        raise Refused("json", f"{where}: must be an object of column names to values, or a list of them, not {odd}")
     return rows
 
 
 def read_rows(file: Path, contract: Contract, *, types: dict | None = None) -> Iterator[dict]:
-    """The table's rows as JSON can hold them. Refused when it cannot be read, at once or further down.
+    """Yield the table's rows as JSON can hold them. Refused if the table cannot be read.
 
     Cells of a CSV file are read as the contract's columns, or as those that `types` names; the others stay text.
     """
-    from model_code.rows.tables import FileRefused, open_source  # with Arrow, which rows given as JSON need not pay for
+    from model_code.rows.tables import FileRefused, open_source  # imports Arrow, which rows given as JSON do not need
 
     columns = {**contract.by_name, **(types or {})}
     try:
@@ -48,9 +48,7 @@ def read_rows(file: Path, contract: Contract, *, types: dict | None = None) -> I
 
 def as_json(row: object, columns: dict, *, is_text: bool) -> dict:
     if not isinstance(row, dict):
-        raise Refused(
-            "file", f"found {json.dumps(row)[:80]} where a row should be; a row is an object of column names to values"
-        )
+        raise Refused("file", f"row = {json.dumps(row)[:80]}: must be an object of column names to values")
     if is_text:
         return {name: from_text(columns[name], text) if name in columns else text for name, text in row.items()}
     return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}

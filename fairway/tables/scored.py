@@ -1,4 +1,4 @@
-"""A table with its predictions beside its own columns, as CSV. A row that broke the contract has none."""
+"""A table with its predictions next to its own columns, as CSV. Rows that broke the contract have none."""
 
 import csv
 from collections.abc import Iterator
@@ -13,9 +13,9 @@ ADDED = ("prediction", "probability", "source", "release", "reason")
 
 
 def write_scored(source: Path, parts: list[Path], out: Path) -> int:
-    """Write the source's rows with the predictions of the Parquet files `parts`; return how many have one.
+    """Write the source's rows with the predictions in the Parquet files `parts`; return how many have one.
 
-    The predictions are held in memory, some 50 bytes each; the source is read block by block.
+    The predictions are kept in memory, some 50 bytes each; the source is read block by block.
     """
     answers = _answers(parts)
     rows = _rows(source)
@@ -42,7 +42,7 @@ def _rows(source: Path) -> Iterator[dict[str, Any]]:
 
 
 def _answers(parts: list[Path]) -> dict[int, tuple[Any, ...]]:
-    """{the row's place in the file, from 1: its answer}."""
+    """Return {position of the row in the file, from 1: its answer}."""
     answers: dict[int, tuple[Any, ...]] = {}
     for part in parts:
         table = pq.ParquetFile(part).read(columns=["row_number", *ADDED])

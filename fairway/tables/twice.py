@@ -1,11 +1,11 @@
-"""What is reported of rows that are there twice, and when a file is refused for them."""
+"""Report duplicates, and refuse a file for them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fairway.terminal.errors import Refused
 
-if TYPE_CHECKING:  # it comes with Arrow, which help must not cost
+if TYPE_CHECKING:  # it imports Arrow, which help must not load
     from fairway.tables.row_index import First
 
 
@@ -13,9 +13,7 @@ IDENTICAL = "identical to rows that are loaded already"
 
 
 class Twice(NamedTuple):
-    """Rows of a file that an earlier row of it is too, rows that were loaded before, and the first of them that the
-    rule "refuse" is about.
-    """
+    """Rows that repeat an earlier row of the file, rows that were loaded before, and the first that is refused."""
 
     in_file: int = 0
     loaded: int = 0
@@ -23,9 +21,9 @@ class Twice(NamedTuple):
 
 
 def refuse_if_told_to(rule: str, file: Path, twice: Twice, *, has_key: bool) -> None:
-    """Raise Refused where the rule is to refuse and a row is there twice.
+    """Raise Refused if the rule is to refuse and there is a duplicate.
 
-    Without a key, equal rows of one file are taken for different ones, and only those that are loaded already count.
+    Without a key, equal rows of one file count as different rows, and only rows that are already loaded are refused.
     """
     if rule != "refuse" or twice.first is None:
         return
@@ -42,7 +40,7 @@ def refuse_if_told_to(rule: str, file: Path, twice: Twice, *, has_key: bool) -> 
 
 
 def sentences(twice: Twice, rule: str, *, has_key: bool) -> list[str]:
-    """Lines on the rows that are there twice."""
+    """Describe the duplicates."""
     if not has_key:
         return _without_a_key(twice)
     counting = "all of them count" if rule == "keep" else "the one that was loaded last counts"

@@ -1,1 +1,1 @@
-"""What a command shows: progress, its end, its errors."""
+"""Output of a command: progress, result, errors."""

@@ -1,4 +1,4 @@
-"""What every command has: its options, its progress, and how it ends."""
+"""What every command has: its options, its progress, and its end."""
 
 import re
 import shlex
@@ -13,17 +13,13 @@ from fairway.terminal.done import Done, show
 from fairway.terminal.errors import explained
 from fairway.terminal.progress import Progress
 
-Project = Annotated[Path, typer.Option(help="The folder that holds fairway.toml.", metavar="DIR")]
-StageName = Annotated[
-    str, typer.Option(help="local is AWS on this machine; others are the stages of fairway.toml.", metavar="NAME")
-]
-AsOf = Annotated[
-    str | None, typer.Option(help="The timestamp to act as of, in ISO 8601, e.g. 2013-04-01.", metavar="T")
-]
+Project = Annotated[Path, typer.Option(help="Folder of fairway.toml.", metavar="DIR")]
+StageName = Annotated[str, typer.Option(help="A stage of fairway.toml; local is the local AWS.", metavar="NAME")]
+AsOf = Annotated[str | None, typer.Option(help="Act as of this time, in ISO 8601, e.g. 2013-04-01.", metavar="T")]
 Breaking = Annotated[
     bool,
     typer.Option(
-        "--breaking", help="Deploy a contract that breaks a release that answers, as `check --against` tells."
+        "--breaking", help="Deploy a contract that breaks a release that answers, as reported by `check --against`."
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, as in a pipe.")]
@@ -35,7 +31,7 @@ LOCAL_ONLY = ("init", "check", "up", "down")  # these take no --stage
 
 
 def run(command: Callable[[Progress], Done], *, json: bool, project: Path = HERE, stage: str = LOCAL) -> None:
-    """Do it with progress on standard error, then show how it ended; commands to type are those of this project."""
+    """Run a command with progress on stderr and print its result; suggested commands are completed for this project."""
     try:
         with Progress() as progress:
             done = command(progress)
@@ -51,7 +47,7 @@ def run(command: Callable[[Progress], Done], *, json: bool, project: Path = HERE
 
 
 def as_typed(text: str, project: Path, stage: str) -> str:
-    """The commands in a text as they must be typed where this one was: with its --project and its --stage."""
+    """Complete the commands in a text with this command's --project and --stage."""
 
     def placed(match: re.Match[str]) -> str:
         options = {"--project": project if project != HERE else None, "--stage": stage if stage != LOCAL else None}

@@ -1,4 +1,4 @@
-"""How a command ends: values for a program, lines for a person, and what to do next."""
+"""Result of a command: values for a program, lines for a person, and the next step."""
 
 import json
 import os
@@ -11,10 +11,9 @@ from fairway.terminal.plain import plain
 
 @dataclass(frozen=True)
 class Done:
-    """`values` is printed as JSON in a pipe, `lines` on a terminal; `next` is one line on what to do now.
+    """Result; `values` is printed as JSON in a pipe, `lines` on a terminal; `next` is one line about the next step.
 
-    `alarms` lead the lines, in red: what somebody has to know before all else. With `exit_code` 1 no
-    script goes on.
+    `alarms` come before the lines, in red. With `exit_code` 1 scripts stop.
     """
 
     values: dict[str, Any] | list[Any]
@@ -25,15 +24,15 @@ class Done:
 
 
 def show(done: Done, *, as_json: bool, following: str) -> None:
-    """Print the answer on standard output: JSON where that was asked for or another program reads it.
+    """Print the result on standard output, as JSON on request or for another program.
 
-    What to do next is printed on standard error, so that a pipe carries only the answer.
+    The next step is printed on standard error, so that a pipe has only the result.
     """
     machine = as_json or not on_terminal()
     try:
         print(plain(json.dumps(done.values, ensure_ascii=False)) if machine else _text(done))
         sys.stdout.flush()
-    except BrokenPipeError:  # its reader has had enough: `fairway releases | head -1`
+    except BrokenPipeError:  # its reader has stopped: `fairway releases | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     print(plain(f"next: {following}"), file=sys.stderr)
 
@@ -45,5 +44,5 @@ def _text(done: Done) -> str:
 
 
 def on_terminal() -> bool:
-    """Whether a person reads standard output."""
+    """Return whether a person reads standard output."""
     return sys.stdout.isatty()

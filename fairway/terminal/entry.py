@@ -1,4 +1,6 @@
-"""One call of the command line, from its words to its exit code: the one place where errors become lines or JSON."""
+"""One call of the command line, from its arguments to its exit code: the only place where errors become lines
+or JSON.
+"""
 
 import json
 import sys
@@ -13,7 +15,7 @@ from fairway.terminal.signals import interruptible
 
 
 def exit_code_of(app: typer.Typer, arguments: Sequence[str]) -> int:
-    """0 done, 1 it failed, 2 it was called wrongly, 130 interrupted."""
+    """Return the exit code: 0 done, 1 failed, 2 called incorrectly, 130 interrupted."""
     try:
         with interruptible():
             code = app(list(arguments) or ["--help"], standalone_mode=False)
@@ -35,9 +37,9 @@ def _usage(error: typer.TyperException) -> Refused:
 
 
 def _unforeseen(error: Exception) -> Failed:
-    """A fault of ours: the traceback goes to standard error, for the person that reports it."""
+    """Report a bug of ours; the traceback goes to standard error."""
     traceback.print_exception(error)
-    return Failed("internal", f"{type(error).__name__}: {error}; this is a fault of fairway, please report it")
+    return Failed("internal", f"{type(error).__name__}: {error}; this is a bug in fairway, please report it")
 
 
 def _report(failure: FairwayError, *, as_json: bool) -> None:

@@ -1,4 +1,4 @@
-"""What stops a command, in one line: what was asked wrongly, what failed, what goes on without us."""
+"""Errors of a command in one line: what was wrong in the call, what failed, what is still running."""
 
 import errno
 import sys
@@ -12,9 +12,9 @@ from fairway.client.errors import Failed, FairwayError, Refused
 
 
 class Interrupted(FairwayError):
-    """Ctrl-C; the message says what goes on running and how to take it up again."""
+    """Report Ctrl-C; the message says what is still running and how to resume."""
 
-    def __init__(self, message: str = "stopped; nothing goes on running") -> None:
+    def __init__(self, message: str = "stopped; nothing is left running") -> None:
         super().__init__("interrupted", message)
 
 
@@ -24,7 +24,7 @@ ASKED_WRONGLY = {ConfigError: "config", ContractError: "contract", RoutingError:
 
 
 def explained(error: Exception) -> FairwayError | None:
-    """Return the error as a command reports it; None for one that nobody foresaw."""
+    """Return the error as a command reports it; None for an unexpected one."""
     if isinstance(error, FairwayError):
         return error
     for kind, code in ASKED_WRONGLY.items():
@@ -37,13 +37,13 @@ def explained(error: Exception) -> FairwayError | None:
         return Failed("no_room", f"{error.strerror}; make room {where}, then try again")
     if (
         "botocore" in sys.modules
-    ):  # else no call to AWS was made, and importing it only for this would cost half a second
-        return explained_by_aws(error)
+    ):  # otherwise no call to AWS was made, and importing it only for this would take half a second
+        return _explained_by_aws(error)
     return None
 
 
-def explained_by_aws(error: Exception) -> FairwayError | None:
-    from botocore import exceptions as aws  # what failed has imported it already
+def _explained_by_aws(error: Exception) -> FairwayError | None:
+    from botocore import exceptions as aws  # imported already by whatever failed
 
     if isinstance(error, aws.ClientError):
         said = error.response["Error"]

@@ -1,11 +1,12 @@
-"""Text of files, tables and templates on a terminal: shown, never obeyed."""
+"""Text of files, tables and templates on a terminal, with control characters made visible."""
 
 import re
 
-# What moves the cursor, changes colours or titles (C0 but tab and line feed, DEL, C1), or turns the writing direction.
+# What moves the cursor, changes colours or titles (C0 except tab and line feed, DEL, C1), or reverses the writing
+# direction.
 OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def plain(text: str) -> str:
-    """The text with such characters spelt out, in the form that JSON has for them too."""
+    """Return the text with such characters written as escapes, in JSON's form."""
     return OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

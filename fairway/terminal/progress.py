@@ -1,4 +1,4 @@
-"""What a command is doing, on standard error: a live line on a terminal, plain lines anywhere else."""
+"""Progress of a command on standard error: a live line on a terminal, plain lines elsewhere."""
 
 import sys
 import time
@@ -7,16 +7,16 @@ from typing import Any, Self, TextIO
 
 from fairway.terminal.plain import plain
 
-# lazy: only a terminal needs rich, a pipe does not pay for it
+# lazy: only a terminal needs rich
 
-PLAIN_EVERY_S = 5.0  # at first; where a step takes long, ever more rarely
+PLAIN_EVERY_S = 5.0  # seconds at first; less and less often in a long step
 PLAIN_RAREST_S = 60.0
 
 
 class Progress:
     """`progress("Uploading")` begins a step; `progress.detail("3 of 7")` says how far it is.
 
-    A step on a terminal spins until the next one begins and is then left there with how long it took.
+    On a terminal a step spins until the next one begins, and then stays with its duration.
     """
 
     def __init__(self, stream: TextIO | None = None) -> None:
@@ -47,7 +47,7 @@ class Progress:
             self._spin(_escaped(step))
 
     def _spin(self, markup: str) -> None:
-        """Not as rich's own status does: that puts something in place of sys.stdout which is not a terminal."""
+        """Draw the spinner; rich's own status would replace sys.stdout by something that is not a terminal."""
         from rich.live import Live
         from rich.spinner import Spinner
 

@@ -1,4 +1,4 @@
-"""SIGTERM and a closed terminal end a command as Ctrl-C does: it reports what goes on and leaves nothing behind."""
+"""SIGTERM and a closed terminal end a command like Ctrl-C: it reports what is still running and cleans up."""
 
 import signal
 import threading
@@ -11,7 +11,7 @@ LIKE_CTRL_C = ("SIGTERM", "SIGHUP")  # by name: Windows has no SIGHUP
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """For the main thread, as only that may say what a signal does. What is ignored (nohup) stays ignored."""
+    """Install the handlers; only the main thread may. Ignored signals (nohup) stay ignored."""
     before = {}
     if threading.current_thread() is threading.main_thread():
         numbers = [getattr(signal, name) for name in LIKE_CTRL_C if hasattr(signal, name)]

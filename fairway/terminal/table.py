@@ -1,4 +1,4 @@
-"""Tables of text that fit the terminal: a cell that is too long is continued on the next line, and none is cut off."""
+"""Tables of text that fit the terminal: a long cell continues on the next line."""
 
 import shutil
 import sys
@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from fairway.terminal.plain import plain
 
 GAP = "  "
-NARROWEST = 8  # a column is not squeezed below this
-UNLIMITED = 100_000  # where there is no terminal to fit
+NARROWEST = 8  # least width of a column
+UNLIMITED = 100_000  # width without a terminal
 
 
 def table(rows: Iterable[Sequence[object]], heads: Sequence[str], *, width: int | None = None) -> list[str]:
-    """Return the lines of aligned columns, at most `width` characters wide where that is possible."""
+    """Return the lines of aligned columns, at most `width` characters wide if possible."""
     texts = [[" ".join(plain(str(cell)).split("\n")) for cell in row] for row in (heads, *rows)]
     widths = _fitting([max(map(len, column)) for column in zip(*texts, strict=True)], width or _terminal_width())
     return [line for row in texts for line in _lines(row, widths)]
@@ -24,7 +24,7 @@ def _terminal_width() -> int:
 
 
 def _fitting(widths: list[int], most: int) -> list[int]:
-    """Take from the widest column, character by character, until the line fits."""
+    """Narrow the widest column, character by character, until the line fits."""
     widths = list(widths)
     while sum(widths) + len(GAP) * (len(widths) - 1) > most:
         widest = max(range(len(widths)), key=widths.__getitem__)

@@ -1,1 +1,1 @@
-"""What was tried: training runs with their data, code, parameters and metrics, and what became of them."""
+"""Experiment tracking: training runs with their data, code, parameters, metrics and results."""

@@ -1,4 +1,4 @@
-"""A training run in words and figures, one by one, so that two can be set side by side."""
+"""Facts and figures of training runs, one by one, so that two runs can be compared."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -9,19 +9,19 @@ from fairway.stage.standing import by_outcomes
 from fairway.tracking.record import TrainingRun, Tried
 
 UNKNOWN = "-"
-RATES = (0.01, 0.05, 0.1, 0.2, 0.5)  # of false positives, at which tables give the recall
-RECALLS = (0.1, 0.25, 0.5, 0.75, 0.9)  # at which tables give the precision
+RATES = (0.01, 0.05, 0.1, 0.2, 0.5)  # false positive rates at which tables show the recall
+RECALLS = (0.1, 0.25, 0.5, 0.75, 0.9)  # recalls at which tables show the precision
 
 
 class Fact(NamedTuple):
-    """One thing about a run."""
+    """A fact about a run."""
 
     name: str
     text: str
 
 
 class Pair(NamedTuple):
-    """The same thing about two runs."""
+    """The same fact about two runs."""
 
     name: str
     first: str
@@ -33,7 +33,7 @@ class Pair(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """A number of a model of two runs; None where a run did not try it, or did not measure that."""
+    """A figure of a model in two runs; None if a run did not try or measure it."""
 
     model: str
     name: str
@@ -46,7 +46,7 @@ class Figure(NamedTuple):
 
 
 def facts(run: TrainingRun) -> list[Fact]:
-    """Describe what a run learnt from, by what, how it ended, and what its release became."""
+    """Describe a run: its data, its code, its end, and what became of its release."""
     became = run.became
     return [
         Fact("learnt from", f"{day(run.train_start)} to {day(run.evaluate_start)}, {_rows(run.train_rows)}"),
@@ -73,7 +73,7 @@ def pairs(first: TrainingRun, second: TrainingRun) -> list[Pair]:
 
 
 def figures(first: TrainingRun, second: TrainingRun) -> list[Figure]:
-    """Set every metric of every candidate, and of the champions of then, beside each other."""
+    """Compare every metric of every candidate, and of the champions at the time."""
     return [
         figure
         for name in model_names(first, second)
@@ -83,7 +83,7 @@ def figures(first: TrainingRun, second: TrainingRun) -> list[Figure]:
 
 
 def parameters(first: TrainingRun, second: TrainingRun) -> list[Pair]:
-    """Set the parameters of every candidate that has any beside each other."""
+    """Compare the parameters of every candidate that has any."""
     found = [
         Pair(name, _parameters(_of(first, name)), _parameters(_of(second, name))) for name in model_names(first, second)
     ]
@@ -91,7 +91,7 @@ def parameters(first: TrainingRun, second: TrainingRun) -> list[Pair]:
 
 
 def curve_figures(first: TrainingRun, second: TrainingRun) -> list[Figure]:
-    """Read the curves of the chosen candidates at the same places; nothing where the task has none."""
+    """Compare the curves of the chosen candidates at the same points; empty if the task has none."""
     return [
         Figure(kind, f"at {place:g}", *(_read(run.judged, read, place) for run in (first, second)))
         for kind, places, read in (
@@ -104,7 +104,7 @@ def curve_figures(first: TrainingRun, second: TrainingRun) -> list[Figure]:
 
 
 def on_the_same_rows(first: TrainingRun, second: TrainingRun) -> bool:
-    """Whether the metrics of two runs may be compared: they were judged on the same days under the same contract."""
+    """Return whether the metrics of two runs can be compared: the same days under the same contract."""
     keys = ("evaluate_start", "as_of", "evaluate_rows", "contract_hash")
     return all(getattr(first, key) == getattr(second, key) for key in keys)
 
@@ -120,7 +120,7 @@ def cost(usd: float | None) -> str:
 
 
 def model_names(first: TrainingRun, second: TrainingRun) -> list[str]:
-    """Names of all models: candidates, then champions of then."""
+    """Return the names of all models: candidates, then the champions at the time."""
     names = [each.name for run in (first, second) for each in run.candidates]
     names += [run.champion.name for run in (first, second) if run.champion]
     return list(dict.fromkeys(names))

@@ -22,7 +22,7 @@ from fairway.tracking.record import Became, TrainingRun, Tried
 
 
 def read_runs(stage: Stage, *, most: int, progress: Progress) -> list[TrainingRun]:
-    """Read the newest training runs, the newest first; imports are among them."""
+    """Read the newest training runs, newest first, including imports."""
     progress("Reading training runs")
     items = sorted(records.runs(stage, "train"), key=lambda item: item.get("started_at", ""), reverse=True)
     releases, prices = _releases(stage), read_table(stage.folder, stage.config)
@@ -34,15 +34,13 @@ def read_runs(stage: Stage, *, most: int, progress: Progress) -> list[TrainingRu
 
 
 def read_run(stage: Stage, name: str, *, progress: Progress) -> TrainingRun:
-    """Read a run by its name or that of its release, with what really happened after the release's answers."""
+    """Read a run by its name or that of its release, with the outcomes of the release's answers."""
     progress(f"Reading {name}")
     releases = _releases(stage)
     run = releases[name][0].get("run", name) if name in releases else name
     item = records.run(stage, "train", run)
     if item is None:
-        raise Refused(
-            "no_run", f"{name!r} is neither a training run nor a release of one; `fairway runs` lists those that are"
-        )
+        raise Refused("no_run", f"{name!r}: must be a training run or its release; `fairway runs` lists them")
     return _run(stage, item, releases, read_table(stage.folder, stage.config), with_outcomes=True)
 
 
@@ -87,17 +85,17 @@ def _run(
 
 
 def _learnt_from(evaluation: Evaluation) -> int | None:
-    """Count the rows that the candidates read; the run's record has those of whole parts, beyond the window too."""
+    """Count the rows that the candidates read; the run's record counts whole parts, beyond the window too."""
     return max((read for each in evaluation["candidates"].values() if (read := each["rows"]["read"])), default=None)
 
 
 class _Left(NamedTuple):
-    """Documents that a run left in the lake."""
+    """Documents of a run in the lake."""
 
     evaluation: Evaluation | None
     judgement: Judgement | None
     curves: Curves | None
-    settings: dict[str, Any] | None  # the whole of fairway.toml then
+    settings: dict[str, Any] | None  # the whole of fairway.toml at the time
 
 
 def _left_by(stage: Stage, run: str) -> _Left:
@@ -114,7 +112,9 @@ def _candidate(name: str, left: _Left) -> Tried:
 
 
 def _champion(left: _Left) -> Tried | None:
-    """The champion of then on the same rows; which benchmarks it breaks is in its release's newest measurement."""
+    """Describe the champion at the time on the same rows; the benchmarks it breaks are in its release's newest
+    measurement.
+    """
     champion = left.evaluation["champion"] if left.evaluation else None
     if champion is None:
         return None

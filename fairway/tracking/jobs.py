@@ -1,7 +1,7 @@
-"""The SageMaker jobs of a training run: how long they were billed, and what that costs at list price.
+"""SageMaker jobs of a training run: their billed time and its cost at list price.
 
-Machines only: disks, functions and requests of a run cost cents. The local AWS runs the same jobs, so there it is the
-price that AWS would have asked for the seconds that they took here.
+Instances only: disks, functions and requests of a run cost cents. The local AWS runs the same jobs, so there it is what
+AWS would charge for the seconds that they took here.
 """
 
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from fairway.stage.aws import Stage
 from fairway.tracking.record import Job
 
 _HOUR_S = 3600
-_SLACK = timedelta(minutes=1)  # between the clocks of Step Functions and SageMaker
+_SLACK = timedelta(minutes=1)  # difference between the clocks of Step Functions and SageMaker
 
 
 def jobs_of(stage: Stage, item: TrainItem, prices: Prices) -> list[Job]:
-    """Read the jobs that have ended, in the order of their names; a model made elsewhere had only an evaluation."""
+    """Read the jobs that have ended, ordered by name; an imported model had only an evaluation."""
     started = parse_timestamp(item.get("started_at", ""))
     if started is None:
         return []

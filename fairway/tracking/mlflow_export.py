@@ -1,7 +1,6 @@
-"""Training runs as runs of MLflow: one for each, and one below it for each candidate.
+"""Export training runs to MLflow: one run for each, and one below it for each candidate.
 
-Exporting again changes no run that is there but its tags and the figures that grow: what the release became, and what
-happened since.
+Exporting again changes only tags and growing figures of existing runs: what became of the release, and its outcomes.
 """
 
 import logging
@@ -25,13 +24,13 @@ _STATUS = {RunStatus.SUCCEEDED: "FINISHED", RunStatus.FAILED: "FAILED"}
 _QUIETLY = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
-    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # where --json has its one object
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # --json prints its object there
 }
 _LONGEST_TAG = 5000  # characters that MLflow stores
 
 
 class Exported(NamedTuple):
-    """Runs of MLflow, those of candidates among them."""
+    """Number of MLflow runs, including those of candidates."""
 
     created: int
     updated: int
@@ -39,7 +38,7 @@ class Exported(NamedTuple):
 
 @dataclass(frozen=True)
 class _Entry:
-    """One run of MLflow; `candidate` is empty for the training run itself."""
+    """One MLflow run; `candidate` is empty for the training run itself."""
 
     run: TrainingRun
     candidate: str
@@ -54,10 +53,10 @@ class _Entry:
 
 
 def export(runs: Iterable[TrainingRun], uri: str, *, experiment: str, progress: Progress) -> Exported:
-    """Write runs into an experiment of the tracking server or store at the URI; the experiment is made where it is
+    """Export runs to an experiment of the tracking server or store at the URI; the experiment is created if it is
     missing.
 
-    Raises Refused without MLflow, and Failed where the store does not take them.
+    Raises Refused without MLflow, and Failed if the store does not accept the runs.
     """
     client, refused = _connect(uri)
     try:
@@ -67,7 +66,7 @@ def export(runs: Iterable[TrainingRun], uri: str, *, experiment: str, progress: 
 
 
 def _connect(uri: str) -> tuple[Any, type[Exception]]:
-    """Return MLflow's client and the exception that it raises."""
+    """Return MLflow's client and its exception."""
     for name, value in _QUIETLY.items():
         os.environ.setdefault(name, value)
     try:
@@ -165,7 +164,7 @@ def _candidate(run: TrainingRun, tried: Tried) -> _Entry:
     )
 
 
-# ---- one run of MLflow
+# ---- one MLflow run
 
 
 def _create(client: Any, experiment: str, entry: _Entry, *, parent: Any) -> Any:
@@ -192,7 +191,7 @@ def _rows(run: TrainingRun) -> Any:
 
 
 def _update(client: Any, there: Any, entry: _Entry) -> None:
-    """Bring tags, figures and status up to date; a figure that is there as it is now is not written again."""
+    """Update tags, figures and status; an unchanged figure is not written again."""
     from mlflow.entities import Metric, RunTag
 
     known, at = there.data.metrics, _ms(entry.run.finished_at) or _ms(entry.run.started_at) or 0

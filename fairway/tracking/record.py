@@ -1,4 +1,4 @@
-"""Training runs as they are listed, compared and exported. None means not known, or not yet."""
+"""Training runs as they are listed, compared and exported. None means unknown, or not yet known."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -26,10 +26,10 @@ class Job:
 class Tried:
     """A model on the evaluation rows of a run; `broken` describes each benchmark that it breaks."""
 
-    name: str  # of the candidate, or the release that was champion
+    name: str  # of the candidate, or of the release that was champion
     parameters: Mapping[str, Any]
     metrics: Mapping[str, float]
-    standard_error: float | None  # of the metric that decides
+    standard_error: float | None  # by the deciding metric
     p99_ms: float
     size_mb: float
     artefact_sha256: str
@@ -43,11 +43,11 @@ class Became:
 
     release: str
     state: str | None
-    role: str | None  # None where it answers nobody
-    percent: float  # of the entities
+    role: str | None  # None if it answers nothing
+    percent: float  # percent of the entities
     promoted_at: str | None
     newest: Measurement | None
-    observed: Observed | None  # None where outcomes were not read
+    observed: Observed | None  # None if outcomes were not read
 
     @property
     def in_words(self) -> str:
@@ -56,7 +56,7 @@ class Became:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One training run. `chosen` is the candidate of its release, or the best of those that were rejected."""
+    """A training run. `chosen` is the candidate of its release, or the best of the rejected ones."""
 
     run: str
     status: str
@@ -76,32 +76,32 @@ class TrainingRun:
     metric: str | None
     chosen: str | None
     candidates: list[Tried]
-    champion: Tried | None  # of then, on the same rows
+    champion: Tried | None  # at the time, on the same rows
     baseline: Mapping[str, float]  # of the prior
     jobs: list[Job]
     became: Became | None
 
     @property
     def seconds(self) -> float | None:
-        """From its first state to its last."""
+        """Return the seconds from its first state to its last."""
         ends = _moment(self.started_at), _moment(self.finished_at)
         return (ends[1] - ends[0]).total_seconds() if ends[0] and ends[1] else None
 
     @property
     def usd(self) -> float | None:
-        """The list price of its jobs; None where a price is missing, or no job is known."""
+        """Return the list price of its jobs; None if a price is missing, or no job is known."""
         prices = [job.usd for job in self.jobs]
         known = [price for price in prices if price is not None]
         return sum(known) if known and len(known) == len(prices) else None
 
     @property
     def judged(self) -> Tried | None:
-        """The chosen candidate."""
+        """Return the chosen candidate."""
         return next((each for each in self.candidates if each.name == self.chosen), None)
 
     @property
     def quality(self) -> float | None:
-        """The deciding metric of the chosen candidate."""
+        """Return the deciding metric of the chosen candidate."""
         return self.judged.metrics.get(self.metric or "") if self.judged else None
 
     def as_json(self, *, curves: bool = False) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Training runs as tables of text: a list of them, one whole, two beside each other."""
+"""Training runs as tables of text: a list, one run in full, two runs compared."""
 
 from collections.abc import Iterable, Sequence
 
@@ -25,7 +25,7 @@ def list_lines(runs: Iterable[TrainingRun]) -> list[str]:
 
 
 def run_lines(run: TrainingRun) -> list[str]:
-    """Everything about one run."""
+    """Describe one run in full."""
     tried = [(pair.name, pair.first) for pair in parameters(run, run)]
     measured = [(figure.model, figure.name, _number(figure.first)) for figure in figures(run, run)]
     broken = [(each.name, "; ".join(each.broken)) for each in run.candidates if each.broken]
@@ -40,7 +40,7 @@ def run_lines(run: TrainingRun) -> list[str]:
 
 
 def comparison_lines(first: TrainingRun, second: TrainingRun) -> list[str]:
-    """Two runs beside each other, and what differs."""
+    """Compare two runs, and mark the differences."""
     names = first.run, second.run
     marked = [(*pair, "differs" if pair.differs else "") for pair in pairs(first, second)]
     measured = [_figure_row(figure) for figure in figures(first, second)]
@@ -54,7 +54,7 @@ def comparison_lines(first: TrainingRun, second: TrainingRun) -> list[str]:
 
 
 def _below(rows: Sequence[tuple[str, ...]], heads: tuple[str, ...]) -> list[str]:
-    """Return a table below another; nothing where there is nothing to tell."""
+    """Return a table below another; empty if there is nothing to show."""
     return ["", *table(rows, heads)] if rows else []
 
 

@@ -1,1 +1,1 @@
-"""From files to stored predictions."""
+"""Batch: from files to stored predictions."""

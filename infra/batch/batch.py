@@ -16,7 +16,7 @@ from infra.permissions import Many, arn
 
 HOUR_S = 3600
 LONGEST_SCORING_S = 12 * HOUR_S
-EACH_FILE = "WriteResults"  # what the Map's executions are called after
+EACH_FILE = "WriteResults"  # prefix of the names of the Map's executions
 
 
 class Batch(Construct):
@@ -64,7 +64,7 @@ class Batch(Construct):
                 Assign={"plan": jsonata("$states.result.Payload")},
                 Next="IsAnythingLeft",
             ),
-            # a run that was killed and started again may have scored everything before
+            # a run that was killed and started again may have nothing left to score
             "IsAnythingLeft": choice(("$plan.shards_manifest != null", "Score"), otherwise="IsAnythingStored"),
             "Score": self.score(Next="IsAnythingStored"),
             "IsAnythingStored": choice(("$plan.store", "WriteResults"), otherwise="CloseBatch", Assign={"written": 0}),
@@ -81,13 +81,13 @@ class Batch(Construct):
         }
 
     def score(self, **fields: Any) -> dict[str, Any]:
-        """One processing job; its instances share the files. Before the first release the fallback answers."""
+        """Return one processing job, whose instances share the files. Before the first release the fallback answers."""
         folders = (
             "predictions",
             "quarantine",
             "results",
             "summary",
-        )  # what is whole goes up at once, so that no stop loses it
+        )  # complete segments are uploaded at once, so that a stop does not lose them
         outputs = [
             output(folder, jsonata(f"$plan.output_uri & '{folder}/'"), upload="Continuous") for folder in folders
         ]
@@ -107,7 +107,7 @@ class Batch(Construct):
         )
 
     def write_every_file(self, **fields: Any) -> dict[str, Any]:
-        """A distributed Map over the files of results, however many there are."""
+        """Return a distributed Map over any number of files of results."""
         bucket = self.lake.bucket.bucket_name
         prefix = jsonata(f"'{BATCH}' & $run & '/results/'")
         return {
@@ -130,7 +130,10 @@ class Batch(Construct):
         }
 
     def write_file(self) -> dict[str, Any]:
-        """Its failure is caught by the Map around it. Nobody waits, so a slow table gets ten minutes to recover."""
+        """Return the state that writes a file; the Map catches its failure.
+
+        Nobody waits, so a slow table gets ten minutes to recover.
+        """
         return invoke(
             self.write_results,
             jsonata("$states.input"),
@@ -195,12 +198,12 @@ class Batch(Construct):
         return function
 
     def allow_the_distributed_map(self) -> None:
-        """Its items run as executions of the flow itself, named here, since a flow cannot refer to itself."""
+        """Allow the Map to run its items as executions of the flow itself, by name, since a flow cannot refer to
+        itself.
+        """
         name, why = f"{self.config.prefix}-batch", "Each item is an execution of its own"
         items = Many([arn("states", f"execution:{name}:*")], why)
-        labelled = Many(
-            [arn("states", f"execution:{name}/{EACH_FILE}:*")], why
-        )  # as AWS names them for this one action
+        labelled = Many([arn("states", f"execution:{name}/{EACH_FILE}:*")], why)  # in AWS's names for this action
         self.flow.allow("states:StartExecution", on=arn("states", f"stateMachine:{name}"))
         self.flow.allow("states:DescribeExecution", "states:StopExecution", on=items)
         self.flow.allow("states:RedriveExecution", on=labelled)

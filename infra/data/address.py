@@ -1,4 +1,4 @@
-"""The address book: one parameter from which every command learns where things are."""
+"""The address book: one parameter in which commands find the names of the stage's resources."""
 
 from aws_cdk import Stack
 from aws_cdk import aws_ssm as ssm
@@ -8,7 +8,7 @@ from domain.config.sections import Config
 
 
 class AddressBook(Construct):
-    """deployed names -> SSM parameter /fairway/{project}/{stage} -> the fairway command. No secret is in it."""
+    """deployed names -> SSM parameter /fairway/{project}/{stage} -> the fairway command. It contains no secret."""
 
     def __init__(self, scope: Construct, id: str, *, config: Config, **addresses: str | dict[str, str]) -> None:
         super().__init__(scope, id)

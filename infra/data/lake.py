@@ -10,16 +10,16 @@ from domain import lake
 from domain.config.sections import Data
 from infra.permissions import Many, accept
 
-# Moving is billed by the object and saves by the byte: from this size on it has paid for itself within two months.
+# Moving is billed by the object and saves by the byte: from this size on it pays for itself within two months.
 COLD_FROM_BYTES, ARCHIVED_FROM_BYTES = 1024**2, 8 * 1024**2
 KEPT = (
     lake.ROWS,
     lake.QUARANTINE,
     lake.CAPTURED,
     lake.BATCH,
-)  # moved to colder places, and at last deleted where settings say so
-READ_AT_ONCE = (lake.ARTEFACTS,)  # an endpoint may need it any time, so it is never archived or deleted
-SCRATCH_DAYS = 1  # checkpoints: a training job runs for a day at most
+)  # moved to colder storage, and finally deleted if settings say so
+READ_AT_ONCE = (lake.ARTEFACTS,)  # an endpoint may need it at any time, so it is never archived or deleted
+SCRATCH_DAYS = 1  # checkpoints: a training job runs for at most a day
 
 
 class Lake(Construct):
@@ -41,14 +41,14 @@ class Lake(Construct):
         accept(
             self.bucket,
             "AwsSolutions-S1",
-            "Only roles of these two stacks reach the bucket; CloudTrail data events tell more, where that is asked",
+            "Only roles of these two stacks reach the bucket; CloudTrail data events are there for who needs more",
         )
         accept(
             self.bucket, "CloudFormation-Validate::W9003", "The CDK writes sizes as numbers, which CloudFormation takes"
         )
 
     def objects(self, *folders: str) -> Many:
-        """Everything below these folders, for a policy."""
+        """Return the objects below these folders, for a policy."""
         return Many(
             arns=[f"{self.bucket.bucket_arn}/{folder}*" for folder in folders],
             because="Keys below a folder of the lake are made by runs and loads",
@@ -57,7 +57,7 @@ class Lake(Construct):
 
     @cached_property
     def exported(self) -> str:
-        """What the bucket's ARN is called in the other stack."""
+        """Return the name of the bucket's ARN in the other stack."""
         stack = Stack.of(self)
         return str(stack.resolve(stack.export_value(self.bucket.bucket_arn))["Fn::ImportValue"])
 
@@ -69,7 +69,7 @@ def lifecycle_rules(data: Data) -> list[s3.LifecycleRule]:
     """By class of data. What a run used and found (runs/), and what a window held (windows/), is small and stays;
     `domain/money/resources/storage.py` counts what all this saves.
     """
-    cold = max(data.hot_days, data.window_days) if data.hot_days else 0  # what training reads is never cold
+    cold = max(data.hot_days, data.window_days) if data.hot_days else 0  # rows of a training window are never cold
     moves = [
         (folder, place, days, size)
         for folders, place, days, size in (
@@ -91,7 +91,7 @@ def lifecycle_rules(data: Data) -> list[s3.LifecycleRule]:
     ends = dict.fromkeys(KEPT, data.delete_days) | {
         lake.FEATURES: cold,
         lake.SCRATCH: SCRATCH_DAYS,
-    }  # features can be made again
+    }  # features can be computed again
     rules += [
         s3.LifecycleRule(id=f"{folder.strip('/')}-end", prefix=folder, expiration=Duration.days(days))
         for folder, days in ends.items()

@@ -1,4 +1,4 @@
-"""What releases are made of and written down in: the image repository and the model package group."""
+"""The image repository and the model package group: what releases are made of, and where verdicts are recorded."""
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_ecr as ecr
@@ -26,7 +26,7 @@ class Registry(Construct):
             empty_on_delete=removal_policy == RemovalPolicy.DESTROY,
             lifecycle_rules=[
                 ecr.LifecycleRule(rule_priority=1, tag_status=ecr.TagStatus.UNTAGGED, max_image_age=Duration.days(1)),
-                # Many, since a release that is rolled back to needs the very image it was made with.
+                # many, since a rollback needs the exact image that the release was made with
                 ecr.LifecycleRule(rule_priority=2, tag_status=ecr.TagStatus.ANY, max_image_count=100),
             ],
         )
@@ -44,8 +44,9 @@ class Registry(Construct):
 
 
 def signing_key(scope: Construct, config: Config, removal_policy: RemovalPolicy) -> kms.Key:
-    """Signs releases (lambdas/aws/signatures.py). It survives the service stack, as what it signed does. About $1 a
-    month.
+    """Return the key that signs releases (lambdas/aws/signatures.py).
+
+    It survives the service stack, like the releases it signed. About $1 a month.
     """
     account = iam.AccountRootPrincipal()
     manage = [

@@ -1,4 +1,4 @@
-"""The stores of the data stack, as the flows of the service stack are handed them."""
+"""Stores of the data stack, as passed to the flows of the service stack."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from infra.data.tables import Tables
 
 @dataclass(frozen=True)
 class Stores:
-    """What a flow reads and writes: it must survive the service stack."""
+    """What a flow reads and writes; it survives the service stack."""
 
     lake: Lake
     tables: Tables

@@ -1,4 +1,4 @@
-"""The tables: what was answered, what happened, who answers, what ran (keys and items: domain/records.py)."""
+"""The tables: predictions, outcomes, routing and releases, evidence, runs (keys and items: domain/records.py)."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from domain.records import RELEASE, ROUTING
 TEXT = dynamodb.AttributeType.STRING
 
 
-# For a policy on the routing table, which holds the releases, who answers (ROUTING), and a few notes.
+# For a policy on the routing table, which has the releases, the routing, and a few notes.
 ONLY_RELEASES = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [f"{RELEASE}*"]}}
 
 
@@ -47,7 +47,7 @@ class Tables(Construct):
                 ),
                 deletion_protection=removal_policy != RemovalPolicy.DESTROY,
                 removal_policy=removal_policy,
-                tags=[CfnTag(key="fairway", value=prefix)],  # the app's own do not reach a replica
+                tags=[CfnTag(key="fairway", value=prefix)],  # backups of the app's own do not cover a replica
                 **more,
             )
 
@@ -72,5 +72,5 @@ class Tables(Construct):
 
     @property
     def predictions_by_entity(self) -> str:
-        """ARN of the index of predictions by entity."""
+        """Return the ARN of the index of predictions by entity."""
         return f"{self.predictions.table_arn}/index/{BY_ENTITY}"

@@ -1,4 +1,4 @@
-"""Where alarms go."""
+"""The topic for alarms."""
 
 from aws_cdk import Aws
 from aws_cdk import aws_iam as iam
@@ -26,10 +26,11 @@ class AlarmsTopic(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
             )
         )
-        # Without a condition: EventBridge says nothing of itself that one could ask, and its message would be dropped.
+        # No condition on the source: EventBridge sends nothing about itself to compare, so its messages would be
+        # dropped.
         self.topic.grant_publish(iam.ServicePrincipal("events.amazonaws.com"))
         if config.monitoring.email:
             email = self.topic.add_subscription(subscriptions.EmailSubscription(config.monitoring.email))
             accept(
-                email, "Serverless-SNSRedrivePolicy", "SNS repeats e-mail itself, and the alarm stays on the dashboard"
+                email, "Serverless-SNSRedrivePolicy", "SNS retries e-mail itself, and the alarm stays on the dashboard"
             )

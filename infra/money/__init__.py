@@ -1,1 +1,1 @@
-"""The budget, the office hours, and the removal of what nobody needs."""
+"""The budget, the office hours, and the removal of forgotten resources."""

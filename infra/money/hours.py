@@ -1,4 +1,4 @@
-"""Office hours and idleness: endpoints that nobody needs just now are deleted, and made again in time."""
+"""Office hours and idleness: unused endpoints are deleted, and created again in time."""
 
 import json
 
@@ -19,10 +19,10 @@ from infra.release.endpoints import VARIANT, Endpoints
 
 
 class OfficeHours(Construct):
-    """Every five minutes, or predict when a request wakes it -> Hours: the endpoints that the routing names come and
-    go.
+    """Every five minutes, or when predict wakes it for a request -> Hours: creates and deletes the endpoints in the
+    routing.
 
-    Without office hours and idle hours in the settings it looks hourly, for endpoints that somebody deleted.
+    Without office hours and idle hours in the settings it runs hourly, and creates endpoints that somebody deleted.
     """
 
     def __init__(

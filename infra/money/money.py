@@ -1,4 +1,4 @@
-"""What the stage may cost, what happens when it nears that, and what is ended because nobody needs it."""
+"""The budget of a stage, the actions near its limits, and the removal of forgotten resources."""
 
 import json
 
@@ -54,7 +54,7 @@ class Money(Construct):
 
     def budget(self, alarms: sns.ITopic) -> None:
         spent = self.config.budget.alert_percent
-        # No name of our own: every change of a notice replaces the budget, and two cannot have one name.
+        # No name of our own: every change of a notice replaces the budget, and two budgets cannot have the same name.
         budgets.CfnBudget(
             self,
             "Budget",
@@ -72,7 +72,7 @@ class Money(Construct):
         )
 
     def function(self, id: str, environment: dict[str, str]) -> Function:
-        """An hourly function, which reads the routing and the runs."""
+        """Return an hourly function that reads the routing and the runs."""
         environment |= {"ROUTING_TABLE": self.tables.routing.table_name, "RUNS_TABLE": self.tables.runs.table_name}
         function = Function(
             self, id, config=self.config, code=self.code, memory_mb=256, timeout_s=300, environment=environment
@@ -84,7 +84,7 @@ class Money(Construct):
     def function_that_guards_the_budget(self, endpoints: Endpoints, alarms: sns.ITopic) -> Function:
         function = self.function("Guard", {"ALARMS": alarms.topic_arn})
         function.allow("dynamodb:PutItem", on=self.tables.routing.table_arn, conditions=only_items(ROUTING, GUARD))
-        # A model that comes back when the month turns may find its endpoint removed; the configuration stays.
+        # The endpoint of a model that returns in a new month may have been removed; its configuration remains.
         function.allow("sagemaker:CreateEndpoint", on=endpoints.every("endpoint", "endpoint-config"))
         function.allow("sagemaker:AddTags", on=endpoints.every("endpoint"))
         function.allow("sns:Publish", on=alarms.topic_arn)
@@ -93,7 +93,9 @@ class Money(Construct):
         return function
 
     def function_that_reaps(self, endpoints: Endpoints, alarms: sns.ITopic) -> Function:
-        """People name what they make as they like, so it is our tag that says what may be ended."""
+        """Return the function that removes forgotten resources; they are identified by our tag, since their names are
+        arbitrary.
+        """
         function = self.function("Reap", {"ENDPOINT_PREFIX": endpoints.prefix, "ALARMS": alarms.topic_arn})
         function.allow("sns:Publish", on=alarms.topic_arn)
         lists = ("Endpoints", "TrainingJobs", "ProcessingJobs", "NotebookInstances")
@@ -101,14 +103,14 @@ class Money(Construct):
         ours = {"StringEquals": {"aws:ResourceTag/fairway": self.config.prefix}}
 
         def every(*kinds: str) -> Many:
-            return Many([arn("sagemaker", f"{kind}/*") for kind in kinds], "Whose it is says its tag, not its name")
+            return Many([arn("sagemaker", f"{kind}/*") for kind in kinds], "Its tag says whose it is, not its name")
 
         function.allow(
             "sagemaker:ListTags", on=every("endpoint", "training-job", "processing-job", "notebook-instance")
         )
         function.allow(
             "sagemaker:DescribeEndpointConfig", on=every("endpoint-config")
-        )  # a person may not have tagged it
+        )  # a person may have created it without the tag
         function.allow("sagemaker:DescribeEndpoint", "sagemaker:DeleteEndpoint", on=every("endpoint"), conditions=ours)
         for job, kind in (("TrainingJob", "training-job"), ("ProcessingJob", "processing-job")):
             function.allow(f"sagemaker:Describe{job}", f"sagemaker:Stop{job}", on=every(kind), conditions=ours)
@@ -116,7 +118,7 @@ class Money(Construct):
         return function
 
     def anomalies(self, alarms: sns.ITopic) -> None:
-        """Spending that is unlike what it was before, told at once from budget.anomaly_usd on."""
+        """Notify at once of unusual spending from budget.anomaly_usd on."""
         tag = {"Tags": {"Key": "user:fairway", "Values": [self.config.prefix]}}
         monitor = ce.CfnAnomalyMonitor(
             self,

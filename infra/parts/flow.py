@@ -1,7 +1,7 @@
-"""A Step Functions state machine, and the few words its states are written in. JSONata throughout, no glue code.
+"""A Step Functions state machine, and helpers that write its states. JSONata throughout, no glue code.
 
-A flow is a dict of states in the order a reader meets them; the first is where it starts. `call` and `invoke` write a
-task with what every task must have: a retry that waits longer each time, a catch, and a time limit.
+A flow is a dict of states in reading order; it starts at the first. `call` and `invoke` write a task with what every
+task must have: a retry with growing pauses, a catch, and a time limit.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ from domain.config.sections import Config
 from infra.parts.function import Function, log_days
 from infra.permissions import Many, accept, allow
 
-# The errors by which a service asks to be called again later. Optimised SageMaker integrations have one name for most.
+# Errors that ask for a later retry. Most optimised SageMaker integrations have a single name.
 TRANSIENT = {
     "lambda": [
         "Lambda.ServiceException",
@@ -45,8 +45,8 @@ QUOTA_RETRIES = 60  # a minute apart: as long as a job of another run may keep t
 # What our own handlers let through when AWS is briefly unwell; all of them may be called twice.
 UNWELL = ["ServiceError", "Unreachable", "TimedOut", "ClientError", "EndpointConnectionError", "ReadTimeoutError"]
 
-# Why a flow failed, in words. A function and a SageMaker job give theirs within a JSON text; a job that was stopped
-# gives none.
+# Why a flow failed, in words. A function and a SageMaker job give the reason within a JSON text; a stopped job gives
+# none.
 REASON = """(
     $found := $substring($error.Cause, 0, 1) = '{' ? $parse($error.Cause) : {};
     $job := $exists($found.ProcessingJobName) ? $found.ProcessingJobName : $found.TrainingJobName;
@@ -71,7 +71,7 @@ def call(
     catch: tuple[dict[str, Any], ...] | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
-    """A task that calls a service natively, e.g. `sagemaker:createModel` or `aws-sdk:sagemaker:deleteModel`."""
+    """Return a task that calls a service natively, e.g. `sagemaker:createModel` or `aws-sdk:sagemaker:deleteModel`."""
     service = integration.removeprefix("aws-sdk:").split(":")[0]
     catch = (caught("RecordFailure"),) if catch is None else catch
     return {
@@ -88,7 +88,7 @@ def call(
 def invoke(
     function: Function, payload: Any, *, retry: tuple[dict[str, Any], ...] = (), **fields: Any
 ) -> dict[str, Any]:
-    """A task that calls one of our functions. What it answers is `$states.result.Payload`."""
+    """Return a task that calls one of our functions; its result is in `$states.result.Payload`."""
     return call(
         "lambda:invoke",
         {"FunctionName": function.function_arn, "Payload": payload},
@@ -99,7 +99,7 @@ def invoke(
 
 
 def again(errors: list[str], *, seconds: int, times: int) -> dict[str, Any]:
-    """Retry these errors, waiting twice as long each time, at random so that not all come back at once."""
+    """Retry these errors, with pauses that double and a random part, so that retries do not come together."""
     return {
         "ErrorEquals": errors,
         "IntervalSeconds": seconds,
@@ -122,7 +122,7 @@ def until_there_is_quota() -> dict[str, Any]:
 
 
 def caught(next: str, *errors: str) -> dict[str, Any]:
-    """These errors, or whatever else goes wrong, go on at `next`, which finds them in $error: {Error, Cause}."""
+    """Catch these errors, by default all, and continue at `next`, which finds them in $error: {Error, Cause}."""
     return {
         "ErrorEquals": list(errors) or ["States.ALL"],
         "Assign": {"error": jsonata("$states.errorOutput")},
@@ -131,13 +131,13 @@ def caught(next: str, *errors: str) -> dict[str, Any]:
 
 
 def choice(*ways: tuple[str, str], otherwise: str, **fields: Any) -> dict[str, Any]:
-    """Goes on at the first way, (condition in JSONata, next state), whose condition is true."""
+    """Continue at the first way, (condition in JSONata, next state), whose condition is true."""
     choices = [{"Condition": jsonata(condition), "Next": next} for condition, next in ways]
     return {"Type": "Choice", "Choices": choices, "Default": otherwise, **fields}
 
 
 def begin(kind: str, *, next: str) -> dict[str, Any]:
-    """Names the run, unless the caller did: train-20130401-20261122T074500Z says what it knows and when it began."""
+    """Name the run, unless the caller did: train-20130401-20261122T074500Z has its as_of and its start."""
     as_of, started = "$compact($states.input.as_of)", "$compact($states.context.Execution.StartTime)"
     name = f"'{kind}-' & $substring({as_of}, 0, 8) & '-' & $substring({started}, 0, 15) & 'Z'"
     compact = "$compact := function($moment) { $replace($replace($moment, '-', ''), ':', '') };"
@@ -150,7 +150,7 @@ def begin(kind: str, *, next: str) -> dict[str, Any]:
 
 
 def record_run(table: dynamodb.ITable, kind: str, values: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """A task that writes these values, JSONata or text, into the record of the run (keys: domain/records.py)."""
+    """Return a task that writes these values, JSONata or text, into the run's record (keys: domain/records.py)."""
     values = {**values, "finished_at": jsonata("$states.context.State.EnteredTime")}
     return call(
         "dynamodb:updateItem",
@@ -166,26 +166,27 @@ def record_run(table: dynamodb.ITable, kind: str, values: dict[str, Any], **fiel
 
 
 def record_failure(table: dynamodb.ITable, kind: str) -> dict[str, Any]:
-    """Record the failure of a run. A cause that cannot be read goes on at `RecordError`, which records the error
-    alone.
+    """Record the failure of a run.
+
+    If its cause cannot be read, continue at `RecordError`, which records the error alone.
     """
     unread = ({"ErrorEquals": ["States.ALL"], "Next": "RecordError"},)
     return record_run(table, kind, {"status": "FAILED", "reason": jsonata(REASON)}, catch=unread, Next="Failed")
 
 
 def record_error(table: dynamodb.ITable, kind: str) -> dict[str, Any]:
-    """Record the name of the error alone, or else a run would stay RUNNING; the flow ends with the error either way."""
+    """Record only the error's name, so that the run does not stay RUNNING; the flow ends with the error in any case."""
     ends = ({"ErrorEquals": ["States.ALL"], "Next": "Failed"},)
     return record_run(table, kind, {"status": "FAILED", "reason": jsonata("$error.Error")}, catch=ends, Next="Failed")
 
 
 def fail() -> dict[str, Any]:
-    """The end of a flow that failed: the error that was caught, as it was."""
+    """End a failed flow with the error that was caught."""
     return {"Type": "Fail", "Error": jsonata("$error.Error"), "Cause": jsonata("$error.Cause")}
 
 
 class Flow(sfn.StateMachine):
-    """The construct id names it: `Train` is the state machine {prefix}-train. Every event is logged."""
+    """A state machine named by its construct id: `Train` is {prefix}-train. Every event is logged."""
 
     def __init__(self, scope: Construct, id: str, *, config: Config, states: dict[str, Any], timeout_s: int) -> None:
         name = f"{config.prefix}-{id.lower()}"
@@ -208,7 +209,7 @@ class Flow(sfn.StateMachine):
                 destination=logs.LogGroup(
                     scope,
                     f"{id}Logs",
-                    log_group_name=f"/aws/vendedlogs/states/{name}",  # this beginning keeps the log policy short enough
+                    log_group_name=f"/aws/vendedlogs/states/{name}",  # this prefix keeps the log policy short enough
                     retention=log_days(config),
                     removal_policy=RemovalPolicy.DESTROY,
                 ),
@@ -228,6 +229,6 @@ class Flow(sfn.StateMachine):
         self.allow("lambda:InvokeFunction", on=[function.function_arn for function in functions])
 
     def allow_pass(self, role: iam.IRole) -> None:
-        """Let the flow hand this role to SageMaker, and to nobody else."""
+        """Allow the flow to pass this role to SageMaker, and to no other service."""
         to_sagemaker = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
         self.allow("iam:PassRole", on=role.role_arn, conditions=to_sagemaker)

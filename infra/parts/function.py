@@ -1,4 +1,4 @@
-"""One Lambda: lambdas/<flow>/<verb>.py on Python 3.13, with a role and a log group of its own."""
+"""A Lambda function: lambdas/<flow>/<verb>.py on Python 3.13, with its own role and log group."""
 
 import atexit
 import functools
@@ -28,8 +28,10 @@ from infra.permissions import Many, accept, allow
 
 
 def function_code(*, config: Config, contract: Contract, image_tag: str, with_kernel: bool = True) -> lambda_.Code:
-    """The zip that all functions of a stage share: lambdas/, domain/, settings.json, and the part of model_code/ that
-    answers, with its kernel. They need boto3 and no more. Raises KernelMissing where nothing else could answer.
+    """Return the zip shared by all functions of a stage: lambdas/, domain/, settings.json, and the parts of model_code/
+    that answer, with the kernel.
+
+    They need only boto3 besides. Raises KernelMissing if nothing else could answer.
     """
     folder, local = _temporary_folder(), config.stage == settings.LOCAL
     shutil.copytree(compiled_sources(local=local), folder, dirs_exist_ok=True)
@@ -42,7 +44,7 @@ def function_code(*, config: Config, contract: Contract, image_tag: str, with_ke
 
 
 def _add_kernel(folder: Path, *, local: bool, needed: bool) -> None:
-    """Without it the endpoints still answer; only nothing stands in for one that does not."""
+    """Add the kernel. Without it endpoints still answer, but the functions cannot stand in for them."""
     try:
         module = kernel_of_functions(local=local)
     except KernelMissing as error:
@@ -54,9 +56,10 @@ def _add_kernel(folder: Path, *, local: bool, needed: bool) -> None:
 
 
 def _hash_of(folder: Path) -> str:
-    """Hash names, modes and contents, without bytecode: the hash must not depend on the Python that deploys.
+    """Hash names, modes and contents without bytecode, so that the hash does not depend on the deploying Python.
 
-    With the modes, which the CDK's own hash omits: a zip of unreadable files would count as published already.
+    Modes are included, unlike in the CDK's own hash: otherwise a zip of unreadable files would count as published
+    already.
     """
     digest = hashlib.sha256()
     for file in sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc"):
@@ -67,14 +70,14 @@ def _hash_of(folder: Path) -> str:
 
 
 def readable_by_all(folder: Path) -> None:
-    """Give files 0644 and folders 0755, whatever the umask: Lambda's user is not the owner of what is in the zip."""
+    """Give files 0644 and folders 0755, whatever the umask: Lambda's user does not own the files in the zip."""
     folder.chmod(0o755)
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def function_sources() -> list[Path]:
-    """The files of the functions' zip that a person wrote."""
+    """Return the source files of the functions' zip."""
     model_code = [
         ROOT / "model_code" / folder / f"{module}.py" for folder, modules in MODEL_CODE.items() for module in modules
     ]
@@ -83,10 +86,11 @@ def function_sources() -> list[Path]:
 
 @functools.cache
 def compiled_sources(*, local: bool, version: tuple[int, int] = sys.version_info[:2]) -> Path:
-    """Copy the sources, with bytecode where this Python is the one that the functions run on.
+    """Copy the sources, with bytecode if this Python is the version that the functions run on (local functions run on
+    this Python).
 
-    Local functions run on this Python. Bytecode is compiled by a process of its own, since what else is in memory shows
-    in the bytes, and without a path or clock of this machine, so that the same sources make the same zip.
+    A process of its own compiles the bytecode, since other modules in memory affect the bytes, and without paths and
+    times of this machine, so that the same sources make the same zip.
     """
     folder = _temporary_folder()
     for file in function_sources():
@@ -107,14 +111,16 @@ def _temporary_folder() -> Path:
 
 
 class Given(TypedDict):
-    """What every construct with functions is given: the stage's settings and the functions' zip."""
+    """What every construct with functions needs: the stage's settings and the functions' zip."""
 
     config: Config
     code: lambda_.Code
 
 
 class Function(lambda_.Function):
-    """The construct id is the verb: `SelectWindow` runs lambdas/train/select_window.py as {prefix}-select_window."""
+    """A function named by its construct id: `SelectWindow` runs lambdas/train/select_window.py as
+    {prefix}-select_window.
+    """
 
     def __init__(
         self,
@@ -128,7 +134,7 @@ class Function(lambda_.Function):
         environment: dict[str, str],
     ) -> None:
         verb = re.sub(r"(?<!^)(?=[A-Z])", "_", id).lower()
-        name, module = f"{config.prefix}-{verb}", module_of(verb)
+        name, module = f"{config.prefix}-{verb}", _module_of(verb)
         log_group = logs.LogGroup(
             scope,
             f"{id}Logs",
@@ -165,12 +171,12 @@ class Function(lambda_.Function):
             accept(self, finding, reason)
 
     def allow(self, *actions: str, on: str | list[str] | Many, **conditions: Any) -> None:
-        """Let the function do exactly these actions on exactly these resources."""
+        """Allow the function exactly these actions on exactly these resources."""
         allow(self.execution_role, *actions, on=on, **conditions)
 
 
-def module_of(verb: str) -> str:
-    """The module below lambdas/ that has this name, in the folder of its flow."""
+def _module_of(verb: str) -> str:
+    """Return the module of this name below lambdas/, in the folder of its flow."""
     (file,) = (ROOT / "lambdas").glob(f"*/{verb}.py")
     return ".".join(file.relative_to(ROOT).with_suffix("").parts)
 
@@ -190,12 +196,12 @@ MODEL_CODE = {
     "kernel": ("__init__", "engine", "header"),
     "rows": ("__init__", "features"),
 }
-OLDER = "Python 3.13 is maintained until 2029; a newer one is for the whole repository to take up at once"
+OLDER = "Python 3.13 is maintained until 2029; the whole repository moves to a newer one at once"
 ACCEPTED = {
     "AwsSolutions-L1": OLDER,
     "Serverless-LambdaLatestVersion": OLDER,
     "Serverless-LambdaDLQ": (
-        "Whoever calls it waits for the answer; what the clock calls, it calls again, and its errors alarm"
+        "Callers wait for the answer; scheduled functions run again, and their errors raise an alarm"
     ),
 }
 RETENTION: dict[int, logs.RetentionDays] = {

@@ -1,20 +1,19 @@
-"""The container image's tag: a hash of what goes into it, so the same code always runs in the same image."""
+"""The container image's tag: a hash of its sources, so that the same code always runs in the same image."""
 
 import hashlib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = ("model_code", "domain")
-NOT_IN_IMAGE = ("model_code/importing",)  # runs where `fairway import` does; also in Dockerfile.dockerignore
+# runs only on the machine of `fairway import`; also in Dockerfile.dockerignore
+NOT_IN_IMAGE = ("model_code/importing",)
 NOT_SOURCE = (".pyc", ".so", ".o")  # made from sources, and not the same on every machine
 # By tag, for which fairway/deploy/image.py takes the digest that it has when something is built.
 BASE_IMAGE = "docker.io/library/python:3.13-slim"
 
 
 def image_tag(root: Path = ROOT, *, base: str = BASE_IMAGE) -> str:
-    """12 hex digits that stand for the sources of the image, the packages it is built with and the base it stands
-    on.
-    """
+    """Return 12 hex digits that identify the image's sources, its packages and its base."""
     digest = hashlib.sha256(f"{base}\0".encode())
     lock = root / "uv.lock"
     sources = [file for file in source_files(root, SOURCES) if not _is_left_out(file.relative_to(root))]
@@ -29,11 +28,11 @@ def _is_left_out(path: Path) -> bool:
 
 
 def source_files(root: Path, folders: tuple[str, ...]) -> list[Path]:
-    """The files of these folders that a person wrote, in one order everywhere."""
+    """Return the source files of these folders, in the same order everywhere."""
     files = (file for folder in folders for file in (root / folder).rglob("*") if file.is_file())
-    return sorted(file for file in files if is_source(file.relative_to(root)))
+    return sorted(file for file in files if _is_source(file.relative_to(root)))
 
 
-def is_source(path: Path) -> bool:
+def _is_source(path: Path) -> bool:
     hidden = any(part.startswith(".") or part == "__pycache__" for part in path.parts)
     return not hidden and path.suffix not in NOT_SOURCE

@@ -1,6 +1,4 @@
-"""What every SageMaker job of ours shares: the image, a role for its kind, its inputs and outputs, its limit, its
-tags.
-"""
+"""What all our SageMaker jobs share: the image, a role for each kind, inputs and outputs, a time limit, tags."""
 
 from typing import Any
 
@@ -13,7 +11,8 @@ from infra.data.lake import Lake
 from infra.parts.flow import Flow, call, jsonata, until_there_is_quota
 from infra.permissions import Many, allow, arn
 
-TO_GET_A_MACHINE_S = 3600  # beside its own limit, which does not count the wait for a machine and for the data
+# in addition to the job's own limit, which excludes the wait for an instance and for the data
+TO_GET_A_MACHINE_S = 3600
 
 # A function in JSONata: one input of a processing job. `kind` is S3Prefix, or ManifestFile for a list of objects.
 INPUT = """$input := function($name, $folder, $uri, $kind, $shared) { {
@@ -26,7 +25,7 @@ INPUT = """$input := function($name, $folder, $uri, $kind, $shared) { {
 
 
 def inputs(*expressions: str) -> str:
-    """Inputs of a processing job; an expression gives one, several or none."""
+    """Return the inputs of a processing job; an expression may give one, several or none."""
     return jsonata(f"({INPUT} [{', '.join(expressions)}])")
 
 
@@ -40,7 +39,7 @@ def tags(config: Config) -> list[dict[str, Any]]:
 
 
 class Jobs(Construct):
-    """Flow -> SageMaker job in our image, as a role that reaches only these folders of the lake."""
+    """Flow -> SageMaker job in our image, with a role that reaches only these folders of the lake."""
 
     def __init__(
         self,
@@ -73,7 +72,7 @@ class Jobs(Construct):
         runtime_s: int,
         **fields: Any,
     ) -> dict[str, Any]:
-        """A task that runs `python -m model_code <verb>` to its end, without a network."""
+        """Return a task that runs `python -m model_code <verb>` to its end, without network access."""
         cluster = {"InstanceType": instance, "InstanceCount": instances, "VolumeSizeInGB": volume_gb}
         arguments = {
             "ProcessingJobName": self.job_name(verb),
@@ -89,25 +88,26 @@ class Jobs(Construct):
         return to_its_end("createProcessingJob", arguments, runtime_s, **fields)
 
     def job_name(self, verb: str) -> str:
-        """Of when the execution began and the attempt, at most 63 characters: flights-prod-score-261122T074500-0.
+        """Name a job by the start of the execution and the attempt, in at most 63 characters:
+        flights-prod-score-261122T074500-0.
 
-        Not of the run: a name is used once and for all, and a run that was killed is started again.
+        It is not named by the run: a job's name can be used only once, and a killed run is started again.
         """
         began = "$substring($replace($replace($states.context.Execution.StartTime, '-', ''), ':', ''), 2, 13)"
         return jsonata(f"'{self.config.prefix}-{verb}-' & {began} & '-' & $string($states.context.State.RetryCount)")
 
     def allow_run(self, flow: Flow, *kinds: str) -> None:
-        """Let the flow run jobs of these kinds, TrainingJob or ProcessingJob, and wait for their end."""
+        """Allow the flow to run jobs of these kinds, TrainingJob or ProcessingJob, and to wait for their end."""
         for kind in kinds:
             actions = (f"Create{kind}", f"Describe{kind}", f"Stop{kind}", "AddTags", "ListTags")
             flow.allow(*(f"sagemaker:{action}" for action in actions), on=jobs_of(self.config, kind))
-            rule = f"rule/StepFunctionsGetEventsForSageMaker{kind}sRule"  # how .sync hears that the job ended
+            rule = f"rule/StepFunctionsGetEventsForSageMaker{kind}sRule"  # how .sync learns that the job ended
             flow.allow("events:PutTargets", "events:PutRule", "events:DescribeRule", on=arn("events", rule))
         flow.allow_pass(self.role)
 
 
 def to_its_end(operation: str, arguments: dict[str, Any], longest_s: int, **fields: Any) -> dict[str, Any]:
-    """A task that starts a job and waits until it has ended."""
+    """Return a task that starts a job and waits for its end."""
     return call(
         f"sagemaker:{operation}.sync",
         arguments,
@@ -118,17 +118,17 @@ def to_its_end(operation: str, arguments: dict[str, Any], longest_s: int, **fiel
 
 
 def jobs_of(config: Config, kind: str) -> Many:
-    """The stage's jobs of a kind, TrainingJob or ProcessingJob."""
+    """Return the ARN pattern of the stage's jobs of a kind, TrainingJob or ProcessingJob."""
     resource = {"TrainingJob": "training-job", "ProcessingJob": "processing-job"}[kind]
     return Many([arn("sagemaker", f"{resource}/{config.prefix}-*")], "Jobs are named by their run")
 
 
 def job_role(scope: Construct, id: str, *, repository: ecr.IRepository) -> iam.Role:
-    """A role for a container of ours: it may pull the image, write its log and its metrics."""
+    """Return a role for one of our containers: it may pull the image, and write logs and metrics."""
     role = iam.Role(scope, id, assumed_by=iam.ServicePrincipal("sagemaker.amazonaws.com"))
     repository.grant_pull(role)
     logs = Many(
-        [arn("logs", "log-group:/aws/sagemaker/*")], "SageMaker makes the log groups of its jobs and endpoints itself"
+        [arn("logs", "log-group:/aws/sagemaker/*")], "SageMaker creates the log groups of its jobs and endpoints itself"
     )
     allow(role, "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents", on=logs)
     anything = Many(["*"], "Metrics and the login of ECR have no resources that a policy could name")

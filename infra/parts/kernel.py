@@ -1,8 +1,9 @@
-"""The kernel that the functions carry: compiled for their processor and C library, once, with the same bytes on any
+"""The kernel in the functions' zip: compiled once for their processor and C library, with the same bytes on any
 machine.
 
-`ziglang` (PyPI) is a C++ compiler for every target with the C libraries of all of them. model_code/kernel/abi declares
-what the kernel needs of CPython, so no Python of this machine has a say, and any Python from 3.11 on loads the result.
+`ziglang` (PyPI) is a C++ compiler for every target, and includes their C libraries. model_code/kernel/abi declares what
+the kernel needs of CPython, so the result does not depend on this machine's Python, and any Python from 3.11 on loads
+it.
 """
 
 import fcntl
@@ -25,13 +26,13 @@ OPTIONS = ("-s", "-shared", "-fPIC", "-I", "abi", "module.cpp")
 
 
 class KernelMissing(Exception):
-    """The functions cannot carry the kernel; the message gives the reason and what to do."""
+    """Report that the functions cannot have the kernel; the message gives the reason and what to do."""
 
 
 def kernel_of_functions(*, local: bool, target: str = TARGET) -> Path:
     """Return the compiled module for the functions' zip. Raises KernelMissing.
 
-    Local functions run on this machine, so they take the module that this machine has built for itself.
+    Local functions run on this machine, so they get the module that this machine built for itself.
     """
     return _own_build() if local else _compiled(target)
 
@@ -46,14 +47,14 @@ def _own_build() -> Path:
 
 
 def _compiled(target: str) -> Path:
-    """Compile the kernel unless it was compiled before from the same sources, with the same flags and compiler."""
+    """Compile the kernel, unless it was already compiled from the same sources with the same flags and compiler."""
     try:
         version = importlib.metadata.version("ziglang")
     except importlib.metadata.PackageNotFoundError:
         raise KernelMissing("the kernel cannot be compiled for functions: no ziglang; run make setup") from None
     module = CACHE / _digest(version, target) / MODULE
     module.parent.mkdir(parents=True, exist_ok=True)
-    with (module.parent / "lock").open("w") as lock:  # of two that synthesise at once, one compiles
+    with (module.parent / "lock").open("w") as lock:  # of two processes that synthesise at once, one compiles
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not module.exists():
             _compile(target, module)
@@ -69,8 +70,8 @@ def _digest(version: str, target: str) -> str:
 
 
 def _compile(target: str, module: Path) -> None:
-    """Compile from within the sources, so that no path of this machine gets into the module."""
-    print("compiling the kernel for the functions: once, about a minute", file=sys.stderr)
+    """Compile with relative paths, so that no path of this machine gets into the module."""
+    print("compiling the kernel for the functions (only once, about a minute)", file=sys.stderr)
     with tempfile.TemporaryDirectory(dir=module.parent) as folder:
         made = Path(folder, MODULE)
         flags = (SOURCES / "flags.txt").read_text(encoding="utf-8").split()

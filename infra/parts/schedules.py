@@ -1,4 +1,4 @@
-"""What happens by the clock. The clock is read here and nowhere behind it: each run is told its moment, `as_of`."""
+"""Schedules. Only here is the clock read: each run gets its time, `as_of`."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from infra.parts.flow import Flow
 class Schedules(Construct):
     """EventBridge Scheduler -> Train {as_of}, Batch {as_of, input, only_new: a file is scored once}, Watch {as_of}.
 
-    What cannot be started goes to `undelivered`.
+    Runs that cannot be started go to `undelivered`.
     """
 
     def __init__(

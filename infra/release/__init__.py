@@ -1,1 +1,1 @@
-"""From an approved model package to the champion, or back."""
+"""Release: from an approved model package to the champion, or back."""

@@ -1,4 +1,4 @@
-"""How releases are hosted. The endpoints themselves come and go with releases, so no stack owns them."""
+"""Hosting of releases. Endpoints come and go with releases, so no stack owns them."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ from infra.parts.jobs import job_role, tags
 from infra.permissions import Many, allow, arn
 
 VARIANT = "model"
-MOST_INSTANCES = 4  # times serving.instances, when requests keep coming
-INVOCATIONS_PER_INSTANCE = 1500  # a minute; a careful start, to be raised after a load test of one's own model
+MOST_INSTANCES = 4  # limit as a multiple of serving.instances, under continued load
+INVOCATIONS_PER_INSTANCE = 1500  # requests a minute; a careful start, to be raised after a load test of your own model
 LISTS = Many(["*"], "Lists of SageMaker cannot be narrowed by a policy")
 
 
 class Endpoints(Construct):
-    """Release flow -> model, endpoint config, endpoint {prefix}-{release}; all of them removed with the stack."""
+    """Release flow -> model, endpoint config, endpoint {prefix}-{release}; all of them are removed with the stack."""
 
     def __init__(
         self, scope: Construct, id: str, *, config: Config, code: lambda_.Code, lake: Lake, registry: Registry
@@ -51,13 +51,13 @@ class Endpoints(Construct):
             properties={"Prefix": self.prefix},
             service_timeout=Duration.minutes(
                 20
-            ),  # not an hour, for a function that is killed; Lambda calls it again twice
+            ),  # instead of an hour, if the function is killed; Lambda calls it twice more
         )
-        self.removed_with_the_stack.node.add_dependency(self.role)  # which outlives the endpoints that use it
+        self.removed_with_the_stack.node.add_dependency(self.role)  # the role must outlive the endpoints that use it
 
     @property
     def used(self) -> bool:
-        """Whether releases get one; else the function answers."""
+        """Return whether releases get an endpoint; otherwise the function answers."""
         return self.config.serving.mode != "function"
 
     @property
@@ -65,8 +65,10 @@ class Endpoints(Construct):
         return self.config.serving.mode == "instance"
 
     def every(self, *kinds: str) -> Many:
-        """What SageMaker hosts of this stage: endpoint, endpoint-config, model. Their names go on with the release,
-        r-..., so a project whose name only begins like ours is left alone."""
+        """Return what SageMaker hosts for this stage: endpoint, endpoint-config, model.
+
+        Their names continue with the release, r-..., so that a project whose name begins like ours is left alone.
+        """
         return Many([arn("sagemaker", f"{kind}/{self.prefix}r-*") for kind in kinds], "Named by its release")
 
     def allow_invoke(self, function: Function) -> None:
@@ -79,8 +81,9 @@ class Endpoints(Construct):
         function.allow("sagemaker:ListEndpoints", "sagemaker:ListEndpointConfigs", "sagemaker:ListModels", on=LISTS)
 
     def model(self, *, name: str, image: str, artefact: str, artefact_sha256: str) -> dict[str, Any]:
-        """Arguments of createModel. The container refuses an artefact with another hash than the one that was
-        verified.
+        """Return the arguments of createModel.
+
+        The container refuses an artefact with another hash than the verified one.
         """
         return {
             "ModelName": name,
@@ -90,12 +93,12 @@ class Endpoints(Construct):
                 "ModelDataUrl": artefact,
                 "Environment": {"ARTEFACT_SHA256": artefact_sha256},
             },
-            "EnableNetworkIsolation": self.always_on,  # serverless endpoints know no isolation
+            "EnableNetworkIsolation": self.always_on,  # serverless endpoints do not support isolation
             "Tags": tags(self.config),
         }
 
     def endpoint_config(self, *, name: str) -> dict[str, Any]:
-        """Arguments of createEndpointConfig."""
+        """Return the arguments of createEndpointConfig."""
         serving = self.config.serving
         serverless = {
             "ServerlessConfig": {"MemorySizeInMB": serving.memory_mb, "MaxConcurrency": serving.max_concurrency}
@@ -109,7 +112,7 @@ class Endpoints(Construct):
         return {"EndpointConfigName": name, "ProductionVariants": [variant], "Tags": tags(self.config)}
 
     def scaling(self, *, endpoint: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Arguments of registerScalableTarget and of putScalingPolicy, for an endpoint that is always on."""
+        """Return the arguments of registerScalableTarget and of putScalingPolicy, for an endpoint on instances."""
         least = self.config.serving.instances
         target = {
             "ServiceNamespace": "sagemaker",
@@ -133,7 +136,7 @@ class Endpoints(Construct):
         )
 
     def allow_scaling(self, flow: Flow | Function) -> None:
-        """Let the flow have Application Auto Scaling follow the requests of our endpoints."""
+        """Allow the flow to let Application Auto Scaling follow the requests of our endpoints."""
         ours = {"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}}
         targets = Many(
             [arn("application-autoscaling", "scalable-target/*")], "Targets are named by AWS; the namespace is ours"

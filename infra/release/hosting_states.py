@@ -1,7 +1,7 @@
-"""The states that bring up a release's endpoint, and those that take it away again: part of the Release flow.
+"""States that create a release's endpoint, and states that remove it again: part of the Release flow.
 
-They go by the flow's variables: $endpoint is its name, and that of its model and its configuration; $made_here says
-whether this execution made any of them.
+They use the flow's variables: $endpoint is the name of the endpoint, its model and its configuration; $made_here says
+whether this execution created any of them.
 """
 
 from typing import Any
@@ -11,15 +11,15 @@ from infra.release.endpoints import VARIANT, Endpoints
 
 BUSY = "['Creating', 'Updating', 'SystemUpdating', 'RollingBack']"  # SageMaker refuses to delete such an endpoint
 UNDO_EVERY_S, MOST_UNDO_LOOKS = 60, 120  # after two hours the rest is left to Reap
-MOST_LOOKS = 70  # at a new endpoint: every second at first, then every 30 s, together about half an hour
+MOST_LOOKS = 70  # at a new endpoint: every second at first, then every 30 s, about half an hour in all
 UNDO = (caught("Undo"),)
 
 
 def made(endpoints: Endpoints, *, next: str) -> dict[str, Any]:
-    """An endpoint in service, unless there is one."""
+    """Return the states that bring an endpoint into service, unless there is one."""
     served = "FollowTheRequests" if endpoints.always_on else next
     return {
-        "FindEndpoint": find_endpoint(Next="IsThereAlready"),
+        "FindEndpoint": _find_endpoint(Next="IsThereAlready"),
         "IsThereAlready": choice(("$status != 'none'", "IsInService"), otherwise="CreateModel"),
         **creation(endpoints),
         **patience(next=served),
@@ -27,8 +27,8 @@ def made(endpoints: Endpoints, *, next: str) -> dict[str, Any]:
     }
 
 
-def find_endpoint(**fields: Any) -> dict[str, Any]:
-    """Is it up already, of an attempt that was cut short or as a champion that is kept for a rollback?"""
+def _find_endpoint(**fields: Any) -> dict[str, Any]:
+    """Look for an endpoint, left by an interrupted attempt or kept for a rollback."""
     status = "$states.result.Endpoints[EndpointName = $endpoint].EndpointStatus"
     return call(
         "aws-sdk:sagemaker:listEndpoints",
@@ -39,7 +39,9 @@ def find_endpoint(**fields: Any) -> dict[str, Any]:
 
 
 def creation(endpoints: Endpoints) -> dict[str, Any]:
-    """Model and endpoint config may be left of an attempt that was cut short; if not, CreateEndpoint says so."""
+    """Create model and endpoint config; an interrupted attempt may have left them, otherwise CreateEndpoint
+    reports it.
+    """
     name = jsonata("$endpoint")
     model = endpoints.model(
         name=name, image=jsonata("$image"), artefact=jsonata("$artefact"), artefact_sha256=jsonata("$artefact_sha256")
@@ -71,7 +73,7 @@ def creation(endpoints: Endpoints) -> dict[str, Any]:
 
 
 def patience(*, next: str) -> dict[str, Any]:
-    """Look, wait a little longer each time, look again, until the endpoint is up, has failed or takes too long."""
+    """Wait with growing pauses until the endpoint is up, has failed or takes too long."""
     failure = {"Error": "EndpointFailed", "Cause": jsonata("$endpoint & ' is ' & $status & '. ' & $why")}
     return {
         "WaitForEndpoint": {
@@ -110,8 +112,10 @@ def scaling(endpoints: Endpoints, *, next: str) -> dict[str, Any]:
 
 
 def removed(*, next: str) -> dict[str, Any]:
-    """What this execution made, and only that. What is not there need not be removed; an endpoint that is still being
-    made is waited for, and left to Reap with its configuration and model when that takes too long.
+    """Remove only what this execution created.
+
+    Missing resources are ignored. An endpoint that is still being created is waited for; if that takes too long, it is
+    left to Reap with its configuration and model.
     """
 
     def delete(what: str, following: str) -> dict[str, Any]:
@@ -121,7 +125,7 @@ def removed(*, next: str) -> dict[str, Any]:
 
     unknown = ({"ErrorEquals": ["States.ALL"], "Next": "DeleteEndpoint"},)
     return {
-        "FindWhatIsLeft": find_endpoint(catch=unknown, Next="MayItGo"),
+        "FindWhatIsLeft": _find_endpoint(catch=unknown, Next="MayItGo"),
         "MayItGo": choice(
             ("$status = 'none'", "DeleteEndpointConfig"),
             (f"$status in {BUSY} and $undo_looks < {MOST_UNDO_LOOKS}", "WaitToUndo"),

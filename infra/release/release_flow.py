@@ -1,4 +1,4 @@
-"""The Release flow, state by state: from an approved model package to the champion, or back to where it began."""
+"""The Release flow: from an approved model package to the champion, or back to the previous state."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -33,7 +33,7 @@ class Replay:
 
 @dataclass(frozen=True)
 class Steps:
-    """The functions that the flow calls."""
+    """Functions that the flow calls."""
 
     verify_release: Function
     try_endpoint: Function
@@ -97,7 +97,7 @@ class ReleaseFlow(Flow):
         return replay_states.replayed(replay.plan, replay.judge, replay.jobs, instance=replay.instance, next="Advance")
 
     def what_is_asked(self) -> dict[str, Any]:
-        """May this release be deployed, by us and now?"""
+        """Return the states that check whether this release may be deployed by us now."""
         return {
             "DescribePackage": self.describe_package(Next="IsApproved"),
             # who begins an experiment lets it answer a share, and approves no more than that
@@ -112,12 +112,14 @@ class ReleaseFlow(Flow):
                 "Cause": jsonata("$model_package_arn & ' is ' & $approval & '; approve it in the registry first'"),
             },
             "MarkDeploying": self.mark_deploying(Next="VerifyRelease"),
-            # in function mode it has answered the golden rows by then, in a function such as predict
+            # in function mode, a function like predict has answered the golden rows by then
             "VerifyRelease": self.verify(Next="FindEndpoint" if self.endpoints.used else self.after_trial),
         }
 
     def what_is_tried(self, kept_s: int) -> dict[str, Any]:
-        """Its answers to the golden rows; then it answers everybody, and the previous champion waits for a rollback."""
+        """Return the states that try the golden rows, make the release champion, and keep the previous one for a
+        rollback.
+        """
         tried = {"TryEndpoint": self.try_the_endpoint(Next=self.after_trial)} if self.endpoints.used else {}
         return {
             **tried,
@@ -133,9 +135,7 @@ class ReleaseFlow(Flow):
         }
 
     def what_is_undone(self) -> dict[str, Any]:
-        """Where the flow ends when a state before Promote failed: without what was made, and with the reason on
-        record.
-        """
+        """Return the states after a failure before Promote: remove what was created, and record the reason."""
         made = {
             "Undo": choice(("$made_here", "FindWhatIsLeft"), otherwise="HowItEnded"),
             **hosting_states.removed(next="HowItEnded"),
@@ -166,7 +166,7 @@ class ReleaseFlow(Flow):
             "endpoint": jsonata(f"'{self.endpoints.prefix}' & {package}.CustomerMetadataProperties.release"),
             "image": jsonata(f"{package}.InferenceSpecification.Containers[0].Image"),
             "artefact": jsonata(f"{package}.InferenceSpecification.Containers[0].ModelDataUrl"),
-            # null where there is none, so that it is refused by name
+            # null if it is missing, so that the error names it
             "signed": jsonata(
                 f"$merge([{{'artefact_sha256': null, 'signature': null}}, {package}.CustomerMetadataProperties])"
             ),
@@ -183,8 +183,11 @@ class ReleaseFlow(Flow):
         )
 
     def mark_deploying(self, **fields: Any) -> dict[str, Any]:
-        """Only one execution deploys a release at a time: SageMaker sends some events twice. A champion may be deployed
-        again, since its endpoint may have gone with a deleted stack. One that was rolled back does not come back."""
+        """Mark the release, so that only one execution deploys it: SageMaker sends some events twice.
+
+        A champion may be deployed again, since its endpoint may have been deleted with a stack. A release that was
+        rolled back does not return.
+        """
         now = "$states.context.Execution.StartTime"
         values = {
             ":deploying": ReleaseState.DEPLOYING.value,
@@ -240,13 +243,17 @@ class ReleaseFlow(Flow):
         return call("dynamodb:updateItem", arguments, catch=catch, **fields)
 
     def try_the_endpoint(self, **fields: Any) -> dict[str, Any]:
-        """A serverless endpoint may need some minutes to load its model, so it is asked again."""
+        """Return the task that tries the endpoint, again and again while a serverless one loads its model for
+        minutes.
+        """
         asked = {"endpoint": jsonata("$endpoint"), "run": jsonata("$run"), "release": jsonata("$release")}
         patient = (again(["EndpointNotReady"], seconds=10, times=8),)
         return invoke(self.steps.try_endpoint, asked, retry=patient, catch=(caught("Undo"),), **fields)
 
     def make_champion(self, **fields: Any) -> dict[str, Any]:
-        """Whoever else changed the routing meanwhile was first, and is read before it is changed again."""
+        """Return the task that makes the release champion; if the routing was changed meanwhile, it is read again
+        first.
+        """
         asked = {"release": jsonata("$release"), "endpoint": jsonata("$endpoint"), "reason": jsonata("$reason")}
         patient = (again(["RoutingChanged"], seconds=1, times=6),)
         return invoke(self.steps.promote, asked, retry=patient, catch=(caught("StepBack"),), **fields)

@@ -1,4 +1,4 @@
-"""How a release comes to answer: an approved model package starts the Release flow (infra/release/release_flow.py)."""
+"""Releases: an approved model package starts the Release flow (infra/release/release_flow.py)."""
 
 from typing import Unpack
 
@@ -55,7 +55,7 @@ class Releases(Construct):
                 retire=self.function_that_retires(),
             ),
         )
-        self.flow.node.add_dependency(endpoints.removed_with_the_stack)  # no release makes one while they are removed
+        self.flow.node.add_dependency(endpoints.removed_with_the_stack)  # no release creates one while they are removed
         self.when_approved(config, undelivered)
 
     def function(self, id: str, timeout_s: int, environment: dict[str, str]) -> Function:
@@ -71,7 +71,7 @@ class Releases(Construct):
     def function_that_tries(self) -> Function:
         bucket = self.lake.bucket
         function = self.function("TryEndpoint", 60, {"LAKE": bucket.bucket_name})
-        function.allow("s3:ListBucket", on=bucket.bucket_arn)  # or a missing object would be a forbidden one
+        function.allow("s3:ListBucket", on=bucket.bucket_arn)  # otherwise a missing object would give "access denied"
         function.allow("s3:GetObject", on=self.lake.objects(RUNS))
         self.endpoints.allow_invoke(function)
         return function

@@ -1,6 +1,6 @@
 """The states in which a release earns its traffic, or is compared: a look, a wait that costs nothing, the next look.
 
-An execution holds 25,000 events, so a step that lasts is looked at ever less often (domain/release/rollout.py: wait_s).
+An execution holds 25,000 events, so a long step is looked at less and less often (domain/release/rollout.py: wait_s).
 """
 
 from typing import Any
@@ -9,17 +9,19 @@ from domain.release.routing import FRESH_S
 from infra.parts.flow import again, caught, choice, invoke, jsonata
 from infra.parts.function import Function
 
-LET_GO_S = int(2 * FRESH_S)  # until every function has read that the canary answers nobody any more
+LET_GO_S = int(2 * FRESH_S)  # until every function has read that the canary no longer answers
 
 
 def rollout(advance: Function) -> dict[str, Any]:
-    """Advance until the release is champion or has ended; a flow that fails gives its share back first."""
+    """Return the states of a rollout: look until the release is champion or has ended; on a failure give its share back
+    first.
+    """
     return {
         "Advance": _look(advance, failed=None, catch=(caught("StepBack"),), Next="WhereTo"),
         "WhereTo": choice(("$next = 'wait'", "WaitToLook"), ("$next = 'promote'", "Promote"), otherwise="LetGo"),
         "WaitToLook": {"Type": "Wait", "Seconds": jsonata("$seconds"), "Next": "Advance"},
         "LetGo": {"Type": "Wait", "Seconds": LET_GO_S, "Next": "Undo"},
-        # The endpoint stays where this fails too: it may still be asked, and an alarm tells.
+        # If this fails too, the endpoint stays, as it may still get requests, and an alarm reports it.
         "StepBack": _look(
             advance,
             failed=jsonata("$error.Error & ': ' & $error.Cause"),

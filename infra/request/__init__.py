@@ -1,1 +1,1 @@
-"""The API that applications call."""
+"""The API that applications call, and the capture of its answers."""

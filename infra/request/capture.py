@@ -1,4 +1,4 @@
-"""Capture: answers as they were given, out of the predictions table's stream and into the lake, beside no request."""
+"""Capture: answers from the predictions table's stream to the lake, independent of requests."""
 
 import json
 
@@ -14,15 +14,15 @@ from infra.parts.function import Function
 from infra.permissions import Many
 from infra.release.endpoints import Endpoints
 
-BATCH = 500  # records of a call, at most; 6 MB are the most that Lambda hands over
-TRIES_AGAIN = 20  # of a batch, or of the one record that is left of it
-OLDEST_S = 6 * 3600  # of the 24 hours in which the stream has a record: the rest is for whoever is alarmed
+BATCH = 500  # most records of a call; Lambda passes at most 6 MB
+TRIES_AGAIN = 20  # attempts for a batch, or for the single record that is left of it
+OLDEST_S = 6 * 3600  # of the 24 hours for which the stream keeps a record; the rest is for the operator
 MEMORY_MB, LONGEST_S = 512, 60
 STREAMS = Many(["*"], "Lists of streams cannot be narrowed by a policy")
 
 
 class Capture(Construct):
-    """Stream of predictions -> Capture -> lake: captured/, evidence. What cannot be captured -> undelivered."""
+    """Stream of predictions -> Capture -> lake: captured/, evidence. Records that cannot be captured -> undelivered."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Capture(Construct):
         self.mapping = self.mapping_of(str(tables.predictions.table_stream_arn), config, undelivered)
 
     def allow(self, stores: Stores, undelivered: sqs.IQueue) -> None:
-        """Let the function read the stream, and write what it makes of it."""
+        """Allow the function to read the stream, and to write what it makes of it."""
         capture, tables = self.capture, stores.tables
         capture.allow("s3:PutObject", on=stores.lake.objects(CAPTURED, unreadable_prefix()))
         capture.allow("sqs:SendMessage", on=undelivered.queue_arn)
@@ -76,7 +76,7 @@ class Capture(Construct):
             self.capture.allow("s3:GetObject", on=stores.lake.objects(ARTEFACTS))
 
     def mapping_of(self, stream: str, config: Config, undelivered: sqs.IQueue) -> lambda_.CfnEventSourceMapping:
-        """Have Lambda read the stream, and call the function with the answers in it."""
+        """Let Lambda read the stream, and call the function with the answers in it."""
         mapping = lambda_.CfnEventSourceMapping
         destination = mapping.OnFailureProperty(destination=undelivered.queue_arn)
         return mapping(

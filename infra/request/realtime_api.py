@@ -18,8 +18,8 @@ from infra.data.tables import Tables
 from infra.parts.function import Function, Given, log_days
 from infra.release.endpoints import Endpoints
 
-REQUESTS_PER_SECOND, BURST = 200, 400  # a caller gone wild costs at most this much
-LONGEST_REPLY_S = 29  # an HTTP API gives up after 30
+REQUESTS_PER_SECOND, BURST = 200, 400  # limits the cost of a caller that sends too many requests
+LONGEST_REPLY_S = 29  # an HTTP API times out after 30
 LOGGED = (
     "requestId",
     "requestTime",
@@ -35,7 +35,8 @@ LOGGED = (
 
 
 class RealtimeApi(Construct):
-    """POST /predictions -> Predict -> endpoint of the release, or its artefact in the function; stored in predictions.
+    """POST /predictions -> Predict -> the release's endpoint, or its artefact in the function; stored in predictions.
+
     POST /outcomes -> Outcomes.
     """
 
@@ -125,7 +126,7 @@ class RealtimeApi(Construct):
             throttle=http.ThrottleSettings(rate_limit=REQUESTS_PER_SECOND, burst_limit=BURST),
         )
         resource = stage.node.default_child
-        assert isinstance(resource, http.CfnStage)  # CDK types it as any construct
+        assert isinstance(resource, http.CfnStage)  # the CDK types it as any construct
         resource.access_log_settings = http.CfnStage.AccessLogSettingsProperty(
             destination_arn=log_group.log_group_arn,
             format=json.dumps({name: f"$context.{name}" for name in LOGGED}),

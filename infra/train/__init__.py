@@ -1,1 +1,1 @@
-"""From a window of the lake to a verdict in the registry."""
+"""Training: from a window of the lake to a verdict in the registry."""

@@ -1,4 +1,4 @@
-"""From a window of the lake to a verdict in the model registry."""
+"""Training: from a window of the lake to a verdict in the model registry."""
 
 from typing import Any
 
@@ -79,8 +79,8 @@ class Training(Construct):
         }
 
     def longest_s(self) -> int:
-        """Seconds of all rounds of training jobs, the wait for Spot capacity included, and of the evaluation
-        after them.
+        """Return the seconds of all rounds of training jobs, including the wait for Spot capacity, and of the
+        evaluation.
         """
         training = self.config.training
         rounds = -(-len(training.candidates) // training.parallel)
@@ -105,7 +105,7 @@ class Training(Construct):
         }
 
     def train_candidate(self) -> dict[str, Any]:
-        """One training job, on Spot capacity if so set. Its failure is caught by the Map around it."""
+        """Return one training job, on Spot capacity if settings say so; the Map catches its failure."""
         training = self.config.training
         waiting_s = self.longest_training_s()
         arguments = {
@@ -139,7 +139,7 @@ class Training(Construct):
         }
 
     def evaluate(self, **fields: Any) -> dict[str, Any]:
-        """One processing job that measures every candidate and the champion on the same later rows."""
+        """Return one processing job that measures every candidate and the champion on the same later rows."""
         training = self.config.training
         return self.jobs.processing(
             verb="evaluate",
@@ -157,7 +157,7 @@ class Training(Construct):
         )
 
     def register_verdict(self, **fields: Any) -> dict[str, Any]:
-        """A new version in the model package group, approved or not; an approved one starts the Release flow."""
+        """Register a new version in the model package group; an approved one starts the Release flow."""
         arguments = {
             "ModelPackageGroupName": self.config.prefix,
             "ModelPackageDescription": jsonata("$substring($verdict.reason, 0, 1024)"),
@@ -210,7 +210,8 @@ class Training(Construct):
         function = Function(
             self, "Judge", config=self.config, code=code, memory_mb=256, timeout_s=30, environment=environment
         )
-        function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)  # or a missing object would be a forbidden one
+        # otherwise a missing object would give "access denied"
+        function.allow("s3:ListBucket", on=self.lake.bucket.bucket_arn)
         function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects(RUNS))
         writes = ("dynamodb:PutItem", "dynamodb:UpdateItem")
         function.allow(*writes, on=self.tables.routing.table_arn, conditions=ONLY_RELEASES)

@@ -1,4 +1,4 @@
-"""What an operator hears of and sees: failures at once, trends as alarms, all on one dashboard."""
+"""Alarms and the dashboard: failures are reported at once, trends as alarms."""
 
 from typing import Any
 
@@ -59,7 +59,9 @@ class Alarms(Construct):
         self.alarm("Latency", latency, above=deadline_ms + 500, periods=3, of="p99 of a request, in ms")
 
     def watch_the_champion(self) -> None:
-        """Training runs measure it, and the rows, anew; an hour without one is an hour without a measurement."""
+        """Watch the champion: training runs measure it and the age of the rows; an hour without a run has no
+        measurement.
+        """
         broken = self.measured(Metric.BROKEN_BENCHMARKS, "Maximum").with_(period=HOUR)
         self.alarm("Champion", broken, above=0, periods=1, of="benchmarks that the champion breaks on newer rows")
         if most_days := self.config.data.max_age_days:
@@ -79,7 +81,9 @@ class Alarms(Construct):
         )
         reaped = self.measured(Metric.REAPED, "Sum").with_(period=HOUR)
         self.alarm("Spent", spent, above=most, periods=1, of="the month's budget by usage so far, in %")
-        self.alarm("Reaped", reaped, above=0, periods=1, of="endpoints, jobs and notebooks that nothing knew, ended")
+        self.alarm(
+            "Reaped", reaped, above=0, periods=1, of="endpoints, jobs and notebooks that belonged to nothing, removed"
+        )
 
     def watch_what_breaks(self, api: RealtimeApi, broken: cloudwatch.IMetric) -> None:
         errors = self.api_metric(api, "5xx", "Sum")
@@ -87,18 +91,18 @@ class Alarms(Construct):
             period=FIVE_MINUTES, statistic="Maximum"
         )
         self.alarm("ServerErrors", errors, above=0, periods=1, of="requests that ended in 5xx")
-        self.alarm("Undelivered", waiting, above=0, periods=1, of="events that nobody took")
-        self.alarm("FunctionErrors", broken, above=0, periods=1, of="calls of functions that raised")
+        self.alarm("Undelivered", waiting, above=0, periods=1, of="undelivered events")
+        self.alarm("FunctionErrors", broken, above=0, periods=1, of="calls of functions that raised an error")
 
     def watch_the_capture(self, capture: Function) -> None:
-        """Of the stream's 24 hours; a batch that fails is tried again until it is as old as infra/request/capture.py
-        has it.
+        """Watch the age of captured answers; a failed batch is retried until it is as old as infra/request/capture.py
+        allows.
         """
         age = capture.metric("IteratorAge", statistic="Maximum", period=FIVE_MINUTES)
         self.alarm("CaptureAge", age, above=CAPTURED_WITHIN_MS, periods=3, of="age of an answer when captured, in ms")
 
     def tell_of_events(self, flows: list[Flow]) -> None:
-        """What fails once is told once, with its reason: an alarm would only say that something did."""
+        """Report single failures once, with their reason; an alarm would only say that there was one."""
         ours = [{"prefix": f"{self.config.prefix}-"}]
         self.tell(
             "JobFailed",
@@ -112,7 +116,7 @@ class Alarms(Construct):
             ["SageMaker Processing Job State Change"],
             {"ProcessingJobName": ours, "ProcessingJobStatus": ["Failed", "Stopped"]},
         )
-        broken = ["FAILED", "Failed", "OUT_OF_SERVICE", "OutOfService"]  # events and API write them differently
+        broken = ["FAILED", "Failed", "OUT_OF_SERVICE", "OutOfService"]  # events and the API write them differently
         self.tell(
             "EndpointFailed",
             "aws.sagemaker",
@@ -133,7 +137,7 @@ class Alarms(Construct):
         events.Rule(self, id, event_pattern=pattern, targets=[target])
 
     def measured(self, name: Metric, statistic: str) -> cloudwatch.Metric:
-        """A metric that lambdas/metrics.py writes."""
+        """Return a metric written by lambdas/metrics.py."""
         stage = {"project": self.config.project.name, "stage": self.config.stage}
         return cloudwatch.Metric(
             namespace=METRICS_NAMESPACE,
@@ -146,7 +150,8 @@ class Alarms(Construct):
     def fallback_percent(self) -> cloudwatch.MathExpression:
         return cloudwatch.MathExpression(
             label="answers without the model, or without its endpoint, %",
-            # Below this number of predictions a share says nothing: one fallback of three at night notifies nobody.
+            # Below this number of predictions a share means nothing: one fallback out of three at night is not
+            # reported.
             expression=(
                 f"IF(predictions >= {LEAST_PREDICTIONS}, 100 * (fallbacks + FILL(stand_ins, 0)) / predictions, 0)"
             ),
@@ -159,8 +164,10 @@ class Alarms(Construct):
         )
 
     def errors_of(self, functions: list[Function]) -> cloudwatch.MathExpression:
-        """Of whichever were called: a function that was not has no metric, and a sum of it would be none, and never
-        alarm.
+        """Return the sum of errors over all functions.
+
+        A function that has never run has no metric, and a sum with a missing term is missing, so each term is filled
+        with 0.
         """
         errors = {
             f"m{number}": function.metric_errors(period=FIVE_MINUTES, label=function.node.id)

@@ -1,1 +1,1 @@
-"""Lean AWS access that the functions share: signed requests, kept connections, tables, objects."""
+"""Lean AWS access shared by the functions: signed requests, kept connections, tables, objects."""

@@ -1,7 +1,7 @@
-"""A release's artefact, opened to answer in a function: verified as an endpoint's is, and kept in /tmp by its hash.
+"""Open a release's artefact to answer in a function: verified as an endpoint verifies it, and kept in /tmp by its hash.
 
-Only what opens one imports this module: a function whose endpoints answer starts without the part of model_code that
-answers.
+Only code that opens an artefact imports this module, so functions whose endpoints answer start without this part of
+model_code.
 """
 
 import hashlib
@@ -28,13 +28,14 @@ LARGEST_BYTES = 256 << 20  # unpacked; /tmp has 512 MB
 
 
 class NotCarried(Exception):
-    """The function cannot answer with this model; the message names the release and gives the reason."""
+    """Report that the function cannot answer with this model; the message names the release and gives the reason."""
 
 
 def open_release(release: SignedModel, *, verify: Callable[[SignedModel], None]) -> Callable[[bytes], bytes]:
-    """Return what makes of a request's body the body of its reply, once it has answered the golden rows as in training.
+    """Return a function from a request's body to the reply's body, after it has answered the golden rows as in
+    training.
 
-    `verify` checks the signature. Raises NotCarried, SignatureRefused, ArtefactRefused, and what a call of AWS raises.
+    `verify` checks the signature. Raises NotCarried, SignatureRefused, ArtefactRefused, and errors of AWS calls.
     """
     verify(release)
     if not BUILT:
@@ -44,14 +45,14 @@ def open_release(release: SignedModel, *, verify: Callable[[SignedModel], None])
         try:
             return _opened(folder, release)
         except ArtefactRefused as error:
-            LOG.warning("artefact in %s is fetched again: %s", folder, error)
+            LOG.warning("artefact in %s is downloaded again: %s", folder, error)
             shutil.rmtree(folder)
     _fetch(release, folder)
     return _opened(folder, release)
 
 
 def _fetch(release: SignedModel, folder: Path) -> None:
-    """Unpack the artefact beside the folder, then give it its name: another process may do the same at once."""
+    """Unpack the artefact next to the folder, then rename it, since another process may do the same at once."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         packed = Path(scratch, "model.tar.gz")
@@ -59,8 +60,8 @@ def _fetch(release: SignedModel, folder: Path) -> None:
         unpacked = unpack(packed, Path(scratch, "artefact"), most_bytes=LARGEST_BYTES)
         try:
             unpacked.rename(folder)
-        except OSError:  # the other one was first
-            LOG.info("artefact in %s is there already", folder)
+        except OSError:  # the other process was first
+            LOG.info("artefact in %s exists already", folder)
 
 
 def _opened(folder: Path, release: SignedModel) -> Callable[[bytes], bytes]:
@@ -72,7 +73,7 @@ def _opened(folder: Path, release: SignedModel) -> Callable[[bytes], bytes]:
 
 
 def _refuse_what_is_no_plan(folder: Path, release: SignedModel) -> None:
-    """By the signed manifest, before anything is loaded: other models are pickles, or need libraries."""
+    """Refuse other models than plans before anything is loaded: they are pickles, or need libraries."""
     file = folder / MANIFEST
     content = file.read_bytes() if file.is_file() else b""
     if hashlib.sha256(content).hexdigest() != release["artefact_sha256"]:
@@ -80,4 +81,4 @@ def _refuse_what_is_no_plan(folder: Path, release: SignedModel) -> None:
     manifest = json.loads(content)
     if manifest["format"] != "plan":
         why = manifest.get("plan_refused", f"its format is {manifest['format']}")
-        raise NotCarried(f"release {release['release']} is no plan, so only an endpoint can answer with it: {why}")
+        raise NotCarried(f"release {release['release']} is not a plan, so only an endpoint can answer with it: {why}")

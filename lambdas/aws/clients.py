@@ -1,7 +1,7 @@
-"""AWS clients: each built once, when it is first asked for, with the retries and time limits its callers can afford.
+"""AWS clients, each built at its first use, with the retries and time limits that its callers can afford.
 
-What a customer waits for is called without botocore (lambdas/aws/services.py): importing it and building two clients is
-most of a cold start. Everything else is botocore's, imported where it is first used, and without boto3's resources.
+Calls that a customer waits for do without botocore (lambdas/aws/services.py): importing it and building two clients is
+most of a cold start. All others use botocore, imported at its first use, without boto3's resources.
 """
 
 import functools
@@ -13,7 +13,7 @@ from lambdas.aws.connections import MOST_KEPT, Connections
 from lambdas.aws.services import S3, DynamoDB, Kms, Rest, Service
 from lambdas.aws.sigv4 import Credentials
 
-BotocoreClient = Any  # botocore makes the methods of a client from data when it runs
+BotocoreClient = Any  # botocore creates the methods of a client at run time
 Lean = TypeVar("Lean", bound=Service)
 
 
@@ -24,7 +24,7 @@ def dynamodb() -> DynamoDB:
 
 @functools.cache
 def sagemaker_runtime(limit_s: float) -> Rest:
-    """For a caller with a deadline: one try, which waits no longer than the deadline."""
+    """Return a client for a caller with a deadline: one attempt, which waits at most until the deadline."""
     return lean(Rest, "sagemaker", "runtime.sagemaker", tries=1, connect_s=limit_s, read_s=limit_s)
 
 
@@ -40,7 +40,9 @@ def kms() -> Kms:
 
 @functools.cache
 def artefacts() -> S3:
-    """For predict, which waits for an artefact no longer than for anything else; other readers use `s3`."""
+    """Return a client for predict, which waits for an artefact no longer than for anything else; other readers use
+    `s3`.
+    """
     return lean(S3, "s3", "s3", tries=3, connect_s=1, read_s=5, most_bytes=MOST_CARRIED_MB << 20)
 
 
@@ -60,7 +62,7 @@ def sagemaker() -> BotocoreClient:
 
 
 def lean(kind: type[Lean], signed_as: str, host: str, *, tries: int, **limits: Any) -> Lean:
-    """Make a client without botocore; `signed_as` is the name of the service in signatures, `limits` are those of
+    """Make a client without botocore; `signed_as` is the service's name in signatures, `limits` are those of
     Connections.
     """
     region = os.environ["AWS_REGION"]
@@ -69,7 +71,7 @@ def lean(kind: type[Lean], signed_as: str, host: str, *, tries: int, **limits: A
 
 
 def url_of(host: str, region: str) -> str:
-    """Return the URL of AWS, unless AWS_ENDPOINT_URL or AWS_ENDPOINT_URL_<SERVICE> is set, as botocore reads them."""
+    """Return the URL of a service; AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_<SERVICE> override it, as in botocore."""
     service = {"runtime.sagemaker": "SAGEMAKER_RUNTIME"}.get(host, host.upper())
     suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
     override = os.environ.get(f"AWS_ENDPOINT_URL_{service}") or os.environ.get("AWS_ENDPOINT_URL")
@@ -90,7 +92,7 @@ def session() -> Any:
 
 
 def build(service: str, *, tries: int, connect_s: float, read_s: float, **more: Any) -> BotocoreClient:
-    """Make a client of botocore; `more` goes into its Config."""
+    """Make a botocore client; `more` goes into its Config."""
     from botocore.config import Config  # lazy: predict never uses it, and it is most of a cold start
 
     return session().create_client(

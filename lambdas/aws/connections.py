@@ -1,4 +1,4 @@
-"""HTTP to one host over connections that are kept: no handshake but the first, and none that is known to be dead."""
+"""HTTP to one host over kept connections: one handshake, and no request on a connection that is known to be closed."""
 
 import functools
 import http.client
@@ -11,19 +11,19 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     import ssl
 
-MOST_KEPT = 16  # idle connections of the threads that share a client
+MOST_KEPT = 16  # idle connections, for the threads that share a client
 
 
 class Unreachable(Exception):
-    """The host could not be connected to, or the connection broke; whether the request was carried out is unknown."""
+    """Report that the connection failed or broke; it is unknown whether the request was carried out."""
 
 
 class TimedOut(Unreachable):
-    """The host took longer than the caller waits."""
+    """Report that the host took longer than the caller waits."""
 
 
 class TooLarge(Exception):
-    """A reply is larger than its caller takes; nothing of it was read."""
+    """Report a reply that is larger than its caller allows; nothing of it was read."""
 
 
 class Reply(NamedTuple):
@@ -51,7 +51,7 @@ class Connections:
         if kept is not None:
             try:
                 return self._exchange(kept, method, path, headers, body)
-            except Unreachable as error:  # closed by the host just now, as idle connections are: a new one will do
+            except Unreachable as error:  # closed by the host meanwhile, as idle connections are: a new one will work
                 if isinstance(error, TimedOut):
                     raise
         return self._exchange(self._opened(), method, path, headers, body)
@@ -80,10 +80,10 @@ class Connections:
         if self.most_bytes is None or (response.length is not None and response.length <= self.most_bytes):
             return
         connection.close()
-        raise TooLarge(f"{response.length or 'an unknown number of'} bytes: at most {self.most_bytes:,} are taken")
+        raise TooLarge(f"{response.length or 'an unknown number of'} bytes: must be at most {self.most_bytes:,}")
 
     def _borrowed(self) -> http.client.HTTPConnection | None:
-        """Take a kept connection that the host did not close meanwhile; idle with something to read is closed."""
+        """Take a kept connection that the host has not closed; an idle one with something to read is closed."""
         while True:
             try:
                 connection = self.idle.pop()
@@ -110,8 +110,8 @@ class Connections:
 
 @functools.cache
 def _tls_context() -> "ssl.SSLContext":
-    """Make the context of all hosts once, since reading the authorities takes time."""
-    import ssl  # lazy: a laptop, where nothing is encrypted, does not pay for it
+    """Make the TLS context of all hosts once, since reading the certificate authorities takes time."""
+    import ssl  # lazy: not needed on a laptop, where nothing is encrypted
 
     return ssl.create_default_context()
 

@@ -1,4 +1,4 @@
-"""Resources of this stage, from the templates of its two stacks as they are deployed."""
+"""Resources of this stage, from the deployed templates of its two stacks."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Endpoints, configurations and models of this stage on SageMaker. A release's three all have the same name."""
+"""Endpoints, configurations and models of this stage on SageMaker; the three of a release have the same name."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,7 +11,7 @@ from lambdas.aws import clients
 
 
 class Hosted(NamedTuple):
-    """A thing on SageMaker that was made for a release."""
+    """A SageMaker resource that was made for a release."""
 
     kind: str  # of KINDS
     name: str
@@ -19,7 +19,7 @@ class Hosted(NamedTuple):
     status: str | None = None  # of an endpoint
 
 
-# In the order in which they may go: an endpoint needs its configuration, which needs its model.
+# In the order in which they may be deleted: an endpoint needs its configuration, which needs its model.
 KINDS = {
     "endpoint": ("list_endpoints", "Endpoints", "EndpointName", "delete_endpoint"),
     "endpoint-config": ("list_endpoint_configs", "EndpointConfigs", "EndpointConfigName", "delete_endpoint_config"),
@@ -32,7 +32,7 @@ DELETING = "Deleting"
 def hosted(prefix: str) -> Iterator[Hosted]:
     """List everything that was made for a release of this stage, endpoints first.
 
-    Releases are called r-...: a project called `shop-dev` is not part of the stage dev of `shop`.
+    Releases are named r-...: a project `shop-dev` is not part of the stage dev of `shop`.
     """
     for kind, (operation, listed, name, _) in KINDS.items():
         for page in clients.sagemaker().get_paginator(operation).paginate(NameContains=prefix):
@@ -42,7 +42,7 @@ def hosted(prefix: str) -> Iterator[Hosted]:
 
 
 def make(endpoint: str, *, prefix: str) -> None:
-    """Create the endpoint from its configuration, which stays when an endpoint is removed. Idempotent."""
+    """Create the endpoint from its configuration, which remains when an endpoint is deleted. Idempotent."""
     tags = [{"Key": COST_TAG, "Value": prefix}]
     try:
         clients.sagemaker().create_endpoint(EndpointName=endpoint, EndpointConfigName=endpoint, Tags=tags)
@@ -52,7 +52,7 @@ def make(endpoint: str, *, prefix: str) -> None:
 
 
 def remove(thing: Hosted) -> None:
-    """Delete the thing. Idempotent: one that is gone already is as good as deleted."""
+    """Delete the resource. Idempotent: one that does not exist counts as deleted."""
     *_, name, delete = KINDS[thing.kind]
     try:
         getattr(clients.sagemaker(), delete)(**{name: thing.name})

@@ -1,4 +1,4 @@
-"""S3 in plain values: JSON documents in and out, and listings; keys are made by domain/lake.py."""
+"""S3 in plain values: JSON documents and listings; keys are made by domain/lake.py."""
 
 import contextlib
 import json
@@ -13,7 +13,7 @@ from lambdas.aws.connections import Unreachable
 
 
 class Listed(NamedTuple):
-    """An object as a listing has it; the ETag changes with its bytes."""
+    """An object in a listing; the ETag changes with its bytes."""
 
     key: str
     size: int  # bytes
@@ -31,19 +31,19 @@ def read_json(bucket: str, key: str) -> Any:
 
 
 def read_each(bucket: str, keys: Iterable[str]) -> list[Any]:
-    """Read the documents of many keys, in their order, as many at a time as botocore has connections for."""
+    """Read the documents of many keys, in order, as many in parallel as botocore has connections."""
     with ThreadPoolExecutor(10) as pool:
         return list(pool.map(lambda key: read_json(bucket, key), keys))
 
 
 def write_json(bucket: str, key: str, document: object) -> None:
-    """Write the document with sorted keys, so writing it again makes the same object."""
+    """Write the document with sorted keys, so that writing it again makes the same object."""
     body = json.dumps(document, sort_keys=True, indent=1, ensure_ascii=False).encode()
     write_bytes(bucket, key, body, media_type="application/json")
 
 
 def write_bytes(bucket: str, key: str, body: bytes, *, media_type: str) -> None:
-    """Write the object, over what was there under the key."""
+    """Write the object, replacing any object with this key."""
     clients.s3().put_object(Bucket=bucket, Key=key, Body=body, ContentType=media_type)
 
 
@@ -55,9 +55,9 @@ def read_range(bucket: str, key: str, span: str) -> bytes:
 
 @contextlib.contextmanager
 def stream(bucket: str, key: str) -> Iterator[IO[bytes]]:
-    """Open the object's bytes as they come, in a context that ends the connection.
+    """Open the object's bytes as a stream, in a context that closes the connection.
 
-    Raises Unreachable if the connection breaks: the object may be fine, and the caller tries again.
+    Raises Unreachable if the connection breaks: the object may be intact, so the caller tries again.
     """
     with contextlib.closing(clients.s3().get_object(Bucket=bucket, Key=key)["Body"]) as body:
         try:

@@ -1,4 +1,4 @@
-"""Routing, read from DynamoDB every few seconds; an old routing is better than none."""
+"""The routing, read from DynamoDB every few seconds; an old routing is better than none."""
 
 import logging
 import time
@@ -15,7 +15,7 @@ LOG = logging.getLogger("fairway")
 
 
 class SignedModel(TypedDict):
-    """A release as jobs need it: what to load, and by which signed hash."""
+    """A release as jobs need it: its artefact and the signed hash."""
 
     release: str
     model_uri: str
@@ -30,22 +30,22 @@ def read_routing(table: str) -> Routing:
 
 
 def mended_routing(table: str) -> Routing:
-    """Read the routing for whoever writes the next one: a damaged one is then replaced."""
+    """Read the routing for whoever writes the next version: a damaged one is replaced then."""
     item = tables.get(table, routing_key())
     return mended(item) if item else EMPTY
 
 
 def write_routing(table: str, routing: Routing) -> bool:
-    """Write the next version; False, and nothing written, if somebody else wrote it since the last was read."""
+    """Write the next version; False, and nothing written, if it was written by others since it was read."""
     return tables.held("PutItem", TableName=table, **routing_write(routing))
 
 
 class ReleaseUnknown(Exception):
-    """The routing names a release that the table does not hold."""
+    """Report that the routing names a release that the table does not have."""
 
 
 def champion_model(table: str) -> SignedModel | None:
-    """Read the release that answers now; None before the first. Raises ReleaseUnknown."""
+    """Read the champion; None before the first release. Raises ReleaseUnknown."""
     current = read_routing(table)["champion"]
     if current is None:
         return None
@@ -56,37 +56,37 @@ def champion_model(table: str) -> SignedModel | None:
 
 
 def read_release_model(table: str, release: str) -> SignedModel | None:
-    """Read what a release is to be loaded from; None where it has no item."""
+    """Read where a release's artefact is; None if it has no item."""
     item = tables.get(table, release_key(release))
     return cast(SignedModel, {name: item.get(name) for name in SignedModel.__annotations__}) if item else None
 
 
 def read_release_contract(table: str, release: str) -> Contract | None:
-    """Read the contract that a release was made under; None where its item has none."""
+    """Read the contract that a release was made under; None if its item has none."""
     packed = (tables.get(table, release_key(release)) or {}).get("contract")
     return unpacked(packed) if packed else None
 
 
 class ReleaseContracts:
-    """The contract that each release was made under, read once, for it never changes."""
+    """Contracts of releases, each read once, as they never change."""
 
     def __init__(self, table: str, read: Callable[[str, str], Contract | None], *, instead: Contract):
         self.table, self.read, self.instead = table, read, instead
         self.known: dict[str, Contract] = {}
 
     def of(self, release: str) -> Contract:
-        """Return the contract of the release; the one given `instead` where none can be read."""
+        """Return the contract of the release, or `instead` if it cannot be read."""
         if release not in self.known:
             try:
                 self.known[release] = self.read(self.table, release) or self.instead
             except Exception as error:  # noqa: BLE001 whatever DynamoDB has, customers still get an answer
-                LOG.warning("contract of %s not read (%s), the deployed one is used", release, type(error).__name__)
+                LOG.warning("contract of %s not read (%s), using the deployed one", release, type(error).__name__)
                 return self.instead
         return self.known[release]
 
 
 class RoutingCache:
-    """The routing as it was at most `fresh_s` ago, or as last seen while it cannot be read; None if never seen."""
+    """The routing of at most `fresh_s` ago, or the last known one while it cannot be read; None if never read."""
 
     def __init__(
         self,
@@ -105,6 +105,6 @@ class RoutingCache:
             try:
                 self.routing = self.read(self.table)
             except Exception as error:  # noqa: BLE001 whatever DynamoDB has, customers still get an answer
-                LOG.warning("routing of %s not read, the last known is used: %r", self.table, error)
+                LOG.warning("routing of %s could not be read, using the last known: %r", self.table, error)
             self.read_at = self.clock()
         return self.routing

@@ -1,7 +1,7 @@
-"""The few AWS calls that a customer waits for, without botocore: signed, sent again when that may help, errors by name.
+"""The few AWS calls that a customer waits for, without botocore: signed, retried when that may help, errors by name.
 
-Three protocols are spoken: the JSON of DynamoDB and KMS, the REST of InvokeEndpoint and Invoke, and S3's GET.
-Everything else goes through botocore (lambdas/aws/clients.py).
+Three protocols are implemented: the JSON of DynamoDB and KMS, the REST of InvokeEndpoint and Invoke, and S3's GET.
+Everything else uses botocore (lambdas/aws/clients.py).
 """
 
 import base64
@@ -28,12 +28,13 @@ BUSY = {
     "LimitExceededException",
 }
 LONGEST_PAUSE_S = 5.0
-LONGEST_CALL_S = 6.0  # after it no other try begins, so a waiting customer gets an error before the function times out
+# no attempt begins after this, so that a waiting customer gets an error before the function times out
+LONGEST_CALL_S = 6.0
 Result = TypeVar("Result")
 
 
 class ServiceError(Exception):
-    """AWS refused a call or failed at it: its code and message, and `more`, the whole document of its reply."""
+    """Report that AWS refused a call or failed: code and message, and in `more` the whole document of its reply."""
 
     def __init__(self, call: str, code: str, message: str, *, status: int, more: dict[str, Any] | None = None):
         super().__init__(f"{call}: {code} ({status}) {message}")
@@ -41,12 +42,12 @@ class ServiceError(Exception):
 
     @property
     def passes(self) -> bool:
-        """Whether the same call may succeed a little later."""
+        """Return whether the same call may succeed a little later."""
         return self.status >= 500 or self.code in BUSY
 
 
 class Service:
-    """One service of one region, called with the function's own credentials. Threads may share it."""
+    """One service of one region, called with the function's own credentials. Thread-safe."""
 
     def __init__(
         self,
@@ -71,7 +72,7 @@ class Service:
         read: Callable[[str, Reply], Result],
         method: str = "POST",
     ) -> Result:
-        """Return the result of `read`; try again, ever later, where waiting may help. Every try is signed anew."""
+        """Return the result of `read`; retry with growing pauses if that may help. Every attempt is signed anew."""
         ends = time.monotonic() + self.longest_s
         for attempt in range(1, self.tries):
             try:
@@ -100,14 +101,14 @@ class Json(Service):
     """AWS's JSON protocols: `call("GetItem", TableName=..., Key=...)`. Bytes are sent as base64."""
 
     content_type: ClassVar[str]
-    api: ClassVar[str]  # what an operation's name is prefixed with
+    api: ClassVar[str]  # prefix of an operation's name
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         headers = {"content-type": self.content_type, "x-amz-target": f"{self.api}.{operation}"}
         return self._send(operation, "/", headers, json.dumps(arguments, default=_as_text).encode(), self._read)
 
     def _read(self, call: str, reply: Reply) -> dict[str, Any]:
-        """Parse a reply. One that was damaged on its way counts as one that did not come."""
+        """Parse a reply; a damaged one counts as not received."""
         checksum = reply.headers.get("x-amz-crc32")
         if checksum is not None and int(checksum) != zlib.crc32(reply.body):
             raise Unreachable(f"{self.connections.host}: the reply to {call} does not match its checksum")
@@ -120,19 +121,19 @@ class Json(Service):
 
 
 class DynamoDB(Json):
-    """Items are in DynamoDB's low-level notation, binary as bytes."""
+    """DynamoDB, with items in its low-level notation and binary values as bytes."""
 
     content_type, api = "application/x-amz-json-1.0", "DynamoDB_20120810"
 
 
 class Kms(Json):
-    """Keys that sign and verify; binary values of replies are base64."""
+    """KMS, which signs and verifies; binary values of replies are base64."""
 
     content_type, api = "application/x-amz-json-1.1", "TrentService"
 
 
 class S3(Service):
-    """Objects, read whole. `Connections.most_bytes` bounds them."""
+    """S3 objects, read as a whole; `Connections.most_bytes` limits them."""
 
     def get(self, bucket: str, key: str) -> bytes:
         headers = {"x-amz-content-sha256": hashlib.sha256(b"").hexdigest()}
@@ -145,7 +146,7 @@ class S3(Service):
 
 
 class Rest(Service):
-    """InvokeEndpoint and Invoke: a body to a path, and the body of the reply."""
+    """InvokeEndpoint and Invoke: a body is sent to a path, and the body of the reply is returned."""
 
     def post(self, call: str, path: str, body: bytes, **headers: str) -> bytes:
         return self._send(call, path, {"content-type": "application/json", **headers}, body, self._read)
@@ -164,7 +165,7 @@ def _as_text(value: object) -> str:
 
 
 def _with_bytes(document: dict[str, Any]) -> dict[str, Any]:
-    """Decode a binary attribute; {"B": text} is one wherever it stands, since an item's own attributes are objects."""
+    """Decode a binary attribute, {"B": text}; it is one at any depth, since an item's own attributes are objects."""
     return (
         {"B": base64.b64decode(document["B"])}
         if isinstance(document.get("B"), str) and len(document) == 1
@@ -181,7 +182,7 @@ def _parsed(body: bytes, **options: Any) -> dict[str, Any] | None:
 
 
 def _service_error(call: str, reply: Reply, document: dict[str, Any], named: str | None) -> ServiceError:
-    """Make the error of a reply. A code comes as Code, prefix#Code or Code:URL; a proxy in between sends none."""
+    """Make the error of a reply. Codes are written as Code, prefix#Code or Code:URL; a proxy in between sends none."""
     code = (named or f"Http{reply.status}").rpartition("#")[2].partition(":")[0]
     message = document.get("message") or document.get("Message") or ""
     return ServiceError(call, code, str(message)[:500], status=reply.status, more=document)

@@ -1,4 +1,6 @@
-"""Releases are signed with the stage's own key, which never leaves KMS, and checked before anything is loaded."""
+"""Signatures of releases: made with the stage's own key, which never leaves KMS, and verified before anything is
+loaded.
+"""
 
 import base64
 import binascii
@@ -23,7 +25,7 @@ def sign(release: str, artefact_sha256: str) -> str:
 
 
 def verify(item: Mapping[str, Any]) -> None:
-    """Check a release item or a model package's metadata. Raises SignatureRefused if this stage did not sign it so."""
+    """Verify a release item or a model package's metadata. Raises SignatureRefused if this stage did not sign it."""
     release, artefact_sha256, signature = checked_release(item)
     text = signed_text(prefix=CONFIG.prefix, release=release, artefact_sha256=artefact_sha256)
     forged = f"release {release} with artefact {artefact_sha256[:12]}... is not what {CONFIG.prefix} signed"
@@ -36,7 +38,7 @@ def verify(item: Mapping[str, Any]) -> None:
 
 
 def _is_valid(text: bytes, signature: bytes) -> bool:
-    """Ask KMS, which answers an invalid signature with an error of its own; any other error is raised."""
+    """Ask KMS, which reports an invalid signature as an error of its own; any other error is raised."""
     try:
         reply = clients.kms().call("Verify", KeyId=KEY, Message=text, Signature=signature, **ALGORITHM)
     except ServiceError as error:

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 ALGORITHM = "AWS4-HMAC-SHA256"
-UNQUOTED = "/-_.~"  # beside letters and digits, in the path of a request
+UNQUOTED = "/-_.~"  # characters of a path that are not escaped, beside letters and digits
 
 
 class Credentials(NamedTuple):
-    """Credentials of the function's role; Lambda gives them to a process once, and replaces it before they expire."""
+    """Credentials of the function's role; Lambda passes them to a process once, and replaces it before they expire."""
 
     access_key: str
     secret_key: str
@@ -33,7 +33,7 @@ def signed(
     at: datetime,
     method: str = "POST",
 ) -> dict[str, str]:
-    """Sign the headers of a request to the path. Their names are in lower case, and `host` is one of them."""
+    """Sign the headers of a request to a path. Header names are in lower case and include `host`."""
     timestamp = at.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{timestamp[:8]}/{region}/{service}/aws4_request"
     token = {"x-amz-security-token": credentials.session_token} if credentials.session_token else {}
@@ -47,7 +47,7 @@ def signed(
 
 
 def _canonical(method: str, path: str, headers: dict[str, str], names: str, body_sha256: str) -> str:
-    """Write the request as AWS does to check the signature. The line after the path is for a query: we send none."""
+    """Write the request in the canonical form that AWS signs. The line after the path is the query: we send none."""
     lines = [f"{name}:{' '.join(headers[name].split())}" for name in names.split(";")]
     return "\n".join((method, quote(path, safe=UNQUOTED), "", *lines, "", names, body_sha256))
 

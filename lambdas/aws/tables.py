@@ -1,4 +1,4 @@
-"""DynamoDB in plain values: the few calls that the functions make, in the low-level notation of domain/records.py."""
+"""DynamoDB in plain values: the few calls that the functions need, in the low-level notation of domain/records.py."""
 
 import random
 import time
@@ -11,8 +11,9 @@ from lambdas.aws import clients
 from lambdas.aws.services import BUSY, ServiceError
 
 MOST_WRITES = 100  # of a transaction
-PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}  # reasons of a cancelled one
-ITEMS_PER_WRITE = 25  # the most that BatchWriteItem takes
+# reasons of a cancelled transaction
+PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+ITEMS_PER_WRITE = 25  # limit of BatchWriteItem
 LONGEST_PAUSE_S = 5.0
 Values = dict[str, Any]  # an item in plain values
 Request = dict[str, Any]  # of BatchWriteItem
@@ -27,11 +28,11 @@ class Page(TypedDict):
 
 
 class TableBusy(Exception):
-    """DynamoDB left items unwritten or unread after every try; trying again later is safe."""
+    """Report that DynamoDB left items unwritten or unread after every attempt; trying again later is safe."""
 
 
 def get(table: str, key: Item) -> Values | None:
-    """Read the item as it is now; None if there is none."""
+    """Read the current item; None if it does not exist."""
     reply = clients.dynamodb().call("GetItem", TableName=table, Key=key, ConsistentRead=True)
     return from_item(reply["Item"]) if "Item" in reply else None
 
@@ -41,7 +42,7 @@ def put(table: str, values: Mapping[str, Any]) -> None:
 
 
 def remove_if(table: str, key: Item, *, condition: str, given: Mapping[str, Any]) -> bool:
-    """Remove the item, and return whether the condition held."""
+    """Delete the item, and return whether the condition held."""
     values = to_item(given)
     return held("DeleteItem", TableName=table, Key=key, ConditionExpression=condition, ExpressionAttributeValues=values)
 
@@ -54,7 +55,7 @@ def put_if(
     names: dict[str, str] | None = None,
     given: Mapping[str, Any] | None = None,
 ) -> bool:
-    """Put the item if the condition holds; False, and nothing written, if it does not.
+    """Put the item if the condition holds; otherwise write nothing and return False.
 
     `names` and `given` are the attributes and plain values that the condition refers to as #name and :value.
     """
@@ -74,7 +75,7 @@ def update(
 ) -> bool:
     """Set `values`, and those of `once` that the item does not have yet.
 
-    With `only_if_there` an item that is missing stays so, and False is returned.
+    With `only_if_there` a missing item is not created, and False is returned.
     """
     everything, more = {**values, **(once or {})}, {}
     sets = [f"#{n} = :{n}" for n in range(len(values))]
@@ -106,10 +107,10 @@ def held(operation: str, **call: Any) -> bool:
 
 
 def put_once(table: str, items: Sequence[Values], updates: list[dict[str, Any]]) -> list[int]:
-    """Put every item and make every update, given as the arguments of UpdateItem, all of it or nothing.
+    """Put all items and make all updates (given as the arguments of UpdateItem), or none.
 
-    Returns the numbers of the items that are there already: then nothing was written. Empty when all of it was. Raises
-    TableBusy.
+    Returns the numbers of the items that already exist, in which case nothing was written; empty if everything was.
+    Raises TableBusy.
     """
     keys = "attribute_not_exists(#item)"
     puts = [{"Put": {"TableName": table, "Item": to_item(item), **condition(keys, "item")}} for item in items]
@@ -135,9 +136,9 @@ def adding(key: Item, numbers: Mapping[str, float | Decimal]) -> dict[str, Any]:
 
 
 def refused(writes: list[dict[str, Any]], *, tries: int = 10, sleep: Callable[[float], None] = time.sleep) -> list[int]:
-    """Make all the writes or none; return the numbers of those whose condition did not hold. Raises TableBusy.
+    """Make all the writes or none, and return the numbers of those whose condition did not hold.
 
-    Others that write the same items at the same time are waited for.
+    Waits for others that write the same items at the same time. Raises TableBusy.
     """
     for attempt in range(tries):
         try:
@@ -151,13 +152,13 @@ def refused(writes: list[dict[str, Any]], *, tries: int = 10, sleep: Callable[[f
             if not (error.code in BUSY or set(reasons) & PASSING):
                 raise
         sleep(random.uniform(0, min(LONGEST_PAUSE_S, 0.05 * 2**attempt)))
-    raise TableBusy(f"{len(writes)} writes found others at them {tries} times; trying again is safe")
+    raise TableBusy(f"{len(writes)} writes conflicted with others {tries} times; trying again is safe")
 
 
 def put_all(
     table: str, records: Sequence[Mapping[str, Any]], *, tries: int = 6, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Put every record, 25 a call; what DynamoDB leaves unprocessed is sent again, ever later. Raises TableBusy."""
+    """Put every record, 25 a call; unprocessed ones are sent again with growing pauses. Raises TableBusy."""
     requests: list[Request] = [{"PutRequest": {"Item": to_item(record)}} for record in records]
     for start in range(0, len(requests), ITEMS_PER_WRITE):
         send_all(
@@ -169,7 +170,7 @@ def put_all(
 
 
 def _write_batch(table: str, requests: list[Request]) -> list[Request]:
-    """Return the requests that were left: DynamoDB fails the whole call if it was too busy for any of them."""
+    """Return the requests that were not processed; DynamoDB fails the whole call if it was too busy for all of them."""
     try:
         reply = clients.dynamodb().call("BatchWriteItem", RequestItems={table: requests})
     except ServiceError as error:
@@ -183,7 +184,7 @@ def _write_batch(table: str, requests: list[Request]) -> list[Request]:
 def send_all(
     send: Callable[[list[Sent]], list[Sent]], items: list[Sent], *, tries: int, sleep: Callable[[float], None]
 ) -> None:
-    """Call `send`, which returns the items that are left, until none is; wait between tries, ever longer."""
+    """Call `send`, which returns the items that are left, until none is, with growing pauses."""
     left = items
     for attempt in range(tries):
         if attempt:

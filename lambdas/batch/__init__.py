@@ -1,1 +1,1 @@
-"""The functions of the batch flow."""
+"""Functions of the batch flow."""

@@ -1,4 +1,4 @@
-"""Batch, last state: what was read, scored, quarantined and written must add up, or the run has failed."""
+"""Batch, last state: fail the run unless the rows read, scored, quarantined and written add up."""
 
 import os
 from collections import Counter
@@ -20,11 +20,11 @@ RUNS = os.environ["RUNS_TABLE"]
 
 
 class CountsDoNotAddUp(Exception):
-    """Rows were lost or doubled between reading and storing."""
+    """Report that rows were lost or duplicated between reading and storing."""
 
 
 class Counts(TypedDict):
-    """Rows of a run."""
+    """Row counts of a run."""
 
     read: int
     quarantined: int
@@ -66,7 +66,7 @@ def close_batch(
 ) -> Closed:
     """Check that the counts add up, and record them with the quarantined rows by rule. Raises CountsDoNotAddUp.
 
-    The planned files count as scored from here on: `keep` writes them down.
+    From here on the planned files count as scored: `keep` records them.
     """
     counts: Counts = {
         "read": sum(summary["read"] for summary in summaries),
@@ -74,7 +74,7 @@ def close_batch(
         "scored": sum(summary["scored"] for summary in summaries),
         "written": written,
     }
-    due = 0 if known.get("store") is False else counts["scored"]  # a run may ask for Parquet only
+    due = 0 if known.get("store") is False else counts["scored"]  # a run may request Parquet only
     whole = sum(summary["last"] for summary in summaries)
     _refuse_losses(run, counts, due=due, shards=whole, planned=known.get("shards"))
     reasons: Counter[str] = sum((Counter(summary.get("reasons", {})) for summary in summaries), Counter())
@@ -90,7 +90,7 @@ def _refuse_losses(run: str, counts: Counts, *, due: int, shards: int, planned: 
     read, scored, quarantined = counts["read"], counts["scored"], counts["quarantined"]
     if planned is not None and shards != planned:
         raise CountsDoNotAddUp(
-            f"{run}: {shards} of {planned} shards are scored to their end; start the run again, it resumes"
+            f"{run}: {shards} of {planned} shards are scored completely; start the run again, it resumes"
         )
     if read != scored + quarantined:
         raise CountsDoNotAddUp(

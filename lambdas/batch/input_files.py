@@ -1,4 +1,4 @@
-"""Look at the first bytes of a file: enough to refuse a wrong one before an instance is started for it."""
+"""Check a file by its first bytes, so that a wrong one is refused before an instance is started."""
 
 import json
 import zlib
@@ -13,7 +13,7 @@ PARQUET = b"PAR1"
 SMALLEST_PARQUET_BYTES = 12
 GZIP = b"\x1f\x8b"
 
-ReadSpan = Callable[[str], bytes]  # of HTTP's notation: 0-65535, or -8 for the last eight bytes
+ReadSpan = Callable[[str], bytes]  # in HTTP's notation: 0-65535, or -8 for the last eight bytes
 
 
 def _kind_of(key: str) -> str | None:
@@ -21,10 +21,10 @@ def _kind_of(key: str) -> str | None:
 
 
 def file_problem(key: str, size: int, *, contract: Contract, read: ReadSpan) -> str:
-    """Return the reason why the file cannot be scored, as far as a look tells; empty if there is none."""
+    """Return the reason why the file cannot be scored, as far as its first bytes show; empty if there is none."""
     kind = _kind_of(key)
     if kind is None:
-        return f"files of this kind are not read; give one of {', '.join(KINDS)}"
+        return f"must be one of {', '.join(KINDS)}"
     if size == 0:
         return "is empty"
     head = read(f"0-{HEAD_BYTES - 1}")
@@ -50,12 +50,12 @@ def _parquet_problem(head: bytes, size: int, read: ReadSpan) -> str:
         return "is not Parquet, although its name ends in .parquet"
     tail = read("-8")
     if not tail.endswith(PARQUET) or int.from_bytes(tail[:4], "little") > size - SMALLEST_PARQUET_BYTES:
-        return "is cut off: its Parquet footer is missing; send it again"
+        return "is truncated: its Parquet footer is missing; send it again"
     return ""
 
 
 def _header_problem(head: bytes, is_whole: bool, contract: Contract) -> str:
-    """Return the reason why the header does not fit the contract, with every column that is missing or unknown."""
+    """Return the reason why the header does not fit the contract, with every missing or unknown column."""
     header = csv_head(head, is_whole=is_whole)
     if header.problem:
         return header.problem

@@ -1,4 +1,4 @@
-"""Files of a batch's input: a listing, from which what is not data is left out, and each file looked into."""
+"""Files of a batch's input: a listing without what is not data, and a check of each file."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -10,7 +10,7 @@ from lambdas.aws.objects import Listed
 from lambdas.batch.input_files import file_problem
 from lambdas.settings import CONTRACT
 
-MOST_FILES = 2000  # each is looked into here; more belong into larger files
+MOST_FILES = 2000  # each is checked here; split fewer, larger files instead of more
 MOST_NAMED = 20
 
 Listing = Callable[[str, str], Iterable[Listed]]  # of a bucket and a prefix
@@ -18,11 +18,11 @@ ReadRange = Callable[[str, str, str], bytes]  # (bucket, key, span)
 
 
 class InputRefused(Exception):
-    """The input cannot be scored; the message names every file that is wrong."""
+    """Report that the input cannot be scored; the message names every wrong file."""
 
 
 class Found(NamedTuple):
-    """Files to score, ETag by key in order, and how many are passed over because they were scored before."""
+    """Files to score, with their ETags by key in order, and the number skipped because they were scored before."""
 
     files: dict[str, str]
     passed_over: int
@@ -36,7 +36,7 @@ def checked_files(
     *,
     wanted: Callable[[Listed], bool] = lambda file: True,
 ) -> Found:
-    """List the files to score. Raises InputRefused naming each file that cannot be."""
+    """List the files to score. Raises InputRefused naming each file that cannot be scored."""
     uri, passed_over = lake.uri(bucket, prefix), 0
     files: list[Listed] = []
     for file in _files_at(prefix, listing(bucket, prefix)):
@@ -45,10 +45,10 @@ def checked_files(
             continue
         files.append(file)
         if len(files) > MOST_FILES:
-            most = f"more than {MOST_FILES} files, the most that make a batch"
+            most = f"must be at most {MOST_FILES} files"
             raise InputRefused(f"{uri}: {most}; join them, or score folder by folder")
     if not files and not passed_over:
-        raise InputRefused(f"{uri}: no file is there; give a file, or a folder that ends in /")
+        raise InputRefused(f"{uri}: must be a file, or a folder that ends in /; no such file exists")
     problems = [f"{file.key}: {problem}" for file in files if (problem := _problem_of(bucket, file, read))]
     problems += _confused([file.key for file in files], folder_of(prefix))
     if problems:
@@ -58,7 +58,7 @@ def checked_files(
 
 
 def _files_at(prefix: str, listed: Iterable[Listed]) -> Iterator[Listed]:
-    """Select the files of a folder; if the prefix is a file, only itself, not those whose names it begins."""
+    """Select the files of a folder; if the prefix is a file, only that file, not others whose names begin with it."""
     is_folder = prefix == "" or prefix.endswith("/")
     return (
         file
@@ -78,12 +78,12 @@ def shard_of(key: str, folder: str) -> str:
 
 
 def _confused(keys: list[str], folder: str) -> list[str]:
-    """Describe files whose results would overwrite each other's: a/b.csv and a~b.csv."""
+    """Describe files whose results would overwrite each other: a/b.csv and a~b.csv."""
     by_shard = defaultdict(list)
     for key in keys:
         by_shard[shard_of(key, folder)].append(key)
     return [
-        f"{' and '.join(same)}: their results would have one name, {shard}; rename one"
+        f"{' and '.join(same)}: their results would have the same name, {shard}; rename one"
         for shard, same in by_shard.items()
         if len(same) > 1
     ]

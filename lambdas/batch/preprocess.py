@@ -1,4 +1,6 @@
-"""Batch, first state: list the input, refuse what cannot be scored before it costs, plan one shard for each file."""
+"""Batch, first state: list the input, refuse what cannot be scored before it costs anything, plan one shard for each
+file.
+"""
 
 import os
 from collections import defaultdict
@@ -48,7 +50,7 @@ class Place(NamedTuple):
 
 
 class Plan(TypedDict):
-    """Values that the next states of the flow use; no manifest if nothing is left to score."""
+    """Values that the next states of the flow use; no manifest if there is nothing to score."""
 
     run: str
     as_of: str
@@ -59,18 +61,18 @@ class Plan(TypedDict):
     shards: int
     instances: int
     output_uri: str
-    store: bool  # False too where there is no file
+    store: bool  # also false if there is no file
 
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Effects on the input, the lake, the releases and the item of the run."""
+    """Effects on the input, the lake, the releases and the run's item."""
 
     listing: Listing
     read: ReadRange
-    read_each: Callable[[Iterable[str]], list[Any]]  # documents of the lake, None where there is none
-    scored: Callable[[str | None], list[ScoredFiles]]  # of a release
-    write: Callable[[str, object], None]  # a document into the lake
+    read_each: Callable[[Iterable[str]], list[Any]]  # reads documents of the lake, None where there is none
+    scored: Callable[[str | None], list[ScoredFiles]]  # reads a release
+    write: Callable[[str, object], None]  # writes a document to the lake
     champion: Callable[[], SignedModel | None]
     verify: Callable[[Mapping[str, Any]], None]  # raises SignatureRefused
     record: Callable[[str, BatchItem], None]
@@ -97,10 +99,11 @@ def handler(event: dict[str, Any], context: object) -> Plan:
 
 
 def preprocess(run: str, *, place: Place, as_of: str, store: bool, only_new: bool, effects: Effects) -> Plan:
-    """Plan the Score job. A run that is started again keeps its release and files and scores what is not scored yet.
+    """Plan the Score job.
 
-    Without `store` the predictions are Parquet only: writing each into the table costs more than scoring it. With
-    `only_new` a file is passed over that was scored before, with this release and contract.
+    A run that is started again keeps its release and files, and scores the rest. Without `store` the predictions are
+    Parquet only, since writing each to the table costs more than scoring it. With `only_new`, files that were scored
+    before with this release and contract are skipped.
     """
     uri, folder = lake.uri(*place), folder_of(place.prefix)
     known, planned = effects.read_each([settings_key(run, "run.json"), settings_key(run, "files.json")])
@@ -126,7 +129,7 @@ def preprocess(run: str, *, place: Place, as_of: str, store: bool, only_new: boo
 def _wanted(
     place: Place, settings: BatchSettings, begun_with: dict[str, str] | None, effects: Effects
 ) -> Callable[[Listed], bool]:
-    """Return the rule for files: those that the run began with, or of a new run those that it is to score."""
+    """Return the rule that selects files: those with which the run began, or for a new run those it is to score."""
     if begun_with is not None:
         return lambda file: lake.uri(place.bucket, file.key) in begun_with
     if not settings["only_new"]:
@@ -173,7 +176,7 @@ def _flag(name: str, value: object) -> bool:
 
 
 def _place_of(text: str) -> Place:
-    """Read an s3:// URI, or a path within the lake. Raises InputRefused."""
+    """Parse an s3:// URI, or a path within the lake. Raises InputRefused."""
     try:
         return Place(*(lake.split_uri(text) if "://" in text else (LAKE, text.lstrip("/"))))
     except ValueError as error:
@@ -188,10 +191,10 @@ def _timestamp_of(text: str) -> str:
 
 
 def _progress_of(run: str, effects: Effects) -> dict[str, int | None]:
-    """Find the first row that is not scored, or None where all are, of each shard that an earlier job has begun.
+    """Find, for each shard that an earlier job began, the first row that is not scored; None if all are.
 
-    A job's files go up while it runs and in any order, so a segment counts once every file that its summary names is
-    there, and whole.
+    A job's files are uploaded while it runs, in any order, so a segment counts only once every file in its summary
+    exists in full size.
     """
     place = lake.batch_folder(run)
     sizes = {file.key.removeprefix(place): file.size for file in effects.listing(LAKE, place)}

@@ -1,6 +1,6 @@
-"""Documents that a batch run is planned with, in its folder of settings: what it scores, with what, and how far it is.
+"""Documents that plan a batch run, in its folder of settings: input, release, and progress.
 
-A run that is started again finds them there and goes on with the same release and the same files.
+A run that is started again finds them there and continues with the same release and files.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ def settings_key(run: str, name: str) -> str:
 
 
 def continued(settings: BatchSettings, uri: str) -> BatchSettings:
-    """Keep the settings of a run that is started again: its shards are those of the input that it began with."""
+    """Return the settings of a run that is started again: its shards are those of the input with which it began."""
     if settings["input"] != uri:
         raise InputRefused(
             f"{uri}: run {settings['run']} began with {settings['input']}; start a new run for another input"
@@ -47,7 +47,7 @@ def first_settings(
 
 
 def with_identities(settings: BatchSettings, files: dict[str, str], folder: str) -> BatchSettings:
-    """Let rows of a file have the same ids in each run that scores it because it is new."""
+    """Give rows of a file the same ids in every run that scores it as new."""
     if not settings["only_new"]:
         return settings
     scored_with = lake.scored_prefix(CONTRACT.hash, settings["release"])
@@ -58,7 +58,7 @@ def with_identities(settings: BatchSettings, files: dict[str, str], folder: str)
 def write_settings(
     settings: BatchSettings, begun: dict[str, int], files: dict[str, str], write: Callable[[str, object], None]
 ) -> None:
-    """Write the run's files before run.json, from which a run that is started again knows that it has begun."""
+    """Write the run's files before run.json, which marks the run as begun."""
     run = settings["run"]
     key = lake.scored_key(CONTRACT.hash, settings["release"], run)
     planned: ScoredFiles = {"key": key, "run": run, "store": settings["store"], "files": files}

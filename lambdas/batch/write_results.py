@@ -1,8 +1,8 @@
-"""Batch, for each file of results: write its rows into the predictions table. Idempotent.
+"""Batch, for each file of results: write its rows to the predictions table. Idempotent.
 
-An id is made of run, file and row, so writing a row again writes the same item: a retry doubles nothing, and a function
-that is killed halfway is started again. The first line of a file holds the values that all its rows share and the names
-of those that each has of its own.
+An id is made of run, file and row, so writing a row again writes the same item: a retry duplicates nothing, and a
+function that is killed halfway is started again. The first line of a file has the values that all its rows share, and
+the names of the values that each row has.
 """
 
 import gzip
@@ -21,12 +21,12 @@ from lambdas.settings import CONFIG
 
 PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
 THREADS = 8
-TRIES = 10  # of one call's unprocessed items: about 25 s
+TRIES = 10  # attempts for the unprocessed items of a call: about 25 s
 Record = dict[str, Any]  # an item of the predictions table
 
 
 class ResultsUnreadable(Exception):
-    """The file of results is cut off or is not what the Score job writes."""
+    """Report that the file of results is truncated, or not in the format of the Score job."""
 
 
 class Written(TypedDict):
@@ -36,20 +36,20 @@ class Written(TypedDict):
 class Shared(NamedTuple):
     """First line of a file of results."""
 
-    all_rows: Record  # values that all rows share
-    each_row: list[str]  # names of those that each has of its own
-    shard_id: str  # what the rows' ids begin with
+    all_rows: Record  # values shared by all rows
+    each_row: list[str]  # names of the values in each row
+    shard_id: str  # prefix of the rows' ids
 
 
 def handler(event: dict[str, str], context: object) -> Written:
-    # Counted from today, not from the run's as_of: a year that is replayed must not expire on arrival.
+    # Counted from today, not from the run's as_of, so that the answers of a replayed year do not expire at once.
     expires_at = int(time.time()) + CONFIG.serving.keep_predictions_days * 86400
     lines = read_lines(event["bucket"], event["key"])
     return {"written": write_results(lines, expires_at=expires_at, put=_put, threads=THREADS)}
 
 
 def write_results(lines: Iterable[bytes], *, expires_at: int, put: Callable[[list[Record]], None], threads: int) -> int:
-    """Return the number of records written; `put` takes up to 25. Only a few are in memory at any time."""
+    """Write all rows and return their number; `put` takes up to 25. Only a few are in memory at a time."""
     records = _records_of(iter(lines), expires_at)
     written = 0
     under_way: set[Future[None]] = set()
@@ -75,7 +75,7 @@ def _chunks(records: Iterator[Record], size: int) -> Iterator[list[Record]]:
 
 
 def _records_of(lines: Iterator[bytes], expires_at: int) -> Iterator[Record]:
-    for first in lines:  # there is none in an empty file
+    for first in lines:  # an empty file has none
         shared, names, shard = _shared(first)
         shared["expires_at"] = expires_at
         for line in lines:
@@ -104,7 +104,7 @@ def _decoded(line: bytes, names: list[str]) -> list[Any]:
 
 
 def read_lines(bucket: str, key: str) -> Iterator[bytes]:
-    """Read line by line while the file arrives: it need not fit into memory."""
+    """Read line by line while the file arrives, so that it need not fit into memory."""
     try:
         with objects.stream(bucket, key) as body, gzip.GzipFile(fileobj=body) as lines:
             yield from lines

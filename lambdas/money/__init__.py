@@ -1,1 +1,1 @@
-"""The functions that watch the budget, the office hours and forgotten resources."""
+"""Functions for the budget, the office hours and forgotten resources."""

@@ -16,7 +16,7 @@ TAG = {"Key": COST_TAG, "Value": CONFIG.prefix}
 
 
 class Kind(StrEnum):
-    """Kind of resource, as announcements name it."""
+    """Kind of resource, as in announcements."""
 
     ENDPOINT = "endpoint"
     TRAINING_JOB = "training job"
@@ -30,9 +30,9 @@ class Billed(NamedTuple):
     kind: Kind
     name: str
     created: datetime
-    instance_hour: str = ""  # the price list's name of it, e.g. Host:ml.m5.large; empty where idling is free
+    instance_hour: str = ""  # its usage type in the price list, e.g. Host:ml.m5.large; empty if idling is free
     instances: int = 1
-    writes_to: str = ""  # the places of a job's output, which name its run
+    writes_to: str = ""  # output locations of a job, which name its run
     used: bool = False
 
 
@@ -49,7 +49,7 @@ def endpoints(is_used: Callable[[str], bool]) -> list[Billed]:
 
 
 def _variant_of(config: str) -> dict[str, Any]:
-    """Read the variant of an endpoint; {} if its configuration is gone: then its cost, which goes on, is unknown."""
+    """Read the variant of an endpoint; {} if its configuration is gone: its cost, which continues, is then unknown."""
     try:
         description = clients.sagemaker().describe_endpoint_config(EndpointConfigName=config)
     except ClientError as error:
@@ -93,7 +93,7 @@ def notebooks() -> list[Billed]:
 
 
 def _ours(operation: str, listed: str, kind: str, **which: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """List (name, summary) of each that has our tag, whoever created it and whatever its name."""
+    """List (name, summary) of each resource with our tag, whoever created it and whatever its name."""
     for page in clients.sagemaker().get_paginator(operation).paginate(**which):
         for summary in page[listed]:
             if TAG in clients.sagemaker().list_tags(ResourceArn=summary[f"{kind}Arn"])["Tags"]:

@@ -1,4 +1,4 @@
-"""Requests and runs of a stage between two times: what the month's cost so far is estimated from."""
+"""Requests and runs of a stage in a span of time, from which the month's cost so far is estimated."""
 
 import functools
 import os
@@ -19,7 +19,7 @@ _Run = TypeVar("_Run", BatchItem, TrainItem)
 
 
 class Requests(TypedDict):
-    """Requests of a month so far; latencies are means."""
+    """Requests of the month so far; latencies are means."""
 
     requests: float
     predictions: float

@@ -1,8 +1,8 @@
-"""Hourly: estimate what this month has cost so far, report it as a metric, and take what the budget's limits ask for.
+"""Hourly: estimate the month's cost so far, report it as a metric, and take the actions due at the budget's limits.
 
-AWS's own billing data is hours late. This is the projection of the stage's deployed templates at the pace of this
-month, so it is an estimate, and as good as the price table. Only actions that fairway.toml asks for are taken. Since it
-runs in every stage, it reports the age of the newest row too.
+AWS's own billing data is hours late. The estimate is the projection of the stage's deployed templates at this month's
+pace, so it is as good as the price table. Only actions that fairway.toml asks for are taken. As this function runs in
+every stage, it reports the age of the newest row too.
 """
 
 import dataclasses
@@ -35,7 +35,7 @@ from lambdas.settings import CONFIG
 
 ROUTING = os.environ["ROUTING_TABLE"]
 ALARMS = os.environ["ALARMS"]
-TOO_EARLY = timedelta(hours=1)  # of a month, to know its pace
+TOO_EARLY = timedelta(hours=1)  # hours of a month from which its pace is known
 
 
 class Estimate(TypedDict):
@@ -76,7 +76,7 @@ def handler(event: dict[str, Any], context: object) -> Guarded:
 
 
 def guard(*, now: datetime, estimate: Callable[[], Estimate], done: spending.Done, effects: Effects) -> Guarded:
-    """Announce, take and remember each action that is due, and bring back a model that an earlier month stopped.
+    """Announce, take and record each action that is due, and let a model that an earlier month stopped answer again.
 
     Raises RoutingChanged if the routing was written meanwhile.
     """
@@ -92,7 +92,7 @@ def guard(*, now: datetime, estimate: Callable[[], Estimate], done: spending.Don
 
 
 def _come_back(done: spending.Done, *, now: str, effects: Effects) -> spending.Done:
-    """Let a model that an earlier month stopped answer again; return what was done in this month then."""
+    """Let a model that an earlier month stopped answer again; return the actions of this month then."""
     back = spending.come_back(effects.routing(), done, now=now)
     if back is None:
         return done
@@ -129,16 +129,16 @@ def _percent(spent_usd: float) -> float:
 
 
 def _bring_up(endpoint: str) -> None:
-    """Create the endpoint that `reap` removed while the model was stopped; office hours create theirs when due."""
+    """Create the endpoint that `reap` removed while the model was stopped; `hours` creates those of office hours."""
     if not sleeps(CONFIG.serving):
         hosting.make(endpoint, prefix=CONFIG.prefix)
 
 
 def estimate(templates: list[Resource], counted: Counted, *, now: datetime) -> Estimate:
-    """Project the month's bill at its pace so far, and the share of it that has passed."""
+    """Project the month's bill at its pace so far; also return the share of the month that has passed."""
     hours = (now - _month_start(now)).total_seconds() / SECONDS_PER_HOUR
     passed = hours / (24 * monthrange(now.year, now.month)[1])
-    # The limits of [usage], which catch typing errors, are not applied to what was counted.
+    # The limits of [usage], which catch typing errors, do not apply to counted values.
     usage = dataclasses.replace(CONFIG.usage, **_at_this_pace(counted, hours))
     config = dataclasses.replace(CONFIG, usage=usage)
     monthly_usd = project(templates, month_of(config), PRICES, today=now.date().isoformat()).monthly_usd
@@ -149,7 +149,7 @@ PRICES = read_prices(CONFIG.target.region)
 
 
 def _at_this_pace(counted: Counted, hours: float) -> dict[str, Any]:
-    """Make the settings of [usage] that were counted; the others stay as they are."""
+    """Replace the settings of [usage] that were counted; the others stay as they are."""
     requests, predictions, months = counted["requests"], counted["predictions"], HOURS_PER_MONTH / hours
     usage: dict[str, Any] = {
         "requests_per_second": requests / (hours * SECONDS_PER_HOUR),

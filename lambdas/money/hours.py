@@ -1,8 +1,8 @@
-"""Every few minutes, and when a request asks for it: remove endpoints outside office hours, create them before.
+"""Every few minutes, and when a request asks for it: delete endpoints outside office hours, create them before.
 
-SageMaker cannot stop an endpoint, so it is deleted; its configuration and its model stay, which cost nothing, and the
-routing still names it. Each look compares the endpoints with those that are wanted, so one that is cut short or comes
-twice does no harm.
+SageMaker cannot stop an endpoint, so it is deleted; its configuration and model stay, which cost nothing, and the
+routing still names it. Each look compares the existing endpoints with those that are wanted, so a look that is
+interrupted or repeated does no harm.
 """
 
 import functools
@@ -39,7 +39,7 @@ class Up(NamedTuple):
 
 
 class Step(StrEnum):
-    """What is due for an endpoint; FOLLOWED: its number of instances follows the requests."""
+    """Step that is due for an endpoint; FOLLOWED: its number of instances now follows the requests."""
 
     MADE = "made"
     REMOVED = "removed"
@@ -55,7 +55,7 @@ class Tended(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """Effects on endpoints, and what is known of them; `asked` is whether the API had requests in the idle time."""
+    """Effects on endpoints, and their state; `asked` is whether the API had requests in the idle time."""
 
     find: Callable[[str], Up | None]
     asked: Callable[[], bool]
@@ -66,11 +66,14 @@ class Effects:
 
 
 class NotTended(Exception):
-    """An endpoint could not be made or removed; the message names it and gives the reason. The others were."""
+    """Report that an endpoint could not be created or deleted; the message names it and gives the reason.
+
+    The others were done.
+    """
 
 
 def handler(event: dict[str, Any], context: object) -> Tended:
-    now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge sends the time that it calls for
+    now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge sends the scheduled time
     woken = tables.get(ROUTING, routing_item(WOKEN)) or {}
     return tend(
         list(dict.fromkeys(one.endpoint for one in answerers(read_routing(ROUTING)))),
@@ -88,7 +91,7 @@ def handler(event: dict[str, Any], context: object) -> Tended:
 
 
 def tend(endpoints: list[str], *, now: datetime, woken_at: datetime | None, effects: Effects) -> Tended:
-    """Make, remove and register endpoints as they are due; one on its way up or down is left to the next look.
+    """Create, delete and register endpoints as due; those being created or deleted are left to the next look.
 
     Raises NotTended after all of them were tried.
     """
@@ -122,7 +125,7 @@ def _due(up: Up | None, wanted: bool, now: datetime) -> Step | None:
     return Step.FOLLOWED if up.status == "InService" and now - up.since < YOUNG else None
 
 
-# ---- the effects
+# ---- effects
 
 
 def find(endpoint: str) -> Up | None:
@@ -160,7 +163,7 @@ def remove(endpoint: str) -> None:
 
 
 def _follow_requests(endpoint: str) -> None:
-    """Register the endpoint for scaling, as a new release is (infra/release/releases.py). Idempotent."""
+    """Register the endpoint for scaling, like a new release (infra/release/releases.py). Idempotent."""
     if SCALING:
         target, policy = (json.loads(json.dumps(each).replace("{endpoint}", endpoint)) for each in SCALING)
         autoscaling().register_scalable_target(**target)
@@ -168,7 +171,7 @@ def _follow_requests(endpoint: str) -> None:
 
 
 def _stop_following(endpoint: str) -> None:
-    """Deregister the endpoint, or the alarms of its scaling policy would stay."""
+    """Deregister the endpoint; otherwise the alarms of its scaling policy would remain."""
     target = json.loads(json.dumps(SCALING[0]).replace("{endpoint}", endpoint))
     try:
         autoscaling().deregister_scalable_target(

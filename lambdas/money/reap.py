@@ -1,7 +1,7 @@
-"""Hourly: announce and end SageMaker resources of this stage that belong to no routing entry, release or run.
+"""Hourly: announce and remove SageMaker resources of this stage that belong to no routing entry, release or run.
 
-Only resources with our tag are touched, whoever created them: names that begin alike may be another project's. A young
-resource is left alone, since its creator may not have recorded it yet.
+Only resources with our tag are touched, whoever created them: a name with the same beginning may be another project's.
+A young resource is left alone, as its creator may not have recorded it yet.
 """
 
 import functools
@@ -34,18 +34,21 @@ YOUNG = timedelta(minutes=15)
 
 
 class Reaped(TypedDict):
-    """Names of the resources that were ended, and what that saves."""
+    """Names of the removed resources, and the saving."""
 
     ended: list[str]
     saves_usd_per_month: float
 
 
 class NotEnded(Exception):
-    """A resource that nobody needs goes on; the message names it and gives the reason. All the others were ended."""
+    """Report that a forgotten resource could not be removed; the message names it and gives the reason.
+
+    The others were.
+    """
 
 
 def handler(event: dict[str, Any], context: object) -> Reaped:
-    now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge sends the hour that it calls for
+    now = parse_timestamp(event.get("time", "")) or datetime.now(UTC)  # EventBridge sends the scheduled hour
     is_used = _use_of_endpoints(read_routing(ROUTING), now)
     jobs = [*training_jobs(), *processing_jobs()]
     return reap(
@@ -65,7 +68,7 @@ def reap(
     end: Callable[[Billed], None],
     announce: Callable[[Billed, float], None],
 ) -> Reaped:
-    """End what is forgotten. Each is announced, with what it would cost a month, before it is ended: a trace remains.
+    """Remove what is forgotten. Each resource is announced first, with its monthly cost, so that a trace remains.
 
     Raises NotEnded after all of them were tried.
     """
@@ -94,7 +97,7 @@ def _is_of(thing: Billed, run: str) -> bool:
 
 
 def monthly_usd(thing: Billed) -> float:
-    """Return what it would go on to cost; 0 if its price is unknown."""
+    """Return what the resource would cost a month; 0 if its price is unknown."""
     price = find(PRICES, "AmazonSageMaker", thing.instance_hour)
     return price.tiers[0].usd * thing.instances * HOURS_PER_MONTH if price else 0.0
 
@@ -106,10 +109,10 @@ PRICES = read_prices(CONFIG.target.region)
 
 
 def _use_of_endpoints(routing: Routing, now: datetime) -> Callable[[str], bool]:
-    """Return a function: whether an endpoint answers, may answer after a rollback, or belongs to a release.
+    """Return a function that says whether an endpoint answers, may answer after a rollback, or belongs to a release.
 
-    Those are for Retire, except that of a failed release: Undo could not remove it while it was being made. While the
-    model is stopped, nothing retires: then a champion is kept for a rollback, and no longer.
+    Those are left to Retire, except the endpoint of a failed release, which Undo could not delete while it was being
+    created. While the model is stopped nothing retires, so a champion is kept only for the rollback time.
     """
     keep_since = iso(now - timedelta(minutes=CONFIG.release.keep_previous_minutes))
     kept = endpoints_in_use(routing, keep_since=keep_since)
@@ -141,7 +144,7 @@ def _is_deploying(release: str | None) -> bool:
 
 
 def _end(thing: Billed) -> None:
-    """Stop or delete it. An endpoint's configuration and model stay: they cost nothing, and may be wanted."""
+    """Stop or delete it. An endpoint's configuration and model stay: they cost nothing, and may be needed."""
     sagemaker = clients.sagemaker()
     if thing.kind is Kind.ENDPOINT:
         remove(Hosted("endpoint", thing.name, thing.created))

@@ -1,4 +1,4 @@
-"""Age of the newest loaded row, by the clock: `guard` reports it every hour, whether or not anything trains."""
+"""Age of the newest loaded row by the clock; `guard` reports it every hour, whether or not anything trains."""
 
 import json
 import os
@@ -19,7 +19,7 @@ DAY = timedelta(days=1)
 
 
 def report_age(now: datetime) -> None:
-    """Write the metric that an alarm watches; nothing where no age was agreed, or no row with a time is loaded."""
+    """Write the metric that an alarm watches, if an age was agreed and a row with a time is loaded."""
     if not CONFIG.data.max_age_days or CONTRACT.event_time is None:
         return
     newest = newest_row(_parts(), now)

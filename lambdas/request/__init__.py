@@ -1,1 +1,1 @@
-"""The functions behind the API, and the modules that only they share."""
+"""Functions behind the API, and the modules that only they share."""

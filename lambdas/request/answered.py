@@ -35,9 +35,10 @@ REMEMBERED_S = 24 * 3600  # how long a repeated request is recognised
 
 
 class Answered:
-    """Predictions table for one caller. It also holds each request that had a key, under an id that no prediction has.
+    """The predictions table for one caller.
 
-    With `only_own` a caller reads the predictions that it asked for itself, and of others not even that they are there.
+    It also holds each request that had a key, under an id that no prediction has. With `only_own`, callers find only
+    the predictions that they requested themselves.
     """
 
     def __init__(self, table: str, *, caller: str, only_own: bool):
@@ -50,10 +51,10 @@ class Answered:
             tables.put_all(self.table, [{**record, **asked_by} for record in records])
         except (ServiceError, Unreachable, tables.TableBusy) as error:
             LOG.exception("%d answers not stored", len(records))
-            raise Unavailable("the answers could not be stored, so none is given; trying again is safe") from error
+            raise Unavailable("the answers could not be stored, so none is returned; trying again is safe") from error
 
     def recall(self, key: str, fingerprint: str, now: datetime) -> list[Prediction] | None:
-        """Read the answers that were sent for the key, if any. Refuses another body under the same key."""
+        """Read the answers that were sent for the key, if any. Refuses another body with the same key."""
         known = stored.item(self.table, _request_id(self.caller, key), now=now)
         if known is None:
             return None
@@ -63,7 +64,7 @@ class Answered:
         return cast(list[Prediction], json.loads(zlib.decompress(known["answers"])))
 
     def remember(self, key: str, fingerprint: str, answers: list[Prediction], now: datetime) -> list[Prediction]:
-        """Store the answers under the key, unless a request at the same time did: then return its answers."""
+        """Store the answers under the key, unless a concurrent request did: then return its answers."""
         request = {
             "id": _request_id(self.caller, key),
             "fingerprint": fingerprint,
@@ -76,7 +77,7 @@ class Answered:
         return self.recall(key, fingerprint, now) or answers
 
     def one(self, id: str, *, now: datetime) -> dict[str, Any] | None:
-        """Read the prediction of an id as the API replies with it."""
+        """Read the prediction of an id as the API returns it."""
         item = stored.prediction(self.table, id, now=now) if len(id) <= LONGEST_ID else None
         return _public(item) if item and self._may_read(item) else None
 
@@ -84,9 +85,9 @@ class Answered:
         return not self.only_own or bool(self.caller and item.get("caller") == self.caller)
 
     def of_entity(self, entity: str, *, now: datetime, limit: int, token: str | None) -> dict[str, Any]:
-        """Read {predictions, next}, the newest first; `next` is the token of the following page, or None.
+        """Read {predictions, next}, newest first; `next` is the token of the following page, or None.
 
-        A page holds fewer than `limit` where other callers' and expired ones are left out.
+        A page has fewer than `limit` predictions if expired ones, or other callers', are left out.
         """
         start = _page_key(token, entity) if token is not None else None
         page = stored.page_of_entity(self.table, entity, now=now, limit=limit, start=start)
@@ -95,7 +96,7 @@ class Answered:
 
 
 def _request_id(caller: str, key: str) -> str:
-    """A key is its caller's: nobody gets, or is refused for, the answers to another's request."""
+    """Return the id of a request; a key belongs to its caller, so others neither get nor are refused its answers."""
     return REQUEST + prediction_id(caller, key)
 
 

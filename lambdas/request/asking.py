@@ -1,4 +1,4 @@
-"""Who is asked for scores: the release's endpoint, and the function itself where it has none or it does not answer."""
+"""Choose what scores the rows: the release's endpoint, or the function itself without one or if it does not answer."""
 
 import time
 from datetime import datetime
@@ -9,7 +9,8 @@ from lambdas.request.scoring import Call, Scores, ask_all
 from lambdas.settings import CONFIG, CONTRACT
 
 CHECKED_UNDER = CONTRACT.hash
-SHARE_OF_ENDPOINT = 0.98  # of the deadline: the function's own answer takes microseconds, and a busy processor
+# of the deadline, for the function's own answer, which takes microseconds, on a busy processor
+SHARE_OF_ENDPOINT = 0.98
 
 
 def ask(calls: list[Call], *, now: datetime) -> list[Scores]:

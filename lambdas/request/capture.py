@@ -1,8 +1,9 @@
-"""Stream of the predictions table -> Parquet of the hour in the lake: each answer once, beside no customer's time.
+"""From the stream of the predictions table to the lake: each answer once, as Parquet by hour, without delaying a
+customer.
 
-A file is named by the first record that it has an answer of. When Lambda tries a batch again, whole or in halves, the
-half that begins like the batch writes over the batch's file and the other half writes its own, so nothing is there
-twice, however often the stream repeats itself.
+A file is named by the first record that it has an answer of. If Lambda retries a batch, whole or in halves, the half
+that begins like the batch overwrites the batch's file and the other half writes its own. So no answer is there twice,
+however often the stream repeats itself.
 """
 
 import json
@@ -37,13 +38,13 @@ EVIDENCE, ROUTING = os.environ["EVIDENCE_TABLE"], os.environ["ROUTING_TABLE"]
 MADE_UNDER = ReleaseContracts(ROUTING, read_release_contract, instead=CONTRACT)
 UNDELIVERED = os.environ["UNDELIVERED_QUEUE"]
 COLUMNS = dict.fromkeys((*TEXTS, *OTHER_TEXTS), Kind.TEXT) | dict.fromkeys((*NUMBERS, *OTHER_NUMBERS), Kind.NUMBER)
-PAIRED_WITHIN_MS = 10_000  # nobody waits for it, and a cold endpoint is late for no one
+PAIRED_WITHIN_MS = 10_000  # no caller waits for it, so a cold endpoint may take its time
 MEDIA_TYPE = "application/vnd.apache.parquet"
-Record = dict[str, Any]  # of a stream, as Lambda hands it over
+Record = dict[str, Any]  # of a stream, as Lambda passes it
 
 
 class Captured(NamedTuple):
-    """A row, the name of the record that it was made of, and the prediction as it was stored."""
+    """A row, the name of the record it was made from, and the prediction as stored."""
 
     name: str
     row: Row
@@ -51,7 +52,7 @@ class Captured(NamedTuple):
 
 
 class SetAside(NamedTuple):
-    """A record that no row can be made of, and why."""
+    """A record from which no row can be made, and the reason."""
 
     name: str
     reason: str
@@ -79,7 +80,7 @@ def handler(event: dict[str, list[Record]], context: object) -> dict[str, int]:
 
 
 def read_records(records: Iterable[Record]) -> tuple[list[Captured], list[SetAside]]:
-    """Make rows of the records, in their order, and set aside those of which none can be made."""
+    """Make rows of the records, in order, and set aside those from which none can be made."""
     captured, unreadable = [], []
     for record in records:
         try:
@@ -93,7 +94,7 @@ def read_records(records: Iterable[Record]) -> tuple[list[Captured], list[SetAsi
 
 
 def _name_of(record: Record) -> str:
-    """Name a record the same way whenever it comes. Numbers are a shard's own, and Lambda does not name the shard."""
+    """Name a record, always the same way. Sequence numbers belong to a shard, and Lambda does not name the shard."""
     return f"{record['dynamodb']['SequenceNumber']}-{record['eventID'][:8]}"
 
 
@@ -116,7 +117,7 @@ def _ask(calls: list[Call], checked_under: str) -> list[Scores]:
 def write_hours(
     captured: Iterable[Captured], others: Mapping[str, Other], *, write: Callable[[str, bytes], None]
 ) -> None:
-    """Write a file for each hour in which the answers were made; a late one adds a file to its own hour."""
+    """Write a file for each hour in which the answers were made; a late answer adds a file to its own hour."""
     hours: dict[str, list[Captured]] = {}
     for each in captured:
         hours.setdefault(hour_of(each.row["made_at"]), []).append(each)
@@ -135,7 +136,7 @@ def _write(key: str, body: bytes) -> None:
 
 
 def _set_aside(each: SetAside) -> None:
-    """Keep the record with its reason, and have somebody look: the queue of the undelivered has an alarm."""
+    """Store the record with its reason, and notify people: the queue of undelivered events has an alarm."""
     key = lake.unreadable_key(each.name)
     objects.write_json(LAKE, key, {"reason": each.reason, "record": each.record})
     message = {"reason": each.reason, "record": lake.uri(LAKE, key), "function": "capture"}

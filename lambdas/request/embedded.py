@@ -1,4 +1,4 @@
-"""Answer in the function itself, with the model that an endpoint would hold: in its stead, or where it failed."""
+"""Answer in the function itself with the model of an endpoint, in place of one or when it failed."""
 
 import logging
 import time
@@ -16,7 +16,7 @@ AGAIN_S = 30.0  # after which a model that could not be opened is tried again
 
 
 class Models:
-    """Models by their releases, each opened once, by a thread: whoever asks waits no longer than their deadline."""
+    """Models by release, each opened once by a thread; callers wait no longer than their deadline."""
 
     def __init__(self, open_release: Callable[[str], Answer], *, clock: Callable[[], float] = time.monotonic):
         self._open_release, self._clock = open_release, clock
@@ -25,17 +25,17 @@ class Models:
         self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="open")
 
     def begin(self, calls: list[Call]) -> None:
-        """Begin to open the models of these calls."""
+        """Start opening the models of these calls."""
         for call in calls:
             self.opened(call.release)
 
     def opened(self, release: str) -> Future[Answer]:
-        """Return the model that is open, or that is being opened."""
+        """Return the model that is open or being opened."""
         future = self._opened.pop(release, None)
         if future is None or self._is_to_be_tried_again(release, future):
             future = self._threads.submit(self._open, release)
             self._begun_at[release] = self._clock()
-        self._opened[release] = future  # the newest is last
+        self._opened[release] = future  # newest last
         for oldest in list(self._opened)[:-MOST_KEPT]:
             self._opened.pop(oldest, None)
         return future
@@ -53,7 +53,7 @@ class Models:
 
 
 def answer_all(calls: list[Call], *, models: Models, checked_under: str, deadline_ms: int) -> list[Scores]:
-    """Answer all calls here; the first after a release opens its model, and waits for that until the deadline."""
+    """Answer all calls here; the first one of a release opens its model and waits for it until the deadline."""
     ends = time.monotonic() + deadline_ms / 1000
     models.begin(calls)
     replies = []
@@ -87,7 +87,7 @@ def _instead(call: Call, reply: Scores, models: Models, *, checked_under: str, e
     try:
         answered = _answer(call, models, checked_under=checked_under, ends=ends)
     except Exception as error:  # noqa: BLE001 the endpoint's own failure is the reason that counts
-        LOG.warning("nothing stands in for endpoint %s: %s", call.endpoint, type(error).__name__)
+        LOG.warning("no stand-in for endpoint %s: %s", call.endpoint, type(error).__name__)
         return reply
     return answered._replace(instead_of=failure)
 

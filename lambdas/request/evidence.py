@@ -1,4 +1,4 @@
-"""Evidence of rollouts: counted once, however often the records that it is made of are delivered."""
+"""Evidence of rollouts, counted once however often its records are delivered."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ AT_ONCE = tables.MOST_WRITES - 1  # guards of a transaction, beside the counts t
 def add_answers(
     table: str, answers: Iterable[Mapping[str, Any]], pairs: Mapping[str, Other], *, slow_ms: float, late_ms: float
 ) -> None:
-    """Add the answers of rollouts, in plain values as the predictions table has them, to the counts of their shares."""
+    """Add the answers of rollouts, in plain values as in the predictions table, to the counts of their shares."""
     shares: dict[tuple[str, float], dict[str, Guarded]] = {}
     for answer in answers:
         if "rollout" not in answer or "share" not in answer:
@@ -38,7 +38,7 @@ def add_answers(
 
 
 def _add(table: str, counts: Item, guards: list[Guarded]) -> None:
-    """Put the guards that are not there yet, and with each what it adds."""
+    """Put the guards that do not exist yet, and with each what it adds."""
     while guards:
         now, later = guards[:AT_ONCE], guards[AT_ONCE:]
         there = tables.put_once(table, [each["item"] for each in now], [tables.adding(counts, _sum(now))])

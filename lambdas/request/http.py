@@ -15,7 +15,7 @@ Handler = Callable[[dict[str, Any], object], Response]
 
 
 class Refused(Exception):
-    """A request that cannot be answered: its status, its code, and every problem in a form for programs."""
+    """Refuse a request: its status, its code, and every problem in a form for programs."""
 
     status, code = 400, "bad_request"
 
@@ -45,19 +45,20 @@ class Unavailable(Refused):
 
 
 class Request(NamedTuple):
-    """HTTP API event (payload format 2.0), as far as handlers read it. Header names are in lower case."""
+    """HTTP API event (payload format 2.0), with the parts that handlers read. Header names are in lower case."""
 
     route: str
     path: dict[str, str]
     query: dict[str, str]
     headers: dict[str, str]
     body: bytes
-    caller: str  # who signed it: a user, a role whatever its session, or a JWT's subject; empty where nobody has to
+    # who signed it: a user, a role regardless of its session, or a JWT's subject; empty without authorization
+    caller: str
 
     def json(self) -> Any:
-        """Read the body as JSON. Refuses a body that is too large, and NaN and Infinity, which JSON does not have."""
+        """Read the body as JSON. Refuses bodies that are too large, and NaN and Infinity, which are not JSON."""
         if len(self.body) > LARGEST_BODY_BYTES:
-            most = f"at most {LARGEST_BODY_BYTES:,} are taken, send fewer rows"
+            most = f"must be at most {LARGEST_BODY_BYTES:,}; send fewer rows"
             raise TooLarge(f"the body has {len(self.body):,} bytes; {most}")
         try:
             return json.loads(self.body, parse_constant=_refuse_constant)
@@ -70,7 +71,7 @@ def _refuse_constant(name: str) -> None:
 
 
 def shortened(value: object) -> bool | int | float | str | None:
-    """Shorten a value from the request so that it can be sent back."""
+    """Shorten a value of the request for an error message."""
     if value is None or (isinstance(value, (bool, int, float)) and abs(value) < 1e18):
         return value
     text = value if isinstance(value, str) else repr(value)
@@ -97,7 +98,7 @@ def _caller_of(authorizer: dict[str, Any]) -> str:
 
 
 def http_function(function: Callable[[Request], object]) -> Handler:
-    """Wrap a handler: Request in, JSON out. A refusal becomes its status, any other error is logged and becomes 500."""
+    """Wrap a handler: Request in, JSON out. A refusal becomes its status; any other error is logged and becomes 500."""
 
     @functools.wraps(function)
     def handler(event: dict[str, Any], context: object) -> Response:
@@ -108,7 +109,7 @@ def http_function(function: Callable[[Request], object]) -> Handler:
             return _reply(refused.status, {"error": refused.code, "message": str(refused), **problems})
         except Exception:
             LOG.exception("request %s failed", getattr(context, "aws_request_id", "?"))
-            message = "this is our fault; nothing was answered, trying again is safe"
+            message = "an internal error; nothing was answered, trying again is safe"
             return _reply(500, {"error": "internal", "message": message})
 
     return handler

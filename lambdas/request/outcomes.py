@@ -24,14 +24,14 @@ PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
 OUTCOMES = os.environ["OUTCOMES_TABLE"]
 EVIDENCE = os.environ["EVIDENCE_TABLE"]
 MOST = 100
-TRIES = 5  # of an outcome that others send at the same time
-FORM = "an outcome has prediction_id and outcome, or entity_id, outcome and maybe event_time"
+TRIES = 5  # attempts while others send the same outcome
+FORM = "an outcome has prediction_id and outcome, or entity_id, outcome and optionally event_time"
 LONGEST = {"prediction_id": 100, "entity_id": 10_000}
 Sent = dict[str, Any]  # an outcome in one of FORMS
 Record = dict[str, Any]  # item of the outcomes or predictions table
 FORMS = ({"prediction_id", "outcome"}, {"entity_id", "outcome"}, {"entity_id", "event_time", "outcome"})
 PREDICTED = ("prediction", "probability", "release", "role", "source", "made_at")
-# A repeated outcome changes nothing; a corrected one, or one whose prediction came later, takes its place.
+# A repeated outcome changes nothing; a corrected one, or one whose prediction came later, replaces it.
 IS_NEWS = "attribute_not_exists(entity_id) OR outcome <> :outcome OR attribute_not_exists(prediction_id)"
 
 
@@ -68,10 +68,10 @@ def handler(request: Request) -> dict[str, int]:
 
 
 def _outcomes_of(document: Any) -> list[Sent]:
-    """Return the outcomes as the contract writes them. Refuses all of them if one is wrong, and names every problem."""
+    """Return the outcomes as the contract writes them. If one is wrong, refuses all of them and names every problem."""
     sent = document if isinstance(document, list) else [document]
     if len(sent) > MOST:
-        raise TooLarge(f"{len(sent)} outcomes; at most {MOST} are taken at once")
+        raise TooLarge(f"{len(sent)} outcomes: must be at most {MOST} in a request")
     if not sent:
         raise BadRequest(f"send one outcome as an object, or a list of 1 to {MOST} of them")
     checked = [_check_outcome(outcome) for outcome in sent]
@@ -114,7 +114,7 @@ def _is_text(value: object, most: int) -> bool:
 
 def _check_event_time(text: object) -> tuple[str | None, list[str]]:
     if CONTRACT.event_time is None:
-        return None, ["event_time: the contract has none; omit it"]
+        return None, ["event_time: must be left out, as the contract has none; omit it"]
     moment = parse_timestamp(text) if isinstance(text, str) else None
     if moment is None:
         return None, [f"event_time = {shortened(text)!r}: must be ISO 8601 text such as 2013-04-01T09:30:00Z"]
@@ -130,11 +130,11 @@ def _store(
     put: Callable[[Record, Record | None], bool],
     remove: Callable[[Record], None],
 ) -> tuple[Record, bool]:
-    """Store the record, with a prediction_id if it was joined; also return whether it is news, not a repetition.
+    """Store the record, with a prediction_id if it was joined; also return whether it is new and not a repetition.
 
-    The record of an outcome that came before its prediction is removed once the same one comes again and is joined,
-    whichever of them named the entity and which the prediction. The joined one is stored first: killed in between,
-    nothing is lost, and the next repetition removes the other.
+    The record of an outcome that came before its prediction is removed once the same outcome comes again and is joined,
+    whichever of the two named the entity and which the prediction. The joined record is stored first: if the function
+    is killed in between, nothing is lost, and the next repetition removes the other.
     """
     prediction = find(outcome)
     record = _joined(outcome, prediction) | {"received_at": received_at}
@@ -146,8 +146,9 @@ def _store(
 
 
 def _before(outcome: Sent, prediction: Record) -> list[Sent]:
-    """Return the forms in which the outcome may have come before its prediction. One with an event time of its own says
-    nothing of another that had none.
+    """Return the forms in which the outcome may have come before its prediction.
+
+    One with an event time of its own says nothing about another without one.
     """
     value = outcome["outcome"]
     by_id: Sent = {"prediction_id": prediction["id"], "outcome": value}
@@ -156,7 +157,7 @@ def _before(outcome: Sent, prediction: Record) -> list[Sent]:
 
 
 def _joined(outcome: Sent, prediction: Record | None) -> Record:
-    """Make the record of an outcome and of the prediction it belongs to. Predictions themselves never change."""
+    """Make the record of an outcome and its prediction. Predictions themselves never change."""
     if prediction is None:
         entity = outcome.get("entity_id") or unjoined_entity(outcome["prediction_id"])
         return {"entity_id": entity, "event_time": outcome.get("event_time", UNKNOWN), "outcome": outcome["outcome"]}
@@ -227,7 +228,7 @@ def _put_outcome(record: Record, prediction: Record | None) -> bool:
         counted, guards = _counted(prediction, record["outcome"], before)
         if not tables.refused(_counting(record, counted, guards, before)):
             return True
-    raise Unavailable("others report the same outcome just now, so it was not stored; trying again is safe")
+    raise Unavailable("the same outcome is being reported by others, so it was not stored; trying again is safe")
 
 
 def _counting(
@@ -257,9 +258,9 @@ def _counting(
 
 
 def _remove_outcome(record: Record) -> None:
-    """Remove the record without a prediction if it is of the same outcome; another one may be of an earlier event."""
+    """Remove the record without a prediction if it has the same outcome; another one may be of an earlier event."""
     key = outcome_key(record["entity_id"], record["event_time"])
-    if tables.get(OUTCOMES, key):  # most have none, and a look costs less than a write
+    if tables.get(OUTCOMES, key):  # most have none, and a read costs less than a write
         tables.remove_if(OUTCOMES, key, condition="outcome = :outcome", given={":outcome": record["outcome"]})
 
 

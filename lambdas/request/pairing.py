@@ -1,4 +1,4 @@
-"""Pairs: the row that one release of a rollout answered, scored by the other too, when nobody waits any more.
+"""Pairs: the row that one release of a rollout answered, scored by the other release afterwards.
 
 A shadow is asked in the same way, about the champion's rows of its sample.
 
@@ -20,11 +20,11 @@ from lambdas.request.scoring import Call, ModelFailed, Scores, failure_of_call
 from lambdas.settings import CONFIG
 
 LOG = logging.getLogger("fairway")
-ROWS_PER_CALL = 100  # as many as predict asks for at once
+ROWS_PER_CALL = 100  # as many as predict asks at once
 Ask = Callable[[list[Call], str], list[Scores]]  # the second is the hash of the contract that the rows keep
 
 
-def other_of(row: Mapping[str, Any], routing: Routing) -> Answerer | None:
+def _other_of(row: Mapping[str, Any], routing: Routing) -> Answerer | None:
     """Return the release that a row is to be scored by too: on its rollout's other side, where that still answers."""
     if "rollout" not in row or routing["champion"] is None or not _is_to_be_asked(row):
         return None
@@ -51,7 +51,7 @@ def pairs(
     """Return the other release's answer to each row that has one, by the row's id."""
     groups: dict[tuple[Answerer, str], list[Row]] = {}
     for row in rows:
-        if other := other_of(row, routing):
+        if other := _other_of(row, routing):
             groups.setdefault((other, row["contract_hash"]), []).append(row)
     found: dict[str, Other] = {}
     for (other, checked_under), members in groups.items():
@@ -67,7 +67,7 @@ def pairs(
 
 
 def _features(row: Row, contract: Contract) -> dict[str, Any]:
-    """Select the columns that a model of this contract reads, as the row has them."""
+    """Select the columns that a model of this contract reads, with the row's values."""
     features = json.loads(row["features"])
     return {column.name: features[column.name] for column in contract.features if column.name in features}
 

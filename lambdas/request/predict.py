@@ -1,4 +1,4 @@
-"""POST /predictions: check, route, score within the deadline or fall back, remember, reply. GET: stored answers."""
+"""POST /predictions: check, route, score within the deadline or fall back, store, reply. GET: stored answers."""
 
 import hashlib
 import json
@@ -57,7 +57,7 @@ def _post(request: Request) -> object:
 
 
 def _replied(answer: Prediction) -> dict[str, Any]:
-    """Make what a caller gets of a prediction: the rest is for who compares releases."""
+    """Return the part of a prediction that callers get; the rest is for the comparison of releases."""
     return {name: value for name, value in answer.items() if name not in NOT_REPLIED}
 
 
@@ -81,7 +81,7 @@ def _get_one(request: Request) -> dict[str, Any]:
 
 def _get_of_entity(request: Request) -> dict[str, Any]:
     if not request.query.get("entity_id"):
-        raise BadRequest("say whose predictions: GET /predictions?entity_id=ID, or GET /predictions/ID for one")
+        raise BadRequest("entity_id: must be given; send GET /predictions?entity_id=ID, or GET /predictions/ID")
     limit = _limit_of(request.query.get("limit", str(PAGE)))
     return _answered_for(request).of_entity(
         as_key(request.query["entity_id"]), now=datetime.now(UTC), limit=limit, token=request.query.get("next")
@@ -97,11 +97,11 @@ def _limit_of(text: str) -> int:
 ROUTES = {"POST /predictions": _post, "GET /predictions": _get_of_entity, "GET /predictions/{id}": _get_one}
 
 
-# ---- what is decided
+# ---- decisions
 
 
 class Memory(Protocol):
-    """Stored answers; lambdas/request/answered.py has them in the predictions table."""
+    """Stored answers; lambdas/request/answered.py keeps them in the predictions table."""
 
     def recall(self, key: str, fingerprint: str, now: datetime, /) -> list[Prediction] | None: ...
 
@@ -125,9 +125,9 @@ def predict(
 ) -> tuple[list[Prediction], float]:
     """Return the stored answers, one for each row, and the milliseconds spent on models.
 
-    With a key, the first request decides: a repetition, at once or later, gets the answers of the first. `route` gives
-    the routing, or None where it cannot be read; `ask` the scores of each call, in order; `made_under` the contract
-    of a release, by which it is asked and its answer read.
+    With a key, the first request decides: a repetition, concurrent or later, gets the answers of the first. `route`
+    returns the routing, or None if it cannot be read; `ask` the scores of each call, in order; `made_under` the
+    contract of a release, under which it is asked and its answer read.
     """
     clean = check_rows(CONTRACT, rows, now=now)
     fingerprint = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
@@ -135,13 +135,13 @@ def predict(
     if answers is None:
         answers, model_ms = _answer(clean, made_at=iso(now), routing=route(), ask=ask, made_under=made_under)
         answers = answered.remember(key, fingerprint, answers, now) if key else answers
-    # Also when they were recalled: a request that was killed between remembering and saving left that undone.
+    # Also if they were recalled: a request killed between remembering and saving left this undone.
     answered.save([_record(prediction, row) for prediction, row in zip(answers, clean, strict=True)])
     return answers, model_ms
 
 
 class Asked(NamedTuple):
-    """Who answers a row, and its score under the release's contract or the reason why there is none."""
+    """The release that answers a row, and its score under the release's contract or the reason why there is none."""
 
     by: Answerer | None
     score: Score | ModelFailed
@@ -191,7 +191,7 @@ def _ask_releases(
     ask: Ask,
     made_under: Callable[[str], Contract],
 ) -> list[Asked]:
-    """Ask each endpoint once, for all the rows of its release."""
+    """Call each endpoint once, with all the rows of its release."""
     chosen = choose_all(routing, entities)
     unrouted = _nobody(Reason.NO_ROUTE, routing["reason"]) if routing["version"] else _nobody(Reason.NO_RELEASE)
     asked = [unrouted] * len(rows)
@@ -211,7 +211,7 @@ def _ask_releases(
 
 
 def _decided(asked: Asked) -> dict[str, Any]:
-    """Make the part of a prediction that differs from row to row: answer, release, source and reason."""
+    """Make the part of a prediction that differs between rows: answer, release, source and reason."""
     threshold, by = CONFIG.serving.threshold, asked.by
     if by is None or isinstance(asked.score, ModelFailed):
         fallback = fallback_answer(CONTRACT, threshold=threshold)
@@ -221,7 +221,7 @@ def _decided(asked: Asked) -> dict[str, Any]:
 
 
 def _instead(failed: ModelFailed | None) -> dict[str, Any]:
-    """Make the part that a stand-in adds: its endpoint's failure counts against the release all the same."""
+    """Make the part that a stand-in adds: its endpoint's failure counts against the release nevertheless."""
     return {"instead_of": str(failed), "cause": failed.reason.name} if failed else {}
 
 
@@ -252,11 +252,11 @@ def _record(prediction: Prediction, row: Row) -> dict[str, Any]:
 
 
 def _features_of(row: Row, contract: Contract) -> Row:
-    """Select the columns that a model of this contract reads, as far as the row's own contract has them."""
+    """Select the columns that a model of this contract reads, if the row's own contract has them."""
     return {column.name: row[column.name] for column in contract.features if column.name in row}
 
 
-# ---- what is measured
+# ---- metrics
 
 
 def _measured(answers: list[Prediction], latency_ms: float, model_ms: float) -> str:

@@ -10,7 +10,7 @@ from domain.timestamps import iso
 from lambdas.request.http import BadRequest, TooLarge, shortened
 
 MOST_ROWS = 100
-MOST_PROBLEMS = 1000  # reported; a reply has its limit too
+MOST_PROBLEMS = 1000  # problems reported; a reply has a limit too
 LARGEST_ROW_CHARACTERS = 60_000  # an item of DynamoDB holds 400 KB, and a character may take six bytes
 
 
@@ -21,12 +21,12 @@ def rows_of(document: object) -> list[Any]:
     if not isinstance(document, list) or not document:
         raise BadRequest(f"send one row as an object of columns to values, or a list of 1 to {MOST_ROWS} rows")
     if len(document) > MOST_ROWS:
-        raise TooLarge(f"{len(document)} rows; at most {MOST_ROWS} are answered at once, score more as a batch")
+        raise TooLarge(f"{len(document)} rows: must be at most {MOST_ROWS}; score more as a batch")
     return document
 
 
 def check_rows(contract: Contract, rows: list[Any], *, now: datetime) -> list[dict[str, Any]]:
-    """Return the rows as the contract writes them. Refuses all of them if one is wrong, and names every problem."""
+    """Return the rows as the contract writes them. If one is wrong, refuses all of them and names every problem."""
     checked = [check_row(contract, _with_event_time(contract, row, now), with_target=False) for row in rows]
     problems = [_in_words(number, problem) for number, (_, broken) in enumerate(checked) for problem in broken]
     if problems:

@@ -1,4 +1,4 @@
-"""Ask endpoints for scores within a deadline; every way a model can fail ends as a reason, never as an exception."""
+"""Ask endpoints for scores within a deadline; every failure of a model becomes a reason, never an exception."""
 
 import json
 import logging
@@ -30,7 +30,7 @@ REASONS = {
 
 
 class ModelFailed(Exception):
-    """There is no score, for a reason; the text is that of the answer's `reason`."""
+    """Report that there is no score; the text is that of the answer's `reason`."""
 
     def __init__(self, reason: Reason, detail: object = ""):
         super().__init__(reason.value.format(detail))
@@ -38,7 +38,7 @@ class ModelFailed(Exception):
 
 
 class Call(NamedTuple):
-    """The features of the rows that a release is asked for, its endpoint, and the contract that it was made under."""
+    """The features of the rows for a release, its endpoint, and the contract it was made under."""
 
     endpoint: str
     rows: list[Row]
@@ -47,7 +47,7 @@ class Call(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """One score for each row, or the ModelFailed of a row that has none; `classes` of a multiclass model.
+    """One score for each row, or the ModelFailed of a row without one; `classes` of a multiclass model.
 
     `instead_of` is why the endpoint did not answer, where something else did; `took_ms` what the call took, where it
     was answered.
@@ -68,10 +68,10 @@ def ask_all(
     waits_ms: float | None = None,
     meanwhile: Callable[[], None] = lambda: None,
 ) -> list[Scores]:
-    """Ask all endpoints at once for the scores of their rows, and wait for none beyond the deadline, or `waits_ms`.
+    """Ask all endpoints at once for the scores of their rows; wait no longer than the deadline, or `waits_ms`.
 
-    `checked_under` is the hash of the contract that the rows keep. `meanwhile()` is called where half of the time has
-    passed and some have not answered.
+    `checked_under` is the hash of the contract that the rows keep. `meanwhile()` is called if some have not answered
+    after half of the time.
     """
     waits_s = (deadline_ms if waits_ms is None else waits_ms) / 1000
     runtime = clients.sagemaker_runtime(deadline_ms / 1000)  # built before the clock starts
@@ -85,11 +85,11 @@ def ask_all(
 
 
 def _in_time(future: Future[Scores], call: Call, *, ends: float, deadline_ms: int) -> Scores:
-    """Wait until the deadline: the time limit of a socket starts anew with every byte, this one does not."""
+    """Wait until the deadline; a socket's time limit starts again with every byte, this one does not."""
     try:
         return future.result(timeout=max(0.0, ends - time.monotonic()))
     except (TimeoutError, TimedOut):
-        future.cancel()  # a call that has not begun need not be made any more
+        future.cancel()  # a call that has not begun is no longer needed
         failed = ModelFailed(Reason.LATE, f"{deadline_ms} ms")
     except (ServiceError, Unreachable, ModelFailed) as error:
         failed = failure_of(error)
@@ -98,7 +98,7 @@ def _in_time(future: Future[Scores], call: Call, *, ends: float, deadline_ms: in
 
 
 def failure_of(error: Exception) -> ModelFailed:
-    """Convert the error of a call to the failure that its rows are answered with."""
+    """Convert the error of a call to the failure with which its rows are answered."""
     if isinstance(error, ModelFailed):
         return error
     if not isinstance(error, ServiceError):
@@ -111,9 +111,9 @@ def failure_of(error: Exception) -> ModelFailed:
 
 
 def ask(runtime: Rest, call: Call, *, checked_under: str) -> Scores:
-    """One call for all rows. Raises ServiceError, Unreachable, or ModelFailed for an answer that cannot be used.
+    """Make one call for all rows. Raises ServiceError, Unreachable, or ModelFailed for an answer that cannot be used.
 
-    With the hash of another contract than its own, the container leaves limits and further columns to that one.
+    With the hash of another contract than its own, the container leaves limits and additional columns to that contract.
     """
     body, began = body_of(call, checked_under=checked_under), time.monotonic()
     reply = runtime.post("InvokeEndpoint", f"/endpoints/{call.endpoint}/invocations", body, accept="application/json")

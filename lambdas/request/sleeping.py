@@ -1,4 +1,4 @@
-"""Endpoints that are down on purpose: predict reports the reason, and wakes them once where settings ask for it."""
+"""Endpoints that are deleted on purpose: predict reports the reason, and wakes them once if settings ask for it."""
 
 import json
 import logging
@@ -38,7 +38,7 @@ def _is_missing(reply: Scores) -> bool:
 
 
 def wake(now: datetime) -> None:
-    """Ask for the endpoints, unless another request did. A failure is only logged: `hours` looks by itself as well."""
+    """Ask for the endpoints, unless another request did. A failure is only logged, as `hours` looks by itself too."""
     try:
         if _is_first_to_ask(now):
             body, event = json.dumps({"wake": iso(now)}).encode(), {"x-amz-invocation-type": "Event"}

@@ -1,4 +1,4 @@
-"""Reading the predictions table: an item that has expired is not there, though DynamoDB may remove it days later."""
+"""Read the predictions table; an item that has expired counts as missing, though DynamoDB may delete it days later."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,7 +10,7 @@ from lambdas.aws import tables
 
 
 class Page(NamedTuple):
-    """Predictions, the newest first; `last` is where the next page starts, or None."""
+    """Predictions, newest first; `last` is where the next page starts, or None."""
 
     predictions: list[dict[str, Any]]
     last: Item | None
@@ -23,20 +23,20 @@ def item(table: str, id: str, *, now: datetime) -> dict[str, Any] | None:
 
 
 def prediction(table: str, id: str, *, now: datetime) -> dict[str, Any] | None:
-    """Read the prediction of an id. A remembered request, which the table holds too, is not one."""
+    """Read the prediction of an id; the stored requests in the same table are not predictions."""
     found = item(table, id, now=now)
     return found if found and "entity_id" in found else None
 
 
 def page_of_entity(table: str, entity: str, *, now: datetime, limit: int, start: Item | None = None) -> Page:
-    """Read a page of an entity's predictions, which may hold fewer than `limit`."""
+    """Read a page of an entity's predictions, which may have fewer than `limit`."""
     more: dict[str, Any] = {"ExclusiveStartKey": start} if start else {}
     page = tables.query(table, **_newest_first(entity), Limit=limit, **more)
     return Page([each for each in page["items"] if not is_expired(each, now)], page["last"])
 
 
 def newest_of_entity(table: str, entity: str, *, now: datetime, at: str | None = None) -> dict[str, Any] | None:
-    """Read the newest prediction of an entity, of those at the event time `at` if it is given."""
+    """Read the newest prediction of an entity, or of those at the event time `at`."""
     query = _newest_first(entity)
     if at is not None:
         query["ExpressionAttributeValues"][":at"] = {"S": at}

@@ -1,1 +1,1 @@
-"""The functions of the training flow."""
+"""Functions of the training flow."""

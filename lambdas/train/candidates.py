@@ -48,7 +48,7 @@ def candidate_job(name: str, run: str, window: Window) -> CandidateJob:
 
 
 def job_name(run: str, candidate: str) -> str:
-    """Name a job: first the stage's prefix, to which its roles are confined; a hash ends a name that is too long."""
+    """Name a job: first the stage's prefix, to which its roles are restricted; a hash ends a name that is too long."""
     name = re.sub(r"[^a-zA-Z0-9]+", "-", f"{PREFIX}{run}-{candidate}").strip("-")
     if len(name) <= LONGEST_JOB_NAME:
         return name

@@ -1,4 +1,4 @@
-"""Train, after Evaluate: the verdict under the benchmarks agreed beforehand, for people and for the Model Registry."""
+"""Train, after Evaluate: the verdict under the agreed benchmarks, for people and for the Model Registry."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -30,14 +30,14 @@ from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
 
 LAKE = os.environ["LAKE"]
 ROUTING = os.environ["ROUTING_TABLE"]
-# The same data and code give the same release again: one that serves, or soon will, or did last, stays as it is.
+# The same data and code give the same release again; one that answers, soon will, or did last, stays as it is.
 NOT_IN_USE = f"attribute_not_exists(#item) OR NOT (#state IN ({', '.join(f':{state}' for state in IN_USE)}))"
-# A run about an earlier time is not newer: the champion has learnt from rows of it.
+# A run about an earlier time is not newer: the champion has learned from rows of it.
 IS_NEWER = "attribute_exists(#item) AND as_of < :as_of AND (attribute_not_exists(newest) OR newest.as_of <= :as_of)"
 
 
 class Approval(StrEnum):
-    """Status of a model package, as the Model Registry names it."""
+    """Status of a model package in the Model Registry."""
 
     APPROVED = "Approved"
     PENDING = "PendingManualApproval"
@@ -52,7 +52,7 @@ STATES = {
 
 
 class Judged(TypedDict):
-    """Values that the next states of the flow use; `metadata` is what the Model Registry keeps of the release."""
+    """Values that the next states of the flow use; `metadata` is what the Model Registry stores for the release."""
 
     verdict: str  # a Verdict
     candidate: str
@@ -66,11 +66,11 @@ class Judged(TypedDict):
 
 
 class EvaluationMissing(Exception):
-    """The Evaluate job wrote no evaluation.json."""
+    """Report that the Evaluate job wrote no evaluation.json."""
 
 
 class EvaluationUnreadable(Exception):
-    """The evaluation lacks a value that the gate judges by."""
+    """Report that the evaluation lacks a value that the gate needs."""
 
 
 def handler(event: dict[str, str], context: object) -> Judged:
@@ -95,16 +95,15 @@ def judge(
     bill: Callable[[], Projection],
     sign: Callable[[str, str], str],
 ) -> Judged:
-    """Judge the run's evaluation, sign its release, and remember both, and what it measured of the champion.
+    """Judge the run's evaluation, sign its release, and store both, and the measurement of the champion.
 
-    `read` and `write` take keys of the lake, `measure` a release and its measurement.
-
-    Raises EvaluationMissing or EvaluationUnreadable.
+    `read` and `write` take keys of the lake, `measure` a release and its measurement. Raises EvaluationMissing or
+    EvaluationUnreadable.
     """
     key = lake.run_key(run, "evaluation.json")
     evaluation = read(key)
     if evaluation is None:
-        raise EvaluationMissing(f"{lake.uri(LAKE, key)} is not there; see the Evaluate job's log")
+        raise EvaluationMissing(f"{lake.uri(LAKE, key)} does not exist; see the Evaluate job's log")
     judgement = verdict_on(evaluation, bill)
     made_under = _contract_of(evaluation, judgement["candidate"])
     as_of = evaluation["window"]["as_of"]
@@ -137,7 +136,7 @@ def judge(
 
 
 def verdict_on(evaluation: Evaluation, bill: Callable[[], Projection]) -> gate.Judgement:
-    """Ask the gate; `bill` is asked only where settings require a model to pay for itself."""
+    """Ask the gate; `bill` is called only if settings require a model to pay for itself."""
     cost = bill() if CONFIG.budget.require_positive_value else None
     try:
         worth = _worth_of(evaluation["candidates"], cost) if cost else None
@@ -153,7 +152,7 @@ def verdict_on(evaluation: Evaluation, bill: Callable[[], Projection]) -> gate.J
 
 
 def _contract_of(evaluation: Evaluation, candidate: str) -> Contract:
-    """Read the contract that the artefact carries: another may be deployed since the run began."""
+    """Read the contract in the artefact; another may have been deployed since the run began."""
     try:
         return from_dict(evaluation["candidates"][candidate]["contract"])
     except (KeyError, TypeError) as error:
@@ -161,7 +160,7 @@ def _contract_of(evaluation: Evaluation, candidate: str) -> Contract:
 
 
 def _worth_of(candidates: Mapping[str, Candidate], cost: Projection) -> gate.Worths:
-    """Compare what each would bring a month, at the usage of the settings, with what the deployed stage costs at it."""
+    """Compare the monthly value of each model, at the usage of the settings, with the cost of the deployed stage."""
     says_yes = fallback_answer(CONTRACT, threshold=CONFIG.serving.threshold)["prediction"] is True
     return {
         name: worth.judge(
@@ -182,9 +181,10 @@ def _monthly_bill() -> Projection:
 
 
 def approval_status(verdict: str, release: Release, *, imported: bool) -> Approval:
-    """Convert a verdict to a status. Rejected releases cannot be approved manually.
+    """Convert a verdict to a status.
 
-    A model made elsewhere may have seen the rows that it was judged on, so it needs a person unless settings let it.
+    Rejected releases cannot be approved manually. An imported model may have been trained on the rows it was judged on,
+    so a person approves it unless settings say otherwise.
     """
     if verdict == Verdict.REJECTED:
         return Approval.REJECTED
@@ -223,7 +223,7 @@ def _broken_benchmarks(measured: Measurement) -> str:
 
 
 def _age_of_rows(coverage: Coverage) -> str:
-    """Write the metric that an alarm watches, with the days that have no row for the log."""
+    """Write the metric that an alarm watches, with the days without rows for the log."""
     aged: dict[str, float] = {Metric.DATA_AGE_DAYS: coverage["age_days"]}
     return metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured=aged, missing=coverage["missing"])
 
@@ -258,7 +258,7 @@ def _remember_release(release: ReleaseItem) -> None:
 
 
 def _remember_measurement(release: str, measured: Measurement) -> None:
-    """Keep the newest measurement with the champion's item, unless a run about a later time was faster."""
+    """Store the newest measurement in the champion's item, unless a run about a later time was faster."""
     tables.held(
         "UpdateItem",
         TableName=ROUTING,

@@ -1,4 +1,4 @@
-"""Train, first state: select the rows to learn from and those to judge on, and all that the run's jobs need."""
+"""Train, first state: select the rows to learn from and to judge on, and everything that the run's jobs need."""
 
 import json
 import os
@@ -25,7 +25,7 @@ LAKE = os.environ["LAKE"]
 RUNS = os.environ["RUNS_TABLE"]
 ROUTING = os.environ["ROUTING_TABLE"]
 
-Write = Callable[[str, object], None]  # a document into the lake, by key
+Write = Callable[[str, object], None]  # writes a document to the lake, by key
 
 
 class Request(TypedDict):
@@ -35,11 +35,11 @@ class Request(TypedDict):
     as_of: str
     window_days: NotRequired[int]
     evaluate_days: NotRequired[int]
-    imported: NotRequired[bool]  # its one candidate is there already: nothing is learnt, everything else is the same
+    imported: NotRequired[bool]  # its only candidate exists already: nothing is trained, everything else is the same
 
 
 class LoadedPart(Part):
-    """A part, the load that it belongs to, and when that was loaded: microseconds since 1970."""
+    """A part, its load, and when that was loaded: microseconds since 1970."""
 
     load: str
     loaded: int
@@ -68,11 +68,11 @@ class Selection(Window, Counts):
 
 
 class NoRows(Exception):
-    """A window without a row: there is nothing to learn from, or nothing to judge on."""
+    """Report that a window has no rows to learn from, or none to judge on."""
 
 
 class BudgetSpent(Exception):
-    """The guard stopped new training runs; the message says how to allow them again."""
+    """Report that the guard stopped new training runs; the message says how to allow them again."""
 
 
 def handler(event: Request, context: object) -> Selection:
@@ -89,7 +89,7 @@ def handler(event: Request, context: object) -> Selection:
 
 
 def _refuse_when_spent(done: spending.Done | None, *, now: str) -> None:
-    """Raise BudgetSpent by the clock on the wall, whatever timestamp the run is about."""
+    """Raise BudgetSpent by the real time, whatever time the run is about."""
     refused = spending.refusal(done, now=now)
     if refused:
         raise BudgetSpent(refused)
@@ -156,20 +156,20 @@ def _selection(
 
 
 def _loads_of(parts: list[LoadedPart]) -> list[str]:
-    """Name the loads of the parts, oldest first: of two rows that are one, the one that was loaded last counts."""
+    """Name the loads of the parts, oldest first: of two duplicates, the one that was loaded last counts."""
     return [load for _, load in sorted({(part["loaded"], part["load"]) for part in parts})]
 
 
 @dataclass(slots=True)
 class _Tally:
-    """Rows of the lake, whatever their window, for the error that names them."""
+    """Counts of the lake's rows, whatever their window, for the error message."""
 
     rows: int = 0
     first: str | None = None
     last: str | None = None
 
     def count(self, parts: Iterable[LoadedPart]) -> Iterator[LoadedPart]:
-        """Count parts as they pass: years of loads need not fit into memory, only those in the window do."""
+        """Count parts while iterating: years of loads need not fit into memory, only those in the window."""
         for part in parts:
             self.rows += part["rows"]
             if part["first"] is not None and part["last"] is not None:
@@ -179,12 +179,12 @@ class _Tally:
 
     def __str__(self) -> str:
         if not self.rows:
-            return "the lake is empty: `fairway load FILE` brings rows in"
+            return "the lake is empty: load rows with `fairway load FILE`"
         return f"the lake has {self.rows:,} rows from {self.first} to {self.last}: load more, or choose another --as-of"
 
 
 def _rows_between(parts: list[LoadedPart], start: str, end: str, purpose: str, tally: _Tally) -> list[LoadedPart]:
-    """Select the parts with rows in the window; they may hold rows beside it too, which the jobs leave out."""
+    """Select the parts with rows in the window; jobs leave out the other rows of these parts."""
     within = sorted(overlapping(parts, start, end), key=lambda part: part["key"])
     if not _rows(within):
         raise NoRows(f"no rows to {purpose} from {start} to {end}; {tally}")
@@ -196,7 +196,9 @@ def _rows(parts: list[LoadedPart]) -> int:
 
 
 def _manifest(parts: list[LoadedPart]) -> list[dict[str, str] | str]:
-    """Make SageMaker's ManifestFile: the keys' common folder, as AWS documents no bare bucket, then each key's rest."""
+    """Make SageMaker's ManifestFile: the keys' common folder, as AWS does not document a bare bucket, then the rest of
+    each key.
+    """
     return [{"prefix": lake.uri(LAKE, lake.ROWS)}, *(part["key"].removeprefix(lake.ROWS) for part in parts)]
 
 
@@ -217,7 +219,7 @@ def _settings(request: Request, window: Window, loads: list[str], champion: Sign
 
 
 def _read_parts() -> Iterator[LoadedPart]:
-    """Read the parts of every load; a file in the lake that no load names was never loaded."""
+    """Read the parts of every load; a file in the lake that no load names does not count."""
     loads = cast(Iterator[LoadItem], tables.query_all(RUNS, **runs_query(RunKind.LOAD), ConsistentRead=True))
     return (part for load in loads for part in _parts_of(load))
 
@@ -228,7 +230,7 @@ def _parts_of(load: LoadItem) -> list[LoadedPart]:
 
 
 def _record_run(run: str, selected: TrainItem) -> None:
-    """Mark the run as running. The clock is read for the record only: nothing that is computed depends on it."""
+    """Mark the run as running. The clock is read only for this record: no result depends on it."""
     running: TrainItem = {
         "status": RunStatus.RUNNING,
         "contract_hash": CONTRACT.hash,

@@ -1,3 +1,4 @@
-"""Amazon States Language, checked as Step Functions checks it when a state machine is made. Pure: a definition in,
-problems out.
+"""Check Amazon States Language as Step Functions does when a state machine is created.
+
+Pure: a definition in, problems out.
 """

@@ -1,4 +1,4 @@
-"""The rules of a Choice, in JSONata and in JSONPath."""
+"""Check the rules of a Choice, in JSONata and in JSONPath."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ _OF_A_RULE = {"Next", "Assign", "Comment"}
 
 
 def rule_problems(rule: Any, language: str, taken: frozenset[str], where: str) -> Iterator[Problem]:
-    """Of one rule of Choices."""
+    """Yield the problems of one rule of Choices."""
     if not isinstance(rule, dict):
         yield schema("Expected an object", where)
         return
@@ -50,7 +50,7 @@ def _condition_problems(rule: dict[str, Any], where: str) -> Iterator[Problem]:
 
 
 def _test_problems(test: dict[str, Any], where: str) -> Iterator[Problem]:
-    """`And`, `Or`, `Not`, or a Variable with one operator."""
+    """Yield the problems of a test: `And`, `Or`, `Not`, or a Variable with one operator."""
     combined = [name for name in _COMBINED if name in test]
     operators = sorted(test.keys() & OPERATORS)
     for name in sorted(test.keys() - OPERATORS - {*_COMBINED, "Variable"}):

@@ -1,4 +1,4 @@
-"""Retry and Catch: which errors, how often, how long between, and where to."""
+"""Check Retry and Catch: errors, attempts, pauses, and the next state."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +24,7 @@ _RETRIER = {
     "Comment",
 }
 _CATCHER = {"ErrorEquals", "Next", "Assign", "Comment"}
-LONGEST_DELAY_S = 31_622_400  # a leap year
+LONGEST_DELAY_S = 31_622_400  # seconds of a leap year
 
 
 def retry_problems(retriers: Any, language: str, where: str) -> Iterator[Problem]:
@@ -65,7 +65,7 @@ def catch_problems(catchers: Any, language: str, taken: frozenset[str], where: s
 
 
 def _error_problems(handlers: Any, where: str) -> Iterator[Problem]:
-    """Of ErrorEquals, which is alike in both. States.ALL stands alone and last."""
+    """Yield the problems of ErrorEquals, which is the same in both. States.ALL stands alone and last."""
     if not isinstance(handlers, list):
         yield schema("Expected an array", where)
         return

@@ -1,4 +1,4 @@
-"""Which fields each type of state has in which query language, and which it must have."""
+"""The fields that each type of state has in each query language, and those it must have."""
 
 JSONPATH, JSONATA = "JSONPath", "JSONata"
 ANYWHERE = frozenset({"Type", "Comment", "QueryLanguage"})

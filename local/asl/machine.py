@@ -1,6 +1,4 @@
-"""A whole definition: which states there are, where each goes, what is reached, and what is nested in Map and
-Parallel.
-"""
+"""Check a whole definition: its states, the ways between them, and what is nested in Map and Parallel."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ LONGEST_NAME = 80
 
 
 def problems(definition: str | dict[str, Any], *, express: bool = False) -> list[Problem]:
-    """Everything for which Step Functions refuses a definition; none: it is taken."""
+    """Return everything for which Step Functions refuses a definition; empty if it is accepted."""
     if isinstance(definition, str):
         if len(definition.encode("utf-8", "surrogatepass")) > LARGEST_BYTES:
             return [schema(f"The definition has more than {LARGEST_BYTES} bytes", "/")]
@@ -60,7 +58,7 @@ def _machine_problems(
 
 
 def _nested(state: dict[str, Any], where: str) -> Iterator[tuple[dict[str, Any], str]]:
-    """(definition, location) of what a Map or a Parallel runs."""
+    """Yield (definition, location) of what a Map or a Parallel runs."""
     for name in ("ItemProcessor", "Iterator"):
         if state.get("Type") == "Map" and name in state:
             yield _as_dict(state[name]), f"{where}/{name}"
@@ -78,7 +76,7 @@ def _as_dict(value: Any) -> dict[str, Any]:
 
 
 def _way_problems(start: Any, states: dict[str, Any], where: str) -> Iterator[Problem]:
-    """Of the ways between states: each must lead to a state, each state must be reached, and one must be the last."""
+    """Yield the problems of ways: each must lead to a state, each state must be reached, and one must be the last."""
     if start not in states:
         yield Problem("MISSING_TRANSITION_TARGET", f"Missing 'Next' target: {start}", f"{where}/StartAt")
     for name, state in states.items():
@@ -93,7 +91,7 @@ def _way_problems(start: Any, states: dict[str, Any], where: str) -> Iterator[Pr
 
 
 def ways(state: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """(the state that may follow, the field that says so)."""
+    """Yield (the state that may follow, the field that names it)."""
     for field in ("Next", "Default"):
         if isinstance(state.get(field), str):
             yield state[field], field
@@ -116,7 +114,7 @@ def reached(states: dict[str, Any], start: Any) -> set[str]:
 
 
 def _repeated_names(definition: dict[str, Any]) -> list[Problem]:
-    """The name of a state is its own in the whole machine, nested ones included."""
+    """Yield names used twice: a state's name is unique in the whole machine, including nested states."""
     places: dict[str, list[str]] = {}
     for name, place in _names(definition, ""):
         places.setdefault(name, []).append(place)

@@ -1,4 +1,4 @@
-"""What a Task may call: a function, an activity, an optimised integration or an operation of the SDK."""
+"""Check the Resource of a Task: a function, an activity, an optimised integration or an operation of the SDK."""
 
 import functools
 import re
@@ -7,7 +7,7 @@ import botocore.session
 
 REQUEST, SYNC, SYNC2, TOKEN = "", ".sync", ".sync:2", ".waitForTaskToken"
 _JOB = (REQUEST, SYNC)
-# Of the integrations that Step Functions documents as optimised: action -> patterns.
+# Integrations that Step Functions documents as optimised: action -> patterns.
 OPTIMISED: dict[str, tuple[str, ...]] = {
     "lambda:invoke": (REQUEST, TOKEN),
     "sns:publish": (REQUEST, TOKEN),
@@ -37,7 +37,7 @@ OPTIMISED: dict[str, tuple[str, ...]] = {
     "bedrock:createModelCustomizationJob": _JOB,
     "mediaconvert:createJob": _JOB,
 }
-# Names of the SDK for Java that are not botocore's without their hyphens.
+# Names in the SDK for Java that are not botocore's without hyphens.
 _SDK_NAMES = {
     "sfn": "stepfunctions",
     "cloudwatchlogs": "logs",
@@ -54,7 +54,7 @@ _ARN = re.compile(
 
 
 def problem(resource: object, *, express: bool) -> str | None:
-    """Why a Resource is none, or is none for an EXPRESS machine."""
+    """Return why a Resource is invalid, or invalid in an EXPRESS machine."""
     if not isinstance(resource, str):
         return f"The resource provided {resource} is not recognized"
     if _ARN.fullmatch(resource):
@@ -94,7 +94,7 @@ def _is_of_sdk(called: str) -> bool:
 
 @functools.cache
 def _operations(service: str) -> frozenset[str]:
-    """The operations of a service of the SDK, in lower case: Java writes `describeDbInstances`."""
+    """Return the operations of a service in the SDK, in lower case: Java writes `describeDbInstances`."""
     session = botocore.session.get_session()
     names = {name.replace("-", ""): name for name in session.get_available_services()}
     name = _SDK_NAMES.get(service, names.get(service, ""))

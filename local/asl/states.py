@@ -1,4 +1,4 @@
-"""One state: its fields, what each may hold, and what its type demands."""
+"""Check one state: its fields, their values, and what its type requires."""
 
 import re
 from collections.abc import Iterator
@@ -45,8 +45,9 @@ _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 def state_problems(
     state: dict[str, Any], language: str, taken: frozenset[str], where: str, *, express: bool
 ) -> Iterator[Problem]:
-    """Of a state by itself; `taken` are the variables of outer scopes. Where it goes and what it nests is checked
-    elsewhere.
+    """Yield the problems of a state by itself; `taken` are the variables of outer scopes.
+
+    Its ways and nested states are checked elsewhere.
     """
     fields = FIELDS[language].get(str(state.get("Type")))
     if fields is None:

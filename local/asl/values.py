@@ -1,4 +1,4 @@
-"""The values of single fields: numbers in their limits, JSONata that can be parsed, paths, and payload templates."""
+"""Check the values of fields: numbers within limits, JSONata that can be parsed, paths, and payload templates."""
 
 import re
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _REFERENCE = re.compile(r"\$(\.[^.\[\]@,:?*]+|\[\d+\]|\['[^']+'\])*")
 
 
 class Problem(NamedTuple):
-    """What is wrong: a code of ValidateStateMachineDefinition, words, and where, as `/States/A/Next`."""
+    """A problem: a code of ValidateStateMachineDefinition, words, and the location, such as `/States/A/Next`."""
 
     code: str
     message: str
@@ -45,7 +45,7 @@ def is_whole(value: Any) -> bool:
 
 
 def number_problems(value: Any, least: int, most: int, language: str, where: str) -> Iterator[Problem]:
-    """A whole number, or in JSONata an expression that gives one."""
+    """Check a whole number, or in JSONata an expression that gives one."""
     if language == JSONATA and is_expression(value):
         return
     if not is_whole(value):
@@ -55,7 +55,7 @@ def number_problems(value: Any, least: int, most: int, language: str, where: str
 
 
 def expression_problems(value: Any, where: str) -> Iterator[Problem]:
-    """Every text in a JSONata field that begins like an expression must be one."""
+    """Check that every text in a JSONata field that begins like an expression is one."""
     if isinstance(value, dict):
         for name, inner in value.items():
             yield from expression_problems(inner, f"{where}/{name}")
@@ -79,7 +79,7 @@ def _jsonata_reason(text: str) -> str | None:
 
 
 def path_problems(value: Any, where: str, *, reference: bool = False) -> Iterator[Problem]:
-    """A JSONPath; a reference path names exactly one place. null is one too: nothing at all."""
+    """Check a JSONPath; a reference path names exactly one location. null is also allowed: nothing at all."""
     if value is None:
         return
     pattern = _REFERENCE if reference else _PATH
@@ -92,15 +92,15 @@ def _is_intrinsic(text: str) -> bool:
     return called is not None and called[1] in INTRINSICS and text.count("(") == text.count(")")
 
 
-def template_problems(value: Any, where: str) -> Iterator[Problem]:
-    """A payload template: a field called `name.$` holds a path or an intrinsic function."""
+def _template_problems(value: Any, where: str) -> Iterator[Problem]:
+    """Check a payload template: a field `name.$` has a path or an intrinsic function."""
     if isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from template_problems(inner, f"{where}[{index}]")
+            yield from _template_problems(inner, f"{where}[{index}]")
     elif isinstance(value, dict):
         for name, inner in value.items():
             if not name.endswith(".$"):
-                yield from template_problems(inner, f"{where}/{name}")
+                yield from _template_problems(inner, f"{where}/{name}")
             elif not isinstance(inner, str) or next(path_problems(inner, where), None):
                 yield schema(
                     f"The value for the field '{name}' must be a valid JSONPath or a valid intrinsic function call",
@@ -109,12 +109,12 @@ def template_problems(value: Any, where: str) -> Iterator[Problem]:
 
 
 def payload_problems(value: Any, language: str, where: str) -> Iterator[Problem]:
-    """Arguments, Parameters, selectors and the like, in whichever language."""
-    yield from expression_problems(value, where) if language == JSONATA else template_problems(value, where)
+    """Check Arguments, Parameters, selectors and the like, in either language."""
+    yield from expression_problems(value, where) if language == JSONATA else _template_problems(value, where)
 
 
 def assign_problems(value: Any, language: str, taken: frozenset[str], where: str) -> Iterator[Problem]:
-    """Variables that a state sets: their names, none of an outer scope's, and their values."""
+    """Check variables that a state sets: names, none of an outer scope's, and values."""
     if not isinstance(value, dict):
         yield schema("Expected an object", where)
         return
@@ -128,7 +128,7 @@ def assign_problems(value: Any, language: str, taken: frozenset[str], where: str
 
 
 def assigned(states: dict[str, Any]) -> frozenset[str]:
-    """The variables that states of one scope set."""
+    """Return the variables that states of one scope set."""
     holders = [
         holder
         for state in states.values()

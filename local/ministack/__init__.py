@@ -1,4 +1,4 @@
-"""What we change in MiniStack, one file per service. Each names its hooks, so that another version is refused."""
+"""Our changes to MiniStack, one file per service. Each names its hooks, so that another version is refused."""
 
 import importlib
 import importlib.metadata
@@ -41,7 +41,7 @@ PLUGINS = (
 
 
 def load_plugins() -> ModuleType:
-    """Import MiniStack, check that every hook is there, register every plugin; returns `ministack.app`."""
+    """Import MiniStack, check that every hook exists, register every plugin; return `ministack.app`."""
     installed = importlib.metadata.version("ministack")
     if installed != MINISTACK:
         raise LocalError(f"MiniStack {installed} is installed, {MINISTACK} is needed; run `make setup`")
@@ -58,7 +58,7 @@ def load_plugins() -> ModuleType:
 
 
 def missing_hooks(hooks: list[str]) -> list[str]:
-    """Which of the "module:attribute" names do not exist."""
+    """Return the "module:attribute" names that do not exist."""
     return [hook for hook in hooks if not exists(*hook.split(":"))]
 
 

@@ -1,6 +1,6 @@
-"""Application Auto Scaling, recorded: targets and policies can be put, read and removed, but nothing is ever scaled.
+"""Application Auto Scaling, recorded only: targets and policies can be put, read and removed, but nothing is scaled.
 
-What is recorded is listed as declared, not simulated (`/_fairway/declared`).
+Recorded resources are listed as declared, not simulated (`/_fairway/declared`).
 """
 
 import hashlib
@@ -42,14 +42,14 @@ NOT_SUSPENDED = {
     "ScheduledScalingSuspended": False,
 }
 VARIANT = r"endpoint/[\w-]+/variant/[\w-]+|inference-component/[\w-]+"
-JSON = {"Content-Type": "application/x-amz-json-1.1"}  # copied for each reply: MiniStack adds to its headers
+JSON = {"Content-Type": "application/x-amz-json-1.1"}  # copied for each reply, as MiniStack adds to its headers
 KEYS = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 _targets: dict[str, dict] = {}
 _policies: dict[str, dict] = {}
 
 
 class Refused(Exception):
-    """A request that the service refuses: (error code, message)."""
+    """Refuse a request with the service's (error code, message)."""
 
 
 def register() -> None:
@@ -64,7 +64,7 @@ def register() -> None:
     def resource_arn(service, method, path, headers, body, query_params, region, account):
         if service != NAME:
             return arn_of(service, method, path, headers, body, query_params, region, account)
-        return f"arn:aws:{NAME}:{region}:{account}:scalable-target/{target_id(json.loads(body or b'{}'))}"
+        return f"arn:aws:{NAME}:{region}:{account}:scalable-target/{_target_id(json.loads(body or b'{}'))}"
 
     iam_actions.extract_resource_arn = resource_arn
     stepfunctions._AWS_SDK_SERVICE_MAP["applicationautoscaling"] = {
@@ -76,11 +76,11 @@ def register() -> None:
 
 
 def iam_context(body: bytes) -> dict:
-    """The condition keys of a request."""
+    """Return the condition keys of a request."""
     return {f"{NAME}:service-namespace": json.loads(body or b"{}").get("ServiceNamespace", "")}
 
 
-def target_id(request: dict) -> str:
+def _target_id(request: dict) -> str:
     return hashlib.sha256("|".join(request.get(key, "") for key in KEYS).encode()).hexdigest()[:32]
 
 
@@ -90,7 +90,7 @@ def model():
 
 
 def answer(operation: str, request: dict) -> dict:
-    """One operation, with its request checked against the service's own model."""
+    """Answer one operation, after checking its request against the service's own model."""
     if operation not in OPERATIONS:
         raise Refused("UnknownOperationException", f"{operation} is not simulated; only {', '.join(OPERATIONS)}")
     shape = model().operation_model(operation).input_shape
@@ -101,8 +101,8 @@ def answer(operation: str, request: dict) -> dict:
     return OPERATIONS[operation](request)
 
 
-def register_target(request: dict) -> dict:
-    arn = f"arn:aws:{NAME}:{get_region()}:{get_account_id()}:scalable-target/{target_id(request)}"
+def _register_target(request: dict) -> dict:
+    arn = f"arn:aws:{NAME}:{get_region()}:{get_account_id()}:scalable-target/{_target_id(request)}"
     role = f"arn:aws:iam::{get_account_id()}:role/aws-service-role/{SERVICE_ROLE}"
     kept = {key: value for key, value in request.items() if key != "Tags"}
     target = {
@@ -126,7 +126,7 @@ def register_target(request: dict) -> dict:
     return {"ScalableTargetARN": arn}
 
 
-def deregister_target(request: dict) -> dict:
+def _deregister_target(request: dict) -> dict:
     removed = chosen(_targets, request)
     if not removed:
         raise Refused("ObjectNotFoundException", f"No scalable target found for {request['ResourceId']}")
@@ -137,15 +137,15 @@ def deregister_target(request: dict) -> dict:
     return {}
 
 
-def put_policy(request: dict) -> dict:
+def _put_policy(request: dict) -> dict:
     if not chosen(_targets, request):
         raise Refused("ObjectNotFoundException", f"No scalable target registered for {request['ResourceId']}")
-    arn = f"arn:aws:autoscaling:policy/{target_id(request)}:policyName/{request['PolicyName']}"
+    arn = f"arn:aws:autoscaling:policy/{_target_id(request)}:policyName/{request['PolicyName']}"
     _policies[arn] = {"CreationTime": time.time(), **_policies.get(arn, {}), **request, "PolicyARN": arn}
     return {"PolicyARN": arn, "Alarms": []}
 
 
-def delete_policy(request: dict) -> dict:
+def _delete_policy(request: dict) -> dict:
     removed = [arn for arn in chosen(_policies, request) if _policies[arn]["PolicyName"] == request["PolicyName"]]
     if not removed:
         raise Refused(
@@ -156,7 +156,7 @@ def delete_policy(request: dict) -> dict:
 
 
 def chosen(kept: dict[str, dict], request: dict) -> list[str]:
-    """The ARNs of what is kept for the target that the request names, as far as it names it."""
+    """Return the ARNs of what is stored for the target that the request names."""
     ids = request.get("ResourceIds") or ([request["ResourceId"]] if "ResourceId" in request else None)
     return [
         arn
@@ -168,7 +168,7 @@ def chosen(kept: dict[str, dict], request: dict) -> list[str]:
 
 
 def page(member: str, kept: dict[str, dict], request: dict) -> dict:
-    """One page of what the request names, with the token of the next where there is more."""
+    """Return one page of what the request names, with the token of the next page if there is one."""
     found = [kept[arn] for arn in chosen(kept, request)]
     token = request.get("NextToken") or "0"
     if not token.isdecimal():
@@ -178,17 +178,17 @@ def page(member: str, kept: dict[str, dict], request: dict) -> dict:
 
 
 OPERATIONS = {
-    "RegisterScalableTarget": register_target,
-    "DeregisterScalableTarget": deregister_target,
-    "PutScalingPolicy": put_policy,
-    "DeleteScalingPolicy": delete_policy,
+    "RegisterScalableTarget": _register_target,
+    "DeregisterScalableTarget": _deregister_target,
+    "PutScalingPolicy": _put_policy,
+    "DeleteScalingPolicy": _delete_policy,
     "DescribeScalableTargets": lambda request: page("ScalableTargets", _targets, request),
     "DescribeScalingPolicies": lambda request: page("ScalingPolicies", _policies, request),
 }
 
 
 def declared() -> list[dict]:
-    """What is recorded here, as `/_fairway/declared` tells it. No stack owns it."""
+    """Return the recorded resources for `/_fairway/declared`. They belong to no stack."""
     return [
         {"stack": "", "logical_id": each["ResourceId"], "type": f"AWS::ApplicationAutoScaling::{kind}"}
         for kind, kept in (("ScalableTarget", _targets), ("ScalingPolicy", _policies))

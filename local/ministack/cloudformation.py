@@ -1,7 +1,7 @@
-"""CloudFormation types that MiniStack has no provisioner for: real where the service is there, else recorded and
+"""CloudFormation types without a provisioner in MiniStack: real if the service exists here, otherwise recorded and
 listed.
 
-What is only recorded is declared, not simulated: `/_fairway/declared` lists it and `fairway status` shows it.
+Recorded resources are declared, not simulated: `/_fairway/declared` lists them and `fairway status` shows them.
 """
 
 import json
@@ -26,7 +26,7 @@ HOOKS = (
     "ministack.services.s3:_bucket_tags",
 )
 
-# Type -> the attribute that Fn::GetAtt may ask for, and its value ({id}: the physical id, {arn}: an ARN made of it).
+# Type -> the attribute that Fn::GetAtt may name, and its value ({id}: the physical id, {arn}: an ARN made of it).
 RECORDED = {
     "AWS::ApplicationAutoScaling::ScalableTarget": {"Id": "{id}"},
     "AWS::ApplicationAutoScaling::ScalingPolicy": {"PolicyARN": "{arn}", "Arn": "{arn}"},
@@ -39,7 +39,7 @@ RECORDED = {
     "AWS::Logs::QueryDefinition": {"QueryDefinitionId": "{id}"},
     "AWS::Athena::NamedQuery": {"NamedQueryId": "{id}"},
 }
-# These exist and can be read back, but nothing happens by them: no money is spent here, and no log line is counted.
+# These exist and can be read back but have no effect: no money is spent here, and no log line is counted.
 INERT = ("AWS::Budgets::Budget", "AWS::Logs::MetricFilter")
 
 AFTER_A_KILL = {
@@ -60,12 +60,12 @@ def register() -> None:
         create_budget, lambda name: answer(budgets._delete_budget({"AccountId": account(), "BudgetName": name}))
     )
     handlers["AWS::Events::Archive"] = handler(
-        create_archive, lambda name: answer(eventbridge._delete_archive({"ArchiveName": name}))
+        _provision_archive, lambda name: answer(eventbridge._delete_archive({"ArchiveName": name}))
     )
     handlers["AWS::CloudWatch::CompositeAlarm"] = handler(
-        create_composite_alarm, lambda name: cloudwatch._composite_alarms.pop(name, None)
+        _create_composite_alarm, lambda name: cloudwatch._composite_alarms.pop(name, None)
     )
-    handlers["AWS::S3::Bucket"] = with_tags(handlers["AWS::S3::Bucket"])
+    handlers["AWS::S3::Bucket"] = _with_tags(handlers["AWS::S3::Bucket"])
     load = cloudformation.load_persisted_state
 
     def load_and_settle(saved):
@@ -76,7 +76,9 @@ def register() -> None:
 
 
 def handler(create: Callable, delete: Callable) -> dict:
-    """A provisioner of `create(logical_id, properties, stack) -> (physical id, attributes)`; an update replaces."""
+    """Make a provisioner of `create(logical_id, properties, stack) -> (physical id, attributes)`; an update
+    replaces.
+    """
 
     def update(physical_id, old, new, stack, logical_id=None):
         if new == old:
@@ -92,8 +94,8 @@ def handler(create: Callable, delete: Callable) -> dict:
     }
 
 
-def with_tags(bucket: dict) -> dict:
-    """The provisioner of buckets, which forgets their tags."""
+def _with_tags(bucket: dict) -> dict:
+    """Provision buckets with their tags, which MiniStack drops."""
 
     def tag(reply: tuple, properties: dict) -> tuple:
         s3._bucket_tags[reply[0]] = {tag["Key"]: tag["Value"] for tag in properties.get("Tags") or []}
@@ -133,7 +135,7 @@ def create_budget(logical_id: str, properties: dict, stack: str):
     return budget["BudgetName"], {}
 
 
-def create_archive(logical_id: str, properties: dict, stack: str):
+def _provision_archive(logical_id: str, properties: dict, stack: str):
     name = properties.get("ArchiveName") or named(stack, logical_id)[-48:]
     request = {
         "ArchiveName": name,
@@ -146,14 +148,14 @@ def create_archive(logical_id: str, properties: dict, stack: str):
     return name, {"Arn": answer(eventbridge._create_archive(request))["ArchiveArn"], "ArchiveName": name}
 
 
-def create_composite_alarm(logical_id: str, properties: dict, stack: str):
+def _create_composite_alarm(logical_id: str, properties: dict, stack: str):
     name = properties.get("AlarmName") or named(stack, logical_id)
     answer(cloudwatch._put_composite_alarm({}, {**properties, "AlarmName": name}, False, True))
     return name, {"Arn": f"arn:aws:cloudwatch:{region()}:{account()}:alarm:{name}"}
 
 
 def named(stack: str, logical_id: str) -> str:
-    """A physical name. The random end keeps a replacement from colliding with what it replaces."""
+    """Return a physical name; its random end keeps a replacement from colliding with the resource it replaces."""
     return f"{stack}-{logical_id}-{secrets.token_hex(6)}"
 
 
@@ -174,7 +176,7 @@ def region() -> str:
 
 
 def settle(stacks) -> None:
-    """A deployment that a kill cut short cannot go on: leave the stack where the next deployment can take it up."""
+    """Set a stack whose deployment was killed to a state from which the next deployment can continue."""
     for stack in stacks:
         status = stack.get("StackStatus")
         if status in AFTER_A_KILL:
@@ -182,7 +184,7 @@ def settle(stacks) -> None:
 
 
 def declared() -> list[dict]:
-    """What live stacks declare and nothing simulates: [{stack, logical_id, type}]."""
+    """Return what live stacks declare and nothing simulates: [{stack, logical_id, type}]."""
     return [
         {"stack": stack["StackName"], "logical_id": logical_id, "type": resource["ResourceType"]}
         for stack in list(cloudformation._stacks._data.values())

@@ -1,5 +1,5 @@
-"""What CloudFormation refuses: references to nothing, properties that break the registry's schemas, names that
-are taken, exports in use, and IAM without its capability.
+"""Refuse what CloudFormation refuses: dangling references, properties against the registry's schemas, names that exist,
+exports in use, and IAM without its capability.
 """
 
 import importlib
@@ -24,7 +24,7 @@ HOOKS = (
     f"{CFN}:_exports",
     f"{CFN}:_stacks",
 )
-# Type -> (the property that names it, the module that keeps what there is, and under which name).
+# Type -> (the property with its name, the module that stores the resources, and the name of its store).
 NAMED = {
     "AWS::DynamoDB::Table": ("TableName", "dynamodb", "_tables"),
     "AWS::IAM::Role": ("RoleName", "iam", "_roles"),
@@ -34,7 +34,7 @@ NAMED = {
     "AWS::S3::Bucket": ("BucketName", "s3", "_buckets"),
     "AWS::SSM::Parameter": ("Name", "ssm", "_parameters"),
 }
-# The same where what there is is kept by an ARN or an address that ends with the name.
+# The same, if resources are stored under an ARN or an address that ends with the name.
 ADDRESSED = {
     "AWS::SNS::Topic": ("TopicName", "sns", "_topics"),
     "AWS::SQS::Queue": ("QueueName", "sqs", "_queues"),
@@ -51,7 +51,7 @@ def register() -> None:
 
     def validate_all(template, conditions, params=None):
         validate(template, conditions, params)
-        problem = next(unresolved(template), None)
+        problem = next(_unresolved(template), None)
         if problem:
             raise ValueError(problem)
 
@@ -61,17 +61,17 @@ def register() -> None:
     for name in ("provisioners", "stacks"):
         modules[name]._provision_resource = _checked_creation(provision)
         modules[name]._update_resource = _checked_update(update)
-    modules["handlers"]._capabilities_enforced = lambda: True  # MiniStack asks for them only where IAM is enforced
+    modules["handlers"]._capabilities_enforced = lambda: True  # MiniStack requires them only with IAM enforced
     modules["stacks"]._resolve_stack_outputs = _with_exports(modules["stacks"]._resolve_stack_outputs)
 
 
 # References
 
 
-def unresolved(template: dict[str, Any]) -> Iterator[str]:
-    """One sentence for each block whose references name what the template does not have."""
+def _unresolved(template: dict[str, Any]) -> Iterator[str]:
+    """Return one sentence for each block with references to names that the template does not have."""
     if template.get("Transform"):
-        return  # a macro may bring what is missing
+        return  # a macro may add what is missing
     known = {*(template.get("Resources") or {}), *(template.get("Parameters") or {})}
     for block in ("Resources", "Outputs"):
         missing = sorted(
@@ -86,7 +86,7 @@ def unresolved(template: dict[str, Any]) -> Iterator[str]:
 
 
 def _named(node: Any) -> Iterator[str]:
-    """The logical names that Ref, Fn::GetAtt, Fn::Sub and DependsOn in a part of a template name."""
+    """Return the logical names that Ref, Fn::GetAtt, Fn::Sub and DependsOn in a part of a template refer to."""
     if isinstance(node, list):
         for inner in node:
             yield from _named(inner)
@@ -118,8 +118,8 @@ def _of_function(function: str, given: Any) -> Iterator[str]:
 
 def _checked_creation(provision: Callable[..., tuple]) -> Callable[..., tuple]:
     def create(kind, logical_id, properties, *rest):
-        check_properties(kind, logical_id, properties)
-        check_name(kind, properties)
+        _check_properties(kind, logical_id, properties)
+        _check_name(kind, properties)
         return provision(kind, logical_id, properties, *rest)
 
     return create
@@ -128,21 +128,21 @@ def _checked_creation(provision: Callable[..., tuple]) -> Callable[..., tuple]:
 def _checked_update(update: Callable[..., tuple]) -> Callable[..., tuple]:
     def change(kind, physical_id, old, new, stack, logical_id=None, *rest):
         if new != old:
-            check_properties(kind, logical_id or physical_id, new)
+            _check_properties(kind, logical_id or physical_id, new)
         return update(kind, physical_id, old, new, stack, logical_id, *rest)
 
     return change
 
 
-def check_properties(kind: str, logical_id: str, properties: dict[str, Any]) -> None:
-    """Raise what CloudFormation gives as a resource's reason to fail."""
+def _check_properties(kind: str, logical_id: str, properties: dict[str, Any]) -> None:
+    """Raise the reason with which CloudFormation fails a resource."""
     found = [*registry.problems(kind, properties), *limits.of_type(kind, properties), *_flow_problems(kind, properties)]
     if found:
         raise ValueError(f"Properties validation failed for resource {logical_id} with message:\n" + "\n".join(found))
 
 
 def _flow_problems(kind: str, properties: dict[str, Any]) -> list[str]:
-    """Of a state machine's definition, once what is substituted in it is."""
+    """Describe problems of a state machine's definition, after its substitutions."""
     text = properties.get("DefinitionString", properties.get("Definition"))
     if kind != "AWS::StepFunctions::StateMachine" or text is None:
         return []
@@ -153,8 +153,8 @@ def _flow_problems(kind: str, properties: dict[str, Any]) -> list[str]:
     return [f"Invalid State Machine Definition: '{problem}'" for problem in found]
 
 
-def check_name(kind: str, properties: dict[str, Any]) -> None:
-    """A name that is taken, by another stack or by hand, is not taken over."""
+def _check_name(kind: str, properties: dict[str, Any]) -> None:
+    """Refuse a name that another stack or a person already uses."""
     named, module, store = (NAMED | ADDRESSED).get(kind, ("", "", ""))
     name = properties.get(named) if named else None
     if not name:
@@ -169,7 +169,7 @@ def check_name(kind: str, properties: dict[str, Any]) -> None:
 
 
 def _with_exports(resolve: Callable[..., tuple]) -> Callable[..., tuple]:
-    """A name is exported once in the account, and what is imported is neither changed nor removed."""
+    """Store exports: unique in the account, and while imported neither changed nor removed."""
 
     def resolve_checked(definitions, conditions, resources, parameters, mappings, stack_name, stack_id):
         outputs, exports = resolve(definitions, conditions, resources, parameters, mappings, stack_name, stack_id)
@@ -196,7 +196,7 @@ def _export_problems(exports: dict[str, dict], stack_name: str, stack_id: str) -
 
 
 def _forget_exports(kept: dict[str, dict], stack_id: str) -> None:
-    """What a stack no longer exports is there for nobody; MiniStack only adds."""
+    """Remove what a stack no longer exports; MiniStack only adds."""
     for name, export in list(cloudformation._exports.items()):
         if export["StackId"] == stack_id and name not in kept:
             cloudformation._exports.pop(name, None)

@@ -21,13 +21,13 @@ def register() -> None:
 
 
 def evaluate(template: dict[str, Any], parameters: dict[str, dict[str, Any]]) -> dict[str, bool]:
-    """{name: whether it holds} of every condition; parameters as {name: {"Value": text}}."""
+    """Return {name: whether it holds} for every condition; parameters are {name: {"Value": text}}."""
     scope = _Scope(template, parameters)
     return {name: scope.holds({"Condition": name}) for name in template.get("Conditions") or {}}
 
 
 class _Scope:
-    """What the functions of one template's conditions read."""
+    """The values that one template's conditions read."""
 
     def __init__(self, template: dict[str, Any], parameters: dict[str, dict[str, Any]]):
         self.conditions, self.mappings = template.get("Conditions") or {}, template.get("Mappings") or {}

@@ -60,13 +60,13 @@ def register() -> None:
         append(stream, events)
         for event in events:
             if '"_aws"' in event["message"]:
-                store_embedded_metrics(event["message"])
+                _store_embedded_metrics(event["message"])
 
     def dispatch_all(alarm, old_state, new_state, reason):
         dispatch(alarm, old_state, new_state, reason)
         announce(alarm, old_state, new_state, reason)
         if alarm.get("ActionsEnabled", True):
-            run_actions(alarm, old_state, new_state, reason)
+            _run_actions(alarm, old_state, new_state, reason)
 
     cloudwatch_logs._append_log_events = append_and_measure
     cloudwatch._dispatch_alarm_actions = dispatch_all
@@ -74,12 +74,12 @@ def register() -> None:
     cloudwatch._put_metric_alarm = lambda params, data, is_cbor, is_json=False: put_metric_alarm(
         put_alarm, params, data, is_cbor, is_json
     )
-    provisioners._cw_metric_alarm_record = lambda name, properties: declared_alarm(alarm_record, name, properties)
-    threading.Thread(target=judge_for_ever, daemon=True, name="alarms").start()
+    provisioners._cw_metric_alarm_record = lambda name, properties: _declared_alarm(alarm_record, name, properties)
+    threading.Thread(target=_judge_for_ever, daemon=True, name="alarms").start()
 
 
-def store_embedded_metrics(line: str) -> None:
-    """Put the metrics of one log line in CloudWatch's embedded metric format."""
+def _store_embedded_metrics(line: str) -> None:
+    """Store the metrics of one log line in CloudWatch's embedded metric format."""
     try:
         document = json.loads(line[line.index("{") :])
         at = document["_aws"]["Timestamp"] / 1000
@@ -103,7 +103,7 @@ def store_embedded_metrics(line: str) -> None:
         LOG.warning("a log line in the embedded metric format cannot be used (%r): %.300s", error, line)
 
 
-def judge_for_ever() -> None:
+def _judge_for_ever() -> None:
     while True:
         time.sleep(EVERY_S)
         for account, region, name in list(cloudwatch._alarms._data):
@@ -117,7 +117,7 @@ def judge_for_ever() -> None:
 
 
 def judge(alarm: dict) -> None:
-    """Move the alarm to the state that its last periods call for, and tell whoever is to know."""
+    """Move the alarm to the state of its last periods, and notify its targets."""
     breaching = BREACHES.get(str(alarm.get("ComparisonOperator")))
     if breaching is None or not (alarm.get("MetricName") or alarm.get("Metrics")):
         return
@@ -139,7 +139,7 @@ def judge(alarm: dict) -> None:
 
 
 def state_of(verdicts: list[bool | None], alarm: dict) -> str:
-    """The state after these periods (None: a period without data), as TreatMissingData says."""
+    """Return the state after these periods (None: a period without data), by TreatMissingData."""
     missing = alarm.get("TreatMissingData") or "missing"
     if all(verdict is None for verdict in verdicts) and missing in ("missing", "ignore"):
         return "INSUFFICIENT_DATA" if missing == "missing" else alarm["StateValue"]
@@ -149,18 +149,18 @@ def state_of(verdicts: list[bool | None], alarm: dict) -> str:
 
 
 def value_of(alarm: dict, periods_ago: int, now: float) -> float | None:
-    """The alarm's value in one period; None without data."""
+    """Return the alarm's value in one period; None without data."""
     if not alarm.get("Metrics"):
         statistic = alarm.get("ExtendedStatistic") or alarm.get("Statistic") or "Average"
-        return statistic_of(alarm, statistic, float(alarm.get("Period") or 60), alarm.get("Unit"), periods_ago, now)
+        return _statistic_of(alarm, statistic, float(alarm.get("Period") or 60), alarm.get("Unit"), periods_ago, now)
     queries = {query["Id"]: query for query in alarm["Metrics"]}
     returned = next(name for name, query in queries.items() if query.get("ReturnData", True) is not False)
-    measured = {name: query_value(query, periods_ago, now) for name, query in queries.items() if "MetricStat" in query}
+    measured = {name: _query_value(query, periods_ago, now) for name, query in queries.items() if "MetricStat" in query}
     return evaluated(returned, queries, measured)
 
 
 def evaluated(name: str, queries: dict, known: dict) -> float | None:
-    """The value of one query; an expression may name others, before or after it."""
+    """Return the value of one query; an expression may name others, before or after it."""
     if name not in known:
         expression = queries[name]["Expression"]
         for used in names_in(expression) & queries.keys():
@@ -169,12 +169,12 @@ def evaluated(name: str, queries: dict, known: dict) -> float | None:
     return known[name]
 
 
-def query_value(query: dict, periods_ago: int, now: float) -> float | None:
+def _query_value(query: dict, periods_ago: int, now: float) -> float | None:
     stat = query["MetricStat"]
-    return statistic_of(stat["Metric"], stat["Stat"], float(stat["Period"]), stat.get("Unit"), periods_ago, now)
+    return _statistic_of(stat["Metric"], stat["Stat"], float(stat["Period"]), stat.get("Unit"), periods_ago, now)
 
 
-def statistic_of(metric: dict, statistic: str, period_s: float, unit: str | None, periods_ago: int, now: float):
+def _statistic_of(metric: dict, statistic: str, period_s: float, unit: str | None, periods_ago: int, now: float):
     dimensions = cloudwatch._dims_key({each["Name"]: each["Value"] for each in metric.get("Dimensions") or []})
     points = cloudwatch._metrics.get((metric["Namespace"], metric["MetricName"], dimensions)) or []
     end = now - period_s * periods_ago
@@ -187,7 +187,7 @@ def statistic_of(metric: dict, statistic: str, period_s: float, unit: str | None
 
 
 def announce(alarm: dict, old: str, new: str, reason: str) -> None:
-    """The event that a rule on `aws.cloudwatch` matches."""
+    """Return the event that a rule on `aws.cloudwatch` matches."""
     eventbridge._put_events(
         {
             "Entries": [
@@ -203,8 +203,8 @@ def announce(alarm: dict, old: str, new: str, reason: str) -> None:
     )
 
 
-def run_actions(alarm: dict, old: str, new: str, reason: str) -> None:
-    """The actions beside SNS, which the stock code sends."""
+def _run_actions(alarm: dict, old: str, new: str, reason: str) -> None:
+    """Run the actions other than SNS, which the stock code sends."""
     for action in alarm.get(ACTIONS[new]) or []:
         if ":lambda:" in action:
             function = lambda_svc._get_func_record_for_ref(action)[0]
@@ -241,11 +241,11 @@ def change(alarm: dict, old: str, new: str, reason: str) -> dict:
 
 
 def put_metric_alarm(stock, params, data, is_cbor, is_json):
-    """PutMetricAlarm that keeps metric math, which the stock one drops, and refuses what is not evaluated."""
+    """Handle PutMetricAlarm with metric math, which the stock one drops, and refuse what cannot be evaluated."""
     try:
         if any(name.startswith("Metrics.member") for name in params):
             raise MetricMathError("metric math is read from JSON and CBOR requests only; use a newer SDK")
-        check_alarm(data)
+        _check_alarm(data)
     except MetricMathError as error:
         return cloudwatch._error("ValidationError", str(error), 400, use_json=is_json, use_cbor=is_cbor)
     reply = stock(params, data, is_cbor, is_json)
@@ -256,9 +256,9 @@ def put_metric_alarm(stock, params, data, is_cbor, is_json):
     return reply
 
 
-def declared_alarm(stock, name: str, properties: dict) -> dict:
-    """The alarm of a template. The stock one refuses metric math, so that is put in afterwards."""
-    check_alarm(properties)
+def _declared_alarm(stock, name: str, properties: dict) -> dict:
+    """Provision an alarm of a template; the stock one refuses metric math, so that is added afterwards."""
+    _check_alarm(properties)
     if not properties.get("Metrics"):
         return stock(name, properties)
     plain = {key: value for key, value in properties.items() if key != "Metrics"}
@@ -266,7 +266,7 @@ def declared_alarm(stock, name: str, properties: dict) -> dict:
     return {**alarm, "MetricName": None, "Namespace": None, "Metrics": properties["Metrics"]}
 
 
-def check_alarm(alarm: dict) -> None:
+def _check_alarm(alarm: dict) -> None:
     if alarm.get("ThresholdMetricId") or alarm.get("ComparisonOperator", "GreaterThanThreshold") not in BREACHES:
         raise MetricMathError("alarms on anomaly detection are not evaluated by the local AWS; use a threshold")
     queries = alarm.get("Metrics") or []

@@ -26,13 +26,13 @@ HOOKS = (
     "ministack.services.cloudformation.provisioners:_RESOURCE_HANDLERS",
 )
 
-# What MiniStack resolves for every request.
+# keys that MiniStack resolves for every request
 _EVERYWHERE = {
     *("aws:currenttime", "aws:epochtime", "aws:multifactorauthpresent", "aws:principalaccount", "aws:principalarn"),
     *("aws:principalorgid", "aws:principaltype", "aws:requestedregion", "aws:resourceaccount", "aws:securetransport"),
     *("aws:sourceip", "aws:tagkeys", "aws:tokenissuetime", "aws:userid", "aws:username", "s3:resourceaccount"),
 }
-# AWS leaves these out of a direct call from the internet too, and there is no other kind here.
+# AWS leaves these out of a direct call from the internet too, and all calls here are such.
 _RIGHTLY_ABSENT = {
     *("aws:calledvia", "aws:calledviafirst", "aws:calledvialast", "aws:sourceaccount", "aws:sourcearn"),
     *("aws:sourcevpc", "aws:sourcevpce", "aws:vpcsourceip", "kms:viaservice"),
@@ -47,7 +47,7 @@ _BY_SERVICE = {
 FILLED = _EVERYWHERE | _RIGHTLY_ABSENT | _BY_SERVICE
 FILLED_BELOW = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/", "s3:existingobjecttag/")
 _SET_OPERATORS = ("forallvalues:", "foranyvalue:")
-# Requests that name what a policy may restrict them to: action -> (member of the request, condition key).
+# Requests that name what a policy may restrict: action -> (member of the request, condition key).
 _MEMBERS = {
     "cloudwatch:PutMetricData": ("Namespace", "cloudwatch:namespace"),
     "iam:CreateServiceLinkedRole": ("AWSServiceName", "iam:AWSServiceName"),
@@ -58,10 +58,10 @@ def register() -> None:
     tags_of, validate = iam_actions.request_tag_context, iam_evaluator.validate_policy_document
 
     def request_context(service, action, body, params):
-        return {**tags_of(service, action, body, params), **named_in_request(service, action, body)}
+        return {**tags_of(service, action, body, params), **_named_in_request(service, action, body)}
 
     def validate_all(document):
-        return validate(document) or next(iter([*grammar_problems(document), *condition_problems(document)]), None)
+        return validate(document) or next(iter([*_grammar_problems(document), *_condition_problems(document)]), None)
 
     iam_actions.request_tag_context = request_context
     iam_evaluator.validate_policy_document = sts.validate_policy_document = validate_all
@@ -72,8 +72,8 @@ def register() -> None:
     handlers["AWS::IAM::ManagedPolicy"] = _refusing(handlers["AWS::IAM::ManagedPolicy"], _own)
 
 
-def named_in_request(service: str, action: str, body: bytes) -> dict:
-    """The condition keys that follow from the request itself."""
+def _named_in_request(service: str, action: str, body: bytes) -> dict:
+    """Return the condition keys that follow from the request itself."""
     if service == autoscaling.NAME:
         return autoscaling.iam_context(body)
     member, key = _MEMBERS.get(action, ("", ""))
@@ -87,8 +87,10 @@ def _member(body: bytes, name: str) -> str | None:
     return parse_qs(body.decode("utf-8", "replace")).get(name, [None])[0]
 
 
-def grammar_problems(document: str | dict) -> list[str]:
-    """What an identity policy may not have: a Principal, an action without a service, a resource without an ARN."""
+def _grammar_problems(document: str | dict) -> list[str]:
+    """Describe what an identity policy must not have: a Principal, an action without a service, a resource without an
+    ARN.
+    """
     found = []
     for statement in _statements(document):
         if "Principal" in statement or "NotPrincipal" in statement:
@@ -117,8 +119,8 @@ def _statements(document: str | dict) -> list[dict]:
     return policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
 
 
-def condition_problems(document: str | dict) -> list[str]:
-    """Every operator that IAM does not have and every key that nothing here fills, each in a sentence."""
+def _condition_problems(document: str | dict) -> list[str]:
+    """Describe each operator that IAM does not have, and each key that nothing here fills."""
     conditions = [statement.get("Condition") or {} for statement in _statements(document)]
     return [
         problem
@@ -157,7 +159,7 @@ def _own(properties: dict) -> list:
 
 
 def _refusing(handler: dict, documents) -> dict:
-    """A provisioner that stores policies without MiniStack's own check, held to it."""
+    """Return a provisioner that stores policies without MiniStack's own check, but with ours."""
     from ministack.core.iam_evaluator import validate_policy_document  # lazy: a plugin replaces it while it registers
 
     def check(properties: dict) -> None:

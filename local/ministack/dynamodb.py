@@ -1,7 +1,7 @@
 """DynamoDB's items in the journal instead of memory: a table's items and its indexes' members are rows on disk.
 
-MiniStack changes an item through two functions, which are ours here, and reads items through a mapping of mappings
-{partition: {sort: item}}, which is ours too. A page of a scan reads just that page.
+MiniStack changes an item through two functions and reads items through a mapping of mappings {partition: {sort: item}};
+both are replaced here. A page of a scan reads only that page.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ HOOKS = tuple(
         "load_persisted_state",
     )
 )
-SPACE = "dynamodb"  # the first word of the name of every space of a table or an index
+SPACE = "dynamodb"  # first word of the names of all spaces of tables and indexes
 EXPIRE_EVERY_S = 3600.0  # DynamoDB itself takes some days
 BYTES_PER_ITEM = 200  # as MiniStack counts
 
@@ -50,14 +50,12 @@ Table = dict[str, Any]
 
 
 class Items:
-    """The items of one table: {partition: {sort: item}}, read from the journal. Written by `set_item` and
-    `remove_item`.
-    """
+    """Items of one table: {partition: {sort: item}}, read from the journal. Written by `set_item` and `remove_item`."""
 
     def __init__(self, journal: Journal, space: int):
         self.journal, self.space = journal, space
-        self.page: dict[str, dict[str, Item]] | None = None  # what a request will ask for, read at once
-        self._last: tuple[str, dict[str, Item]] | None = None  # a query asks for a partition more than once
+        self.page: dict[str, dict[str, Item]] | None = None  # partitions that a request will need, read at once
+        self._last: tuple[str, dict[str, Item]] | None = None  # a query reads a partition more than once
 
     def get(self, partition: str, default=None):
         if self.page is not None and partition in self.page:
@@ -76,14 +74,14 @@ class Items:
         self.journal.put(self.space, partition, sort, value)
 
     def read_at_once(self, partitions: list[str]) -> None:
-        """Have these partitions at hand until `page` is None again."""
+        """Keep these partitions in memory until `page` is None again."""
         found = self.journal.parts(self.space, partitions)
         self.page = {
             partition: {sort: json.loads(value) for sort, value in rows.items()} for partition, rows in found.items()
         }
 
     def all(self, partition: str = "") -> Iterator[tuple[str, str, Item]]:
-        """(partition, sort, item) in order from this partition on."""
+        """Yield (partition, sort, item) in order, from this partition on."""
         return ((part, sort, json.loads(value)) for part, sort, value in self.journal.after(self.space, partition))
 
     def __getitem__(self, partition: str) -> dict[str, Item]:
@@ -101,7 +99,7 @@ class Items:
         return iter(dict.fromkeys(partition for partition, _, _ in self.all()))
 
     def keys(self):
-        return list(iter(self))  # of itself, list would ask for the length
+        return list(iter(self))  # list would ask for the length by itself
 
     def values(self):
         return [dict(self[partition]) for partition in self]
@@ -113,12 +111,12 @@ class Items:
         return len(self.keys())
 
     def __deepcopy__(self, memo) -> dict:
-        """A table is saved without its items: they are found by the table's id."""
+        """Save a table without its items, which are found by the table's id."""
         return {}
 
 
 class Members:
-    """The members of one index: `get(partition)` lists their (partition, sort) in the table."""
+    """Members of one index: `get(partition)` lists their (partition, sort) in the table."""
 
     def __init__(self, journal: Journal, space: int):
         self.journal, self.space = journal, space
@@ -132,22 +130,22 @@ class Members:
 
 
 def _part(partition: str | tuple) -> str:
-    """The members' part: the value that a query asks for, or several."""
+    """Return the members' part: the value that a query asks for, or several."""
     return partition if isinstance(partition, str) else _encoded(partition)
 
 
 def _place(key: str) -> tuple[str, str]:
-    """(partition, sort) as `Members.put` joined them."""
+    """Return (partition, sort) as `Members.put` joined them."""
     length, _, both = key.partition(" ")
     return both[: int(length)], both[int(length) :]
 
 
 def register() -> None:
-    """Nothing before there is a journal: see `use`."""
+    """Do nothing until there is a journal: see `use`."""
 
 
 def use(journal: Journal, save_tables: Callable[[], None]) -> None:
-    """Keep all items in this journal from now on. `save_tables` puts the tables themselves into it."""
+    """Keep all items in this journal from now on. `save_tables` stores the tables themselves in it."""
     store = _Store(dynamodb, journal, save_tables)
     scan, batch_write = dynamodb._scan, dynamodb._batch_write_item
     drop, load = dynamodb.drop_stream_records, dynamodb.load_persisted_state
@@ -164,7 +162,7 @@ def use(journal: Journal, save_tables: Callable[[], None]) -> None:
 
 
 def _not_reaped(settings):
-    """MiniStack's own reaper reads every item of a table once a minute: it finds no table here."""
+    """Hide tables from MiniStack's own reaper, which reads every item of a table once a minute."""
 
     class NotReaped(type(settings)):  # type: ignore[misc]  # its class is MiniStack's own
         def all_items(self):
@@ -176,13 +174,13 @@ def _not_reaped(settings):
 
 
 class _Store:
-    """What MiniStack does with a table's items, done in the journal."""
+    """MiniStack's operations on a table's items, in the journal."""
 
     def __init__(self, dynamodb, journal: Journal, save_tables: Callable[[], None]):
         self.dynamodb, self.journal, self.save_tables = dynamodb, journal, save_tables
 
     def items(self, table: Table) -> Items:
-        """The table's items; those that MiniStack made as a plain dict are moved into the journal first."""
+        """Return the table's items; those that MiniStack made as a plain dict are moved to the journal first."""
         items = table["items"]
         if isinstance(items, Items):
             return items
@@ -213,7 +211,7 @@ class _Store:
         return before
 
     def index(self, table: Table, place: tuple[str, str], before: Item | None, after: Item | None) -> None:
-        """Keep the members of every index as the item is now."""
+        """Update the members of every index for the item."""
         members = self.members(table)
         for name, hashes, ranges in self.dynamodb._index_key_schemas(table):
             old, new = (
@@ -227,8 +225,9 @@ class _Store:
                     members[name].put(partition, place, present)
 
     def members(self, table: Table) -> dict[str, Members]:
-        """The members of every index by its name, made where an index is new. MiniStack forgets them when an index
-        changes.
+        """Return the members of every index by name, made if an index is new.
+
+        MiniStack drops them when an index changes.
         """
         known = table.get(self.dynamodb._INDEX_MEMBERS)
         if known is None:
@@ -243,13 +242,15 @@ class _Store:
         return known
 
     def replaced(self, table: Table) -> None:
-        """A transaction was undone or a table restored: its items are another plain dict."""
+        """Take the items of a plain dict, after a transaction was undone or a table restored."""
         items = table["items"]
         _count(table, sum(len(found) for found in items.values()))
         self.items(table)
 
     def scan(self, scan, request: dict):
-        """MiniStack's scan, shown only the page that it will answer with; a scan of an index or a segment sees all."""
+        """Scan with MiniStack's own code, given only the page that it will answer with; a scan of an index or segment
+        sees all.
+        """
         name = self.dynamodb._normalize_table_name(request.get("TableName"))
         table = self.dynamodb._tables.get(name)
         items = table and table["items"]
@@ -264,7 +265,7 @@ class _Store:
             items.page = None
 
     def page(self, items: Items, table: Table, start: Item, limit) -> dict[str, dict[str, Item]]:
-        """Just more than a scan answers with at once."""
+        """Return just more than a scan answers with at once."""
         first = self.dynamodb._extract_key_val(start.get(table["pk_name"]))
         most = int(limit) if str(limit).isdigit() else None
         found: dict[str, dict[str, Item]] = {}
@@ -281,7 +282,7 @@ class _Store:
         return found
 
     def batch_write(self, write, request: dict):
-        """MiniStack's batch of writes, with what it replaces read at once."""
+        """Write MiniStack's batch of writes, with the replaced items read at once."""
         tables = []
         with contextlib.suppress(
             AttributeError, KeyError, TypeError
@@ -299,14 +300,14 @@ class _Store:
                 table["items"].page = None
 
     def drop_stream(self, drop, name: str, table: Table | None = None) -> None:
-        """MiniStack does this with every table it deletes: remove its rows too."""
+        """Remove the rows of a deleted table too, like MiniStack with every table it deletes."""
         drop(name, table)
         if table is not None and self.dynamodb._tables.get(name) is not table:
             for space in self.spaces(table):
                 self.journal.drop_space(space)
 
     def load(self, load, saved: dict) -> None:
-        """Tables as they were, with their items where they are; rows that no table has are removed."""
+        """Restore tables with their items on disk; rows without a table are removed."""
         load(saved)
         used = set()
         for table in self.dynamodb._tables.all_values():
@@ -317,7 +318,7 @@ class _Store:
                 self.journal.drop_space(space)
 
     def find(self, table: Table) -> None:
-        """Give a table that was loaded its items and its indexes' members."""
+        """Give a restored table its items and its indexes' members."""
         space = max(self.journal.spaces(_space_name(table)), default=None)
         if space is None:
             return
@@ -346,7 +347,7 @@ class _Store:
                 self.dynamodb.logger.error("items that expired are still there: %s", error)
 
     def expire(self, now: float) -> None:
-        """Remove the items whose time to live is over."""
+        """Remove expired items."""
         for place, setting in list(self.dynamodb._ttl_settings._data.items()):
             table = self.dynamodb._tables._data.get(place)
             if table is None or setting.get("TimeToLiveStatus") != "ENABLED":
@@ -358,12 +359,12 @@ class _Store:
 
 
 def _written(request: dict) -> Item:
-    """The item that one member of a batch puts, or the key that it removes."""
+    """Return the item that one member of a batch puts, or the key that it removes."""
     return (request.get("PutRequest") or {}).get("Item") or (request.get("DeleteRequest") or {}).get("Key") or {}
 
 
 def _space_name(table: Table, index: str | None = None) -> str:
-    """By the table's id: a table of the same name that is made later is another one."""
+    """Return the space's name, by the table's id: a later table of the same name is another one."""
     return " ".join((SPACE, table["TableId"], *filter(None, (index,))))
 
 

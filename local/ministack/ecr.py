@@ -1,6 +1,4 @@
-"""DescribeImages says ImageNotFoundException for an image that is not there: anything else reads as "already
-pushed".
-"""
+"""DescribeImages answers ImageNotFoundException for a missing image: any other answer reads as "already pushed"."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Targets of schedules and rules: the scheduler's placeholders, and state machines started as the target's role."""
+"""Targets of schedules and rules: the scheduler's placeholders, and state machines started with the target's role."""
 
 import json
 import logging
@@ -32,24 +32,24 @@ def register() -> None:
         reason = refusal(target)
         if reason:
             LOG.error("target %s of %s was not started: %s", target["Arn"], rule.get("Name"), reason)
-            return keep_undelivered(target, event)
+            return _keep_undelivered(target, event)
         return invoke(target, event, rule, view)
 
     eventbridge._invoke_target = invoke_as_role
     put, delete = eventbridge._put_targets, eventbridge._delete_rule
-    eventbridge._put_targets = lambda request: too_many(request) or put(request)
-    eventbridge._delete_rule = lambda request: still_used(request) or delete(request)
+    eventbridge._put_targets = lambda request: _too_many(request) or put(request)
+    eventbridge._delete_rule = lambda request: _still_used(request) or delete(request)
 
 
-def targets_of(request: dict, name: str) -> list[dict]:
+def _targets_of(request: dict, name: str) -> list[dict]:
     bus = str(request.get("EventBusName") or "default").rpartition("/")[2]
     return eventbridge._targets.get(eventbridge._rule_key(name, bus)) or []
 
 
-def too_many(request: dict) -> tuple | None:
-    """The refusal of PutTargets that would give a rule more than five."""
+def _too_many(request: dict) -> tuple | None:
+    """Return the refusal of PutTargets that would give a rule more than five."""
     name = request.get("Rule", "")
-    ids = {target["Id"] for target in (*targets_of(request, name), *request.get("Targets", []))}
+    ids = {target["Id"] for target in (*_targets_of(request, name), *request.get("Targets", []))}
     if len(ids) <= MOST_TARGETS:
         return None
     return error_response_json(
@@ -57,15 +57,15 @@ def too_many(request: dict) -> tuple | None:
     )
 
 
-def still_used(request: dict) -> tuple | None:
-    """The refusal of DeleteRule for a rule that has targets."""
-    if not targets_of(request, request.get("Name", "")):
+def _still_used(request: dict) -> tuple | None:
+    """Return the refusal of DeleteRule for a rule with targets."""
+    if not _targets_of(request, request.get("Name", "")):
         return None
     return error_response_json("ValidationException", "Rule can't be deleted since it has targets.", 400)
 
 
 def filled(text: str, event: dict, schedule: dict) -> str:
-    """The input of a schedule's target with the context attributes of EventBridge Scheduler."""
+    """Return the input of a schedule's target with the context attributes of EventBridge Scheduler."""
     values = {
         "schedule-arn": schedule.get("Arn", ""),
         "execution-id": str(uuid.uuid4()),
@@ -78,7 +78,7 @@ def filled(text: str, event: dict, schedule: dict) -> str:
 
 
 def refusal(target: dict) -> str | None:
-    """Why the target's role may not start its state machine; None for other targets."""
+    """Return why the target's role may not start its state machine; None for other targets."""
     if ":states:" not in target["Arn"]:
         return None
     if not target.get("RoleArn"):
@@ -86,7 +86,7 @@ def refusal(target: dict) -> str | None:
     return denial(target["RoleArn"], "events", "states", "states:StartExecution", target["Arn"])
 
 
-def keep_undelivered(target: dict, event: dict) -> None:
+def _keep_undelivered(target: dict, event: dict) -> None:
     """Put the event into the target's dead-letter queue, if it has one."""
     queue = (target.get("DeadLetterConfig") or {}).get("Arn")
     if queue:

@@ -1,6 +1,4 @@
-"""Objects of S3 and the code of functions are files: they reach the disk before the answer, and an error reaches the
-caller.
-"""
+"""Files behind S3 objects and functions' code: they are on disk before the answer, and errors reach the caller."""
 
 import os
 from contextvars import ContextVar
@@ -64,7 +62,7 @@ def _entries(folder: str) -> set[str]:
 
 
 def note_request() -> Files:
-    """Note what this request does to files, for `sync`."""
+    """Record what this request does to files, for `sync`."""
     noted = Files()
     _of_this_request.set(noted)
     return noted
@@ -85,7 +83,7 @@ def sync(changed: set[Path], root: Path) -> None:
 
 
 def _write(path: str, content: bytes | str, *, text: bool = False) -> None:
-    """MiniStack's whole-or-not-at-all write. What replaces something is on disk first: else both could be lost."""
+    """Write a file atomically, like MiniStack, but sync it before it replaces another: otherwise both could be lost."""
     partial = path + ".tmp"
     try:
         with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w" if text else "wb") as file:
@@ -120,7 +118,7 @@ def _fail(error: OSError) -> None:
 
 
 def _or_raise(persist):
-    """MiniStack logs what it could not write, and goes on."""
+    """Raise write errors, which MiniStack only logs."""
 
     def persist_or_raise(*arguments):
         failed: list[OSError] = []

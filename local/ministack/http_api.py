@@ -1,7 +1,8 @@
-"""HTTP APIs as closed as on AWS: a route with IAM authorization refuses whatever is not rightly signed and allowed.
+"""HTTP APIs as closed as on AWS: a route with IAM authorization refuses every call without a valid signature and
+permission.
 
-This holds with and without IAM enforced elsewhere. The stock API takes any Authorization header that is no AWS
-signature, checks none at all without AUTH, and calls a function that never allowed it.
+This holds with and without IAM enforced elsewhere. The stock API accepts any Authorization header that is not an AWS
+signature, checks none at all without AUTH, and calls functions that never allowed it.
 """
 
 import asyncio
@@ -68,7 +69,7 @@ def register() -> None:  # noqa: C901 - one branch for each part that MiniStack 
     async def invoke_permitted(  # noqa: PLR0913 - the signature of MiniStack's own
         integration, api_id, stage, path, method, headers, body, query_params, route_key, path_params, **named
     ):
-        if may_invoke(integration, api_id, stage, route_key, named["owner_account_id"], named["owner_region"]):
+        if _may_invoke(integration, api_id, stage, route_key, named["owner_account_id"], named["owner_region"]):
             invocation = invoke(
                 integration, api_id, stage, path, method, headers, body, query_params, route_key, path_params, **named
             )
@@ -90,7 +91,7 @@ def register() -> None:  # noqa: C901 - one branch for each part that MiniStack 
         return api_id, {**attributes, "ApiEndpoint": address(apigateway._apis[api_id])}
 
     shape = lambda_svc.lambda_execute_result_to_api_proxy_response
-    lambda_svc.lambda_execute_result_to_api_proxy_response = without_traces(shape)
+    lambda_svc.lambda_execute_result_to_api_proxy_response = _without_traces(shape)
     apigateway._create_api = create_addressed
     handlers["AWS::ApiGatewayV2::Api"]["create"] = provision_addressed
     app._handle_execute_api_request, app._enforce_execute_api = handle_signed, authorize
@@ -98,7 +99,9 @@ def register() -> None:  # noqa: C901 - one branch for each part that MiniStack 
 
 
 def owns(path: str) -> bool:
-    """Whether a route of an HTTP API answers there, which checks its callers. Its management is signed as all else."""
+    """Return whether a route of an HTTP API answers there, which checks its own callers; its management is signed like
+    all else.
+    """
     parsed = app._parse_execute_api_url("", path) if path.startswith(ADDRESS) else None
     if parsed is None or "/@connections/" in path:
         return False
@@ -107,7 +110,7 @@ def owns(path: str) -> bool:
 
 
 async def within_limits(invocation: Awaitable[tuple]) -> tuple:
-    """What the function answers in time."""
+    """Return what the function answers in time."""
     IN_HTTP_API.set(True)
     try:
         return await asyncio.wait_for(invocation, LONGEST_S)
@@ -115,9 +118,10 @@ async def within_limits(invocation: Awaitable[tuple]) -> tuple:
         return said(503, "Service Unavailable")
 
 
-def without_traces(shape: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    """How a function failed is for its log only; MiniStack answers with its stack trace, and with any status. One that
-    Lambda did not run because too many run already is unavailable.
+def _without_traces(shape: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
+    """Hide how a function failed: MiniStack answers with its stack trace, and with any status.
+
+    A function that Lambda did not run because too many are running is unavailable.
     """
 
     def shape_plainly(result: dict) -> tuple:
@@ -125,14 +129,14 @@ def without_traces(shape: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
             return {"statusCode": 503, "body": json.dumps({"message": "Service Unavailable"})}, None
         answer, problem = shape(result)
         failed = bool(result.get("error"))
-        if IN_HTTP_API.get() and (failed or not is_status((answer or {}).get("statusCode"))):
+        if IN_HTTP_API.get() and (failed or not _is_status((answer or {}).get("statusCode"))):
             return {"statusCode": 500, "body": json.dumps({"message": "Internal Server Error"})}, None
         return answer, problem
 
     return shape_plainly
 
 
-def is_status(status: object) -> bool:
+def _is_status(status: object) -> bool:
     return str(status).isdecimal() and 100 <= int(str(status)) <= 599
 
 
@@ -141,14 +145,14 @@ def said(status: int, message: str) -> tuple:
 
 
 def address(api: dict) -> str:
-    """Where the API answers: an address that this machine resolves, which `<id>.execute-api.localhost` is not."""
+    """Return the API's address, which this machine can resolve, unlike `<id>.execute-api.localhost`."""
     if api["protocolType"] == "HTTP":
         api["apiEndpoint"] = f"{os.environ['AWS_ENDPOINT_URL']}{ADDRESS}{api['apiId']}"
     return api["apiEndpoint"]
 
 
 def is_allowed(api_id: str, stage: str, path: str) -> bool:
-    """Whether the call is rightly signed, for this service, by a key that may call this route."""
+    """Return whether the call has a valid signature for this service, by a key that may call this route."""
     from ministack.core.iam_evaluator import enforce  # lazy: a plugin replaces it while it registers
 
     request, body = REQUEST.get()
@@ -164,12 +168,12 @@ def is_allowed(api_id: str, stage: str, path: str) -> bool:
     return enforce(key, INVOKE, "apigateway", region, resource_arn=resource) is None
 
 
-def may_invoke(integration: dict, api_id: str, stage: str, route_key: str, account: str, region: str) -> bool:
-    """Whether the function's own policy lets this route call it."""
+def _may_invoke(integration: dict, api_id: str, stage: str, route_key: str, account: str, region: str) -> bool:
+    """Return whether the function's own policy lets this route call it."""
     reference = apigateway._extract_lambda_ref_from_integration_uri(integration.get("integrationUri", ""))
     function, config, _ = lambda_svc._get_func_record_for_ref_in_scope(reference, account_id=account, region=region)
     if function is None:
-        return True  # the stock answer says that there is no such function
+        return True  # the stock answer says that the function does not exist
     route = route_key.replace(" ", "", 1) if " " in route_key else route_key
     source = f"arn:aws:execute-api:{region}:{account}:{api_id}/{stage}/{route}"
     context = EvalContext(

@@ -1,4 +1,4 @@
-"""Loopback counts as secure transport: nothing on it leaves the machine, and TLS-only bucket policies stay in force."""
+"""Loopback counts as secure transport: traffic stays on the machine, and TLS-only bucket policies remain in force."""
 
 from ministack import app
 from ministack.core import iam_evaluator

@@ -49,20 +49,20 @@ INHERITED = ("PATH", "TMPDIR", "FAIRWAY_LAMBDA_PYTHON", "FAIRWAY_LOCAL_SERVER", 
 def register() -> None:
     worker_class, run_warm = runtime._worker_class_for, lambda_svc._execute_function_warm
     code_dir, environment = lambda_svc._provided_runtime_code_dir, lambda_svc._provided_worker_env
-    python_worker = make_worker(runtime)
+    python_worker = _make_worker(runtime)
 
-    runtime._worker_class_for = lambda config: python_worker if is_python(config) else worker_class(config)
+    runtime._worker_class_for = lambda config: python_worker if _is_python(config) else worker_class(config)
     lambda_svc._execute_function_warm = lambda function, event, request: (
-        lambda_svc._execute_function_provided_warm if is_python(function.get("config") or function) else run_warm
+        lambda_svc._execute_function_provided_warm if _is_python(function.get("config") or function) else run_warm
     )(function, event, request)
-    lambda_svc._provided_runtime_code_dir = lambda code: with_bootstrap(code_dir(code))
+    lambda_svc._provided_runtime_code_dir = lambda code: _with_bootstrap(code_dir(code))
     lambda_svc._provided_worker_env = lambda config, folder, port: (
-        python_environment(config, environment(config, folder, port), folder, lambda_svc._runtime_env_vars(config))
-        if is_python(config)
+        _python_environment(config, environment(config, folder, port), folder, lambda_svc._runtime_env_vars(config))
+        if _is_python(config)
         else environment(config, folder, port)
     )
     lambda_svc._invoke = within_limits(lambda_svc._invoke)
-    lambda_svc._put_event_invoke_config = without_success(lambda_svc._put_event_invoke_config)
+    lambda_svc._put_event_invoke_config = _without_success(lambda_svc._put_event_invoke_config)
 
 
 def within_limits(invoke):
@@ -81,8 +81,8 @@ def within_limits(invoke):
     return invoke_within_limits
 
 
-def without_success(put_config):
-    """Failed events reach their destination; those that succeeded would not, so that is not taken."""
+def _without_success(put_config):
+    """Deliver failed events to their destination; destinations for success are refused, as they would not be served."""
 
     def put_config_without_success(name, qualifier, request):
         if ((request.get("DestinationConfig") or {}).get("OnSuccess") or {}).get("Destination"):
@@ -96,11 +96,11 @@ def without_success(put_config):
     return put_config_without_success
 
 
-def is_python(config: dict) -> bool:
+def _is_python(config: dict) -> bool:
     return str(config.get("Runtime", "")).startswith("python")
 
 
-def with_bootstrap(folder: str) -> str:
+def _with_bootstrap(folder: str) -> str:
     bootstrap = Path(folder, "bootstrap")
     if not bootstrap.exists():
         bootstrap.write_text(BOOTSTRAP)
@@ -108,8 +108,8 @@ def with_bootstrap(folder: str) -> str:
     return folder
 
 
-def python_environment(config: dict, provided: dict, folder: str, own: dict) -> dict:
-    """What AWS sets, what the function sets, and nothing of the machine beyond what running needs."""
+def _python_environment(config: dict, provided: dict, folder: str, own: dict) -> dict:
+    """Return what AWS sets, what the function sets, and only what running needs from this machine."""
     if config.get("Layers"):
         raise RuntimeError(
             f"function {config['FunctionName']} uses layers, which the local AWS does not offer; "
@@ -135,8 +135,8 @@ def python_environment(config: dict, provided: dict, folder: str, own: dict) -> 
     return functions.known(environment)
 
 
-def make_worker(runtime):  # noqa: C901 - one branch for each part that MiniStack lacks
-    """The worker class; made here because MiniStack is imported only once its settings stand."""
+def _make_worker(runtime):  # noqa: C901 - one branch for each part that MiniStack lacks
+    """Make the worker class; here, because MiniStack is imported only after its settings."""
 
     class PythonWorker(runtime.ProvidedWorker):  # type: ignore[name-defined]  # of a module that is imported later
         """One execution environment: a process of the function's code and the Runtime API server it polls."""
@@ -159,13 +159,13 @@ def make_worker(runtime):  # noqa: C901 - one branch for each part that MiniStac
                 raise runtime.ProvidedRuntimeError(failure["errorMessage"], failure["errorType"]) from error
 
         def _record_result(self, generation, request_id, kind, payload):
-            too_large = kind == "response" and larger_than_allowed(payload)
+            too_large = kind == "response" and _larger_than_allowed(payload)
             if too_large:
                 kind, payload = "error", {"errorType": "Function.ResponseSizeTooLarge", "errorMessage": too_large}
             return super()._record_result(generation, request_id, kind, payload)
 
         def _pump_output(self, stream, lines):
-            """Read what the process writes, for all its life, so that it never blocks on a full pipe."""
+            """Read the process's output for all its life, so that it never blocks on a full pipe."""
             os.set_blocking(stream.fileno(), False)
             self._output = Output(stream.fileno(), lines)
             with stream:
@@ -173,7 +173,7 @@ def make_worker(runtime):  # noqa: C901 - one branch for each part that MiniStac
                     self._output.read()
 
         def _drain_stderr_bounded(self, **_):
-            """All lines of this invocation: the process wrote them before it answered, so none is waited for."""
+            """Return all lines of this invocation: the process wrote them before it answered, so there is no wait."""
             if self._output is not None:
                 self._output.read()
             return self._drain_stderr()
@@ -182,7 +182,7 @@ def make_worker(runtime):  # noqa: C901 - one branch for each part that MiniStac
 
 
 class Output:
-    """The output of one process as lines, read by its pump and, once an answer is there, by the answering thread."""
+    """Output of one process as lines, read by its pump and, once there is an answer, by the answering thread."""
 
     def __init__(self, descriptor: int, lines):
         self.descriptor, self.lines = descriptor, lines
@@ -207,13 +207,13 @@ class Output:
                     self.put(line.decode(errors="replace"))
 
     def put(self, line: str) -> None:
-        with contextlib.suppress(queue.Empty):  # taken by whoever answers, in just this moment
+        with contextlib.suppress(queue.Empty):  # taken meanwhile by the answering thread
             if self.lines.full():
                 self.lines.get_nowait()  # the oldest goes
         self.lines.put_nowait(line)
 
 
-def larger_than_allowed(payload: object) -> str | None:
+def _larger_than_allowed(payload: object) -> str | None:
     size = len(json.dumps(payload).encode())
     if size <= LARGEST_PAYLOAD_BYTES:
         return None

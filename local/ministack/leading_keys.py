@@ -1,6 +1,6 @@
-"""The condition key dynamodb:LeadingKeys: the partition keys that a request names, table by table and item by item.
+"""The condition key dynamodb:LeadingKeys: the partition keys in a request, table by table and item by item.
 
-MiniStack fills no such key, and `ForAllValues` over a key that is absent is true: a role that may write one item of a
+MiniStack does not fill this key, and `ForAllValues` over a missing key is true: a role that may write one item of a
 table could write them all.
 """
 
@@ -24,7 +24,7 @@ TRANSACTED = ("ConditionCheck", "Put", "Update", "Delete", "Get")  # in the orde
 
 
 class TableArn(str):
-    """The ARN of a table together with the leading keys of what one request does in it."""
+    """ARN of a table, with the leading keys of one request's use of it."""
 
     keys: tuple[str, ...] = ()
 
@@ -64,7 +64,7 @@ def register() -> None:
 
 
 def leading_keys(table: object, request: dict) -> list[str]:
-    """The partition keys that a single-item request or a Query names; none of a Scan."""
+    """Return the partition keys of a single-item request or a Query; none for a Scan."""
     name = _partition_key(table, request.get("IndexName"))
     if name is None:
         return []
@@ -85,7 +85,7 @@ def _queried(request: dict, key: str) -> Iterator[str]:
 
 
 def _batch_keys(table: str, requests: object) -> list[str]:
-    """Of one table in BatchGetItem ({"Keys": [...]}) or BatchWriteItem (a list of requests)."""
+    """Return the keys of one table in BatchGetItem ({"Keys": [...]}) or BatchWriteItem (a list of requests)."""
     if isinstance(requests, dict):
         return [text for key in requests.get("Keys") or [] for text in leading_keys(table, {"Key": key})]
     each_request = requests if isinstance(requests, list) else []
@@ -94,7 +94,7 @@ def _batch_keys(table: str, requests: object) -> list[str]:
 
 
 def _transaction_keys(request: dict) -> Iterator[list[str]]:
-    """One list for each check that MiniStack makes of a transaction, in its order."""
+    """Return one list for each check that MiniStack makes of a transaction, in its order."""
     for item in request.get("TransactItems") or []:
         for member in TRANSACTED if isinstance(item, dict) else ():
             detail = item.get(member)
@@ -112,7 +112,7 @@ def _partition_key(table: object, index: object) -> str | None:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """A key as a policy names it: the text of an S, N or B."""
+    """Return a key as a policy writes it: the text of an S, N or B."""
     if isinstance(value, dict):
         yield from (text for kind, text in value.items() if kind in ("S", "N", "B") and isinstance(text, str))
 

@@ -1,4 +1,4 @@
-"""The metrics that AWS's own services give and alarms watch: every call of a function, API calls, executions, queues.
+"""Metrics of AWS's own services that alarms watch: calls of functions and APIs, executions, queues.
 
 The stock services measure only functions that are invoked directly, not those behind an API, a flow or a queue.
 """
@@ -52,7 +52,7 @@ def register() -> None:
     async def answer_measured(api_id, *arguments, **named):
         began = time.time()
         reply = await answer(api_id, *arguments, **named)
-        measure_api(api_id, reply[0], (time.time() - began) * 1000)
+        _measure_api(api_id, reply[0], (time.time() - began) * 1000)
         return reply
 
     def tell_and_measure(execution):
@@ -65,13 +65,11 @@ def register() -> None:
     lambda_svc._emit_lambda_metrics, lambda_svc._execute_function_dispatch = emit_throttles, dispatch_measured
     apigateway.handle_execute = answer_measured
     sfn._emit_execution_status_event = tell_and_measure
-    threading.Thread(target=measure_queues_for_ever, daemon=True, name="queue-metrics").start()
+    threading.Thread(target=_measure_queues_for_ever, daemon=True, name="queue-metrics").start()
 
 
 def record(namespace: str, name: str, value: float, unit: str = "None", dimensions: dict | None = None) -> None:
-    """Put a value, counting it into the last point when that is the same and just now: a busy function has few
-    points.
-    """
+    """Record a value, counted into the last point if it is equal and recent: a busy function has few points."""
 
     dimensions, now = dimensions or {}, time.time()
     points = cloudwatch._metric_bucket((namespace, name, cloudwatch._dims_key(dimensions)))
@@ -82,7 +80,7 @@ def record(namespace: str, name: str, value: float, unit: str = "None", dimensio
         points.append({"Timestamp": now, "Value": float(value), "Unit": unit, "Dimensions": dict(dimensions)})
 
 
-def measure_api(api_id: str, status: int, took_ms: float) -> None:
+def _measure_api(api_id: str, status: int, took_ms: float) -> None:
     api = {"ApiId": api_id}
     record("AWS/ApiGateway", "Count", 1, "Count", api)
     record("AWS/ApiGateway", "4xx", float(400 <= status < 500), "Count", api)
@@ -90,8 +88,8 @@ def measure_api(api_id: str, status: int, took_ms: float) -> None:
     record("AWS/ApiGateway", "Latency", round(took_ms, 1), "Milliseconds", api)
 
 
-def measure_queues_for_ever() -> None:
-    """How many messages wait, of the queues that hold any."""
+def _measure_queues_for_ever() -> None:
+    """Measure the number of messages in queues that have any."""
     while True:
         time.sleep(QUEUES_EVERY_S)
         for (account, region, _), queue in list(sqs._queues._data.items()):

@@ -1,9 +1,8 @@
-"""Overload is shed at once, as on AWS, and not piled up: functions have a concurrency, HTTP APIs a rate and a burst.
+"""Shed overload at once, as AWS does: functions have a concurrency, HTTP APIs a rate and a burst.
 
-A function beyond its reserved concurrency, or beyond what the account has for all, is not run: Lambda answers 429
+A function beyond its reserved concurrency, or beyond the account's, is not run: Lambda answers 429
 TooManyRequestsException, and an HTTP API in front of it 503. An API beyond its stage's throttling answers 429 itself.
-
-An account has 1,000 executions at once, a new one 10; each is a process here, so that there are fewer by default.
+An account has 1,000 concurrent executions, a new one 10; each is a process here, so the default is smaller.
 FAIRWAY_LAMBDA_CONCURRENCY sets another number.
 """
 
@@ -21,7 +20,7 @@ HOOKS = (
     "ministack.services.apigateway:_invoke_lambda_proxy",
     "ministack.services.apigateway:_stages",
 )
-AT_ONCE = 32  # executions of all functions together
+AT_ONCE = 32  # concurrent executions of all functions
 THROTTLED = "TooManyRequestsException"
 
 
@@ -30,17 +29,17 @@ def register() -> None:
     buckets: dict[tuple, Bucket] = {}
 
     def call_by_name(reference: str, event: object) -> object:
-        """With the error that Step Functions has for a function that is throttled, which flows retry."""
+        """Call with the error that Step Functions has for a throttled function, which flows retry."""
         try:
             return call(reference, event)
         except stepfunctions._ExecutionError as error:
-            if is_throttled(error.cause):
+            if _is_throttled(error.cause):
                 raise stepfunctions._ExecutionError(f"Lambda.{THROTTLED}", json.loads(error.cause)["message"]) from None
             raise
 
     async def invoke_within_rate(integration: dict, api_id: str, stage: str, *arguments, **named):
         settings = apigateway._stages.get(api_id, {}).get(stage) or {}
-        rate, burst = throttling_of(settings.get("defaultRouteSettings") or {})
+        rate, burst = _throttling_of(settings.get("defaultRouteSettings") or {})
         if rate is not None and burst is not None:
             key = (api_id, stage, rate, burst)
             if not buckets.setdefault(key, Bucket(rate, burst)).take():
@@ -52,7 +51,7 @@ def register() -> None:
     apigateway._invoke_lambda_proxy = invoke_within_rate
 
 
-def is_throttled(cause: str) -> bool:
+def _is_throttled(cause: str) -> bool:
     try:
         found = json.loads(cause)
     except ValueError:
@@ -60,15 +59,15 @@ def is_throttled(cause: str) -> bool:
     return isinstance(found, dict) and found.get("__type") == THROTTLED
 
 
-def throttling_of(settings: dict) -> tuple[float, int] | tuple[None, None]:
-    """Rate and burst of a stage, whose settings a template and a request spell differently."""
+def _throttling_of(settings: dict) -> tuple[float, int] | tuple[None, None]:
+    """Return rate and burst of a stage, whose settings a template and a request spell differently."""
     found = {name.lower(): value for name, value in settings.items()}
     rate, burst = found.get("throttlingratelimit"), found.get("throttlingburstlimit")
     return (None, None) if rate is None or burst is None else (float(rate), int(burst))
 
 
 class Bucket:
-    """Tokens that come back at a rate and are at most `burst`; each request takes one."""
+    """Tokens that return at a rate, up to `burst`; each request takes one."""
 
     def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.rate, self.burst, self.clock = rate, burst, clock

@@ -1,4 +1,4 @@
-"""iam:PassRole for the services that are given a role; SageMaker's own check is in `sagemaker_iam`."""
+"""iam:PassRole for services that are given a role; SageMaker's own check is in `sagemaker_iam`."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,7 +18,7 @@ HOOKS = (
     "ministack.core.iam_evaluator:enforce",
     "ministack.core.router:extract_access_key_id",
 )
-# Action -> where its request names a role, member by member; a list is looked through.
+# Action -> members of its request that name a role; lists are searched.
 PASSING = {
     "scheduler:CreateSchedule": ("Target", "RoleArn"),
     "scheduler:UpdateSchedule": ("Target", "RoleArn"),
@@ -37,7 +37,7 @@ def register() -> None:
 
 
 def passing(service: str, handle: Callable) -> Callable:
-    """The service, once the caller may pass each role that the request names."""
+    """Return the service, once the caller may pass each role in the request."""
 
     async def handle_passed(method, path, headers, body, query_params):
         refused = _refusal(service, method, path, headers, body, query_params) if app.AUTH else None

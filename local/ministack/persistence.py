@@ -1,4 +1,4 @@
-"""What every service remembers, in the journal entry by entry; in MiniStack's own form, by its own functions."""
+"""State of every service in the journal, entry by entry, in MiniStack's own form and by its own functions."""
 
 import asyncio
 import json
@@ -32,17 +32,17 @@ HOOKS = (
     "ministack.services.lambda_svc:_read_code_blob",
 )
 SPACE = "services"
-WHOLE = ""  # the key of the row that says what a member is; all of it, when it is not kept by account
-MARKS = ("__scoped__", "__account_region_scoped__")  # by which MiniStack's form knows what is kept by account
+WHOLE = ""  # key of the row that describes a member, or holds all of it if it is not stored by account
+MARKS = ("__scoped__", "__account_region_scoped__")  # marks what MiniStack's form stores by account
 EVERY_S = 0.5
-SWEEP_EVERY_S = 10.0  # a flow of Step Functions changes what it holds without asking for it again
+SWEEP_EVERY_S = 10.0  # a Step Functions flow changes its values without reading them again
 SHARE_OF_TIME = 0.05
-ALSO_SAVED = {"dynamodb": {"txn_idempotency": "_txn_idempotency"}}  # a transaction that is sent again is not done again
+ALSO_SAVED = {"dynamodb": {"txn_idempotency": "_txn_idempotency"}}  # a repeated transaction is not executed again
 LOG = logging.getLogger("journal")
 
 
 def register() -> None:
-    """Keep the code of functions that the journal names, and miss none when it is restored."""
+    """Keep function code that the journal names, so that none is missing after a restore."""
     read = lambda_svc._read_code_blob
 
     def read_or_refuse(checksum: str) -> bytes:
@@ -56,14 +56,14 @@ def register() -> None:
 
 
 class _Service:
-    """One service: its function that gives its state, and what of that is in the journal."""
+    """One service: the function that returns its state, and what of it is in the journal."""
 
     def __init__(self, name: str, get_state: FunctionType):
         self.name, self.get_state, self.lock = name, get_state, threading.Lock()
         self.contents: list[Touched] = watch(get_state)
 
     def take(self, *, everything: bool) -> set:
-        """The keys to look at."""
+        """Return the keys to compare."""
         keys: set = set()
         for content in self.contents:
             touched, content.touched = content.touched, set()
@@ -83,7 +83,7 @@ class _Service:
 
 
 class Entries:
-    """The state of all services but DynamoDB's items, written when it changed."""
+    """State of all services except DynamoDB's items, written when it changes."""
 
     def __init__(self, app, journal: Journal):
         self.app, self.journal = app, journal
@@ -92,7 +92,7 @@ class Entries:
         self.written: dict[tuple[str, str], int | None] = {}  # the hash of every row
 
     def collect(self, *, everything: bool = False) -> None:
-        """Put what changed into the journal."""
+        """Put changes into the journal."""
         for name in self.app._build_persistence_save_dict():
             self.collect_one(name, everything=everything)
 
@@ -121,13 +121,13 @@ class Entries:
                 self.written[part, key] = found
 
     def load(self) -> dict[str, dict]:
-        """The saved state of each service."""
+        """Return the saved state of each service."""
         states: dict[str, dict] = {}
         for part, key, value in self.journal.after(self.space):
             self.written[part, key] = hash(value)
             service, _, member = part.partition("/")
             content = json.loads(value, object_hook=None if key == WHOLE else _json_object_hook)
-            if key == WHOLE:  # comes first: no key is less
+            if key == WHOLE:  # comes first: no key is smaller
                 states.setdefault(service, {})[member] = content
             else:
                 states[service][member].setdefault("data", {})[key] = content
@@ -156,7 +156,7 @@ class Entries:
 
 
 def _rows(service: str, state: dict, keys: set) -> Iterator[tuple[str, str, bytes | None]]:
-    """(part, key, value) of everything given, and None for the keys that are gone."""
+    """Yield (part, key, value) of everything, and None for removed keys."""
     for member, value in state.items():
         part = f"{service}/{member}"
         if not is_scoped(value):
@@ -173,7 +173,7 @@ def _rows(service: str, state: dict, keys: set) -> Iterator[tuple[str, str, byte
 
 
 def _depth(store) -> int:
-    """How many parts a key has: account, region where the service has any, name."""
+    """Return how many parts a key has: account, region if the service has any, name."""
     with_region = "__account_region_scoped__" in _form(type(store)())
     return 3 if with_region else 2
 
@@ -187,16 +187,16 @@ def _encoded(value) -> bytes:
 
 
 def _revived(content):
-    """A member as the service gave it: one that is kept by account, or plain data."""
+    """Return a member as the service gave it: stored by account, or plain data."""
     if isinstance(content, dict) and any(mark in content for mark in MARKS):
         return _json_object_hook({"data": {}, **content})
     return json.loads(json.dumps(content), object_hook=_json_object_hook)
 
 
 def restore(app, entries: Entries, also_named: str) -> None:
-    """Give every service its saved state back; a service that cannot take it stops the start.
+    """Restore the state of every service; one that cannot take it prevents the start.
 
-    The code of functions goes when neither this state nor `also_named` names it.
+    Function code is removed if neither this state nor `also_named` names it.
     """
     saved = entries.load()
     _prune_code(also_named + "".join(_encoded(member).decode() for member in saved.get("lambda", {}).values()))
@@ -215,7 +215,7 @@ def restore(app, entries: Entries, also_named: str) -> None:
 
 
 def _prune_code(named: str) -> None:
-    """Remove the function code that this text does not name."""
+    """Remove function code that this text does not name."""
     for code in Path(lambda_svc.CODE_BLOB_DIR).glob("*.zip"):
         if code.stem not in named:
             code.unlink()

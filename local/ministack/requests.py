@@ -1,4 +1,4 @@
-"""Every request held to botocore's model of its service, and to the limits that no model names, first."""
+"""Check every request against botocore's model of its service, and against limits that no model has."""
 
 from collections.abc import Callable
 
@@ -33,8 +33,8 @@ CODES = {
     "sts": "ValidationError",
     "tagging": "InvalidParameterException",
 }
-# Not here: DynamoDB (MiniStack checks its requests in DynamoDB's own words and order, and they are the hot ones),
-# SageMaker and Application Auto Scaling (ours check theirs), S3 (its model names no constraint but lists).
+# Not checked here: DynamoDB (MiniStack checks its requests in DynamoDB's own words and order, and they are the most
+# frequent), SageMaker and Application Auto Scaling (ours check theirs), S3 (its model has no constraints but lists).
 INVOKED = ("Invoke", "InvokeAsync", "InvokeWithResponseStream")  # a function's payload is its own
 XML = {
     "cloudformation": "http://cloudformation.amazonaws.com/doc/2010-05-15/",
@@ -59,7 +59,7 @@ def held(service: str, handle: Callable) -> Callable:
 
 
 def refusal(service: str, method: str, path: str, headers: dict, body, query: dict) -> tuple | None:
-    """The answer of a service that refuses a request for its parameters; None for one that it may look at."""
+    """Return the answer of a service that refuses a request for its parameters; None for an acceptable one."""
     body = body.encode() if isinstance(body, str) else body or b""
     if service == "apigateway" and not path.startswith("/v2/"):
         return None  # REST APIs, which no model of ours describes
@@ -81,7 +81,7 @@ def refusal(service: str, method: str, path: str, headers: dict, body, query: di
 
 
 def _code(service: str, operation: str) -> str:
-    """Lambda has one code for shapes and another for what it makes of them."""
+    """Return the code: Lambda has one for shapes and another for their meaning."""
     return "ValidationException" if service == "lambda" else CODES[service]
 
 

@@ -1,4 +1,4 @@
-"""A table is restored as it is now: another moment is refused, since nothing here remembers it."""
+"""Restore a table to its present state: another point in time is refused, as nothing here stores it."""
 
 import time
 
@@ -6,7 +6,7 @@ from ministack.core.responses import error_response_json
 from ministack.services import dynamodb
 
 HOOKS = ("ministack.services.dynamodb:_restore_table_to_point_in_time",)
-NOW_S = 60  # how long ago still is now, for clocks and the way here
+NOW_S = 60  # age that still counts as now, for clocks and the network
 
 
 def register() -> None:

@@ -1,4 +1,4 @@
-"""What a role may do, asked for the calls that one service makes as a role for another."""
+"""Check what a role may do, for calls that one service makes with it for another."""
 
 from collections.abc import Callable
 from contextvars import copy_context
@@ -9,13 +9,13 @@ from ministack.core.responses import get_account_id, get_region
 
 
 def denial(role_arn: str, session: str, service: str, action: str, arn: str, context: dict | None = None) -> str | None:
-    """Why the role may not do the action, in AWS's words; None when it may, or when IAM is not enforced."""
+    """Return why the role may not do the action, in AWS's words; None if it may, or if IAM is not enforced."""
     from ministack.core.iam_evaluator import enforce  # lazy: a plugin replaces it while it registers
     from ministack.core.lambda_runtime import execution_credentials  # lazy: a plugin replaces it while it registers
 
     if not app.AUTH:
         return None
-    source = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{session}"  # only to tell sessions apart
+    source = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{session}"  # only to distinguish sessions
     key = execution_credentials({"Role": role_arn, "FunctionArn": source, "FunctionName": session})["AWS_ACCESS_KEY_ID"]
     denied = as_a_service(enforce, key, action, service, get_region(), resource_arn=arn, service_context=context)
     if not denied:

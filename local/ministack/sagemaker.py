@@ -1,4 +1,4 @@
-"""SageMaker in MiniStack: the one place that joins `local.sagemaker` to the gateway's routing, state and IAM."""
+"""SageMaker in MiniStack: the only module that joins `local.sagemaker` to the gateway's routing, state and IAM."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ _making_engines = threading.Lock()
 
 
 def register() -> None:
-    """Put SageMaker into MiniStack's registries; before `ministack.app.main()`."""
+    """Put SageMaker into MiniStack's registries, before `ministack.app.main()`."""
     module = sys.modules[__name__]
     app._loaded_modules[NAME] = sys.modules[f"ministack.services.{NAME}"] = module
     app.SERVICE_REGISTRY[NAME] = {"module": NAME}
@@ -58,19 +58,19 @@ def register() -> None:
 
 
 def current_engine() -> Engine:
-    """The engine of the request's account and region."""
-    return engine_of(get_account_id(), get_region())
+    """Return the engine of the request's account and region."""
+    return _engine_of(get_account_id(), get_region())
 
 
-def engine_of(account: str, region: str) -> Engine:
+def _engine_of(account: str, region: str) -> Engine:
     with _making_engines:
         if (account, region) not in _engines:
-            engine = _engines[account, region] = make_engine(account, region)
+            engine = _engines[account, region] = _make_engine(account, region)
             api.start(engine)
         return _engines[account, region]
 
 
-def make_engine(account: str, region: str) -> Engine:
+def _make_engine(account: str, region: str) -> Engine:
     state = Path(os.environ.get("FAIRWAY_STATE_DIR", "var/local")).resolve()
     images = Path(os.environ.get("FAIRWAY_IMAGES", state / "images")).resolve()
     cloud = Cloud(
@@ -79,9 +79,9 @@ def make_engine(account: str, region: str) -> Engine:
         endpoint_url=f"http://127.0.0.1:{os.environ.get('GATEWAY_PORT', '4566')}",
         credentials=scoped(account, region, sagemaker_iam.role_session),
         role_problem=scoped(account, region, sagemaker_iam.role_problem),
-        emit=scoped(account, region, put_event),
-        metric=scoped(account, region, put_metric),
-        manifest=scoped(account, region, manifest_in_ecr),
+        emit=scoped(account, region, _put_event),
+        metric=scoped(account, region, _put_metric),
+        manifest=scoped(account, region, _manifest_in_ecr),
     )
     return Engine(
         cloud,
@@ -92,7 +92,7 @@ def make_engine(account: str, region: str) -> Engine:
 
 
 def scoped(account: str, region: str, function):
-    """The engine's threads have no request, so what they call is told for which account and region it acts."""
+    """Wrap a call of the engine's threads, which have no request, with its account and region."""
 
     def in_scope(*arguments):
         with request_scope(account, region):
@@ -101,7 +101,7 @@ def scoped(account: str, region: str, function):
     return in_scope
 
 
-def put_event(detail_type: str, detail: dict, resources: list[str]) -> None:
+def _put_event(detail_type: str, detail: dict, resources: list[str]) -> None:
     entry = {"Source": "aws.sagemaker", "DetailType": detail_type, "Detail": json.dumps(detail), "Resources": resources}
     try:
         eventbridge._put_events({"Entries": [entry]}, allow_aws_source=True)
@@ -109,19 +109,19 @@ def put_event(detail_type: str, detail: dict, resources: list[str]) -> None:
         log.exception("event %s", detail_type)
 
 
-def put_metric(namespace: str, name: str, value: float, unit: str, dimensions: dict) -> None:
+def _put_metric(namespace: str, name: str, value: float, unit: str, dimensions: dict) -> None:
     cloudwatch.record_metric(namespace, name, value, unit, dimensions)
 
 
-def manifest_in_ecr(uri: str) -> str | None:
-    """The media type of the manifest that was pushed as `<registry>/<repository>:<tag>`; None for one that was not."""
+def _manifest_in_ecr(uri: str) -> str | None:
+    """Return the media type of the manifest pushed as `<registry>/<repository>:<tag>`; None if there is none."""
     repository, _, tag = uri.partition("/")[2].partition(":")
     pushed = (ecr._images.get(repository) or []) if "/" in uri else []
     return next((each["imageManifestMediaType"] for each in pushed if (tag or "latest") in each["imageTags"]), None)
 
 
 def call(operation: str, request: dict) -> dict:
-    """An operation of the control plane for the account and region in scope."""
+    """Call an operation of the control plane for the account and region in scope."""
     return api.call(current_engine(), operation, request)
 
 
@@ -132,11 +132,11 @@ async def handle_request(method: str, path: str, headers: dict, body: bytes, que
     headers = {name.lower(): value for name, value in headers.items()}
     body = body.encode() if isinstance(body, str) else body or b""
     if path.startswith("/endpoints/"):
-        return await asyncio.to_thread(answer_runtime, method, path, headers, body)
-    return await asyncio.to_thread(answer_control, headers, body)
+        return await asyncio.to_thread(_answer_runtime, method, path, headers, body)
+    return await asyncio.to_thread(_answer_control, headers, body)
 
 
-def answer_control(headers: dict, body: bytes):
+def _answer_control(headers: dict, body: bytes):
     operation = headers.get("x-amz-target", "").removeprefix("SageMaker.")
     try:
         request = json.loads(body or b"{}")
@@ -150,8 +150,11 @@ def answer_control(headers: dict, body: bytes):
         )
 
 
-def answer_runtime(method: str, path: str, headers: dict, body: bytes):
-    """Header names are in lower case: MiniStack rewrites a `Content-Type` to the control plane's own."""
+def _answer_runtime(method: str, path: str, headers: dict, body: bytes):
+    """Answer the runtime.
+
+    Header names are in lower case: MiniStack rewrites a `Content-Type` to the control plane's own.
+    """
     try:
         name, _, action = unquote(path.removeprefix("/endpoints/")).partition("/")
         if (method, action) != ("POST", "invocations"):
@@ -169,13 +172,13 @@ def get_state() -> dict:
 
 def load_persisted_state(data: dict) -> None:
     for scope, snapshot in data.items():
-        engine = engine_of(*scope.split("\x00"))
+        engine = _engine_of(*scope.split("\x00"))
         api.restore(engine, snapshot)
         threading.Thread(target=resume, args=(engine,), daemon=True, name="sagemaker-resume").start()
 
 
 def resume(engine: Engine) -> None:
-    """Servers read their models from S3, which is this very gateway, so first it must answer."""
+    """Resume once the gateway answers, since servers read their models from its S3."""
     port = int(engine.cloud.endpoint_url.rpartition(":")[2])
     while True:
         with socket.socket() as probe:

@@ -19,7 +19,7 @@ HOOKS = (
 PREFIX = "AWS::SageMaker::"
 IN_SERVICE_TIMEOUT_S = 600
 NAME_LENGTH = 63
-# Properties that the type has beyond its Create operation, and which say nothing about the resource.
+# Properties of the type beyond its Create operation, which do not describe the resource.
 NOT_IN_API = {"Endpoint": {"RetainDeploymentConfig", "RetainAllVariantProperties", "ExcludeRetainedVariantProperties"}}
 
 
@@ -29,20 +29,22 @@ def register(call) -> None:
     off_loop = stacks._runs_on_worker_thread
 
     def runs_on_worker_thread(resource_type: str) -> bool:
-        """A provisioner on the event loop would wait for S3 and EventBridge calls that the same loop must serve."""
+        """Run a provisioner on a thread: on the event loop it would wait for calls to S3 and EventBridge that the loop
+        must serve.
+        """
         return resource_type.startswith(PREFIX) or off_loop(resource_type)
 
     stacks._runs_on_worker_thread = runs_on_worker_thread
 
 
 def handlers(kind: str, call) -> dict:
-    """Create, update and delete for one type, as MiniStack's table of resource types wants them."""
+    """Return create, update and delete for one type, for MiniStack's table of resource types."""
 
     def create(logical_id, properties, stack_name):
         name = properties.get(f"{kind}Name") or _physical_name(stack_name, logical_id, max_len=NAME_LENGTH)
-        request(call, f"Create{kind}", as_request(kind, {**properties, f"{kind}Name": name}))
+        request(call, f"Create{kind}", _as_request(kind, {**properties, f"{kind}Name": name}))
         if kind == "Endpoint":
-            wait_in_service(call, name)
+            _wait_in_service(call, name)
         return identity(kind, name)
 
     def update(physical_id, old, new, stack_name, logical_id):
@@ -50,8 +52,8 @@ def handlers(kind: str, call) -> dict:
         if kind == "Endpoint" and old.get("EndpointName") == new.get("EndpointName"):
             update_endpoint(call, name, old, new)
             return identity(kind, name)
-        if without_tags(old) == without_tags(new):
-            retag(call, physical_id, old, new)
+        if _without_tags(old) == _without_tags(new):
+            _retag(call, physical_id, old, new)
             return identity(kind, name)
         return replace(kind, physical_id, old, new, stack_name, logical_id)
 
@@ -63,25 +65,25 @@ def handlers(kind: str, call) -> dict:
             if not any(words in error.message for words in ("Could not find", "does not exist")):
                 raise ValueError(error.message) from error
         if kind == "Endpoint":
-            wait_gone(call, name)
+            _wait_gone(call, name)
 
     return {"create": create, "update": update, "update_with_logical_id": True, "delete": delete}
 
 
 def identity(kind: str, name: str) -> tuple[str, dict]:
-    """Ref and GetAtt: these types' Ref is the ARN."""
+    """Return Ref and GetAtt: these types' Ref is the ARN."""
     arn = f"arn:aws:sagemaker:{get_region()}:{get_account_id()}:{KINDS[kind].resource}/{name}"
     return arn, {f"{kind}Name": name, f"{kind}Arn": arn, "Id": arn}
 
 
-def as_request(kind: str, properties: dict) -> dict:
-    """The properties as the API's request; a property that neither knows is refused by the API's own check."""
+def _as_request(kind: str, properties: dict) -> dict:
+    """Convert the properties to the API's request; the API's own check refuses unknown ones."""
     kept = {name: value for name, value in properties.items() if name not in NOT_IN_API.get(kind, ())}
     return from_text(kept, input_shape(f"Create{kind}"))
 
 
 def request(call, operation: str, arguments: dict) -> dict:
-    """CloudFormation reports a failure by its message."""
+    """Send the request; CloudFormation reports a failure by its message."""
     try:
         return call(operation, arguments)
     except SageMakerError as error:
@@ -91,7 +93,9 @@ def request(call, operation: str, arguments: dict) -> dict:
 
 
 def replace(kind: str, physical_id: str, old: dict, new: dict, stack_name: str, logical_id: str):
-    """These types cannot be changed in place: a new one is made, the old one removed once the update has succeeded."""
+    """Replace a resource, as these types cannot be changed in place: the old one is removed after the update
+    succeeds.
+    """
     return _replace_resource(PREFIX + kind, physical_id, old, new, stack_name, logical_id)
 
 
@@ -99,12 +103,12 @@ def update_endpoint(call, name: str, old: dict, new: dict) -> None:
     if new.get("EndpointConfigName") != old.get("EndpointConfigName"):
         config = new["EndpointConfigName"].rpartition("/")[2]
         request(call, "UpdateEndpoint", {"EndpointName": name, "EndpointConfigName": config})
-        if wait_in_service(call, name)["EndpointConfigName"] != config:
+        if _wait_in_service(call, name)["EndpointConfigName"] != config:
             raise ValueError(call("DescribeEndpoint", {"EndpointName": name}).get("FailureReason", "the update failed"))
-    retag(call, identity("Endpoint", name)[0], old, new)
+    _retag(call, identity("Endpoint", name)[0], old, new)
 
 
-def retag(call, arn: str, old: dict, new: dict) -> None:
+def _retag(call, arn: str, old: dict, new: dict) -> None:
     gone = {tag["Key"] for tag in old.get("Tags", [])} - {tag["Key"] for tag in new.get("Tags", [])}
     if gone:
         request(call, "DeleteTags", {"ResourceArn": arn, "TagKeys": sorted(gone)})
@@ -112,11 +116,11 @@ def retag(call, arn: str, old: dict, new: dict) -> None:
         request(call, "AddTags", {"ResourceArn": arn, "Tags": new["Tags"]})
 
 
-def without_tags(properties: dict) -> dict:
+def _without_tags(properties: dict) -> dict:
     return {name: value for name, value in properties.items() if name != "Tags"}
 
 
-def wait_in_service(call, name: str) -> dict:
+def _wait_in_service(call, name: str) -> dict:
     deadline = time.monotonic() + IN_SERVICE_TIMEOUT_S
     while time.monotonic() < deadline:
         record = call("DescribeEndpoint", {"EndpointName": name})
@@ -128,7 +132,7 @@ def wait_in_service(call, name: str) -> dict:
     raise ValueError(f"Endpoint {name} was not InService within {IN_SERVICE_TIMEOUT_S} s")
 
 
-def wait_gone(call, name: str) -> None:
+def _wait_gone(call, name: str) -> None:
     while True:
         try:
             call("DescribeEndpoint", {"EndpointName": name})

@@ -1,4 +1,4 @@
-"""Who may do what in SageMaker: actions and ARNs for MiniStack's IAM, role sessions for jobs, and iam:PassRole."""
+"""Permissions in SageMaker: actions and ARNs for MiniStack's IAM, role sessions for jobs, and iam:PassRole."""
 
 import json
 import re
@@ -30,7 +30,7 @@ RUNTIME_ACTIONS = {
     "invocations-response-stream": "InvokeEndpointWithResponseStream",
 }
 PRINCIPAL = "sagemaker.amazonaws.com"
-# Condition key -> the member of a request that fills it, wherever in the request it stands.
+# Condition key -> the member of a request that fills it, at any depth.
 CONDITION_KEYS = {
     "sagemaker:InstanceTypes": "InstanceType",
     "sagemaker:InterContainerTrafficEncryption": "EnableInterContainerTrafficEncryption",
@@ -44,7 +44,7 @@ CONDITION_KEYS = {
 
 
 def register(current_engine) -> None:
-    """Teach MiniStack's IAM the actions and resources of SageMaker; all else is as it was."""
+    """Add the actions and resources of SageMaker to MiniStack's IAM."""
     action_of, arn_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
 
     def extract_iam_action(service, method, path, headers, body, query_params):
@@ -65,14 +65,14 @@ def register(current_engine) -> None:
         found = tags_of_request(service, iam_action, body, params)
         if service != NAME:
             return found
-        return {**found, **resource_tags(current_engine(), iam_action, body), **request_keys(as_json(body))}
+        return {**found, **_resource_tags(current_engine(), iam_action, body), **_request_keys(as_json(body))}
 
     iam_actions.extract_iam_action, iam_actions.extract_resource_arn = extract_iam_action, extract_resource_arn
     iam_actions.request_tag_context = request_tag_context
 
 
-def request_keys(request: dict) -> dict[str, list[str]]:
-    """The condition keys of SageMaker's own that a request fills."""
+def _request_keys(request: dict) -> dict[str, list[str]]:
+    """Return SageMaker's own condition keys that a request fills."""
     values: dict[str, list[str]] = {}
     for name, value in _leaves(request):
         values.setdefault(name, []).append(str(value).lower() if isinstance(value, bool) else str(value))
@@ -80,7 +80,7 @@ def request_keys(request: dict) -> dict[str, list[str]]:
 
 
 def _leaves(value: object, name: str = ""):
-    """(name of the innermost member, value) of all that is neither a structure nor a list."""
+    """Yield (name of the innermost member, value) of every value that is not a structure or list."""
     if isinstance(value, dict):
         for member, inner in value.items():
             yield from _leaves(inner, member)
@@ -91,8 +91,8 @@ def _leaves(value: object, name: str = ""):
         yield name, value
 
 
-def tag_keys(request: dict) -> dict:
-    """The condition keys of the tags that a request sets."""
+def _tag_keys(request: dict) -> dict:
+    """Return the condition keys of the tags that a request sets."""
     tags = request.get("Tags") or []
     return {
         "aws:TagKeys": [tag["Key"] for tag in tags],
@@ -100,8 +100,8 @@ def tag_keys(request: dict) -> dict:
     }
 
 
-def resource_tags(engine, iam_action: str, body: bytes) -> dict[str, str]:
-    """The condition keys aws:ResourceTag/... of what a request is about; none where it is not there."""
+def _resource_tags(engine, iam_action: str, body: bytes) -> dict[str, str]:
+    """Return the condition keys aws:ResourceTag/... of a request's resource; none if it does not exist."""
     arn = resource_of(iam_action.partition(":")[2], as_json(body), get_region(), get_account_id())
     return {f"aws:ResourceTag/{key}": value for key, value in engine.store.tags(arn).items()}
 
@@ -115,7 +115,7 @@ def as_json(body) -> dict:
 
 
 def resource_of(operation: str, request: dict, region: str, account: str) -> str:
-    """The ARN that an operation is authorised on, or `*` where IAM knows none."""
+    """Return the ARN on which an operation is authorised, or `*` if IAM has none."""
     if operation.endswith("Tags"):
         return request.get("ResourceArn", "*")
     kind = re.sub("^(Create|Describe|Delete|Update|Stop)", "", operation).removesuffix("WeightsAndCapacities")
@@ -128,12 +128,14 @@ def resource_of(operation: str, request: dict, region: str, account: str) -> str
 
 
 def checks(operation: str, request: dict) -> list[tuple[str, str, str, dict]]:
-    """(service, action, ARN, condition keys) of all that an operation needs; MiniStack checks the first by itself."""
+    """Return (service, action, ARN, condition keys) of all that an operation needs; MiniStack checks the first
+    itself.
+    """
     arn = resource_of(operation, request, get_region(), get_account_id())
-    tags = tag_keys(request) if request.get("Tags") else {}
-    keys = {**request_keys(request), **tags}
+    tags = _tag_keys(request) if request.get("Tags") else {}
+    keys = {**_request_keys(request), **tags}
     found = [(NAME, f"sagemaker:{operation}", arn, keys)]
-    found += [(NAME, f"sagemaker:{operation}", further, keys) for further in further_resources(operation, request)]
+    found += [(NAME, f"sagemaker:{operation}", further, keys) for further in _further_resources(operation, request)]
     if operation.startswith("Create") and tags:
         found.append((NAME, "sagemaker:AddTags", arn, tags))
     return found + [
@@ -143,8 +145,8 @@ def checks(operation: str, request: dict) -> list[tuple[str, str, str, dict]]:
     ]
 
 
-def further_resources(operation: str, request: dict) -> list[str]:
-    """An endpoint is authorised with its configuration, a model package with its group."""
+def _further_resources(operation: str, request: dict) -> list[str]:
+    """Return further resources: an endpoint is authorised with its configuration, a model package with its group."""
     if operation in ("CreateEndpoint", "UpdateEndpoint") and "EndpointConfigName" in request:
         return [resource_of("CreateEndpointConfig", request, get_region(), get_account_id())]
     if operation == "CreateModelPackage" and "ModelPackageGroupName" in request:
@@ -154,7 +156,7 @@ def further_resources(operation: str, request: dict) -> list[str]:
 
 
 def sync_checks(kind: str, name: str) -> list[tuple[str, str, str, dict]]:
-    """What Step Functions needs beside Create to wait for a job: to look, to stop it, and its rule on EventBridge."""
+    """Return what Step Functions needs besides Create to wait for a job: describe, stop, and its EventBridge rule."""
     arn = resource_of(f"Stop{kind}", {f"{kind}Name": name}, get_region(), get_account_id())
     rule = (
         f"arn:aws:events:{get_region()}:{get_account_id()}:rule/StepFunctionsGetEventsForSageMaker"
@@ -167,13 +169,13 @@ def sync_checks(kind: str, name: str) -> list[tuple[str, str, str, dict]]:
 
 
 def check_passed(operation: str, request: dict, headers: dict) -> None:
-    """What MiniStack's own check of a request leaves out: further resources and the role it passes."""
+    """Check what MiniStack's own check leaves out: further resources and the passed role."""
     if app.AUTH and operation.startswith(("Create", "Update")):
         enforce(extract_access_key_id(headers, {}), checks(operation, request)[1:])
 
 
 def enforce(access_key: str, needed: list[tuple[str, str, str, dict]]) -> None:
-    """Raise AccessDeniedException, as SageMaker words it, for the first thing that the caller may not do."""
+    """Raise AccessDeniedException, in SageMaker's words, for the first thing that the caller may not do."""
     from ministack.core.iam_evaluator import enforce as denial_of  # lazy: a plugin replaces it while it registers
 
     for service, action, arn, context in needed:
@@ -187,19 +189,19 @@ def enforce(access_key: str, needed: list[tuple[str, str, str, dict]]) -> None:
 
 
 def enforce_as_role(role_arn: str, session: str, needed: list[tuple[str, str, str, dict]]) -> None:
-    """The same for what Step Functions does as a state machine's role."""
+    """Check the same for Step Functions with a state machine's role."""
     if app.AUTH:
         enforce(role_session(role_arn, session)["AWS_ACCESS_KEY_ID"], needed)
 
 
 def role_session(role_arn: str, session: str) -> dict[str, str]:
-    """Credentials of a role session; the account's own when IAM is not enforced."""
+    """Return credentials of a role session; the account's own if IAM is not enforced."""
     arn = f"arn:aws:lambda:{get_region()}:{get_account_id()}:function:{session}"
     return lambda_runtime.execution_credentials({"FunctionArn": arn, "FunctionName": session, "Role": role_arn})
 
 
 def role_problem(role_arn: str) -> str | None:
-    """Why SageMaker may not assume a role; only where IAM is enforced."""
+    """Return why SageMaker may not assume a role; only with IAM enforced."""
     if not app.AUTH:
         return None
     role = iam._roles.get(role_arn.rpartition("/")[2])

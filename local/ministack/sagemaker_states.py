@@ -35,7 +35,7 @@ OPERATIONS = (
     "CreateTransformJob",
     "UpdateEndpoint",
 )
-# Errors that the service's model names keep their names; all others are the client's general exception.
+# Errors in the service's model keep their names; all others are the client's general exception.
 MODELLED = {
     "ResourceInUse": "ResourceInUseException",
     "ResourceNotFound": "ResourceNotFoundException",
@@ -46,7 +46,7 @@ MODELLED = {
 
 @dataclass(frozen=True)
 class Task:
-    """The task state that is running: its execution, its state machine's role and its time limit."""
+    """The running task state: its execution, its state machine's role and its time limit."""
 
     execution: dict
     role_arn: str
@@ -54,7 +54,7 @@ class Task:
 
 
 class Aborted(SystemExit):
-    """Ends the thread of an execution that was stopped. Not an error of the task: no Retry or Catch may see it."""
+    """End the thread of a stopped execution. Not an error of the task, so no Retry or Catch sees it."""
 
 
 _task: contextvars.ContextVar[Task | None] = contextvars.ContextVar("sagemaker_task", default=None)
@@ -64,8 +64,8 @@ def register(call: Callable[[str, dict], dict], engine: Callable) -> None:
     execute_task = stepfunctions._execute_task
 
     def execute_task_known(state, raw_input, execution, context):
-        """MiniStack tells an integration neither its execution nor its state; `.sync` needs both."""
-        token = _task.set(task_of(stepfunctions, state, execution, context))
+        """Pass execution and state to an integration, which MiniStack does not; `.sync` needs both."""
+        token = _task.set(_task_of(stepfunctions, state, execution, context))
         try:
             return execute_task(state, raw_input, execution, context)
         finally:
@@ -73,11 +73,13 @@ def register(call: Callable[[str, dict], dict], engine: Callable) -> None:
 
     stepfunctions._execute_task = execute_task_known
     stepfunctions._SERVICE_DISPATCH[OPTIMISED] = lambda resource, request: optimised(resource, request, call, engine)
-    stepfunctions._SERVICE_DISPATCH[SDK] = lambda resource, request: aws_sdk(resource, request, call)
+    stepfunctions._SERVICE_DISPATCH[SDK] = lambda resource, request: _aws_sdk(resource, request, call)
 
 
-def task_of(stepfunctions, state: dict, execution: dict, context: dict) -> Task:
-    """An item of a distributed map runs as a child execution; it is its parent that can be stopped."""
+def _task_of(stepfunctions, state: dict, execution: dict, context: dict) -> Task:
+    """Return the task; an item of a distributed map runs as a child execution, and its parent is the one that is
+    stopped.
+    """
     whole = stepfunctions._executions.get(context["Execution"]["Id"], execution)
     machine = stepfunctions._state_machines.get(whole["stateMachineArn"]) or {}
     timeout_s = state.get("TimeoutSeconds")
@@ -98,12 +100,12 @@ def optimised(resource: str, request: dict, call, engine) -> dict:
     needed = sagemaker_iam.sync_checks(kind, request.get(f"{kind}Name", "")) if pattern else []
     response = perform(operation, request, call, "AmazonSageMakerException", needed)
     if pattern:
-        return wait_for_job(kind, request[f"{kind}Name"], call, engine)
+        return _wait_for_job(kind, request[f"{kind}Name"], call, engine)
     return {"SdkHttpMetadata": {"HttpStatusCode": 200}, **response}
 
 
-def aws_sdk(resource: str, request: dict, call) -> dict:
-    """Names and times as Step Functions writes those of the AWS SDK for Java."""
+def _aws_sdk(resource: str, request: dict, call) -> dict:
+    """Write names and times as Step Functions does for the AWS SDK for Java."""
     operation = resource.removeprefix(SDK)
     if "." in operation:
         raise failed(
@@ -116,8 +118,8 @@ def aws_sdk(resource: str, request: dict, call) -> dict:
 
 
 def perform(operation: str, request: dict, call, general_error: str, needed: Sequence = ()) -> dict:
-    """Call the service as the state machine's role, which must also hold what else is `needed`."""
-    task, request = _task.get(), whole_numbers(request or {})
+    """Call the service with the state machine's role, which must also have what else is `needed`."""
+    task, request = _task.get(), _whole_numbers(request or {})
     try:
         if task:
             needed = [*sagemaker_iam.checks(operation, request), *needed]
@@ -131,16 +133,16 @@ def perform(operation: str, request: dict, call, general_error: str, needed: Seq
         ) from error
 
 
-def whole_numbers(value):
-    """What JSONata computes may be 2.0; Step Functions sends that as 2."""
+def _whole_numbers(value):
+    """Convert 2.0, which JSONata may compute, to 2, as Step Functions sends it."""
     if isinstance(value, dict):
-        return {name: whole_numbers(member) for name, member in value.items()}
+        return {name: _whole_numbers(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [whole_numbers(member) for member in value]
+        return [_whole_numbers(member) for member in value]
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def wait_for_job(kind: str, name: str, call, engine) -> dict:
+def _wait_for_job(kind: str, name: str, call, engine) -> dict:
     """Wait until the job ends; stop it when the execution is stopped or the state's time is over."""
     store, task = engine().store, _task.get()
     while True:

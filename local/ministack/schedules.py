@@ -1,7 +1,6 @@
-"""Schedules and scheduled rules: held to their grammar when they are made, each in its own time zone, none in another's
-way.
+"""Schedules and scheduled rules: checked when they are made, each in its own time zone and independent of the others.
 
-Nothing is caught up after a pause: what was due while this machine was off is not made up for.
+Nothing is caught up after a pause: what was due while this machine was off is skipped.
 """
 
 import json
@@ -34,7 +33,7 @@ HOOKS = (
     "ministack.services.cloudformation.provisioners:_physical_name",
 )
 EVERY_S = 2
-LATE_S = 60  # a moment that is over by less when its schedule is made is still met
+LATE_S = 60  # a time that passed this recently when its schedule is made still fires
 NEEDS_JSON = (":lambda:", ":states:", ":events:")  # targets whose input must be JSON
 ASSUMED = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
 LOG = logging.getLogger("schedules")
@@ -43,7 +42,7 @@ LOG = logging.getLogger("schedules")
 def register() -> None:
     cron, started = eventbridge._parse_cron_fields, time.time()
     eventbridge._validate_schedule_expression = lambda text: not text or grammar.problem(text, counted=True) is None
-    # Also for what an older state folder holds: one that cannot be read never fires, and stops no other.
+    # Also for what an older state folder holds: an invalid schedule never fires, and stops no other.
     eventbridge._parse_cron_fields = lambda text: None if grammar.problem(text) else cron(text)
     scheduler._create_schedule = _checked(scheduler._create_schedule)
     scheduler._update_schedule = _checked(scheduler._update_schedule)
@@ -58,7 +57,7 @@ def register() -> None:
     }
 
 
-# What is refused
+# Refusals
 
 
 def _checked(store):
@@ -71,7 +70,7 @@ def _checked(store):
 
 
 def problem(schedule: dict) -> str | None:
-    """Why Scheduler refuses a schedule beyond its shape, in its words, or None."""
+    """Return why Scheduler refuses a schedule beyond its shape, in its words, or None."""
     expression, window = str(schedule.get("ScheduleExpression")), schedule.get("FlexibleTimeWindow") or {}
     wrong = _once(expression) is None if expression.startswith("at(") else grammar.problem(expression)
     if wrong:
@@ -102,7 +101,7 @@ def _is_json(text: str) -> bool:
 
 
 def _once(expression: str) -> datetime | None:
-    """The moment of at(yyyy-mm-ddThh:mm:ss), without its time zone."""
+    """Parse at(yyyy-mm-ddThh:mm:ss), without its time zone."""
     found = re.fullmatch(r"at\((\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)", expression)
     try:
         return datetime.fromisoformat(found[1]) if found else None
@@ -117,11 +116,11 @@ def _zone(schedule: dict) -> ZoneInfo | None:
         return None
 
 
-# When each fires
+# Firing
 
 
 def tick(started: float, now: float) -> None:
-    """Fire every enabled schedule that is due; one that cannot be fired is logged and leaves the others alone."""
+    """Fire every enabled schedule that is due; one that cannot be fired is logged, and the others continue."""
     for key, schedule in list(scheduler._schedules._data.items()):
         try:
             _tick_one(scheduler, key, schedule, started, now)
@@ -144,7 +143,7 @@ def _tick_one(scheduler, key: tuple, schedule: dict, started: float, now: float)
 
 
 def next_firing(schedule: dict, fired: float | None, started: float) -> float | None:
-    """When a schedule is due, in epoch seconds, having fired at `fired`; None: never again."""
+    """Return when a schedule is due, in epoch seconds, having fired at `fired`; None: never again."""
     expression, zone = schedule["ScheduleExpression"], _zone(schedule) or UTC
     since = _counts_from(schedule, started) if fired is None else fired
     once = _once(expression)
@@ -160,7 +159,7 @@ def next_firing(schedule: dict, fired: float | None, started: float) -> float | 
 
 
 def _counts_from(schedule: dict, started: float) -> float:
-    """The moment after which a schedule that has not fired yet is due."""
+    """Return the time after which a schedule that has not fired yet is due."""
     created, expression = schedule.get("CreationDate") or started, schedule["ScheduleExpression"]
     every_s = eventbridge._parse_rate_seconds(expression)
     if created < started:

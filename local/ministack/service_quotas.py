@@ -1,4 +1,4 @@
-"""Service Quotas, to be read only: what FAIRWAY_QUOTAS limits of SageMaker, and how many functions run at a time."""
+"""Service Quotas, read-only: what FAIRWAY_QUOTAS limits in SageMaker, and the concurrency of functions."""
 
 import hashlib
 import json
@@ -23,9 +23,10 @@ HOOKS = (
     "ministack.services.lambda_svc:_ACCOUNT_CONCURRENCY_CAP",
 )
 TARGET_PREFIX = "ServiceQuotasV20190624"
-LAMBDA_CONCURRENCY = 1000  # of an account that has asked for nothing, after its first days
+LAMBDA_CONCURRENCY = 1000  # of an account a few days old that has requested nothing
 MOST_IN_A_PAGE = 100
-CODES = {CONCURRENCY: "L-96300102"}  # the others are AWS's own for each machine: here made of the name
+# codes of the others are AWS's own for each instance type; here they are made of the name
+CODES = {CONCURRENCY: "L-96300102"}
 MACHINES = {"training_instances": "TrainingInstanceType", "processing_instances": "ProcessingInstanceType"}
 
 
@@ -38,7 +39,7 @@ def register() -> None:
 
 
 def listed(service: str) -> dict[str, float]:
-    """{name: value} of a service's quotas; only what is limited here is listed."""
+    """Return {name: value} of a service's quotas; only those that are limited here are listed."""
     if service == "lambda":
         return {"Concurrent executions": lambda_svc._ACCOUNT_CONCURRENCY_CAP or LAMBDA_CONCURRENCY}
     limits = quotas() if service == "sagemaker" else {}
@@ -57,7 +58,7 @@ def _machines(shape: str) -> list[str]:
 
 
 def page(request: dict) -> dict:
-    """One page of a service's quotas, with the token of the next where there is more."""
+    """Return one page of a service's quotas, with the token of the next page if there is one."""
     service = request["ServiceCode"]
     found = list(listed(service).items())
     start = int(request.get("NextToken") or 0)

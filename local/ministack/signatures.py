@@ -1,8 +1,8 @@
-"""Every request is signed by whom it says it is from, for every service, with IAM enforced and without.
+"""Check the signature of every request to every service, with and without IAM enforced.
 
-MiniStack takes any secret for root, any 12 digits for root's key, and checks nothing at all unless IAM is enforced. Its
-own arithmetic of Signature Version 4 and its words for a refusal in each protocol are used; what is added is that they
-are asked, before a request reaches any service, and that what the checks read is what the services read too.
+MiniStack accepts any secret for root, any 12 digits as root's key, and checks nothing unless IAM is enforced. Its own
+arithmetic of Signature Version 4 and its words for a refusal in each protocol are used here, before a request reaches
+any service, and on exactly the values that the services read.
 """
 
 import hashlib
@@ -56,7 +56,7 @@ UNKNOWN_KEY = ("UnrecognizedClientException", "The security token included in th
 
 
 def register() -> None:
-    """One account and one root key, where MiniStack takes any 12 digits for the key of an account of their own."""
+    """Allow one account and one root key, where MiniStack accepts any 12 digits as the key of another account."""
     iam_evaluator.is_root_access_key = sts.is_root_access_key = lambda key: not key or key == ACCOUNT
     select_account = app.set_request_account_id
     app.set_request_account_id = lambda key: select_account(key if key == ACCOUNT or not key.isdigit() else "")
@@ -64,7 +64,7 @@ def register() -> None:
 
 
 def _role_session(config: dict[str, Any]) -> dict[str, str]:
-    """A session of the function's role. MiniStack makes its secret of the names alone, so that anybody could."""
+    """Return a session of the function's role; MiniStack derives its secret from names, so that anybody could."""
     account, _ = lambda_runtime._account_region_from_function_config(config)
     role, name = config.get("Role", "").rpartition("/")[2], config.get("FunctionName", "function")[:64]
     key, secret, token = (_derived(kind, config.get("FunctionArn", ""), config.get("Role", "")) for kind in "kst")
@@ -91,7 +91,7 @@ class Sent:
 
 @dataclass(frozen=True)
 class Signed:
-    """A request with a signature that is still to be compared: its time is right and its key is known."""
+    """A request whose signature is still to be compared: its time is right and its key is known."""
 
     sent: Sent
     signature: sigv4.HeaderSignature
@@ -109,7 +109,7 @@ def sent(scope: Scope) -> Sent:
 
 
 def read(request: Sent) -> Signed | AuthError:
-    """What can be known before the body is there."""
+    """Return what can be known before the body arrives."""
     signature = _parsed(request)
     if isinstance(signature, AuthError):
         return signature
@@ -122,7 +122,7 @@ def read(request: Sent) -> Signed | AuthError:
 
 
 def _parsed(request: Sent) -> sigv4.HeaderSignature | AuthError:
-    """The one signature that the request has."""
+    """Return the only signature that the request has."""
     authorization = request.headers.get("authorization")
     algorithms = [
         value for name, values in request.query.items() if name.lower() == "x-amz-algorithm" for value in values
@@ -139,7 +139,7 @@ def _parsed(request: Sent) -> sigv4.HeaderSignature | AuthError:
 
 
 def _scope_failure(request: Sent, signature: sigv4.HeaderSignature) -> AuthError | None:
-    """The services read the key from the request themselves: they must find the very one that is checked here."""
+    """Compare the key in the scope with the one the services read from the request: they must be the same."""
     if extract_access_key_id(request.headers, request.query) != signature.access_key_id:
         return AuthError("IncompleteSignature", "Credential must be given once.")
     if "host" not in signature.signed_headers.split(";"):
@@ -164,7 +164,7 @@ def _time_failure(request: Sent, signature: sigv4.HeaderSignature, presigned: bo
 
 
 def _secret(request: Sent, key: str, presigned: bool) -> str | AuthError:
-    """The secret that belongs to the key, with the session token that belongs to it."""
+    """Return the key's secret and its session token."""
     header, query = request.headers.get("x-amz-security-token", ""), request.query.get("X-Amz-Security-Token", [""])[0]
     token = query if presigned else header
     try:
@@ -180,7 +180,9 @@ def _secret(request: Sent, key: str, presigned: bool) -> str | AuthError:
 
 
 def mismatch(signed: Signed, body: bytes) -> AuthError | None:
-    """Why the signature is not that of this request and body with the key's secret; compared in constant time."""
+    """Return why the signature does not match this request and body with the key's secret; compared in constant
+    time.
+    """
     request = signed.sent
     failure = _body_failure(signed, body) or sigv4.header_signature_failure(
         signed.signature,
@@ -196,7 +198,7 @@ def mismatch(signed: Signed, body: bytes) -> AuthError | None:
 
 
 def _body_failure(signed: Signed, body: bytes) -> tuple[str, str] | None:
-    """The signed hash must be that of the body, where there is one: S3 also takes bodies that are not signed."""
+    """Return why the signed hash is not that of the body; S3 also accepts unsigned bodies."""
     stated, of_s3 = signed.sent.headers.get("x-amz-content-sha256"), signed.signature.service.startswith("s3")
     if stated is None or (of_s3 and (stated == UNSIGNED or stated.startswith(STREAMING))):
         return None
@@ -209,7 +211,7 @@ def _body_failure(signed: Signed, body: bytes) -> tuple[str, str] | None:
 
 
 def refused(request: Sent, body: bytes, failure: AuthError) -> tuple[int, dict[str, str], bytes]:
-    """(status, headers, body) as the service that was asked words it, in the protocol that it speaks."""
+    """Return (status, headers, body) of a refusal in the service's words and protocol."""
     known = app._routing_params(request.method, request.path, request.headers, body, request.query)
     service = app.detect_service(request.method, request.path, request.headers, known)
     request_id = str(uuid.uuid4())

@@ -1,7 +1,7 @@
-"""Step Functions as a role: every integration may do only what the state machine's role allows.
+"""Step Functions with roles: every integration may do only what the state machine's role allows.
 
-Also: a stopped or timed-out execution starts nothing more, and results over 256 KiB fail as on AWS. What is refused
-when a machine is made is in `stepfunctions_checks`; what its states give and set, in `stepfunctions_answers`.
+Also: a stopped or timed-out execution starts nothing more, and results over 256 KiB fail as on AWS. Checks of new
+machines are in `stepfunctions_checks`; outputs and variables in `stepfunctions_answers`.
 """
 
 import contextvars
@@ -53,12 +53,12 @@ HOOKS = (
 )
 
 LARGEST_RESULT_BYTES = 256 * 1024
-# (role ARN, execution name) of the task that runs
+# (role ARN, execution name) of the running task
 _role: contextvars.ContextVar[tuple[str, str] | None] = contextvars.ContextVar("state_machine_role", default=None)
 
 
 class Stopped(SystemExit):
-    """Ends a thread of an execution that is over. Not an error of a state: no Retry or Catch may see it."""
+    """End a thread of an execution that is over. Not an error of a state, so no Retry or Catch sees it."""
 
 
 def register() -> None:
@@ -67,21 +67,21 @@ def register() -> None:
     call_service = app.call_service_handler_sync
 
     def invoke_allowed(resource, request):
-        check_integration(resource, request)
+        _check_integration(resource, request)
         return invoke(resource, request)
 
     def invoke_with_callback_allowed(resource, request, token, state):
-        check_integration(resource.replace(".waitForTaskToken", ""), request)
+        _check_integration(resource.replace(".waitForTaskToken", ""), request)
         return invoke_with_callback(resource, request, token, state)
 
     def call_allowed(handler, method, path, headers, body, query_params, timeout=None):
-        check_call(method, path, headers, body, query_params)
+        _check_call(method, path, headers, body, query_params)
         return call_service(handler, method, path, headers, body, query_params, timeout)
 
     sfn._execute_task, sfn._execute_map = limited(as_role(sfn._execute_task)), limited(as_role(sfn._execute_map))
     sfn._execute_parallel = limited(as_role(sfn._execute_parallel))
     sfn._execute_pass = limited(sfn._execute_pass)
-    sfn._run_execution = lambda arn: run_in_time(run_execution, arn)
+    sfn._run_execution = lambda arn: _run_in_time(run_execution, arn)
     sfn._invoke_resource, sfn._invoke_with_callback = invoke_allowed, invoke_with_callback_allowed
     stepfunctions_checks.register()
     stepfunctions_answers.register()
@@ -89,11 +89,14 @@ def register() -> None:
     stepfunctions_map.register(require)
 
 
-# What the role may do
+# Permissions of the role
 
 
 def as_role(execute: Callable) -> Callable:
-    """Run a state as the role of its machine, unless the execution is over. A child's parent is what can be stopped."""
+    """Run a state with the role of its machine, unless the execution is over.
+
+    A child's parent is the one that is stopped.
+    """
 
     def execute_as_role(state, raw_input, execution, context):
         whole = sfn._executions.get(context["Execution"]["Id"], execution)
@@ -109,8 +112,8 @@ def as_role(execute: Callable) -> Callable:
     return execute_as_role
 
 
-def check_integration(resource: str, request: dict) -> None:
-    """Of the optimised integrations; those of the SDK go through `check_call`, SageMaker's are in sagemaker_states."""
+def _check_integration(resource: str, request: dict) -> None:
+    """Check an optimised integration; those of the SDK use `_check_call`, SageMaker's are in sagemaker_states."""
     service, _, action = resource.removeprefix("arn:aws:states:::").partition(":")
     here = f"{get_region()}:{get_account_id()}"
     if service == "lambda":
@@ -126,7 +129,7 @@ def check_integration(resource: str, request: dict) -> None:
             f"dynamodb:{action[0].upper()}{action[1:]}",
             arn,
             "DynamoDB.AmazonDynamoDBException",
-            key_context(request),
+            _key_context(request),
         )
     elif service == "sns":
         require("sns", "sns:Publish", request.get("TopicArn") or "*", "SNS.AmazonSNSException")
@@ -142,14 +145,14 @@ def check_integration(resource: str, request: dict) -> None:
         require("states", "states:StartExecution", machine, "StepFunctions.AWSStepFunctionsException")
 
 
-def key_context(request: dict) -> dict:
+def _key_context(request: dict) -> dict:
     from ministack.core.iam_actions import dynamodb_service_context  # lazy: a plugin replaces it while it registers
 
     return dynamodb_service_context(json.dumps(request).encode()) or {}
 
 
-def check_call(method: str, path: str, headers: dict, body, query_params: dict) -> None:
-    """Of a call to a service's own API: the action and the resource are read from it, as from one over HTTP."""
+def _check_call(method: str, path: str, headers: dict, body, query_params: dict) -> None:
+    """Check a call of a service's own API: action and resource are read from it, as over HTTP."""
     if _role.get() is None:
         return
     service = headers["authorization"].split("/")[3]
@@ -168,7 +171,7 @@ def check_call(method: str, path: str, headers: dict, body, query_params: dict) 
 
 
 def require(service: str, action: str, arn: str, error: str, context: dict | None = None) -> None:
-    """Raise the error, as the service words it, unless the role of the running task allows the action."""
+    """Raise the error, in the service's words, unless the role of the running task allows the action."""
     running = _role.get()
     reason = running and denial(*running, service, action, arn, context)
     if reason:
@@ -179,7 +182,7 @@ def require(service: str, action: str, arn: str, error: str, context: dict | Non
 
 
 def limited(execute: Callable) -> Callable:
-    """A state's output may hold 256 KiB."""
+    """Limit a state's output to 256 KiB."""
 
     def execute_limited(state, *arguments):
         output, following = execute(state, *arguments)
@@ -195,14 +198,14 @@ def limited(execute: Callable) -> Callable:
     return execute_limited
 
 
-def run_in_time(run: Callable[[str], None], arn: str) -> None:
-    """Run an execution; end it as TIMED_OUT when the machine's own TimeoutSeconds are over."""
+def _run_in_time(run: Callable[[str], None], arn: str) -> None:
+    """Run an execution; end it as TIMED_OUT after the machine's own TimeoutSeconds."""
     execution = sfn._executions.get(arn) or {}
     machine = sfn._state_machines.get(execution.get("stateMachineArn")) or {}
     timeout_s = json.loads(machine.get("definition") or "{}").get("TimeoutSeconds")
     timer = None
     if timeout_s:
-        timer = threading.Timer(timeout_s, contextvars.copy_context().run, (time_out, execution))
+        timer = threading.Timer(timeout_s, contextvars.copy_context().run, (_time_out, execution))
         timer.daemon = True
         timer.start()
     try:
@@ -212,7 +215,7 @@ def run_in_time(run: Callable[[str], None], arn: str) -> None:
             timer.cancel()
 
 
-def time_out(execution: dict) -> None:
+def _time_out(execution: dict) -> None:
     if execution["status"] == "RUNNING":
         execution.update(status="TIMED_OUT", stopDate=now_iso(), error="States.Timeout")
         sfn._add_event(execution, "ExecutionTimedOut", {"executionTimedOutEventDetails": {"error": "States.Timeout"}})

@@ -1,5 +1,5 @@
-"""What a state gives and sets, where MiniStack leaves it out: Output and Assign, in both languages; and the limits of
-an execution.
+"""Outputs and variables that MiniStack leaves out: Output and Assign, in both languages; and the limits of an
+execution.
 """
 
 import json
@@ -42,7 +42,7 @@ LARGEST_BYTES = 256 * 1024
 MOST_EVENTS = 25_000
 _context: ContextVar[dict | None] = ContextVar(
     "state_context", default=None
-)  # of the state that runs: its variables above all
+)  # of the running state: its variables above all
 
 
 def register() -> None:
@@ -67,7 +67,7 @@ def register() -> None:
 
 
 def size(value: object) -> int:
-    """In bytes of UTF-8, as Step Functions counts."""
+    """Return the size in bytes of UTF-8, as Step Functions counts."""
     return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass"))
 
 
@@ -79,7 +79,7 @@ def _is_jsonata(state: dict, context: dict) -> bool:
 
 
 def assign(state: dict, given, context: dict, result=None, error_output=None) -> None:
-    """Set a JSONata state's variables, all at once: each expression sees the values from before."""
+    """Set a JSONata state's variables at once: each expression sees the earlier values."""
     if context is not None and isinstance(state.get("Assign"), dict):
         _set(
             context,
@@ -95,7 +95,7 @@ def _set(context: dict, values: dict) -> None:
 
 
 def _in_context(execute: Callable) -> Callable:
-    """Let what is deeper know the variables of the state that runs; its last argument is its context."""
+    """Pass the running state's variables down; the last argument of the call is its context."""
 
     def execute_in_context(state, *arguments):
         context = arguments[-1]
@@ -126,7 +126,7 @@ def _assigning(select: Callable) -> Callable:
 
 
 def _with_variables(resolve: Callable) -> Callable:
-    """`$name.rest` in JSONPath is of the variable `name`."""
+    """Resolve `$name.rest` in JSONPath as the variable `name`."""
 
     def resolve_variable(path, data):
         named = re.match(r"\$([A-Za-z_]\w*)", path) if isinstance(path, str) else None
@@ -141,7 +141,7 @@ def _with_variables(resolve: Callable) -> Callable:
 
 
 def _scoped(run: Callable) -> Callable:
-    """A branch reads the variables outside and sets its own; neither leaves it."""
+    """Scope variables: a branch reads the outer ones and sets its own; neither leaves it."""
 
     def run_scoped(states, start_at, given, execution, context):
         return run(states, start_at, given, execution, {**context, "variables": dict(context.get("variables", {}))})
@@ -153,7 +153,7 @@ def _scoped(run: Callable) -> Callable:
 
 
 def _succeeding(apply: Callable) -> Callable:
-    """MiniStack asks for the output path of a Succeed in either language: in JSONata it has an Output."""
+    """Use Output for a Succeed in JSONata, where MiniStack reads an output path in either language."""
 
     def apply_output(state, data, context=None):
         if state.get("Type") == "Succeed" and _is_jsonata(state, context):
@@ -173,7 +173,7 @@ def _with_arguments(apply: Callable) -> Callable:
 
 
 def _giving(run: Callable) -> Callable:
-    """Output and Assign of a Parallel in JSONata."""
+    """Apply Output and Assign of a Parallel in JSONata."""
 
     def run_and_give(state, given, execution, context):
         results, following = run(state, given, execution, context)
@@ -194,7 +194,7 @@ def _choosing(choose: Callable) -> Callable:
 
 
 def _choice(state: dict, given, context: dict) -> tuple:
-    """The first rule whose condition is true, or the state's own Output and Assign with its Default."""
+    """Apply the first rule whose condition is true, or the state's own Output and Assign with its Default."""
     chosen = next((rule for rule in state["Choices"] if _is_true(rule["Condition"], given, context)), None)
     if chosen is None and "Default" not in state:
         raise sfn._ExecutionError("States.NoChoiceMatched", "No choice rule matched and there is no Default")
@@ -217,7 +217,7 @@ def _is_true(condition, given, context: dict) -> bool:
 
 
 def _counted(add: Callable) -> Callable:
-    """An execution ends when its history is full; the event that tells its end is always written."""
+    """Count events: an execution ends when its history is full, and its last event is always written."""
 
     def add_counted(execution, kind, details=None):
         if len(execution["events"]) >= MOST_EVENTS - 1 and not kind.startswith("Execution"):

@@ -1,4 +1,6 @@
-"""What Step Functions refuses when a machine is made, changed or started: definitions, names, roles and inputs."""
+"""Refuse what Step Functions refuses when a machine is made, changed or started: definitions, names, roles and
+inputs.
+"""
 
 import json
 import re
@@ -44,7 +46,7 @@ def _checked(operation: Callable[[dict], tuple], refusal: Callable[[dict], Refus
 
 
 def _machine_refusal(request: dict) -> Refusal | None:
-    """(code, message), or None for what is taken."""
+    """Return (code, message), or None for an acceptable machine."""
     name, role = request.get("name"), request.get("roleArn")
     if name is not None and not NAME.fullmatch(str(name)):
         return "InvalidName", f"Invalid Name: '{name}'"
@@ -56,12 +58,12 @@ def _machine_refusal(request: dict) -> Refusal | None:
     found = problems(request["definition"], express=request.get("type", known.get("type")) == "EXPRESS")
     if found:
         return "InvalidDefinition", f"Invalid State Machine Definition: '{', '.join(map(str, found))}'"
-    ignored = list(unsupported(json.loads(request["definition"]), "JSONPath"))
+    ignored = list(_unsupported(json.loads(request["definition"]), "JSONPath"))
     return ("InvalidDefinition", f"Not simulated by the local AWS: {'; '.join(ignored)}") if ignored else None
 
 
-def unsupported(definition: dict, language: str):
-    """One sentence per thing that would be ignored, in this and all nested definitions."""
+def _unsupported(definition: dict, language: str):
+    """Return one sentence for each thing that would be ignored, in this and all nested definitions."""
     language = definition.get("QueryLanguage", language)
     for name, state in definition.get("States", {}).items():
         spoken = state.get("QueryLanguage", language)
@@ -76,7 +78,7 @@ def unsupported(definition: dict, language: str):
             ignored = [field for field in ("ItemBatcher", "ResultWriter") if field in state]
             yield from (f"{name}: {field} in JSONPath; use JSONata" for field in ignored)
         for nested in (processor, *state.get("Branches", [])):
-            yield from unsupported(nested, spoken)
+            yield from _unsupported(nested, spoken)
 
 
 def validate(request: dict) -> tuple:
@@ -110,9 +112,7 @@ def _execution_refusal(request: dict) -> Refusal | None:
 
 
 def _started_once(start: Callable[[dict], tuple]) -> Callable[[dict], tuple]:
-    """The same name with the same input, while it runs, is the same execution: a client that repeats itself is
-    answered.
-    """
+    """Return the running execution for the same name and input, so that a client may repeat itself."""
 
     def start_once(request):
         running = _running(request)

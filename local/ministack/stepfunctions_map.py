@@ -34,7 +34,7 @@ HOOKS = tuple(
 )
 
 INPUT_TYPES = ("CSV", "JSON", "JSONL")
-MOST_AT_ONCE = 8  # a laptop: each child is a thread here, and often a process of its own
+MOST_AT_ONCE = 8  # fit for a laptop: each child is a thread here, and often a process of its own
 COUNTS = (
     "pending",
     "running",
@@ -134,7 +134,7 @@ class DistributedMap:
         return {**self.context, "Map": {"Item": {"Index": index, "Value": item}}}
 
     def batches(self, items: list) -> list:
-        """The inputs of the children: each item, or {BatchInput?, Items: [...]}."""
+        """Return the children's inputs: each item, or {BatchInput?, Items: [...]}."""
         batcher = self.evaluated("ItemBatcher")
         if not batcher:
             return items
@@ -153,7 +153,7 @@ class DistributedMap:
         return [{**shared, "Items": group} for group in groups]
 
     def begin(self, total: int) -> dict:
-        """What DescribeMapRun tells."""
+        """Start with what DescribeMapRun reports."""
         counts = {**dict.fromkeys(COUNTS, 0), "total": total, "pending": total}
         record = {
             "mapRunArn": self.arn,
@@ -224,7 +224,7 @@ class DistributedMap:
         return child
 
     def judge(self, unsuccessful: list[dict], total: int, record: dict) -> None:
-        """Raise when more children failed than the state tolerates."""
+        """Raise if more children failed than the state tolerates."""
         limits = [len(unsuccessful) > record["toleratedFailureCount"]] if "ToleratedFailureCount" in self.state else []
         if "ToleratedFailurePercentage" in self.state:
             limits.append(100 * len(unsuccessful) > record["toleratedFailurePercentage"] * total)
@@ -240,7 +240,7 @@ class DistributedMap:
             )
 
     def write(self, children: list[dict], writer: dict) -> dict:
-        """Put the children's results into S3, as the result writer does; returns where the manifest is."""
+        """Write the children's results to S3, like the result writer; return where the manifest is."""
         writer = self.evaluated("ResultWriter")
         bucket, prefix = writer["Arguments"]["Bucket"], writer["Arguments"].get("Prefix", "").strip("/")
         folder = f"{prefix}/{self.id}" if prefix else self.id
@@ -274,7 +274,7 @@ class DistributedMap:
 
 
 def told_of(child: dict) -> dict:
-    """A child execution as the result files tell it."""
+    """Return a child execution as the result files describe it."""
     names = (
         "executionArn",
         "input",

@@ -1,4 +1,4 @@
-"""What a mapping reads of a stream at a time: batches, their halves, and what becomes of one that failed."""
+"""What a mapping reads of a stream at a time: batches, their halves, and the treatment of failures."""
 
 import json
 import time
@@ -9,12 +9,12 @@ from typing import Any
 from local.ministack.stream_records import Record
 
 LARGEST_EVENT_BYTES = 6 * 1024 * 1024
-LONGEST_WINDOW_S = 1.0  # a window is the most that AWS gathers for; nobody waits minutes for a laptop
+LONGEST_WINDOW_S = 1.0  # the longest window; nobody wants to wait minutes on a laptop
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Records that a mapping's filters let through, each with its position, and the position behind the batch."""
+    """Records that a mapping's filters let through, each with its position, and the position after the batch."""
 
     records: list[tuple[int, Record]]
     end: int
@@ -25,7 +25,7 @@ class Batch:
 
 
 class After(Enum):
-    """What is done with a batch that failed; a text is the condition that the destination is told."""
+    """What to do with a failed batch; a text is the condition reported to the destination."""
 
     HALVES = None
     AGAIN = ""
@@ -35,20 +35,20 @@ class After(Enum):
 
 @dataclass
 class Reading:
-    """Where a mapping is: `ends` are the positions at which bisected batches end, the nearest last."""
+    """State of a mapping; `ends` are the positions at which bisected batches end, the nearest last."""
 
     ends: list[int] = field(default_factory=list)
-    tries: int = 0  # of the batch at hand, that failed
-    since: float | None = None  # when the first record of the batch was seen
+    tries: int = 0  # of the current batch, which failed
+    since: float | None = None  # when the first record of the batch was read
 
     def most(self, start: int, batch_size: int) -> int:
-        """How many records the next batch may have, from this position on."""
+        """Return how many records the next batch may have, from this position on."""
         while self.ends and self.ends[-1] <= start:
             self.ends.pop()
         return min(batch_size, self.ends[-1] - start) if self.ends else batch_size
 
     def is_due(self, mapping: dict, *, is_full: bool) -> bool:
-        """Whether the batch need not wait for more records."""
+        """Return whether the batch need not wait for more records."""
         if self.ends or self.tries or is_full:
             return True
         now = time.monotonic()
@@ -56,7 +56,7 @@ class Reading:
         return now - self.since >= min(float(mapping.get("MaximumBatchingWindowInSeconds") or 0), LONGEST_WINDOW_S)
 
     def failed(self, mapping: dict, batch: Batch) -> After:
-        """Note that the batch failed, and return what is done with it."""
+        """Record that the batch failed, and return what to do with it."""
         if 0 < int(mapping.get("MaximumRecordAgeInSeconds") or -1) < _age_s(batch):
             return After.TOO_OLD
         if mapping.get("BisectBatchOnFunctionError") and len(batch.records) > 1:
@@ -74,7 +74,7 @@ def _age_s(batch: Batch) -> float:
 
 
 def within_a_call(batch: Batch) -> Batch:
-    """As much of a batch as Lambda takes in one call."""
+    """Return as much of a batch as Lambda accepts in one call."""
     size = 0
     for number, (position, record) in enumerate(batch.records):
         size += len(json.dumps(record))
@@ -84,7 +84,9 @@ def within_a_call(batch: Batch) -> Batch:
 
 
 def left_of(batch: Batch, mapping: dict, body: Any) -> Batch | None:
-    """What a function that reports failures itself left undone: all from the first one on; None if nothing."""
+    """Return what a function that reports failures left undone: everything from the first failure on; None if
+    nothing.
+    """
     if "ReportBatchItemFailures" not in (mapping.get("FunctionResponseTypes") or []):
         return None
     reported = body.get("batchItemFailures") if isinstance(body, dict) else None

@@ -41,7 +41,7 @@ LONGEST_WRITE_S = 60
 
 @dataclass(frozen=True)
 class Source:
-    """A mapping with its places, and the function that it calls."""
+    """A mapping with its positions, and the function that it calls."""
 
     mapping: dict
     place: Place
@@ -60,7 +60,7 @@ def registered() -> "Poller":
 
 
 class Poller:
-    """What reads the streams and calls the functions, one batch of a mapping at a time."""
+    """Reads the streams and calls the functions, one batch of a mapping at a time."""
 
     def __init__(self, lambda_svc, streams: Streams):
         self.lambda_svc, self.dynamodb, self.streams = lambda_svc, dynamodb, streams
@@ -75,7 +75,7 @@ class Poller:
         self.open.set()
 
     def poll(self) -> bool:
-        """Call the functions of the mappings that have something to take; whether any had."""
+        """Call the functions of the mappings that have records; return whether any had."""
         if not self.open.is_set():
             return False
         everybody = self.lambda_svc._iter_all_esms()
@@ -91,7 +91,7 @@ class Poller:
             self.lambda_svc._request_region.reset(tokens[1])
 
     def _source(self, account: str, region: str, mapping: dict) -> Source | None:
-        """The source of a mapping that reads a table's stream and can be read now, else None."""
+        """Return the source of a mapping that reads a table's stream and can be read now, else None."""
         arn = mapping.get("EventSourceArn", "")
         if not mapping.get("Enabled", True) or ":dynamodb:" not in arn:
             return None
@@ -105,7 +105,7 @@ class Poller:
         return Source(mapping, (account, region, mapping["UUID"]), (account, region, name), function)
 
     def _begin(self, source: Source) -> bool:
-        """Take the next batch, if it is due, and call the function in a thread of its own."""
+        """Start the next batch, if it is due, and call the function in its own thread."""
         batch = self._next(source)
         if batch is None:
             return False
@@ -144,7 +144,7 @@ class Poller:
         self._try_again(source, failed, result)
 
     def _try_again(self, source: Source, batch: Batch, result: dict) -> None:
-        """Halve the batch, or have it wait, or give it up to the destination."""
+        """Halve the batch, or let it wait, or give it up to the destination."""
         mapping = source.mapping
         after = self.readings[source.place].failed(mapping, batch)
         if after is After.AGAIN:
@@ -160,7 +160,7 @@ class Poller:
             self._take(source, batch.end)
 
     def _take(self, source: Source, position: int) -> None:
-        """Go on behind what was taken, once that is on disk: a kill repeats one batch, and from where it began."""
+        """Continue after the batch, once that is on disk: a kill repeats only one batch, from its beginning."""
         self.readings[source.place].tries = 0
         self.streams.advance(source.place, source.table, position)
         if self.streams.journal is not None and self.loop is not None:

@@ -1,8 +1,8 @@
-"""Records of DynamoDB's streams: on disk with the item that they tell of, until every mapping of the stream took them.
+"""Records of DynamoDB's streams: on disk together with their item, until every mapping of the stream has taken them.
 
-MiniStack keeps them in memory alone, so a kill would lose what nobody had taken, and the million rows of a batch would
-be a million records that no function wants. Here a record that the filters of all mappings leave out is not kept, and
-of those that all mappings took the last few are.
+MiniStack keeps them in memory only, so a kill would lose what was not taken, and the million rows of a batch would be a
+million records that no function wants. Here, records that the filters of all mappings exclude are not kept, and of
+those that all mappings took only the last few are.
 """
 
 import json
@@ -38,8 +38,8 @@ HOOKS = (
     f"{LAMBDA}:_esms",
 )
 SPACE = "streams"
-POSITIONS = "positions"  # part of the journal's space: of each mapping, the position that it reads next
-KEPT = 1000  # records that every mapping took, for whoever reads the stream itself
+POSITIONS = "positions"  # part of the journal's space: for each mapping, the position that it reads next
+KEPT = 1000  # records that every mapping took, for programs that read the stream directly
 
 Place = tuple[str, str, str]  # account, region, and the name of a table or the id of a mapping
 Record = dict[str, Any]
@@ -57,17 +57,17 @@ def registered() -> "Streams":
 
 
 class Streams:
-    """Streams of all tables; in memory alone until `keep_in`."""
+    """Streams of all tables; only in memory until `keep_in`."""
 
     def __init__(self, dynamodb, lambda_svc):
         self.dynamodb, self.lambda_svc = dynamodb, lambda_svc
         self.lock = threading.Lock()
         self.journal: Journal | None = None
         self.space = 0
-        self.removed: dict[str, int] = {}  # by part of the journal: records before this position are not in it
+        self.removed: dict[str, int] = {}  # by part of the journal: earlier records are not in it
 
     def keep_in(self, journal: Journal) -> None:
-        """Take the records and positions that this journal has, and keep all of them in it from now on."""
+        """Take the records and positions of this journal, and keep all of them in it from now on."""
         self.journal = journal
         self.space = next(iter(journal.spaces(SPACE)), None) or journal.add_space(SPACE)
         positions = self.lambda_svc._dynamodb_stream_positions._data
@@ -120,7 +120,7 @@ class Streams:
             self.dynamodb.esm_wake.set()  # the other mappings wait in any case
 
     def mappings(self, table: dict) -> Iterator[tuple[Place, dict]]:
-        """Mappings that read the table's stream, each with its place; none of them counts as touched by it."""
+        """Return mappings that read the table's stream, with their positions, without marking them as changed."""
         for place, mapping in list(dict.items(self.lambda_svc._esms._data)):
             if mapping.get("EventSourceArn") == table.get("LatestStreamArn"):
                 yield place, mapping
@@ -130,7 +130,7 @@ class Streams:
         return [positions.get(place, 0) for place, _ in self.mappings(table)]
 
     def advance(self, mapping: Place, table_place: Place, position: int) -> None:
-        """Note that a mapping took everything before this position, and let go of what all mappings took."""
+        """Record that a mapping took everything before this position, and drop what all mappings took."""
         table = self.dynamodb._tables._data.get(table_place)
         with self.lock:
             self.lambda_svc._dynamodb_stream_positions._data[mapping] = position
@@ -152,7 +152,7 @@ class Streams:
         self.removed[part] = max(until, self.removed.get(part, 0))
 
     def _drop(self, drop, name: str, table: dict | None) -> None:
-        """MiniStack does this when a stream ends: remove its rows too."""
+        """Remove the rows of a stream that ends, which MiniStack calls this for."""
         drop(name, table)
         if table is not None and self.journal is not None:
             for key in self.journal.part(self.space, _part(table)):
@@ -164,7 +164,7 @@ def _has_stream(table: dict) -> bool:
 
 
 def _part(table: dict) -> str:
-    """By the table's id and the stream's label: one that is made later is another."""
+    """Return the part of a stream, by the table's id and the stream's label: a later one is another."""
     return f"{table['TableId']} {table.get('LatestStreamLabel')}"
 
 

@@ -1,4 +1,4 @@
-"""What the role of a function must allow, for its mapping to read a stream and to send what failed to a destination."""
+"""Permissions of a function's role: to read a stream for its mapping, and to send failures to a destination."""
 
 from ministack import app
 from ministack.core.responses import error_response_json, get_region
@@ -20,7 +20,7 @@ READ = ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")
 
 
 def register() -> None:
-    """Ask the role before a mapping is made, by a request or by CloudFormation."""
+    """Check the role before a mapping is made, by a request or by CloudFormation."""
     by_request = lambda_svc._create_esm
     handler = provisioners._RESOURCE_HANDLERS["AWS::Lambda::EventSourceMapping"]
     by_template = handler["create"]
@@ -38,7 +38,7 @@ def register() -> None:
 
 
 def refusal(request: dict) -> str | None:
-    """What AWS answers where the role of a mapping's function may not read the stream of a table."""
+    """Return AWS's answer if the role of a mapping's function may not read the stream of a table."""
     arn = str(request.get("EventSourceArn", ""))
     if ":dynamodb:" not in arn:
         return None
@@ -53,11 +53,11 @@ def refusal(request: dict) -> str | None:
 
 
 def _resource(action: str, stream: str) -> str:
-    return "*" if action == "ListStreams" else stream  # a list is of no stream in particular
+    return "*" if action == "ListStreams" else stream  # a list belongs to no particular stream
 
 
 def may_send(function: dict, destination: str) -> bool:
-    """Whether the function's role lets Lambda send to a queue or a topic."""
+    """Return whether the function's role lets Lambda send to a queue or a topic."""
     return _may(function, "sns:Publish" if ":sns:" in destination else "sqs:SendMessage", destination)
 
 

@@ -1,5 +1,5 @@
-"""Which entries of MiniStack's state may have changed: its dicts of accounts and regions note every key that is asked
-for.
+"""Entries of MiniStack's state that may have changed: its dicts of accounts and regions record every key that
+is read.
 """
 
 import copy
@@ -14,7 +14,7 @@ _by_this_request: ContextVar[dict | None] = ContextVar("touched_by_this_request"
 
 
 class Touched(dict):
-    """The dict inside a scoped one. What is asked for counts as changed, since values are changed in place."""
+    """The dict inside a scoped one. A read counts as a change, since values are changed in place."""
 
     def __init__(self, content: dict):
         super().__init__(content)
@@ -68,14 +68,14 @@ class Touched(dict):
 
 
 def note_request() -> dict:
-    """Note what this request touches from now on, for `touch_again`."""
+    """Record what this request reads from now on, for `touch_again`."""
     noted: dict = {}
     _by_this_request.set(noted)
     return noted
 
 
 def touch_again(noted: dict) -> None:
-    """A request may change what it asked for long ago, after it was looked at: it counts as touched just now."""
+    """Mark what a request read as changed again: it may change it long after reading it."""
     for content, keys in noted.values():
         content.touched.update(keys)
 
@@ -85,7 +85,7 @@ def is_scoped(value: object) -> bool:
 
 
 def watch(get_state: FunctionType) -> list[Touched]:
-    """Make all state of the service that has this function note what is touched. At first all of it counts as such."""
+    """Make the state of the service with this function record reads. At first everything counts as changed."""
     stores: list[Any] = [value for value in get_state.__globals__.values() if is_scoped(value)]
     for store in stores:
         if not isinstance(store._data, Touched):
@@ -94,14 +94,14 @@ def watch(get_state: FunctionType) -> list[Touched]:
 
 
 def only(store, keys: set):
-    """A dict like this one with these keys alone; asks without touching."""
+    """Return a dict like this one with only these keys, read without recording."""
     part = type(store)()
     part._data = {key: dict.__getitem__(store._data, key) for key in keys if dict.__contains__(store._data, key)}
     return part
 
 
 def state_of(get_state: FunctionType, keys: set) -> dict:
-    """What the service's own function gives when these keys are all that there is."""
+    """Return what the service's own function gives if only these keys existed."""
     seen = dict(get_state.__globals__)
 
     def through(value):
@@ -121,7 +121,7 @@ def state_of(get_state: FunctionType, keys: set) -> dict:
 
 
 def _copied(value):
-    """A scoped dict need not be copied to be written at once; what is inside one may be changed by the service's
-    function.
+    """Return a scoped dict without a copy, as it is written at once; the service's function may change values
+    inside.
     """
     return value if is_scoped(value) else copy.deepcopy(value)

@@ -1,11 +1,11 @@
-"""A part of an object's version is read as a part of the object is; MiniStack answers with the whole version."""
+"""Read a range of an object's version like a range of the object; MiniStack answers with the whole version."""
 
 from typing import Any
 
 S3 = "ministack.services.s3"
 HOOKS = (f"{S3}:_get_object", f"{S3}:_parse_range", f"{S3}:_range_error_xml", f"{S3}:_xml_body", f"{S3}:_qp")
 
-CHECKSUM = "x-amz-checksum-"  # of a whole version, which no part has
+CHECKSUM = "x-amz-checksum-"  # of a whole version; a range has none
 Reply = tuple[int, dict[str, str], Any]
 
 

@@ -1,1 +1,1 @@
-"""Requests of every service read and checked by botocore's own model of it. Pure: bytes in, problems out."""
+"""Read and check requests of every service by botocore's own model of it. Pure: bytes in, problems out."""

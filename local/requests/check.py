@@ -1,4 +1,4 @@
-"""What a model finds wrong with a request's parameters: missing, mistyped, too long, out of range."""
+"""Problems of a request's parameters by its model: missing, wrong type, too long, out of range."""
 
 import functools
 import re
@@ -9,7 +9,7 @@ MOST_NAMED = 10  # problems in one answer
 
 
 def problems(parameters: dict[str, Any], shape: Any) -> list[str]:
-    """In the words of AWS: `Value 'x' at 'path' failed to satisfy constraint: Member must ...`."""
+    """Describe the problems in AWS's words: `Value 'x' at 'path' failed to satisfy constraint: Member must ...`."""
     found = _of(parameters, shape, "")
     return [problem for problem, _ in zip(found, range(MOST_NAMED), strict=False)]
 
@@ -36,7 +36,7 @@ def _structure(value: Any, shape: Any, path: str) -> Iterator[str]:
 
 
 def _wire(member: Any, name: str) -> str:
-    """The name in JSON, which differs from the model's for some services."""
+    """Return the name in JSON, which differs from the model's for some services."""
     return str(member.serialization.get("name", name))
 
 
@@ -92,7 +92,7 @@ def _boolean(value: Any, shape: Any, path: str) -> Iterator[str]:
 
 
 def _blob(value: Any, shape: Any, path: str) -> Iterator[str]:
-    """Bytes, which JSON carries in base64."""
+    """Return bytes, which JSON carries in base64."""
     size = len(value.rstrip("=")) * 3 // 4 if isinstance(value, str) else len(value)
     yield from _size(size, f"{size} bytes", shape, path, "length")
 
@@ -125,7 +125,7 @@ def _said(value: Any, path: str, constraint: str) -> str:
 
 @functools.cache
 def _compiled(pattern: str) -> re.Pattern[str] | None:
-    """The model's patterns are Java's; one that Python cannot read is not checked."""
+    """Compile the model's pattern, which is Java's; one that Python cannot read is not checked."""
     try:
         return re.compile(pattern) if pattern else None
     except re.error:

@@ -1,4 +1,4 @@
-"""Which operation a request is, and its parameters as the model names them, whatever the protocol."""
+"""Find a request's operation and its parameters, named as in the model, for any protocol."""
 
 import functools
 import json
@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, unquote
 import botocore.session
 
 Parameters = dict[str, Any]
-# Names in the gateway that are not botocore's.
+# names in the gateway that differ from botocore's
 _NAMES = {
     "states": "stepfunctions",
     "monitoring": "cloudwatch",
@@ -19,7 +19,7 @@ _NAMES = {
 
 
 class Unreadable(Exception):
-    """A body that is not what the protocol says."""
+    """Report a body that does not follow its protocol."""
 
 
 @functools.cache
@@ -30,7 +30,7 @@ def model(service: str) -> Any:
 def read(
     service: str, method: str, path: str, headers: dict, body: bytes, query: dict
 ) -> tuple[Any, Parameters] | None:
-    """(the operation's model, its parameters); None for what the model does not have. Raises Unreadable."""
+    """Return (the operation's model, its parameters); None for an unknown operation. Raises Unreadable."""
     target = headers.get("x-amz-target", "")
     if target:
         return _of_json(service, target.rpartition(".")[2], body)
@@ -69,7 +69,7 @@ def _of_query(service: str, body: bytes, query: dict) -> tuple[Any, Parameters] 
 
 
 def _unflattened(flat: dict[str, str], shape: Any, prefix: str) -> Any:
-    """The value at a prefix, or None where nothing begins with it."""
+    """Return the value at a prefix, or None if nothing begins with it."""
     if shape.type_name == "structure":
         dot = f"{prefix}." if prefix else ""
         members = {
@@ -117,7 +117,7 @@ def _numbers(flat: dict[str, str], prefix: str) -> list[int]:
 
 
 def _scalar(text: str, shape: Any) -> Any:
-    """A text of a form, an address or a header as its shape's type; as it is when it cannot be."""
+    """Convert the text of a form, an address or a header to its shape's type; unchanged if that fails."""
     if shape.type_name in ("integer", "long") and re.fullmatch(r"-?[0-9]{1,18}", text):
         return int(text)
     if shape.type_name in ("float", "double"):
@@ -130,7 +130,7 @@ def _scalar(text: str, shape: Any) -> Any:
     return text
 
 
-# REST: the operation is in the method and the path, its members are all over the request.
+# REST: the operation is in the method and the path, its members are in all parts of the request.
 
 
 def _of_rest(
@@ -147,7 +147,7 @@ def _of_rest(
 
 @functools.cache
 def _routes(service: str) -> dict[str, list[tuple[re.Pattern[str], str]]]:
-    """Method -> (the path's pattern, the operation), longest first."""
+    """Return method -> (the path's pattern, the operation), longest first."""
     found: dict[str, list[tuple[re.Pattern[str], str]]] = {}
     names = sorted(
         model(service).operation_names, key=lambda name: -len(model(service).operation_model(name).http["requestUri"])

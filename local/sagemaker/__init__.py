@@ -1,1 +1,1 @@
-"""SageMaker on this machine: jobs and endpoints as real processes, knowing nothing of the gateway in front of them."""
+"""SageMaker on this machine: jobs and endpoints as real processes, independent of the gateway in front of them."""

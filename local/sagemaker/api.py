@@ -1,4 +1,4 @@
-"""The control plane: which operations there are, and every request and response checked against botocore's model."""
+"""The control plane: its operations, with every request and response checked against botocore's model."""
 
 from collections.abc import Callable
 
@@ -10,11 +10,11 @@ from local.sagemaker.shapes import check_request, check_response, service
 
 
 def of(kind: str, operation: Callable) -> Callable[[Engine, dict], dict]:
-    """What is done alike for every kind, done for one."""
+    """Bind an operation shared by all kinds to one kind."""
     return lambda engine, request: operation(engine, kind, request)
 
 
-def for_each(kinds: tuple[str, ...], **operations: Callable) -> dict[str, Callable]:
+def _for_each(kinds: tuple[str, ...], **operations: Callable) -> dict[str, Callable]:
     return {
         verb + kind + ("s" if verb == "List" else ""): of(kind, operation)
         for kind in kinds
@@ -23,8 +23,8 @@ def for_each(kinds: tuple[str, ...], **operations: Callable) -> dict[str, Callab
 
 
 OPERATIONS: dict[str, Callable[[Engine, dict], dict]] = {
-    **for_each(JOBS, Describe=resources.describe, List=resources.list_page, Stop=jobs.stop, Delete=jobs.delete),
-    **for_each(
+    **_for_each(JOBS, Describe=resources.describe, List=resources.list_page, Stop=jobs.stop, Delete=jobs.delete),
+    **_for_each(
         ("Model", "EndpointConfig"), Describe=resources.describe, List=resources.list_page, Delete=models.delete
     ),
     "CreateTrainingJob": training.create,
@@ -52,12 +52,12 @@ OPERATIONS: dict[str, Callable[[Engine, dict], dict]] = {
     "ListTags": resources.list_tags,
     "DeleteTags": resources.delete_tags,
 }
-# The API has no DeleteTransformJob; what its model lacks is not offered.
+# The API has no DeleteTransformJob; operations that its model lacks are not offered.
 OPERATIONS = {name: operation for name, operation in OPERATIONS.items() if name in service().operation_names}
 
 
 def call(engine: Engine, operation: str, request: dict) -> dict:
-    """Answer an operation as its botocore output shape, or raise SageMakerError."""
+    """Answer an operation in its botocore output shape. Raises SageMakerError."""
     if operation not in OPERATIONS:
         why = "not simulated by the local" if operation in service().operation_names else "no operation of"
         raise SageMakerError(
@@ -70,24 +70,24 @@ def call(engine: Engine, operation: str, request: dict) -> dict:
 
 
 def start(engine: Engine) -> None:
-    """Make the machine clean of an earlier engine's processes and folders; before anything runs."""
+    """Remove an earlier engine's processes and folders, before anything runs."""
     sweep(engine.work)
 
 
 def restore(engine: Engine, snapshot: dict) -> None:
-    """Take what `engine.store.snapshot()` gave; before the gateway answers."""
+    """Restore the result of `engine.store.snapshot()`, before the gateway answers."""
     engine.store.restore(snapshot)
     endpoints.mark_down(engine)
 
 
 def resume(engine: Engine) -> None:
-    """After a restore, once the gateway answers: fail the jobs that were cut off and bring the endpoints back."""
+    """After a restore, once the gateway answers: fail interrupted jobs and bring the endpoints back."""
     jobs.fail_interrupted(engine, JOBS)
     endpoints.resume(engine)
 
 
 def shut_down(engine: Engine) -> None:
-    """End everything that runs, now."""
+    """End everything that runs, immediately."""
     for stop in list(engine.jobs.values()):
         stop.set()
     endpoints.kill_all(engine)

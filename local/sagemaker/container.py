@@ -1,4 +1,4 @@
-"""A container as a process: spawned under a keeper, its output read line by line, stopped as SageMaker stops one."""
+"""A container as a process: started under a keeper, its output read line by line, stopped like SageMaker stops one."""
 
 import contextlib
 import functools
@@ -31,15 +31,15 @@ class Container:
     ended: bool = False
 
     def exit_code(self) -> int | None:
-        """None while it runs. Whatever the command left running in its group ends with it."""
+        """Return the exit code; None while it runs. Processes that the command left in its group are ended with it."""
         code = self.process.poll()
         if code is not None and not self.ended:
-            self.ended = True  # only once: the number may be another process's later
+            self.ended = True  # only once: the number may belong to another process later
             send(self.process.pid, signal.SIGKILL)
         return code
 
     def wait(self, timeout_s: float | None = None) -> int:
-        """Raises subprocess.TimeoutExpired. When it returns, all output has been read."""
+        """Wait for the end and all output. Raises subprocess.TimeoutExpired."""
         code = self.process.wait(timeout_s)
         self.exit_code()
         if self.reader:
@@ -55,7 +55,7 @@ class Container:
             send(self.process.pid, signal.SIGKILL)
 
     def stop(self, grace_s: float) -> int:
-        """SIGTERM, then after the grace SIGKILL, as the service does."""
+        """Send SIGTERM, then after the grace period SIGKILL, like the service."""
         self.terminate()
         try:
             return self.wait(grace_s)
@@ -67,14 +67,16 @@ class Container:
 def start(
     command: list[str], *, folder: Path, work: Path, environment: dict[str, str], on_line: Callable[[str], None]
 ) -> Container:
-    """Run a command with `folder` at /opt/ml, in the working folder `work`; every output line goes to `on_line`."""
+    """Run a command with `folder` at /opt/ml, in the working folder `work`; every output line is passed to
+    `on_line`.
+    """
     mode = isolation()
     home = folder.parent / "home"
     home.mkdir(exist_ok=True)
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", KEEPER, mode, str(folder), *command],
         cwd=work,
-        env={**base_environment(folder, home, mode), **environment},
+        env={**_base_environment(folder, home, mode), **environment},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -91,17 +93,17 @@ def start(
 def read_lines(container: Container, on_line) -> None:
     output = container.process.stdout
     assert output is not None  # a pipe, see start()
-    for raw in iter(lambda: output.readline(LINE_BYTES), b""):  # one without an end fills no memory
+    for raw in iter(lambda: output.readline(LINE_BYTES), b""):  # an endless line fills no memory
         line = raw.decode(errors="replace").rstrip("\r\n")
         container.tail.append(line)
         try:
             on_line(line)
-        except Exception:  # unread, the pipe would fill and the command wait for ever
+        except Exception:  # unread, the pipe would fill and the command wait forever
             log.exception("a line of process %s", container.process.pid)
 
 
-def base_environment(folder: Path, home: Path, mode: str) -> dict[str, str]:
-    """What an image would set: nothing of the machine's own environment but where programs are found."""
+def _base_environment(folder: Path, home: Path, mode: str) -> dict[str, str]:
+    """Return what an image would set: nothing of the machine's own environment but the search path for programs."""
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(home),
@@ -113,18 +115,18 @@ def base_environment(folder: Path, home: Path, mode: str) -> dict[str, str]:
 
 
 def path_inside(container_path: str, folder: Path) -> Path:
-    """Where /opt/ml/... of a container lies on this machine."""
+    """Return where /opt/ml/... of a container is on this machine."""
     return folder / Path(container_path).relative_to("/opt/ml")
 
 
 def base_path(folder: Path) -> str:
-    """What the container calls its folder: /opt/ml wherever a mount namespace can be had."""
+    """Return the container's name for its folder: /opt/ml if a mount namespace is possible."""
     return str(folder) if isolation() == "plain" else "/opt/ml"
 
 
 @functools.cache
 def isolation() -> str:
-    """How far this machine lets a process be isolated: `mount`, `user` or `plain` (see keeper)."""
+    """Return how far this machine can isolate a process: `mount`, `user` or `plain` (see keeper)."""
     wanted = os.environ.get("FAIRWAY_CONTAINER_MODE")
     if wanted:
         return wanted

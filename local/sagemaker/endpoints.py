@@ -27,7 +27,9 @@ EVENT_STATUS = {
 
 @dataclass
 class Variant:
-    """A production variant and its servers, one per instance; a serverless one has as many slots as may run at once."""
+    """A production variant and its servers, one per instance; a serverless one has as many slots as it may run
+    at once.
+    """
 
     name: str
     model: dict
@@ -49,7 +51,7 @@ def create(engine: Engine, request: dict) -> dict:
     quotas.check_concurrency(engine, config, besides=request["EndpointName"])
     record = resources.create(engine, KIND, request, EndpointStatus="Creating", LastModifiedTime=time.time())
     announce(engine, record)
-    roll_in_background(engine, record["EndpointName"], request["EndpointConfigName"])
+    _roll_in_background(engine, record["EndpointName"], request["EndpointConfigName"])
     return {"EndpointArn": record["EndpointArn"]}
 
 
@@ -59,31 +61,33 @@ def update(engine: Engine, request: dict) -> dict:
         ("DeploymentConfig", "RetainAllVariantProperties", "ExcludeRetainedVariantProperties"),
         "UpdateEndpoint",
     )
-    record = need_settled(engine, request["EndpointName"], "update")
+    record = _need_settled(engine, request["EndpointName"], "update")
     config = resources.need(engine, "EndpointConfig", request["EndpointConfigName"])
     quotas.check_concurrency(engine, config, besides=request["EndpointName"])
-    announce(engine, set_status(engine, record["EndpointName"], "Updating"))
-    roll_in_background(engine, record["EndpointName"], request["EndpointConfigName"])
+    announce(engine, _set_status(engine, record["EndpointName"], "Updating"))
+    _roll_in_background(engine, record["EndpointName"], request["EndpointConfigName"])
     return {"EndpointArn": record["EndpointArn"]}
 
 
-def need_settled(engine: Engine, name: str, action: str) -> dict:
+def _need_settled(engine: Engine, name: str, action: str) -> dict:
     record = resources.need(engine, KIND, name)
     if record["EndpointStatus"] not in ("InService", "Failed"):
         raise invalid(f'Cannot {action} in-progress endpoint "{record["EndpointArn"]}".')
     return record
 
 
-def set_status(engine: Engine, name: str, status: str, **changes) -> dict:
+def _set_status(engine: Engine, name: str, status: str, **changes) -> dict:
     return engine.store.update(KIND, name, EndpointStatus=status, LastModifiedTime=time.time(), **changes)
 
 
-def roll_in_background(engine: Engine, name: str, config_name: str) -> None:
+def _roll_in_background(engine: Engine, name: str, config_name: str) -> None:
     threading.Thread(target=roll, args=(engine, name, config_name), daemon=True, name=f"sagemaker-roll-{name}").start()
 
 
 def roll(engine: Engine, name: str, config_name: str) -> None:
-    """Start the new fleet beside the old one, switch, stop the old; when the new one fails the old keeps answering."""
+    """Start the new fleet beside the old one, switch, stop the old one; if the new one fails, the old one keeps
+    answering.
+    """
     new: dict[str, Variant] = {}
     try:
         config = resources.need(engine, "EndpointConfig", config_name)
@@ -93,7 +97,7 @@ def roll(engine: Engine, name: str, config_name: str) -> None:
             if deleted(engine, name):
                 raise JobFailed("The endpoint was deleted.")
             old, engine.fleets[name] = engine.fleets.get(name, {}), new
-            record = set_status(
+            record = _set_status(
                 engine,
                 name,
                 "InService",
@@ -102,14 +106,14 @@ def roll(engine: Engine, name: str, config_name: str) -> None:
                 ProductionVariants=[summary(variant) for variant in config["ProductionVariants"]],
             )
         announce(engine, record)
-        stop_fleet(engine, old)
-    except Exception as error:  # an endpoint must not stay Creating for ever
+        _stop_fleet(engine, old)
+    except Exception as error:  # an endpoint must not stay Creating forever
         if not isinstance(error, JobFailed | SageMakerError):
             log.exception("endpoint %s", name)
-        stop_fleet(engine, new)
+        _stop_fleet(engine, new)
         keeps = "InService" if engine.fleets.get(name) else "Failed"
         if not deleted(engine, name):
-            announce(engine, set_status(engine, name, keeps, FailureReason=str(error)[:1024]))
+            announce(engine, _set_status(engine, name, keeps, FailureReason=str(error)[:1024]))
 
 
 def deleted(engine: Engine, name: str) -> bool:
@@ -130,10 +134,10 @@ def start_variant(engine: Engine, name: str, variant: dict, *, instances: int | 
         for _ in range(1 if serverless else instances or variant["InitialInstanceCount"]):
             started.servers.append(serve(engine, name, started, variant))
     except SageMakerError:
-        stop_fleet(engine, {started.name: started})
+        _stop_fleet(engine, {started.name: started})
         raise
     except JobFailed as failure:
-        stop_fleet(engine, {started.name: started})
+        _stop_fleet(engine, {started.name: started})
         raise JobFailed(
             f"The primary container for production variant {started.name} did not pass the ping health check. {failure}"
         ) from failure
@@ -182,19 +186,19 @@ def summary(variant: dict) -> dict:
 
 
 def update_weights_and_capacities(engine: Engine, request: dict) -> dict:
-    record = need_settled(engine, request["EndpointName"], "update")
+    record = _need_settled(engine, request["EndpointName"], "update")
     wanted = {item["VariantName"]: item for item in request["DesiredWeightsAndCapacities"]}
     unknown = set(wanted) - {shown["VariantName"] for shown in record.get("ProductionVariants", [])}
     if unknown:
         raise invalid(f"Variant {', '.join(sorted(unknown))} not found on endpoint {record['EndpointArn']}.")
     for item in wanted.values():
         refuse(item, ("ServerlessUpdateConfig",), "UpdateEndpointWeightsAndCapacities")
-    announce(engine, set_status(engine, record["EndpointName"], "Updating"))
-    threading.Thread(target=change_capacity, args=(engine, record, wanted), daemon=True).start()
+    announce(engine, _set_status(engine, record["EndpointName"], "Updating"))
+    threading.Thread(target=_change_capacity, args=(engine, record, wanted), daemon=True).start()
     return {"EndpointArn": record["EndpointArn"]}
 
 
-def change_capacity(engine: Engine, record: dict, wanted: dict[str, dict]) -> None:
+def _change_capacity(engine: Engine, record: dict, wanted: dict[str, dict]) -> None:
     name, reason = record["EndpointName"], None
     shown = [changed(item, wanted.get(item["VariantName"], {})) for item in record["ProductionVariants"]]
     try:
@@ -204,7 +208,7 @@ def change_capacity(engine: Engine, record: dict, wanted: dict[str, dict]) -> No
                 scale(engine, name, settings, item["DesiredInstanceCount"])
     except (JobFailed, SageMakerError) as error:
         reason, shown = str(error)[:1024], record["ProductionVariants"]
-    announce(engine, set_status(engine, name, "InService", ProductionVariants=shown, FailureReason=reason))
+    announce(engine, _set_status(engine, name, "InService", ProductionVariants=shown, FailureReason=reason))
 
 
 def changed(shown: dict, wanted: dict) -> dict:
@@ -229,21 +233,21 @@ def delete(engine: Engine, request: dict) -> dict:
     record = resources.need(engine, KIND, request["EndpointName"])
     if record["EndpointStatus"] == "Deleting":
         return {}
-    need_settled(engine, record["EndpointName"], "update")  # SageMaker's own word for it, of a deletion too
-    announce(engine, set_status(engine, record["EndpointName"], "Deleting"))
-    threading.Thread(target=finish_deletion, args=(engine, record["EndpointName"]), daemon=True).start()
+    _need_settled(engine, record["EndpointName"], "update")  # SageMaker's own word for it, of a deletion too
+    announce(engine, _set_status(engine, record["EndpointName"], "Deleting"))
+    threading.Thread(target=_finish_deletion, args=(engine, record["EndpointName"]), daemon=True).start()
     return {}
 
 
-def finish_deletion(engine: Engine, name: str) -> None:
+def _finish_deletion(engine: Engine, name: str) -> None:
     with engine.lock:
         fleet = engine.fleets.pop(name, {})
-    stop_fleet(engine, fleet)
+    _stop_fleet(engine, fleet)
     if engine.store.get(KIND, name):
         resources.delete(engine, KIND, {"EndpointName": name})
 
 
-def stop_fleet(engine: Engine, fleet: dict[str, Variant]) -> None:
+def _stop_fleet(engine: Engine, fleet: dict[str, Variant]) -> None:
     for variant in fleet.values():
         for server in variant.servers:
             stop_server(engine, server)
@@ -258,19 +262,19 @@ def kill_all(engine: Engine) -> None:
 
 
 def mark_down(engine: Engine) -> None:
-    """After a restart no endpoint has its servers yet, so none may be said to be in service."""
+    """Mark endpoints as not in service after a restart, as their servers are not running yet."""
     for record in engine.store.all(KIND):
         if record["EndpointStatus"] == "InService":
-            set_status(engine, record["EndpointName"], "Updating")
+            _set_status(engine, record["EndpointName"], "Updating")
 
 
 def resume(engine: Engine) -> None:
-    """Start the servers of every endpoint that should have some, and finish what was being deleted."""
+    """Start the servers of every endpoint that needs some, and finish deletions."""
     for record in engine.store.all(KIND):
         if record["EndpointStatus"] == "Deleting":
-            finish_deletion(engine, record["EndpointName"])
+            _finish_deletion(engine, record["EndpointName"])
         elif record["EndpointStatus"] != "Failed":
-            roll_in_background(engine, record["EndpointName"], record["EndpointConfigName"])
+            _roll_in_background(engine, record["EndpointName"], record["EndpointConfigName"])
 
 
 def announce(engine: Engine, record: dict) -> None:

@@ -1,4 +1,4 @@
-"""The engine of one account and region: what it remembers, what runs, and what it asks of the AWS around it."""
+"""The engine of one account and region: its state, what runs, and what it needs of the AWS around it."""
 
 import json
 import logging
@@ -58,7 +58,7 @@ class Engine:
         return f"arn:aws:sagemaker:{self.cloud.region}:{self.cloud.account}:{KINDS[kind].resource}/{name}"
 
     def client(self, service: str, role_arn: str, session: str):
-        """A client that acts as the role, so that IAM holds for what jobs do."""
+        """Return a client with the role, so that IAM applies to jobs."""
         credentials = self.cloud.credentials(role_arn, session)
         with _making_clients:
             return boto3.client(
@@ -72,7 +72,7 @@ class Engine:
             )
 
     def aws_environment(self, role_arn: str, session: str) -> dict[str, str]:
-        """What a container needs to call AWS as its role."""
+        """Return what a container needs to call AWS with its role."""
         return {
             **{name: value for name, value in self.cloud.credentials(role_arn, session).items() if value},
             "AWS_REGION": self.cloud.region,
@@ -89,14 +89,14 @@ class Engine:
             )
 
     def workspace(self, *parts: str) -> Path:
-        """A new, empty folder of its own."""
+        """Make a new, empty folder."""
         folder = self.work.joinpath(*parts)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         return folder
 
     def remember(self, container: Container) -> None:
-        """Note a process group, so that a later start can end what this one could not."""
+        """Record a process group, so that a later start can end what this one could not."""
         folder = self.work / "running"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / str(container.process.pid)).touch()
@@ -106,20 +106,20 @@ class Engine:
 
 
 def sweep(work: Path) -> None:
-    """End the containers of an engine that died without doing so, and remove their folders.
+    """End the containers of an engine that died, and remove their folders.
 
-    The keeper's life line normally leaves nothing to do; this is for the machine on which it could not.
+    The keeper's life line normally leaves nothing to do; this is for machines where it could not.
     """
     for note in (work / "running").glob("*"):
         group = int(note.name)
-        if "keeper.py" in command_of(group):  # the number may be another program's by now
+        if "keeper.py" in _command_of(group):  # the number may belong to another program by now
             log.warning("ending container %s of an earlier run", group)
             send(group, signal.SIGKILL)
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
 
 
-def command_of(process: int) -> str:
+def _command_of(process: int) -> str:
     try:
         os.kill(process, 0)
     except (ProcessLookupError, PermissionError):

@@ -1,4 +1,4 @@
-"""The errors the service answers with, worded as SageMaker words them."""
+"""Errors of the service, in SageMaker's words."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class SageMakerError(Exception):
 
 
 class JobFailed(Exception):
-    """A job cannot go on; the text becomes its FailureReason."""
+    """Report that a job cannot continue; the text becomes its FailureReason."""
 
 
 def invalid(message: str) -> SageMakerError:
@@ -20,12 +20,12 @@ def invalid(message: str) -> SageMakerError:
 
 
 def not_simulated(what: str, instead: str) -> SageMakerError:
-    """For what the real service offers and this one does not: refused, never ignored."""
+    """Refuse what the real service offers and this one does not; it is never ignored."""
     return invalid(f"{what} is not simulated by the local SageMaker. {instead}")
 
 
 def refuse(request: dict, paths: tuple[str, ...], operation: str) -> None:
-    """Refuse members (`Member` or `Outer.Member`) that would otherwise be accepted and then not happen."""
+    """Refuse members (`Member` or `Outer.Member`) that would otherwise be accepted without effect."""
     for path in paths:
         value: Any = request
         for member in path.split("."):

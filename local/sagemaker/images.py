@@ -1,4 +1,4 @@
-"""An image is a folder `<repository>/<tag>/`: model_code/ and domain/, or the programs `train`, `serve`, `process`."""
+"""Images as folders `<repository>/<tag>/`: model_code/ and domain/, or the programs `train`, `serve`, `process`."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from local.sagemaker.errors import invalid
 
 @dataclass(frozen=True)
 class Image:
-    """The folder of one tag, and the Python that runs our own layout."""
+    """The folder of one tag, and the Python for our own layout."""
 
     folder: Path
     python: str
@@ -22,7 +22,9 @@ class Image:
     def command(
         self, verb: str, *, entrypoint: list[str] | None = None, arguments: list[str] | None = None
     ) -> list[str]:
-        """What `docker run IMAGE verb` would run: the given entrypoint, else the image's own, with its arguments."""
+        """Return what `docker run IMAGE verb` would run: the given entrypoint, else the image's own, with its
+        arguments.
+        """
         if entrypoint:
             program = self.folder / entrypoint[0]
             first = str(program) if program.is_file() else entrypoint[0]
@@ -32,7 +34,9 @@ class Image:
         return [str(self.folder / verb), *(arguments or [])]
 
     def environment(self) -> dict[str, str]:
-        """Where programs and modules are found; `python` of an entry point must be the image's, not the gateway's."""
+        """Return where programs and modules are found; `python` of an entry point must be the image's, not the
+        gateway's.
+        """
         if not self.is_ours:
             return {}
         path = f"{Path(self.python).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
@@ -40,7 +44,7 @@ class Image:
 
 
 def find_image(uri: str, *, images: Path, python: str) -> Image:
-    """`<registry>/<repository>:<tag>` to its folder."""
+    """Return the folder of `<registry>/<repository>:<tag>`."""
     found = re.fullmatch(r"(?:[^/]+\.[^/]+/|[^/]+:\d+/)?(?P<repository>[^:@]+)(?::(?P<tag>[\w.-]+))?", uri)
     if not found:
         raise invalid(f"Image {uri!r} cannot be read. Give <registry>/<repository>:<tag>; digests are not simulated.")

@@ -1,4 +1,4 @@
-"""The life of any job: a thread that runs it, stop requests, time limits, and how its end is told."""
+"""The life of any job: its thread, stop requests, time limits, and the report of its end."""
 
 import logging
 import subprocess
@@ -21,7 +21,7 @@ BUSY = ("InProgress", "Stopping")
 
 
 class Stopped(Exception):
-    """The job was asked to stop, or ran out of its time (`out_of_time`)."""
+    """Report that the job was asked to stop, or ran out of its time (`out_of_time`)."""
 
     def __init__(self, *, out_of_time: bool = False):
         super().__init__("out of time" if out_of_time else "stopped")
@@ -29,7 +29,7 @@ class Stopped(Exception):
 
 
 def launch(engine: Engine, kind: str, record: dict, run: Callable[[threading.Event], None]) -> dict:
-    """Run a job in a thread of its own; `run` returns when it is done, or raises Stopped or JobFailed."""
+    """Run a job in its own thread; `run` returns when it is done, or raises Stopped or JobFailed."""
     arn = record[f"{kind}Arn"]
     stop = engine.jobs[arn] = threading.Event()
     threading.Thread(
@@ -87,7 +87,7 @@ def change(
     message: str = "",
     **members,
 ) -> dict:
-    """The record after the change; training jobs also keep the list of their stages."""
+    """Return the record after the change; training jobs also keep the list of their stages."""
     with engine.store.changed:
         record = engine.store.get(kind, name)
         if record is None:
@@ -111,9 +111,9 @@ def transitions(record: dict, secondary: str, message: str, *, over: bool) -> li
 
 
 def stop(engine: Engine, kind: str, request: dict) -> dict:
-    """Stop a running job; for one that has ended this changes nothing, as on SageMaker."""
+    """Stop a running job; a job that has ended does not change, as on SageMaker."""
     name = request[f"{kind}Name"]
-    with engine.store.changed:  # so that it does not end between the look and the change
+    with engine.store.changed:  # so that it does not end between the check and the change
         if resources.need(engine, kind, name)[f"{kind}Status"] != "InProgress":
             return {}
         record = change(engine, kind, name, status="Stopping", secondary="Stopping", message="Stopping the job")
@@ -157,7 +157,7 @@ def run_containers(
         failed = [container for container, code in zip(containers, codes, strict=True) if code]
         return [(container, container.wait()) for container in failed or containers]
     finally:
-        stop_all(engine, containers)
+        _stop_all(engine, containers)
 
 
 def limit_s(record: dict) -> float:
@@ -165,7 +165,7 @@ def limit_s(record: dict) -> float:
 
 
 def every(seconds: float, action: Callable[[], None]) -> Callable[[], None]:
-    """A function that may be called as often as one likes, and acts once in so many seconds."""
+    """Return a function that may be called at any rate, and acts once in so many seconds."""
     due = [time.monotonic() + seconds]
 
     def act_when_due() -> None:
@@ -176,7 +176,7 @@ def every(seconds: float, action: Callable[[], None]) -> Callable[[], None]:
     return act_when_due
 
 
-def stop_all(engine: Engine, containers: list[Container]) -> None:
+def _stop_all(engine: Engine, containers: list[Container]) -> None:
     for container in containers:
         container.terminate()
     deadline = time.monotonic() + STOP_GRACE_S
@@ -207,7 +207,7 @@ def logged(
 
 
 def fail_interrupted(engine: Engine, kinds: tuple[str, ...]) -> None:
-    """After a restart: a job that was running has lost its processes, so it failed."""
+    """Fail jobs that were running before a restart, which lost their processes."""
     for kind in kinds:
         for record in engine.store.all(kind):
             if record[f"{kind}Status"] in BUSY:

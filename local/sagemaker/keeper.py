@@ -29,7 +29,7 @@ def main() -> int:
     child = os.fork()
     if child == 0:
         become(command)
-    threading.Thread(target=die_with, args=(life_line,), daemon=True).start()
+    threading.Thread(target=_die_with, args=(life_line,), daemon=True).start()
     code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return code if code >= 0 else 128 - code  # as a container reports a signal
 
@@ -43,14 +43,14 @@ def enter(folder: str, *, as_user: bool) -> None:
         write("/proc/self/uid_map", f"0 {uid} 1")
         write("/proc/self/gid_map", f"0 {gid} 1")
     check(libc.mount(b"none", b"/", None, PRIVATE_TREE, None))
-    make_container_folder(libc)
+    _make_container_folder(libc)
     check(libc.mount(folder.encode(), CONTAINER_FOLDER.encode(), None, BIND_TREE, None))
     names = os.path.join(os.path.dirname(folder), HOSTS)
     if os.path.exists(names):
         check(libc.mount(names.encode(), b"/etc/hosts", None, BIND_TREE, None))
 
 
-def make_container_folder(libc) -> None:
+def _make_container_folder(libc) -> None:
     """Without the right to make /opt/ml, lay an empty /opt over the real one, but only where that hides nothing."""
     try:
         os.makedirs(CONTAINER_FOLDER, exist_ok=True)
@@ -72,7 +72,7 @@ def become(command: list[str]) -> None:
         os._exit(127)
 
 
-def die_with(life_line: int) -> None:
+def _die_with(life_line: int) -> None:
     while os.read(life_line, 1):
         pass
     os.killpg(os.getpgrp(), signal.SIGKILL)

@@ -1,11 +1,13 @@
-"""The kinds of resource the service keeps: how each is named, listed and spoken of."""
+"""Kinds of resource in the service: their names, lists and words."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Kind:
-    """`resource` is the ARN's; `words` what messages call it; `summaries` and `summary` are of its List operation."""
+    """`resource` is the ARN's; `words` what messages call it; `summaries` and `summary` belong to its List
+    operation.
+    """
 
     resource: str
     words: str

@@ -14,7 +14,7 @@ CHARACTERS_PER_CALL = 900_000
 
 
 class LogStream:
-    """Lines written at any time, sent twice a second by a thread of its own; `close` sends the rest."""
+    """Lines written at any time, sent twice a second by a thread; `close` sends the rest."""
 
     def __init__(self, client, group: str, stream: str):
         self.client, self.group, self.stream = client, group, stream
@@ -46,7 +46,7 @@ class LogStream:
             self._send()
         except (ClientError, BotoCoreError, OSError) as error:
             log.warning("logs of %s %s are not delivered: %s", self.group, self.stream, error)
-            with self._lock:  # nobody will send what is written from now on, so nobody may keep it
+            with self._lock:  # later lines would never be sent, so they are not kept
                 self._given_up, self._lines = True, []
 
     def _send(self) -> None:

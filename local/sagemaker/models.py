@@ -1,4 +1,4 @@
-"""Models and endpoint configurations: what may be hosted and how, checked when it is said, not when it is used."""
+"""Models and endpoint configurations: what may be hosted and how, checked when it is created, not when it is used."""
 
 from local.sagemaker import resources
 from local.sagemaker.engine import Engine
@@ -46,7 +46,7 @@ def create_model(engine: Engine, request: dict) -> dict:
     if "ExecutionRoleArn" not in request:
         raise invalid("ExecutionRoleArn is required.")
     source = image_and_data(engine, container(request))
-    check_manifest(engine, source["Image"])
+    _check_manifest(engine, source["Image"])
     engine.image(source["Image"])
     engine.check_role(request["ExecutionRoleArn"])
     record = resources.create(engine, "Model", request)
@@ -54,8 +54,8 @@ def create_model(engine: Engine, request: dict) -> dict:
     return {"ModelArn": record["ModelArn"]}
 
 
-def check_manifest(engine: Engine, image: str) -> None:
-    """SageMaker hosts images of Docker's media types only; BuildKit and podman make OCI's unless told otherwise."""
+def _check_manifest(engine: Engine, image: str) -> None:
+    """Accept images of Docker's media types only; BuildKit and podman make OCI's unless told otherwise."""
     kind = engine.cloud.manifest(image)
     if kind and ".oci." in kind:
         raise invalid(f"Unsupported manifest media type {kind} for image {image}. Push it with Docker's media types.")
@@ -66,7 +66,7 @@ def container(model: dict) -> dict:
 
 
 def image_and_data(engine: Engine, definition: dict) -> dict:
-    """A container definition with its own image and data, or those of the model package that it names."""
+    """Return a container definition with its own image and data, or those of the model package that it names."""
     refuse(definition, NOT_SIMULATED_OF_A_CONTAINER, "a container definition")
     if definition.get("Mode", "SingleModel") != "SingleModel":
         raise not_simulated(f"Mode {definition['Mode']}", "Use SingleModel.")
@@ -96,26 +96,26 @@ def create_endpoint_config(engine: Engine, request: dict) -> dict:
     if len({variant["VariantName"] for variant in variants}) != len(variants):
         raise invalid("The variant names of an endpoint configuration must differ.")
     for variant in variants:
-        check_variant(engine, variant, alone=len(variants) == 1)
+        _check_variant(engine, variant, alone=len(variants) == 1)
     record = resources.create(engine, "EndpointConfig", request)
     resources.announce(engine, "EndpointConfig", record)
     return {"EndpointConfigArn": record["EndpointConfigArn"]}
 
 
-def check_variant(engine: Engine, variant: dict, *, alone: bool) -> None:
+def _check_variant(engine: Engine, variant: dict, *, alone: bool) -> None:
     refuse(variant, NOT_SIMULATED_OF_A_VARIANT, f"variant {variant['VariantName']}")
     if "ModelName" not in variant:
         raise not_simulated(f"Variant {variant['VariantName']} without ModelName", "Name a model.")
     resources.need(engine, "Model", variant["ModelName"])
     if "ServerlessConfig" in variant:
-        check_serverless(variant, alone=alone)
+        _check_serverless(variant, alone=alone)
     elif "InstanceType" not in variant or "InitialInstanceCount" not in variant:
         raise invalid(
             f"Variant {variant['VariantName']} needs InstanceType and InitialInstanceCount, or ServerlessConfig."
         )
 
 
-def check_serverless(variant: dict, *, alone: bool) -> None:
+def _check_serverless(variant: dict, *, alone: bool) -> None:
     serverless = variant["ServerlessConfig"]
     if not alone:
         raise invalid("Serverless endpoints accept exactly one production variant.")

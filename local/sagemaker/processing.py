@@ -34,20 +34,20 @@ def check(engine: Engine, request: dict) -> None:
     if "RoleArn" not in request:
         raise invalid("RoleArn is required")
     for item in request.get("ProcessingInputs", []):
-        check_input(item)
+        _check_input(item)
     for item in outputs(request):
         if "S3Output" not in item or item.get("AppManaged"):
             raise not_simulated(
                 f"Processing output {item['OutputName']} without S3Output or managed by the application",
                 "Use S3Output.",
             )
-        check_folder(item["OutputName"], item["S3Output"].get("LocalPath"))
+        _check_folder(item["OutputName"], item["S3Output"].get("LocalPath"))
     engine.image(request["AppSpecification"]["ImageUri"])
     engine.check_role(request["RoleArn"])
     quotas.check_instances(engine, KIND, request["ProcessingResources"]["ClusterConfig"])
 
 
-def check_input(item: dict) -> None:
+def _check_input(item: dict) -> None:
     name, source = item["InputName"], item.get("S3Input")
     if source is None or item.get("AppManaged"):
         raise not_simulated(f"Processing input {name} without S3Input or managed by the application", "Use S3Input.")
@@ -55,10 +55,10 @@ def check_input(item: dict) -> None:
         raise not_simulated(f"S3InputMode {source['S3InputMode']} of processing input {name}", "Use File.")
     if source.get("S3CompressionType", "None") != "None":
         raise not_simulated(f"S3CompressionType of processing input {name}", "Decompress in the container.")
-    check_folder(name, source.get("LocalPath"))
+    _check_folder(name, source.get("LocalPath"))
 
 
-def check_folder(name: str, local_path: str | None) -> None:
+def _check_folder(name: str, local_path: str | None) -> None:
     if local_path is None or not (local_path == FOLDER or local_path.startswith(FOLDER + "/")):
         raise invalid(f"LocalPath {local_path!r} of {name} must be {FOLDER} or a folder below it.")
 
@@ -106,7 +106,7 @@ def process(engine: Engine, record: dict, folders: list[Path], hosts: list[str],
     finally:
         for stream in logs:
             stream.close()
-        note_exit_message(engine, record, folders)
+        _note_exit_message(engine, record, folders)
         send(continuous)
     failed = [container for container, code in ended if code]
     if failed:
@@ -133,7 +133,7 @@ def container_start(engine: Engine, record: dict, folder: Path, stream: LogStrea
 
 
 def prepare(work: Path, record: dict, host: str, hosts: list[str]) -> Path:
-    """The folder that the container sees at /opt/ml."""
+    """Make the folder that the container sees at /opt/ml."""
     folder = work / "ml"
     cluster = record["ProcessingResources"]["ClusterConfig"]
     write_json(
@@ -171,7 +171,7 @@ def prepare(work: Path, record: dict, host: str, hosts: list[str]) -> Path:
 
 
 def mirrors(s3, record: dict, folders: list[Path], mode: str) -> list[Mirror]:
-    """The output folders of every instance that are uploaded in this mode."""
+    """Return the output folders of every instance that are uploaded in this mode."""
     return [
         Mirror(s3, path_inside(item["S3Output"]["LocalPath"], folder), item["S3Output"]["S3Uri"])
         for item in outputs(record)
@@ -180,8 +180,8 @@ def mirrors(s3, record: dict, folders: list[Path], mode: str) -> list[Mirror]:
     ]
 
 
-def note_exit_message(engine: Engine, record: dict, folders: list[Path]) -> None:
-    """What the container left in /opt/ml/output/message."""
+def _note_exit_message(engine: Engine, record: dict, folders: list[Path]) -> None:
+    """Record what the container left in /opt/ml/output/message."""
     for folder in folders:
         message = folder / "output/message"
         if message.is_file():

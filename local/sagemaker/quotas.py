@@ -1,7 +1,7 @@
-"""What an account may have at once, and how long a cold serverless endpoint takes: two settings, off at first.
+"""Quotas of an account, and the cold start of a serverless endpoint: two settings, off by default.
 
 FAIRWAY_QUOTAS is `new-account`, for what AWS gives to begin with, or a JSON object with any of NEW_ACCOUNT's names.
-FAIRWAY_COLD_START_S is what the first request to a serverless endpoint waits, and the first after it was idle.
+FAIRWAY_COLD_START_S is how long the first request to a serverless endpoint waits, and the first one after it was idle.
 """
 
 import json
@@ -11,7 +11,7 @@ import time
 from local.sagemaker.engine import Engine
 from local.sagemaker.errors import SageMakerError
 
-# Instances are counted by their type, as on AWS. From accounts in their first days; AWS publishes only larger numbers.
+# Instances are counted by type, as on AWS. From accounts in their first days; AWS publishes only larger numbers.
 NEW_ACCOUNT = {"training_instances": 1, "processing_instances": 1, "serverless_concurrency": 10}
 INSTANCES = {"training_instances": "training", "processing_instances": "processing"}
 CONCURRENCY = "Maximum total concurrency that can be allocated across all serverless endpoints"
@@ -20,25 +20,25 @@ ENDED = ("Completed", "Failed", "Stopped")
 
 
 def quotas() -> dict[str, int]:
-    """{name: how many}; nothing is limited that is not named."""
+    """Return {name: quota}; quotas that are not named are unlimited."""
     setting = os.environ.get("FAIRWAY_QUOTAS", "")
     return NEW_ACCOUNT if setting == "new-account" else json.loads(setting or "{}")
 
 
 def check_instances(engine: Engine, kind: str, cluster: dict) -> None:
-    """Refuse a job with too many machines beside those that run; `cluster` has its InstanceType and InstanceCount."""
+    """Refuse a job with too many instances beside those that run; `cluster` has its InstanceType and InstanceCount."""
     instance, wanted = cluster.get("InstanceType"), cluster.get("InstanceCount", 1)
     used = sum(
         machines.get("InstanceCount", 1)
         for record in engine.store.all(kind)
         if record[f"{kind}Status"] not in ENDED
-        and (machines := cluster_of(kind, record)).get("InstanceType") == instance
+        and (machines := _cluster_of(kind, record)).get("InstanceType") == instance
     )
     name = {"TrainingJob": "training_instances", "ProcessingJob": "processing_instances"}[kind]
     _check(name, f"{instance} for {INSTANCES[name]} job usage", used, wanted)
 
 
-def cluster_of(kind: str, record: dict) -> dict:
+def _cluster_of(kind: str, record: dict) -> dict:
     return record["ResourceConfig"] if kind == "TrainingJob" else record["ProcessingResources"]["ClusterConfig"]
 
 
@@ -65,7 +65,7 @@ def _check(name: str, what: str, used: int, wanted: int) -> None:
 
 
 def wait_for_container(last_used: float, now: float) -> None:
-    """Wait as long as a serverless endpoint that was idle takes to have a container again."""
+    """Wait as long as an idle serverless endpoint needs to start a container."""
     cold_s = float(os.environ.get("FAIRWAY_COLD_START_S") or 0)
     if cold_s and now - last_used > COLD_AFTER_IDLE_S:
         time.sleep(cold_s)

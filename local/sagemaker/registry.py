@@ -25,8 +25,8 @@ def create_group(engine: Engine, request: dict) -> dict:
     return {"ModelPackageGroupArn": record["ModelPackageGroupArn"]}
 
 
-def group_name(engine: Engine, name_or_arn: str) -> str:
-    """A group is named or given by its ARN alike."""
+def _group_name(engine: Engine, name_or_arn: str) -> str:
+    """Return a group's name, given its name or ARN."""
     name = name_or_arn.rpartition("/")[2]
     if engine.store.get(GROUP, name) is None:
         raise invalid(f"Model Package Group {engine.arn(GROUP, name)} does not exist.")
@@ -34,13 +34,13 @@ def group_name(engine: Engine, name_or_arn: str) -> str:
 
 
 def describe_group(engine: Engine, request: dict) -> dict:
-    name = group_name(engine, request["ModelPackageGroupName"])
+    name = _group_name(engine, request["ModelPackageGroupName"])
     return pick("DescribeModelPackageGroup", engine.store.get(GROUP, name) or {})
 
 
 def delete_group(engine: Engine, request: dict) -> dict:
-    name = group_name(engine, request["ModelPackageGroupName"])
-    if packages_of(engine, name):
+    name = _group_name(engine, request["ModelPackageGroupName"])
+    if _packages_of(engine, name):
         raise SageMakerError(
             "ConflictException",
             f"Model Package Group {engine.arn(GROUP, name)} cannot be deleted "
@@ -49,7 +49,7 @@ def delete_group(engine: Engine, request: dict) -> dict:
     return resources.delete(engine, GROUP, {"ModelPackageGroupName": name})
 
 
-def packages_of(engine: Engine, group: str) -> list[dict]:
+def _packages_of(engine: Engine, group: str) -> list[dict]:
     return [record for record in engine.store.all(PACKAGE) if record["ModelPackageGroupName"] == group]
 
 
@@ -60,7 +60,7 @@ def create(engine: Engine, request: dict) -> dict:
             "ModelPackageName."
         )
     refuse(request, ("ValidationSpecification", "SourceAlgorithmSpecification"), "CreateModelPackage")
-    group = group_name(engine, request["ModelPackageGroupName"])
+    group = _group_name(engine, request["ModelPackageGroupName"])
     for container in request.get("InferenceSpecification", {}).get("Containers", []):
         if "Image" in container:
             engine.image(container["Image"])
@@ -97,9 +97,9 @@ def describe(engine: Engine, request: dict) -> dict:
 
 
 def list_packages(engine: Engine, request: dict) -> dict:
-    """Without a group the API lists packages that have no version, of which there are none here."""
+    """List packages; without a group the API lists packages without a version, and there are none here."""
     if "ModelPackageGroupName" in request:
-        request = {**request, "ModelPackageGroupName": group_name(engine, request["ModelPackageGroupName"])}
+        request = {**request, "ModelPackageGroupName": _group_name(engine, request["ModelPackageGroupName"])}
     elif request.get("ModelPackageType", "Unversioned") == "Unversioned":
         return {"ModelPackageSummaryList": []}
     return resources.list_page(engine, PACKAGE, request)

@@ -1,4 +1,4 @@
-"""What every kind of resource has in common: create with tags, describe, list with filters and pages, delete, tag."""
+"""What all kinds of resource share: create with tags, describe, list with filters and pages, delete, tag."""
 
 import base64
 import binascii
@@ -23,7 +23,7 @@ EQUALITY_FILTERS = ("ModelApprovalStatus", "ModelPackageGroupName")
 
 
 def create(engine: Engine, kind: str, request: dict, **more) -> dict:
-    """Remember a new resource; its record is what Describe answers, so it holds nothing else."""
+    """Store a new resource; its record is what Describe answers, so it has nothing else."""
     name = request[f"{kind}Name"]
     arn = engine.arn(kind, name)
     record = {
@@ -33,12 +33,12 @@ def create(engine: Engine, kind: str, request: dict, **more) -> dict:
         **more,
     }
     if not engine.store.add(kind, name, record):
-        raise already_exists(kind, arn)
+        raise _already_exists(kind, arn)
     engine.store.tag(arn, tag_map(request))
     return record
 
 
-def already_exists(kind: str, arn: str) -> SageMakerError:
+def _already_exists(kind: str, arn: str) -> SageMakerError:
     if kind in JOBS:
         words = KINDS[kind].words
         return SageMakerError(
@@ -50,7 +50,7 @@ def already_exists(kind: str, arn: str) -> SageMakerError:
 
 
 def need(engine: Engine, kind: str, name: str) -> dict:
-    """The record of a resource that the request relies on."""
+    """Return the record of a resource that the request needs."""
     record = engine.store.get(kind, name)
     if record is None:
         raise not_found(engine, kind, name)
@@ -77,7 +77,7 @@ def delete(engine: Engine, kind: str, request: dict) -> dict:
 
 
 def list_page(engine: Engine, kind: str, request: dict) -> dict:
-    """One page of summaries, filtered and sorted as the request says; in the order of the kind when it says nothing."""
+    """Return one page of summaries, filtered and sorted as requested; by default in the order of the kind."""
     refuse(request, ("WarmPoolStatusEquals", "TrainingPlanArnEquals", "CrossAccountFilterOption"), f"List{kind}s")
     records = [record for record in engine.store.all(kind) if matches(kind, record, request)]
     sort_by = {"Name": f"{kind}Name", "Status": f"{kind}Status"}.get(str(request.get("SortBy")), "CreationTime")
@@ -85,10 +85,10 @@ def list_page(engine: Engine, kind: str, request: dict) -> dict:
         key=lambda record: (record.get(sort_by, ""), record[f"{kind}Arn"]),
         reverse=request.get("SortOrder", "Ascending" if kind in OLDEST_FIRST else "Descending") == "Descending",
     )
-    start = read_token(request.get("NextToken"))
+    start = _read_token(request.get("NextToken"))
     end = start + request.get("MaxResults", DEFAULT_PAGE)
     page = {KINDS[kind].summaries: [pick(KINDS[kind].summary, record) for record in records[start:end]]}
-    return page if end >= len(records) else {**page, "NextToken": make_token(end)}
+    return page if end >= len(records) else {**page, "NextToken": _make_token(end)}
 
 
 def matches(kind: str, record: dict, request: dict) -> bool:
@@ -103,11 +103,11 @@ def matches(kind: str, record: dict, request: dict) -> bool:
     ) == record.get(f"{kind}Status")
 
 
-def make_token(position: int) -> str:
+def _make_token(position: int) -> str:
     return base64.urlsafe_b64encode(json.dumps({"from": position}).encode()).decode()
 
 
-def read_token(token: str | None) -> int:
+def _read_token(token: str | None) -> int:
     try:
         return json.loads(base64.urlsafe_b64decode(token))["from"] if token else 0
     except (binascii.Error, ValueError, KeyError, TypeError):
@@ -118,28 +118,28 @@ def tag_map(request: dict) -> dict[str, str]:
     return {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
 
 
-def tag_list(tags: dict[str, str]) -> list[dict]:
+def _tag_list(tags: dict[str, str]) -> list[dict]:
     return [{"Key": key, "Value": value} for key, value in tags.items()]
 
 
 def add_tags(engine: Engine, request: dict) -> dict:
-    need_arn(engine, request["ResourceArn"])
+    _need_arn(engine, request["ResourceArn"])
     engine.store.tag(request["ResourceArn"], tag_map(request))
-    return {"Tags": tag_list(engine.store.tags(request["ResourceArn"]))}
+    return {"Tags": _tag_list(engine.store.tags(request["ResourceArn"]))}
 
 
 def list_tags(engine: Engine, request: dict) -> dict:
-    need_arn(engine, request["ResourceArn"])
-    return {"Tags": tag_list(engine.store.tags(request["ResourceArn"]))}
+    _need_arn(engine, request["ResourceArn"])
+    return {"Tags": _tag_list(engine.store.tags(request["ResourceArn"]))}
 
 
 def delete_tags(engine: Engine, request: dict) -> dict:
-    need_arn(engine, request["ResourceArn"])
+    _need_arn(engine, request["ResourceArn"])
     engine.store.untag(request["ResourceArn"], request["TagKeys"])
     return {}
 
 
-def need_arn(engine: Engine, arn: str) -> None:
+def _need_arn(engine: Engine, arn: str) -> None:
     """Refuse an ARN that names nothing here."""
     kinds = {kind.resource: name for name, kind in KINDS.items()}
     kind = kinds.get(arn.rpartition(":")[2].partition("/")[0])
@@ -148,7 +148,7 @@ def need_arn(engine: Engine, arn: str) -> None:
 
 
 def announce(engine: Engine, kind: str, record: dict, **more) -> None:
-    """A state-change event on EventBridge, shaped as Describe answers, with times in milliseconds."""
+    """Send a state-change event to EventBridge, in the shape of Describe, with times in milliseconds."""
     shape = service().operation_model(f"Describe{kind}").output_shape
     detail = in_milliseconds(pick(f"Describe{kind}", record), shape)
     title = {"EndpointConfig": "Endpoint Config", "ModelPackage": "Model Package"}.get(kind, KINDS[kind].words.title())

@@ -1,4 +1,4 @@
-"""InvokeEndpoint: a request to a variant's server and its answer or error, shaped as the real runtime shapes them."""
+"""InvokeEndpoint: pass a request to a variant's server, and return its answer or error like the real runtime."""
 
 import http.client
 import json
@@ -26,7 +26,7 @@ NOT_SIMULATED = (
 
 
 def invoke(engine: Engine, name: str, headers: dict, body: bytes) -> tuple[dict, bytes]:
-    """Response headers and body; raises SageMakerError for everything that is not a 2xx of the model."""
+    """Return response headers and body. Raises SageMakerError for everything that is not a 2xx of the model."""
     record, fleet = engine.store.get("Endpoint", name), engine.fleets.get(name)
     if record is None or not fleet or record["EndpointStatus"] in ("Creating", "Deleting", "Failed"):
         raise SageMakerError("ValidationError", f"Endpoint {name} of account {engine.cloud.account} not found.")
@@ -78,7 +78,7 @@ def measured(engine: Engine, name: str, variant: Variant, headers: dict, body: b
         ):
             engine.cloud.metric("AWS/SageMaker", metric, value, unit, dimensions)
     if not 200 <= status < 300:
-        raise model_error(engine, name, variant.name, status, answer.decode(errors="replace"))
+        raise _model_error(engine, name, variant.name, status, answer.decode(errors="replace"))
     kept = {
         "content-type": answered.get("content-type", "application/octet-stream"),
         "x-amzn-invoked-production-variant": variant.name,
@@ -91,11 +91,11 @@ def exchange(engine: Engine, name: str, variant: Variant, headers: dict, body: b
     server = variant.next_server()
     if server is None:
         repair(engine, name, variant)
-        raise model_error(engine, name, variant.name, 0, "No healthy instance behind the endpoint.")
+        raise _model_error(engine, name, variant.name, 0, "No healthy instance behind the endpoint.")
     try:
         return post(server, body, headers, timeout_s=TIMEOUT_S)
     except TimeoutError:
-        raise model_error(
+        raise _model_error(
             engine,
             name,
             variant.name,
@@ -105,12 +105,12 @@ def exchange(engine: Engine, name: str, variant: Variant, headers: dict, body: b
             "and try again.",
         ) from None
     except (OSError, http.client.HTTPException) as error:
-        repair_if_dead(engine, name, variant, server)
+        _repair_if_dead(engine, name, variant, server)
         lost = f"The connection to the container was lost: {error}"
-        raise model_error(engine, name, variant.name, 0, lost) from error
+        raise _model_error(engine, name, variant.name, 0, lost) from error
 
 
-def repair_if_dead(engine: Engine, name: str, variant: Variant, server: Server) -> None:
+def _repair_if_dead(engine: Engine, name: str, variant: Variant, server: Server) -> None:
     time.sleep(0.05)  # a process that has just closed its socket is a moment from being gone
     if not server.alive():
         repair(engine, name, variant)
@@ -120,7 +120,7 @@ def repair(engine: Engine, name: str, variant: Variant) -> None:
     threading.Thread(target=heal, args=(engine, name, variant), daemon=True).start()
 
 
-def model_error(engine: Engine, name: str, variant: str, status: int, message: str) -> SageMakerError:
+def _model_error(engine: Engine, name: str, variant: str, status: int, message: str) -> SageMakerError:
     region, account = engine.cloud.region, engine.cloud.account
     group = f"/aws/sagemaker/Endpoints/{name}"
     side = "client" if 400 <= status < 500 else "server"

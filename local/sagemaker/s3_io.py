@@ -1,4 +1,6 @@
-"""Objects between S3 and a container's folders: prefixes and manifests down, files and archives up, many at a time."""
+"""Transfer objects between S3 and a container's folders: prefixes and manifests down, files and archives up, in
+parallel.
+"""
 
 import json
 import os
@@ -33,7 +35,7 @@ ONE_OBJECT_PER_THREAD = TransferConfig(
 
 @dataclass(frozen=True)
 class Shard:
-    """Which of `count` instances is asking, from 0; the default takes everything."""
+    """The instance, from 0, of `count`; the default takes everything."""
 
     index: int = 0
     count: int = 1
@@ -43,7 +45,7 @@ WHOLE = Shard()
 
 
 def parse_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key of s3://bucket/key, or of the https form that CDK's S3Location renders."""
+    """Return bucket and key of s3://bucket/key, or of the https form that CDK's S3Location renders."""
     found = re.fullmatch(r"(?:s3://|https://s3[^/]*/)([^/]+)/?(.*)", uri, re.DOTALL)
     if not found:
         raise JobFailed(f"ClientError: {uri!r} is not an S3 URI. Give s3://bucket/key.")
@@ -51,12 +53,12 @@ def parse_uri(uri: str) -> tuple[str, str]:
 
 
 def list_prefix(client, uri: str) -> list[tuple[str, str, str]]:
-    """(bucket, key, path in the channel) of every object whose key starts with the URI's key, in key order."""
+    """Return (bucket, key, path in the channel) of every object whose key starts with the URI's key, in key order."""
     bucket, prefix = parse_uri(uri)
     found = []
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
         found += [
-            (bucket, item["Key"], path_below(prefix, item["Key"]))
+            (bucket, item["Key"], _path_below(prefix, item["Key"]))
             for item in page.get("Contents", [])
             if not item["Key"].endswith("/")
         ]
@@ -64,20 +66,22 @@ def list_prefix(client, uri: str) -> list[tuple[str, str, str]]:
 
 
 def is_there(client, uri: str) -> bool:
-    """Whether any object's key starts with the URI's."""
+    """Return whether any object's key starts with the URI's."""
     bucket, prefix = parse_uri(uri)
     return client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1)["KeyCount"] > 0
 
 
-def path_below(prefix: str, key: str) -> str:
-    """`data/a.csv` is a.csv below `data/`, `data` and `data/a.csv`; below the mere beginning `da` it keeps `data/`."""
+def _path_below(prefix: str, key: str) -> str:
+    """Return the path: `data/a.csv` is a.csv below `data/`, `data` and `data/a.csv`; below the mere beginning `da` it
+    stays `data/`.
+    """
     if key.startswith(prefix.rstrip("/") + "/"):
         return key[len(prefix) :].lstrip("/")
     return key[len(prefix.rpartition("/")[0]) :].lstrip("/")
 
 
 def list_manifest(client, uri: str) -> list[tuple[str, str, str]]:
-    """The objects that a manifest `[{"prefix": "s3://bucket/folder/"}, "a", "b/c"]` names."""
+    """Return the objects in a manifest `[{"prefix": "s3://bucket/folder/"}, "a", "b/c"]`."""
     bucket, key = parse_uri(uri)
     text = client.get_object(Bucket=bucket, Key=key)["Body"].read()
     try:
@@ -94,12 +98,12 @@ def list_manifest(client, uri: str) -> list[tuple[str, str, str]]:
 
 
 def download(client, uri: str, into: Path, *, kind: str = "S3Prefix", shard: Shard = WHOLE, role_arn: str = "") -> int:
-    """Bring an input's objects into a folder; the number of objects of this shard."""
+    """Download an input's objects into a folder; return the number of objects of this shard."""
     into.mkdir(parents=True, exist_ok=True)
     try:
         objects = (list_manifest if kind == "ManifestFile" else list_prefix)(client, uri)
         mine = objects[shard.index :: shard.count]
-        run_each(lambda item: fetch(client, item[0], item[1], item[2], into), mine)
+        _run_each(lambda item: fetch(client, item[0], item[1], item[2], into), mine)
     except (ClientError, BotoCoreError) as error:
         raise JobFailed(f"ClientError: Data download failed for {uri}: {error}") from error
     if not objects and kind != "ManifestFile":
@@ -112,7 +116,7 @@ def download(client, uri: str, into: Path, *, kind: str = "S3Prefix", shard: Sha
 
 
 def fill(client, targets: list[Path], *, uri: str, kind: str, distribution: str | None, role_arn: str) -> None:
-    """An input into one folder per instance: sharded by key, or fetched once and linked into the others."""
+    """Fill one folder per instance with an input: sharded by key, or downloaded once and linked into the others."""
     if distribution == "ShardedByS3Key":
         for index, target in enumerate(targets):
             download(client, uri, target, kind=kind, shard=Shard(index, len(targets)), role_arn=role_arn)
@@ -133,11 +137,11 @@ def fetch(client, bucket: str, key: str, below: str, into: Path) -> None:
 
 
 def upload(client, folder: Path, uri: str, *, only=None) -> int:
-    """Send every file below a folder (or those in `only`) to a prefix; the number of files."""
+    """Upload every file below a folder (or those in `only`) to a prefix; return the number of files."""
     bucket, prefix = parse_uri(uri)
     files = sorted(only if only is not None else (path for path in folder.rglob("*") if path.is_file()))
     try:
-        run_each(
+        _run_each(
             lambda path: client.upload_file(
                 str(path), bucket, join(prefix, path.relative_to(folder).as_posix()), Config=ONE_OBJECT_PER_THREAD
             ),
@@ -149,14 +153,16 @@ def upload(client, folder: Path, uri: str, *, only=None) -> int:
 
 
 class Mirror:
-    """A folder whose files go to a prefix: each `send` uploads those that are new or changed since the last one."""
+    """A folder whose files are uploaded to a prefix: each `send` uploads those that are new or changed since
+    the last.
+    """
 
     def __init__(self, client, folder: Path, uri: str):
         self.client, self.folder, self.uri = client, folder, uri
         self.sent: dict[Path, tuple[int, int]] = {}
 
     def skip_present(self) -> None:
-        """What is in the folder now came from the prefix."""
+        """Skip the present files of the folder, which came from the prefix."""
         self.sent = self._marks()
 
     def send(self) -> None:
@@ -176,7 +182,7 @@ def send(mirrors: list[Mirror]) -> None:
 
 
 def upload_archive(client, folders: list[Path], archive: Path, uri: str) -> None:
-    """One .tar.gz of what the folders hold, as SageMaker packs model.tar.gz and output.tar.gz."""
+    """Upload one .tar.gz of the folders' content, as SageMaker packs model.tar.gz and output.tar.gz."""
     with tarfile.open(archive, "w:gz", compresslevel=6) as tar:
         for folder in folders:
             for path in sorted(folder.iterdir()):
@@ -186,7 +192,7 @@ def upload_archive(client, folders: list[Path], archive: Path, uri: str) -> None
 
 
 def download_archive(client, uri: str, into: Path) -> None:
-    """Fetch and unpack a model.tar.gz."""
+    """Download and unpack a model.tar.gz."""
     bucket, key = parse_uri(uri)
     archive = into.parent / "download.tar.gz"
     into.mkdir(parents=True, exist_ok=True)
@@ -202,7 +208,7 @@ def download_archive(client, uri: str, into: Path) -> None:
 
 
 def unpack(tar: tarfile.TarFile, into: Path) -> None:
-    """Extract files, folders and links that stay inside; TarError for a member that is or does anything else.
+    """Extract files, folders and links that stay inside. Raises TarError for any other member.
 
     Not by `filter="data"`, which Python has from 3.11.4 on: Debian 12 has 3.11.2.
     """
@@ -215,7 +221,7 @@ def unpack(tar: tarfile.TarFile, into: Path) -> None:
 
 
 def _stays_inside(member: tarfile.TarInfo, into: Path) -> bool:
-    """Whether it is written below the folder, through no link, and leads nowhere else if it is a link itself."""
+    """Return whether it is written below the folder, through no link, and, if it is a link, points inside."""
     folder = os.path.dirname(member.name)
     leads = {tarfile.SYMTYPE: os.path.join(folder, member.linkname), tarfile.LNKTYPE: member.linkname}
     paths = [member.name, *([leads[member.type]] if member.type in leads else [])]
@@ -227,7 +233,7 @@ def _stays_inside(member: tarfile.TarInfo, into: Path) -> bool:
     )
 
 
-def run_each(action, items) -> None:
+def _run_each(action, items) -> None:
     with ThreadPoolExecutor(CONCURRENT_OBJECTS) as pool:
         for _ in pool.map(action, items):
             pass

@@ -1,4 +1,4 @@
-"""Serving processes: the container of a model started, gated by /ping, and spoken to over kept-alive connections."""
+"""Serving processes: a model's container, started, checked by /ping, and called over kept connections."""
 
 import http.client
 import queue
@@ -17,14 +17,14 @@ from local.sagemaker.models import container as container_of
 from local.sagemaker.models import image_and_data
 from local.sagemaker.s3_io import download, download_archive
 
-HEALTH_TIMEOUT_S = 240  # SageMaker's own: four minutes to answer /ping, two seconds for each answer
+HEALTH_TIMEOUT_S = 240  # SageMaker's own limits: four minutes to answer /ping, two seconds for each answer
 PING_TIMEOUT_S = 2
 STOP_GRACE_S = 30
 
 
 @dataclass
 class Server:
-    """A running model server; `idle` holds its open connections."""
+    """A running model server; `idle` has its open connections."""
 
     container: Container
     port: int
@@ -47,7 +47,7 @@ def start_server(
     health_timeout_s: float = HEALTH_TIMEOUT_S,
     cancelled=lambda: False,
 ) -> Server:
-    """A server that has answered /ping; JobFailed when it does not, and then nothing of it is left."""
+    """Start a server, and return it once it has answered /ping. Raises JobFailed if it does not, after ending it."""
     work = engine.workspace("servers", label)
     try:
         server = launch(engine, model, work, label, group, stream, environment or {})
@@ -55,7 +55,7 @@ def start_server(
         shutil.rmtree(work, ignore_errors=True)
         raise
     try:
-        wait_healthy(server, health_timeout_s, cancelled)
+        _wait_healthy(server, health_timeout_s, cancelled)
     except BaseException:
         stop_server(engine, server)
         raise
@@ -63,14 +63,14 @@ def start_server(
 
 
 def launch(engine: Engine, model: dict, work: Path, label: str, group: str, stream: str, environment: dict) -> Server:
-    """The server's process, with its model at /opt/ml/model."""
+    """Start the server's process, with its model at /opt/ml/model."""
     definition, role = image_and_data(engine, container_of(model)), model["ExecutionRoleArn"]
     folder = work / "ml"
     (folder / "model").mkdir(parents=True)
-    image, port = engine.image(definition["Image"]), free_port()
-    fetch_model(engine, definition, role, label, folder / "model")
-    aws = {} if model.get("EnableNetworkIsolation") else engine.aws_environment(role, session_name(label))
-    logs = LogStream(engine.client("logs", role, session_name(label)), group, stream)
+    image, port = engine.image(definition["Image"]), _free_port()
+    _fetch_model(engine, definition, role, label, folder / "model")
+    aws = {} if model.get("EnableNetworkIsolation") else engine.aws_environment(role, _session_name(label))
+    logs = LogStream(engine.client("logs", role, _session_name(label)), group, stream)
     container = start(
         image.command("serve"),
         folder=folder,
@@ -89,19 +89,19 @@ def launch(engine: Engine, model: dict, work: Path, label: str, group: str, stre
     return Server(container, port, logs, work)
 
 
-def fetch_model(engine: Engine, definition: dict, role: str, label: str, into: Path) -> None:
+def _fetch_model(engine: Engine, definition: dict, role: str, label: str, into: Path) -> None:
     source = definition.get("ModelDataSource", {}).get("S3DataSource")
     uri = definition.get("ModelDataUrl") or (source and source["S3Uri"])
     if not uri:
         return
-    s3 = engine.client("s3", role, session_name(label))
+    s3 = engine.client("s3", role, _session_name(label))
     if source and source["S3DataType"] == "S3Prefix" and source["CompressionType"] == "None":
         download(s3, uri, into, role_arn=role)
     else:
         download_archive(s3, uri, into)
 
 
-def wait_healthy(server: Server, timeout_s: float, cancelled) -> None:
+def _wait_healthy(server: Server, timeout_s: float, cancelled) -> None:
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if not server.alive():
@@ -132,7 +132,7 @@ def ping(port: int) -> bool:
 
 
 def post(server: Server, body: bytes, headers: dict, *, timeout_s: float) -> tuple[int, dict, bytes]:
-    """POST /invocations over a kept connection: status, headers (lower case) and body.
+    """Send POST /invocations over a kept connection; return status, headers (lower case) and body.
 
     A kept connection that the server has closed meanwhile is replaced once. Raises TimeoutError or OSError.
     """
@@ -181,11 +181,11 @@ def kill_server(server: Server) -> None:
         return
 
 
-def free_port() -> int:
+def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
 
 
-def session_name(label: str) -> str:
+def _session_name(label: str) -> str:
     return label.replace("/", "-")[-64:]

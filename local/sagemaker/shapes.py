@@ -18,13 +18,15 @@ def input_shape(operation: str):
     return service().operation_model(operation).input_shape
 
 
-def output_members(operation: str) -> frozenset[str]:
+def _output_members(operation: str) -> frozenset[str]:
     shape = service().operation_model(operation).output_shape
     return frozenset(shape.members) if shape else frozenset()
 
 
 def check_request(operation: str, request: dict) -> None:
-    """Refuse a request that the real service would refuse for its shape: unknown, missing, mistyped or out of range."""
+    """Refuse a request that the real service would refuse for its shape: unknown, missing, wrong type or out of
+    range.
+    """
     shape = input_shape(operation)
     report = ParamValidator().validate(request, shape) if shape else None
     if report is not None and report.has_errors():
@@ -37,7 +39,7 @@ def check_request(operation: str, request: dict) -> None:
 
 
 def check_response(operation: str, response: dict) -> None:
-    """A response the model does not know is a fault of ours and must not pass for an answer of AWS."""
+    """Check a response: one that the model does not know is a bug of ours, and must not pass for an answer of AWS."""
     shape = service().operation_model(operation).output_shape
     if shape is None:
         problems = [f"{operation} answers nothing, found {sorted(response)}"] if response else []
@@ -50,29 +52,31 @@ def check_response(operation: str, response: dict) -> None:
 
 
 def breaches(value, shape, path: str = ""):
-    """The constraints that botocore's client-side validator leaves to the service: length, range, enum, pattern."""
+    """Yield the constraints that botocore's client-side validator leaves to the service: length, range, enum,
+    pattern.
+    """
     if shape is None:
         return
     if shape.type_name == "structure":
         for name, member in value.items():
             yield from breaches(member, shape.members[name], f"{path}.{name}".lstrip("."))
     elif shape.type_name == "list":
-        yield from size_breaches(len(value), value, shape, path)
+        yield from _size_breaches(len(value), value, shape, path)
         for index, member in enumerate(value):
             yield from breaches(member, shape.member, f"{path}[{index}]")
     elif shape.type_name == "map":
-        yield from size_breaches(len(value), value, shape, path)
+        yield from _size_breaches(len(value), value, shape, path)
         for key, member in value.items():
             yield from breaches(key, shape.key, f"{path}.{key}")
             yield from breaches(member, shape.value, f"{path}.{key}")
     elif shape.type_name == "string":
-        yield from size_breaches(len(value), value, shape, path)
-        yield from text_breaches(value, shape, path)
+        yield from _size_breaches(len(value), value, shape, path)
+        yield from _text_breaches(value, shape, path)
     elif shape.type_name in ("integer", "long", "float", "double"):
-        yield from size_breaches(value, value, shape, path)
+        yield from _size_breaches(value, value, shape, path)
 
 
-def size_breaches(size, value, shape, path):
+def _size_breaches(size, value, shape, path):
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
     if (low is not None and size < low) or (high is not None and size > high):
         what = "value" if isinstance(value, int | float) else "length"
@@ -82,7 +86,7 @@ def size_breaches(size, value, shape, path):
         )
 
 
-def text_breaches(value, shape, path):
+def _text_breaches(value, shape, path):
     allowed = getattr(shape, "enum", None)
     if allowed and value not in allowed:
         yield f"Value '{value}' at '{path}' failed to satisfy constraint: Member must satisfy enum value set: {allowed}"
@@ -96,7 +100,7 @@ def text_breaches(value, shape, path):
 
 @functools.cache
 def compiled(pattern: str):
-    """The model's patterns are Java's; one that Python cannot read is not checked."""
+    """Compile the model's pattern, which is Java's; one that Python cannot read is not checked."""
     try:
         return re.compile(pattern) if pattern else None
     except re.error:
@@ -104,17 +108,17 @@ def compiled(pattern: str):
 
 
 def pick(operation_or_shape: str, record: dict) -> dict:
-    """The part of a record that a shape, or an operation's response, has members for."""
+    """Return the part of a record for which a shape, or an operation's response, has members."""
     model = service()
     if operation_or_shape in model.operation_names:
-        members = output_members(operation_or_shape)
+        members = _output_members(operation_or_shape)
     else:
         members = model.shape_for(operation_or_shape).members
     return {name: value for name, value in record.items() if name in members}
 
 
 def in_milliseconds(value, shape):
-    """A response as events and Step Functions carry it: timestamps in epoch milliseconds instead of seconds."""
+    """Return a response as events and Step Functions carry it: timestamps in epoch milliseconds instead of seconds."""
     if shape is None:
         return value
     if shape.type_name == "structure":
@@ -125,7 +129,7 @@ def in_milliseconds(value, shape):
 
 
 def from_text(value, shape):
-    """A CloudFormation property as the API's type: templates carry numbers and booleans as text at will."""
+    """Convert a CloudFormation property to the API's type: templates write numbers and booleans as text."""
     if shape.type_name == "structure" and isinstance(value, dict):
         return {
             name: from_text(member, shape.members[name]) if name in shape.members else member

@@ -1,4 +1,4 @@
-"""What the service remembers of one account and region: records by kind and name, and tags by ARN, as plain data."""
+"""State of the service in one account and region: records by kind and name, and tags by ARN, as plain data."""
 
 import copy
 import threading
@@ -6,7 +6,7 @@ import time
 
 
 class Store:
-    """Records change under one lock and announce it; nested values are replaced, never changed in place."""
+    """Records change under one lock, which notifies waiters; nested values are replaced, never changed in place."""
 
     def __init__(self):
         self.changed = threading.Condition(threading.RLock())
@@ -15,7 +15,7 @@ class Store:
         self._counters: dict[str, int] = {}
 
     def add(self, kind: str, name: str, record: dict) -> bool:
-        """False when the name is taken."""
+        """Add a record; False if the name exists."""
         with self.changed:
             records = self._records.setdefault(kind, {})
             if name in records:
@@ -34,7 +34,7 @@ class Store:
             return [dict(record) for record in self._records.get(kind, {}).values()]
 
     def update(self, kind: str, name: str, **changes) -> dict:
-        """Set members, or remove those given as None; the record as it is then (empty when it is gone)."""
+        """Set members, or remove those given as None; return the resulting record (empty if it does not exist)."""
         with self.changed:
             record = self._records.get(kind, {}).get(name)
             if record is None:
@@ -75,7 +75,7 @@ class Store:
             return dict(self._tags.get(arn, {}))
 
     def next_number(self, counter: str) -> int:
-        """1, 2, 3...: a number is never given twice, whatever is removed."""
+        """Return 1, 2, 3...: a number is never given twice, whatever is removed."""
         with self.changed:
             self._counters[counter] = self._counters.get(counter, 0) + 1
             return self._counters[counter]

@@ -59,7 +59,7 @@ def create(engine: Engine, request: dict) -> dict:
         request,
         TrainingJobStatus="InProgress",
         SecondaryStatus="Starting",
-        ModelArtifacts={"S3ModelArtifacts": f"{output_folder(request)}/model.tar.gz"},
+        ModelArtifacts={"S3ModelArtifacts": f"{_output_folder(request)}/model.tar.gz"},
         LastModifiedTime=time.time(),
         SecondaryStatusTransitions=[
             {"Status": "Starting", "StartTime": time.time(), "StatusMessage": "Preparing the instances for training"}
@@ -81,18 +81,18 @@ def check(engine: Engine, request: dict) -> None:
     if request["OutputDataConfig"].get("CompressionType", "GZIP") != "GZIP":
         raise not_simulated("An OutputDataConfig without compression", "Use GZIP.")
     for channel in request.get("InputDataConfig", []):
-        check_channel(request, channel)
+        _check_channel(request, channel)
     if not request.get("CheckpointConfig", {}).get("LocalPath", CHECKPOINTS).startswith("/opt/ml/"):
         raise invalid("LocalPath of CheckpointConfig must be a folder below /opt/ml.")
-    check_time(request)
+    _check_time(request)
     engine.image(request["AlgorithmSpecification"]["TrainingImage"])
     engine.check_role(request["RoleArn"])
     for channel in request.get("InputDataConfig", []):
-        need_objects(engine, request, channel)
+        _need_objects(engine, request, channel)
     quotas.check_instances(engine, KIND, request["ResourceConfig"])
 
 
-def check_channel(request: dict, channel: dict) -> None:
+def _check_channel(request: dict, channel: dict) -> None:
     name = channel["ChannelName"]
     if "S3DataSource" not in channel["DataSource"]:
         raise not_simulated(f"Channel {name} without S3DataSource", "Put the data in S3.")
@@ -105,8 +105,8 @@ def check_channel(request: dict, channel: dict) -> None:
     refuse(channel, NOT_SIMULATED_OF_A_CHANNEL, f"channel {name}")
 
 
-def need_objects(engine: Engine, request: dict, channel: dict) -> None:
-    """Refuse a prefix without objects. What the role may not even list is left to the job, as on SageMaker."""
+def _need_objects(engine: Engine, request: dict, channel: dict) -> None:
+    """Refuse a prefix without objects. What the role may not list is left to the job, as on SageMaker."""
     source = channel["DataSource"]["S3DataSource"]
     s3 = engine.client("s3", request["RoleArn"], request["TrainingJobName"])
     try:
@@ -121,7 +121,7 @@ def need_objects(engine: Engine, request: dict, channel: dict) -> None:
         )
 
 
-def check_time(request: dict) -> None:
+def _check_time(request: dict) -> None:
     limits = request["StoppingCondition"]
     run_s, wait_s = limits.get("MaxRuntimeInSeconds", jobs.DEFAULT_LIMIT_S), limits.get("MaxWaitTimeInSeconds")
     if request.get("EnableManagedSpotTraining"):
@@ -141,8 +141,8 @@ def run(engine: Engine, record: dict, stop: threading.Event) -> None:
         s3, hosts = engine.client("s3", role, name), host_names(record["ResourceConfig"].get("InstanceCount", 1))
         jobs.move(engine, KIND, name, secondary="Downloading", message="Downloading input data")
         folders = [prepare(work / host, record, host, hosts) for host in hosts]
-        fill_channels(s3, record, folders)
-        checkpoints = start_checkpoints(s3, record, folders)
+        _fill_channels(s3, record, folders)
+        checkpoints = _start_checkpoints(s3, record, folders)
         if stop.is_set():
             raise Stopped()
         jobs.move(
@@ -197,7 +197,7 @@ def train(
         for stream in logs:
             stream.close()
         send(checkpoints)
-        close_training(engine, record, metrics.final)
+        _close_training(engine, record, metrics.final)
     if failed:
         raise failure(failed[0])
     jobs.move(
@@ -207,14 +207,14 @@ def train(
         s3,
         [folder / "model" for folder in folders],
         folders[0].parent / "model.tar.gz",
-        f"{output_folder(record)}/model.tar.gz",
+        f"{_output_folder(record)}/model.tar.gz",
     )
     if any(any((folder / "output/data").iterdir()) for folder in folders):
         upload_archive(
             s3,
             [folder / "output/data" for folder in folders],
             folders[0].parent / "output.tar.gz",
-            f"{output_folder(record)}/output.tar.gz",
+            f"{_output_folder(record)}/output.tar.gz",
         )
     if stopped:
         raise stopped
@@ -245,7 +245,7 @@ def container_start(engine, record, folder, host, hosts, stream, read_metric):
 
 
 class Metrics:
-    """The numbers that MetricDefinitions find in the output: each to CloudWatch, the last of each kept."""
+    """Numbers that MetricDefinitions find in the output: all of them to CloudWatch, the last of each kept."""
 
     def __init__(self, engine: Engine, record: dict):
         self.engine, self.job = engine, record["TrainingJobName"]
@@ -270,7 +270,7 @@ class Metrics:
         return list(self.last.values())
 
 
-def close_training(engine: Engine, record: dict, metrics: list[dict]) -> None:
+def _close_training(engine: Engine, record: dict, metrics: list[dict]) -> None:
     now, name = time.time(), record["TrainingJobName"]
     started = (engine.store.get(KIND, name) or {}).get("TrainingStartTime", now)
     seconds = max(1, round(now - started))
@@ -280,14 +280,14 @@ def close_training(engine: Engine, record: dict, metrics: list[dict]) -> None:
 
 
 def failure(container: Container) -> JobFailed:
-    """`AlgorithmError:` with what the container wrote to output/failure, else the end of its output."""
+    """Return `AlgorithmError:` with what the container wrote to output/failure, else the end of its output."""
     written = container.folder / "output/failure"
     reason = written.read_text(errors="replace") if written.is_file() else "\n".join(container.tail)
     code = container.exit_code()
     return JobFailed(f"AlgorithmError: {reason[:900]}, exit code: {code}")
 
 
-def fill_channels(s3, record: dict, folders: list[Path]) -> None:
+def _fill_channels(s3, record: dict, folders: list[Path]) -> None:
     for channel in record.get("InputDataConfig", []):
         source, below = channel["DataSource"]["S3DataSource"], f"input/data/{channel['ChannelName']}"
         fill(
@@ -300,8 +300,8 @@ def fill_channels(s3, record: dict, folders: list[Path]) -> None:
         )
 
 
-def start_checkpoints(s3, record: dict, folders: list[Path]) -> list[Mirror]:
-    """Bring back what an earlier, interrupted run saved, none being no error; then keep S3 up to date."""
+def _start_checkpoints(s3, record: dict, folders: list[Path]) -> list[Mirror]:
+    """Restore what an interrupted run saved, if anything; then keep S3 up to date."""
     if "CheckpointConfig" not in record:
         return []
     uri = record["CheckpointConfig"]["S3Uri"]
@@ -316,5 +316,5 @@ def start_checkpoints(s3, record: dict, folders: list[Path]) -> list[Mirror]:
     return mirrors
 
 
-def output_folder(record: dict) -> str:
+def _output_folder(record: dict) -> str:
     return f"{record['OutputDataConfig']['S3OutputPath'].rstrip('/')}/{record['TrainingJobName']}/output"

@@ -1,4 +1,4 @@
-"""What a training container finds at /opt/ml and in its environment: the layout and files that SageMaker documents."""
+"""What a training container finds at /opt/ml and in its environment, as SageMaker documents it."""
 
 import json
 import os
@@ -12,7 +12,7 @@ PARTS = ("input/data", "input/config", "model", "output/data", "code", "checkpoi
 
 
 def prepare(work: Path, record: dict, host: str, hosts: list[str]) -> Path:
-    """The folder that the container sees at /opt/ml."""
+    """Make the folder that the container sees at /opt/ml."""
     folder = work / "ml"
     for part in PARTS:
         (folder / part).mkdir(parents=True)
@@ -21,7 +21,7 @@ def prepare(work: Path, record: dict, host: str, hosts: list[str]) -> Path:
     mode = record["AlgorithmSpecification"].get("TrainingInputMode", "File")
     write_json(
         config / "inputdataconfig.json",
-        {channel["ChannelName"]: channel_config(channel, mode) for channel in record.get("InputDataConfig", [])},
+        {channel["ChannelName"]: _channel_config(channel, mode) for channel in record.get("InputDataConfig", [])},
     )
     write_json(config / "resourceconfig.json", resource_config(record, host, hosts))
     write_hosts(work, hosts)
@@ -29,13 +29,13 @@ def prepare(work: Path, record: dict, host: str, hosts: list[str]) -> Path:
 
 
 def write_hosts(work: Path, hosts: list[str]) -> None:
-    """Every host of a job is this machine. AWS's own training toolkit looks its own name up before it runs a script."""
+    """Map every host of a job to this machine; AWS's training toolkit looks up its own name before it runs a script."""
     known = Path("/etc/hosts")
     lines = known.read_text(encoding="utf-8", errors="replace") if known.exists() else ""
     (work / HOSTS).write_text(f"{lines.rstrip()}\n127.0.0.1 {' '.join(hosts)}\n", encoding="utf-8")
 
 
-def channel_config(channel: dict, mode: str) -> dict:
+def _channel_config(channel: dict, mode: str) -> dict:
     source = channel["DataSource"]["S3DataSource"]
     config = {
         "TrainingInputMode": channel.get("InputMode", mode),
@@ -58,7 +58,7 @@ def resource_config(record: dict, host: str, hosts: list[str]) -> dict:
 
 
 def toolkit_variables(record: dict, folder: Path, host: str, hosts: list[str]) -> dict[str, str]:
-    """The SM_* variables that SageMaker's training toolkit gives a script."""
+    """Return the SM_* variables that SageMaker's training toolkit gives a script."""
     base, parameters = base_path(folder), record.get("HyperParameters", {})
     channels = [channel["ChannelName"] for channel in record.get("InputDataConfig", [])]
     return {

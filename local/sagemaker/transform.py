@@ -1,4 +1,6 @@
-"""Batch transform: every object of a prefix posted to the model's server, the answers written as `<key>.out`."""
+"""Batch transform: every object of a prefix is posted to the model's server, and the answers are written as
+`<key>.out`.
+"""
 
 import shutil
 import threading
@@ -80,7 +82,7 @@ def transform(s3, server: Server, record: dict, item: tuple[str, str, str], stop
 
 
 def split(body: bytes, record: dict) -> list[bytes]:
-    """Mini-batches of whole lines up to MaxPayloadInMB, single lines, or the object whole."""
+    """Split into mini-batches of whole lines up to MaxPayloadInMB, single lines, or the object as a whole."""
     if record["TransformInput"].get("SplitType", "None") == "None":
         return [body]
     lines = body.splitlines(keepends=True)

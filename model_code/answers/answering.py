@@ -13,7 +13,7 @@ from model_code.artefact.folder import Artefact
 from model_code.engines.scorer import Scorer
 from model_code.rows.features import check_features
 
-# Spaces around a cell mean nothing to a contract; the kernel takes a text as it is.
+# Spaces around a cell are ignored by a contract; the kernel takes a text as it is.
 _SPACES_AROUND_CELLS = re.compile(rb'(?:^|[,"\r\n])(?:[ \t]|\xc2\xa0)|(?:[ \t]|\xc2\xa0)(?:[,"\r\n]|$)')
 _MOST_REASONS = 6 * 1024 * 1024  # characters; as long as the longest request
 MOST_ANSWERS = 1 << 22  # numbers in one reply, some 80 MB: a row of two bytes may ask for one of each class
@@ -21,9 +21,9 @@ NO_ANSWER = "the model has no finite answer to this row"
 
 
 def respond(artefact: Artefact, body: bytes, content_type: str = JSON, accept: str = "") -> Reply:
-    """Answer the rows of a request; a row that cannot be answered has its reason and spoils no other.
+    """Answer the rows of a request; a row that cannot be answered gets its reason, and the others are not affected.
 
-    RequestRefused where the request as a whole cannot be answered.
+    Raises RequestRefused if the request as a whole cannot be answered.
     """
     return responder(artefact, content_type, accept)(body)
 
@@ -31,7 +31,7 @@ def respond(artefact: Artefact, body: bytes, content_type: str = JSON, accept: s
 def responder(artefact: Artefact, content_type: str, accept: str) -> Callable[[bytes], Reply]:
     """Return the function that answers bodies of requests with these headers.
 
-    RequestRefused (415, 406) where no body could be answered; the function raises it (400, 413) for its body.
+    Raises RequestRefused (415, 406) if no body could be answered; the function raises it (400, 413) for its body.
     """
     body_type, reply_type = media_types_of(content_type, accept)
     reply_within, form = artefact.scorer.reply_within, FORMS[body_type]
@@ -45,7 +45,7 @@ def responder(artefact: Artefact, content_type: str, accept: str) -> Callable[[b
     def at_once(body: bytes) -> Reply:
         has_spaces = body_type == CSV and _SPACES_AROUND_CELLS.search(body)
         made = None if has_spaces else reply_within(body, form)
-        # None where some row may be at fault: the contract's own words for it, row by row
+        # None if some row may be at fault: then the contract finds the words, row by row
         return row_by_row(body) if made is None else Reply(made[0], reply_type, made[1])
 
     # any header is a row to columns of free text alone, and the kernel would answer it
@@ -58,10 +58,9 @@ def answer(
 ) -> tuple[list[Answer], int]:
     """Return the answer to each row in its place, and the number of rows without one.
 
-    `elsewhere`: the rows were checked under another contract, whose limits count instead of this one's.
-
-    An answer is P(positive), one probability for each class, or the value; {"error": reason} where there is none.
-    RequestRefused (413) where the reply would be too large.
+    `elsewhere`: the rows were checked under another contract, whose limits count instead of this one's. An answer is
+    P(positive), one probability for each class, or the value; {"error": reason} if there is none. Raises RequestRefused
+    (413) if the reply would be too large.
     """
     width = len(scorer.classes) if contract.task == "multiclass" else 1
     if len(instances) * width > MOST_ANSWERS:
@@ -81,7 +80,7 @@ def _or_no_answer(score: float | list[float] | None) -> Answer:
 
 
 def _checked_rows(contract: Contract, instances: list[Any], *, elsewhere: bool) -> Iterator[tuple[dict[str, Any], str]]:
-    """Yield each row's values and the reason that it cannot be scored: two bytes of a row may ask for hundreds."""
+    """Yield each row's values and the reason why it cannot be scored: two bytes of a row may ask for hundreds."""
     room = _MOST_REASONS
     for row in instances:
         if isinstance(row, Unreadable):
@@ -97,7 +96,7 @@ def _checked_rows(contract: Contract, instances: list[Any], *, elsewhere: bool) 
 
 
 def _answers_of(contract: Contract, scores: list[list[float]]) -> list[float | list[float] | None]:
-    """Return each row's scores as its answer; None where one is not finite."""
+    """Return each row's scores as its answer; None if one is not finite."""
     if contract.task == "multiclass":
         return [row if all(map(math.isfinite, row)) else None for row in scores]
     return [row[-1] if math.isfinite(row[-1]) else None for row in scores]

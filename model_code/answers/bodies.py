@@ -1,4 +1,4 @@
-"""The bodies of requests read into rows, and answers written as the body of a reply: JSON, JSON Lines and CSV."""
+"""Read the bodies of requests into rows, and write answers as the body of a reply: JSON, JSON Lines and CSV."""
 
 import csv
 import io
@@ -14,13 +14,13 @@ from model_code.artefact.folder import Artefact
 
 
 class RowError(TypedDict):
-    """In the place of an answer: the reason that the row has none."""
+    """In place of an answer: the reason why the row has none."""
 
     error: str
 
 
 class Unreadable(str):
-    """In the place of a row: the reason that it cannot be read as one."""
+    """In place of a row: the reason why it cannot be read as one."""
 
 
 Answer = float | list[float] | RowError
@@ -39,7 +39,7 @@ class Instances(NamedTuple):
 
 
 def parse(contract: Contract, body: bytes, media_type: str) -> Instances:
-    """Return the rows of a body; RequestRefused (400) where it cannot be read as rows."""
+    """Return the rows of a body. Raises RequestRefused (400) if it cannot be read as rows."""
     return _PARSE[media_type](contract, body)
 
 
@@ -153,7 +153,7 @@ def compact(value: Any) -> bytes:
 
 
 def numbers_of(answer: Answer) -> list[float]:
-    """Return the scores of an answer; none where it is an error."""
+    """Return the scores of an answer; empty for an error."""
     if isinstance(answer, dict):
         return []
     return answer if isinstance(answer, list) else [answer]

@@ -1,4 +1,4 @@
-"""Golden rows: the answers of training, asked again wherever the artefact is opened to answer.
+"""Golden rows: the answers of training, requested again wherever the artefact is opened to answer.
 
 The rows themselves are chosen in `model_code/fitting/golden_rows.py`; a server starts without the libraries for that.
 """
@@ -23,7 +23,7 @@ def golden_answers(contract: Contract, scorer: Scorer, instances: list[dict[str,
 
 
 def prove_golden(artefact: Artefact) -> int:
-    """Return the number of golden rows, all answered as in training; ArtefactRefused names the first that is not.
+    """Return the number of golden rows, all answered as in training. Raises ArtefactRefused for the first that is not.
 
     Each is asked twice: row by row, and in the bytes of a request.
     """

@@ -1,4 +1,4 @@
-"""The time that answers to single rows take: what a release costs its callers, measured before it is chosen."""
+"""Time the answers to single rows: what a release costs its callers, measured before it is chosen."""
 
 import json
 import time
@@ -29,7 +29,7 @@ class Latency(NamedTuple):
 
 
 def answer_latency(artefact: Artefact, contract: Contract, table: pa.Table) -> Latency:
-    """Time the answers to one row each, from its JSON bytes to the answer's, as `serve` does it, network apart.
+    """Time the answers to one row each, from its JSON bytes to the answer's, as in `serve` without the network.
 
     Of several rounds the quickest counts, as in `timeit`: a slower one shares the machine with other work.
     """

@@ -11,7 +11,7 @@ _SYNONYMS_OF_LINES = ("application/jsonl", "application/x-jsonlines", "applicati
 
 
 def media_types_of(content_type: str, accept: str) -> tuple[str, str]:
-    """Return the media types of the body and of the reply; RequestRefused (415 or 406) where one is unknown."""
+    """Return the media types of the body and of the reply. Raises RequestRefused (415 or 406) for an unknown one."""
     body = _media_type(content_type) or JSON
     if body not in _MEDIA_TYPES:
         message = f"content type {content_type!r}: must be one of {', '.join(_MEDIA_TYPES)}"

@@ -25,9 +25,9 @@ def pack(folder: Path, file: Path) -> None:
 
 
 def unpack(file: Path, folder: Path, *, most_bytes: int | None = None) -> Path:
-    """Write the archive's files into the folder and return it; `most_bytes` bounds all of them together.
+    """Write the archive's files into the folder and return it; `most_bytes` limits all of them together.
 
-    ArtefactRefused unless they are plain files at the archive's top: nothing may land elsewhere.
+    Raises ArtefactRefused unless they are plain files at the archive's top: nothing may be written elsewhere.
     """
     written = 0
     folder.mkdir(parents=True, exist_ok=True)

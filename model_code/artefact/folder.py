@@ -40,7 +40,7 @@ class Artefact:
 
 
 def write_model(folder: Path, estimator: Any, contract: Contract) -> ModelPart:
-    """Write the estimator as a plan, or as itself where no plan expresses it; return its part of the manifest."""
+    """Write the estimator as a plan, or as itself if no plan can express it; return its part of the manifest."""
     import joblib  # lazy: only training needs these two, a server starts without them
 
     from model_code.plan import PlanRefused, compile_plan  # lazy: as joblib
@@ -77,10 +77,11 @@ def sha256(file: Path) -> str:
 
 
 def open_artefact(folder: Path, *, expected: str | None = None) -> Artefact:
-    """Open the artefact in `folder`: every file is there, none is added, each has its hash, and the contract is the one
-    that it was trained under. ArtefactRefused names the file that differs.
+    """Open the artefact in `folder` after checking that no file is missing, added or changed, and that the contract is
+    its own.
 
-    `expected` is the hash that was signed; without one the folder is only proved consistent with itself.
+    Raises ArtefactRefused for the file that differs. `expected` is the signed hash; without one the folder is only
+    checked to be consistent with itself.
     """
     manifest = _verified_manifest(folder)
     digest = sha256(folder / MANIFEST)

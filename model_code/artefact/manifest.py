@@ -11,7 +11,7 @@ class ModelPart(TypedDict):
     """How the model is stored: as a plan, as scikit-learn's own file, or as ONNX."""
 
     format: str  # plan, sklearn or onnx
-    plan_refused: NotRequired[str]  # the reason that no plan expresses the estimator
+    plan_refused: NotRequired[str]  # the reason why no plan can express the estimator
 
 
 class Calibration(TypedDict):
@@ -36,7 +36,7 @@ class Manifest(ModelPart):
     contract_hash: str
     columns: list[ModelColumn]  # in the contract's order
     calibration: Calibration | None
-    rows: dict[str, int | None]  # fitted, None where somebody else fitted the model; read; quarantined
+    rows: dict[str, int | None]  # fitted (None if the model was fitted elsewhere); read; quarantined
     versions: dict[str, str]
     arithmetic: NotRequired[Any]  # Arithmetic of fitting/arithmetic.py, which a server does not import
     imported: NotRequired[Mapping[str, Any]]  # Imported of importing/__main__.py, which a server does not import

@@ -69,7 +69,7 @@ class Job:
         return rows, _batch_of(columns, self.predictions_schema)
 
     def _answers(self, accepted: pa.RecordBatch) -> Columns:
-        """Return the answer to each row, its source and reason; the contract's prior where the model has no answer."""
+        """Return the answer to each row, its source and reason; the contract's prior if the model has no answer."""
         prior = prior_columns(self.contract, threshold=self.threshold)
         if self.artefact is None:
             return {**_fallback(_NO_MODEL), **prior}

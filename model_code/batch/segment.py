@@ -1,4 +1,6 @@
-"""One segment of a shard: its blocks in files that appear among the outputs when it is whole, the summary last."""
+"""One segment of a shard: its blocks are in files that appear among the outputs once it is complete, the
+summary last.
+"""
 
 import json
 import shutil
@@ -28,7 +30,7 @@ _PARQUET = {
 
 
 class Segment:
-    """Collects a segment's blocks in files, and counts; nothing of it is among the outputs before it is whole."""
+    """Collects a segment's blocks in files, with counts; nothing appears among the outputs before it is complete."""
 
     def __init__(self, job: Job, output: Path, shard: str, first_row: int) -> None:
         self.job, self.output, self.shard, self.first_row = job, output, shard, first_row

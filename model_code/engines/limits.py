@@ -1,6 +1,6 @@
-"""The limits that a contract has for each feature, in the form in which the kernel checks a body while it reads it.
+"""A contract's limits for each feature, in the form in which the kernel checks a body while it reads it.
 
-`domain/contract/values.py` is the rule: the kernel only distinguishes requests without fault from the rest.
+`domain/contract/values.py` is the rule: the kernel only separates requests without faults from the rest.
 """
 
 import math

@@ -64,8 +64,10 @@ def _opened(folder: Path, columns: list[ModelColumn] | None, ignored: tuple[str,
 
 
 class Scorer:
-    """Scores bodies, rows and batches. The first refused row raises RowRefused, unless the caller gives a list of
-    `refusals` to add all of them to: then a refused row's scores are NaN.
+    """Scores bodies, rows and batches.
+
+    The first refused row raises RowRefused, unless the caller passes a list of `refusals` to collect all of them: then
+    a refused row's scores are NaN.
     """
 
     def __init__(self, engine: Engine):
@@ -80,7 +82,7 @@ class Scorer:
         return _kept(self._engine.rows(rows), refusals)
 
     def score_lists(self, rows: list[Any]) -> list[list[float]]:
-        """Score [{column: value}] into lists, without numpy where the kernel is built; NaN for a refused row."""
+        """Score [{column: value}] into lists, without numpy if the kernel is built; NaN for a refused row."""
         return self._engine.lists(rows)
 
     def set_limits(self, limits: list[Limit], *, listed: bool) -> None:

@@ -1,4 +1,4 @@
-"""What this process computes with, as its libraries report it: the manifest's record of what was pinned."""
+"""The arithmetic of this process, as its libraries report it: the manifest's record of what was pinned."""
 
 import os
 import platform
@@ -23,7 +23,7 @@ class Arithmetic(TypedDict):
 
 
 def arithmetic() -> Arithmetic:
-    """Return what is in force, not what was asked for: a process that nothing was pinned in reports that."""
+    """Return what is in force, not what was asked for: without pins it reports that."""
     return {
         "machine": platform.machine(),
         "libc": " ".join(platform.libc_ver()).strip(),

@@ -14,7 +14,7 @@ _FEWEST_TO_CALIBRATE = 50  # rows of each class in that part
 
 
 def calibration_cut(candidate: str, contract: Contract, labels: np.ndarray) -> int:
-    """Return the number of rows to fit on; the rows after them calibrate. All rows, where those would be too few."""
+    """Return the number of rows to fit on; the rows after them calibrate. All rows, if those would be too few."""
     if candidate not in _CALIBRATED or contract.task == "regression":
         return len(labels)
     cut = int(len(labels) * (1 - _CALIBRATION_SHARE))

@@ -1,4 +1,4 @@
-"""The curves of a model from its scores, in bounded size: at most 202 cuts and 15 bins, however many rows there are."""
+"""Curves of a model from its scores, in bounded size: at most 202 cuts and 15 bins for any number of rows."""
 
 from typing import Any
 

@@ -1,4 +1,6 @@
-"""The rows whose answers are sealed into an artefact, so that its answers can be checked wherever it is opened."""
+"""Choose the rows whose answers are sealed into an artefact, so that its answers can be checked wherever it is
+opened.
+"""
 
 from typing import Any
 

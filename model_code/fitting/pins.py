@@ -33,7 +33,7 @@ def pins(machine: str) -> dict[str, str]:
 
 
 def pinned(environment: Mapping[str, str], machine: str) -> dict[str, str]:
-    """Return the environment with the pins in it, whatever it had in their places."""
+    """Return the environment with the pins in it, replacing other values."""
     return {name: value for name, value in environment.items() if name != _CONTRADICTING} | pins(machine)
 
 

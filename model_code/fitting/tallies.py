@@ -1,4 +1,4 @@
-"""Right and wrong answers, counted: decisions of a binary task, classes of a multiclass one, errors of a regression."""
+"""Count correct and wrong answers: decisions of a binary task, classes of a multiclass one, errors of a regression."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def class_counts(actual: np.ndarray, scores: np.ndarray, classes: list[Any]) -> 
 
 
 def errors(actual: np.ndarray, scores: np.ndarray) -> Errors:
-    """Describe how far the answers are from what happened, in the target's own unit."""
+    """Describe the distance of the answers from the outcomes, in the target's own unit."""
     distance = np.abs(scores - actual)
     return {
         "rows": len(actual),

@@ -236,7 +236,7 @@ class Connection(asyncio.Protocol):
             self.transport.close()
 
     def _has_more(self) -> bool:
-        """Whether the client has sent, or begun, a request behind the one that is answered."""
+        """Return whether the client has sent, or begun, a request after the one that is being answered."""
         return bool(self.waiting) or (self.reading and not self.half_closed)
 
     def _refuse(self, status: int, code: str, message: str) -> None:

@@ -14,7 +14,7 @@ _NUMBERS = {"FP64", "FP32", "FP16", "INT64", "INT32", "INT16", "INT8", "UINT64",
 
 
 def rows_of(contract: Contract, document: Any) -> list[dict[str, Any]]:
-    """Return the rows whose columns are the input tensors; RequestRefused (400) where they are not columns."""
+    """Return the rows whose columns are the input tensors. Raises RequestRefused (400) if they are not columns."""
     columns: dict[str, list[Any]] = {}
     for one in _inputs_of(document):
         name = one.get("name")
@@ -54,7 +54,7 @@ def _column_values(contract: Contract, name: str, tensor: dict[str, Any]) -> lis
 
 
 def _rows_in(shape: Any) -> int | None:
-    """Return the number of rows in the shape of one column; None where it is not the shape of one column."""
+    """Return the number of rows in the shape of one column; None for another shape."""
     if (
         not isinstance(shape, list)
         or not all(map(_is_size, shape))
@@ -77,7 +77,7 @@ def _datatypes_for(column: Column) -> set[str]:
 
 
 def fill_in(document: Any, binary: bytes) -> None:
-    """Put the values of inputs in binary form where JSON would have them; each names its number of bytes."""
+    """Put the values of inputs in binary form into the JSON; each input names its number of bytes."""
     place = 0
     for one in _inputs_of(document):
         size = parameter(one, "binary_data_size")
@@ -100,7 +100,7 @@ def _read_input(tensor: dict[str, Any], data: bytes) -> list[Any]:
 
 
 def parameter(of: dict[str, Any], name: str) -> Any:
-    """Return a parameter of a request or of a tensor; None where there is none."""
+    """Return a parameter of a request or of a tensor; None if there is none."""
     parameters = of.get("parameters")
     return parameters.get(name) if isinstance(parameters, dict) else None
 

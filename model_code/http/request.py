@@ -4,7 +4,7 @@ from model_code.answers.reply import Reply
 
 
 class Request:
-    """The headers that this server reads, the body, and the refusal where there is one.
+    """The headers that this server reads, the body, and the refusal if there is one.
 
     Times are seconds of the server's clock. `held` counts the bytes of the body that are charged to the server.
     """

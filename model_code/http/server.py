@@ -63,7 +63,7 @@ class Server:
         return None
 
     def hold(self, request: Request, size: int) -> bool:
-        """Whether `size` more bytes of a body fit; if so, they are charged to the request."""
+        """Return whether `size` more bytes of a body fit; if so, they are charged to the request."""
         if self.held + size > MOST_HELD:
             return False
         self.held += size

@@ -66,7 +66,7 @@ class Service:
             }
 
     def answer(self, request: Request) -> Reply:
-        """Return the reply to any request, also where it is refused or the model fails."""
+        """Return the reply to any request, even if it is refused or the model fails."""
         try:
             handler = self.handler_of(
                 request.path, request.method, request.content_type, request.accept, request.json_bytes
@@ -114,7 +114,7 @@ def _get(reply: Callable[[], Reply]) -> _Route:
 
 
 def _refusal(target: bytes, error: RequestRefused) -> Reply:
-    """Return the error's reply; the Open Inference Protocol has the message where all others have the code."""
+    """Return the error's reply; the Open Inference Protocol has the message where other replies have the code."""
     if _path_of(target).startswith(b"/v2"):
         document = {"error": str(error)}
     else:

@@ -48,7 +48,7 @@ def stops_unblocked() -> Iterator[None]:
 
 
 def run_workers(sockets: list[socket.socket], work: Work) -> None:
-    """`work(socket)` in this process where there is one socket, else in one process for each.
+    """Run `work(socket)` in this process if there is one socket, else in one process for each.
 
     `work` must end at SIGTERM, for which it may install its handler at any time.
     """
@@ -66,7 +66,9 @@ def run_workers(sockets: list[socket.socket], work: Work) -> None:
 
 
 def _signal_pipe() -> int:
-    """A descriptor that brings the number of each signal, in whichever thread and at whatever time it comes."""
+    """Return a descriptor that delivers the number of each signal, in whichever thread and at whatever time it
+    comes.
+    """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
@@ -116,7 +118,7 @@ def _replace_ended(children: dict[int, socket.socket], sockets: list[socket.sock
 
 
 def _ended(children: dict[int, socket.socket]) -> Iterator[tuple[socket.socket, int]]:
-    """Take those that have ended out of `children`: (socket, exit status) of each."""
+    """Remove ended processes from `children`; return (socket, exit status) of each."""
     while children:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if not pid:

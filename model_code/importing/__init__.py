@@ -1,1 +1,1 @@
-"""Models made elsewhere -> the project's artefact. Runs on the machine of whoever imports, never in the image."""
+"""Models made elsewhere -> the project's artefact. Runs on the machine of `fairway import`, never in the image."""

@@ -1,7 +1,7 @@
 """python -m model_code.importing REQUEST.json: a model made elsewhere -> model.tar.gz, or the refusal; one JSON object.
 
-The model is scanned, then opened and converted in a closed-off process; the conversion is proved and sealed here, where
-no code of the model runs.
+The model is scanned, then opened and converted in a sandbox; the conversion is compared and sealed here, where no code
+of the model runs.
 """
 
 import json

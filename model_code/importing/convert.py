@@ -1,7 +1,7 @@
-"""In the closed-off process: opens a stranger's model, lets it answer, and hands back only data.
+"""In the sandbox: open a stranger's model, let it answer, and return only data.
 
-The data are a plan, ONNX, or scikit-learn's own file where no plan expresses the model; the model's own answers; and
-the versions of the libraries that gave them.
+The data are a plan, ONNX, or scikit-learn's own file if no plan can express the model; the model's own answers; and the
+versions of the libraries that gave them.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""scikit-learn pipelines from joblib, pickle and skops files -> a plan, or themselves where no plan will do."""
+"""scikit-learn pipelines from joblib, pickle and skops files -> a plan, or themselves if no plan can express them."""
 
 import re
 import warnings

@@ -9,8 +9,6 @@ _libc = ctypes.CDLL(None) if sys.platform == "linux" else None  # before a fork,
 
 
 def die_with_parent() -> None:
-    """Ask, in a process that was just forked, to be killed when its parent is gone. Elsewhere than on Linux nobody
-    can.
-    """
+    """Ask, in a process that was just forked, to be killed when its parent ends; only Linux supports this."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A conversion counts only if it answers as the model did where it was made: labels equal, scores within a bound."""
+"""Compare a conversion with the original: labels must be equal, scores within a bound."""
 
 from typing import Any, TypedDict
 

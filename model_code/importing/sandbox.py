@@ -92,7 +92,7 @@ def run(module: str, request: Path, folder: Path) -> bool:
 
 @functools.cache
 def can_close_off() -> bool:
-    """Whether this user may make namespaces."""
+    """Return whether this user may make namespaces."""
     if not shutil.which("unshare"):
         return False
     return subprocess.run([*_NAMESPACES, "true"], capture_output=True).returncode == 0
@@ -122,7 +122,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def confine() -> None:
-    """Set limits that this process cannot raise again; called before it opens anything."""
+    """Set limits that this process cannot raise again, before it opens anything."""
     for what, most in _LIMITS.items():
         _, hard = resource.getrlimit(what)
         limit = most if hard == resource.RLIM_INFINITY else min(most, hard)

@@ -98,13 +98,15 @@ def is_harmless(module: str, name: str) -> bool:
 
 
 def _may_be_named(module: str, name: str) -> bool:
-    """Whether scikit-learn's name is that of a class, or of a function that only computes a score."""
+    """Return whether scikit-learn's name is that of a class, or of a function that only computes a score."""
     score = module in _SCORE_FUNCTIONS and not name.startswith("_")
     return score or (module, name) in _SELECTORS or bool(_OF_SKLEARN.fullmatch(name))
 
 
 def _is_of_sklearn(module: str, name: str) -> bool:
-    """Whether scikit-learn defines it: its modules also import names that do more than hold a fitted estimator."""
+    """Return whether scikit-learn defines it: its modules also import names that do more than hold a fitted
+    estimator.
+    """
     try:
         found = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError):

@@ -45,7 +45,7 @@ class ArrowColumn {
       read_dictionary(*schema.dictionary);
     else if (schema.dictionary || !is_readable(kind))
       throw BodyError("column '" + names.plan.columns[column].name + "' is of the Arrow format " + format_ +
-                      (schema.dictionary ? " in a dictionary" : "") + ", allowed: " + ARROW[size_t(kind)]);
+                      (schema.dictionary ? " in a dictionary" : "") + ": must be " + ARROW[size_t(kind)]);
   }
 
   void fill(Block& block, int64_t from, size_t rows) const {
@@ -93,7 +93,7 @@ class ArrowColumn {
     const ArrowArray& values = *array_.dictionary;
     const std::string format = schema.format;
     if (format != "u" && format != "U" && format != "n")
-      throw BodyError("column '" + names_.plan.columns[column_].name + "' is a dictionary of the Arrow format " + format + ", allowed: text");
+      throw BodyError("column '" + names_.plan.columns[column_].name + "' is a dictionary of the Arrow format " + format + ": must be of text");
     for (int64_t i = 0; i < values.length; i++) {
       int64_t at = i + values.offset;
       bool null = format == "n" || (values.null_count != 0 && values.buffers[0] && !bit(values.buffers[0], at));
@@ -157,7 +157,7 @@ class ArrowColumn {
 class ArrowReader {
  public:
   ArrowReader(const Names& names, const ArrowSchema& schema, const ArrowArray& array) : names_(names), rows_(array.length), offset_(array.offset) {
-    if (std::strcmp(schema.format, "+s") != 0) throw BodyError("allowed is a record batch, found the Arrow format " + std::string(schema.format));
+    if (std::strcmp(schema.format, "+s") != 0) throw BodyError("Arrow format = " + std::string(schema.format) + ": must be +s, a record batch");
     columns_.resize(names.plan.columns.size());
     for (int64_t i = 0; i < schema.n_children; i++) {
       int32_t column = names.columns.find(schema.children[i]->name);

@@ -1,4 +1,4 @@
-"""`python -m model_code.kernel.build`: compiles the kernel beside its sources with the compiler at hand.
+"""`python -m model_code.kernel.build`: compile the kernel next to its sources with the available compiler.
 
 The wheel (pyproject.toml) compiles it with the same `flags.txt`. Without a compiler only speed is lost.
 """
@@ -32,7 +32,7 @@ def compiler() -> str | None:
 
 
 def build(folder: Path = _SOURCES, *, extra: Sequence[str] = ()) -> Path:
-    """Compile the module into the folder and return its path; FileNotFoundError where there is no compiler."""
+    """Compile the module into the folder and return its path. Raises FileNotFoundError without a compiler."""
     program = compiler()
     if program is None:
         raise FileNotFoundError(

@@ -66,7 +66,7 @@ class CsvReader {
       std::string name(cell());
       int32_t column = names_.columns.find(name);
       if (!names.insert(name).second || (column < 0 && names_.ignored.find(name) < 0))
-        throw BodyError("the header names '" + shown(name) + "', allowed, each once: " + names_.listed);
+        throw BodyError("the header names '" + shown(name) + "': must name each of " + names_.listed + " once");
       order_.push_back(column);
     }
   }
@@ -79,7 +79,7 @@ class CsvReader {
       if (cells < order_.size() && order_[cells] >= 0) read_cell(size_t(order_[cells]), text);
     }
     if (cells != order_.size())
-      rows_.refuse_row("has " + std::to_string(cells) + " cells, allowed: " + std::to_string(order_.size()));
+      rows_.refuse_row("cells = " + std::to_string(cells) + ": must be " + std::to_string(order_.size()));
     rows_.end();
   }
 

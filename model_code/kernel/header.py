@@ -15,15 +15,18 @@ def with_header(body: bytes | bytearray) -> bytes:
 
 
 def checked_body(data: bytes) -> bytes:
-    """Return the bytes behind the header; PlanCorrupt unless they match it. Their meaning is the reader's to check."""
+    """Return the bytes after the header.
+
+    Raises PlanCorrupt unless they match it; their meaning is checked by the reader.
+    """
     if len(data) < HEADER.size:
-        raise PlanCorrupt(f"a plan has a header of {HEADER.size} bytes, found {len(data)} bytes")
+        raise PlanCorrupt(f"a plan of {len(data)} bytes: must have a header of {HEADER.size} bytes")
     magic, version, length, digest = HEADER.unpack_from(data)
     body = bytes(data[HEADER.size :])
     if magic != _MAGIC:
-        raise PlanCorrupt(f"a plan begins with {_MAGIC!r}, found {magic!r}")
+        raise PlanCorrupt(f"a plan that begins with {magic!r}: must begin with {_MAGIC!r}")
     if version != VERSION:
-        raise PlanCorrupt(f"this program reads plan version {VERSION}, found {version}: compile the model again")
+        raise PlanCorrupt(f"plan version = {version}: must be {VERSION}; compile the model again")
     if length != len(body) or hashlib.sha256(body).digest() != digest:
         raise PlanCorrupt("the bytes of the plan do not match their length and sha256")
     return body

@@ -109,7 +109,7 @@ class JsonReader {
     if (peek() != '{') {
       const char* value = at_;
       skip_value();
-      rows_.refuse_row("found " + shown({value, size_t(at_ - value)}) + ", allowed: an object of column names to values");
+      rows_.refuse_row("must be an object of column names to values, not " + shown({value, size_t(at_ - value)}));
     } else {
       size_t expected = 0;
       next_member_or('}', true);
@@ -135,7 +135,7 @@ class JsonReader {
       column = names_.columns.find(name);
     }
     if (column >= 0) {
-      if (!rows_.first_time(size_t(column))) rows_.refuse(name, "is given twice");
+      if (!rows_.first_time(size_t(column))) rows_.refuse(name, "must be given once");
       colon();
       read_value(size_t(column));
       return size_t(column) + 1;

@@ -107,7 +107,7 @@ PyObject* set_limits(Kernel* self, PyObject* arguments) {
   int listed;
   if (!PyArg_ParseTuple(arguments, "O!p", &PyList_Type, &given, &listed)) return nullptr;
   if (size_t(PyList_Size(given)) != plan.columns.size())
-    return PyErr_Format(PyExc_ValueError, "found %zd limits, allowed: %zu, one for each column", PyList_Size(given), plan.columns.size());
+    return PyErr_Format(PyExc_ValueError, "limits = %zd: must be %zu, one for each column", PyList_Size(given), plan.columns.size());
   std::vector<Limit> limits(plan.columns.size());
   for (size_t c = 0; c < limits.size(); c++)
     if (!read_limit(PyList_GetItem(given, Py_ssize_t(c)), plan.columns[c], limits[c])) return nullptr;
@@ -120,7 +120,7 @@ PyObject* set_limits(Kernel* self, PyObject* arguments) {
 PyObject* reply_to(Kernel* self, PyObject* const* arguments, Py_ssize_t count) {
   Bytes bytes;
   const long form = count == 2 ? PyLong_AsLong(arguments[1]) : -1;
-  if (form < 0 || form > 2) return PyErr_Occurred() ? nullptr : PyErr_Format(PyExc_TypeError, "allowed: (body, 0, 1 or 2)");
+  if (form < 0 || form > 2) return PyErr_Occurred() ? nullptr : PyErr_Format(PyExc_TypeError, "arguments must be a body and the form 0, 1 or 2");
   if (!bytes.open(arguments[0])) return nullptr;
   Engine& engine = *self->engine;
   std::unique_ptr<Desk> desk;

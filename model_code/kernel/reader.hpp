@@ -104,9 +104,9 @@ class Rows {
   void refuse(std::string_view name, const std::string& message) { add(std::string(name), message); }
   void refuse_value(size_t column, std::string_view found) {
     const Column& of = names_.plan.columns[column];
-    add(of.name, "found " + shown(found) + ", allowed: " + ALLOWED[size_t(of.kind)]);
+    add(of.name, std::string("must be ") + ALLOWED[size_t(of.kind)] + ", not " + shown(found));
   }
-  void refuse_stranger(std::string_view name) { refuse(name, "is not a column of the model: those are " + names_.listed); }
+  void refuse_stranger(std::string_view name) { refuse(name, "must be a column of the model, one of " + names_.listed); }
 
  private:
   const Names& names_;

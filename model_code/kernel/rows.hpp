@@ -73,8 +73,8 @@ inline void refuse_where(Block& block, const Plan& plan, const NumberFeature& nu
   for (size_t i = 0; i < block.rows; i++) {
     if (check == Op::finite ? !std::isinf(x[i]) : !std::isnan(x[i])) continue;
     block.refuse(i, number.column, plan,
-                 check == Op::present ? "found no value, allowed: a number"
-                                      : "found " + number_text(given[i]) + ", allowed: a number that is finite as the model takes it");
+                 check == Op::present ? "must be a number, not null"
+                                      : "must be finite as the model takes it, not " + number_text(given[i]));
   }
 }
 
@@ -140,7 +140,7 @@ inline void make_codes(const Plan& plan, const Coding& coding, Block& block, int
     for (size_t i = 0; i < block.rows; i++) {
       out[i] = key_code(coding, x[i]);
       if (std::isinf(x[i]))
-        block.refuse(i, coding.column, plan, "found " + number_text(x[i]) + ", allowed: a finite number");
+        block.refuse(i, coding.column, plan, "must be a finite number, not " + number_text(x[i]));
     }
   } else {
     std::memcpy(out, block.code(coding.column), block.rows * sizeof(int32_t));
@@ -149,8 +149,7 @@ inline void make_codes(const Plan& plan, const Coding& coding, Block& block, int
   for (size_t i = 0; i < block.rows; i++)
     if (!coding.allowed[size_t(out[i])])
       block.refuse(i, coding.column, plan,
-                   std::string("found ") + (out[i] == missing ? "no value" : "a value the model was not fitted on") +
-                       ", allowed: the values it was fitted on");
+                   std::string("must be a value that the model was fitted on") + (out[i] == missing ? ", not null" : ""));
 }
 
 inline void make_features(const Plan& plan, const FeatureSet& set, Block& block, Features& out) {

@@ -1,6 +1,4 @@
-"""What is compiled is compared with its pipeline before it is handed out, in numpy and, where it is built, in the
-kernel.
-"""
+"""Compare a compiled plan with its pipeline before it is returned, in numpy and, if it is built, in the kernel."""
 
 from collections.abc import Sequence
 from typing import Any

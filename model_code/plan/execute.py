@@ -1,6 +1,6 @@
-"""Runs a plan with numpy: what serves where no compiler was, and what the kernel is tested against.
+"""Run a plan with numpy: it serves if there was no compiler, and the kernel is tested against it.
 
-Every sum is made in a fixed order, so that a row's answer does not depend on the rows beside it.
+Every sum is made in a fixed order, so that a row's answer does not depend on the other rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -68,10 +68,8 @@ def _number(values: np.ndarray, number: NumberFeature, name: str, refused: Refus
         if op in ("finite", "present"):
             bad = np.isinf(x) if op == "finite" else np.isnan(x)
             for row in np.flatnonzero(bad).tolist():
-                what = f"found {float(values[row])!r}, allowed: a number that is finite as the model takes it"
-                _refuse(
-                    refused, row, number.column, name, what if op == "finite" else "found no value, allowed: a number"
-                )
+                finite = f"must be finite as the model takes it, not {float(values[row])!r}"
+                _refuse(refused, row, number.column, name, finite if op == "finite" else "must be a number, not null")
         else:
             x = _STEP[op](x, a, b)
     return x
@@ -103,13 +101,13 @@ def _codes(plan: Plan, coding: Coding, values: np.ndarray, refused: Refused) -> 
     missing, unknown = len(coding.allowed) - 2, len(coding.allowed) - 1
     if coding.keys is not None:
         for row in np.flatnonzero(np.isinf(codes)).tolist():
-            _refuse(refused, row, coding.column, name, f"found {float(codes[row])!r}, allowed: a finite number")
+            _refuse(refused, row, coding.column, name, f"must be a finite number, not {float(codes[row])!r}")
         place = np.searchsorted(coding.keys, codes)
         known = np.append(coding.keys, np.nan)[place] == codes
         codes = np.where(known, place, np.where(np.isnan(codes), missing, unknown))
     for row in np.flatnonzero(~coding.allowed.astype(bool)[codes]).tolist():
-        what = "no value" if codes[row] == missing else "a value the model was not fitted on"
-        _refuse(refused, row, coding.column, name, f"found {what}, allowed: the values it was fitted on")
+        null = ", not null" if codes[row] == missing else ""
+        _refuse(refused, row, coding.column, name, f"must be a value that the model was fitted on{null}")
     return codes
 
 

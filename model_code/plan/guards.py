@@ -1,5 +1,5 @@
-"""What transformers refuse of a row whose feature no model takes: features of its own that are zero for every row that
-is not refused.
+"""Refusals of transformers about rows whose feature no model takes: extra features that are zero for every
+other row.
 """
 
 from collections.abc import Iterable

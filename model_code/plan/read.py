@@ -1,5 +1,5 @@
-"""Reads a plan file and checks all of it, so that neither executor meets an index out of its array or a tree that
-loops.
+"""Read a plan file and check all of it, so that neither executor meets an index outside of its array or a tree with a
+loop.
 """
 
 import json
@@ -91,7 +91,7 @@ class _Reader:
         index = self.u8()
         _need(
             index < len(names),
-            f"found choice {index} before byte {self.at}, allowed 0 to {len(names) - 1}: {', '.join(names)}",
+            f"choice = {index} before byte {self.at}: must be 0 to {len(names) - 1}, {', '.join(names)}",
         )
         return names[index]
 
@@ -142,7 +142,7 @@ def _number(reader: _Reader, columns: Sequence[Column]) -> NumberFeature:
     feature, column = reader.u32(), reader.u32()
     _need(
         column < len(columns) and columns[column].kind == "number",
-        f"feature {feature} needs a number column, found {column}",
+        f"feature {feature} is of column {column}: must be of a number column",
     )
     return NumberFeature(feature, column, reader.many(_step, reader))
 

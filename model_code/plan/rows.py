@@ -45,7 +45,7 @@ def json_lines_rows(body: bytes) -> list[Any]:
 
 
 class NoRow(str):
-    """Why something in the place of a row is none."""
+    """The reason why a value found in place of a row is not a row."""
 
 
 class _Pairs(list):
@@ -99,7 +99,7 @@ def from_rows(
 
 
 class _Levels(dict):
-    """level -> code; anything else the unknown code."""
+    """Return level -> code; anything else has the unknown code."""
 
     def __init__(self, column: Column) -> None:
         super().__init__((level, code) for code, level in enumerate(column.levels))
@@ -129,22 +129,22 @@ def _fill(
     if isinstance(row, _Pairs):
         names = [name for name, _ in row]
         twice = next(name for name in names if names.count(name) > 1)
-        return RowRefused(index, twice, "is given twice")
+        return RowRefused(index, twice, "must be given once")
     if isinstance(row, NoRow):
         return RowRefused(index, None, str(row))
     if not isinstance(row, dict):
-        return RowRefused(index, None, f"found {_shown(row)}, allowed: an object of column names to values")
+        return RowRefused(index, None, f"must be an object of column names to values, not {_shown(row)}")
     for name, value in row.items():
         if name not in places:
             if name in ignored:
                 continue
-            return RowRefused(index, name, f"is not a column of the model: those are {', '.join(map(repr, places))}")
+            return RowRefused(index, name, f"must be a column of the model, one of {', '.join(map(repr, places))}")
         place = places[name]
         if value is None or (isinstance(value, float) and math.isnan(value)):
             continue
         kept = _kept(columns[place].kind, value, finders[place])
         if kept is None:
-            return RowRefused(index, name, f"found {_shown(value)}, allowed: {_ALLOWED[columns[place].kind]}")
+            return RowRefused(index, name, f"must be {_ALLOWED[columns[place].kind]}, not {_shown(value)}")
         out[place][index] = kept
     return None
 
@@ -184,13 +184,13 @@ def csv_rows(
     names = lines.pop(0) if header and lines else list(kinds)
     strangers = [name for name in names if name not in kinds and name not in ignored]
     if strangers or len(set(names)) != len(names):
-        raise BodyRefused(f"the header names {strangers or names}, allowed, each once: {list(kinds)}")
+        raise BodyRefused(f"the header names {strangers or names}: must name each of {list(kinds)} once")
     return [_csv_row(kinds, names, cells) for cells in lines]
 
 
 def _csv_row(kinds: dict[str, str], names: list[str], cells: list[str]) -> dict[str, Any] | NoRow:
     if len(cells) != len(names):
-        return NoRow(f"has {len(cells)} cells, allowed: {len(names)}")
+        return NoRow(f"cells = {len(cells)}: must be {len(names)}")
     return {name: _cell(kinds[name], text) for name, text in zip(names, cells, strict=True) if name in kinds}
 
 
@@ -233,7 +233,7 @@ def _arrow_column(column: Column, values: Any) -> np.ndarray:
     if column.kind == "category" and (pa.types.is_string(type_) or pa.types.is_large_string(type_)):
         codes = pc.fill_null(pc.index_in(values, pa.array(column.levels, type_)), column.codes - 1)
         return pc.if_else(pc.is_null(values), missing, codes).to_numpy(zero_copy_only=False).astype(np.int32)
-    raise BodyRefused(f"column {column.name!r} is {type_}, allowed: {_ARROW[column.kind]}")
+    raise BodyRefused(f"column {column.name!r} is {type_}: must be {_ARROW[column.kind]}")
 
 
 _ARROW = {

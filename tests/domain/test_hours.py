@@ -96,8 +96,8 @@ def test_every_week_away_from_a_change_of_the_clocks_is_as_long_as_every_other(t
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("mon-fri 7-19", "'mon-fri 7-19' is not a span; write days and times like 'mon-fri 07:00-19:00'"),
-        ("weekdays 07:00-19:00", "'weekdays 07:00-19:00' is not a span"),
+        ("mon-fri 7-19", "'mon-fri 7-19' must be a span of days and times, such as 'mon-fri 07:00-19:00'"),
+        ("weekdays 07:00-19:00", "'weekdays 07:00-19:00' must be a span"),
         ("mon 07:00-07:00", "'mon 07:00-07:00' has no length; a whole day is 00:00-24:00"),
         ("mon 24:00-07:00", "'mon 24:00-07:00' has no length"),
         ("mon 07:00-25:00", "25:00 in 'mon 07:00-25:00' is not a time of day"),
@@ -106,7 +106,7 @@ def test_every_week_away_from_a_change_of_the_clocks_is_as_long_as_every_other(t
         ("mon 07:00-09:00 Berlin", "'Berlin' is not a time zone; write one like Europe/Berlin"),
         ("mon 07:00-09:00 Europe", "'Europe' is not a time zone"),
         ("mon 07:00-09:00 ../etc/passwd", "is not a time zone"),
-        ("mon 07:00-09:00,", "'' is not a span"),
+        ("mon 07:00-09:00,", "'' must be a span"),
         ("mon 07:00-09:00 localtime", "'localtime' is not a time zone; write one like Europe/Berlin"),
         ("mon 07:00-09:00 posixrules", "'posixrules' is not a time zone"),
         ("mon 07:00-09:00 Factory", "'Factory' is not a time zone"),

@@ -109,7 +109,7 @@ def test_every_command_says_what_is_missing_step_by_step(capsys, tmp_path, proje
     assert [failure["error"] for failure in failures] == ["config", "not_running", "config"]
     assert "fairway init" in failures[0]["message"]
     assert "fairway up" in failures[1]["message"]
-    assert "stage 'moon' is not there; stages: local, dev, staging, prod" in failures[2]["message"]
+    assert "stage = 'moon': must be one of local, dev, staging, prod" in failures[2]["message"]
 
 
 def test_a_stage_that_is_not_deployed_says_how_to_deploy_it(place):
@@ -175,11 +175,11 @@ def test_a_second_up_waits_for_the_first_and_can_be_stopped(project, how):
         turn(project / ".fairway/local", waiting=pytest.fail),
         subprocess.Popen([FAIRWAY, "up", "--project", project], stderr=subprocess.PIPE, text=True) as command,
     ):
-        assert command.stderr.readline() == "Waiting for another `fairway up` here to end\n"
+        assert command.stderr.readline() == "Waiting for another `fairway up` in this folder to end\n"
         command.send_signal(how)
         (said,) = command.stderr.read().splitlines()
     assert command.returncode == 130
-    assert said.startswith("error: stopped while starting; nothing goes on running")
+    assert said.startswith("error: stopped while starting; nothing is left running")
 
 
 @pytest.mark.parametrize("command", ["up", "down"])
@@ -202,7 +202,7 @@ def test_what_the_local_aws_holds_is_kept_out_of_git(project):
 def test_down_without_a_local_aws_is_fine(capsys, project):
     code, out, err = run(capsys, "down", "--project", project)
     state = project / ".fairway/local"
-    assert (code, out) == (0, f"the local AWS was not running; it holds nothing yet: there is no {state}\n")
+    assert (code, out) == (0, f"the local AWS was not running; it has no state yet: {state} does not exist\n")
     assert err.splitlines()[-1] == f"next: `fairway up --project {project}` starts it"
 
 
@@ -226,7 +226,7 @@ def test_a_command_in_a_message_is_the_one_to_type_here(told, typed):
 
 def test_what_comes_next_is_for_the_same_project_and_stage(capsys, project):
     _, _, err = run(capsys, "check", "--project", project)
-    assert err == f"next: `fairway up --project {project}` starts AWS on this machine with the project deployed\n"
+    assert err == f"next: `fairway up --project {project}` starts the local AWS with the project deployed\n"
     _, _, err = run(capsys, "check", "--project", project / "none")
     assert f"`fairway init --project {project / 'none'} --data FILE" in err
 

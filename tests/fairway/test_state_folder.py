@@ -98,7 +98,7 @@ def test_up_with_its_state_elsewhere_writes_nothing_into_the_project_and_down_fi
         assert main(["up", "--state", str(state), "--project", str(project)]) == 0
         said = capsys.readouterr().out
         exported = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables(state).items())
-        assert f"the AWS CLI and SDKs reach it after: export {exported}" in said
+        assert f"to reach it with the AWS CLI and SDKs: export {exported}" in said
         assert root_key(state).secret_key not in said
     finally:
         assert main(["down", "--json", "--project", str(project)]) == 0

@@ -66,7 +66,7 @@ def test_what_cannot_be_used_is_refused_in_words(tmp_path, old, new, said):
 def test_a_stage_that_does_not_exist_is_refused_with_those_that_do(tmp_path):
     ran = run_app(tmp_path, stage="production")
     assert ran.returncode == 2
-    assert "stage 'production' is not there; stages: local, dev, staging, prod" in ran.stderr
+    assert "stage = 'production': must be one of local, dev, staging, prod" in ran.stderr
 
 
 def test_two_syntheses_are_the_same_to_the_byte(tmp_path):

@@ -1,1 +1,1 @@
-"""The priced resources: one module for each kind, from a template's resource to its cost lines."""
+"""Priced resources: one module for each kind, from a resource in a template to its cost lines."""

@@ -1,4 +1,4 @@
-"""The API: each request, in steps of 512 kilobytes, and what leaves for the internet."""
+"""The API: requests in steps of 512 kilobytes, and data sent to the internet."""
 
 import math
 
@@ -13,7 +13,7 @@ MESSAGE_STEP_KB = 32.0
 
 def http_api_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
     if resource.properties.get("ProtocolType") == "WEBSOCKET":
-        return websocket_lines(resource, usage, prices)
+        return _websocket_lines(resource, usage, prices)
     steps = math.ceil(max(usage.usage.request_kb, usage.usage.reply_kb) / STEP_KB)
     price = ("AmazonApiGateway", "ApiGatewayHttpRequest")
     return [
@@ -29,8 +29,8 @@ def rest_api_lines(resource: Resource, usage: Month, prices: Prices) -> list[Lin
     return [asked, egress(resource, usage, prices)]
 
 
-def websocket_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
-    """A message each way for each request; how long people stay connected is not known, so it is not counted."""
+def _websocket_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
+    """Price a message each way for each request; connection time is not known, so it is not counted."""
     steps = sum(math.ceil(kb / MESSAGE_STEP_KB) for kb in (usage.usage.request_kb, usage.usage.reply_kb))
     price = ("AmazonApiGateway", "ApiGatewayMessage")
     return [line(resource, prices, flow="request", what="messages", price=price, quantity=usage.requests * steps)]

@@ -24,27 +24,27 @@ class Runs:
     fixed: bool = True
 
 
-def training_step(month: Month) -> Runs:
+def _training_step(month: Month) -> Runs:
     return Runs("train", month.training_runs, month.usage.function_ms)
 
 
-def batch_step(month: Month) -> Runs:
+def _batch_step(month: Month) -> Runs:
     return Runs("batch", month.batch_runs, month.usage.function_ms)
 
 
-def watch_step(month: Month) -> Runs:
+def _watch_step(month: Month) -> Runs:
     return Runs("watch", month.watch_runs, month.usage.function_ms)
 
 
-def hourly_check(month: Month) -> Runs:
+def _hourly_check(month: Month) -> Runs:
     return Runs("watch", HOURS_PER_MONTH, month.usage.function_ms)
 
 
-def five_minute_check(month: Month) -> Runs:
+def _five_minute_check(month: Month) -> Runs:
     return Runs("watch", HOURS_PER_MONTH * 12 * sleeps(month.config.serving), month.usage.function_ms)
 
 
-def deployment_step(month: Month) -> Runs:
+def _deployment_step(month: Month) -> Runs:
     return Runs("store", month.usage.deploys, month.usage.function_ms)
 
 
@@ -52,29 +52,29 @@ RUNS = {
     "predict": lambda month: Runs("request", month.requests, month.usage.predict_ms, fixed=False),
     "outcomes": lambda month: Runs("watch", month.outcomes, month.usage.predict_ms, fixed=False),
     "capture": lambda month: Runs("watch", month.captures, month.usage.function_ms, fixed=False),
-    "select_window": training_step,
-    "judge": training_step,
-    "verify_release": training_step,
-    "try_endpoint": training_step,
-    "plan_replay": training_step,
-    "judge_replay": training_step,
+    "select_window": _training_step,
+    "judge": _training_step,
+    "verify_release": _training_step,
+    "try_endpoint": _training_step,
+    "plan_replay": _training_step,
+    "judge_replay": _training_step,
     "advance": lambda month: Runs("train", month.looks, month.usage.function_ms),
-    "promote": training_step,
-    "retire": training_step,
-    "preprocess": batch_step,
-    "write_results": lambda month: Runs("batch", month.chunks, chunk_ms(month), fixed=False),
-    "close_batch": batch_step,
-    "choose_window": watch_step,
-    "judge_window": watch_step,
-    "guard": hourly_check,
-    "reap": hourly_check,
-    "hours": five_minute_check,
-    "remove_endpoints": deployment_step,
-    **dict.fromkeys(DEPLOY_HANDLERS, deployment_step),
+    "promote": _training_step,
+    "retire": _training_step,
+    "preprocess": _batch_step,
+    "write_results": lambda month: Runs("batch", month.chunks, _chunk_ms(month), fixed=False),
+    "close_batch": _batch_step,
+    "choose_window": _watch_step,
+    "judge_window": _watch_step,
+    "guard": _hourly_check,
+    "reap": _hourly_check,
+    "hours": _five_minute_check,
+    "remove_endpoints": _deployment_step,
+    **dict.fromkeys(DEPLOY_HANDLERS, _deployment_step),
 }
 
 
-def chunk_ms(month: Month) -> float:
+def _chunk_ms(month: Month) -> float:
     rows = min(month.config.batch.rows_per_chunk, month.usage.rows_per_batch)
     return 1000.0 * rows / month.usage.written_rows_per_second
 

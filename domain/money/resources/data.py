@@ -1,4 +1,4 @@
-"""DynamoDB on demand: what is written, read, kept and backed up, table by table."""
+"""DynamoDB on demand: writes, reads, storage and backup, table by table."""
 
 import math
 
@@ -21,18 +21,18 @@ WRITE_UNIT_BYTES = 1024
 EVENTUAL = 0.5  # an eventually consistent read of up to 4 KB costs half a unit
 OUTCOME_BYTES = 300
 TRANSACTIONAL = 2.0  # units of a write in a transaction
-ROLLOUT_ANSWERS = 20_000  # that a release gives and is compared by before it is champion
-EVIDENCE_BYTES = 250  # an item that an answer or an entity is counted by
-CONTROL_BYTES = 2048  # a routing item, a release, a run: few of them, and small
+ROLLOUT_ANSWERS = 20_000  # answers of a release, and of the one it is compared with, before it is champion
+EVIDENCE_BYTES = 250  # an item by which an answer or an entity is counted
+CONTROL_BYTES = 2048  # a routing item, a release, a run: few and small
 
 
 def table_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line] | None:
-    """None for a table that nothing here says how it is used."""
+    """Price a table's use; None if no rule says how it is used."""
     demand = TABLES.get(last_word(resource.properties.get("TableName", resource.name)))
     if demand is None:
         return None
     lines = demand(usage, 1 + len(resource.properties.get("GlobalSecondaryIndexes", [])))
-    if recoverable(resource):
+    if _recoverable(resource):
         lines += [
             ("store", "point-in-time recovery", RECOVERY, gb) for _, _, usage_type, gb in lines if usage_type == KEPT
         ]
@@ -46,7 +46,7 @@ Demand = list[tuple[str, str, str, float]]  # flow, what, usage type, quantity
 
 
 def predictions(month: Month, copies: int) -> Demand:
-    """Each answer is written once, and once more to each index; each outcome looks its prediction up."""
+    """Each answer is written once, and once more to each index; each outcome looks up its prediction."""
     units = math.ceil(month.usage.prediction_bytes / WRITE_UNIT_BYTES) * copies
     months_kept = min(month.config.serving.keep_predictions_days / DAYS_PER_MONTH, month.usage.months)
     answers = month.predictions + month.batch_rows
@@ -68,9 +68,7 @@ def outcomes(month: Month, copies: int) -> Demand:
 
 
 def routing(month: Month, copies: int) -> Demand:
-    """predict remembers the routing for seconds, so it reads at most once a request and about once every few
-    seconds.
-    """
+    """predict caches the routing for seconds, so it reads at most once a request, and about once every few seconds."""
     reads = min(month.requests, HOURS_PER_MONTH * SECONDS_PER_HOUR / FRESH_S)
     changes = month.training_runs * 4  # a release is judged, promoted, replaced, retired
     return [("request", "who answers", READS, reads * EVENTUAL), *control(month, "train", changes * copies)]
@@ -108,7 +106,7 @@ def control(month: Month, flow: str, records: float) -> Demand:
 TABLES = {"predictions": predictions, "outcomes": outcomes, "routing": routing, "runs": runs, "evidence": evidence}
 
 
-def recoverable(resource: Resource) -> bool:
-    """To any point in time; a global table says it for each of its regions."""
+def _recoverable(resource: Resource) -> bool:
+    """Return whether point-in-time recovery is on; a global table sets it for each region."""
     places = [resource.properties, *resource.properties.get("Replicas", [])]
     return any(each.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled") for each in places)

@@ -18,45 +18,45 @@ def job_lines(resource: Resource, usage: Month, prices: Prices, flow: str, state
     """The machines of the job that a state starts, and their disks; nothing where it starts none."""
     call = state.get("Resource", "")
     if "createTrainingJob" in call:
-        hours = training_hours(usage) * runs
-        return machine_lines(resource, prices, flow, "Train", training_machine(state, usage), hours)
+        hours = _training_hours(usage) * runs
+        return machine_lines(resource, prices, flow, "Train", _training_machine(state, usage), hours)
     if "createProcessingJob" in call:
         hours = PROCESSING_HOURS[flow](usage) * runs
-        return machine_lines(resource, prices, flow, "Processing", processing_machine(state, usage, flow), hours)
+        return machine_lines(resource, prices, flow, "Processing", _processing_machine(state, usage, flow), hours)
     return []
 
 
-def training_hours(month: Month) -> float:
+def _training_hours(month: Month) -> float:
     minutes = month.usage.training_minutes + month.usage.start_minutes
     return minutes / MINUTES_PER_HOUR * (1 - month.usage.spot_saving_percent / 100 * month.config.training.spot)
 
 
-def evaluation_hours(month: Month) -> float:
+def _evaluation_hours(month: Month) -> float:
     return (month.usage.evaluation_minutes + month.usage.start_minutes) / MINUTES_PER_HOUR
 
 
-def scoring_hours(month: Month) -> float:
+def _scoring_hours(month: Month) -> float:
     """Machine-hours of one batch run: more machines finish sooner, but each of them has to start."""
     rows_s = month.usage.rows_per_batch / month.usage.batch_rows_per_second
     return (rows_s / 60.0 + month.config.batch.instances * month.usage.start_minutes) / MINUTES_PER_HOUR
 
 
-def counting_hours(month: Month) -> float:
+def _counting_hours(month: Month) -> float:
     """Machine-hours of counting one window; a job whose window has no answer is not even started."""
     rows = month.predictions / month.watch_runs if month.watch_runs else 0.0
     minutes = rows / COUNTED_ROWS_PER_SECOND / 60.0 + month.usage.start_minutes
     return minutes / MINUTES_PER_HOUR if rows else 0.0
 
 
-PROCESSING_HOURS = {"batch": scoring_hours, "train": evaluation_hours, "watch": counting_hours}
+PROCESSING_HOURS = {"batch": _scoring_hours, "train": _evaluation_hours, "watch": _counting_hours}
 
 
-def training_machine(state: Json, month: Month) -> tuple[str, float]:
+def _training_machine(state: Json, month: Month) -> tuple[str, float]:
     resources = arguments(state).get("ResourceConfig", {})
     return machine(resources, month.config.training.instance, month.config.training.volume_gb)
 
 
-def processing_machine(state: Json, month: Month, flow: str) -> tuple[str, float]:
+def _processing_machine(state: Json, month: Month, flow: str) -> tuple[str, float]:
     config = month.config
     of_flow: dict[str, Batch | Monitoring] = {"batch": config.batch, "watch": config.monitoring}
     settings = of_flow.get(flow, config.training)
@@ -139,14 +139,14 @@ def endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[Lin
             flow="request",
             what=f"endpoint on {serving.instances} x {serving.instance}",
             price=(SAGEMAKER, f"Host:{serving.instance}"),
-            quantity=endpoint_hours(usage),
+            quantity=_endpoint_hours(usage),
             fixed=True,
         ),
         *lines,
     ]
 
 
-def endpoint_hours(month: Month) -> float:
+def _endpoint_hours(month: Month) -> float:
     """Machine-hours of the champion in its office hours, of each previous one for as long as it is kept, and of each
     release that is on its way.
     """

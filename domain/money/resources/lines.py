@@ -1,4 +1,4 @@
-"""A line of the projection: so much of something that one resource uses in a month, and what that costs."""
+"""Lines of the projection: a quantity that one resource uses in a month, and its cost."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,7 @@ FLOWS = ("train", "request", "batch", "watch", "store")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the bill. `unit_usd` and `monthly_usd` are None where the table has no price: unknown, not
-    nothing.
-    """
+    """One line of the bill; `unit_usd` and `monthly_usd` are None if the price is unknown, which does not mean free."""
 
     resource: str
     type: str
@@ -22,16 +20,16 @@ class Line:
     quantity: float
     unit_usd: float | None
     monthly_usd: float | None
-    price_date: str  # "" where nobody knows
+    price_date: str  # empty if unknown
     confidence: str
-    fixed: bool  # costs the same however much is asked
+    fixed: bool  # the cost does not depend on the number of predictions
     service: str
     usage_type: str
     operation: str
 
     @property
     def usd(self) -> float:
-        """Monthly cost in dollars of a priced line."""
+        """Return the monthly cost in dollars of a priced line."""
         return self.monthly_usd or 0.0
 
 

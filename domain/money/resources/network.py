@@ -1,4 +1,4 @@
-"""What a private network costs by being there: gateways, endpoints and addresses, by the hour and used or not."""
+"""Private networks: gateways, endpoints and addresses are billed by the hour, used or not."""
 
 from domain.money.prices import Prices
 from domain.money.resources.lines import Line, line

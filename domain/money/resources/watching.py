@@ -1,4 +1,4 @@
-"""Watching: logs, metrics, alarms, dashboards, traces, and the topics, queues and schedules around them."""
+"""Monitoring: logs, metrics, alarms, dashboards, traces, and the topics, queues and schedules that go with them."""
 
 from domain.money.prices import Prices
 from domain.money.resources.compute import RUNS
@@ -8,15 +8,13 @@ from domain.money.template import Resource, last_word, text_of, verb_of
 from domain.money.usage import DAYS_PER_MONTH, HOURS_PER_WEEK, KB_PER_GB, SECONDS_PER_HOUR, Month
 
 CLOUDWATCH = "AmazonCloudWatch"
-NOTIFICATIONS = 30.0  # alarms that ring in a month, each to one address
+NOTIFICATIONS = 30.0  # alarms a month that notify, each to one address
 SAMPLED_SHARE = 0.05  # X-Ray records the first request of every second and 5 % of the others
 
 
 def log_group_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
-    """What is written, and what is kept until it expires. Storage is counted uncompressed, so it is the most it
-    can be.
-    """
-    events, fixed = log_source(resource, usage)
+    """Price what is written, and what is stored until it expires; counted uncompressed, so it is an upper bound."""
+    events, fixed = _log_source(resource, usage)
     gb = events * usage.usage.log_kb / KB_PER_GB
     months_kept = min(resource.properties.get("RetentionInDays", float("inf")) / DAYS_PER_MONTH, usage.usage.months)
     return [
@@ -28,9 +26,10 @@ def log_group_lines(resource: Resource, usage: Month, prices: Prices) -> list[Li
     ]
 
 
-def log_source(resource: Resource, month: Month) -> tuple[float, bool]:
-    """How many events are written, and whether they are as many however much is asked: by the function or the flow that
-    the group's name ends with, or by the API.
+def _log_source(resource: Resource, month: Month) -> tuple[float, bool]:
+    """Return the number of events of a log group, and whether it is independent of requests.
+
+    They are found by the function or flow at the end of the group's name, or by the API.
     """
     writer = last_word(resource.properties.get("LogGroupName", resource.name))
     if writer in RUNS:
@@ -46,7 +45,7 @@ def log_source(resource: Resource, month: Month) -> tuple[float, bool]:
 EVENTS_PER_RUN, EVENTS_PER_CHUNK = (
     100.0,
     10.0,
-)  # what a state machine logs, each event about as long as a function's log
+)  # events of a state machine, each about as long as a function's log
 FLOW_EVENTS = {
     "train": lambda month: month.training_runs * EVENTS_PER_RUN,
     "release": lambda month: month.training_runs * EVENTS_PER_RUN,
@@ -56,7 +55,7 @@ FLOW_EVENTS = {
 
 
 def metric_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
-    """The metrics that functions write into their logs are shared by all of them; they are counted once, at predict."""
+    """Price the metrics that functions write into their logs; they are shared, so they are counted once, at predict."""
     if verb_of(resource) != "predict":
         return []
     price = (CLOUDWATCH, "CW:MetricMonitorUsage")
@@ -73,7 +72,7 @@ def metric_filter_lines(resource: Resource, usage: Month, prices: Prices) -> lis
 
 
 def alarm_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
-    """An alarm is billed for each metric it looks at."""
+    """Price an alarm, which is billed for each metric in it."""
     metrics = [each for each in resource.properties.get("Metrics", []) if "MetricStat" in each]
     price, count = (CLOUDWATCH, "CW:AlarmMonitorUsage"), len(metrics) or 1
     return [line(resource, prices, flow="watch", what="alarm", price=price, quantity=count, fixed=True)]
@@ -90,10 +89,10 @@ def dashboard_lines(resource: Resource, usage: Month, prices: Prices) -> list[Li
 
 
 def trace_lines(resource: Resource, usage: Month, prices: Prices, runs: float, *, fixed: bool) -> list[Line]:
-    """What X-Ray records of `runs` spread over the week as the requests are."""
+    """Price the traces that X-Ray records for `runs` distributed over the week like the requests."""
     if not traced(resource):
         return []
-    price, count = ("AWSXRay", "XRay-TracesStored"), sampled(runs, usage)
+    price, count = ("AWSXRay", "XRay-TracesStored"), _sampled(runs, usage)
     return [line(resource, prices, flow="watch", what="traces", price=price, quantity=count, fixed=fixed)]
 
 
@@ -102,7 +101,7 @@ def traced(resource: Resource) -> bool:
     return function or bool(resource.properties.get("TracingConfiguration", {}).get("Enabled"))
 
 
-def sampled(runs: float, month: Month) -> float:
+def _sampled(runs: float, month: Month) -> float:
     weeks, share = HOURS_PER_MONTH / HOURS_PER_WEEK, runs / month.requests if month.requests else 0.0
     if not share:
         return runs
@@ -126,7 +125,7 @@ def topic_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
 
 
 def queue_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
-    """Our queues hold what failed; looking whether there is something is what costs."""
+    """Price a queue; our queues hold failures, so the cost is that of polling them."""
     kind = "FIFO-RBP" if resource.properties.get("FifoQueue") else "RBP"
     price = ("AWSQueueService", f"Requests-{kind}")
     return [line(resource, prices, flow="watch", what="failures kept", price=price, quantity=NOTIFICATIONS, fixed=True)]
@@ -141,14 +140,12 @@ def schedule_lines(resource: Resource, usage: Month, prices: Prices) -> list[Lin
 
 
 USES_OF_A_RUN = (
-    3  # a run's artefact is signed once, and the signature verified before it is hosted and before it is a champion
+    3  # a run's artefact is signed once, and its signature verified before it is hosted and before it becomes champion
 )
 
 
 def key_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
-    """The key itself, and its uses: a key that signs is asked by training runs, one that encrypts by every answer at
-    most.
-    """
+    """Price a key and its uses: training runs use the signing key, answers at most once each the encryption key."""
     signs = resource.properties.get("KeyUsage") == "SIGN_VERIFY"
     requests = USES_OF_A_RUN * usage.training_runs if signs else usage.predictions + usage.batch_rows
     uses = ("awskms", "KMS-Requests-Asymmetric" if signs else "KMS-Requests")
@@ -159,7 +156,7 @@ def key_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line]:
 
 
 def parameter_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line] | None:
-    """Standard parameters are free and say so in the table; the others are not in it."""
+    """Standard parameters are free, and the table says so; it has no price for others."""
     if resource.properties.get("Tier", "Standard") != "Standard":
         return None
     price = ("AWSSystemsManager", "ParameterStore-Standard")

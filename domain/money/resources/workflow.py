@@ -1,4 +1,4 @@
-"""State machines: the transitions of their runs, and the SageMaker jobs and endpoints that they create."""
+"""State machines: transitions of their runs, and the SageMaker jobs and endpoints they create."""
 
 from domain.money.prices import Prices
 from domain.money.resources.jobs import endpoint_lines, job_lines
@@ -9,7 +9,7 @@ from domain.money.usage import Month
 
 
 def machine_lines(resource: Resource, usage: Month, prices: Prices) -> list[Line] | None:
-    """None for a state machine that nothing here says how often it runs."""
+    """Price a state machine; None if no rule says how often it runs."""
     definition = definition_of(resource)
     calls = [state.get("Resource", "") for state, _ in states_of(definition)]
     name = last_word(resource.properties.get("StateMachineName", resource.name))
@@ -53,7 +53,7 @@ def creates(calls: list[str], call: str) -> bool:
 
 
 def transitions(resource: Resource, usage: Month, prices: Prices, definition: Json, flow: str, runs: float) -> Line:
-    """Each state entered is one transition, and so is each start. A loop is counted once, a retry not at all."""
+    """Count transitions: each state entered is one, and so is each start. A loop counts once, a retry not at all."""
     entered = sum(times(maps, usage) for _, maps in states_of(definition)) + 1
     return line(
         resource,
@@ -67,7 +67,7 @@ def transitions(resource: Resource, usage: Month, prices: Prices, definition: Js
 
 
 def looking(resource: Resource, prices: Prices, flow: str, looks: float) -> Line:
-    """Each look of a rollout enters three states: what there is to see, where that leads, and the wait."""
+    """Each look of a rollout enters three states: read the evidence, decide, wait."""
     price = ("AmazonStates", "StateTransition")
     return line(
         resource,
@@ -81,7 +81,7 @@ def looking(resource: Resource, prices: Prices, flow: str, looks: float) -> Line
 
 
 def times(maps: tuple[Json, ...], month: Month) -> float:
-    """How often a state inside these maps is entered in one run: once a candidate, or once a chunk of a batch."""
+    """Return how often a state in these maps is entered in one run: once a candidate, or once a chunk of a batch."""
     count = 1.0
     for each in maps:
         distributed = (each.get("ItemProcessor") or {}).get("ProcessorConfig", {}).get("Mode") == "DISTRIBUTED"

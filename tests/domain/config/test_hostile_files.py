@@ -11,7 +11,7 @@ from domain.contract.file import read_contract
 
 PROJECT = '[project]\nname = "shop"\ncontract = "{}"\ntask = "binary"\n'
 DIGITS = "9" * 5000
-NO_FILE = "must be a file; it is a folder, a pipe or a device"
+NO_FILE = "must be a file, not a folder, a pipe or a device"
 
 
 def refused(file: Path) -> str:
@@ -43,7 +43,7 @@ def test_a_link_to_a_device_is_one(tmp_path):
         (b"a = " + b"[" * 100_000, "not valid TOML: lists or tables are nested too deeply"),
         (b"a = " + b"{a = " * 100_000, "not valid TOML: lists or tables are nested too deeply"),
         (b"\xff\xfe", "not valid TOML: 'utf-8' codec can't decode byte 0xff"),
-        (b"#" * (LARGEST_BYTES + 1), "has more than 4,194,304 bytes; settings and contracts have fewer"),
+        (b"#" * (LARGEST_BYTES + 1), "must have at most 4,194,304 bytes"),
     ],
 )
 def test_what_no_settings_are_is_refused_by_its_reason(tmp_path, content, said):

@@ -53,8 +53,8 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("[colors]", "[colors] is not a section; sections: "),
-        ("[data]\nwindow = 5", "data.window is not a setting; settings: window_days, evaluate_days"),
+        ("[colors]", "[colors] must be left out; the sections are "),
+        ("[data]\nwindow = 5", "data.window: must be one of the settings window_days, evaluate_days"),
         ("[data]\nwindow_days = '90'", "data.window_days = '90': must be a whole number"),
         ("[data]\nwindow_days = 90.0", "data.window_days = 90.0: must be a whole number"),
         ("[data]\nwindow_days = true", "data.window_days = True: must be a whole number"),
@@ -66,12 +66,12 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
         ),
         (
             "[data]\nwindow_days = 28",
-            "data.evaluate_days = 28: must be less than data.window_days = 28, or nothing is left to train on",
+            "data.evaluate_days = 28: must be less than data.window_days = 28, so that rows are left to train on",
         ),
         ("[benchmarks]\np99_ms = nan", "benchmarks.p99_ms = nan: must be a number"),
         (
             "[benchmarks]\nmetric = 'r2'",
-            "benchmarks.metric = 'r2': a binary task has roc_auc, average_precision, log_loss, brier",
+            "benchmarks.metric = 'r2': must be one of roc_auc, average_precision, log_loss, brier in a binary task",
         ),
         ("[serving]\nmode = 'cheap'", "serving.mode = 'cheap': must be one of serverless, instance, function"),
         ("[serving]\ndeadline_ms = 26000", "serving.deadline_ms = 26000: must be at most 25000"),
@@ -88,23 +88,23 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
         ),
         (
             "[data]\narchive_days = 100",
-            "data.archive_days = 100: must be 0 or at least 180, as what is cold is paid for 90 days",
+            "data.archive_days = 100: must be 0 or at least 180, as Glacier bills at least 90 days",
         ),
         ("[data]\nhot_days = 0\narchive_days = 60", "data.archive_days = 60: must be 0 or at least 90"),
         (
             "[data]\narchive_days = 200\ndelete_days = 365",
-            "data.delete_days = 365: must be 0 or at least 380, so that no window",
+            "data.delete_days = 365: must be 0 or at least 380, after every window",
         ),
         ("[data]\nhot_days = 0\ndelete_days = 60", "data.delete_days = 60: must be 0 or at least 90"),
         (
             "[serving]\noffice_hours = 'mon 7-19'",
-            "serving.office_hours = 'mon 7-19': 'mon 7-19' is not a span; write days",
+            "serving.office_hours = 'mon 7-19': 'mon 7-19' must be a span of days",
         ),
         (
             "[serving]\nidle_hours = 2",
-            "serving.idle_hours = 2: nothing would bring the endpoint back; add serving.office_hours",
+            "serving.idle_hours = 2: nothing would create the endpoint again; add serving.office_hours",
         ),
-        ("[stages.prod]\nserving.office_hours = 'x'", "stages.prod.serving.office_hours = 'x': 'x' is not a span"),
+        ("[stages.prod]\nserving.office_hours = 'x'", "stages.prod.serving.office_hours = 'x': 'x' must be a span"),
         ("[release]\ncanary = [5, 'half']", "release.canary = [5, 'half']: must be a list of numbers"),
         ("[release]\ncanary = [25, 5]", "release.canary = [25, 5]: must rise, each above 0 and at most 50 ("),
         ("[release]\ncanary = [5, 100]", "release.canary = [5, 100]: must rise, each above 0 and at most 50 ("),
@@ -119,7 +119,7 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
         ("[training]\nschedule = 'rate(1 week)'", "training.schedule = 'rate(1 week)': must be rate(7 days) or cron("),
         (
             "[batch]\nschedule = 'cron(0 24 * * ? *)'",
-            "batch.schedule = 'cron(0 24 * * ? *)': must have hour values of 0 to 23; found 24",
+            "batch.schedule = 'cron(0 24 * * ? *)': must have hour values of 0 to 23, not 24",
         ),
         (
             "[training]\ncandidates = ['prior']\nparameters.gradient_boosting.max_iter = 5",
@@ -144,12 +144,12 @@ def test_without_a_metric_the_first_of_the_task_decides(project, task, metric):
             "[budget]\nmonthly_usd = 0\nstop_model_percent = 100",
             "budget.stop_model_percent = 100.0: a percentage of a zero budget never triggers",
         ),
-        ("[stages.local]", "stages.local: not a stage name; "),
-        ("[stages.Prod]", "stages.Prod: not a stage name; "),
+        ("[stages.local]", "stages.local: must be 2 to 12 "),
+        ("[stages.Prod]", "stages.Prod: must be 2 to 12 "),
         ("[stages.prod]\ndata.window_days = 0", "stages.prod.data.window_days = 0: must be at least 1"),
-        ("[stages.prod]\nregion = 'here'", "stages.prod.region = 'here': must match "),
-        ("[stages.prod]\nbenchmarks.metric = 'r2'", "stages.prod.benchmarks.metric = 'r2': a binary task has "),
-        ("[stages.prod]\ndata = 5", "stages.prod.data: found 5; it must be a table, [stages.prod.data]"),
+        ("[stages.prod]\nregion = 'here'", "stages.prod.region = 'here': must be a region such as us-east-1"),
+        ("[stages.prod]\nbenchmarks.metric = 'r2'", "stages.prod.benchmarks.metric = 'r2': must be one of "),
+        ("[stages.prod]\ndata = 5", "stages.prod.data = 5: must be a table, [stages.prod.data]"),
     ],
 )
 def test_a_mistake_is_refused_with_its_file_its_key_what_was_found_and_what_is_allowed(project, text, problem):
@@ -164,7 +164,7 @@ def test_a_mistake_is_refused_with_its_file_its_key_what_was_found_and_what_is_a
 def test_what_has_no_default_must_be_given(missing):
     document = {"project": {key: value for key, value in PROJECT["project"].items() if key != missing}}
     assert problems_of(document) == [f"project.{missing} is missing"]
-    assert problems_of({}) == ["[project] is missing; it needs name, contract and task"]
+    assert problems_of({}) == ["[project]: must be there, with name, contract and task"]
 
 
 def test_every_mistake_is_named_at_once(project):
@@ -181,7 +181,7 @@ def test_an_unknown_stage_is_refused_with_those_there_are(project):
     with pytest.raises(ConfigError) as refused:
         read_config(folder, "production")
     assert refused.value.problems == [
-        "stage 'production' is not there; stages: local, dev, prod. Add [stages.production] to create it"
+        "stage = 'production': must be one of local, dev, prod; add [stages.production] to create it"
     ]
 
 

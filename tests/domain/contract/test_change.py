@@ -62,7 +62,7 @@ def test_every_edit_has_its_kind(edited, kinds):
 def test_what_breaks_is_told_with_the_way_out():
     found = changes(BEFORE, now(without="temp", add=(Column("temperature", "float", nullable=True),)))
     assert [change.message for change in found] == [
-        "columns.temp: is removed, and rows that bring it are refused (is 'temperature' its new name?); "
+        "columns.temp: is removed, and rows that have it are refused (is 'temperature' its new name?); "
         + WAYS_OUT[Kind.REMOVED],
         "columns.temperature: is new and may be null; the next release learns from it",
     ]

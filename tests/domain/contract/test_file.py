@@ -29,7 +29,7 @@ DOCUMENT = {
 }
 
 
-LISTS = "a string or integer column lists its values, each of its type, at least one"
+LISTS = "must list at least one value of the column's type; only string and integer columns have categories"
 
 
 def changed(path: str, value) -> dict:
@@ -45,20 +45,20 @@ def changed(path: str, value) -> dict:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("color", 1, "color is not a key of a contract; keys: name, key, event_time, missing, target, columns"),
+        ("color", 1, "color: must be one of the keys name, key, event_time, missing, target, columns"),
         ("name", 7, "name = 7: must be a str"),
         ("key", "flight", "key = 'flight': must be a list"),
         ("key", [["flight"]], "key = ['flight']: must be the name of a column, in quotes"),
-        ("key", ["boat"], "key = 'boat': is not one of the columns"),
+        ("key", ["boat"], "key = 'boat': must be one of the columns"),
         ("key", ["late"], "'late' has two roles among target, event_time and key"),
         ("key", ["flight", "flight"], "'flight' has two roles among target, event_time and key"),
         ("columns/flight/nullable", True, "key 'flight' is nullable; a key must always have a value"),
         ("columns/departure/nullable", True, "event_time 'departure' is nullable; it must always have a value"),
         ("event_time", "hour", "event_time = 'hour': must name a timestamp column"),
-        ("target/column", "early", "target.column = 'early': is not one of the columns"),
+        ("target/column", "early", "target.column = 'early': must be one of the columns"),
         ("target/column", 7, "target.column = 7: must be the name of a column, in quotes"),
         ("target", {}, "target.column = None: must be the name of a column, in quotes"),
-        ("target/color", 1, "target.color is not a key of the target; keys: column, prior, positive"),
+        ("target/color", 1, "target.color: must be one of the keys column, prior, positive"),
         ("target/prior", 1.5, "target.prior = 1.5: a binary task needs the probability of the positive class, 0 to 1"),
         (
             "target/prior",
@@ -76,8 +76,8 @@ def changed(path: str, value) -> dict:
             "string",
             "target.positive is missing; it says which value of the target counts as a yes",
         ),
-        ("columns/hour", 5, "columns.hour must be a table with at least a type"),
-        ("columns/hour/color", 5, f"columns.hour.color is not a key of a column; keys: {', '.join(COLUMN)}"),
+        ("columns/hour", 5, "columns.hour: must be a table with at least a type"),
+        ("columns/hour/color", 5, f"columns.hour.color: must be one of the keys {', '.join(COLUMN)}"),
         (
             "columns/hour/type",
             "number",
@@ -92,11 +92,15 @@ def changed(path: str, value) -> dict:
         ("columns/hour/role", "ignored", "no column is a feature; at least one must be"),
         ("columns/hour/minimum", True, "columns.hour.minimum = True: has the wrong type"),
         ("columns/hour/minimum", math.nan, "columns.hour.minimum = nan: must be finite"),
-        ("columns/hour/maximum", -1, "columns.hour: minimum 0 is above maximum -1"),
-        ("columns/flight/minimum", 1, "columns.flight.minimum: only a number has a minimum, this is a string"),
+        ("columns/hour/maximum", -1, "columns.hour.minimum = 0: must be at most maximum = -1"),
+        (
+            "columns/flight/minimum",
+            1,
+            "columns.flight.minimum: must be left out; only a number has a minimum, and this column is a string",
+        ),
         ("columns/hour/categories", ["5"], f"columns.hour.categories: {LISTS}"),
         ("columns/hour/categories", [], f"columns.hour.categories: {LISTS}"),
-        ("columns/hour/categories", [5, 5], "columns.hour.categories: a value is listed twice"),
+        ("columns/hour/categories", [5, 5], "columns.hour.categories: must list each value once"),
     ],
 )
 def test_a_mistake_in_the_file_is_named(path, value, message):
@@ -197,7 +201,11 @@ def test_a_file_that_cannot_be_read_says_so(tmp_path):
         ("columns/hour/missing", [" NA"], "columns.hour.missing = [' NA']: must be texts in quotes"),
         ("columns/hour/missing", ["-999"], "columns.hour.missing = '-999': must not be a value of the column itself"),
         ("missing", ["7"], "columns.hour.missing = '7': must not be a value of the column itself"),
-        ("columns/flight/decimal", ",", "columns.flight.decimal: only a number has a decimal, this is a string"),
+        (
+            "columns/flight/decimal",
+            ",",
+            "columns.flight.decimal: must be left out; only a number has a decimal, and this column is a string",
+        ),
         ("columns/hour/decimal", ";", "columns.hour.decimal = ';': must be . or ,"),
         ("columns/hour/thousands", ".", "columns.hour.thousands = '.': must be one of"),
         ("columns/hour/thousands", "x", "columns.hour.thousands = 'x': must be one of"),

@@ -101,8 +101,7 @@ def test_a_savings_plan_is_for_machines_around_the_clock_only():
     always = month(requests(1_000_000), serving={"mode": "instance", "instances": 2})
     assert savings_plan(BY_NAME["ml.m5.large"], always, MODEL, PRICES) == (
         "2 x ml.m5.large run around the clock (1460 hours a month); a Savings Plan could cover "
-        "them, at a rate that the price "
-        "table does not hold: it is unknown here."
+        "them, but the price table has no rate for it."
     )
     rate = Price(
         "USE1-Host:ml.m5.large",
@@ -121,7 +120,7 @@ def test_a_savings_plan_is_for_machines_around_the_clock_only():
 def test_the_image_that_trains_runs_on_no_arm_machine():
     for name in ("ml.c7g.large", "ml.m6g.large"):
         assert refusals(BY_NAME[name], MILLION, MODEL) == [
-            "an Arm machine, which no training job runs on: one image for both is of x86"
+            "an Arm instance, but training needs x86 and there is one image for both"
         ]
     assert not any(
         "Arm" in why for name in ("ml.g5.xlarge", "ml.g4dn.xlarge") for why in refusals(BY_NAME[name], MILLION, MODEL)
@@ -135,5 +134,5 @@ def test_office_hours_make_a_machine_cheaper_and_a_savings_plan_vain():
     )
     assert monthly_usd(BY_NAME["ml.m5.large"], office, MODEL, PRICES) == pytest.approx(83.95 * 60 / 168, rel=0.01)
     assert savings_plan(BY_NAME["ml.m5.large"], office, MODEL, PRICES) == (
-        "No Savings Plan: outside the office hours nothing runs, and a plan is paid for around the clock."
+        "No Savings Plan: instances run only in the office hours, and a plan is paid for around the clock."
     )

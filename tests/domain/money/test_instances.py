@@ -44,7 +44,8 @@ def test_every_machine_with_a_price_has_a_known_size():
 )
 def test_a_machine_is_refused_for_what_it_cannot_do(instance, use):
     with pytest.raises(
-        InstanceError, match=f"training.instance: '{instance}' cannot .* on SageMaker; machines that can: ml"
+        InstanceError,
+        match=f"training.instance = '{instance}': must be an instance type that can .* on SageMaker, such as ml",
     ):
         check_use(instance, use, "training.instance")
 

@@ -85,13 +85,13 @@ def test_every_row_that_cannot_be_used_is_named_at_once(tmp_path):
     assert error.value.problems == [
         "line 2: usd_per_unit = '-1': must be a number, 0 or more",
         "line 4: confidence = 'sure': must be one of high, medium, low",
-        "us-east-1 AmazonX Thing: tiers from 0, 0; there must be one from 0, and each once",
-        "us-east-1 AmazonX Other: tiers from 5; there must be one from 0, and each once",
+        "us-east-1 AmazonX Thing: tiers from 0, 0: must include 0, and each tier once",
+        "us-east-1 AmazonX Other: tiers from 5: must include 0, and each tier once",
     ]
 
 
 def test_a_table_of_other_columns_is_refused(tmp_path):
     file = tmp_path / "prices.csv"
     file.write_text("service,price\n")
-    with pytest.raises(PriceError, match="columns are .*they must be service, usage_type"):
+    with pytest.raises(PriceError, match="columns = .*must be service, usage_type"):
         read_rows(file)

@@ -52,10 +52,10 @@ def test_all_that_is_wrong_with_a_profile_is_said_at_once(tmp_path):
         read_usage(config(), file)
     size, unknown, negative, unit, kind = error.value.problems
     assert size == "usage.size = 'huge': must be one of small, medium, large"
-    assert unknown.startswith("usage.predict_s is not a setting; settings: size, ")
+    assert unknown.startswith("usage.predict_s: must be one of the settings size, ")
     assert unknown.endswith(
-        "Did you mean predict_ms? Mind the unit: how long one request takes in predict, the "
-        "endpoint included, in milliseconds"
+        "Did you mean predict_ms? Mind the unit: duration of one request in predict, "
+        "including the endpoint, in milliseconds"
     )
     assert negative == "usage.request_kb = -1: must be at least 0.001"
     assert unit == "usage.log_kb = 900000: must be at most 256.0"  # bytes where kilobytes are meant
@@ -71,9 +71,9 @@ def test_a_profile_may_stand_below_usage_as_in_fairway_toml(tmp_path):
 @pytest.mark.parametrize(
     ("usage", "problem"),
     [
-        ({"hours": {"weekdays": 1.0}}, "usage.hours 'weekdays': write days and hours like"),
-        ({"hours": {"mon 07-19": -1.0}}, "usage.hours 'mon 07-19' = -1.0: must be requests per second, from 0"),
-        ({"scoring_ms": 80.0, "predict_ms": 60.0}, "usage.scoring_ms = 80.0: more than usage.predict_ms = 60.0"),
+        ({"hours": {"weekdays": 1.0}}, "usage.hours = 'weekdays': must be days and hours such as"),
+        ({"hours": {"mon 07-19": -1.0}}, "usage.hours.mon 07-19 = -1.0: must be requests per second, from 0"),
+        ({"scoring_ms": 80.0, "predict_ms": 60.0}, "usage.scoring_ms = 80.0: must be at most usage.predict_ms = 60.0"),
     ],
 )
 def test_what_cannot_be_is_refused(usage, problem):

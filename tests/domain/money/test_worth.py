@@ -98,7 +98,7 @@ def test_the_range_of_few_outcomes_holds_the_true_value_as_often_as_it_says(valu
     "wrong", [{}, counts(0, 0, 0, 0), counts(-1, 5, 5, 5), counts(1.5, 1, 1, 1), {"true_positive": 4}]
 )
 def test_counts_that_are_not_are_refused(wrong):
-    with pytest.raises(WorthError, match="give a whole number of each of true_positive, false_positive"):
+    with pytest.raises(WorthError, match="must be a whole number of each of true_positive, false_positive"):
         judge(LATE_FLIGHTS, wrong, predictions=1000, cost=COST)
 
 

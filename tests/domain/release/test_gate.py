@@ -102,7 +102,7 @@ def test_rows_older_than_agreed_release_nothing_however_good_a_candidate_is():
     verdict = judged(trees=measured(0.7), coverage=coverage, max_age_days=14)
     assert said(verdict)[:2] == ("rejected", "trees")
     assert verdict["reason"].startswith(
-        "the newest row is of 2013-03-10T00:00:00Z, 22.0 days before 2013-04-01T00:00:00Z"
+        "the newest row is from 2013-03-10T00:00:00Z, 22.0 days before 2013-04-01T00:00:00Z"
     )
 
 
@@ -183,10 +183,10 @@ def test_of_each_other_candidate_it_is_told_why_it_was_not_taken():
         "prior": measured(0.65),
     }
     assert judged(baseline=0.65, **tried)["why"] == (
-        "of 5 candidates, line was taken: trees has roc_auc 0.7000, 0.0050 ahead, which is within a standard error of "
+        "of 5 candidates, line was chosen: trees has roc_auc 0.7000, 0.0050 ahead, which is within a standard error of "
         "the best (0.0100), and is slower (p99 5 ms against 1 ms); stump has roc_auc 0.6600, 0.0350 behind; "
-        "deep is out (p99 50 ms, at most 10.0 ms was agreed); "
-        "prior is out (has roc_auc 0.6500, no better than answering with the prior (0.6500))"
+        "deep is excluded (p99 50 ms, at most 10.0 ms was agreed); "
+        "prior is excluded (has roc_auc 0.6500, no better than answering with the prior (0.6500))"
     )
 
 

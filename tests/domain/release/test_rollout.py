@@ -176,7 +176,7 @@ def test_a_slow_canary_goes_back():
 def test_decisions_that_are_right_less_often_go_back():
     wrong = dataclasses.replace(ENOUGH, paired=5_000, disagreements=400, canary_right=150)
     state, _, why = after([wrong])
-    counts = "rows with an outcome that both decided, and differently: 400; the canary was right in 150"
+    counts = "rows with an outcome that the two decided differently: 400; the canary was right on 150"
     assert (state, why.split("; e-value")[0]) == ("rolled back", f"decisions: {counts}")
 
 
@@ -197,7 +197,7 @@ def test_a_canary_that_gets_fewer_entities_than_its_share_goes_back_since_nothin
     state, _, why = after([lost])
     assert (state, why.split("; e-value")[0]) == (
         "rolled back",
-        "split: entities of the canary: 200 of 10,000 where 5 % were due",
+        "split: entities of the canary: 200 of 10,000 where 5 % were expected",
     )
 
 

@@ -215,7 +215,9 @@ def test_a_claim_that_cannot_be_is_refused(routing, release, share, why):
 
 def test_a_rollout_that_answers_nobody_gives_nothing_back():
     for routing, beyond in ((promoted("r-1"), 0.0), (canary(0.05), 0.05)):
-        with pytest.raises(RoutingError, match="rollout 'r-2/1' answers nobody; `fairway status` shows who answers"):
+        with pytest.raises(
+            RoutingError, match="rollout 'r-2/1' answers no entity; `fairway status` shows which releases answer"
+        ):
             give_back(routing, "r-2/1", at=LATER, reason="", beyond=beyond)
 
 

@@ -34,7 +34,7 @@ def test_a_feed_that_ended_names_its_last_row_and_the_days_without_any():
     }
     assert describe(coverage) == "2026-11-08 to 2026-11-14; no row on 43 of 50 days: 2026-11-15 to 2026-12-27"
     assert staleness(coverage, WINDOW, 14) == (
-        "the newest row is of 2026-11-14T15:00:00Z, 43.4 days before 2026-12-28T00:00:00Z; "
+        "the newest row is from 2026-11-14T15:00:00Z, 43.4 days before 2026-12-28T00:00:00Z; "
         "at most 14 days were agreed (data.max_age_days)"
     )
 

@@ -70,7 +70,7 @@ def test_the_region_is_read_from_a_url_of_aws(monkeypatch, url, region):
     ("url", "reason"),
     [
         ("abc123.execute-api.eu-central-1.amazonaws.com", "url = 'abc123.*: must be the API's, such as https://"),
-        ("https://api.example.com", "does not name its region; pass region= or set AWS_DEFAULT_REGION"),
+        ("https://api.example.com", "must contain its region; pass region= or set AWS_DEFAULT_REGION"),
     ],
 )
 def test_a_url_that_cannot_be_signed_for_is_refused(monkeypatch, url, reason):

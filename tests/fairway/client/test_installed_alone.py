@@ -66,5 +66,5 @@ def test_a_request_is_answered_with_botocore_alone(installed, api):
 def test_a_projects_folder_takes_the_application(installed):
     code = "\ntry:\n    Fairway('prod', 'flights')\nexcept Refused as refused:\n    print(refused.error, refused)"
     assert ask(installed, code).startswith(
-        "not_installed stage = 'prod', project = 'flights': only the client is here; pass url=;"
+        "not_installed stage = 'prod', project = 'flights': only the client is installed; pass url=;"
     )

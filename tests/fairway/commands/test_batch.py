@@ -91,7 +91,7 @@ def test_the_same_command_again_says_that_nothing_was_scored_again(flow, tmp_pat
     file = table(tmp_path / "may.csv", {})
     _, first, _ = flow.run("batch", file)
     _, again, _ = flow.run("batch", file)
-    assert again == first + "this was done before, and nothing was scored again; --again scores it once more\n"
+    assert again == first + "this was scored before; --again scores it once more\n"
 
 
 def test_predictions_that_are_not_stored_are_a_run_of_their_own_and_the_summary_says_where_they_lie(flow, tmp_path):
@@ -135,7 +135,7 @@ def test_files_that_were_passed_over_are_counted(place):
     place.aws("s3").put_object(Bucket="lake", Key="batch/incoming/a.csv", Body=b"x")
     code, out, _ = place.run("batch", "s3://lake/batch/incoming/")
     assert code == 0
-    assert out.splitlines()[2] == "7 files were scored before and passed over; --again scores them too"
+    assert out.splitlines()[2] == "7 files were scored before and skipped; --again scores them too"
 
 
 def test_two_commands_at_once_start_one_execution(place, tmp_path):
@@ -149,7 +149,7 @@ def test_two_commands_at_once_start_one_execution(place, tmp_path):
         for moment in moments
     }
     assert len(arns) == len(executions(place)) == 1
-    assert said == ["Starting batch-1", "Starting batch-1", "Attaching to batch-1, which is going on"]
+    assert said == ["Starting batch-1", "Starting batch-1", "Attaching to batch-1, which is in progress"]
 
 
 def asked_of(place, run: str) -> dict:
@@ -215,7 +215,7 @@ def test_what_spark_writes_beside_its_data_is_passed_over_and_named(flow):
     found = flow.values("batch", "s3://lake/batch/incoming/spark/")
     assert found["skipped"] == [".part-0.csv.crc", "_SUCCESS", "_temporary/0/part-0.csv"]
     _, out, _ = flow.run("batch", "s3://lake/batch/incoming/spark/")
-    assert "passed over, since no rows are in it: '.part-0.csv.crc', '_SUCCESS'" in out
+    assert "skipped, as it has no rows: '.part-0.csv.crc', '_SUCCESS'" in out
     flow.aws("s3").put_object(Bucket="lake", Key="batch/incoming/empty/_SUCCESS", Body=b"")
     assert "holds no file" in flow.run("batch", "s3://lake/batch/incoming/empty/")[2]
 
@@ -228,7 +228,7 @@ def test_a_folder_of_this_machine_is_uploaded_without_what_spark_writes_beside_i
     assert flow.keys("batch/") == [f"{prefix}part-0.csv", f"{prefix}weekday=1/part-1.csv"]
     assert flow.values("batch", folder)["run"] == found["run"]
     code, _, err = flow.run("batch", folder, "--out", tmp_path / "out.csv")
-    assert code == 2 and "must go with a FILE of this computer, not with a folder" in err
+    assert code == 2 and "must be used with a FILE on this machine, not with a folder" in err
 
 
 def test_titles_above_a_header_are_passed_over_and_named(flow, tmp_path):
@@ -245,12 +245,12 @@ def test_titles_above_a_header_are_passed_over_and_named(flow, tmp_path):
         (
             "s3://elsewhere/rows.csv",
             (
-                "is not in the lake; copy it there first: aws s3 cp --recursive "
+                "must be in the lake; copy it there first: aws s3 cp --recursive "
                 "s3://elsewhere/rows.csv s3://lake/batch/incoming/ "
                 "--endpoint-url http://127.0.0.1:"
             ),
         ),
-        ("s3:/lake", "files of this kind are not read"),
+        ("s3:/lake", "must be one of"),
         ("s3://", "'s3://' is not an S3 URI"),
     ],
 )
@@ -272,9 +272,7 @@ def test_a_failed_batch_exits_1_with_the_reason(place, tmp_path):
     assert code == 1
     reason, _, next_step = json.loads(out)["message"].partition("; ")
     assert reason.endswith("CountsDoNotAddUp: scored 3, wrote 2")
-    assert next_step.startswith("`fairway batch ") and next_step.endswith(
-        f"{file}` goes on with what is not scored yet"
-    )
+    assert next_step.startswith("`fairway batch ") and next_step.endswith(f"{file}` scores the rest")
 
 
 def test_a_batch_whose_job_was_stopped_says_so_in_words(place, tmp_path):

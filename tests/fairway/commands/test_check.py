@@ -42,8 +42,8 @@ def test_the_problems_of_settings_stages_and_contract_are_listed_together(capsys
         "contract.toml",
     ]
     assert "serving.deadline_ms = 'fast': must be a whole number" in lines[0]
-    assert "stages.prod.budget.monthly_eur is not a setting" in lines[1]
-    assert "key = 'flight': is not one of the columns" in lines[2]
+    assert "stages.prod.budget.monthly_eur: must be one of the settings" in lines[1]
+    assert "key = 'flight': must be one of the columns" in lines[2]
 
 
 def test_a_hyperparameter_that_the_estimator_does_not_have_is_named_with_the_one_meant(capsys, project):

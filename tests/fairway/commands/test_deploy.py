@@ -67,4 +67,4 @@ def test_and_that_a_deployment_would_be_refused_where_it_breaks_the_champion(dev
     out, err = capsys.readouterr()
     assert out.splitlines()[:2] == [NOTHING, "Contract"]
     assert out.splitlines()[2].startswith("champion r-1: columns.gate: is new, and rows without it are refused; ")
-    assert f"`fairway deploy --project {dev} --stage dev` is refused but with --breaking" in err
+    assert f"`fairway deploy --project {dev} --stage dev` needs --breaking" in err

@@ -67,6 +67,6 @@ def test_what_is_not_all_there_any_more_is_not_written(judged, tmp_path):
 
 def test_a_run_that_is_not_there_and_a_file_that_is_no_csv_are_refused(judged, tmp_path):
     code, _, err = judged.run("held-out", "train-20130201-1", "--out", tmp_path / "a.csv")
-    assert code == 2 and f"is neither a run that was judged nor its release; runs: {RUN}" in err
+    assert code == 2 and f"must be a run that was judged, or its release; runs: {RUN}" in err
     code, _, err = judged.run("held-out", "--out", tmp_path / "a.parquet")
     assert code == 2 and "must be a file named .csv, in a folder that exists" in err

@@ -36,7 +36,7 @@ SERVED = "net.onnx (onnx) is served by ONNX Runtime, which answers 1,000 rows of
         ),
         (
             {"file": "net.onnx", "file_format": "onnx", "format": "onnx", "compared_with_given": None},
-            [SERVED, "what it answered before it became ONNX is not known here; --answers FILE compares it"],
+            [SERVED, "the answers of the original model are unknown; --answers FILE compares them"],
         ),
     ],
     ids=["converted", "compared twice", "compared with what was brought", "compared with nothing"],

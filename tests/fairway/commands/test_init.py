@@ -86,11 +86,11 @@ def test_types_roles_and_limits_follow_from_the_table(tmp_path):
 def test_what_is_assumed_and_what_looks_odd_is_said(capsys, tmp_path):
     said = notes(capsys, write_csv(tmp_path / "orders.csv", *shop(400)), "returned", tmp_path / "out")
     for words in (
-        "'copy' says exactly what the target says, which nobody knows beforehand: not learnt from",
-        "'delivered' holds dates such as '1/3/2024'; only ISO 8601 (2013-04-01) is a moment, so it became text",
-        "'always' is always 'EUR': not learnt from",
-        "'nothing' is always empty: not learnt from",
-        "'birth date' is a moment beside the event time",
+        "'copy' determines the target exactly, so it cannot be known beforehand: not used for training",
+        "'delivered' holds dates such as '1/3/2024'; only ISO 8601 (2013-04-01) is a timestamp, so it became text",
+        "'always' is always 'EUR': not used for training",
+        "'nothing' is always empty: not used for training",
+        "'birth date' is a timestamp besides the event time",
     ):
         assert words in said
 
@@ -154,9 +154,9 @@ def test_rows_of_two_types_in_one_column_are_said_to_go_to_quarantine(capsys, tm
 @pytest.mark.parametrize(
     ("names", "row", "target", "said"),
     [
-        (["a", "b"], ["1", "2"], "c", "has no column 'c', which --target names; its columns: 'a', 'b'"),
-        (["a", "b"], ["1", "2"], "b", "target 'b' is always '2'; there is nothing to learn"),
-        (["a", "b"], ["1", ""], "b", "target 'b' is always empty; there is nothing to learn"),
+        (["a", "b"], ["1", "2"], "c", "--target = 'c': must be one of its columns 'a', 'b'"),
+        (["a", "b"], ["1", "2"], "b", "target 'b' is always '2': must have at least two values"),
+        (["a", "b"], ["1", ""], "b", "target 'b' is always empty: must have at least two values"),
         (["a", "a"], ["1", "2"], "a", "names 'a' more than once"),
     ],
 )
@@ -184,7 +184,7 @@ def test_what_is_there_already_is_never_written_over(capsys, tmp_path):
     data = write_csv(tmp_path / "t.csv", ["x", "y"], [["1", "a"], ["2", "b"]])
     (tmp_path / "contract.toml").write_text("mine")
     assert main(["init", "--data", str(data), "--target", "y", "--out", str(tmp_path)]) == 2
-    assert f"{tmp_path / 'contract.toml'} is there already" in capsys.readouterr().err
+    assert f"{tmp_path / 'contract.toml'} exists already" in capsys.readouterr().err
     assert (tmp_path / "contract.toml").read_text() == "mine" and not (tmp_path / "fairway.toml").exists()
 
 
@@ -192,7 +192,7 @@ def test_a_column_of_codes_that_never_repeat_is_the_key_whatever_it_is_called(tm
     rows = [[f"K{number:05}", f"remark {number}", number % 7, "yes" if number % 3 else "no"] for number in range(200)]
     data = write_csv(tmp_path / "kunden.csv", ["Kunde", "Notiz", "n", "bleibt"], rows)
     said = notes(capsys, data, "bleibt", tmp_path / "out")
-    assert "'Kunde' differs in every row and reads like an id, such as 'K00000': it is the key" in said
+    assert "'Kunde' differs in every row and looks like an id, such as 'K00000': it is the key" in said
     assert "the row's own hash is the key" not in said
     assert tomllib.loads((tmp_path / "out/contract.toml").read_text())["key"] == ["Kunde"]
 

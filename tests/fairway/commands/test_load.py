@@ -123,7 +123,7 @@ def test_the_same_file_again_writes_nothing_and_counts_the_same_whatever_it_is_c
     assert [file["load"] for file in again["files"]] == [file["load"] for file in first["files"]]
     assert times(place.aws("s3").list_object_versions(Bucket="lake")) == times(written)
     _, out, _ = place.run("load", tmp_path / "copy.csv")
-    assert "1 of 1 files loaded already" in out
+    assert "1 of 1 files were already loaded" in out
 
 
 def times(listing: dict) -> list:
@@ -186,7 +186,7 @@ def test_under_another_contract_the_same_file_takes_the_place_of_its_earlier_loa
         0,
         [
             "accepted 2 rows, quarantined 0",
-            "1 of 1 files were loaded before under another contract, which counts no longer",
+            "1 of 1 files were loaded before under another contract, and those loads no longer count",
         ],
     )
     loads = place.aws("dynamodb").scan(TableName="flights-local-runs")["Items"]
@@ -199,12 +199,12 @@ def test_a_corrected_file_counts_beside_the_first_until_it_is_said_to_replace_it
     _, out, _ = place.run("load", corrected)
     load = first["files"][0]["load"]
     assert out.splitlines()[-1] == (
-        f"flights.csv was loaded before with other content: {load}, which counts too; where this "
+        f"flights.csv was loaded before with other content: {load}, which counts too; if this "
         "file corrects it, load it with --replace"
     )
     assert len(counting(place)) == 2
     _, out, _ = place.run("load", corrected, "--replace")
-    assert out.splitlines()[-1] == f"flights.csv was loaded before with other content: {load}, which counts no longer"
+    assert out.splitlines()[-1] == f"flights.csv was loaded before with other content: {load}, which no longer counts"
     assert counting(place) == [place.values("load", corrected, "--replace")["files"][0]["load"]]
 
 
@@ -348,7 +348,7 @@ def test_rows_that_are_far_from_the_others_or_still_to_come_are_pointed_out(plac
     file = table(tmp_path / "flights.csv", *days, {"departure": "2099-01-01T00:00:00Z"})
     assert place.values("load", file)["far_rows"] == [{"first": "2099-01-01T00:00:00Z", "rows": 1}]
     _, out, _ = place.run("load", file)
-    assert "1 rows lie far from the others or are still to come, from 2099-01-01T00:00:00Z on" in out
+    assert "1 rows are far from the others or in the future, from 2099-01-01T00:00:00Z on" in out
 
 
 def test_titles_above_a_header_are_passed_over_and_named(place, tmp_path):
@@ -356,7 +356,7 @@ def test_titles_above_a_header_are_passed_over_and_named(place, tmp_path):
     file.write_text("Flights of January\n\n" + file.read_text())
     loaded = place.values("load", file)
     assert (loaded["accepted"], loaded["files"][0]["skipped"]) == (2, ["Flights of January"])
-    assert "passed over above its header: 'Flights of January'" in place.run("load", file)[1]
+    assert "skipped above its header: 'Flights of January'" in place.run("load", file)[1]
 
 
 def spark(folder: Path) -> Path:
@@ -374,8 +374,8 @@ def test_a_folder_is_loaded_without_what_spark_writes_beside_its_data(place, tmp
     loaded = place.values("load", folder)
     names = [Path(file["file"]).name for file in loaded["files"]]
     assert (names, loaded["skipped"]) == (["part-0.csv", "part-1.csv"], [".part-0.csv.crc", "_SUCCESS"])
-    assert "passed over, since no rows are in it: '.part-0.csv.crc', '_SUCCESS'" in place.run("load", folder)[1]
+    assert "skipped, as it has no rows: '.part-0.csv.crc', '_SUCCESS'" in place.run("load", folder)[1]
     (folder / "part-0.csv").unlink()
     (folder / "weekday=1/part-1.csv").unlink()
     code, _, err = place.run("load", folder)
-    assert code == 2 and "export: is a folder without a file of rows beside '.part-0.csv.crc', '_SUCCESS'" in err
+    assert code == 2 and "export: must have a file of rows; it has none beside '.part-0.csv.crc', '_SUCCESS'" in err

@@ -124,7 +124,7 @@ def test_nothing_quarantined_and_nothing_known_are_told_apart(loaded, tmp_path):
     code, out, _ = place.run("quarantine", "other.csv", "--json")
     failure = json.loads(out)
     assert (code, failure["error"]) == (2, "load")
-    assert "other.csv: is neither a file that was loaded" in failure["message"] and "flights.csv" in failure["message"]
+    assert "other.csv: must be a loaded file" in failure["message"] and "flights.csv" in failure["message"]
     assert place.run("quarantine", "--out", tmp_path / "x.txt")[0] == 2
 
 

@@ -136,7 +136,7 @@ def test_what_the_stream_has_no_longer_is_named_as_lost(capturing):
     tell_of(place, gone, gone)
     code, out, _ = place.run("redrive", "--json")
     found = json.loads(out)
-    assert (code, found["captured"], found["lost"]) == (1, 0, ["the stream has the records from 1 on no longer"])
+    assert (code, found["captured"], found["lost"]) == (1, 0, ["the stream no longer has the records from 1 on"])
     assert len(waiting(place)) == 1
 
 

@@ -186,7 +186,7 @@ def test_one_release_is_told_with_its_judgement_and_its_right_and_wrong_answers(
     (one,) = released.values("releases", release)["releases"]
     assert {key: one[key] for key in said} == said
     code, _, err = released.run("releases", "r-0")
-    assert code == 2 and "release 'r-0' is not there" in err
+    assert code == 2 and "release = 'r-0': must be a release" in err
 
 
 def host(place, release: str) -> None:
@@ -226,7 +226,7 @@ def test_a_deployment_that_fails_leaves_the_champion_and_exits_1(released):
 @pytest.mark.parametrize(
     ("release", "said"),
     [
-        ("r-0", "release 'r-0' is not there; `fairway releases --project "),
+        ("r-0", "release = 'r-0': must be a release; `fairway releases --project "),
         ("r-20130501-cccccccc", "was rejected and is not released: why"),
         ("r-20130401-aaaaaaaa", "is the champion already; nothing to do"),
     ],
@@ -252,7 +252,7 @@ def test_promote_of_the_champion_deploys_it_again_where_its_endpoint_is_gone(rel
     released.machine("release", CreateEndpoint={"Type": "Pass"}, TryEndpoint={"Type": "Pass"})
     code, out, err = released.run("promote", "r-20130401-aaaaaaaa")
     assert code == 0
-    assert "r-20130401-aaaaaaaa is champion and its endpoint is gone; deploying it again\nCreate endpoint" in err
+    assert "r-20130401-aaaaaaaa is champion and its endpoint is missing; deploying it again\nCreate endpoint" in err
     assert out.startswith("r-20130401-aaaaaaaa is champion: ")
 
 
@@ -289,7 +289,7 @@ def test_releases_names_a_step_that_is_possible(released):
             TableName="flights-local-routing", Key={"item": {"S": f"release#{release}"}}
         )
     _, _, err = released.run("releases")  # of the champion and a rejected one
-    assert "may lead to a better one" in err and "promote" not in err
+    assert "may give a better one" in err and "promote" not in err
 
 
 def test_there_must_be_a_champion_to_roll_back_to(place):
@@ -331,7 +331,7 @@ def test_status_tells_a_run_under_way_from_one_that_was_stopped(place):
         "batch-3": "RUNNING",
     }
     told = out.splitlines()
-    assert "batch-1 is under way" in told
-    stopped = "was stopped before its end, and nothing works on it"
+    assert "batch-1 is in progress" in told
+    stopped = "was stopped before its end"
     assert f"batch-2 {stopped}; the same `fairway batch` resumes it" in told
-    assert f"train-1 {stopped}; `fairway train` begins another" in told
+    assert f"train-1 {stopped}; `fairway train` starts another" in told

@@ -92,7 +92,10 @@ def test_status_of_a_shadow_shows_its_sample_its_own_evidence_and_what_its_repla
 def test_a_rollout_is_paused_and_resumed_once_each(rolling):
     assert rolling.values("rollout", "pause")["rollout"]["paused"] == "paused by hand"
     code, _, err = rolling.run("rollout", "pause")
-    assert (code, "the rollout is paused already; `fairway rollout resume --project " in err) == (2, True)
+    assert (code, "the rollout is paused already; continue it with `fairway rollout resume --project " in err) == (
+        2,
+        True,
+    )
     assert rolling.values("rollout", "resume")["rollout"]["paused"] == ""
     code, _, err = rolling.run("rollout", "resume")
     assert (code, "the rollout is not paused" in err) == (2, True)
@@ -109,10 +112,10 @@ def test_abort_lets_the_champion_answer_everybody_at_once(rolling):
 @pytest.mark.parametrize("command", ["pause", "resume", "abort"])
 def test_what_is_not_running_is_refused_by_name_and_nothing_changes(place, command):
     code, _, err = place.run("rollout", command)
-    assert (code, "no rollout is under way; " in err) == (2, True)
+    assert (code, "no rollout is in progress; " in err) == (2, True)
     place.put("routing", item="rollout", version=9, current=canary(state="rolled back"))
     code, _, err = place.run("rollout", command)
-    assert (code, "no rollout is under way; the last one, of r-2, ended as rolled back; " in err) == (2, True)
+    assert (code, "no rollout is in progress; the last one, of r-2, ended as rolled back; " in err) == (2, True)
 
 
 def test_a_release_that_waits_for_its_turn_is_aborted_by_its_name_alone(rolling):

@@ -116,12 +116,13 @@ def test_the_rows_that_there_were_are_named_and_the_days_without_any():
         },
     }
     assert lines(values, role=None)[1] == (
-        "release r-1 of train-1, learnt from 2026-09-29T00:00:00Z on, judged on 159 rows of 2026-11-08 to 2026-11-14; "
+        "release r-1 of train-1, trained on rows from 2026-09-29T00:00:00Z on, "
+        "judged on 159 rows of 2026-11-08 to 2026-11-14; "
         "no row on 43 of 50 days: 2026-11-15 to 2026-12-27"
     )
     assert lines(values, role=None)[2:] == ["answers: 80 of 159 rows are right", "why: it was the only candidate"]
     assert lines({**values, "coverage": None}, role=None)[1] == (
-        "release r-1 of train-1, learnt from the others, judged on 159 rows held out at random"
+        "release r-1 of train-1, trained on the others, judged on 159 rows held out at random"
     )
 
 
@@ -242,7 +243,7 @@ def test_rows_that_another_contract_let_in_are_pointed_out(loaded):
     ("words", "said"),
     [
         (["--as-of", "yesterday"], "as_of = 'yesterday': must be an ISO 8601"),
-        (["--window", "28"], "--window 28 leaves no day to learn from: give more than data.evaluate_days = 28"),
+        (["--window", "28"], "--window 28: must be more than data.evaluate_days = 28"),
     ],
 )
 def test_what_cannot_be_is_refused_before_a_run_is_started(loaded, words, said):
@@ -254,7 +255,7 @@ def test_without_rows_there_is_nothing_to_train_on(place):
     code, _, err = place.run("train")
     assert (code, err) == (
         2,
-        f"error: nothing is loaded yet; `fairway load --project {place.folder} FILE...` puts rows into the lake\n",
+        f"error: no rows are loaded yet; load some with `fairway load --project {place.folder} FILE...`\n",
     )
 
 
@@ -286,7 +287,7 @@ def test_two_commands_in_a_second_that_ask_for_different_runs_both_run(waiting):
     begun = [started(waiting, NAME, {**AS_OF, **window}, said.append) for window in windows]
     assert [run for run, _ in begun] == [NAME, f"{NAME}-2", f"{NAME}-3", f"{NAME}-2"]
     assert begun[1] == begun[3]
-    assert said[1:3] == [f"{NAME} was begun in the same second with other settings", f"Starting {NAME}-2"]
+    assert said[1:3] == [f"{NAME} was started in the same second with other settings", f"Starting {NAME}-2"]
 
 
 def test_ctrl_c_says_what_goes_on_and_the_same_command_attaches_to_it(loaded):
@@ -306,9 +307,9 @@ def test_ctrl_c_says_what_goes_on_and_the_same_command_attaches_to_it(loaded):
     run = told[0].split()[1]
     assert (command.returncode, told[1]) == (130, "Select window\n")
     again = f"fairway train --project {loaded.folder} --as-of 2013-04-01T03:59:01Z --window 60"
-    assert rest == f"error: stopped watching; {run} goes on in stage 'local'; `{again}` attaches to it\n"
+    assert rest == f"error: stopped watching; {run} continues in stage 'local'; `{again}` attaches to it\n"
     with subprocess.Popen([*words, "--as-of", "2013-04-01T03:59:01Z"], stderr=subprocess.PIPE, text=True) as command:
-        assert command.stderr.readline() == f"Attaching to {run}, which is going on\n"
+        assert command.stderr.readline() == f"Attaching to {run}, which is in progress\n"
         loaded.put("runs", kind="test", run="open")
         command.stderr.read()
     assert command.returncode == 0

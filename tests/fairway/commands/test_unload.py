@@ -71,10 +71,10 @@ def test_a_name_of_two_loads_and_one_of_none_are_refused_with_what_there_is(load
     place.values("load", other)
     one.unlink()
     code, out, _ = place.run("unload", "one.csv", "--json")
-    assert code == 2 and "2 loads are of that name" in json.loads(out)["message"] and ids[0] in out
+    assert code == 2 and "2 loads have this name" in json.loads(out)["message"] and ids[0] in out
     week(other, 9)
-    assert "other/one.csv: has other content than what was loaded" in place.run("unload", other)[2]
-    assert "is neither a file that was loaded nor the id of a load" in place.run("unload", "three.csv")[2]
+    assert "other/one.csv: its content differs from the loaded file" in place.run("unload", other)[2]
+    assert "must be a loaded file or the id of a load" in place.run("unload", "three.csv")[2]
     assert counting(place) == ["one.csv", "one.csv", "two.csv"]
 
 
@@ -86,7 +86,7 @@ def test_rows_are_not_taken_from_a_training_run_that_is_under_way(loaded):
     try:
         code, out, _ = place.run("unload", one, "--json")
         assert (code, json.loads(out)["error"]) == (1, "under_way")
-        assert "train-1 is under way" in json.loads(out)["message"]
+        assert "train-1 is in progress" in json.loads(out)["message"]
         assert counting(place) == ["one.csv", "two.csv"]
     finally:
         place.aws("stepfunctions").stop_execution(executionArn=going["executionArn"])

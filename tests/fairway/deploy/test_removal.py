@@ -107,12 +107,12 @@ def test_a_stage_that_keeps_its_data_loses_only_its_service(client):
 @pytest.mark.parametrize(
     ("stage", "said"),
     [
-        ("dev", "flights-dev-data goes: every row, prediction, outcome, image and verdict"),
-        ("prod", "flights-prod-data stays, and its lake and tables go on costing: keep_data = true"),
+        ("dev", "flights-dev-data is removed: every row, prediction, outcome, image and verdict"),
+        ("prod", "flights-prod-data stays, and its lake and tables are still billed: keep_data = true"),
     ],
 )
 def test_without_a_yes_nothing_is_done_and_what_would_be_lost_is_reported(stage, said, capsys):
     assert main(["destroy", "--stage", stage, "--project", str(ROOT)]) == 2
     told = capsys.readouterr().err
-    assert f"error: flights-{stage}-service goes: the API and its URL" in told and said in told
-    assert told.endswith(f"nothing was done; `fairway destroy --project {ROOT} --stage {stage} --yes` does it\n")
+    assert f"error: flights-{stage}-service is removed: the API and its URL" in told and said in told
+    assert told.endswith(f"nothing was destroyed; `fairway destroy --project {ROOT} --stage {stage} --yes` does it\n")

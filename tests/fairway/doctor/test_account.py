@@ -160,7 +160,7 @@ def test_an_image_that_sagemaker_refuses_is_named_with_the_command_that_deletes_
 
 
 def test_github_s_provider_that_is_there_is_given_to_the_next_role(place):
-    assert "makes it with the first role" in account.github(place)[0].message
+    assert "creates it with the first role" in account.github(place)[0].message
     made = place.client("iam").create_open_id_connect_provider(
         Url="https://token.actions.githubusercontent.com", ClientIDList=["sts.amazonaws.com"], ThumbprintList=[]
     )
@@ -173,7 +173,7 @@ def test_a_check_that_aws_refuses_reports_so_and_stops_no_other(place):
         (found,) = look("cost tag", account.cost_tag, place)
     assert (found.state, found.message) == (
         State.UNKNOWN,
-        "not looked at: AWS refused ListCostAllocationTags: AccessDeniedException",
+        "not checked: AWS refused ListCostAllocationTags: AccessDeniedException",
     )
 
 

@@ -136,7 +136,7 @@ def test_a_pull_request_is_told_what_it_costs_also_where_that_is_too_much(ask):
     before.write_text(json.dumps(ask().values))
     ask(compare=str(before), comment=comment)
     assert comment.read_text().startswith("**flights, stage local: +$0.00 a month** ($")
-    assert "Nothing that is paid for changes by a cent." in comment.read_text()
+    assert "No cost changes by a cent or more." in comment.read_text()
     ask.edit('mode = "serverless"', 'mode = "instance"')
     with pytest.raises(Failed, match="is above budget.monthly_usd"):
         ask(compare=str(before), comment=comment, within_budget=True)
@@ -177,7 +177,7 @@ def test_a_project_is_compared_with_a_reference_of_its_own_repository(repository
 @pytest.mark.parametrize(
     ("reference", "message"),
     [
-        ("HEAD~1", "--compare HEAD~1: fairway.toml is not there at HEAD~1; give a later commit"),
+        ("HEAD~1", "--compare HEAD~1: fairway.toml does not exist at HEAD~1; give a later commit"),
         ("no-such-branch", "invalid reference: no-such-branch; give a branch, a commit or a projection's file"),
     ],
 )
@@ -249,7 +249,7 @@ def test_a_budget_is_not_judged_where_prices_are_missing(ask):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("predict_s = 1.0", "usage.predict_s is not a setting"),
+        ("predict_s = 1.0", "usage.predict_s: must be one of the settings"),
         ("rows_per_batch = -1", "usage.rows_per_batch = -1: must be at least 0"),
         ("request_kb = 500000.0", "usage.request_kb = 500000.0: must be at most 6144"),
     ],
@@ -261,7 +261,9 @@ def test_bad_usage_is_refused_by_name(ask, line, problem):
 
 def test_a_machine_that_cannot_host_is_refused(ask):
     ask.edit('mode = "serverless"', 'mode = "instance"\ninstance = "ml.t3.medium"')
-    with pytest.raises(Refused, match="serving.instance: 'ml.t3.medium' cannot host an endpoint"):
+    with pytest.raises(
+        Refused, match="serving.instance = 'ml.t3.medium': must be an instance type that can host an endpoint"
+    ):
         ask()
 
 

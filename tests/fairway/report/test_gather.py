@@ -151,7 +151,7 @@ def test_it_answers_what_a_product_manager_asks(busy, written):
         "within 1,500 ms",
         f"`fairway rollback` lets {BEFORE['release']} answer again",
         "25,363 rows of 2013-03-04 to 2013-03-28; no row on 3 of 28 days: 2013-03-29 to 2013-03-31.",
-        "The newest row is of 2013-02-01 09:00, ",
+        "The newest row is from 2013-02-01 09:00, ",
         "r-2 rejected – 2026-01-01 no better than",
         "140 rows accepted, 11 quarantined, of 2 files.",
         "null 10",
@@ -162,7 +162,7 @@ def test_it_answers_what_a_product_manager_asks(busy, written):
         "75 %: a warning",
         "budget $60.00",
         "from aircraft registry (fleet)",
-        "How often the fallback answered is not known",
+        "How often the fallback answered is unknown",
     ):
         assert fact in said, fact
 
@@ -246,7 +246,7 @@ def test_before_the_first_release_it_says_what_is_not_known(place, written):
     said = words(page)
     assert (values["champion"], values["worth"]) == (None, None)
     for fact in (
-        "No release answers: the fallback answers everybody. Why: nothing released yet.",
+        "No release answers: the fallback answers everything. Why: nothing released yet.",
         "Not known yet: no release that answers has been measured.",
         "There is no earlier champion to roll back to.",
         "No release yet.",
@@ -278,7 +278,7 @@ def test_the_command_writes_where_it_is_told(place):
     assert out.read_text().startswith("<!doctype html>")
 
 
-@pytest.mark.parametrize(("out", "said"), [("none/report.html", "there is no folder"), ("", "is a folder")])
+@pytest.mark.parametrize(("out", "said"), [("none/report.html", "does not exist"), ("", "is a folder")])
 def test_a_page_that_cannot_be_written_is_refused_before_anything_is_gathered(place, out, said):
     code, _, err = place.run("report", "--out", place.folder / out)
     assert code == 2 and said in err

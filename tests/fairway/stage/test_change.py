@@ -19,7 +19,7 @@ from tests.fairway.stage.test_settings import edit
 
 CONTRACT = "flights/contract.toml"
 FALLBACK = "cannot answer get the fallback until one is trained under this contract"
-REMOVED = f"champion r-1: columns.seats: is removed, and rows that bring it are refused; {WAYS_OUT[Kind.REMOVED]}"
+REMOVED = f"champion r-1: columns.seats: is removed, and rows that have it are refused; {WAYS_OUT[Kind.REMOVED]}"
 
 
 def release(place, name: str) -> None:
@@ -81,7 +81,7 @@ def test_an_edit_that_breaks_the_champion_is_refused_with_the_way_out(released):
     assert said["message"].splitlines() == [
         "the contract breaks a release that answers:",
         REMOVED,
-        f"a deployment to local is refused but with --breaking; then rows that a release {FALLBACK}",
+        f"a deployment to local needs --breaking; rows that a release {FALLBACK}",
     ]
 
 
@@ -90,7 +90,7 @@ def test_a_deployment_is_refused_unless_it_is_confirmed(released, capsys):
     with pytest.raises(Refused) as refused:
         refuse_breaking(released.folder, "local", confirmed=False, command="fairway up", progress=Progress())
     assert REMOVED in str(refused.value)
-    assert "nothing was changed; `fairway up --breaking` deploys it all the same" in str(refused.value)
+    assert "nothing was changed; `fairway up --breaking` deploys it nevertheless" in str(refused.value)
     refuse_breaking(released.folder, "local", confirmed=True, command="fairway up", progress=Progress())
     assert f"Note: {REMOVED}" in capsys.readouterr().err
 
@@ -107,7 +107,7 @@ def test_a_stage_that_is_not_deployed_yet_has_nothing_to_break(place):
 
 # ---- another release under the contract that is deployed
 
-WITHOUT_SEATS = "columns.seats: is removed, and rows that bring it are refused; " + WAYS_OUT[Kind.REMOVED]
+WITHOUT_SEATS = "columns.seats: is removed, and rows that have it are refused; " + WAYS_OUT[Kind.REMOVED]
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_a_release_that_the_deployed_contract_breaks_answers_only_where_that_is_
     assert (breaks, release) == ("the deployed contract breaks that release:", f"r-1: {WITHOUT_SEATS}")
     typed = " ".join([words[0], "--project", str(place.folder), *words[1:], "--breaking"])
     assert otherwise == (
-        f"nothing was changed; `fairway {typed}` lets it answer all the same, and rows that it cannot answer get the "
+        f"nothing was changed; `fairway {typed}` lets it answer nevertheless, and rows that it cannot answer get the "
         "fallback"
     )
     assert place.values("status")["champion"] == "r-2"

@@ -86,13 +86,13 @@ def test_seconds_are_counted_from_the_first_start():
             9,
             {"read": 10, "scored": 9, "quarantined": 1},
             2,
-            "batch-1: 1 of 2 shards are scored to their end; start the run again, it resumes",
+            "batch-1: 1 of 2 shards are scored completely; start the run again, it resumes",
         ),
         (
             9,
             {"read": 10, "scored": 9, "quarantined": 1, "last": False},
             1,
-            "batch-1: 0 of 1 shards are scored to their end; start the run again, it resumes",
+            "batch-1: 0 of 1 shards are scored completely; start the run again, it resumes",
         ),
     ],
 )

@@ -18,10 +18,7 @@ def problem(name: str, body: bytes) -> str:
     return file_problem(name, len(body), contract=stage.CONTRACT, read=read)
 
 
-OTHER_KIND = (
-    "files of this kind are not read; "
-    "give one of .csv, .csv.gz, .tsv, .tsv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet"
-)
+OTHER_KIND = "must be one of .csv, .csv.gz, .tsv, .tsv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +68,7 @@ def test_a_file_that_may_be_scored_has_no_problem(name, body):
         ("rows.csv.gz", b"\x1f\x8b" + b"x" * 50, "is damaged: its gzip cannot be read; send it again"),
         ("rows.parquet", HEADER, "is not Parquet, although its name ends in .parquet"),
         ("rows.parquet", b"PAR1PAR1", "is not Parquet, although its name ends in .parquet"),
-        ("rows.parquet", PARQUET[:-1], "is cut off: its Parquet footer is missing; send it again"),
+        ("rows.parquet", PARQUET[:-1], "is truncated: its Parquet footer is missing; send it again"),
         ("rows.jsonl", b"1,2,3\n", "its first line is not a JSON object of column names to values"),
         ("rows.jsonl", b"[1]\n", "its first line is not a JSON object of column names to values"),
         ("rows.json.gz", gzip.compress(b"{"), "its first line is not a JSON object of column names to values"),
@@ -84,7 +81,7 @@ def test_a_file_that_cannot_be_scored_says_why(name, body, expected):
 def test_a_parquet_file_whose_footer_is_longer_than_the_file_is_cut_off():
     assert (
         problem("rows.parquet", b"PAR1" + (1000).to_bytes(4, "little") + b"PAR1")
-        == "is cut off: its Parquet footer is missing; send it again"
+        == "is truncated: its Parquet footer is missing; send it again"
     )
 
 

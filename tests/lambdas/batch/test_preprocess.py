@@ -100,14 +100,16 @@ def test_a_file_does_not_bring_those_along_whose_names_go_on(aws, beside):
 
 def test_a_folder_without_its_slash_is_no_file(aws):
     aws.upload("batch/incoming/a.csv", CSV)
-    with pytest.raises(InputRefused, match="batch/incoming: no file is there; give a file, or a folder that ends in /"):
+    with pytest.raises(
+        InputRefused, match="batch/incoming: must be a file, or a folder that ends in /; no such file exists"
+    ):
         handler({**EVENT, "input": "batch/incoming"}, None)
 
 
 def test_no_more_files_are_listed_than_make_a_batch():
     listed = itertools.count()
     endless = (Listed(f"batch/incoming/{number}.csv", 1, "e") for number in listed)
-    with pytest.raises(InputRefused, match="more than 2000 files, the most that make a batch"):
+    with pytest.raises(InputRefused, match="must be at most 2000 files"):
         checked_files(stage.LAKE, "batch/incoming/", lambda bucket, prefix: endless, pytest.fail)
     assert next(listed) <= 2002
 
@@ -118,7 +120,7 @@ def test_files_whose_results_would_have_one_name_are_refused(aws):
     with pytest.raises(InputRefused) as refused:
         handler(EVENT, None)
     both = "batch/incoming/a/b.csv and batch/incoming/a~b.csv"
-    assert str(refused.value) == f"{both}: their results would have one name, a~b.csv; rename one"
+    assert str(refused.value) == f"{both}: their results would have the same name, a~b.csv; rename one"
 
 
 def test_a_run_started_again_with_another_input_is_refused(aws):
@@ -189,8 +191,8 @@ def test_every_bad_file_is_named_before_anything_is_written(aws):
     with pytest.raises(InputRefused) as refused:
         handler(EVENT, None)
     assert str(refused.value) == (
-        "batch/incoming/b.csv: is empty; batch/incoming/c.xlsx: files of this kind are not read; "
-        "give one of .csv, .csv.gz, .tsv, .tsv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet"
+        "batch/incoming/b.csv: is empty; batch/incoming/c.xlsx: must be one of "
+        ".csv, .csv.gz, .tsv, .tsv.gz, .jsonl, .json, .jsonl.gz, .json.gz, .parquet"
     )
     assert aws.items(stage.RUNS) == []
     assert aws.s3.list_objects_v2(Bucket=stage.LAKE, Prefix=f"batch/{RUN}/")["KeyCount"] == 0
@@ -208,9 +210,9 @@ def test_of_many_bad_files_the_first_are_named(aws):
 @pytest.mark.parametrize(
     ("event", "message"),
     [
-        ({}, f"{URI}/batch/incoming/: no file is there; give a file, or a folder that ends in /"),
-        ({"input": "s3://lake"}, "'s3://lake' is not an S3 URI; write s3://BUCKET/KEY"),
-        ({"input": "https://x/y"}, "'https://x/y' is not an S3 URI; write s3://BUCKET/KEY"),
+        ({}, f"{URI}/batch/incoming/: must be a file, or a folder that ends in /; no such file exists"),
+        ({"input": "s3://lake"}, "uri = 's3://lake': must be s3://BUCKET/KEY"),
+        ({"input": "https://x/y"}, "uri = 'https://x/y': must be s3://BUCKET/KEY"),
         ({"as_of": "today"}, "as_of = 'today': must be an ISO 8601 date or time such as 2013-04-01T00:00:00Z"),
     ],
 )

@@ -144,7 +144,7 @@ def test_a_stopped_model_comes_back_in_the_first_minutes_of_the_next_month_and_i
         ("routing", {**CHAMPION, "since": "2026-11-01T00:05:00Z"}),
         (
             "announced",
-            "flights-local: 2026-11 has begun: the budget of 2026-10 stops the model no longer; r-1 answers again.",
+            "flights-local: 2026-11 has begun: the budget of 2026-10 no longer stops the model; r-1 answers again.",
         ),
         ("remembered", []),
     ]

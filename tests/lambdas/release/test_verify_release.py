@@ -44,10 +44,10 @@ def test_a_release_as_it_was_signed_may_be_served(package):
     ("changed", "refusal"),
     [
         ({"release": "r-2"}, "release r-2 with artefact .* is not what flights-local signed"),
-        ({"release": None}, "release = None: must be a name in one line"),
-        ({"release": "r-1\nflights"}, "must be a name in one line"),
+        ({"release": None}, "release = None: must be a name on one line"),
+        ({"release": "r-1\nflights"}, "must be a name on one line"),
         ({"artefact_sha256": "0" * 64}, "release r-1 with artefact 000000000000... is not what flights-local signed"),
-        ({"artefact_sha256": None}, "release r-1: artefact_sha256 must be 64 hexadecimal digits, found None"),
+        ({"artefact_sha256": None}, "release r-1: artefact_sha256 = None: must be 64 hexadecimal digits"),
         ({"artefact_sha256": SHA256.upper()}, "must be 64 hexadecimal digits"),
         ({"signature": None}, "release r-1 has no signature and cannot be signed after training; train again"),
         ({"signature": "not base64!"}, "the signature is not base64"),

@@ -140,7 +140,7 @@ def test_a_model_that_no_plan_expresses_is_not_carried_and_nothing_of_it_is_load
     released("neighbours")
     serving(mode="function")
     assert who(call(handler, POST, ROW)[1]) == ("fallback", "r-1", "model not in the function (NotCarried)")
-    assert "release r-1 is no plan, so only an endpoint can answer with it: " in caplog.text
+    assert "release r-1 is not a plan, so only an endpoint can answer with it: " in caplog.text
 
 
 def test_an_artefact_beyond_the_limit_is_not_read(released, serving, monkeypatch):

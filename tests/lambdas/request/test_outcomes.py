@@ -210,7 +210,7 @@ def test_a_remembered_request_is_no_prediction(aws):
     assert call(handler, POST, {"prediction_id": "request#1", "outcome": True})[1]["unmatched"] == 1
 
 
-FORM = "an outcome has prediction_id and outcome, or entity_id, outcome and maybe event_time"
+FORM = "an outcome has prediction_id and outcome, or entity_id, outcome and optionally event_time"
 
 
 @pytest.mark.parametrize(

@@ -304,7 +304,7 @@ def test_without_a_champion_nothing_is_measured_of_it(aws, capsys):
 
 
 STALE = (
-    "the newest row is of 2013-03-10T00:00:00Z, 22.0 days before 2013-04-01T00:00:00Z; "
+    "the newest row is from 2013-03-10T00:00:00Z, 22.0 days before 2013-04-01T00:00:00Z; "
     "at most 14 days were agreed (data.max_age_days)"
 )
 
@@ -325,7 +325,7 @@ def test_a_run_without_an_evaluation_cannot_be_judged(aws):
     with pytest.raises(EvaluationMissing) as missing:
         handler({"run": RUN}, None)
     assert (
-        str(missing.value) == f"s3://{stage.LAKE}/runs/{RUN}/evaluation.json is not there; see the Evaluate job's log"
+        str(missing.value) == f"s3://{stage.LAKE}/runs/{RUN}/evaluation.json does not exist; see the Evaluate job's log"
     )
 
 

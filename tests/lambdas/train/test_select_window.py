@@ -187,7 +187,7 @@ def test_started_again_it_writes_the_same_and_remembers_when_it_began(aws):
             [],
             (
                 "no rows to train on from 2013-01-01T00:00:00Z to 2013-03-04T00:00:00Z; the lake is "
-                "empty: `fairway load FILE` brings rows in"
+                "empty: load rows with `fairway load FILE`"
             ),
         ),
         (

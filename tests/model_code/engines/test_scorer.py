@@ -68,7 +68,7 @@ def test_a_refused_row_raises_or_is_told_in_its_place(artefact, engine):
     refusals = []
     good, bad, also_good = scorer.score_json(body, refusals=refusals).tolist()
     assert good == also_good and np.isnan(bad).all() and not np.isnan(good).any()
-    told = "row 1, column 'delay': found \"late\", allowed: a number or null"
+    told = "row 1, column 'delay': must be a number or null, not \"late\""
     assert [str(refusal) for refusal in refusals] == [told]
 
 
@@ -77,7 +77,7 @@ def test_columns_that_rows_may_carry_unread_are_not_read(artefact, engine):
     folder = artefact("histogram")
     scorer = load_scorer(folder, engine=engine, ignored=("flight_id",))
     np.testing.assert_array_equal(scorer.score_rows([ROW | {"flight_id": "UA1"}]), scorer.score_rows([ROW]))
-    with pytest.raises(RowRefused, match="'flight_id': is not a column of the model"):
+    with pytest.raises(RowRefused, match="'flight_id': must be a column of the model"):
         load_scorer(folder, engine=engine).score_rows([ROW | {"flight_id": "UA1"}])
 
 

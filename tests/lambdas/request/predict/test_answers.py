@@ -117,7 +117,7 @@ def test_nothing_is_answered_that_could_not_be_stored(aws, model):
     model.says([0.71])
     aws.dynamodb.delete_table(TableName=stage.PREDICTIONS)
     status, reply = call(handler, POST, ROW)
-    message = "the answers could not be stored, so none is given; trying again is safe"
+    message = "the answers could not be stored, so none is returned; trying again is safe"
     assert (status, reply) == (503, {"error": "unavailable", "message": message})
 
 

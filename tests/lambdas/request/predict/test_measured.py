@@ -54,6 +54,6 @@ def test_nothing_of_a_row_is_ever_logged(aws, model, capsys, caplog):
 def test_what_nobody_foresaw_is_logged_and_is_500(aws, model, caplog):
     aws.put(stage.PREDICTIONS, id="request#" + prediction_id("", "key"), expires_at=2**40)  # without its answers
     status, reply = call(handler, POST, ROW, headers={"Idempotency-Key": "key"})
-    message = "this is our fault; nothing was answered, trying again is safe"
+    message = "an internal error; nothing was answered, trying again is safe"
     assert (status, reply) == (500, {"error": "internal", "message": message})
     assert "KeyError" in caplog.text

@@ -89,7 +89,7 @@ def test_a_body_of_many_unknown_columns_gets_a_reply_that_fits(aws):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([ROW] * 101, "101 rows; at most 100 are answered at once, score more as a batch"),
+        ([ROW] * 101, "101 rows: must be at most 100; score more as a batch"),
         ([row("x" * 900_000), row("y" * 200_000)], "the body has 1,100,4"),
     ],
 )
