@@ -5,7 +5,7 @@ import signal
 import sys
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # What this process and the commands that it starts import is compiled once, not by every one of them, which would take
 # longer than most tests do: 2.9 CPU seconds for a `fairway load` instead of 1.1.
@@ -13,7 +13,7 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 # A slow example is a busy machine's, not a wrong answer; timing belongs in bench/.
-settings.register_profile("fairway", deadline=None)
+settings.register_profile("fairway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fairway")
 
 

@@ -139,7 +139,9 @@ def test_more_answers_than_a_transaction_takes_are_counted(aws, rollout):
     assert counts(aws) == [Counts(SHARE, canary_rows=130, canary_entities=130, paired=130)]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(spans=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 10)), min_size=1, max_size=6))
 def test_however_often_a_stream_repeats_itself_each_answer_counts_once(aws, rollout, spans):
     begin(aws, name := uuid4().hex)  # the table is the same for every example

@@ -84,7 +84,9 @@ def artefact(project, request):
     return open_artefact(project.models[request.param])
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_both_ways_give_one_answer_to_any_rows(artefact, project, data):
     rows = [dict(row) for row in data.draw(st.lists(st.sampled_from(project.rows[:60]), min_size=1, max_size=4))]
@@ -150,7 +152,9 @@ def test_both_ways_give_one_answer_to_any_cell_of_a_csv(artefact, project):
         both_ways_agree(artefact, "\r\n".join(map(",".join, [good, line])))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_both_ways_give_one_answer_to_a_csv_with_any_header(artefact, project, data):
     every = [column.name for column in artefact.contract.columns]
@@ -211,13 +215,17 @@ PIECES = [
 LINE_ENDS = ["\n", "\r", "\r\n", "\n\n", "\r\r"]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(st.lists(st.sampled_from(PIECES), max_size=14))
 def test_both_ways_give_one_answer_to_any_pieces_of_a_csv(quoted, pieces):
     both_ways_agree(quoted, "".join(pieces))
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_both_ways_give_one_answer_to_a_csv_of_quoted_names_and_texts(quoted, quotes, data):
     every, features = ([column.name for column in some] for some in (quotes.contract.columns, quotes.contract.features))
@@ -233,7 +241,9 @@ def test_both_ways_give_one_answer_to_a_csv_of_quoted_names_and_texts(quoted, qu
     )
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 @given(data=st.data())
 def test_both_ways_give_one_answer_wherever_a_json_line_has_its_spaces(quoted, quotes, data):
     spaces = st.sampled_from([*[" "] * 20, "", "\t", "\r", " \r", "\n", "\x0b"])
