@@ -136,8 +136,8 @@ def _runs_under_way(jobs: list[Billed]) -> set[str]:
 
 
 def _is_deploying(release: str | None) -> bool:
-    item = tables.get(ROUTING, release_key(release)) if release else None
-    return bool(item) and item.get("state") == ReleaseState.DEPLOYING
+    item = (tables.get(ROUTING, release_key(release)) if release else None) or {}
+    return item.get("state") == ReleaseState.DEPLOYING
 
 
 # ---- effects

@@ -59,7 +59,7 @@ def handler(event: Asked, context: object) -> Judged:
             read=lambda key: objects.read_json(LAKE, key),
             write=lambda key, document: objects.write_json(LAKE, key, document),
             outcome=_outcome,
-            mark=lambda release, values: tables.update(ROUTING, release_key(release), {"release": release, **values}),
+            mark=_mark,
             announce=_announce,
         ),
     )
@@ -114,6 +114,10 @@ def _outcome(id: str) -> Any:
         return None
     event_time = prediction.get("event_time") or prediction["made_at"]
     return (tables.get(OUTCOMES, outcome_key(prediction["entity_id"], event_time)) or {}).get("outcome")
+
+
+def _mark(release: str, values: dict[str, Any]) -> None:
+    tables.update(ROUTING, release_key(release), {"release": release, **values})
 
 
 @functools.cache
