@@ -138,7 +138,7 @@ def _answers(name: str, one: Any) -> tuple[str, ...]:
 
 
 def _outcomes(name: str, one: Outcomes) -> tuple[str, ...]:
-    shares = [f"{100 * one[key]:.1f} %" if key in one else NONE for key in ("predicted", "happened")]  # type: ignore[literal-required]
+    shares = [f"{100 * one[key]:.1f} %" if key in one else NONE for key in ("predicted", "happened")]
     measured = ", ".join(f"{metric} {value:.4f}" for metric, value in one["metrics"].items())
     return (
         name,

@@ -57,7 +57,8 @@ class Captured(NamedTuple):
 
 def messages(stage: Stage, until: datetime) -> Iterator[Message]:
     """Yield each message that was sent before `until`, once; it is hidden from other readers meanwhile."""
-    sqs, seen = stage.client("sqs"), set()
+    sqs = stage.client("sqs")
+    seen: set[str] = set()
     while True:
         taken = sqs.receive_message(
             QueueUrl=stage.addresses["undelivered"],
