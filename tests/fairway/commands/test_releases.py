@@ -270,7 +270,8 @@ def test_status_says_of_a_damaged_routing_that_the_fallback_answers_and_what_wri
 )
 def test_promote_writes_a_whole_routing_over_a_damaged_one(released, damage, version):
     released.put("routing", **{**ROUTING, **damage})
-    host(released, "r-20130301-bbbbbbbb")
+    toml = released.folder / "fairway.toml"  # where no endpoint has to come up first
+    toml.write_text(toml.read_text().replace('mode = "serverless"', 'mode = "function"'))
     assert released.values("promote", "r-20130301-bbbbbbbb")["champion"] == "r-20130301-bbbbbbbb"
     key = {"item": {"S": "routing"}}
     stored = released.aws("dynamodb").get_item(TableName="flights-local-routing", Key=key)["Item"]
