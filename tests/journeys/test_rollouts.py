@@ -80,6 +80,7 @@ def test_a_release_passes_its_replay_and_its_shadow_and_is_stopped_once_the_cham
     decisions = journey.fairway("rollout", "status")["rollout"]["decisions"]
     assert [(one["state"], one["share"]) for one in decisions] == [("shadow", 1.0), ("canary", 0.5)]
     journey.fairway("rollout", "abort")
+    eventually(lambda: not is_up(journey, release), within_s=240, pause_s=2)  # or promote would switch to it at once
 
     swap_an_answer(journey, answers[0]["id"])
     refused = journey.run("promote", release)
@@ -104,6 +105,11 @@ def _answered_by(champion: str, answers: list[dict]) -> bool:
     """Whether the champion's endpoint answered all, but for those that a canary has by now."""
     assert all(one["release"] == champion or one["role"] == "canary" for one in answers)
     return True
+
+
+def is_up(journey: Journey, release: str) -> bool:
+    found = journey.aws("sagemaker").list_endpoints(NameContains=release)["Endpoints"]
+    return bool(found)
 
 
 def standing(journey: Journey) -> tuple[str, float]:

@@ -55,7 +55,19 @@ def run(assembly, functions):
 # ---- what each is asked, and what it says: the stage is empty, so some say by name what is missing
 
 RUN = {"run": "run-1", "as_of": "2013-04-01T00:00:00Z"}
+WINDOW = {
+    "run": "watch-1",
+    "window": "2013-04-01",
+    "start": "2013-04-01T00:00:00Z",
+    "end": "2013-04-02T00:00:00Z",
+    "as_of": "2013-04-03T00:00:00Z",
+}
+ASKED = {"rollout": "r-1/1", "release": "r-1", "endpoint": "e", "asked_at": "2013-04-01T00:00:00Z"}
 ANSWERS = {
+    "advance": (
+        ASKED,
+        {"next": "promote", "seconds": 0, "state": "champion", "reason": "there is nobody to be compared with"},
+    ),
     "capture": ({"Records": []}, {"captured": 0, "set_aside": 0}),
     "close_batch": (
         {**RUN, "written": 0},
@@ -67,6 +79,8 @@ ANSWERS = {
     "retire": ({}, {"removed": []}),
 }
 REFUSALS = {
+    "choose_window": ({**RUN, "window": "soon"}, {"WindowError"}),
+    "judge_window": (WINDOW, {"CountsMissing"}),
     "guard": ({}, {"ClientError", "ValidationError"}),  # the stacks are not there
     "judge": (RUN, {"EvaluationMissing"}),
     "preprocess": ({**RUN, "input": "batch/run-1/input/"}, {"InputRefused"}),

@@ -205,7 +205,7 @@ def test_lost_value_on_rows_that_both_scored_ends_it():
 def test_a_split_that_is_not_the_declared_one_stops_it_and_is_not_the_releases_fault():
     looked = after(dataclasses.replace(rates(4_000, 4_400), canary_entities=4_000, champion_entities=6_000))
     assert (looked["state"], "verdict" in looked["experiment"]) == ("stopped", False)
-    assert looked["why"].startswith("split: entities of the canary: 4,000 of 10,000 where 50 % were due")
+    assert looked["why"].startswith("split: entities of the canary: 4,000 of 10,000 where 50 % were expected")
 
 
 # ---- the routing

@@ -98,7 +98,7 @@ def test_a_rollout_begins_as_a_shadow_where_the_plan_has_one():
 
 
 def test_enough_rows_and_time_without_harm_lead_to_the_first_share_of_the_canary():
-    assert after([ENOUGH]) == ("canary", 0.05, "500 answers of 500 in 120 minutes of 30, and no evidence of harm")
+    assert after([ENOUGH]) == ("canary", 0.05, "500 answers of 500 in 120 min of 30 min, and no evidence of harm")
     canary = decide(shadow(), [ENOUGH], now=LATER, plan=PLAN)
     assert evidence_of(canary) == "r-2/1"
 

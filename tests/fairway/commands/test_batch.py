@@ -217,7 +217,7 @@ def test_what_spark_writes_beside_its_data_is_passed_over_and_named(flow):
     _, out, _ = flow.run("batch", "s3://lake/batch/incoming/spark/")
     assert "skipped, as it has no rows: '.part-0.csv.crc', '_SUCCESS'" in out
     flow.aws("s3").put_object(Bucket="lake", Key="batch/incoming/empty/_SUCCESS", Body=b"")
-    assert "holds no file" in flow.run("batch", "s3://lake/batch/incoming/empty/")[2]
+    assert "must have a file" in flow.run("batch", "s3://lake/batch/incoming/empty/")[2]
 
 
 def test_a_folder_of_this_machine_is_uploaded_without_what_spark_writes_beside_its_data(flow, tmp_path):
@@ -241,7 +241,7 @@ def test_titles_above_a_header_are_passed_over_and_named(flow, tmp_path):
     ("source", "said"),
     [
         ("nowhere.csv", "nowhere.csv: not found"),
-        ("s3://lake/none/", "s3://lake/none/ holds no file"),
+        ("s3://lake/none/", "s3://lake/none/: must have a file"),
         (
             "s3://elsewhere/rows.csv",
             (
@@ -250,8 +250,8 @@ def test_titles_above_a_header_are_passed_over_and_named(flow, tmp_path):
                 "--endpoint-url http://127.0.0.1:"
             ),
         ),
-        ("s3:/lake", "must be one of"),
-        ("s3://", "'s3://' is not an S3 URI"),
+        ("s3:/lake", "files of this kind are not read"),
+        ("s3://", "uri = 's3://': must be s3://BUCKET/KEY"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_before_anything_is_started(flow, source, said):
@@ -262,7 +262,7 @@ def test_what_cannot_be_scored_is_refused_before_anything_is_started(flow, sourc
 
 def test_a_moment_that_is_none_is_refused(flow, tmp_path):
     code, _, err = flow.run("batch", table(tmp_path / "may.csv", {}), "--as-of", "soon")
-    assert code == 2 and "--as-of 'soon' is not a moment" in err
+    assert code == 2 and "--as-of 'soon': must be an ISO 8601 date or time" in err
 
 
 def test_a_failed_batch_exits_1_with_the_reason(place, tmp_path):

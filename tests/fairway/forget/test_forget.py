@@ -93,7 +93,7 @@ def test_without_a_person_to_ask_it_is_refused_unless_it_was_told_to(filled):
     before = filled.contents()
     code, said = filled.run("forget", GONE)
     assert (code, said["error"]) == (2, "not_confirmed")
-    assert "--yes does it" in said["message"]
+    assert "confirm with --yes" in said["message"]
     assert filled.contents() == before
 
 
@@ -211,7 +211,7 @@ def test_what_cannot_be_looked_into_is_named_and_the_command_fails(filled):
     (batches,) = (one for one in said["places"] if one["place"] == "batches")
     assert code == 1
     assert {one["key"].rpartition("/")[2]: one["reason"].partition(" ")[0] for one in batches["not_read"]} == {
-        "june.xlsx": "files",
+        "june.xlsx": "its",
         "cut.parquet": "is",
         "other.csv": "has",
     }

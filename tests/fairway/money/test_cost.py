@@ -235,7 +235,7 @@ def test_a_budget_is_not_judged_by_stale_prices(ask):
         rows.replace("2026-09-21,high", "2024-09-21,high").replace("2026-08-11,high", "2024-08-11,high")
     )
     assert ask(within_budget=True).values["stale_usd"] > 5  # of 60, so that they could double
-    ask.edit("monthly_usd = 60.0", "monthly_usd = 16.0")
+    ask.edit("monthly_usd = 60.0", "monthly_usd = 18.0")
     with pytest.raises(Failed, match="the budget cannot be judged: prices of .* are older than 365 days"):
         ask(within_budget=True)
 

@@ -56,7 +56,7 @@ def test_a_broken_fairway_toml_stops_neither_status_nor_rollback(deployed, broke
         file.write(f"\n{broken}\n")
     code, out, err = deployed.run("status", "--json")
     assert (code, json.loads(out)["champion"]) == (0, None)
-    assert err.startswith(f"Note: {deployed.folder}/fairway.toml: ") and "going on without it" in err
+    assert err.startswith(f"Note: {deployed.folder}/fairway.toml: ") and "continuing without it" in err
     deployed.put("routing", **{**EMPTY, "item": "routing"})
     code, out, _ = deployed.run("rollback", "--json")
     assert (code, json.loads(out)["error"]) == (2, "routing")  # it came to the routing, which has nothing to go back to

@@ -22,7 +22,7 @@ PAGE = (Path(__file__).parents[3] / "docs/api.md").read_text(encoding="utf-8")
         ("a row, as JSON", f"{rows.LARGEST_ROW_CHARACTERS:,} characters"),
         ("problems that a refusal lists", f"{rows.MOST_PROBLEMS:,}"),
         ("text of a column that a model reads", f"{LONGEST_TEXT:,} characters"),
-        ("whole numbers", f"{LARGEST_INTEGER:,} either way (2^53)"),
+        ("whole numbers", f"{LARGEST_INTEGER:,} in either direction (2^53)"),
         ("the reply", f"{LONGEST_REPLY_S} seconds"),
         ("requests of a stage", f"{REQUESTS_PER_SECOND} a second, bursts of {BURST}"),
     ],
