@@ -2,12 +2,14 @@
 
 import ast
 import collections
+import functools
 import graphlib
 import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,9 +67,14 @@ ALSO = {
 }
 
 
+@functools.cache
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
 def imports(file: Path):
     """(line, full name) of every import in a file."""
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -94,6 +101,19 @@ def test_a_folder_imports_only_what_it_may(folder):
         if not is_allowed(folder, name)
     ]
     assert wrong == []
+
+
+def test_the_types_of_every_service_that_infra_uses_are_checked():
+    overrides = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["overrides"]
+    (read,) = (each["module"] for each in overrides if each.get("follow_imports") == "normal")
+    used = {
+        ".".join(name.split(".")[:2])
+        for file in (ROOT / "app.py", *(ROOT / "infra").rglob("*.py"))
+        for _, name in imports(file)
+        if name.startswith("aws_cdk.aws_")
+    }
+    assert len(used) > 20
+    assert used - set(read) == set()
 
 
 def test_nothing_that_is_deployed_knows_about_flights():
@@ -126,7 +146,7 @@ def modules() -> dict[str, Path]:
 def imported_at_the_top(file: Path, ours: dict[str, Path]) -> set[str]:
     """The modules of ours that a file imports when it is imported itself; packages' own files left out."""
     names = set()
-    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+    for node in tree_of(file).body:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -202,7 +222,7 @@ def test_a_private_name_stays_in_its_module():
     used = [
         f"{module} imports {node.module}.{alias.name}"
         for module, file in modules().items()
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(file))
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] in LAYERS
         for alias in node.names
         if alias.name.startswith("_") and alias.name != "_kernel"  # the compiled module
@@ -211,8 +231,7 @@ def test_a_private_name_stays_in_its_module():
 
 
 def functions_of(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    yield from (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+    yield from (node for node in ast.walk(tree_of(file)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
 
 
 # Functions whose arguments somebody else decides, each with its reason.
@@ -244,7 +263,7 @@ def test_a_function_that_only_its_module_uses_is_private():
     public = [
         f"{module}.{function.name}"
         for module, file in modules().items()
-        for function in ast.parse(texts[file]).body
+        for function in tree_of(file).body
         if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef))
         if not function.name.startswith("_") and not function.decorator_list and files_with[function.name] == 1
         if f'"{function.name}"' not in texts[file]  # somebody else's hook
@@ -333,8 +352,9 @@ SPELT_ALIKE = {
 
 
 def literals(file: Path) -> set[str]:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    return {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    return {
+        node.value for node in ast.walk(tree_of(file)) if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
 
 
 def test_a_folder_of_the_lake_is_named_in_domain_lake_only():
@@ -370,7 +390,7 @@ def test_no_archive_is_unpacked_by_a_filter_which_python_has_from_3_11_4_on():
     calls = [
         (file, node)
         for file in files
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        for node in ast.walk(tree_of(file))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     ]
     unpacking = [(file, node) for file, node in calls if node.func.attr in ("extract", "extractall", "unpack_archive")]

@@ -148,10 +148,7 @@ def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
 
 def stop(folder: Path, stage_name: str, *, promote: bool, progress: Progress) -> Done:
     stage = connected_whatever(folder, stage_name, progress)
-    turns = rollouts.turns_of(stage)
-    if experiments.running(turns) is None:
-        raise Refused("no_experiment", "no experiment runs; `fairway experiment status` shows those there were")
-    ended = experiments.stop(stage, turns, to_champion=promote)
+    ended = experiments.stop(stage, to_champion=promote)
     answers, back = ended["champion"], "`fairway promote RELEASE` lets another one answer"
     if promote:
         answers, back = ended["release"], "`fairway rollback` takes it back"

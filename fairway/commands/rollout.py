@@ -11,6 +11,7 @@ from domain.release.looks import Look
 from domain.release.replay import in_words
 from domain.release.rollout import Rollout, State, percent
 from fairway.stage import rollouts
+from fairway.stage.aws import Stage
 from fairway.stage.settings import connected, connected_whatever
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
@@ -84,41 +85,57 @@ def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
 
 def pause(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     stage = connected(folder, stage_name, progress)
+    changed = rollouts.again(lambda: _paused(stage))
+    return _done(stage_name, changed, f"{_where(changed)}, and stays there", "`fairway rollout resume` continues it")
+
+
+def _paused(stage: Stage) -> Rollout:
     turns = rollouts.turns_of(stage)
     if rollouts.under_way(turns)["paused"]:
         raise Refused("paused", "the rollout is paused already; continue it with `fairway rollout resume`")
-    changed = rollouts.change(stage, turns, paused="paused by hand")
-    return _done(stage_name, changed, f"{_where(changed)}, and stays there", "`fairway rollout resume` continues it")
+    return rollouts.change(stage, turns, paused="paused by hand")
 
 
 def resume(folder: Path, stage_name: str, *, progress: Progress) -> Done:
     stage = connected(folder, stage_name, progress)
-    turns = rollouts.turns_of(stage)
-    if not rollouts.under_way(turns)["paused"]:
-        raise Refused("not_paused", "the rollout is not paused; `fairway rollout status` shows its state")
-    changed = rollouts.change(stage, turns, paused="")
+    changed = rollouts.again(lambda: _resumed(stage))
     return _done(
         stage_name, changed, f"{_where(changed)}, and continues", "`fairway rollout status` shows how far it is"
     )
 
 
+def _resumed(stage: Stage) -> Rollout:
+    turns = rollouts.turns_of(stage)
+    if not rollouts.under_way(turns)["paused"]:
+        raise Refused("not_paused", "the rollout is not paused; `fairway rollout status` shows its state")
+    return rollouts.change(stage, turns, paused="")
+
+
 def abort(folder: Path, stage_name: str, release: str | None = None, *, progress: Progress) -> Done:
     """End the canary, or the waiting release if it is named. Refused for any other."""
     stage = connected_whatever(folder, stage_name, progress)
-    turns = rollouts.turns_of(stage)
     following = "`fairway promote RELEASE` begins again"
+    ended = rollouts.again(lambda: _aborted(stage, release))
+    if ended is None:
+        return Done({"stage": stage_name, "release": release}, [f"{release} no longer waits"], following)
+    rollouts.take_back(stage, ended)
+    return _done(
+        stage_name, ended, f"{ended['release']} answers nothing; {ended['champion']} answers everything", following
+    )
+
+
+def _aborted(stage: Stage, release: str | None) -> Rollout | None:
+    """Return the rollout as it ended; None where the release was waiting for its turn."""
+    turns = rollouts.turns_of(stage)
     if release and turns["waiting"] and turns["waiting"]["release"] == release:
         rollouts.abort_waiting(stage, turns)
-        return Done({"stage": stage_name, "release": release}, [f"{release} no longer waits"], following)
+        return None
     if release and rollouts.under_way(turns)["release"] != release:
         raise Refused(
             "release",
             f"RELEASE = {release!r}: must be the canary or the release that waits; see `fairway rollout status`",
         )
-    ended = rollouts.abort(stage, turns)
-    return _done(
-        stage_name, ended, f"{ended['release']} answers nothing; {ended['champion']} answers everything", following
-    )
+    return rollouts.abort(stage, turns)
 
 
 def _done(stage_name: str, rollout: Rollout, line: str, following: str) -> Done:

@@ -70,12 +70,23 @@ def seen(stage: Stage, rollout: Rollout) -> tuple[Difference | None, list[Weighe
     return difference, weighed, trial.standing(rollout, counts, difference, stage.config.business)
 
 
-def stop(stage: Stage, turns: Turns, *, to_champion: bool) -> Rollout:
-    """End the experiment that runs: the champion answers everybody again, or the challenger does."""
+def stop(stage: Stage, *, to_champion: bool) -> Rollout:
+    """End the experiment that runs: the champion answers everybody again, or the challenger does.
+
+    What was decided is written first: whoever is killed then finds the flow doing the rest at its next look.
+    """
+    decided = rollouts.again(lambda: _decided(stage, to_champion=to_champion))
+    decided = rollouts.again(lambda: _made_true(stage, decided))
+    _settle(stage, decided)
+    return decided
+
+
+def _decided(stage: Stage, *, to_champion: bool) -> Rollout:
+    turns, now = rollouts.turns_of(stage), datetime.now(UTC)
     current = running(turns)
-    assert current is not None, "the caller has looked"
-    routing, now = records.routing(stage), datetime.now(UTC)
-    if (ended := rules.found(current, routing, now=now)) != current:
+    if current is None:
+        raise Refused("no_experiment", "no experiment runs; `fairway experiment status` shows those there were")
+    if (ended := rules.found(current, records.routing(stage), now=now)) != current:
         raise Refused("no_experiment", f"the experiment has ended: {ended['why']}; `fairway status` shows who answers")
     verdict = current["experiment"].get("verdict")
     what = verdict["sentence"] if verdict else f"no verdict; {seen(stage, current)[2]}"
@@ -83,18 +94,32 @@ def stop(stage: Stage, turns: Turns, *, to_champion: bool) -> Rollout:
     decided = rules.moved(current, state, share, now=now, why=f"{how} by hand: {what}")
     if to_champion and current["experiment"]["before"] == ReleaseState.WAITING:
         approve(stage, current["release"])
-    # what was decided first: whoever is killed now finds the flow doing the rest at its next look
     rollouts.write(stage, items.turns_write({**turns, "version": turns["version"] + 1, "current": decided}))
-    if to_champion:
-        names = {"release": current["release"], "endpoint": current["endpoint"]}
-        following = promote(routing, **names, at=iso(now), reason=f"experiment of {current['release']}: {what}")
-        rollouts.write(stage, items.routing_write(following))
-    elif back := rules.routed(decided, routing, at=iso(now)):
-        rollouts.write(stage, items.routing_write(back))
-    decided = {**decided, "routed": True}
-    rollouts.write(stage, items.turns_write({**turns, "version": turns["version"] + 2, "current": decided}))
-    _settle(stage, decided)
     return decided
+
+
+def _made_true(stage: Stage, decided: Rollout) -> Rollout:
+    """Write a decision into the routing, and then note that it is there, unless the flow has noted it."""
+    turns = rollouts.turns_of(stage)
+    current = turns["current"]
+    routed: Rollout = {**decided, "routed": True}
+    is_noted = current is None or current["rollout"] != decided["rollout"] or current["routed"]
+    if decided["state"] == State.CHAMPION:  # noted or not: the flow leaves the routing to its next step
+        _promote(stage, decided)
+    elif not is_noted:
+        rollouts.route(stage, decided)
+    if not is_noted:
+        rollouts.write(stage, items.turns_write({**turns, "version": turns["version"] + 1, "current": routed}))
+    return routed
+
+
+def _promote(stage: Stage, decided: Rollout) -> None:
+    routing, release = records.routing(stage), decided["release"]
+    if routing["champion"] and routing["champion"]["release"] == release:
+        return
+    at, reason = iso(datetime.now(UTC)), f"experiment of {release}: {decided['why']}"
+    following = promote(routing, release=release, endpoint=decided["endpoint"], at=at, reason=reason)
+    rollouts.write(stage, items.routing_write(following))
 
 
 def _settle(stage: Stage, decided: Rollout) -> None:

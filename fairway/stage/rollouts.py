@@ -1,8 +1,9 @@
 """The rollout of a stage, read and changed from outside its flow: evidence, pause, end."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from domain import records as items
 from domain.release import rollout as rules
@@ -15,6 +16,28 @@ from fairway.stage import records
 from fairway.stage.aws import Stage
 from fairway.stage.evidence import counts_of
 from fairway.terminal.errors import Failed, Refused
+
+TRIES = 5
+Found = TypeVar("Found")
+
+
+class WrittenMeanwhile(Failed):
+    """Report that the rollout's flow wrote between the reading and the writing."""
+
+    def __init__(self) -> None:
+        message = "the rollout's flow writes all the time; see `fairway rollout status`, then try again"
+        super().__init__("rollout_changed", message)
+
+
+def again(work: Callable[[], Found]) -> Found:
+    """Read, decide and write, anew where the rollout's flow wrote meanwhile. Raises WrittenMeanwhile after some tries.
+
+    The flow writes once or twice a look, and looks every few seconds at most.
+    """
+    for _ in range(TRIES - 1):
+        with suppress(WrittenMeanwhile):
+            return work()
+    return work()
 
 
 def turns_of(stage: Stage) -> Turns:
@@ -58,25 +81,32 @@ def under_way(turns: Turns) -> Rollout:
 
 
 def change(stage: Stage, turns: Turns, **values: Any) -> Rollout:
-    """Write the running rollout with other values. Raises Failed if its flow wrote meanwhile."""
+    """Write the running rollout with other values. Raises WrittenMeanwhile if its flow did."""
     changed = cast(Rollout, {**under_way(turns), **values})
     write(stage, items.turns_write({**turns, "version": turns["version"] + 1, "current": changed}))
     return changed
 
 
 def abort(stage: Stage, turns: Turns) -> Rollout:
-    """End the running rollout, and let the champion answer everything again."""
+    """End the running rollout; `take_back` comes next, or its flow takes it back. Raises WrittenMeanwhile."""
     now = datetime.now(UTC)
-    ended = change(stage, turns, **rules.moved(under_way(turns), State.ABORTED, 0.0, now=now, why="aborted by hand"))
-    following = rules.routed(ended, records.routing(stage), at=iso(now))
-    if following:
-        write(stage, items.routing_write(following))
+    return change(stage, turns, **rules.moved(under_way(turns), State.ABORTED, 0.0, now=now, why="aborted by hand"))
+
+
+def take_back(stage: Stage, ended: Rollout) -> None:
+    """Let the champion answer everything again, and mark the release of an aborted rollout."""
+    again(lambda: route(stage, ended))
     _mark(stage, ended)
-    return ended
+
+
+def route(stage: Stage, decided: Rollout) -> None:
+    """Make a decision true in the routing. Raises WrittenMeanwhile."""
+    if following := rules.routed(decided, records.routing(stage), at=iso(datetime.now(UTC))):
+        write(stage, items.routing_write(following))
 
 
 def abort_waiting(stage: Stage, turns: Turns) -> str:
-    """End the release that waits for its turn; its flow notices at its next look."""
+    """End the release that waits for its turn; its flow notices at its next look. Raises WrittenMeanwhile."""
     waiting = turns["waiting"]
     assert waiting is not None, "the caller has looked"
     following = {**turns, "version": turns["version"] + 1, "waiting": {**waiting, "aborted": True}}
@@ -97,10 +127,9 @@ def _mark(stage: Stage, ended: Rollout) -> None:
 
 
 def write(stage: Stage, item: Mapping[str, Any]) -> None:
-    """Put an item of the routing table by its condition. Raises Failed where the rollout's flow wrote meanwhile."""
+    """Put an item of the routing table by its condition. Raises WrittenMeanwhile where it does not hold."""
     dynamodb = stage.client("dynamodb")
     try:
         dynamodb.put_item(TableName=stage.addresses["routing"], **item)
     except dynamodb.exceptions.ConditionalCheckFailedException:
-        message = "the rollout's flow wrote just now; see `fairway rollout status`, then try again"
-        raise Failed("rollout_changed", message) from None
+        raise WrittenMeanwhile from None

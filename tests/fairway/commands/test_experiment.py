@@ -153,6 +153,7 @@ def test_stop_with_promote_makes_the_challenger_champion_by_one_write(running):
     place.put("routing", item="rollout", version=3, current=challenger(experiment=ready))
     ended = place.values("experiment", "stop", "--promote")["experiment"]
     assert (ended["state"], ended["why"][:39]) == ("champion", "promoted by hand: no verdict; 10,000 of")
+    assert place.values("experiment", "status")["experiment"] == ended
     status = place.values("status")
     assert status["champion"] == "r-2"
     assert {one["release"]: one["state"] for one in status["releases"]} == {"r-2": "champion", "r-1": "previous"}

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 
@@ -10,6 +11,7 @@ from domain.release.evidence import Failures, harm_by_failures
 from domain.release.harm import Limits
 from domain.release.rollout import Plan, begun, routed
 from domain.release.routing import EMPTY, promote
+from fairway.stage import rollouts
 from tests.domain.release.test_replay import COUNTED, NOTHING_KNOWN
 
 AT = "2026-11-28T11:00:00Z"
@@ -99,6 +101,39 @@ def test_a_rollout_is_paused_and_resumed_once_each(rolling):
     assert rolling.values("rollout", "resume")["rollout"]["paused"] == ""
     code, _, err = rolling.run("rollout", "resume")
     assert (code, "the rollout is not paused" in err) == (2, True)
+
+
+@pytest.fixture
+def flow_writes(rolling, monkeypatch):
+    """The rollout's flow writes after each of the first reads of a command, as many as asked for."""
+    read, versions = rollouts.turns_of, count(4)
+
+    def often(times: int) -> None:
+        left = iter(range(times))
+
+        def read_and_wait(stage):
+            turns = read(stage)
+            if next(left, None) is not None:
+                rolling.put("routing", item="rollout", version=next(versions), current=turns["current"])
+            return turns
+
+        monkeypatch.setattr(rollouts, "turns_of", read_and_wait)
+
+    return often
+
+
+@pytest.mark.parametrize("command", ["pause", "abort"])
+def test_a_command_decides_anew_where_the_flow_writes_first(rolling, flow_writes, command):
+    flow_writes(2)
+    changed = rolling.values("rollout", command)["rollout"]
+    assert (changed["paused"] or changed["why"]) == f"{command}{'d' if command == 'pause' else 'ed'} by hand"
+
+
+def test_a_command_gives_up_on_a_flow_that_always_writes_first(rolling, flow_writes):
+    flow_writes(rollouts.TRIES)
+    code, _, err = rolling.run("rollout", "abort")
+    assert (code, "the rollout's flow writes all the time" in err) == (1, True)
+    assert rolling.values("rollout", "status")["rollout"]["state"] == "canary"
 
 
 def test_abort_lets_the_champion_answer_everybody_at_once(rolling):
