@@ -2,7 +2,7 @@
 
     predictions   id                 one stored answer; by_entity: entity_id, made_at
     outcomes      entity_id, event_time    what really happened
-    routing       item               `routing`, `rollout`, `release#<release>` for each release, `guard`, `hours`
+    routing       item               `routing`, `rollout`, `release#<release>` of each release, `guard`, `hours`, `loop`
     evidence      rollout, item      counts of a rollout's shares, and what guards them (domain/release/counts.py)
     runs          kind, run          load, train and batch runs; unload: what is left of a load that was taken back
 
@@ -22,6 +22,7 @@ ROUTING = "routing"
 RELEASE = "release#"
 ROLLOUT = "rollout"  # the rollout that runs or ran last, and the next one
 GUARD = "guard"  # actions of the budget guard this month
+LOOP = "loop"  # when people stopped and started retraining by the loop (domain/watch/decision.py)
 WOKEN = "hours"  # when a request last asked for sleeping endpoints
 REQUEST = "request#"  # id of a stored idempotent request; no prediction's id begins like this
 UNKNOWN = "unknown"  # event time of an outcome without a prediction
@@ -30,7 +31,7 @@ SMALLEST_NUMBER, LARGEST_NUMBER = 1e-130, 1e126  # largest number that DynamoDB 
 
 
 def routing_item(name: str) -> Item:
-    """Return the key of one item of the routing table: ROUTING, GUARD, WOKEN."""
+    """Return the key of one item of the routing table: ROUTING, GUARD, WOKEN, LOOP."""
     return {"item": {"S": name}}
 
 

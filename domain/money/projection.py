@@ -5,6 +5,7 @@ out.
 """
 
 import csv
+import dataclasses
 import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -126,6 +127,15 @@ def project(resources: list[Resource], usage: Month, prices: Prices, *, today: s
         **_totals(lines, usage.predictions + usage.batch_rows),
         **_ages(lines, today),
     )
+
+
+def run_usd(resources: list[Resource], usage: Month, prices: Prices, *, today: str) -> float:
+    """Return what one training run and its release cost: what a month's bill is higher by with one than with none."""
+    one, none = (
+        project(resources, dataclasses.replace(usage, training_runs=runs), prices, today=today).monthly_usd
+        for runs in (1.0, 0.0)
+    )
+    return one - none
 
 
 def _lines_of(resource: Resource, usage: Month, prices: Prices) -> tuple[list[Line], list[str]]:

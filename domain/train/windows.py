@@ -79,6 +79,24 @@ def _is_within(part: Part, after: datetime, before: datetime) -> bool:
     return _instant(part["first"]) < before and _instant(part["last"]) >= after
 
 
+def rows_between(parts: Iterable[Part], start: datetime, end: datetime) -> int:
+    """Estimate the rows in [start, end): of a part that lies partly within, as much as of its time; a part of a table
+    without event time counts whole.
+    """
+    return round(sum(part["rows"] * _share_within(part, start, end) for part in parts))
+
+
+def _share_within(part: Part, start: datetime, end: datetime) -> float:
+    if part["first"] is None or part["last"] is None:
+        return 1.0
+    first, last = _instant(part["first"]), _instant(part["last"])
+    if first >= end or last < start:
+        return 0.0
+    if first == last:
+        return 1.0
+    return (min(last, end) - max(first, start)) / (last - first)
+
+
 def _instant(text: str) -> datetime:
     instant = parse_timestamp(text)
     if instant is None:

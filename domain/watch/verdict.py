@@ -10,6 +10,7 @@ from domain.contract.schema import Contract
 from domain.reasons import PLANNED, Reason
 from domain.watch import decline, drift, happened
 from domain.watch.counts import ColumnCounts, ReleaseCounts, WindowCounts
+from domain.watch.decision import Decided
 from domain.watch.drift import Counts
 from domain.watch.happened import Happened
 from domain.watch.reference import Reference
@@ -84,6 +85,7 @@ class Outcomes(TypedDict):
 
     outcomes: int
     wrong: int
+    decisions: NotRequired[dict[str, int]]  # right and wrong ones, by CELLS (domain/money/worth.py)
     metrics: dict[str, float]
     value_usd: NotRequired[float]  # a row
     predicted: NotRequired[float]  # mean probability, and the share that came true
@@ -114,6 +116,7 @@ class WindowItem(TypedDict):
     outcomes: dict[str, Outcomes]  # by release
     breaches: Breaches
     findings: list[Finding]
+    decision: NotRequired[Decided]  # what followed from it
 
 
 # ---- what the captured answers say
@@ -284,6 +287,8 @@ def _known(task: str, each: Happened, *, is_open: bool) -> Outcomes:
         "metrics": {name: round(value, 6) for name, value in happened.metrics(task, each).items()},
         "is_open": is_open,
     }
+    if (decisions := each.decisions) is not None:
+        outcomes["decisions"] = decisions
     more = {
         "value_usd": each.mean("value_usd"),
         "predicted": each.mean("predicted"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from domain.config.sections import Usage
 from domain.money.instances import InstanceError
 from domain.money.prices import read_prices
-from domain.money.projection import PRICED, project
+from domain.money.projection import PRICED, project, run_usd
 from tests.domain.money.scenario import PRICES, month, only, requests, resource
 
 TODAY = "2026-11-22"
@@ -427,3 +427,13 @@ def test_every_priced_type_asks_for_prices_that_there_are():
     }
     everything = [resource(type, **properties) for type in PRICED]
     assert projected(month(), *everything).unpriced == []
+
+
+def test_a_run_costs_what_the_bill_is_higher_by_with_one_more():
+    usage = month({**requests(MILLION), "training_minutes": 10.0, "start_minutes": 2.0, "spot_saving_percent": 0.0})
+    flow = machine("sagemaker:createTrainingJob.sync")
+    of_one = run_usd([flow, function("judge"), function("predict")], usage, PRICES, today=TODAY)
+    with_four = month({**requests(MILLION), "training_minutes": 10.0, "start_minutes": 2.0, "training_runs": 4.0})
+    without = month({**requests(MILLION), "training_minutes": 10.0, "start_minutes": 2.0, "training_runs": 0.0})
+    bills = [projected(each, flow, function("judge"), function("predict")).monthly_usd for each in (with_four, without)]
+    assert of_one == pytest.approx((bills[0] - bills[1]) / 4) and of_one > 0.04  # 12 minutes of $0.23 an hour
