@@ -121,7 +121,7 @@ class ServiceStack(Stack):
 
     def learn_and_score(self) -> None:
         """By the clock: rows -> Training -> Releases -> the champion; files -> Batch -> predictions; what was answered,
-        and happened -> Monitoring -> verdicts.
+        and happened -> Monitoring -> verdicts, and where it pays, Training.
         """
         stage, stores, undelivered = self.stage, self.stores, self.undelivered
         self.training = Training(self, "Training", **stage, stores=stores, image=self.image)
@@ -136,7 +136,15 @@ class ServiceStack(Stack):
             image=self.image,
         )
         self.batch = Batch(self, "Batch", **stage, stores=stores, image=self.image)
-        self.monitoring = Monitoring(self, "Monitoring", **stage, stores=stores, image=self.image)
+        self.monitoring = Monitoring(
+            self,
+            "Monitoring",
+            **stage,
+            stores=stores,
+            train=self.training.flow,
+            alarms=self.data.alarms,
+            image=self.image,
+        )
         Schedules(
             self,
             "Schedules",

@@ -299,6 +299,12 @@ class Monitoring:
         least=0.0,
         most=100.0,
     )
+    retrain: str = setting(
+        "automatic",
+        "automatic: a window that has lost more than a training costs starts one, whose candidate has to pass the gate "
+        "like any other; manual: a person is told, with the command",
+        choices=("automatic", "manual"),
+    )
     instance: str = setting(
         "ml.t3.medium", "instance type of the job that counts a window", pattern=INSTANCE, form=INSTANCE_FORM
     )

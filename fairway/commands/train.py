@@ -149,8 +149,9 @@ def started(stage: Stage, name: str, asked: dict, progress: Progress) -> tuple[s
 
 
 def same(given: dict, asked: dict) -> bool:
-    other = {"window_days": None, "imported": None}  # an import is not a training run to attach to
-    return {key: given.get(key) for key in ("as_of", *other)} == {**other, **asked}
+    other = {"window_days": None, "imported": None}  # an import is not a training run to attach to, nor an evaluation
+    trains = not given.get("only_evaluate")
+    return trains and {key: given.get(key) for key in ("as_of", *other)} == {**other, **asked}
 
 
 def verdict(stage: Stage, run: str) -> dict:

@@ -1,6 +1,9 @@
-"""`fairway watch`: the windows of a stage with their verdicts, one of them in full, or a look at one now."""
+"""`fairway watch`: the windows of a stage with their verdicts and what followed, one of them in full, a look at one
+now; and retraining by the loop, stopped and started.
+"""
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,12 +11,13 @@ import typer
 
 from domain.timestamps import iso, parse_timestamp
 from domain.train.windows import run_name
+from domain.watch.decision import is_paused
 from domain.watch.verdict import ALARMS, Kind, Outcomes, WindowItem
 from domain.watch.windows import last_whole, span_of
-from fairway.stage import executions
+from fairway.stage import executions, loop
 from fairway.stage.aws import Stage
 from fairway.stage.settings import connected
-from fairway.stage.windows import HEADS, NONE, alarms, in_words, row, windows, wrong_share
+from fairway.stage.windows import HEADS, NONE, alarms, followed, in_words, row, windows, wrong_share
 from fairway.stage.windows import window as read_window
 from fairway.terminal.command import HERE, AsOf, Json, Project, StageName, run
 from fairway.terminal.done import Done
@@ -25,12 +29,28 @@ app = typer.Typer(rich_markup_mode=None)
 SHOWN = 30  # windows of the list
 
 
+class Steer(StrEnum):
+    """A word after `fairway watch` that stops or starts retraining by the loop."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+
+
 @app.command(
     "watch",
-    epilog="Example: fairway watch   or: fairway watch --window 2026-11-28   or: fairway watch --run. "
-    "A window that declined is a finding, not a failure: exit code 0, and the state says declined.",
+    epilog="Example: fairway watch   or: fairway watch --window 2026-11-28   or: fairway watch --run   or: fairway "
+    "watch pause. A window that declined is a finding, not a failure: exit code 0, and the state says declined.",
 )
 def watch_command(
+    steer: Annotated[
+        Steer | None,
+        typer.Argument(
+            help="pause: no window starts a run until `resume`; decisions are still made. resume: they do again, and "
+            "candidates that were rejected before no longer count.",
+            metavar="[pause|resume]",
+            show_default=False,
+        ),
+    ] = None,
     project: Project = HERE,
     stage: StageName = "local",
     window: Annotated[
@@ -40,9 +60,13 @@ def watch_command(
     as_of: AsOf = None,
     json: Json = False,
 ) -> None:
-    """The windows: what was answered, what moved, what became of it, and what that means."""
+    """The windows: what was answered, what moved, what became of it, what that means, and what followed."""
     run(
-        lambda progress: watch(project, stage, window=window, now=now, as_of=as_of, progress=progress),
+        lambda progress: (
+            _steered(project, stage, steer, other=bool(window or now or as_of), progress=progress)
+            if steer
+            else watch(project, stage, window=window, now=now, as_of=as_of, progress=progress)
+        ),
         json=json,
         project=project,
         stage=stage,
@@ -60,6 +84,21 @@ def watch(
     if window:
         return _one(stage, span_of(_timestamp("--window", window), stage.config.monitoring.window_days).name)
     return _all(stage)
+
+
+def _steered(folder: Path, stage_name: str, steer: Steer, *, other: bool, progress: Progress) -> Done:
+    """Stop or start retraining by the loop, with one write."""
+    if other:
+        raise Refused("steer", f"{steer} concerns every window; leave out --window, --run and --as-of")
+    stage = connected(folder, stage_name, progress)
+    before = loop.read(stage)
+    if steer == Steer.RESUME:
+        values = {"stage": stage_name, "loop": loop.resume(stage)}
+        return Done(values, ["windows start runs again"], "`fairway watch` lists what they decide")
+    if is_paused(before):
+        raise Refused("paused", "the loop is paused already; `fairway watch resume` starts it")
+    values = {"stage": stage_name, "loop": loop.pause(stage)}
+    return Done(values, ["no window starts a run"], "`fairway watch resume` lets them; `fairway train` works as ever")
 
 
 def _look(stage: Stage, *, window: str | None, as_of: str | None, progress: Progress) -> str:
@@ -90,16 +129,16 @@ def _timestamp(option: str, text: str) -> datetime:
 
 
 def _all(stage: Stage) -> Done:
-    found = windows(stage)
-    values = {"stage": stage.config.stage, "windows": found}
+    found, state = windows(stage), loop.read(stage)
+    values = {"stage": stage.config.stage, "windows": found, "loop": state}
     if not found:
         schedule = stage.config.monitoring.schedule
         return Done(values, ["no window was watched yet"], f"`fairway watch --run` looks now; else {schedule}")
     rows = [row(item) for item in found[-SHOWN:]]
-    left_out = [f"{len(found) - SHOWN} earlier ones are in --json"] if len(found) > SHOWN else []
-    return Done(
-        values, [*table(rows, HEADS), *left_out], "`fairway watch --window T` shows one in full", alarms(found[-1])
-    )
+    more = [f"{len(found) - SHOWN} earlier ones are in --json"] if len(found) > SHOWN else []
+    if is_paused(state):
+        more.append(f"no window starts a run since {state['paused_at']}; `fairway watch resume` lets them")
+    return Done(values, [*table(rows, HEADS), *more], "`fairway watch --window T` shows one in full", alarms(found[-1]))
 
 
 # ---- one window
@@ -127,7 +166,8 @@ def _lines(item: WindowItem) -> list[str]:
         lines += ["", *table(outcomes, heads)]
     came = item["breaches"]
     lines += ["", f"{came['rows']:,} rows came in, {came['quarantined']:,} of them broke the contract"]
-    return [*lines, *(["", *map(in_words, item["findings"])] if item["findings"] else ["nothing was found"])]
+    lines += ["", *map(in_words, item["findings"])] if item["findings"] else ["nothing was found"]
+    return [*lines, *(["", f"decided: {followed(item)}"] if "decision" in item else [])]
 
 
 def _answers(name: str, one: Any) -> tuple[str, ...]:
@@ -155,6 +195,8 @@ _LN_10 = 2.302585092994046
 
 
 def _next(item: WindowItem) -> str:
+    if run := item.get("decision", {}).get("run"):
+        return f"`fairway runs` shows what became of {run}"
     if item["state"] == "no data":
         return "`fairway status` shows who answers; nothing was captured in this window"
     if any(Kind(each["kind"]) in ALARMS for each in item["findings"]):

@@ -3,6 +3,8 @@
 from markupsafe import Markup
 
 from domain.train.coverage import describe
+from domain.watch.decision import Action
+from domain.watch.verdict import WindowItem
 from fairway.money import hosting_plot
 from fairway.money.tables import measured_by
 from fairway.report import charts
@@ -12,7 +14,7 @@ from fairway.report.render import render
 from fairway.report.trial import difference_chart, harm_chart
 from fairway.report.watched import wrong_chart
 from fairway.stage.standing import Standing, by_outcomes
-from fairway.stage.windows import HEADS, in_words, row
+from fairway.stage.windows import HEADS, followed, in_words, row
 
 SHOWN, DRAWN = 14, 90  # windows in the table, and in the picture
 Z_95 = 1.96  # of the normal distribution: so many standard errors each way hold the true value 95 times in 100
@@ -37,11 +39,19 @@ def page(report: Report) -> str:
         heads=HEADS,
         windows=[row(item) for item in report.windows[-SHOWN:]],
         found=[in_words(each) for each in report.windows[-1]["findings"]] if report.windows else [],
+        decisions=[(each["run"], text) for each in report.windows[-SHOWN:] if (text := _worth_telling(each))],
         wrong_chart=wrong_chart(report.windows[-DRAWN:], report.wrong_at_release),
         measured_by=measured_by(report.champion.release if report.champion else None),
         z_95=Z_95,
     )
     return str(document)
+
+
+def _worth_telling(window: WindowItem) -> str:
+    """Write the decision of a window; empty where nothing followed, and no loss spoke for anything."""
+    decision = window.get("decision")
+    idle = decision is None or (decision["action"] == Action.NOTHING and "loss" not in decision)
+    return "" if idle else followed(window)
 
 
 def _agreed(judged: Judged) -> str:

@@ -227,7 +227,10 @@ class Report:
             "champion": self.champion.release if self.champion else None,
             "quality": self.standing.as_json() if self.standing else None,
             "releases": len(self.releases),
-            "windows": [{"window": item["run"], "state": item["state"]} for item in self.windows],
+            "windows": [
+                {"window": item["run"], "state": item["state"], "decision": item.get("decision")}
+                for item in self.windows
+            ],
             "monthly_usd": self.bill.projection.monthly_usd if self.bill else None,
             "worth": self.worth["sentence"] if self.worth else None,
             "unknown": self.bill_unknown,

@@ -5,11 +5,13 @@ from typing import cast
 
 from domain import records as items
 from domain.runs import RunKind
+from domain.watch.decision import Carried
+from domain.watch.decision import in_words as decision_in_words
 from domain.watch.verdict import ALARMS, Finding, Kind, Outcomes, WindowItem
 from fairway.stage import records
 from fairway.stage.aws import Stage
 
-HEADS = ("window", "state", "answers", "by prior", "moved", "outcomes", "wrong", "value of one")
+HEADS = ("window", "state", "answers", "by prior", "moved", "outcomes", "wrong", "value of one", "decided")
 NONE = "-"
 
 
@@ -43,6 +45,7 @@ def row(item: WindowItem) -> tuple[str, ...]:
         f"{outcomes:,}{'+' if any(one['is_open'] for one in item['outcomes'].values()) else ''}",
         wrong_share(item["outcomes"].values()),
         _value(item),
+        _decided(item),
     )
 
 
@@ -57,6 +60,23 @@ def _value(item: WindowItem) -> str:
     valued = [one for one in item["outcomes"].values() if "value_usd" in one and one["outcomes"]]
     total = sum(one["outcomes"] for one in valued)
     return f"${sum(one['value_usd'] * one['outcomes'] for one in valued) / total:,.2f}" if total else NONE
+
+
+def _decided(item: WindowItem) -> str:
+    """Write the decision in a few words: `nothing: no loss`, `retrain: loss`."""
+    decision = item.get("decision")
+    return f"{decision['action']}: {decision['reason']}" if decision else NONE
+
+
+def followed(item: WindowItem) -> str:
+    """Write the decision with its numbers, and whether it was carried out; empty where none was made yet."""
+    decision = item.get("decision")
+    if decision is None:
+        return ""
+    if "run" in decision:
+        return f"{decision_in_words(decision)}; {decision['run']} was started"
+    why = {"": "", Carried.PAUSED: "; not started, since the loop is paused", Carried.MANUAL: "; a person starts it"}
+    return decision_in_words(decision) + why[decision.get("carried", "")]
 
 
 def in_words(finding: Finding) -> str:

@@ -33,6 +33,7 @@ TRANSIENT = {
         "DynamoDB.ThrottlingException",
         "DynamoDB.SdkClientException",
     ],
+    "states": ["StepFunctions.AWSStepFunctionsException", "StepFunctions.SdkClientException"],
     "applicationautoscaling": [
         "ApplicationAutoScaling.ConcurrentUpdateException",
         "ApplicationAutoScaling.InternalServiceException",

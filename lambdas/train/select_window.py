@@ -36,6 +36,7 @@ class Request(TypedDict):
     window_days: NotRequired[int]
     evaluate_days: NotRequired[int]
     imported: NotRequired[bool]  # its only candidate exists already: nothing is trained, everything else is the same
+    only_evaluate: NotRequired[bool]  # nothing is trained: its candidates are those of the champion's run
 
 
 class LoadedPart(Part):
@@ -75,6 +76,10 @@ class BudgetSpent(Exception):
     """Report that the guard stopped new training runs; the message says how to allow them again."""
 
 
+class NothingToEvaluate(Exception):
+    """Report that a run which trains nothing has no champion whose candidates it could judge."""
+
+
 def handler(event: Request, context: object) -> Selection:
     done = cast(spending.Done | None, tables.get(ROUTING, routing_item(GUARD)))
     _refuse_when_spent(done, now=iso(datetime.now(UTC)))
@@ -106,9 +111,10 @@ def select_window(
 ) -> Selection:
     """Select the parts of the window, and write the settings and manifests that the run's jobs read.
 
-    Raises NoRows, WindowError, RunRefused, and SignatureRefused for a champion that this stage did not sign.
+    Raises NoRows, NothingToEvaluate, WindowError, RunRefused, and SignatureRefused for a champion that this stage did
+    not sign.
     """
-    run, imported = checked_run(request["run"]), request.get("imported", False)
+    run, trains = checked_run(request["run"]), not (request.get("imported") or request.get("only_evaluate"))
     if champion:
         verify(champion)
     window = training_window(
@@ -118,12 +124,11 @@ def select_window(
     )
     tally = _Tally()
     within = overlapping(tally.count(parts), window["train_start"], window["as_of"])
-    train = (
-        [] if imported else _rows_between(within, window["train_start"], window["evaluate_start"], "train on", tally)
-    )
+    train = _rows_between(within, window["train_start"], window["evaluate_start"], "train on", tally) if trains else []
     evaluate = _rows_between(within, window["evaluate_start"], window["as_of"], "evaluate on", tally)
     loads = _loads_of([*train, *evaluate])
-    settings = _settings(request, window, loads, champion)
+    artefacts = _artefacts_of_the_champion(champion) if request.get("only_evaluate") else artefacts_uri(run)
+    settings = _settings(request, window, loads, champion, artefacts)
     write(lake.run_key(run, "settings/contract.json"), contract.as_dict(CONTRACT))
     write(lake.run_key(run, "settings/config.json"), config.as_dict(CONFIG))
     write(lake.run_key(run, "settings/run.json"), settings)
@@ -136,12 +141,21 @@ def select_window(
         "data_hash": data_hash(window, train, evaluate, loads=loads, duplicates=CONFIG.data.duplicates),
     }
     record(run, {**selected, **window})
-    return _selection(run, window, counts, () if imported else CONFIG.training.candidates, champion)
+    jobs = [candidate_job(name, run, window) for name in CONFIG.training.candidates] if trains else []
+    return _selection(settings, window, counts, jobs, champion)
+
+
+def _artefacts_of_the_champion(champion: SignedModel | None) -> str:
+    """Return the folder of the candidates of the champion's run."""
+    if champion is None:
+        raise NothingToEvaluate("no release answers yet, so no run has candidates to judge; train first")
+    return artefacts_uri(champion["model_uri"].removeprefix(lake.uri(LAKE, lake.ARTEFACTS)).partition("/")[0])
 
 
 def _selection(
-    run: str, window: Window, counts: Counts, candidates: Iterable[str], champion: SignedModel | None
+    settings: TrainSettings, window: Window, counts: Counts, jobs: list[CandidateJob], champion: SignedModel | None
 ) -> Selection:
+    run = settings["run"]
     return {
         "run": run,
         **window,
@@ -149,8 +163,8 @@ def _selection(
         "settings_uri": lake.uri(LAKE, lake.run_key(run, "settings/")),
         "train_manifest": lake.uri(LAKE, lake.run_key(run, "train.manifest")),
         "evaluate_manifest": lake.uri(LAKE, lake.run_key(run, "evaluate.manifest")),
-        "artefacts_uri": artefacts_uri(run),
-        "candidates": [candidate_job(name, run, window) for name in candidates],
+        "artefacts_uri": settings["artefacts_uri"],
+        "candidates": jobs,
         "champion": {"release": champion["release"], "model_uri": champion["model_uri"]} if champion else None,
     }
 
@@ -202,12 +216,14 @@ def _manifest(parts: list[LoadedPart]) -> list[dict[str, str] | str]:
     return [{"prefix": lake.uri(LAKE, lake.ROWS)}, *(part["key"].removeprefix(lake.ROWS) for part in parts)]
 
 
-def _settings(request: Request, window: Window, loads: list[str], champion: SignedModel | None) -> TrainSettings:
+def _settings(
+    request: Request, window: Window, loads: list[str], champion: SignedModel | None, artefacts: str
+) -> TrainSettings:
     return {
         "run": request["run"],
         "imported": request.get("imported", False),
         **window,
-        "artefacts_uri": artefacts_uri(request["run"]),
+        "artefacts_uri": artefacts,
         "loads": loads,
         "champion": champion["release"] if champion else None,
         "champion_sha256": champion["artefact_sha256"] if champion else None,

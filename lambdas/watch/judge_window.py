@@ -244,7 +244,7 @@ class AwsStores:
         return read_routing(ROUTING)["champion"] is not None
 
     def keep(self, item: WindowItem) -> None:
-        values = {name: value for name, value in item.items() if name not in ("kind", "run")}
+        values = {name: value for name, value in item.items() if name not in ("kind", "run", "decision")}
         tables.update(RUNS, run_key(RunKind.WINDOW, item["run"]), values)
 
     def tell(self, found: Sequence[Finding], *, moved: int) -> None:

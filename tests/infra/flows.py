@@ -65,6 +65,10 @@ WATCHED = {
 VARIABLES = {
     "run": RUN,
     "watched": WATCHED,
+    "decided": {
+        "decision": {"action": "retrain", "reason": "loss", "run": "retrain-2013-04-02"},
+        "order": {"run": "retrain-2013-04-02", "as_of": "2013-04-03T00:30:00Z", "only_evaluate": False},
+    },
     "found": {"run": "w1", "window": "2013-04-02", "state": "ok", "findings": []},
     "window": WINDOW,
     "plan": PLAN,

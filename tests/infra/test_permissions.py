@@ -254,11 +254,21 @@ ROLES["MonitoringJudgeWindowRole"] = FUNCTION | {
     f"dynamodb:GetItem {ROUTING}",
     f"dynamodb:Query {EVIDENCE}",
 }
+ROLES["MonitoringDecideRole"] = FUNCTION | {
+    f"dynamodb:Query {RUNS}",
+    f"dynamodb:UpdateItem {RUNS}",
+    f"dynamodb:GetItem {ROUTING}",
+    f"dynamodb:Scan {ROUTING}",
+    "states:ListExecutions <TrainingTrain>",
+    "sns:Publish <AlarmsTopic>",
+    *(f"cloudformation:GetTemplate cloudformation:stack/flights-prod-{stack}/*" for stack in ("data", "service")),
+}
 ROLES["MonitoringWatchRole"] = (
     FLOW
     | jobs("processing-job", "ProcessingJob")
     | {
-        *(f"lambda:InvokeFunction <Monitoring{name}>" for name in ("ChooseWindow", "JudgeWindow")),
+        *(f"lambda:InvokeFunction <Monitoring{name}>" for name in ("ChooseWindow", "JudgeWindow", "Decide")),
+        "states:StartExecution <TrainingTrain>",
         f"iam:PassRole <MonitoringJobsRole> {TO_SAGEMAKER}",
         f"dynamodb:UpdateItem {RUNS}",
     }

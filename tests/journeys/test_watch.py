@@ -1,4 +1,6 @@
-"""A release is watched by its own commands: answers are captured, outcomes come, and a look tells what moved."""
+"""A release is watched by its own commands: answers are captured, outcomes come, a look tells what moved, and what was
+lost starts a training by itself.
+"""
 
 import json
 import math
@@ -18,19 +20,21 @@ def gym(tmp_path_factory):
     table = write_csv(tmp_path_factory.mktemp("watch") / "members.csv", ["age", "visits", "left"], members(4000))
     with drafted(table, target="left", name="gym") as journey:
         with (journey.project / "fairway.toml").open("a") as settings:
-            settings.write("\n[monitoring]\ncapture_seconds = 1\nschedule = 'off'\n")
+            settings.write("\n[monitoring]\ncapture_seconds = 1\nschedule = 'off'\n\n")
+            settings.write("[business]\ntrue_positive_usd = 40.0\nfalse_positive_usd = -12.0\n")
         journey.fairway("up", "--enforce-iam")
         journey.fairway("load", table)
         assert journey.fairway("train")["verdict"] == "approved"
         yield journey
 
 
-def members(count: int, *, oldest: float = 80.0):
+def members(count: int, *, oldest: float = 80.0, otherwise: bool = False):
+    """Draw members; `otherwise` those stay who would have left."""
     draw = random.Random(11)
     for _ in range(count):
         age, visits = draw.uniform(18, oldest), draw.uniform(0, 40)
         leaves = 1 / (1 + math.exp((age - 45) / 10 + (visits - 15) / 6))
-        yield [f"{age:.2f}", f"{visits:.2f}", "yes" if draw.random() < leaves else "no"]
+        yield [f"{age:.2f}", f"{visits:.2f}", "yes" if (draw.random() < leaves) != otherwise else "no"]
 
 
 def captured(journey) -> int:
@@ -73,3 +77,41 @@ def counted(gym, today: datetime) -> dict:
 def test_a_window_in_which_nobody_asked_has_no_data(gym):
     shown = gym.fairway("watch", "--run", "--window", "2013-04-01")["window"]
     assert (shown["state"], shown["rows"], shown["releases"]) == ("no data", 0, {})
+
+
+def retrainings(gym) -> list[str]:
+    """Executions of the Train flow that a window started."""
+    listed = gym.aws("stepfunctions").list_executions(stateMachineArn=gym.address()["train"])["executions"]
+    return [each["name"] for each in listed if each["name"].startswith("retrain-")]
+
+
+def test_a_window_that_lost_value_starts_one_training_by_itself(gym):
+    """The members have changed: newer rows say so, and the answers of the test before were all wrong."""
+    today = datetime.now(UTC)
+    rows = write_csv(gym.data / "changed.csv", ["age", "visits", "left"], members(12_000, otherwise=True))
+    before = counted(gym, today)["decision"]
+    assert (before["action"], before["reason"], before["unit"]) == ("nothing", "few new rows", "usd")
+    assert before["loss_low"] > 0 and before["gain_usd"] > before["run_usd"] > 0
+    gym.fairway("load", rows)
+    gym.fairway("watch", "pause")
+    assert counted(gym, today)["decision"]["carried"] == "paused" and retrainings(gym) == []
+    gym.fairway("watch", "resume")
+
+    decided = counted(gym, today)["decision"]
+
+    run = f"retrain-{today:%Y-%m-%d}"
+    assert (decided["action"], decided["reason"], decided["run"]) == ("retrain", "loss", run)
+    assert decided["new_rows"] >= decided["needed_rows"] > 0
+    trained = eventually(lambda: ended(gym, run), within_s=300, pause_s=2)
+    assert (trained["status"], trained["verdict"]) == ("SUCCEEDED", "approved")
+    eventually(lambda: gym.fairway("status")["champion"] == trained["became"]["release"], within_s=120, pause_s=2)
+    assert counted(gym, today)["decision"] == decided, "decided once, whoever looks again"
+    tomorrow = today + timedelta(days=1)
+    later = (today + timedelta(days=4)).isoformat()
+    shown = gym.fairway("watch", "--run", "--window", f"{tomorrow:%Y-%m-%d}", "--as-of", later)["window"]
+    assert (shown["decision"]["action"], retrainings(gym)) == ("nothing", [run])
+
+
+def ended(gym, run: str) -> dict | None:
+    (found,) = [each for each in gym.fairway("runs")["runs"] if each["run"] == run] or [None]
+    return found if found and found["status"] != "RUNNING" else None

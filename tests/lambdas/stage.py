@@ -60,6 +60,7 @@ def deploy() -> None:
         "SCALING": "",
         "UNDELIVERED_QUEUE": f"https://sqs.us-east-1.amazonaws.com/123456789012/{UNDELIVERED}",
         "ALARMS": "arn:aws:sns:us-east-1:123456789012:flights-local-alarms",
+        "TRAIN_FLOW": "arn:aws:states:us-east-1:123456789012:stateMachine:flights-local-train",
         "AWS_REGION": "us-east-1",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "testing",

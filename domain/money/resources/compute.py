@@ -66,6 +66,7 @@ RUNS = {
     "close_batch": _batch_step,
     "choose_window": _watch_step,
     "judge_window": _watch_step,
+    "decide": _watch_step,
     "guard": _hourly_check,
     "reap": _hourly_check,
     "hours": _five_minute_check,

@@ -33,6 +33,25 @@ OUTCOMES = {
     "log_evidence": 11.5,
     "is_open": False,
 }
+DECIDED = {
+    "action": "retrain",
+    "reason": "loss",
+    "champion": "r-1",
+    "unit": "usd",
+    "loss": 1.5,
+    "loss_low": 0.5,
+    "since": "2013-04-02",
+    "outcomes": 100,
+    "rows_ahead": 2000,
+    "gain_usd": 1000,
+    "run_usd": 0.6,
+    "new_rows": 1200,
+    "needed_rows": 900,
+    "rejected": 0,
+    "as_of": "2013-04-04T00:30:00Z",
+    "carried": "started",
+    "run": "retrain-2013-04-02",
+}
 WINDOW = {
     "kind": "window",
     "run": "2013-04-02",
@@ -45,8 +64,10 @@ WINDOW = {
     "outcomes": {"r-1": OUTCOMES},
     "breaches": {"rows": 300, "quarantined": 4, "reasons": {"minimum": 4}},
     "findings": [LOSS, DRIFT],
+    "decision": DECIDED,
 }
 QUIET = {**WINDOW, "run": "2013-04-01", "state": "no data", "rows": 0, "releases": {}, "outcomes": {}, "findings": []}
+del QUIET["decision"]
 
 
 @pytest.fixture
@@ -61,10 +82,11 @@ def test_every_window_is_a_line_the_newest_last_and_its_alarms_lead(watched):
     code, out, err = watched.run("watch")
     lines = out.splitlines()
     assert (code, "2013-04-02: decline: wrong in 30.0 % of 100 outcomes" in lines[0]) == (0, True)
-    heads = ("window", "state", "answers", "by prior", "moved", "outcomes", "wrong", "value of one")
+    heads = ("window", "state", "answers", "by prior", "moved", "outcomes", "wrong", "value of one", "decided")
     assert lines[1].split() == " ".join(heads).split()
-    assert lines[2].split() == ["2013-04-01", "no", "data", "0", "-", "-", "0", "-", "-"]
-    assert lines[3].split() == ["2013-04-02", "declined", "1,000", "2.0", "%", "distance", "100", "30.0", "%", "$2.50"]
+    assert lines[2].split() == ["2013-04-01", "no", "data", "0", "-", "-", "0", "-", "-", "-"]
+    shown = ["2013-04-02", "declined", "1,000", "2.0", "%", "distance", "100", "30.0", "%", "$2.50", "retrain:", "loss"]
+    assert lines[3].split() == shown
     assert "`fairway watch --project" in err
 
 
@@ -78,6 +100,48 @@ def test_a_window_in_full_names_each_finding_its_beginning_and_whose_column_it_i
         "since 2013-04-01; from schedule of network planning" in out
     )
     assert "roc_auc 0.7123" in out and "10^5.0" in out
+
+
+def test_a_window_in_full_says_what_followed_with_the_numbers_that_decided(watched):
+    _, out, err = watched.run("watch", "--window", "2013-04-02")
+    assert (
+        "decided: retrain: since 2013-04-02 an answer is worth $1.50 less (at least $0.50) than the release's quality "
+        "would bring, by 100 outcomes, which is at least $1,000.00 over 2,000 answers until the next scheduled "
+        "training; a run costs $0.60; 1,200 labelled rows are newer than the last training, and 900 are needed; "
+        "retrain-2013-04-02 was started" in out
+    )
+    assert "shows what became of retrain-2013-04-02" in err
+
+
+@pytest.mark.parametrize(
+    ("carried", "said"),
+    [
+        ("paused", "900 are needed; not started, since the loop is paused"),
+        ("manual", "900 are needed; a person starts it"),
+    ],
+)
+def test_a_run_that_was_not_started_says_why(place, carried, said):
+    decided = {name: value for name, value in DECIDED.items() if name != "run"} | {"carried": carried}
+    place.put("runs", **{**WINDOW, "decision": decided})
+    _, out, _ = place.run("watch", "--window", "2013-04-02")
+    assert out.splitlines()[-1].endswith(said)
+
+
+def test_the_loop_is_paused_and_resumed_by_one_write_each(watched):
+    paused = watched.values("watch", "pause")["loop"]
+    assert list(paused) == ["paused_at"] and watched.values("watch")["loop"] == paused
+    _, out, _ = watched.run("watch")
+    assert f"no window starts a run since {paused['paused_at']}; `fairway watch resume` lets them" in out
+    code, _, err = watched.run("watch", "pause")
+    assert (code, "the loop is paused already" in err) == (2, True)
+    resumed = watched.values("watch", "resume")["loop"]
+    assert resumed["resumed_at"] > resumed["paused_at"] == paused["paused_at"]
+    assert "starts a run since" not in watched.run("watch")[1]
+
+
+def test_steering_the_loop_concerns_every_window(watched):
+    code, _, err = watched.run("watch", "pause", "--window", "2013-04-02")
+    assert (code, "pause concerns every window; leave out --window" in err) == (2, True)
 
 
 def test_a_window_that_was_not_watched_is_refused_with_those_that_were(watched):

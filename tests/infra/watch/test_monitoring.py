@@ -1,8 +1,9 @@
-"""The Watch flow: what its job is asked, and that a window without an answer needs none."""
+"""The Watch flow: what its job is asked, that a window without an answer needs none, and which windows start a run."""
 
 import pytest
 
-from tests.infra.flows import WATCHED, arguments, chosen, every_task, flows
+from tests.infra import asl
+from tests.infra.flows import CONTEXT, VARIABLES, WATCHED, arguments, chosen, every_task, flows
 
 
 def test_what_was_captured_in_the_window_is_counted_by_one_isolated_job(service):
@@ -27,3 +28,25 @@ def test_what_was_captured_in_the_window_is_counted_by_one_isolated_job(service)
 def test_a_window_without_an_answer_is_judged_without_a_job(service, manifest, next):
     state = flows(service)["watch"]["States"]["IsAnythingCaptured"]
     assert chosen(state, watched={**WATCHED, "captured_manifest": manifest}) == next
+
+
+def test_a_run_is_started_once_by_a_name_that_its_window_gives_it(service):
+    (task,) = [task for name, task, _ in every_task(service) if name == "watch/StartTraining"]
+    order = VARIABLES["decided"]["order"]
+    machine = "<TrainingTrain>"
+    assert arguments("watch/StartTraining", task) == {
+        "StateMachineArn": machine,
+        "Name": "retrain-2013-04-02",
+        "Input": order,
+    }
+    assert task["Catch"][0]["ErrorEquals"] == ["StepFunctions.ExecutionAlreadyExistsException"]
+    assert (task["Catch"][0]["Next"], task["Next"]) == ("RecordRun", "RecordRun")
+
+
+@pytest.mark.parametrize(("order", "next"), [(VARIABLES["decided"]["order"], "StartTraining"), (None, "RecordRun")])
+def test_only_a_window_that_orders_a_run_starts_one(service, order, next):
+    decided = {"decision": None, "order": order}
+    states = flows(service)["watch"]["States"]
+    assert chosen(states["IsARunOrdered"], decided=decided) == next
+    output = asl.evaluate(states["RecordRun"]["Output"], {**VARIABLES, "decided": decided}, context=CONTEXT)
+    assert output == {**VARIABLES["found"], "decision": None}

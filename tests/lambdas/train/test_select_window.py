@@ -11,7 +11,7 @@ from domain.release.signature import SignatureRefused
 from domain.timestamps import iso
 from domain.train.windows import RunRefused, WindowError
 from lambdas.train.candidates import job_name
-from lambdas.train.select_window import BudgetSpent, NoRows, handler, select_window
+from lambdas.train.select_window import BudgetSpent, NoRows, NothingToEvaluate, handler, select_window
 from tests.lambdas import stage
 from tests.lambdas.conftest import SHA256
 
@@ -154,6 +154,22 @@ def test_the_champion_comes_along_to_be_compared_with(aws):
     assert reply["champion"] == {"release": "r-1", "model_uri": "s3://lake/model.tar.gz"}
     settings = aws.document(f"runs/{RUN}/settings/run.json")
     assert (settings["champion"], settings["champion_sha256"]) == ("r-1", SHA256)
+
+
+def test_an_evaluation_judges_the_candidates_of_the_champion_s_run_and_trains_none(aws):
+    load(aws, PARTS)
+    aws.route()
+    aws.released(model_uri=f"{URI}/artefacts/train-0/prior/job/output/model.tar.gz")
+    reply = handler({"run": "evaluate-2013-03-31", "as_of": AS_OF, "only_evaluate": True}, None)
+    assert (reply["candidates"], reply["artefacts_uri"]) == ([], f"{URI}/artefacts/train-0/")
+    assert (reply["train_rows"], reply["evaluate_rows"], reply["champion"]["release"]) == (0, 200, "r-1")
+    assert aws.document("runs/evaluate-2013-03-31/settings/run.json")["artefacts_uri"] == f"{URI}/artefacts/train-0/"
+
+
+def test_without_a_champion_there_is_nothing_to_evaluate(aws):
+    load(aws, PARTS)
+    with pytest.raises(NothingToEvaluate, match="no release answers yet"):
+        handler({"run": RUN, "as_of": AS_OF, "only_evaluate": True}, None)
 
 
 def test_a_champion_that_was_not_signed_as_it_is_is_not_even_compared_with(aws):
