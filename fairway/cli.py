@@ -8,6 +8,7 @@ import sys
 import typer
 
 from fairway.commands import (
+    backtest,
     batch,
     check,
     deploy,
@@ -58,6 +59,7 @@ COMMANDS = (
     experiment,
     redrive,
     watch,
+    backtest,
     runs,
     impact,
     report,

@@ -5,8 +5,9 @@ candidate the golden rows, and the reference by which it is watched.
 import json
 import shutil
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +25,7 @@ from domain.watch.reference import Reference
 from model_code import paths
 from model_code.answers.answer_columns import has_answer
 from model_code.answers.golden import prove_golden
-from model_code.answers.latency import answer_latency
+from model_code.answers.latency import Latency, answer_latency
 from model_code.artefact.archive import unpack
 from model_code.artefact.folder import GOLDEN, Artefact, as_json, open_artefact
 from model_code.fitting import metrics, tallies
@@ -37,7 +38,7 @@ from model_code.settings import JobRefused, read_settings, read_train_run, windo
 from model_code.watch.reference import answers_of, feature_references, reference_of
 
 
-class _Yardstick(NamedTuple):
+class Yardstick(NamedTuple):
     """The rows on which every model is measured, and the measure."""
 
     contract: Contract
@@ -51,7 +52,9 @@ class _Model(NamedTuple):
     artefact: Artefact
 
 
-class _Result(NamedTuple):
+class Result(NamedTuple):
+    """A model on the rows of a yardstick."""
+
     measured: Measured
     influence: np.ndarray  # (rows,) of each row on the metric that decides
     curve: Curve
@@ -70,13 +73,12 @@ def main() -> None:
         loads=run.get("loads", ()),
         duplicates=config.data.duplicates,
     )
-    yardstick = _Yardstick(contract, config, rows.table, target(contract, rows.table))
-    _refuse_one_class(yardstick)
+    yardstick = yardstick_of(contract, config, rows.table)
     with tempfile.TemporaryDirectory() as scratch:
         opened = {name: _open_model(file, Path(scratch) / name) for name, file in _candidate_files().items()}
-        results = {name: _measure(yardstick, model) for name, model in opened.items()}
+        results = {name: measure(yardstick, model.artefact, _megabytes(model)) for name, model in opened.items()}
         champion = _open_champion(yardstick, run, Path(scratch))
-        current = _measure(yardstick, champion) if champion else None
+        current = measure(yardstick, champion.artefact, _megabytes(champion)) if champion else None
         evaluation: Evaluation = {
             "metric": config.benchmarks.metric,
             "imported": run["imported"],
@@ -84,10 +86,10 @@ def main() -> None:
             "rows": len(rows.table),
             "quarantined": rows.quarantined,
             "window": window,
-            "coverage": _coverage(contract, window, rows.table),
-            "baseline": _baseline(yardstick),
+            "coverage": coverage_of(contract, window, rows.table),
+            "baseline": baseline(yardstick),
             "candidates": {name: _candidate(name, model, results[name], run) for name, model in opened.items()},
-            "champion": _champion(run, current, results) if current else None,
+            "champion": champion_of(run["champion"] or "", current, results) if current else None,
         }
         curves: Curves = {
             "candidates": {name: result.curve for name, result in results.items()},
@@ -112,7 +114,7 @@ def _write(
     (output / "curves.json").write_text(json.dumps(curves, allow_nan=False))
 
 
-def _references(yardstick: _Yardstick, models: dict[str, _Model], results: dict[str, _Result]) -> dict[str, Reference]:
+def _references(yardstick: Yardstick, models: dict[str, _Model], results: dict[str, Result]) -> dict[str, Reference]:
     features = feature_references(yardstick.contract, yardstick.table)
     return {
         name: reference_of(
@@ -126,7 +128,7 @@ def _references(yardstick: _Yardstick, models: dict[str, _Model], results: dict[
     }
 
 
-def _coverage(contract: Contract, window: Window, table: pa.Table) -> Coverage | None:
+def coverage_of(contract: Contract, window: Window, table: pa.Table) -> Coverage | None:
     """Measure what the rows cover of the days they are to be judged on; None for a table without event time."""
     if contract.event_time is None:
         return None
@@ -151,16 +153,18 @@ def _open_model(file: Path, folder: Path, expected: str | None = None) -> _Model
     return _Model(file, artefact)
 
 
-def _refuse_one_class(yardstick: _Yardstick) -> None:
-    contract, actual = yardstick.contract, yardstick.actual
+def yardstick_of(contract: Contract, config: Config, table: pa.Table) -> Yardstick:
+    """Return checked rows as what models are measured on. Raises JobRefused where their targets are all the same."""
+    actual = target(contract, table)
     if contract.task != "regression" and len(set(actual.tolist())) < 2:
         raise JobRefused(
             f"target {contract.target.name!r} is the same in all {len(actual):,} rows of the evaluation window; "
             "nothing can be compared there, so raise data.evaluate_days or move as_of"
         )
+    return Yardstick(contract, config, table, actual)
 
 
-def _candidate(name: str, model: _Model, result: _Result, run: TrainSettings) -> Candidate:
+def _candidate(name: str, model: _Model, result: Result, run: TrainSettings) -> Candidate:
     place = model.file.relative_to(paths.processing_input("models")).as_posix()
     return {
         **result.measured,
@@ -171,7 +175,7 @@ def _candidate(name: str, model: _Model, result: _Result, run: TrainSettings) ->
     }
 
 
-def _open_champion(yardstick: _Yardstick, run: TrainSettings, scratch: Path) -> _Model | None:
+def _open_champion(yardstick: Yardstick, run: TrainSettings, scratch: Path) -> _Model | None:
     """Open the champion; None if there is none, or if the contract no longer fits it."""
     files = sorted(paths.processing_input("champion").rglob("model.tar.gz"))
     if not files or run["champion"] is None:
@@ -184,21 +188,38 @@ def _open_champion(yardstick: _Yardstick, run: TrainSettings, scratch: Path) -> 
     return model
 
 
-def _champion(run: TrainSettings, current: _Result, results: dict[str, _Result]) -> Champion:
-    assert run["champion"] is not None, "it was opened"
+class Influential(Protocol):
+    """A model of which the influence (rows,) of each row on the metric is known."""
+
+    @property
+    def influence(self) -> np.ndarray: ...
+
+
+def champion_of(release: str, current: Result, results: Mapping[str, Influential]) -> Champion:
+    """Compare the champion with each candidate, row by row."""
     errors = {name: standard_error(result.influence - current.influence) for name, result in results.items()}
-    return {"release": run["champion"], "gain_errors": errors, **current.measured}
+    return {"release": release, "gain_errors": errors, **current.measured}
+
+
+def _megabytes(model: _Model) -> float:
+    return model.file.stat().st_size / 1e6
 
 
 # ---- one model
 
 
-def _measure(yardstick: _Yardstick, model: _Model) -> _Result:
+def measure(
+    yardstick: Yardstick,
+    artefact: Artefact,
+    size_mb: float,
+    *,
+    timed: Callable[[Artefact, Contract, pa.Table], Latency] = answer_latency,
+) -> Result:
+    """Measure a model; `size_mb` is that of its archive, and `timed` times its answers to single rows."""
     contract, config, table, actual = yardstick
-    artefact, metric = model.artefact, config.benchmarks.metric
-    classes = artefact.manifest["classes"]
+    metric, classes = config.benchmarks.metric, artefact.manifest["classes"]
     scores, unanswered = _answered(artefact, contract, table)
-    latency = answer_latency(artefact, contract, table)
+    latency = timed(artefact, contract, table)
     moved = influence(contract.task, metric, actual, scores, classes)
     measured: Measured = {
         "unanswered": unanswered,
@@ -210,7 +231,7 @@ def _measure(yardstick: _Yardstick, model: _Model) -> _Result:
         "artefact_sha256": artefact.sha256,
         "format": artefact.manifest["format"],
         "rows": artefact.manifest["rows"],
-        "size_mb": model.file.stat().st_size / 1e6,
+        "size_mb": size_mb,
     }
     by_chance = metrics.chance(contract.task, actual, scores, classes)
     if by_chance is not None:
@@ -222,7 +243,7 @@ def _measure(yardstick: _Yardstick, model: _Model) -> _Result:
     else:
         measured["errors"] = tallies.errors(actual, scores)
     answers = answers_of(contract.task, scores, classes)
-    return _Result(measured, moved, curve(contract.task, actual, scores, classes), answers)
+    return Result(measured, moved, curve(contract.task, actual, scores, classes), answers)
 
 
 def _answered(artefact: Artefact, contract: Contract, table: pa.Table) -> tuple[np.ndarray, int]:
@@ -235,7 +256,7 @@ def _answered(artefact: Artefact, contract: Contract, table: pa.Table) -> tuple[
     return scores, int(missing.sum())
 
 
-def _baseline(yardstick: _Yardstick) -> dict[str, float]:
+def baseline(yardstick: Yardstick) -> dict[str, float]:
     """Measure the contract's prior on these rows."""
     contract, actual = yardstick.contract, yardstick.actual
     classes = sorted(set(actual.tolist())) if contract.task == "multiclass" else []

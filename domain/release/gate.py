@@ -54,7 +54,7 @@ def judge(
     function, which not every model can. Rows older than `max_age_days` at the run's as_of approve nothing; 0 allows any
     age. Of the candidates that keep every benchmark and beat the prior, and beat the champion by more than the gain's
     standard error, those within one standard error of the best count as equally good (the one-standard-error rule of
-    Breiman et al., 1984); the fastest of them is chosen.
+    Breiman et al., 1984); the fastest of them is chosen, of equally fast ones the smallest.
     """
     candidates, metric = evaluation["candidates"], benchmarks.metric
     tried = {
@@ -130,7 +130,7 @@ def _fastest_of_the_best(metric: str, candidates: Mapping[str, Candidate]) -> st
         for name, measured in candidates.items()
         if gain_of(metric, best["metrics"][metric], measured["metrics"][metric]) <= slack
     ]
-    return min(equals, key=lambda name: (candidates[name]["p99_ms"], name))
+    return min(equals, key=lambda name: (candidates[name]["p99_ms"], candidates[name]["size_mb"], name))
 
 
 def _objection(benchmarks: Benchmarks, chosen: str, evaluation: Evaluation, worth: Worths | None) -> str:

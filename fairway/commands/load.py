@@ -5,18 +5,15 @@ names, so a load that is killed leaves only parts that the next attempt writes a
 """
 
 import dataclasses
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from domain.contract.schema import Contract
 from domain.runs import LoadItem, RunKind, RunStatus
 from domain.timestamps import iso
 from fairway.scratch import scratch
@@ -24,11 +21,11 @@ from fairway.stage import loads, records
 from fairway.stage.aws import Stage
 from fairway.stage.settings import connected
 from fairway.tables.far_rows import far_rows, sentence
+from fairway.tables.files import File, checked, identified
 from fairway.tables.folders import files_of, with_passed_over
 from fairway.tables.twice import Twice, refuse_if_told_to, sentences
 from fairway.terminal.command import HERE, Json, Project, StageName, run
 from fairway.terminal.done import Done
-from fairway.terminal.errors import Refused
 from fairway.terminal.progress import Progress
 
 if TYPE_CHECKING:  # it imports Arrow, which help must not load
@@ -59,18 +56,11 @@ def load_command(
     )
 
 
-@dataclass(frozen=True)
-class File:
-    path: Path
-    sha256: str
-    load: str  # id: the same bytes under the same contract are the same load
-
-
 def load(folder: Path, stage_name: str, paths: list[Path], *, replace: bool = False, progress: Progress) -> Done:
     """Load the files; with `replace` a file replaces all loads of files with its name."""
     below = [files_of(path) for path in paths]
     stage = connected(folder, stage_name, progress)
-    named = [_identified(path, stage.contract, progress) for found, _ in below for path in found]
+    named = [identified(path, stage.contract, progress) for found, _ in below for path in found]
     files = list({file.load: file for file in named}.values())
     before = {one["run"]: one for one in records.runs(stage, "load")}
     namesakes = _of_the_same_names(before.values(), files)
@@ -137,31 +127,6 @@ def _entered(stage: Stage, file: File, written: "Written", twice: Twice, progres
     progress(f"Uploading {file.path.name}")
     loads.upload(stage, written.files, progress=progress)
     return loads.enter(stage, _record_of(stage, file, written, twice))
-
-
-def _identified(path: Path, contract: Contract, progress: Progress) -> File:
-    progress(f"Reading {path.name}")
-    try:
-        with path.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise Refused("file", f"{path}: {error.strerror}; name a CSV (also .gz), JSON Lines or Parquet file") from None
-    return File(path, sha256, hashlib.sha256(f"{sha256}{contract.hash}".encode()).hexdigest()[:16])
-
-
-def checked(file: File, contract: Contract, scratch: Path, progress: Progress) -> "Written":
-    """Write the file's parts below the scratch folder. Refused if the file cannot be used."""
-    # Arrow is imported only when a file is read.
-    from fairway.tables.parts import write_parts
-    from model_code.rows.tables import FileRefused
-
-    progress(f"Checking {file.path.name}")
-    folder = scratch / file.load
-    folder.mkdir()
-    try:
-        return write_parts(file.path, contract, file.load, folder, progress=progress)
-    except FileRefused as error:
-        raise Refused("file", f"{error}; nothing was loaded") from None
 
 
 def _of_the_same_names(before: Iterable[LoadItem], files: list[File]) -> list[LoadItem]:

@@ -58,9 +58,14 @@ def read_window(
             f"no row to {part} on: {len(files)} files have none in that part of {span}"
             f"{_broken(reasons)}; load rows or move as_of"
         )
-    ordered = _in_time_order(contract, table)
-    counting = ordered if duplicates == "keep" else newest_only(contract, ordered)
+    counting = each_once(contract, table, duplicates)
     return WindowRows(counting, quarantined, reasons, len(table) - len(counting))
+
+
+def each_once(contract: Contract, table: pa.Table, duplicates: str) -> pa.Table:
+    """Return checked rows, which come in the order in which they were loaded, in the order of time, each once."""
+    ordered = _in_time_order(contract, table)
+    return ordered if duplicates == "keep" else newest_only(contract, ordered)
 
 
 def _broken(reasons: Counter[str]) -> str:

@@ -2,7 +2,7 @@
 
 from domain.config.sections import Batch, Monitoring
 from domain.money.instances import check_use
-from domain.money.prices import Prices
+from domain.money.prices import Prices, cost_usd, find
 from domain.money.resources.lines import Line, line
 from domain.money.schedule import HOURS_PER_MONTH
 from domain.money.template import Json, Resource
@@ -64,6 +64,22 @@ def _processing_machine(state: Json, month: Month, flow: str) -> tuple[str, floa
     return machine(
         resources.get("ClusterConfig", {}) if isinstance(resources, dict) else {}, settings.instance, settings.volume_gb
     )
+
+
+def jobs_usd(month: Month, prices: Prices) -> float | None:
+    """Return the list price of the jobs of one training run, in dollars: training, evaluation, and their disks;
+    None if a price is not known.
+    """
+    training = month.config.training
+    hours = {"Train": _training_hours(month) * month.candidates, "Processing": _evaluation_hours(month)}
+    total = 0.0
+    for use, spent in hours.items():
+        instance = find(prices, SAGEMAKER, f"{use}:{training.instance}")
+        disk = find(prices, SAGEMAKER, f"{use}:VolumeUsage.gp2")
+        if instance is None or disk is None:
+            return None
+        total += cost_usd(instance, spent) + cost_usd(disk, training.volume_gb * spent / HOURS_PER_MONTH)
+    return total
 
 
 def arguments(state: Json) -> Json:
