@@ -7,6 +7,7 @@ import sys
 from model_code import paths
 from model_code.artefact.folder import ArtefactRefused
 from model_code.fitting.pins import hold_pins
+from model_code.light import without_pandas
 from model_code.refusals import BodyRefused, FileRefused, PlanCorrupt
 from model_code.settings import JobRefused
 
@@ -22,7 +23,9 @@ def main(arguments: list[str]) -> int:
     if verb in ("score", "monitor"):
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # their own threads use every core already
     try:
-        importlib.import_module(f"model_code.{verb}").main()
+        with without_pandas():
+            job = importlib.import_module(f"model_code.{verb}")
+        job.main()
     except _REFUSALS as error:
         return _failed(verb, str(error))
     except Exception as error:

@@ -3,17 +3,16 @@
 Uses an index on disk.
 """
 
-import sqlite3
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from domain.contract.keys import entity_id
 from domain.contract.schema import Column, Contract
 from domain.contract.text import from_text
 from domain.contract.values import check_value
 from domain.train.windows import Part
+from fairway.tables.disk_table import DiskTable
 from fairway.tables.quarantined import Quarantined
 from fairway.tables.row_index import names_in
 from model_code.rows.duplicates import naming_columns
@@ -24,25 +23,13 @@ _TABLE = """CREATE TABLE rows (
 ) WITHOUT ROWID"""
 
 
-class Mended:
+class Mended(DiskTable):
     """Quarantined rows by name, each with the place of its load in the order of loading. The contract has a key."""
 
     def __init__(self, file: Path, contract: Contract) -> None:
+        super().__init__(file, _TABLE)
         self.contract = contract
         self.times: list[str] = []  # the first and the last event time, in whole seconds
-        self.database = sqlite3.connect(file, isolation_level=None)
-        for pragma in ("journal_mode = OFF", "synchronous = OFF"):
-            self.database.execute(f"PRAGMA {pragma}")
-        self.database.execute(_TABLE)
-        self.database.execute("BEGIN")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.database.close()
 
     def add(self, place: int, rows: Iterable[Quarantined]) -> None:
         """Add the rows of a load; one whose key or event time cannot be read has no name, and counts as not

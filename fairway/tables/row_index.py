@@ -1,18 +1,16 @@
 """Find duplicates in a file, and rows that were loaded before, with an index on disk and not in memory."""
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from domain.contract.schema import Contract
+from fairway.tables.disk_table import DiskTable
 from model_code.rows.duplicates import compared_columns, row_names
 
-CACHE_KIB = 65_536  # of the index that SQLite keeps in memory
 _TABLE = "CREATE TABLE rows (name TEXT PRIMARY KEY, row INTEGER, is_loaded INTEGER DEFAULT 0) WITHOUT ROWID"
 
 
@@ -23,26 +21,14 @@ class First(NamedTuple):
     name: str
 
 
-class RowIndex:
+class RowIndex(DiskTable):
     """Rows of one file by name (`row_names`). `repeated` counts those that repeat an earlier row of the file."""
 
     def __init__(self, file: Path, contract: Contract) -> None:
+        super().__init__(file, _TABLE)
         self.contract = contract
         self.repeated = 0
         self.first_repeated: First | None = None
-        self.database = sqlite3.connect(file, isolation_level=None)
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{CACHE_KIB}"):
-            self.database.execute(f"PRAGMA {pragma}")
-        self.database.execute(_TABLE)
-        self.database.execute("BEGIN")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.database.close()
 
     def add(self, rows: Any, numbers: Iterable[int]) -> None:
         """Add a RecordBatch of the file; `numbers` are the positions of its rows in the file, from 1."""

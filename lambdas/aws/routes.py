@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import TypedDict, cast
+from typing import Any, TypedDict, cast
 
 from domain.contract.packed import unpacked
 from domain.contract.schema import Contract
@@ -65,6 +65,11 @@ def read_release_contract(table: str, release: str) -> Contract | None:
     """Read the contract that a release was made under; None if its item has none."""
     packed = (tables.get(table, release_key(release)) or {}).get("contract")
     return unpacked(packed) if packed else None
+
+
+def mark(table: str, release: str, values: dict[str, Any]) -> None:
+    """Set attributes of a release's item."""
+    tables.update(table, release_key(release), {"release": release, **values})
 
 
 class ReleaseContracts:

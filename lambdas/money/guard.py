@@ -6,7 +6,6 @@ every stage, it reports the age of the newest row too.
 """
 
 import dataclasses
-import functools
 import os
 from calendar import monthrange
 from collections.abc import Callable
@@ -25,10 +24,10 @@ from domain.records import GUARD, routing_item
 from domain.release.routing import Routing, RoutingChanged
 from domain.timestamps import iso
 from lambdas import metrics
-from lambdas.aws import clients, hosting, tables
-from lambdas.aws.clients import BotocoreClient
+from lambdas.aws import hosting, tables
 from lambdas.aws.deployed import deployed
 from lambdas.aws.routes import read_routing, write_routing
+from lambdas.aws.topics import announce
 from lambdas.money.counted import Counted, count
 from lambdas.money.rows_age import report_age
 from lambdas.settings import CONFIG
@@ -179,13 +178,8 @@ def _month_start(now: datetime) -> datetime:
 # ---- effects
 
 
-@functools.cache
-def _sns() -> BotocoreClient:
-    return clients.build("sns", tries=4, connect_s=2, read_s=10)
-
-
 def _announce(message: str) -> None:
-    _sns().publish(TopicArn=ALARMS, Subject=f"{CONFIG.prefix}: budget", Message=message)
+    announce(ALARMS, f"{CONFIG.prefix}: budget", message)
 
 
 def _report(estimated: Estimate) -> None:

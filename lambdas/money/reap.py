@@ -4,7 +4,6 @@ Only resources with our tag are touched, whoever created them: a name with the s
 A young resource is left alone, as its creator may not have recorded it yet.
 """
 
-import functools
 import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,9 +19,9 @@ from domain.runs import BatchItem, RunKind, RunStatus, TrainItem
 from domain.timestamps import iso, parse_timestamp
 from lambdas import metrics
 from lambdas.aws import clients, tables
-from lambdas.aws.clients import BotocoreClient
 from lambdas.aws.hosting import Hosted, remove
 from lambdas.aws.routes import read_routing
+from lambdas.aws.topics import announce
 from lambdas.money.billed import Billed, Kind, endpoints, notebooks, processing_jobs, training_jobs
 from lambdas.settings import CONFIG
 
@@ -163,9 +162,4 @@ def _announce(thing: Billed, usd: float) -> None:
     )
     measured: dict[str, float] = {Metric.REAPED: 1, Metric.REAPED_USD: usd}
     print(metrics.line(project=CONFIG.project.name, stage=CONFIG.stage, measured=measured, message=message))
-    _sns().publish(TopicArn=ALARMS, Subject=f"{CONFIG.prefix}: forgotten {thing.kind}", Message=message)
-
-
-@functools.cache
-def _sns() -> BotocoreClient:
-    return clients.build("sns", tries=4, connect_s=2, read_s=10)
+    announce(ALARMS, f"{CONFIG.prefix}: forgotten {thing.kind}", message)

@@ -4,7 +4,6 @@ What was decided is written down first and then made true in the routing by one 
 in between finds the decision at the next look. Nothing is decided here: domain/release/rollout.py does.
 """
 
-import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,9 +21,9 @@ from domain.release.routing import Routing, RoutingChanged
 from domain.release.state import ReleaseItem, ReleaseState
 from domain.release.turns import NO_TURNS, Turns, Waiting
 from domain.timestamps import iso
-from lambdas.aws import clients, tables
-from lambdas.aws.clients import BotocoreClient
-from lambdas.aws.routes import read_routing, write_routing
+from lambdas.aws import tables
+from lambdas.aws.routes import mark, read_routing, write_routing
+from lambdas.aws.topics import announce
 from lambdas.settings import CONFIG
 
 ROUTING = os.environ["ROUTING_TABLE"]
@@ -95,7 +94,7 @@ def handler(event: Asked, context: object) -> Looked:
         release=lambda name: cast(ReleaseItem, tables.get(ROUTING, release_key(name)) or {}),
         write_turns=lambda turns: tables.held("PutItem", TableName=ROUTING, **turns_write(turns)),
         write_routing=lambda routing: write_routing(ROUTING, routing),
-        mark=_mark,
+        mark=lambda release, values: mark(ROUTING, release, values),
         record=lambda ended: tables.put(RUNS, trial.record_of(ended)),
         announce=_announce,
     )
@@ -295,15 +294,5 @@ def _counts(rollout: str) -> list[Counts]:
     return from_items(tables.query_all(EVIDENCE, **query))
 
 
-def _mark(release: str, values: dict[str, Any]) -> None:
-    tables.update(ROUTING, release_key(release), {"release": release, **values})
-
-
-@functools.cache
-def _sns() -> BotocoreClient:
-    return clients.build("sns", tries=4, connect_s=2, read_s=10)
-
-
 def _announce(release: str, message: str) -> None:
-    subject = f"{CONFIG.prefix}: rollout of {release}"[:100]
-    _sns().publish(TopicArn=ALARMS, Subject=subject, Message=f"{CONFIG.prefix}, {release}: {message}")
+    announce(ALARMS, f"{CONFIG.prefix}: rollout of {release}", f"{CONFIG.prefix}, {release}: {message}")

@@ -1,6 +1,5 @@
 """Release, after the replay's job: what outcomes say of the rows that flipped, and whether the release goes on."""
 
-import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,14 +7,15 @@ from datetime import UTC, datetime
 from typing import Any, TypedDict, cast
 
 from domain import lake
-from domain.records import outcome_key, prediction_key, release_key
+from domain.records import outcome_key, prediction_key
 from domain.release import replay as rules
 from domain.release.replay import Known, Replayed, Report
 from domain.release.state import ReleaseState
 from domain.request.flipped import known_of
 from domain.timestamps import iso
-from lambdas.aws import clients, objects, tables
-from lambdas.aws.clients import BotocoreClient
+from lambdas.aws import objects, tables
+from lambdas.aws.routes import mark
+from lambdas.aws.topics import announce
 from lambdas.settings import CONFIG, CONTRACT
 
 LAKE, ALARMS = os.environ["LAKE"], os.environ["ALARMS"]
@@ -59,7 +59,7 @@ def handler(event: Asked, context: object) -> Judged:
             read=lambda key: objects.read_json(LAKE, key),
             write=lambda key, document: objects.write_json(LAKE, key, document),
             outcome=_outcome,
-            mark=_mark,
+            mark=lambda release, values: mark(ROUTING, release, values),
             announce=_announce,
         ),
     )
@@ -116,15 +116,5 @@ def _outcome(id: str) -> Any:
     return (tables.get(OUTCOMES, outcome_key(prediction["entity_id"], event_time)) or {}).get("outcome")
 
 
-def _mark(release: str, values: dict[str, Any]) -> None:
-    tables.update(ROUTING, release_key(release), {"release": release, **values})
-
-
-@functools.cache
-def _sns() -> BotocoreClient:
-    return clients.build("sns", tries=4, connect_s=2, read_s=10)
-
-
 def _announce(release: str, message: str) -> None:
-    subject = f"{CONFIG.prefix}: replay of {release}"[:100]
-    _sns().publish(TopicArn=ALARMS, Subject=subject, Message=f"{CONFIG.prefix}, {release}: {message}")
+    announce(ALARMS, f"{CONFIG.prefix}: replay of {release}", f"{CONFIG.prefix}, {release}: {message}")

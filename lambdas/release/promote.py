@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypedDict
 
-from domain.records import release_key
 from domain.release import routing as rules
 from domain.release.routing import Routing, RoutingChanged
 from domain.release.state import ReleaseState
 from domain.timestamps import iso
-from lambdas.aws import tables
-from lambdas.aws.routes import mended_routing, write_routing
+from lambdas.aws.routes import mark, mended_routing, write_routing
 
 ROUTING = os.environ["ROUTING_TABLE"]
 
@@ -40,7 +38,7 @@ def handler(event: dict[str, Any], context: object) -> Promoted:
         table=RoutingTable(
             read=lambda: mended_routing(ROUTING),
             write=lambda routing: write_routing(ROUTING, routing),
-            mark=_mark_release,
+            mark=lambda release, values: mark(ROUTING, release, values),
         ),
     )
 
@@ -61,7 +59,3 @@ def promote(*, release: str, endpoint: str, reason: str, at: str, table: Routing
     if previous:
         table.mark(previous, {"state": ReleaseState.PREVIOUS})
     return {"release": release, "previous": previous}
-
-
-def _mark_release(release: str, values: dict[str, str]) -> None:
-    tables.update(ROUTING, release_key(release), {"release": release, **values})

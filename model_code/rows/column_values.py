@@ -13,6 +13,10 @@ import pyarrow.compute as pc
 from domain.contract.schema import Column
 from domain.contract.text import FALSE, TRUE
 from domain.contract.values import LARGEST_INTEGER
+from model_code.light import without_pandas
+
+with without_pandas():
+    pa.scalar(0)  # pyarrow looks for pandas at its first value, and never again
 
 TIMESTAMP = pa.timestamp("us", "UTC")
 FIRST, LAST = (pa.scalar(limit.replace(tzinfo=UTC), TIMESTAMP) for limit in (datetime.min, datetime.max))  # Python's

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from domain.contract.schema import Contract
 from model_code.rows.identity import Rows, entity_ids, event_times
 
-_NULL, _BETWEEN = "\0", pa.scalar("\x1f", pa.large_string())  # no text of a table that people wrote has them
+_NULL, _BETWEEN = "\0", "\x1f"  # no text of a table that people wrote has them
 
 
 def naming_columns(contract: Contract) -> list[str]:
@@ -44,7 +44,7 @@ def _named(contract: Contract, rows: Rows) -> list[str]:
 
 def _digests(columns: list[str], rows: Rows) -> list[str]:
     texts = [pc.fill_null(_texts(rows.column(name)), _NULL) for name in columns]
-    joined = pc.binary_join_element_wise(*texts, _BETWEEN)
+    joined = pc.binary_join_element_wise(*texts, pa.scalar(_BETWEEN, texts[0].type))
     return [hashlib.blake2b(text.encode(), digest_size=16).hexdigest() for text in joined.to_pylist()]
 
 

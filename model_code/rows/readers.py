@@ -14,7 +14,7 @@ from model_code.rows.read_csv import csv_titles, open_csv
 from model_code.rows.read_lines import open_lines
 from model_code.rows.read_parquet import open_parquet
 
-_KINDS = ".csv, .csv.gz, .tsv, .tsv.gz, .jsonl, .json (one object per line), .jsonl.gz, .json.gz and .parquet"
+_KINDS = ".csv, .csv.gz, .tsv, .tsv.gz, .jsonl, .jsonl.gz, .json, .json.gz (an object a line) or .parquet"
 _OPENERS: dict[str, Callable[[Path, Container[str]], Opened]] = {
     ".csv": open_csv,
     ".csv.gz": open_csv,
@@ -40,7 +40,7 @@ def open_source(file: Path | str, *, coded: Container[str] = ()) -> Source:
     if file.is_dir():
         raise FileRefused(file, "is a folder; name a file in it")
     if opener is None:
-        raise FileRefused(file, f"files of this kind are not read; give {_KINDS}")
+        raise FileRefused(file, f"is of another kind: its name must end in {_KINDS}")
     try:
         opened = opener(file, coded)
     except _FAULTS as error:

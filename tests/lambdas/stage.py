@@ -31,7 +31,7 @@ CONFIG = config.of_stage(
             "p99_ms": 10.0,
             "size_mb": 20.0,
         },
-        "serving": {"deadline_ms": 1500, "keep_predictions_days": 400},
+        "serving": {"deadline_ms": 20_000, "keep_predictions_days": 400},
         "release": {"keep_previous_minutes": 60},
         "business": {"true_positive_usd": 40.0, "false_positive_usd": -12.0, "false_negative_usd": -25.0},
     },

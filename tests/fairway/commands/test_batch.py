@@ -250,7 +250,7 @@ def test_titles_above_a_header_are_passed_over_and_named(flow, tmp_path):
                 "--endpoint-url http://127.0.0.1:"
             ),
         ),
-        ("s3:/lake", "files of this kind are not read"),
+        ("s3:/lake", "its name must end in .csv"),
         ("s3://", "uri = 's3://': must be s3://BUCKET/KEY"),
     ],
 )

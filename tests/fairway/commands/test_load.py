@@ -148,7 +148,7 @@ def test_one_bad_file_stops_the_command_before_anything_is_loaded(place, tmp_pat
         ("empty.csv", "", "is empty"),
         ("header.csv", ",".join(ROW) + "\n", "has no rows"),
         ("other.csv", "a,b\n1,2\n", "has no column 'arrival_hour'"),
-        ("flights.xlsx", "PK", "files of this kind are not read"),
+        ("flights.xlsx", "PK", "its name must end in .csv"),
         ("flights.parquet", "PAR1", "not a whole Parquet file"),
     ],
 )

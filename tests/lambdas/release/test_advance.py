@@ -174,7 +174,7 @@ def test_whoever_is_killed_after_deciding_finds_the_decision_at_the_next_look(ro
     look()
     numbers = {"canary_rows": 20, "champion_rows": 380, "canary_entities": 20, "champion_entities": 380}
     count(rollout, 0.05, **numbers, canary_error=20, canary_fallback=20)
-    broken = {"the routing": "write_routing", "the mark": "_mark", "anybody is told": "_announce"}.get(killed_before)
+    broken = {"the routing": "write_routing", "the mark": "mark", "anybody is told": "_announce"}.get(killed_before)
     told = rollout.told()
 
     def killed(*_):

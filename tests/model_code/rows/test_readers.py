@@ -190,7 +190,7 @@ FAR = {unit: pa.array([2**62], pa.int64()).cast(pa.timestamp(unit)) for unit in 
         ("t.csv", GOOD.replace(",", "^"), "They seem to be separated by '^'; separate them by commas"),
         ("t.csv", HEADER + "\n", "has no rows"),
         ("t.jsonl", "\n\n", "has no rows"),
-        ("t.xlsx", "", "files of this kind are not read; give .csv"),
+        ("t.xlsx", "", "its name must end in .csv"),
         (
             "t.csv",
             GOOD.replace("größe", "breite"),
