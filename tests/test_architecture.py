@@ -346,6 +346,7 @@ ONE_HOME = {
 }
 SPELT_ALIKE = {
     "fairway/client/__init__.py": "the client is installable without domain, and exports classes of these names",
+    "domain/request/openapi.py": "names of schemas",
     "infra/data/tables.py": "ids of tables",
     "infra/request/realtime_api.py": "ids of functions",
     "infra/watch/alarms.py": "ids of alarms",

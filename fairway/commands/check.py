@@ -8,6 +8,7 @@ import typer
 from domain.config.sections import LOCAL, TASKS, ConfigError, problems_of, read_config, read_toml, stages
 from domain.contract.file import read_contract
 from domain.contract.schema import Contract
+from domain.request.limits import LARGEST_ROW_CHARACTERS
 from fairway.stage.change import as_records, effects_on, refuse
 from fairway.terminal.command import HERE, Json, Project, run
 from fairway.terminal.done import Done
@@ -72,7 +73,6 @@ def check(folder: Path, *, against: str | None = None) -> Done:
     )
 
 
-LARGEST_ROW_CHARACTERS = 60_000  # limit in lambdas/request/rows.py
 CHARACTERS_OF_A_VALUE = 12  # a number of eight digits, with quotes, colon and comma around its name
 
 

@@ -58,6 +58,7 @@ class RealtimeApi(Construct):
         predict = HttpLambdaIntegration("Predict", self.predict)
         self.route("/predictions", predict, http.HttpMethod.POST, http.HttpMethod.GET)
         self.route("/predictions/{id}", predict, http.HttpMethod.GET)
+        self.route("/openapi.json", predict, http.HttpMethod.GET)
         self.route("/outcomes", HttpLambdaIntegration("Outcomes", self.outcomes), http.HttpMethod.POST)
         self.stage = self.stage_with_access_log(config)
 

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from domain.request.limits import LARGEST_BODY_BYTES
+
 LOG = logging.getLogger("fairway")
-LARGEST_BODY_BYTES = 1024 * 1024
 JSON = {"content-type": "application/json"}
 Response = dict[str, Any]  # statusCode, headers, body, as API Gateway reads them
 Handler = Callable[[dict[str, Any], object], Response]

@@ -11,6 +11,7 @@ from domain.contract.values import check_value, described, is_unicode
 from domain.names import Metric
 from domain.records import LARGEST_NUMBER, UNKNOWN, Item, from_item, outcome_key, to_item, to_number, unjoined_entity
 from domain.release.counts import counts_key
+from domain.request.limits import LONGEST_ENTITY_ID, LONGEST_PREDICTION_ID, MOST_ROWS
 from domain.request.outcomes import assess, still_to_come
 from domain.timestamps import iso, parse_timestamp
 from domain.watch import happened
@@ -23,10 +24,9 @@ from lambdas.settings import CONFIG, CONTRACT
 PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
 OUTCOMES = os.environ["OUTCOMES_TABLE"]
 EVIDENCE = os.environ["EVIDENCE_TABLE"]
-MOST = 100
 TRIES = 5  # attempts while others send the same outcome
 FORM = "an outcome has prediction_id and outcome, or entity_id, outcome and optionally event_time"
-LONGEST = {"prediction_id": 100, "entity_id": 10_000}
+LONGEST = {"prediction_id": LONGEST_PREDICTION_ID, "entity_id": LONGEST_ENTITY_ID}
 Sent = dict[str, Any]  # an outcome in one of FORMS
 Record = dict[str, Any]  # item of the outcomes or predictions table
 FORMS = ({"prediction_id", "outcome"}, {"entity_id", "outcome"}, {"entity_id", "event_time", "outcome"})
@@ -70,10 +70,10 @@ def handler(request: Request) -> dict[str, int]:
 def _outcomes_of(document: Any) -> list[Sent]:
     """Return the outcomes as the contract writes them. If one is wrong, refuses all of them and names every problem."""
     sent = document if isinstance(document, list) else [document]
-    if len(sent) > MOST:
-        raise TooLarge(f"{len(sent)} outcomes: must be at most {MOST} in a request")
+    if len(sent) > MOST_ROWS:
+        raise TooLarge(f"{len(sent)} outcomes: must be at most {MOST_ROWS} in a request")
     if not sent:
-        raise BadRequest(f"send one outcome as an object, or a list of 1 to {MOST} of them")
+        raise BadRequest(f"send one outcome as an object, or a list of 1 to {MOST_ROWS} of them")
     checked = [_check_outcome(outcome) for outcome in sent]
     problems = [{"row": row, "message": message} for row, (_, broken) in enumerate(checked) for message in broken]
     if problems:

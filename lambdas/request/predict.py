@@ -16,6 +16,7 @@ from domain.reasons import Reason, is_planned
 from domain.release.claims import Role
 from domain.release.routing import Answerer, Routing, choose_all
 from domain.request.answers import Prediction, Score, Source, answer_from_score, fallback_answer
+from domain.request.limits import LARGEST_PAGE, LONGEST_KEY, PAGE
 from domain.timestamps import iso
 from lambdas import metrics
 from lambdas.aws.routes import ReleaseContracts, RoutingCache, read_release_contract, read_routing
@@ -31,7 +32,6 @@ ROUTING = RoutingCache(os.environ["ROUTING_TABLE"], read_routing)
 MADE_UNDER = ReleaseContracts(os.environ["ROUTING_TABLE"], read_release_contract, instead=CONTRACT)
 CONTRACT_HASH = CONTRACT.hash
 NOT_REPLIED = ("cause", "latency_ms")
-PAGE, LARGEST_PAGE = 20, 100
 
 
 @http_function
@@ -67,8 +67,8 @@ def _answered_for(request: Request) -> Answered:
 
 def _key_of(request: Request) -> str | None:
     key = request.headers.get("idempotency-key")
-    if key is not None and not 1 <= len(key) <= 255:
-        raise BadRequest(f"the Idempotency-Key has {len(key)} characters; 1 to 255 are allowed")
+    if key is not None and not 1 <= len(key) <= LONGEST_KEY:
+        raise BadRequest(f"the Idempotency-Key has {len(key)} characters; 1 to {LONGEST_KEY} are allowed")
     return key
 
 
@@ -94,7 +94,18 @@ def _limit_of(text: str) -> int:
     return int(text[:9])
 
 
-ROUTES = {"POST /predictions": _post, "GET /predictions": _get_of_entity, "GET /predictions/{id}": _get_one}
+def _describe(request: Request) -> dict[str, Any]:
+    from domain.request.openapi import document  # lazy: no prediction needs it
+
+    return document(CONTRACT, project=CONFIG.project.name)
+
+
+ROUTES = {
+    "POST /predictions": _post,
+    "GET /predictions": _get_of_entity,
+    "GET /predictions/{id}": _get_one,
+    "GET /openapi.json": _describe,
+}
 
 
 # ---- decisions

@@ -6,12 +6,9 @@ from typing import Any
 
 from domain.contract.schema import Contract
 from domain.contract.values import Problem, check_row, described
+from domain.request.limits import LARGEST_ROW_CHARACTERS, MOST_PROBLEMS, MOST_ROWS
 from domain.timestamps import iso
 from lambdas.request.http import BadRequest, TooLarge, shortened
-
-MOST_ROWS = 100
-MOST_PROBLEMS = 1000  # problems reported; a reply has a limit too
-LARGEST_ROW_CHARACTERS = 60_000  # an item of DynamoDB holds 400 KB, and a character may take six bytes
 
 
 def rows_of(document: object) -> list[Any]:

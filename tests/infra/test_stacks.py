@@ -101,7 +101,8 @@ def test_the_longest_names_are_not_too_long_for_their_services(longest, kind):
 def test_the_api_signs_everything_and_has_these_routes(service):
     routes = of_type(service, "AWS::ApiGatewayV2::Route").values()
     assert {route["RouteKey"]: route["AuthorizationType"] for route in routes} == dict.fromkeys(
-        ("POST /predictions", "GET /predictions", "GET /predictions/{id}", "POST /outcomes"), "AWS_IAM"
+        ("POST /predictions", "GET /predictions", "GET /predictions/{id}", "GET /openapi.json", "POST /outcomes"),
+        "AWS_IAM",
     )
     (stage,) = of_type(service, "AWS::ApiGatewayV2::Stage").values()
     assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 200, "ThrottlingBurstLimit": 400}

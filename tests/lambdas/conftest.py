@@ -76,6 +76,21 @@ class Aws:
         return routing
 
 
+@pytest.fixture(autouse=True, scope="session")
+def patient():
+    """On a busy machine moto answers later than AWS; a client that may try again waits here until it does."""
+    from lambdas.aws import clients
+
+    lean = clients.lean
+
+    def patiently(*kind, tries: int, **limits):
+        return lean(*kind, tries=tries, **(limits if tries == 1 else {**limits, "connect_s": 60, "read_s": 60}))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clients, "lean", patiently)
+        yield
+
+
 @pytest.fixture
 def aws():
     with mock_aws():

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from domain.contract.values import LARGEST_INTEGER, LONGEST_TEXT
+from domain.request import limits
 from fairway.client.api import MAY_PASS, PAUSES_S
 from fairway.client.api import MOST_ROWS as MOST_ROWS_OF_THE_CLIENT
 from infra.request.realtime_api import BURST, LONGEST_REPLY_S, REQUESTS_PER_SECOND
-from lambdas.request import http, outcomes, predict, rows
+from lambdas.request import http
 
 PAGE = (Path(__file__).parents[3] / "docs/api.md").read_text(encoding="utf-8")
 
@@ -17,10 +18,10 @@ PAGE = (Path(__file__).parents[3] / "docs/api.md").read_text(encoding="utf-8")
 @pytest.mark.parametrize(
     ("what", "most"),
     [
-        ("rows or outcomes in a request", f"{rows.MOST_ROWS}"),
-        ("body", f"{http.LARGEST_BODY_BYTES:,} bytes"),
-        ("a row, as JSON", f"{rows.LARGEST_ROW_CHARACTERS:,} characters"),
-        ("problems that a refusal lists", f"{rows.MOST_PROBLEMS:,}"),
+        ("rows or outcomes in a request", f"{limits.MOST_ROWS}"),
+        ("body", f"{limits.LARGEST_BODY_BYTES:,} bytes"),
+        ("a row, as JSON", f"{limits.LARGEST_ROW_CHARACTERS:,} characters"),
+        ("problems that a refusal lists", f"{limits.MOST_PROBLEMS:,}"),
         ("text of a column that a model reads", f"{LONGEST_TEXT:,} characters"),
         ("whole numbers", f"{LARGEST_INTEGER:,} in either direction (2^53)"),
         ("the reply", f"{LONGEST_REPLY_S} seconds"),
@@ -32,7 +33,7 @@ def test_a_limit_of_the_page_is_that_of_the_code(what, most):
 
 
 def test_requests_outcomes_and_the_client_take_as_many_rows():
-    assert rows.MOST_ROWS == outcomes.MOST == predict.LARGEST_PAGE == MOST_ROWS_OF_THE_CLIENT
+    assert limits.MOST_ROWS == limits.LARGEST_PAGE == MOST_ROWS_OF_THE_CLIENT
 
 
 def test_the_page_names_every_refusal_with_its_status():
