@@ -64,6 +64,11 @@ def reference_key(run: str, candidate: str) -> str:
     return run_key(run, f"reference/{candidate}.json")
 
 
+def confidence_key(run: str, candidate: str) -> str:
+    """What the rows of the evaluation say of how sure a candidate is (domain/train/confidence.py)."""
+    return run_key(run, f"confidence/{candidate}.json")
+
+
 def artefacts_prefix(run: str) -> str:
     return f"{ARTEFACTS}{run}/"
 

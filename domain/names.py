@@ -15,6 +15,7 @@ class Metric(StrEnum):
     FALLBACKS = "Fallbacks"  # answers without the model, although it should have answered
     STAND_INS = "StandIns"  # answers by the function because the endpoint gave none
     ASLEEP = "Asleep"  # answers without the model while its endpoint is deleted on purpose
+    UNSURE = "Unsure"  # answers that the model left to the fallback, or that were flagged for a person
     LATENCY = "Latency"
     MODEL_LATENCY = "ModelLatency"
     OUTCOMES = "Outcomes"

@@ -23,6 +23,7 @@ class Reason(StrEnum):
     ROW_NOT_SCORED = "model could not score the row"
     NOT_A_NUMBER = "model gave no usable number"
     NOT_CARRIED = "model not in the function ({})"
+    UNSURE = "model not sure"  # which is no failure: confidence.abstain leaves such answers to the fallback
 
 
 FAULTS = frozenset(  # failures of the model or its endpoint; cold or late answers, which only took time, are not
@@ -38,6 +39,7 @@ FAULTS = frozenset(  # failures of the model or its endpoint; cold or late answe
 )
 OVERDUE = frozenset((Reason.LATE, Reason.THROTTLED))  # an endpoint that hangs is late at first, then throttled
 PLANNED = frozenset((Reason.WAKING, Reason.OUTSIDE_HOURS, Reason.IDLE))  # the endpoint is deleted on purpose
+MEANT = PLANNED | {Reason.UNSURE}  # no failures of a release
 
 
 def is_planned(stored: str) -> bool:

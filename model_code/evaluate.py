@@ -1,5 +1,5 @@
 """evaluate: the candidates and the champion on the same later rows -> evaluation.json, curves.json; and of each
-candidate the golden rows, and the reference by which it is watched.
+candidate the golden rows, the reference by which it is watched, and the table by which it says how sure it is.
 """
 
 import json
@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from domain.contract import schema as contract_rules
 from domain.contract.schema import Contract
 from domain.release.evaluation import Candidate, Champion, Evaluation, Measured
 from domain.runs import TrainSettings
+from domain.train.confidence import ConfidenceTable
 from domain.train.coverage import Coverage, cover
 from domain.train.curves import Curve, Curves
 from domain.train.windows import Window
@@ -29,6 +30,7 @@ from model_code.answers.latency import Latency, answer_latency
 from model_code.artefact.archive import unpack
 from model_code.artefact.folder import GOLDEN, Artefact, as_json, open_artefact
 from model_code.fitting import metrics, tallies
+from model_code.fitting.confidence import Answered, confidence_table, covered, risk_of
 from model_code.fitting.curves import curve
 from model_code.fitting.influence import influence, standard_error
 from model_code.rows.features import unfed
@@ -59,6 +61,7 @@ class Result(NamedTuple):
     influence: np.ndarray  # (rows,) of each row on the metric that decides
     curve: Curve
     answers: pa.Array  # as they are counted
+    confidence: ConfidenceTable
 
 
 def main() -> None:
@@ -96,22 +99,27 @@ def main() -> None:
             "champion": current.curve if current else None,
         }
         golden = {name: Path(scratch) / name / GOLDEN for name in opened}
-        _write(evaluation, curves, golden=golden, references=_references(yardstick, opened, results))
+        _write(evaluation, curves, golden=golden)
+        _write_each("reference", _references(yardstick, opened, results))
+        _write_each("confidence", {name: result.confidence for name, result in results.items()})
     print(_summary(evaluation))
 
 
-def _write(
-    evaluation: Evaluation, curves: Curves, *, golden: dict[str, Path], references: dict[str, Reference]
-) -> None:
+def _write(evaluation: Evaluation, curves: Curves, *, golden: dict[str, Path]) -> None:
     output = paths.processing_output("evaluation")
-    for folder in ("golden", "reference"):
-        (output / folder).mkdir(parents=True, exist_ok=True)
+    (output / "golden").mkdir(parents=True, exist_ok=True)
     for name, file in golden.items():
         shutil.copy(file, output / "golden" / f"{name}.json")
-    for name, reference in references.items():
-        (output / "reference" / f"{name}.json").write_bytes(as_json(reference))
     (output / "evaluation.json").write_text(json.dumps(evaluation, indent=1, allow_nan=False))
     (output / "curves.json").write_text(json.dumps(curves, allow_nan=False))
+
+
+def _write_each(folder: str, documents: Mapping[str, object]) -> None:
+    """Write a document of each candidate."""
+    place = paths.processing_output("evaluation") / folder
+    place.mkdir(parents=True, exist_ok=True)
+    for name, document in documents.items():
+        (place / f"{name}.json").write_bytes(as_json(document))
 
 
 def _references(yardstick: Yardstick, models: dict[str, _Model], results: dict[str, Result]) -> dict[str, Reference]:
@@ -172,6 +180,7 @@ def _candidate(name: str, model: _Model, result: Result, run: TrainSettings) -> 
         "contract": contract_rules.as_dict(model.artefact.contract),
         "golden": f"golden/{name}.json",
         "reference": f"reference/{name}.json",
+        "confidence": f"confidence/{name}.json",
     }
 
 
@@ -219,10 +228,11 @@ def measure(
     contract, config, table, actual = yardstick
     metric, classes = config.benchmarks.metric, artefact.manifest["classes"]
     scores, unanswered = _answered(artefact, contract, table)
+    sure = _by_the_model(yardstick, scores, classes, unanswered)
     latency = timed(artefact, contract, table)
     moved = influence(contract.task, metric, actual, scores, classes)
     measured: Measured = {
-        "unanswered": unanswered,
+        "unanswered": int(unanswered.sum()),
         "metrics": metrics.measure(contract.task, actual, scores, classes),
         "standard_error": standard_error(moved),
         "p50_ms": latency.p50_ms,
@@ -242,18 +252,35 @@ def measure(
         measured["classes"] = tallies.class_counts(actual, scores, classes)
     else:
         measured["errors"] = tallies.errors(actual, scores)
-    answers = answers_of(contract.task, scores, classes)
-    return Result(measured, moved, curve(contract.task, actual, scores, classes), answers)
+    agreed = {"coverage": config.confidence.coverage, "threshold": config.serving.threshold}
+    if (held := covered(contract, sure, **agreed)) is not None:
+        measured["covered"] = held
+    drawn = curve(contract.task, actual, scores, classes)
+    if (risk := risk_of(contract.task, sure, config.serving.threshold)) is not None:
+        drawn["risk"] = risk
+    return Result(
+        measured,
+        moved,
+        drawn,
+        answers_of(contract.task, scores, classes),
+        confidence_table(contract, sure, **agreed),
+    )
 
 
-def _answered(artefact: Artefact, contract: Contract, table: pa.Table) -> tuple[np.ndarray, int]:
-    """Return the scores as callers would get them, and how many rows got the prior because there was no answer."""
+def _by_the_model(yardstick: Yardstick, scores: np.ndarray, classes: list[Any], unanswered: np.ndarray) -> Answered:
+    """Leave out the rows that got the prior, as their answers have the confidence of the prior; unless all did."""
+    kept = ~unanswered if not unanswered.all() else np.ones(len(scores), bool)
+    return Answered(yardstick.actual[kept], scores[kept], classes)
+
+
+def _answered(artefact: Artefact, contract: Contract, table: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Return the scores as callers would get them, and which rows got the prior because there was no answer."""
     scores = artefact.scorer.score_batch(model_batch(artefact.contract, table), refusals=[])
     missing = ~has_answer(scores)
     scores = scores if contract.task == "multiclass" else scores[:, -1]
     prior = metrics.prior_scores(contract, len(table), artefact.manifest["classes"])
     scores[missing] = prior[missing]
-    return scores, int(missing.sum())
+    return scores, missing
 
 
 def baseline(yardstick: Yardstick) -> dict[str, float]:

@@ -23,6 +23,7 @@ def contradictions(config: Config) -> list[str]:
         *_hours_problems(config.serving),
         *_ageing_problems(config.data),
         *_worth_problems(config),
+        *_abstain_problems(config),
         *budget_problems(config.budget),
     ]
 
@@ -48,6 +49,15 @@ def _parameters_problems(training: Training, task: str) -> list[str]:
         elif name not in strangers:
             problems += hyperparameter_problems(name, task, values)
     return problems
+
+
+def _abstain_problems(config: Config) -> list[str]:
+    abstain = config.confidence.abstain
+    if abstain == "off" or config.project.task != "regression":
+        return []
+    return [
+        f"confidence.abstain = {abstain!r}: must be 'off' in a regression task, whose answers have no set of classes"
+    ]
 
 
 def _worth_problems(config: Config) -> list[str]:

@@ -312,6 +312,28 @@ class Monitoring:
 
 
 @dataclass(frozen=True)
+class Confidence:
+    coverage: float = setting(
+        0.9,
+        "share of the answers whose set or interval is to contain what really happens; counts from the next run on",
+        least=0.5,
+        most=0.999,
+    )
+    happened: str = setting(
+        "",
+        'says of similar cases that the positive outcome happened, e.g. "were late"; empty: "had TARGET = POSITIVE"',
+        pattern=r"[^\x00-\x1f]{0,60}",
+        form="at most 60 characters in one line",
+    )
+    abstain: str = setting(
+        "off",
+        "an answer whose set has several classes. flag: it is marked for a person; fallback: the fallback answers if "
+        "its decision is worth more at both ends of the probability, or [business] has no values; off: neither",
+        choices=("off", "flag", "fallback"),
+    )
+
+
+@dataclass(frozen=True)
 class Business:
     true_positive_usd: float = setting(0.0, "value of a true positive")
     false_positive_usd: float = setting(0.0, "value of a false positive, usually negative")
@@ -424,6 +446,7 @@ class Config:
     release: Release
     batch: Batch
     monitoring: Monitoring
+    confidence: Confidence
     business: Business
     budget: Budget
     usage: Usage

@@ -24,6 +24,20 @@ class Errors(TypedDict):
     nine_of_ten: float
 
 
+class Covered(TypedDict):
+    """How well sets or intervals by the older half of the rows hold on the newer half, in the order of time."""
+
+    agreed: float
+    rows: int  # of the newer half
+    share: float  # of them, whose outcome was in the set or interval
+    worst: float  # the least share of `window` rows in a row
+    window: int
+    certain: NotRequired[float]  # share whose set has one class; not of a regression
+    wrong: NotRequired[float]  # share of all answers
+    wrong_if_certain: NotRequired[float]  # share of the certain ones; missing if there are none
+    width: NotRequired[float | None]  # median width of the intervals of a regression; None without a limit
+
+
 class Measured(TypedDict):
     """One model on the rows of an evaluation, as `model_code/evaluate.py` measured it."""
 
@@ -41,6 +55,7 @@ class Measured(TypedDict):
     decisions: NotRequired[dict[str, int]]  # binary task: counts by domain/money/worth.py, at serving.threshold
     classes: NotRequired[dict[str, ClassCounts]]  # multiclass task: by label
     errors: NotRequired[Errors]  # regression
+    covered: NotRequired[Covered]  # missing where rows are too few to be halved
 
 
 class Candidate(Measured):
@@ -48,6 +63,7 @@ class Candidate(Measured):
     contract: dict[str, Any]  # contract of the artefact, as domain/contract/schema.py writes it
     golden: str  # file beside evaluation.json
     reference: str  # file beside evaluation.json: what its rows and answers were (domain/watch/reference.py)
+    confidence: str  # file beside evaluation.json: how sure it is (domain/train/confidence.py)
 
 
 class Champion(Measured):

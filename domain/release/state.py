@@ -70,6 +70,7 @@ class ReleaseItem(TypedDict, total=False):
     decisions: dict[str, int] | None
     newest: Measurement
     contract: str  # contract it was made under, as domain/contract/packed.py writes it
+    confidence: str  # how sure its answers are (domain/train/confidence.py), as domain/packed.py writes it
     created_at: str
     deploying_since: str
     promoted_at: str

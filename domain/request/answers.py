@@ -1,5 +1,6 @@
 """Answers made of a model's score, or of the contract's prior."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NotRequired, TypedDict, cast
 
@@ -34,6 +35,7 @@ class Prediction(Answer):
     arm: NotRequired[str]  # of a rollout or an experiment; the champion's is `champion`
     rollout: NotRequired[str]  # that it is evidence for, whichever release answered
     share: NotRequired[float]  # the arm's share when the answer was made
+    confidence: NotRequired[Mapping[str, Any]]  # a Confidence (domain/request/confidence.py); not of a batch
     source: str  # a Source
     reason: str
     cause: NotRequired[str]  # name of the Reason of a fallback or a stand-in; stored but not returned

@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from domain.config.sections import Business
 from domain.contract.schema import Contract
-from domain.reasons import FAULTS, OVERDUE, PLANNED, Reason
+from domain.reasons import FAULTS, MEANT, OVERDUE, Reason
 from domain.records import Item
 from domain.release.claims import Role
 from domain.release.counts import Cell, Kind, Side, added, counter, seen_key
@@ -35,10 +35,10 @@ def side_of(role: str) -> Side:
 
 
 def failures(answer: Mapping[str, Any], *, slow_ms: float) -> list[Kind]:
-    """Name the ways in which an answer failed; planned reasons, such as office hours, are not failures."""
+    """Name the ways in which an answer failed; reasons that are meant, such as office hours, are not."""
     cause = Reason[answer["cause"]] if answer.get("cause") else None
     found = []
-    if answer["source"] == Source.FALLBACK and cause not in PLANNED:
+    if answer["source"] == Source.FALLBACK and cause not in MEANT:
         found.append(Kind.FALLBACK)
     if cause in FAULTS:
         found.append(Kind.ERROR)

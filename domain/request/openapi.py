@@ -288,11 +288,40 @@ def _prediction(contract: Contract) -> Schema:
     required = list(properties)
     if contract.task == "multiclass":
         properties["probabilities"] = {"type": "object", "additionalProperties": chance}
+    properties["confidence"] = _confidence(contract)
     properties["arm"] = {**text, "description": "Of a rollout or an experiment; the champion's is `champion`"}
     properties["rollout"] = {**text, "description": "The rollout or experiment that the answer is evidence for"}
     properties["share"] = {**chance, "description": "Of all entities, in that arm when the answer was made"}
     properties["instead_of"] = {**text, "description": "Why the endpoint did not answer, if the function did"}
     return _object(properties, required)
+
+
+def _confidence(contract: Contract) -> Schema:
+    """Return the schema of how sure an answer is (domain/request/confidence.py); only `says` is always there."""
+    chance = {"type": "number", "format": "double", "minimum": 0, "maximum": 1}
+    counted = {"type": "integer", "minimum": 0}
+    properties: dict[str, Schema] = {
+        "coverage": {**chance, "description": "How often the outcome lies in the set or the interval"},
+        "rows": {**counted, "description": "That the coverage rests on"},
+        "cases": {**counted, "description": "Similar ones that were counted"},
+        "happened": {**counted, "description": "Of these"},
+        "says": {"type": "string", "description": "The cases in a sentence"},
+    }
+    if contract.task == "regression":
+        ends = {"type": "array", "items": _predicted(contract), "minItems": 2, "maxItems": 2, "nullable": True}
+        properties["interval"] = {**ends, "description": "Low and high end; null: any value"}
+        return _object(properties, ["says"])
+    outcomes = {"type": "array", "items": _predicted(contract), "minItems": 1, "nullable": True}
+    properties["set"] = {**outcomes, "description": "Possible outcomes; null: any"}
+    properties["unusual"] = {
+        "type": "boolean",
+        "description": "No class was likely enough; the set has the likeliest",
+    }
+    properties["probability"] = {**chance, "description": "As it was in similar cases"}
+    properties["low"] = {**chance, "description": "If one more such case had not happened"}
+    properties["high"] = {**chance, "description": "And if it had"}
+    properties["flagged"] = {"type": "boolean", "description": "A person should look at it"}
+    return _object(properties, ["says"])
 
 
 def _predicted(contract: Contract) -> Schema:

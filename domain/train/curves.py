@@ -25,11 +25,21 @@ class Calibration(TypedDict):
     happened: list[float]
 
 
+class Risk(TypedDict):
+    """How often answers are wrong if the model gives only those of which it is surest. Lists of equal length."""
+
+    answered: list[float]  # share of the rows that it answers, ascending
+    wrong: list[float]  # share of these
+    worst: list[float | None]  # the same in the worst `window` rows in a row; None if too few of any are answered
+    window: int
+
+
 class Curve(TypedDict):
-    """Curves of one model on all rows; only a binary task has cuts."""
+    """Curves of one model on all rows; only a binary task has cuts, and a regression has no risk."""
 
     cuts: NotRequired[Cuts]
     calibration: Calibration
+    risk: NotRequired[Risk]
 
 
 class Curves(TypedDict):

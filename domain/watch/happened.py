@@ -18,6 +18,7 @@ from domain.contract.schema import Contract
 from domain.money.worth import CELLS
 from domain.records import Item
 from domain.request.answers import Source
+from domain.request.confidence import held
 from domain.request.outcomes import assess
 from domain.timestamps import parse_timestamp
 from domain.watch.windows import span_of
@@ -93,7 +94,13 @@ def adds(contract: Contract, business: Business, *, prediction: Mapping[str, Any
         numbers = _of_decision(bool(answered), outcome == contract.positive, prediction.get("probability"))
         numbers["value_usd"] = known["value_usd"]
     wrong = {} if contract.task == "regression" else {"wrong": int(not known["correct"])}
-    return {name: _short(number) for name, number in ({"outcomes": 1} | wrong | numbers).items()}
+    promised = _of_promise(held(contract, prediction.get("confidence") or {}, outcome))
+    return {name: _short(number) for name, number in ({"outcomes": 1} | wrong | promised | numbers).items()}
+
+
+def _of_promise(kept: bool | None) -> Adds:
+    """Return what an answer adds that named a set or an interval."""
+    return {} if kept is None else {"promised": 1, "held": int(kept)}
 
 
 def _of_decision(yes: bool, happened: bool, probability: float | None) -> Adds:
@@ -169,6 +176,12 @@ def happened_share(happened: Happened) -> float | None:
     if cells is None:
         return None
     return (cells["true_positive"] + cells["false_negative"]) / sum(cells.values())
+
+
+def held_share(happened: Happened) -> float | None:
+    """Return the share of outcomes that lay in the set or interval of their answer; None if no answer named one."""
+    promised = happened.sums.get("promised", 0)
+    return happened.sums.get("held", 0) / promised if promised else None
 
 
 def _roc_auc(happened: Happened) -> float | None:

@@ -7,7 +7,7 @@ from typing import NotRequired, TypedDict
 
 from domain.config.sections import Monitoring
 from domain.contract.schema import Contract
-from domain.reasons import PLANNED, Reason
+from domain.reasons import MEANT, Reason
 from domain.watch import decline, drift, happened
 from domain.watch.counts import ColumnCounts, ReleaseCounts, WindowCounts
 from domain.watch.decision import Decided
@@ -18,7 +18,7 @@ from domain.watch.windows import windows_a_year
 
 LEAST_ROWS = 20  # answers: a share of fewer says nothing
 LEAST_CAME_IN = 100  # rows that a share of broken ones is of
-_NOBODYS_FAULT = {*(reason.name for reason in PLANNED), Reason.NO_RELEASE.name}
+_NOBODYS_FAULT = {*(reason.name for reason in MEANT), Reason.NO_RELEASE.name}
 
 
 class State(StrEnum):
@@ -90,6 +90,7 @@ class Outcomes(TypedDict):
     value_usd: NotRequired[float]  # a row
     predicted: NotRequired[float]  # mean probability, and the share that came true
     happened: NotRequired[float]
+    held: NotRequired[float]  # share that lay in the set or interval of its answer
     log_evidence: NotRequired[float]  # that the release is worse than at its release; once nearly all are known
     is_open: bool  # more are to come
 
@@ -293,6 +294,7 @@ def _known(task: str, each: Happened, *, is_open: bool) -> Outcomes:
         "value_usd": each.mean("value_usd"),
         "predicted": each.mean("predicted"),
         "happened": happened.happened_share(each),
+        "held": happened.held_share(each),
     }
     outcomes |= {name: round(value, 6) for name, value in more.items() if value is not None}  # type: ignore[typeddict-item]
     return outcomes

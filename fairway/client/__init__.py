@@ -9,10 +9,11 @@ api.predict({"carrier": "UA", "origin": "EWR"})["probability"]
 from fairway.client.api import MOST_ROWS, Fairway
 from fairway.client.endpoint import Credentials
 from fairway.client.errors import Failed, FairwayError, Problem, Refused
-from fairway.client.replies import Outcomes, Prediction
+from fairway.client.replies import Confidence, Outcomes, Prediction
 
 __all__ = [
     "MOST_ROWS",
+    "Confidence",
     "Credentials",
     "Failed",
     "Fairway",

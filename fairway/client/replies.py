@@ -25,8 +25,27 @@ class _Always(TypedDict):
     event_time: str | None
 
 
+class Confidence(TypedDict, total=False):
+    """How sure an answer is; what the task does not have, or nobody has counted, is omitted."""
+
+    coverage: float  # the outcome is in the set or the interval with this probability
+    rows: int  # that the coverage rests on
+    set: list[Any] | None  # of outcomes; None: any
+    interval: list[float] | None  # of a value, low and high end; None: any value
+    unusual: bool  # true if no outcome was likely enough, so that the set has the likeliest
+    probability: float  # that it happens, or that the class is right, as in similar cases
+    low: float  # of that probability, if one more such case had not happened
+    high: float  # and if it had
+    cases: int  # similar ones
+    happened: int  # of these
+    flagged: bool  # true if a person should look at the answer
+    says: str  # the cases in a sentence
+
+
 class Prediction(_Always, total=False):
     """One stored answer. `prediction` is a boolean, a class or a number, depending on the task."""
+
+    confidence: Confidence  # not of a batch
 
     arm: str  # of a rollout or an experiment; the champion's is "champion"
     rollout: str  # that the answer is evidence for, whichever release answered

@@ -33,8 +33,8 @@ def predict_command(
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """Send signed requests to the API: {id, entity_id, prediction, probability, release, role, source, reason} for each
-    row.
+    """Send signed requests to the API: {id, entity_id, prediction, probability, confidence, release, role, source,
+    reason} for each row.
     """
     run(
         lambda progress: predict(project, stage, text=rows, file=file, progress=progress),
@@ -87,10 +87,11 @@ def _lines(answers: list[Prediction]) -> list[str]:
             answer.get("source"),
             answer.get("release") or "-",
             answer.get("instead_of") or answer.get("reason"),
+            answer.get("confidence", {}).get("says", "-"),
         )
         for answer in answers
     ]
-    heads = ("entity", "prediction", "probability", "source", "release", "why")
+    heads = ("entity", "prediction", "probability", "source", "release", "why", "how sure")
     return [f"{len(answers):,} answered: {total}", *table(rows, heads)]
 
 

@@ -162,7 +162,17 @@ def _lines(item: WindowItem) -> list[str]:
         lines += ["", *table(answers, ("release", "answers", "by prior", "p50", "p99", "compared"))]
     outcomes = [_outcomes(name, one) for name, one in item["outcomes"].items()]
     if outcomes:
-        heads = ("release", "outcomes", "wrong", "predicted", "happened", "value of one", "measured", "evidence")
+        heads = (
+            "release",
+            "outcomes",
+            "wrong",
+            "predicted",
+            "happened",
+            "in set",
+            "value of one",
+            "measured",
+            "evidence",
+        )
         lines += ["", *table(outcomes, heads)]
     came = item["breaches"]
     lines += ["", f"{came['rows']:,} rows came in, {came['quarantined']:,} of them broke the contract"]
@@ -178,7 +188,7 @@ def _answers(name: str, one: Any) -> tuple[str, ...]:
 
 
 def _outcomes(name: str, one: Outcomes) -> tuple[str, ...]:
-    shares = [f"{100 * one[key]:.1f} %" if key in one else NONE for key in ("predicted", "happened")]
+    shares = [f"{100 * one[key]:.1f} %" if key in one else NONE for key in ("predicted", "happened", "held")]
     measured = ", ".join(f"{metric} {value:.4f}" for metric, value in one["metrics"].items())
     return (
         name,

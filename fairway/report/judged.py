@@ -6,6 +6,7 @@ from domain.config.sections import SMALLER_IS_BETTER, Benchmarks
 from domain.release.comparison import at_least_as_good
 from domain.release.evaluation import Champion, Evaluation, Measured
 from domain.release.state import Measurement
+from domain.train.curves import Curves
 from fairway.report.record import Before, Check, Judged, Tried
 from fairway.stage.aws import Stage
 from fairway.stage.documents import run_document
@@ -22,6 +23,8 @@ def read_judged(
     settings = run_document(stage, run or "none", "settings/config.json")
     benchmarks = Benchmarks(**settings["benchmarks"]) if settings else stage.config.benchmarks
     metric, before = evaluation["metric"], evaluation["champion"]
+    curves: Curves | None = run_document(stage, run or "none", "curves.json")
+    curve = curves["candidates"].get(candidate or "") if curves else None
     return Judged(
         metric=metric,
         smaller_is_better=metric in SMALLER_IS_BETTER,
@@ -40,6 +43,8 @@ def read_judged(
             Tried(name, each["metrics"][metric], each.get("standard_error"))
             for name, each in evaluation["candidates"].items()
         ],
+        sure=measured.get("covered"),
+        risk=curve.get("risk") if curve else None,
     )
 
 

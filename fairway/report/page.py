@@ -3,12 +3,14 @@
 from markupsafe import Markup
 
 from domain.train.coverage import describe
+from domain.train.curves import Risk
 from domain.watch.decision import Action
 from domain.watch.verdict import WindowItem
 from fairway.money import hosting_plot
 from fairway.money.tables import measured_by
-from fairway.report import charts
+from fairway.report import charts, curve_charts
 from fairway.report.charts import Bar, Dot, Limit
+from fairway.report.curve_charts import Axis, Line
 from fairway.report.record import Bill, Champion, Failing, Judged, Report
 from fairway.report.render import render
 from fairway.report.trial import difference_chart, harm_chart
@@ -32,6 +34,7 @@ def page(report: Report) -> str:
         fallback_answer=_fallback_answer(report.failing),
         fallback_share=_fallback_share(report.failing),
         quality_chart=_quality_chart(report.judged, report.champion) if report.judged and report.champion else None,
+        risk_chart=_risk_chart(report.judged.risk) if report.judged and report.judged.risk else None,
         cost_chart=_cost_chart(report.bill) if report.bill else None,
         difference_chart=difference_chart(report.trial) if report.trial else None,
         harm_chart=harm_chart(report.trial) if report.trial else None,
@@ -92,6 +95,15 @@ def _quality_chart(judged: Judged, champion: Champion) -> Markup:
     ]
     limit = Limit(judged.agreed, _agreed(judged)) if judged.agreed else None
     return charts.dots(rows, limit=limit, title=f"{judged.metric} of all that were compared")
+
+
+def _risk_chart(risk: Risk) -> Markup:
+    all_rows = list(zip(risk["answered"], risk["wrong"], strict=True))
+    worst = [(at, share) for at, share in zip(risk["answered"], risk["worst"], strict=True) if share is not None]
+    rows = [Line("all rows", all_rows, strong=True), Line(f"worst {risk['window']:,} rows in a row", worst, look=1)]
+    highest = max(share for _, share in (*all_rows, *worst))
+    y = Axis("wrong", high=min(1.0, highest * 1.1) or 1.0)
+    return curve_charts.lines(rows, x=Axis("answered, the surest first"), y=y, title="Wrong answers by share answered")
 
 
 def _cost_chart(bill: Bill) -> Markup:

@@ -7,9 +7,11 @@ from domain.contract.schema import Column
 from domain.money import hosting
 from domain.money.projection import Projection
 from domain.money.worth import Worth
+from domain.release.evaluation import Covered
 from domain.release.looks import Look
 from domain.request.answers import Answer
 from domain.train.coverage import Coverage
+from domain.train.curves import Risk
 from domain.train.windows import Window
 from domain.watch.verdict import WindowItem
 from fairway.money.value import Value
@@ -81,6 +83,8 @@ class Judged:
     prior: float | None
     before: Before | None
     tried: list[Tried]
+    sure: Covered | None  # None if its run did not measure it
+    risk: Risk | None
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,16 @@
-"""The routing, read from DynamoDB every few seconds; an old routing is better than none."""
+"""The routing, read from DynamoDB every few seconds; an old routing is better than none. Releases, each read once."""
 
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, TypedDict, cast
+from typing import Any, NamedTuple, TypedDict, cast
 
 from domain.contract.packed import unpacked
 from domain.contract.schema import Contract
+from domain.packed import unpacked_json
 from domain.records import release_key, routing_key, routing_write
 from domain.release.routing import EMPTY, FRESH_S, Routing, checked, mended
+from domain.train.confidence import ConfidenceTable
 from lambdas.aws import tables
 
 LOG = logging.getLogger("fairway")
@@ -61,10 +63,11 @@ def read_release_model(table: str, release: str) -> SignedModel | None:
     return cast(SignedModel, {name: item.get(name) for name in SignedModel.__annotations__}) if item else None
 
 
-def read_release_contract(table: str, release: str) -> Contract | None:
-    """Read the contract that a release was made under; None if its item has none."""
-    packed = (tables.get(table, release_key(release)) or {}).get("contract")
-    return unpacked(packed) if packed else None
+class Made(NamedTuple):
+    """The contract that a release was made under, and the table by which it says how sure it is; None without one."""
+
+    contract: Contract
+    confidence: ConfidenceTable | None = None
 
 
 def mark(table: str, release: str, values: dict[str, Any]) -> None:
@@ -72,15 +75,24 @@ def mark(table: str, release: str, values: dict[str, Any]) -> None:
     tables.update(table, release_key(release), {"release": release, **values})
 
 
-class ReleaseContracts:
-    """Contracts of releases, each read once, as they never change."""
+def read_made(table: str, release: str) -> Made | None:
+    """Read how a release was made; None if its item has no contract."""
+    item = tables.get(table, release_key(release)) or {}
+    if not item.get("contract"):
+        return None
+    confidence = unpacked_json(item["confidence"]) if item.get("confidence") else None
+    return Made(unpacked(item["contract"]), confidence)
 
-    def __init__(self, table: str, read: Callable[[str, str], Contract | None], *, instead: Contract):
-        self.table, self.read, self.instead = table, read, instead
-        self.known: dict[str, Contract] = {}
 
-    def of(self, release: str) -> Contract:
-        """Return the contract of the release, or `instead` if it cannot be read."""
+class ReleasesMade:
+    """How releases were made, each read once, as that never changes."""
+
+    def __init__(self, table: str, read: Callable[[str, str], Made | None], *, instead: Contract):
+        self.table, self.read, self.instead = table, read, Made(instead)
+        self.known: dict[str, Made] = {}
+
+    def of(self, release: str) -> Made:
+        """Return how the release was made, or the contract `instead` alone if that cannot be read."""
         if release not in self.known:
             try:
                 self.known[release] = self.read(self.table, release) or self.instead
@@ -88,6 +100,9 @@ class ReleaseContracts:
                 LOG.warning("contract of %s not read (%s), using the deployed one", release, type(error).__name__)
                 return self.instead
         return self.known[release]
+
+    def contract_of(self, release: str) -> Contract:
+        return self.of(release).contract
 
 
 class RoutingCache:

@@ -26,7 +26,7 @@ from domain.request.captured import (
     row_of,
 )
 from lambdas.aws import clients, objects
-from lambdas.aws.routes import ReleaseContracts, read_release_contract, read_routing
+from lambdas.aws.routes import ReleasesMade, read_made, read_routing
 from lambdas.parquet import Kind, parquet
 from lambdas.request import embedded, evidence
 from lambdas.request.pairing import pairs
@@ -35,7 +35,7 @@ from lambdas.settings import CONFIG, CONTRACT
 
 LAKE = os.environ["LAKE"]
 EVIDENCE, ROUTING = os.environ["EVIDENCE_TABLE"], os.environ["ROUTING_TABLE"]
-MADE_UNDER = ReleaseContracts(ROUTING, read_release_contract, instead=CONTRACT)
+MADE = ReleasesMade(ROUTING, read_made, instead=CONTRACT)
 UNDELIVERED = os.environ["UNDELIVERED_QUEUE"]
 COLUMNS = dict.fromkeys((*TEXTS, *OTHER_TEXTS), Kind.TEXT) | dict.fromkeys((*NUMBERS, *OTHER_NUMBERS), Kind.NUMBER)
 PAIRED_WITHIN_MS = 10_000  # no caller waits for it, so a cold endpoint may take its time
@@ -101,7 +101,7 @@ def _name_of(record: Record) -> str:
 def _pairs(rows: list[Row]) -> dict[str, Other]:
     """Ask the other release of each row's rollout. Without a routing to ask by, no row has a pair."""
     try:
-        return pairs(rows, routing=read_routing(ROUTING), made_under=MADE_UNDER.of, ask=_ask)
+        return pairs(rows, routing=read_routing(ROUTING), made_under=MADE.contract_of, ask=_ask)
     except RoutingDamaged:
         return {}
 

@@ -15,11 +15,13 @@ from domain.names import Metric
 from domain.reasons import Reason, is_planned
 from domain.release.claims import Role
 from domain.release.routing import Answerer, Routing, choose_all
-from domain.request.answers import Prediction, Score, Source, answer_from_score, fallback_answer
+from domain.request.abstain import Abstain, is_unsure, prefers_fallback
+from domain.request.answers import Answer, Prediction, Score, Source, answer_from_score, fallback_answer
+from domain.request.confidence import NOT_SURE, Confidence, confidence_of, without_model
 from domain.request.limits import LARGEST_PAGE, LONGEST_KEY, PAGE
 from domain.timestamps import iso
 from lambdas import metrics
-from lambdas.aws.routes import ReleaseContracts, RoutingCache, read_release_contract, read_routing
+from lambdas.aws.routes import Made, ReleasesMade, RoutingCache, read_made, read_routing
 from lambdas.request import asking
 from lambdas.request.answered import Answered
 from lambdas.request.http import BadRequest, NotFound, Request, http_function, shortened
@@ -29,7 +31,7 @@ from lambdas.settings import CONFIG, CONTRACT
 
 PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
 ROUTING = RoutingCache(os.environ["ROUTING_TABLE"], read_routing)
-MADE_UNDER = ReleaseContracts(os.environ["ROUTING_TABLE"], read_release_contract, instead=CONTRACT)
+MADE = ReleasesMade(os.environ["ROUTING_TABLE"], read_made, instead=CONTRACT)
 CONTRACT_HASH = CONTRACT.hash
 NOT_REPLIED = ("cause", "latency_ms")
 
@@ -47,7 +49,7 @@ def _post(request: Request) -> object:
         key=_key_of(request),
         now=now,
         route=ROUTING.current,
-        made_under=MADE_UNDER.of,
+        made=MADE.of,
         ask=lambda calls: asking.ask(calls, now=now),
         answered=_answered_for(request),
     )
@@ -132,19 +134,19 @@ def predict(
     route: Callable[[], Routing | None],
     ask: Ask,
     answered: Memory,
-    made_under: Callable[[str], Contract] = lambda release: CONTRACT,
+    made: Callable[[str], Made] = lambda release: Made(CONTRACT),
 ) -> tuple[list[Prediction], float]:
     """Return the stored answers, one for each row, and the milliseconds spent on models.
 
     With a key, the first request decides: a repetition, concurrent or later, gets the answers of the first. `route`
-    returns the routing, or None if it cannot be read; `ask` the scores of each call, in order; `made_under` the
-    contract of a release, under which it is asked and its answer read.
+    returns the routing, or None if it cannot be read; `ask` the scores of each call, in order; `made` the contract of a
+    release, under which it is asked and its answer read, and what says how sure it is.
     """
     clean = check_rows(CONTRACT, rows, now=now)
     fingerprint = hashlib.sha256(json.dumps(rows, sort_keys=True).encode()).hexdigest()
     answers, model_ms = answered.recall(key, fingerprint, now) if key else None, 0.0
     if answers is None:
-        answers, model_ms = _answer(clean, made_at=iso(now), routing=route(), ask=ask, made_under=made_under)
+        answers, model_ms = _answer(clean, made_at=iso(now), routing=route(), ask=ask, made=made)
         answers = answered.remember(key, fingerprint, answers, now) if key else answers
     # Also if they were recalled: a request killed between remembering and saving left this undone.
     answered.save([_record(prediction, row) for prediction, row in zip(answers, clean, strict=True)])
@@ -157,7 +159,7 @@ class Asked(NamedTuple):
     by: Answerer | None
     score: Score | ModelFailed
     classes: list[Any] | None = None
-    contract: Contract = CONTRACT
+    made: Made = Made(CONTRACT)
     source: Source = Source.MODEL
     instead_of: ModelFailed | None = None
 
@@ -168,13 +170,13 @@ def _answer(
     made_at: str,
     routing: Routing | None,
     ask: Ask,
-    made_under: Callable[[str], Contract],
+    made: Callable[[str], Made],
 ) -> tuple[list[Prediction], float]:
     """Answer each row, from its release or from the fallback; also return the milliseconds spent on models."""
     started = time.perf_counter()
     entities = [entity_id(CONTRACT, row) for row in rows]
     unread = [_nobody(Reason.ROUTING_UNREADABLE)] * len(rows)
-    asked = _ask_releases(rows, entities, routing, ask, made_under) if routing else unread
+    asked = _ask_releases(rows, entities, routing, ask, made) if routing else unread
     model_ms = _milliseconds_since(started) if any(one.by for one in asked) else 0.0
     latency_ms = _milliseconds_since(started)
     answers = [
@@ -200,7 +202,7 @@ def _ask_releases(
     entities: list[str],
     routing: Routing,
     ask: Ask,
-    made_under: Callable[[str], Contract],
+    made: Callable[[str], Made],
 ) -> list[Asked]:
     """Call each endpoint once, with all the rows of its release."""
     chosen = choose_all(routing, entities)
@@ -210,25 +212,52 @@ def _ask_releases(
     for number, one in enumerate(chosen):
         if one:
             numbers.setdefault((one.endpoint, one.release), []).append(number)
-    contracts = {release: made_under(release) for _, release in numbers}
+    known = {release: made(release) for _, release in numbers}
     calls = [
-        Call(endpoint, [_features_of(rows[n], contracts[release]) for n in of_endpoint], contracts[release], release)
+        _call(endpoint, release, known[release].contract, [rows[number] for number in of_endpoint])
         for (endpoint, release), of_endpoint in numbers.items()
     ]
     for call, of_endpoint, reply in zip(calls, numbers.values(), ask(calls), strict=True):
         for number, score in zip(of_endpoint, reply.scores, strict=True):
-            asked[number] = Asked(chosen[number], score, reply.classes, call.contract, reply.source, reply.instead_of)
+            asked[number] = Asked(
+                chosen[number], score, reply.classes, known[call.release], reply.source, reply.instead_of
+            )
     return asked
+
+
+def _call(endpoint: str, release: str, contract: Contract, rows: list[Row]) -> Call:
+    return Call(endpoint, [_features_of(row, contract) for row in rows], contract, release)
 
 
 def _decided(asked: Asked) -> dict[str, Any]:
     """Make the part of a prediction that differs between rows: answer, release, source and reason."""
     threshold, by = CONFIG.serving.threshold, asked.by
+    contract, table = asked.made
     if by is None or isinstance(asked.score, ModelFailed):
         fallback = fallback_answer(CONTRACT, threshold=threshold)
-        return {**fallback, **_who(by), **_why_fallback(asked.score)}
-    answer = answer_from_score(asked.contract, asked.score, classes=asked.classes, threshold=threshold)
-    return {**answer, **_who(by), "source": asked.source.value, "reason": _why(by), **_instead(asked.instead_of)}
+        sure = without_model(CONTRACT, table, fallback["prediction"], happened=CONFIG.confidence.happened)
+        return {**fallback, "confidence": sure, **_who(by), **_why_fallback(asked.score)}
+    answer = answer_from_score(contract, asked.score, classes=asked.classes, threshold=threshold)
+    sure = confidence_of(contract, table, asked.score, classes=asked.classes, happened=CONFIG.confidence.happened)
+    if CONFIG.confidence.abstain != Abstain.OFF and is_unsure(sure):
+        if CONFIG.confidence.abstain == Abstain.FLAG:
+            sure["flagged"] = True
+        elif instead := _left_to_fallback(asked, answer, sure):
+            return instead
+    why = {"source": asked.source.value, "reason": _why(by), **_instead(asked.instead_of)}
+    return {**answer, "confidence": sure, **_who(by), **why}
+
+
+def _left_to_fallback(asked: Asked, answer: Answer, sure: Confidence) -> dict[str, Any] | None:
+    """Make the fallback's answer to a row of which the model is not sure; None if the model's is worth more."""
+    fallback = fallback_answer(CONTRACT, threshold=CONFIG.serving.threshold)
+    decisions = {"answer": answer["prediction"], "fallback": fallback["prediction"]}
+    if not prefers_fallback(CONFIG.business, sure, **decisions):
+        return None
+    happened = CONFIG.confidence.happened
+    counted = without_model(CONTRACT, asked.made.confidence, fallback["prediction"], happened=happened, why=NOT_SURE)
+    unsure = _why_fallback(ModelFailed(Reason.UNSURE))
+    return {**fallback, "confidence": counted, **_who(asked.by), **unsure, **_instead(asked.instead_of)}
 
 
 def _instead(failed: ModelFailed | None) -> dict[str, Any]:
@@ -272,15 +301,17 @@ def _features_of(row: Row, contract: Contract) -> Row:
 
 def _measured(answers: list[Prediction], latency_ms: float, model_ms: float) -> str:
     reasons = [prediction["reason"] for prediction in answers if prediction["source"] == Source.FALLBACK]
-    planned = sum(map(is_planned, reasons))
+    planned, unsure = sum(map(is_planned, reasons)), reasons.count(Reason.UNSURE)
     counts: dict[str, float] = {
         Metric.REQUESTS: 1,
         Metric.PREDICTIONS: len(answers),
-        Metric.FALLBACKS: len(reasons) - planned,
+        Metric.FALLBACKS: len(reasons) - planned - unsure,
         Metric.LATENCY: latency_ms,
     }
     if planned:
         counts[Metric.ASLEEP] = planned
+    if unsure or (unsure := sum("flagged" in prediction.get("confidence", {}) for prediction in answers)):
+        counts[Metric.UNSURE] = unsure
     if model_ms:
         counts[Metric.MODEL_LATENCY] = model_ms
     failures = [prediction["instead_of"] for prediction in answers if "instead_of" in prediction]

@@ -15,6 +15,7 @@ from domain.money.prices import read_prices
 from domain.money.projection import Projection, project
 from domain.money.usage import month_of
 from domain.names import Metric
+from domain.packed import packed_json
 from domain.records import from_item, release_key, to_item
 from domain.release import gate
 from domain.release.evaluation import Candidate, Evaluation
@@ -88,7 +89,7 @@ def handler(event: dict[str, str], context: object) -> Judged:
 def judge(
     run: str,
     *,
-    read: Callable[[str], Evaluation | None],
+    read: Callable[[str], Any],
     write: Callable[[str, object], None],
     remember: Callable[[ReleaseItem], None],
     measure: Callable[[str, Measurement], None],
@@ -101,7 +102,7 @@ def judge(
     EvaluationUnreadable.
     """
     key = lake.run_key(run, "evaluation.json")
-    evaluation = read(key)
+    evaluation: Evaluation | None = read(key)
     if evaluation is None:
         raise EvaluationMissing(f"{lake.uri(LAKE, key)} does not exist; see the Evaluate job's log")
     judgement = verdict_on(evaluation, bill)
@@ -114,6 +115,7 @@ def judge(
         {
             **_release_item(run, as_of, judgement, signature, STATES[status], made_under),
             "imported": evaluation["imported"],
+            "confidence": _confidence_of(run, judgement["candidate"], read),
         }
     )
     measured = measure_champion(CONFIG.benchmarks, evaluation, run=run)
@@ -157,6 +159,15 @@ def _contract_of(evaluation: Evaluation, candidate: str) -> Contract:
         return from_dict(evaluation["candidates"][candidate]["contract"])
     except (KeyError, TypeError) as error:
         raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
+
+
+def _confidence_of(run: str, candidate: str, read: Callable[[str], Any]) -> str:
+    """Read the candidate's confidence table, by which `predict` says how sure an answer is."""
+    key = lake.confidence_key(run, candidate)
+    table = read(key)
+    if table is None:
+        raise EvaluationUnreadable(f"{key} is missing; judge and image differ in version")
+    return packed_json(table)
 
 
 def _worth_of(candidates: Mapping[str, Candidate], cost: Projection) -> gate.Worths:

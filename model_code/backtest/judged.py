@@ -82,6 +82,7 @@ class Judge:
             "contract": contract_rules.as_dict(model.artefact.contract),
             "golden": "",
             "reference": "",
+            "confidence": "",
         }
 
     def _measured(self, champion: Release) -> Champion:

@@ -87,6 +87,18 @@ def test_the_reference_of_a_candidate_is_counted_on_the_rows_it_is_judged_on(pro
         assert (reference["value_usd"] is None) == (project.task != "binary")
 
 
+def test_the_confidence_table_of_a_candidate_counts_the_rows_it_is_judged_on(project, run_verb, tmp_path):
+    base = evaluation_folder(tmp_path, project.contract, project.rows, project.models)
+    evaluation = evaluated(run_verb, base)
+    for measured in evaluation["candidates"].values():
+        table = json.loads((base / "processing/output/evaluation" / measured["confidence"]).read_text())
+        answered = evaluation["rows"] - measured["unanswered"]
+        assert (table["task"], table["coverage"], table["rows"]) == (project.task, 0.9, answered)
+        assert sum(each["cases"] for each in table["similar"]) == answered
+        assert measured["covered"]["rows"] == pytest.approx(answered / 2, abs=1)
+        assert 0.7 < measured["covered"]["worst"] <= measured["covered"]["share"]
+
+
 def _wrong(measured: dict) -> int | None:
     if "decisions" in measured:
         return measured["decisions"]["false_positive"] + measured["decisions"]["false_negative"]
@@ -106,6 +118,7 @@ def test_the_curves_of_every_candidate_lie_beside_the_evaluation(project, run_ve
     for name, curve in curves["candidates"].items():
         assert sum(curve["calibration"]["rows"]) == evaluation["rows"]
         assert ("cuts" in curve) == (project.task == "binary")
+        assert ("risk" in curve) == (project.task != "regression")
         if "cuts" in curve:
             decisions = evaluation["candidates"][name]["decisions"]
             assert curve["cuts"]["true_positive"][-1] == decisions["true_positive"] + decisions["false_negative"]

@@ -98,3 +98,26 @@ def test_only_answers_of_a_model_count_and_only_in_a_window_that_can_be_told():
     assert (window_of(of_model, 1), window_of({"made_at": "soon"}, 1)) == ("2013-04-01", None)
     parts = {sums_key("r-1", "2013-04-01", f"p-{number}")["item"]["S"] for number in range(200)}
     assert parts == {f"2013-04-01#{part}" for part in range(PARTS)}
+
+
+@pytest.mark.parametrize(
+    ("task", "answer", "promises", "outcomes", "share"),
+    [
+        ("binary", True, [{"set": [True]}, {"set": [True]}, {"set": [False, True]}], [True, False, False], 2 / 3),
+        ("multiclass", "a", [{"set": ["a"]}, {"set": ["a", "b"]}, {"set": None}], ["b", "b", "c"], 2 / 3),
+        (
+            "regression",
+            5.0,
+            [{"interval": [4.0, 6.0]}, {"interval": [4.0, 6.0]}, {"interval": None}],
+            [4.0, 7.0, 9.9],
+            2 / 3,
+        ),
+    ],
+)
+def test_outcomes_show_how_often_the_sets_and_intervals_held(task, answer, promises, outcomes, share):
+    """Answers that promised nothing, as those of a batch, do not count."""
+    answers = [{"prediction": answer, "confidence": {"coverage": 0.9, **promise}} for promise in promises]
+    nothing = [{"prediction": answer}, {"prediction": answer, "confidence": {"cases": 0}}]
+    found = added(task, [*answers, *nothing], [*outcomes, outcomes[0], outcomes[0]])
+    assert (found.outcomes, happened.held_share(found)) == (5, pytest.approx(share))
+    assert happened.held_share(added(task, nothing, outcomes[:2])) is None

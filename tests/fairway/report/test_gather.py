@@ -206,6 +206,24 @@ def test_the_newest_measurement_leads_with_the_benchmark_that_it_broke_in_red(bu
         assert red in page, red
 
 
+def test_it_says_how_well_the_model_knows_how_sure_it_is_and_draws_what_it_would_be_wrong_in(busy, written):
+    covered = {"agreed": 0.9, "rows": 12_681, "share": 0.903, "worst": 0.862, "window": 500}
+    covered |= {"certain": 0.75, "wrong": 0.2, "wrong_if_certain": 0.121}
+    measured = {"logistic_regression": {**MEASURED, "covered": covered}}
+    risk = {"answered": [0.5, 1.0], "wrong": [0.05, 0.2], "worst": [None, 0.31], "window": 500}
+    curves = {"candidates": {"logistic_regression": {"risk": risk}}, "champion": None}
+    for name, document in (("evaluation", {**EVALUATION, "candidates": measured}), ("curves", curves)):
+        busy.aws("s3").put_object(Bucket="lake", Key=f"runs/{RUN}/{name}.json", Body=json.dumps(document))
+    _, page = written()
+    assert (
+        "How well it knows how sure it is, by the older half of these rows on the 12,681 newer ones: "
+        "90.3 % of the outcomes lay in the answer's set; 90 % were agreed. In the worst 500 rows in a row it was "
+        "86.2 %. 75.0 % of the answers had one possible outcome, and 12.1 % of these were wrong; of all answers "
+        "20.0 % were."
+    ) in words(page)
+    assert page.count("<title>Wrong answers by share answered</title>") == 1
+
+
 def test_the_share_of_the_fallback_is_counted_from_stored_answers(busy, written):
     dynamodb, table = busy.aws("dynamodb"), "flights-local-answers"
     dynamodb.create_table(

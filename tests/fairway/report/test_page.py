@@ -114,6 +114,8 @@ def report_of(words: str) -> Report:
             prior=0.5,
             before=None,
             tried=[Tried(words, 0.7, 0.01)],
+            sure={"agreed": 0.9, "rows": 50, "share": 0.9, "worst": 0.8, "window": 25, "certain": 0.5, "wrong": 0.2},
+            risk={"answered": [0.5, 1.0], "wrong": [0.1, 0.2], "worst": [None, 0.3], "window": 25},
         ),
         windows=[window_of(words)],
         wrong_at_release=0.2,

@@ -6,6 +6,7 @@ import pytest
 from domain.config.sections import Release, of_stage
 from domain.contract.packed import packed
 from domain.contract.schema import as_dict
+from domain.packed import packed_json
 from domain.release.tally import in_words
 from lambdas.aws import signatures
 from lambdas.train import judge as module
@@ -67,8 +68,13 @@ METADATA = {
 }
 
 
+TABLE = {"task": "binary", "coverage": 0.9, "rows": 25_000}  # as much as judge looks at, which is nothing
+
+
 def evaluated(aws, **values) -> None:
     aws.upload(f"runs/{RUN}/evaluation.json", {**EVALUATION, **values})
+    for candidate in values.get("candidates", EVALUATION["candidates"]):
+        aws.upload(f"runs/{RUN}/confidence/{candidate}.json", TABLE)
 
 
 def remembered(aws) -> dict:
@@ -120,6 +126,7 @@ def test_a_run_that_keeps_the_benchmarks_is_approved(aws):
         "size_mb": 0.4,
         "decisions": DECISIONS,
         "contract": packed(MADE_UNDER),
+        "confidence": packed_json(TABLE),
     }
 
 

@@ -15,6 +15,9 @@ ROW = {
     "distance": 1400,
     "temp": 39.02,
 }
+# how sure an answer is by a release without a confidence table, and the fallback's without one
+UNCOUNTED = {"cases": 0, "says": "No similar case has been counted."}
+NO_MODEL = {"cases": 0, "says": "No model answered; no similar case has been counted."}
 
 
 def row(name: str, **values) -> dict:

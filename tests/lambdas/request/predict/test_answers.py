@@ -10,7 +10,7 @@ from lambdas.request.predict import handler, predict
 from lambdas.request.scoring import ModelFailed, Scores
 from tests.lambdas import stage
 from tests.lambdas.http_api import call
-from tests.lambdas.request.predict.asking import MANY, POST, ROW, row, said
+from tests.lambdas.request.predict.asking import MANY, NO_MODEL, POST, ROW, UNCOUNTED, row, said
 
 CHAMPION = {"release": "r-1", "role": "champion", "arm": "champion", "source": "model", "reason": "champion"}
 
@@ -27,6 +27,7 @@ def test_the_champion_answers_and_the_answer_is_stored_with_its_features(aws, mo
         "entity_id": ROW["flight_id"],
         "prediction": True,
         "probability": 0.71,
+        "confidence": UNCOUNTED,
         **CHAMPION,
         "event_time": ROW["departure"],
     }
@@ -155,6 +156,7 @@ def test_the_decision_needs_no_aws():
             "entity_id": "a",
             "prediction": True,
             "probability": 0.5,
+            "confidence": UNCOUNTED,
             "source": "model",
             "reason": "champion",
             **common,
@@ -163,6 +165,7 @@ def test_the_decision_needs_no_aws():
             "entity_id": "b",
             "prediction": False,
             "probability": 0.24,
+            "confidence": NO_MODEL,
             "source": "fallback",
             "reason": "throttled",
             "cause": "THROTTLED",

@@ -12,7 +12,7 @@ from lambdas.request import predict as function
 from lambdas.request.predict import handler
 from tests.lambdas import stage
 from tests.lambdas.http_api import call
-from tests.lambdas.request.predict.asking import POST, ROW, row, said
+from tests.lambdas.request.predict.asking import NO_MODEL, POST, ROW, row, said
 
 NO_RELEASE = {"release": None, "role": None, "source": "fallback", "reason": "no release yet"}
 
@@ -21,7 +21,7 @@ def test_before_the_first_release_the_contracts_prior_answers_and_no_model_is_as
     status, answer = call(handler, POST, ROW)
 
     assert status == 200
-    prior = {"entity_id": ROW["flight_id"], "prediction": False, "probability": 0.24}
+    prior = {"entity_id": ROW["flight_id"], "prediction": False, "probability": 0.24, "confidence": NO_MODEL}
     assert said(answer) == {**prior, **NO_RELEASE, "event_time": ROW["departure"]}
     assert model.calls == []
 

@@ -6,7 +6,7 @@ import pytest
 
 from domain.contract.packed import packed
 from domain.contract.schema import Column
-from lambdas.aws.routes import ReleaseContracts, read_release_contract
+from lambdas.aws.routes import Made, ReleasesMade, read_made
 from lambdas.request import predict as module
 from lambdas.request.predict import handler
 from tests.lambdas import stage
@@ -19,8 +19,7 @@ COLUMNS = stage.CONTRACT.columns
 @pytest.fixture(autouse=True)
 def unread(monkeypatch):
     """As in a new function: no release's contract was read yet."""
-    contracts = ReleaseContracts(stage.ROUTING, read_release_contract, instead=stage.CONTRACT)
-    monkeypatch.setattr(module, "MADE_UNDER", contracts)
+    monkeypatch.setattr(module, "MADE", ReleasesMade(stage.ROUTING, read_made, instead=stage.CONTRACT))
 
 
 def made_under(aws, columns: tuple[Column, ...], **more) -> None:
@@ -78,6 +77,6 @@ def test_one_whose_contract_cannot_be_read_is_asked_by_the_deployed_one(aws, mod
 
 def test_a_contract_is_read_once_for_it_never_changes():
     read = []
-    contracts = ReleaseContracts("routing", lambda _, name: read.append(name), instead=stage.CONTRACT)
-    assert [contracts.of(name) for name in ("r-1", "r-1", "r-2")] == [stage.CONTRACT] * 3
+    made = ReleasesMade("routing", lambda _, name: read.append(name), instead=stage.CONTRACT)
+    assert [made.of(name) for name in ("r-1", "r-1", "r-2")] == [Made(stage.CONTRACT)] * 3
     assert read == ["r-1", "r-2"]
