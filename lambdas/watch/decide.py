@@ -27,6 +27,7 @@ from domain.watch.verdict import WindowItem
 from lambdas.aws import clients, tables
 from lambdas.aws.deployed import deployed
 from lambdas.aws.routes import read_routing
+from lambdas.aws.topics import announce
 from lambdas.settings import CONFIG
 
 RUNS = os.environ["RUNS_TABLE"]
@@ -276,4 +277,4 @@ class AwsStores:
         )
 
     def tell(self, text: str) -> None:
-        clients.sns().publish(TopicArn=ALARMS, Subject=f"{CONFIG.prefix}: retraining", Message=text)
+        announce(ALARMS, f"{CONFIG.prefix}: retraining", text)
