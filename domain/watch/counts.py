@@ -24,6 +24,13 @@ class Latency(TypedDict):
     p99: float
 
 
+class Scores(TypedDict):
+    """Answers of a binary model by span of P(positive) (SPANS of happened.py), those that said yes and no."""
+
+    yes: list[int]
+    no: list[int]
+
+
 class ReleaseCounts(TypedDict):
     """Answers of one release. Without a reference, which releases before this one had not, nothing is compared."""
 
@@ -31,6 +38,7 @@ class ReleaseCounts(TypedDict):
     fallbacks: dict[str, int]  # answers by the prior, by what caused it (domain/reasons.py)
     features: dict[str, ColumnCounts]
     prediction: NotRequired[ColumnCounts]  # of the answers that its model gave
+    scores: NotRequired[Scores]
     latency_ms: Latency | None
 
 

@@ -12,6 +12,7 @@ from domain.watch import decline, drift, happened
 from domain.watch.counts import ColumnCounts, ReleaseCounts, WindowCounts
 from domain.watch.decision import Decided
 from domain.watch.drift import Counts
+from domain.watch.estimate import Estimated
 from domain.watch.happened import Happened
 from domain.watch.reference import Reference
 from domain.watch.windows import windows_a_year
@@ -115,6 +116,7 @@ class WindowItem(TypedDict):
     rows: int
     releases: dict[str, Answers]
     outcomes: dict[str, Outcomes]  # by release
+    estimates: NotRequired[dict[str, Estimated]]  # before outcomes came, by release
     breaches: Breaches
     findings: list[Finding]
     decision: NotRequired[Decided]  # what followed from it

@@ -12,6 +12,7 @@ import typer
 from domain.timestamps import iso, parse_timestamp
 from domain.train.windows import run_name
 from domain.watch.decision import is_paused
+from domain.watch.estimate import in_words as estimate_in_words
 from domain.watch.verdict import ALARMS, Kind, Outcomes, WindowItem
 from domain.watch.windows import last_whole, span_of
 from fairway.stage import executions, loop
@@ -174,6 +175,8 @@ def _lines(item: WindowItem) -> list[str]:
             "evidence",
         )
         lines += ["", *table(outcomes, heads)]
+    if estimates := item.get("estimates"):
+        lines += ["", *(f"{name}, before outcomes: {estimate_in_words(one)}" for name, one in estimates.items())]
     came = item["breaches"]
     lines += ["", f"{came['rows']:,} rows came in, {came['quarantined']:,} of them broke the contract"]
     lines += ["", *map(in_words, item["findings"])] if item["findings"] else ["nothing was found"]

@@ -18,6 +18,7 @@ from domain.runs import BatchItem, LoadItem, RunKind, RunStatus, WatchPlan
 from domain.timestamps import parse_timestamp
 from domain.watch import happened, verdict
 from domain.watch.counts import NO_RELEASE, WindowCounts
+from domain.watch.estimate import Truth, estimate
 from domain.watch.happened import Happened
 from domain.watch.reference import Reference
 from domain.watch.verdict import BY_OUTCOMES, Breaches, Finding, Kind, Outcomes, WindowItem
@@ -87,6 +88,7 @@ def judge_window(plan: WatchPlan, *, stores: Stores) -> WindowItem:
     fresh = _counted(plan, counts, [known[name] for name in sorted(known) if name < plan["window"]], stores)
     together = {**known, plan["window"]: fresh}
     judged = _by_outcomes(plan, [together[name] for name in sorted(together)], stores)
+    judged = [_with_estimates(each, counts, judged, plan, stores) for each in judged]
     changed = [item for item in judged if item != known.get(item["run"])]
     news = [
         each
@@ -177,6 +179,34 @@ def _with_outcomes(
     rest = [each for each in item["findings"] if Kind(each["kind"]) not in BY_OUTCOMES]
     findings = [*declines, *silence, *rest]
     return {**item, "findings": findings, "state": verdict.state_of(item["rows"], findings)}
+
+
+def _with_estimates(
+    item: WindowItem, counts: WindowCounts, judged: Sequence[WindowItem], plan: WatchPlan, stores: Stores
+) -> WindowItem:
+    """Estimate the quality in the window that is judged, by what outcomes said of the windows before it."""
+    if item["run"] != plan["window"]:
+        return item
+    found = {}
+    for release, counted in counts["releases"].items():
+        if "scores" not in counted or release == NO_RELEASE:
+            continue
+        known = [
+            each for each in stores.happened(release) if each.window < item["run"] and _is_closed(each.window, plan)
+        ]
+        last = _last_truth(release, [each for each in judged if each["run"] < item["run"]])
+        found[release] = estimate(counted, known, business=CONFIG.business, last=last)
+    estimates = {release: one for release, one in found.items() if one is not None}
+    return {**item, "estimates": estimates} if estimates else item
+
+
+def _last_truth(release: str, earlier: Sequence[WindowItem]) -> Truth | None:
+    """Return the newest estimate of which outcomes have told the truth; None without any."""
+    for item in reversed(earlier):
+        estimated, known = item.get("estimates", {}).get(release), item["outcomes"].get(release)
+        if estimated and "accuracy" in estimated and known and known["outcomes"] and not known["is_open"]:
+            return Truth(estimated, known["wrong"], known["outcomes"])
+    return None
 
 
 def _is_closed(window: str, plan: WatchPlan) -> bool:

@@ -16,6 +16,7 @@ from domain.request.answers import Source
 from domain.watch import bins as bin_rules
 from domain.watch.bins import Bins
 from domain.watch.counts import NO_RELEASE, ColumnCounts, Latency, ReleaseCounts
+from domain.watch.happened import SPANS
 from domain.watch.reference import ColumnReference, Reference
 from model_code.watch.counting import count_column, rounded
 
@@ -49,6 +50,7 @@ class Tally:
     fallbacks: Counter[str] = field(default_factory=Counter)
     features: dict[str, np.ndarray] = field(default_factory=dict)
     prediction: np.ndarray | None = None
+    scores: np.ndarray | None = None  # (2, SPANS): answers by P(positive) that said yes, and no
     latencies: np.ndarray = field(default_factory=lambda: np.zeros(len(_LATENCIES_MS) + 1, dtype=np.int64))
 
     def add(self, other: "Tally") -> None:
@@ -61,6 +63,8 @@ class Tally:
         }
         if other.prediction is not None:
             self.prediction = _sum(self.prediction, other.prediction)
+        if other.scores is not None:
+            self.scores = _sum(self.scores, other.scores)
 
 
 Tallies = dict[str, Tally]  # by release; rows without one under NO_RELEASE
@@ -90,6 +94,9 @@ def counts_of(tally: Tally, yardstick: Yardstick | None) -> ReleaseCounts:
     }
     if yardstick:
         counted["prediction"] = _beside(yardstick.prediction, tally.prediction)
+    if tally.scores is not None:
+        yes, no = tally.scores.tolist()
+        counted["scores"] = {"yes": yes, "no": no}
     return counted
 
 
@@ -104,7 +111,10 @@ def _tally(block: pa.RecordBatch, yardstick: Yardstick | None) -> Tally:
     tally.latencies = np.bincount(places, minlength=len(_LATENCIES_MS) + 1)
     if yardstick:
         tally.features, tally.unparsed = _count_features(block.column("features"), yardstick)
-        tally.prediction = _count_answers(block.filter(pc.invert(by_prior)), yardstick.prediction)
+        by_model = block.filter(pc.invert(by_prior))
+        tally.prediction = _count_answers(by_model, yardstick.prediction)
+        if yardstick.prediction.reference["type"] == "float":
+            tally.scores = _count_scores(by_model)
     return tally
 
 
@@ -172,6 +182,18 @@ def _count_answers(block: pa.RecordBatch, column: _Column) -> np.ndarray:
     for text, many in zip(times.field("values").to_pylist(), times.field("counts").to_pylist(), strict=True):
         counted[column.bins.place(json.loads(text) if text else None)] += many
     return counted
+
+
+def _count_scores(block: pa.RecordBatch) -> np.ndarray | None:
+    """Count P(positive) by its span, (2, SPANS), for each decision; None where nothing has one."""
+    known = block.filter(pc.is_valid(block.column("probability")))
+    if not len(known):
+        return None
+    shares = known.column("probability").to_numpy(zero_copy_only=False)
+    spans = np.clip((shares * SPANS).astype(np.int64), 0, SPANS - 1)
+    said_yes = pc.equal(known.column("prediction").cast(pa.string()), "true")
+    yes = pc.fill_null(said_yes, False).to_numpy(zero_copy_only=False)
+    return np.stack([np.bincount(spans[mask], minlength=SPANS) for mask in (yes, ~yes)])
 
 
 def _loaded(texts: pa.Array) -> list[float | None]:

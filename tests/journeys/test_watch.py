@@ -63,6 +63,7 @@ def test_a_window_tells_what_moved_and_what_became_of_it(gym):
     ((release, outcomes),) = shown["outcomes"].items()
     assert (outcomes["outcomes"], outcomes["wrong"], outcomes["is_open"]) == (MANY, MANY, False)
     assert shown["releases"][release]["rows"] == MANY
+    assert shown["estimates"] == {release: {"refused": "0 outcomes to calibrate on, 200 are needed"}}
     assert gym.fairway("watch")["windows"] == [shown]
     assert gym.fairway("watch", "--window", today.isoformat())["window"] == shown
 
@@ -115,3 +116,20 @@ def test_a_window_that_lost_value_starts_one_training_by_itself(gym):
 def ended(gym, run: str) -> dict | None:
     (found,) = [each for each in gym.fairway("runs")["runs"] if each["run"] == run] or [None]
     return found if found and found["status"] != "RUNNING" else None
+
+
+def test_an_evaluation_judges_the_champion_on_newer_rows_and_trains_nothing(gym):
+    """What a window orders when drift begins; the champion's run has one candidate, the champion itself."""
+    later = (datetime.now(UTC) + timedelta(days=5)).isoformat()
+    order = {"run": "evaluate-2013-04-01", "as_of": later, "only_evaluate": True}
+    states, machine = gym.aws("stepfunctions"), gym.address()["train"]
+    states.start_execution(stateMachineArn=machine, name=order["run"], input=json.dumps(order))
+
+    judged = eventually(lambda: ended(gym, order["run"]), within_s=300, pause_s=2)
+
+    champion = gym.fairway("status")["champion"]
+    assert (judged["status"], judged["verdict"]) == ("SUCCEEDED", "rejected")
+    assert [each["kind"] for each in judged["jobs"]] == ["evaluation"]
+    assert judged["reason"].endswith(f"is identical to the current champion {champion}")
+    assert judged["champion"]["name"] == champion
+    assert gym.fairway("releases", champion)["releases"][0]["newest"]["run"] == order["run"]

@@ -79,6 +79,21 @@ def test_each_feature_and_answer_is_counted_in_the_bins_of_the_release(project, 
     bins = from_dict(reference["prediction"]["bins"])
     values = [one["probability"] if project.task == "binary" else json.loads(one["prediction"]) for one in given]
     assert release["prediction"]["window"] == count(bins, values)
+    assert ("scores" in release) == (project.task == "binary")
+
+
+def test_probabilities_are_counted_by_their_span_and_the_decision(run_verb, tmp_path):
+    rows = answers([{"x": 0.5}] * 3, prediction="true", probability=0.91)
+    rows += answers([{"x": 0.5}] * 2, prediction="true", probability=1.0)
+    rows += answers([{"x": 0.5}], prediction="false", probability=0.0)
+    rows += answers([{"x": 0.5}], prediction="false", probability=None)
+    rows += answers([{"x": 0.5}], source="fallback", prediction="false", probability=0.3)
+    files = {"a.parquet": rows, "b.parquet": rows}
+    scores = counted(run_verb, folder_of(tmp_path, files, {"r-1": small_reference()}))["releases"]["r-1"]["scores"]
+    assert {name: {span: rows for span, rows in enumerate(spans) if rows} for name, spans in scores.items()} == {
+        "yes": {45: 6, 49: 4},
+        "no": {0: 2},
+    }
 
 
 def small_reference() -> dict:

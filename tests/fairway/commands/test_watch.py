@@ -113,6 +113,16 @@ def test_a_window_in_full_says_what_followed_with_the_numbers_that_decided(watch
     assert "shows what became of retrain-2013-04-02" in err
 
 
+def test_an_estimate_is_shown_or_why_there_is_none(place):
+    known = {"accuracy": 0.86, "standard_error": 0.01, "roc_auc": 0.8, "value_usd": 10.34, "calibrated_on": 300}
+    refused = {"refused": "the answers moved (PSI 0.31, at most 0.25)"}
+    place.put("runs", **{**WINDOW, "estimates": {"r-1": known, "r-2": refused}})
+    _, out, _ = place.run("watch", "--window", "2013-04-02")
+    said = "86.0 % right ± 2.0, roc_auc 0.8000, $10.34 an answer, calibrated on 300 outcomes"
+    assert f"r-1, before outcomes: {said}" in out
+    assert "r-2, before outcomes: cannot know: the answers moved (PSI 0.31, at most 0.25)" in out
+
+
 @pytest.mark.parametrize(
     ("carried", "said"),
     [

@@ -139,3 +139,35 @@ def test_outcomes_that_no_longer_come_alarm_once_the_window_is_closed(watched):
 def test_a_window_that_nobody_counted_is_told(aws):
     with pytest.raises(CountsMissing, match="windows/window=2013-04-02/counts.json is not there; see the Monitor job"):
         handler(plan(), None)
+
+
+def test_before_outcomes_come_the_answers_own_probabilities_say_how_good_they_are(watched):
+    scores = {"yes": [0] * 45 + [400] + [0] * 4, "no": [0] * 5 + [600] + [0] * 44}
+    judge(watched, "2013-04-01")
+    sums = {"outcomes": 300, "wrong": 30, "happened_45": 80, "not_45": 20, "happened_5": 20, "not_5": 180}
+    watched.put(stage.EVIDENCE, rollout="outcomes#r-1", item="2013-04-01#0", **sums)
+    judge_with(watched, "2013-04-02", scores)
+    assert "refused" in window(watched, "2013-04-02")["estimates"]["r-1"], "the first window is open yet"
+    judge_with(watched, "2013-04-02", scores, as_of="2013-04-03T00:30:00Z")
+    known = window(watched, "2013-04-02")["estimates"]["r-1"]
+    value = (320 * 40.0 - 80 * 12.0 - 60 * 25.0) / 1000
+    assert (known["accuracy"], known["value_usd"], known["calibrated_on"]) == (0.86, value, 300)
+
+
+def judge_with(aws, day: str, scores: dict, as_of: str | None = None) -> None:
+    document = counts(day)
+    document["releases"]["r-1"]["scores"] = scores
+    aws.upload(f"windows/window={day}/counts.json", document)
+    handler(plan(day, as_of=as_of or "2013-04-02T12:00:00Z"), None)
+
+
+def test_an_estimate_that_missed_its_truth_is_not_believed_again(watched):
+    scores = {"yes": [0] * 45 + [400] + [0] * 4, "no": [0] * 5 + [600] + [0] * 44}
+    sums = {"happened_45": 80, "not_45": 20, "happened_5": 20, "not_5": 180}
+    watched.put(stage.EVIDENCE, rollout="outcomes#r-1", item="2013-04-01#0", outcomes=300, wrong=30, **sums)
+    judge_with(watched, "2013-04-02", scores, as_of="2013-04-03T00:30:00Z")
+    watched.put(stage.EVIDENCE, rollout="outcomes#r-1", item="2013-04-02#0", outcomes=300, wrong=150, **sums)
+    judge_with(watched, "2013-04-03", scores, as_of="2013-04-04T00:30:00Z")
+    assert window(watched, "2013-04-03")["estimates"] == {
+        "r-1": {"refused": "the last estimate was 86.0 % right answers, outcomes said 50.0 %"}
+    }
