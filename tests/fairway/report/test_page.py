@@ -145,6 +145,7 @@ def window_of(words: str) -> WindowItem:
         "outcomes": {words: {"outcomes": 5, "wrong": 1, "metrics": {}, "is_open": True}},
         "breaches": {"rows": 0, "quarantined": 0, "reasons": {}},
         "findings": [{**finding, "column": words, "source": words, "owner": words, "psi": 0.1, "p_value": 0.0}],
+        "decision": {"action": "evaluate", "reason": "drift", "drifted": [words], "run": f"evaluate-{TIME[:10]}"},
     }
 
 
@@ -169,6 +170,14 @@ def trial_of(words: str) -> Trial:
         looks=[{**look, "difference": [-0.1, 0.1, 0.3]} for look in looks],
         evidence=[Evidence("slow answers", "4.5", "100", words)],
     )
+
+
+def test_what_followed_from_a_window_is_told_and_a_window_from_which_nothing_did_is_not():
+    report = report_of("distance")
+    told = "distance began to drift; an evaluation on the newest rows shows what that means; evaluate-"
+    assert f"evaluate: {told}{TIME[:10]} was started" in squeezed(Read(page(report)).text)
+    quiet = {**report.windows[0], "decision": {"action": "nothing", "reason": "no loss"}}
+    assert "What followed" not in page(dataclasses.replace(report, windows=[quiet]))
 
 
 def test_a_trial_is_drawn_over_time_once_there_are_two_looks():
