@@ -164,7 +164,7 @@ def _refusal(counted: ReleaseCounts, calibrated_on: int, last: Truth | None) -> 
     if "prediction" not in counted:
         return "the release has no reference to compare the answers with"
     answers = counted["prediction"]
-    moved, share = psi(Counts(answers["reference"], answers["window"])), effective_share(answers)
+    moved, share = psi(Counts(answers["reference"], answers["window"])), _effective_share(answers)
     if share < LEAST_EFFECTIVE:
         return f"only {100 * share:.1f} % of the release's rows are like the answers of the window"
     if moved > MOST_PSI:
@@ -175,7 +175,7 @@ def _refusal(counted: ReleaseCounts, calibrated_on: int, last: Truth | None) -> 
     return _missed(last) if last else ""
 
 
-def effective_share(column: ColumnCounts) -> float:
+def _effective_share(column: ColumnCounts) -> float:
     """Return the share of the reference's rows that is left once they are weighted as the window's (Kish, 1965).
 
     A bin that the reference has no row in counts as half a row.
