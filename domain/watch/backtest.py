@@ -17,6 +17,7 @@ class Order(TypedDict):
     until: str | None  # not included; None: to the end of the rows
     policies: list[str]  # of domain/watch/policies.py
     run_usd: float | None  # list price of a training run; None if it is not known
+    evaluation_usd: float | None  # and of one that only evaluates
 
 
 class Run(TypedDict):
@@ -35,7 +36,7 @@ class Alarm(TypedDict):
 
     told: str
     window: str
-    kind: str  # a Kind of domain/watch/verdict.py
+    kind: str  # a Kind of domain/watch/verdict.py, or `loop guard`
     text: str
 
 
@@ -61,6 +62,7 @@ class Tried(TypedDict):
     training_usd: float | None
     net_usd: float | None  # value less training; serving and watching cost every policy the same
     runs: list[Run]
+    evaluations: int  # that drift ordered; nothing was trained
     alarms: list[Alarm]
     windows: dict[str, int]  # by State
     weeks: list[Week]

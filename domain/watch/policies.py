@@ -14,6 +14,7 @@ class Policy(StrEnum):
     NEVER = "never"
     MONTHLY = "monthly"
     WEEKLY = "weekly"
+    LOOP = "loop"  # when a window has lost more than a training costs (retrain.py), whatever the calendar says
 
 
 def is_due(policy: Policy, first: date, day: date, *, has_release: bool) -> bool:

@@ -73,7 +73,7 @@ def backtest_command(  # noqa: PLR0913 - one argument for each option
     stage: StageName = "local",
     json: Json = False,
 ) -> None:
-    """Replay the history day by day: value, quality, cost and alarms of retraining never, monthly or weekly."""
+    """Replay the history day by day: what retraining never, monthly, weekly or by the loop would have meant."""
     asked = {
         "first": first,
         "until": until,
@@ -123,6 +123,7 @@ def _order(config: Config, asked: dict[str, Any]) -> Order:
     from domain.money.resources.jobs import jobs_usd
     from domain.money.usage import month_of
 
+    month, prices = month_of(config), read_prices(config.target.region)
     known = [policy.value for policy in Policy]
     for name in asked["policies"]:
         if name not in known:
@@ -133,7 +134,8 @@ def _order(config: Config, asked: dict[str, Any]) -> Order:
         "first": _day("--from", asked["first"]),
         "until": _day("--to", asked["until"]),
         "policies": [name for name in known if name in asked["policies"]] or known,
-        "run_usd": jobs_usd(month_of(config), read_prices(config.target.region)),
+        "run_usd": jobs_usd(month, prices),
+        "evaluation_usd": jobs_usd(month, prices, trains=False),
     }
 
 

@@ -1,5 +1,6 @@
 """A backtest as one HTML page: no script, nothing fetched, every text escaped."""
 
+from collections.abc import Sequence
 from itertools import accumulate
 
 from markupsafe import Markup
@@ -36,20 +37,29 @@ def backtest_page(result: Backtest, *, project: str, overrides: list[str]) -> st
 
 def _gained(result: Backtest) -> tuple[str, Markup | None]:
     """Draw what each policy brought beyond never retraining, added up week by week."""
-    caption = "Value beyond that of never retraining, in dollars, added up; training is not taken off."
+    caption = "Value beyond that of never retraining, added up week by week; training is not taken off."
     never = next((each for each in result["policies"] if each["policy"] == Policy.NEVER), None)
     others = [each for each in result["policies"] if each is not never]
     if never is None or not others or len(never["weeks"]) < 2 or not any(each["value_usd"] for each in others):
         return caption, None
-    return caption, _chart(result, [(each, _beyond(each, never)) for each in others], "dollars beyond never", caption)
+    gained = [_beyond(each, never) for each in others]
+    unit, size = _unit(max(abs(value) for values in gained for value in values))
+    series = [(each, [value / size for value in values]) for each, values in zip(others, gained, strict=True)]
+    return caption, _chart(result, series, f"{unit} beyond never", caption)
 
 
-def _beyond(tried: Tried, never: Tried) -> list[float | None]:
+def _beyond(tried: Tried, never: Tried) -> list[float]:
     gains = [
         (week["value_usd"] or 0.0) - (other["value_usd"] or 0.0)
         for week, other in zip(tried["weeks"], never["weeks"], strict=True)
     ]
     return list(accumulate(gains))
+
+
+def _unit(most: float) -> tuple[str, float]:
+    """Return a unit in which amounts have few digits, and its size in dollars."""
+    units = (("million dollars", 1e6), ("thousand dollars", 1e3))
+    return next(((name, size) for name, size in units if most >= size), ("dollars", 1.0))
 
 
 def _quality(result: Backtest) -> tuple[str, Markup | None]:
@@ -69,7 +79,7 @@ def _smoothed(values: list[float | None]) -> list[float | None]:
     return means
 
 
-def _chart(result: Backtest, series: list[tuple[Tried, list[float | None]]], name: str, title: str) -> Markup:
+def _chart(result: Backtest, series: Sequence[tuple[Tried, Sequence[float | None]]], name: str, title: str) -> Markup:
     """Draw a line a policy; it has the same look in every picture."""
     looks = {each["policy"]: number for number, each in enumerate(result["policies"])}
     drawn = [(each, _points(values)) for each, values in series]
@@ -83,5 +93,5 @@ def _chart(result: Backtest, series: list[tuple[Tried, list[float | None]]], nam
     )
 
 
-def _points(values: list[float | None]) -> Points:
+def _points(values: Sequence[float | None]) -> Points:
     return [(float(week), value) for week, value in enumerate(values, 1) if value is not None]

@@ -49,13 +49,13 @@ def answer(result: Backtest) -> list[str]:
     """Answer how often it needs retraining, as far as the days show it."""
     best, never = best_of(result), next((one for one in result["policies"] if one["policy"] == Policy.NEVER), None)
     if not _has_value(result):
-        return [f"best by {result['metric']}: {best['policy']}"]
+        return [f"Best by {result['metric']}: {best['policy']}"]
     gained = beyond(best, never) if never and never is not best else None
     if gained is None:
-        return [f"best by net value: {best['policy']}{_than_prior(result, best)}"]
+        return [f"Best by net value: {best['policy']}{_than_prior(result, best)}"]
     shown = "" if gained.usd > 2 * gained.error else ", which chance explains"
     more = f"{usd(gained.usd)} (± {usd(gained.error)}) more than never{shown}"
-    return [f"best by net value: {best['policy']}, {more}, for {len(best['runs'])} runs{_than_prior(result, best)}"]
+    return [f"Best by net value: {best['policy']}, {more}, for {len(best['runs'])} runs{_than_prior(result, best)}"]
 
 
 def _than_prior(result: Backtest, best: Tried) -> str:

@@ -43,6 +43,10 @@ class History:
     def day(self, day: date) -> pa.Table:
         return self._table([day] if day in self.rows else [])
 
+    def count(self, first: date, until: date) -> int:
+        """Count the rows of [first, until)."""
+        return sum(rows for day, rows in self.rows.items() if first <= day < until)
+
     def before(self, window: Window, part: str, known: date) -> pa.Table:
         """Return the rows of `part` (train or evaluate) of a window of whole days, of those before the day `known`."""
         start, middle, end = (moment.date() for moment in instants(window))

@@ -8,7 +8,7 @@ from domain.config.sections import Config
 from domain.contract.schema import Contract
 from domain.release.state import Verdict
 from domain.watch import happened
-from domain.watch.backtest import Alarm, Run, Tried, Week
+from domain.watch.backtest import Alarm, Order, Run, Tried, Week
 from domain.watch.counts import NO_RELEASE
 from domain.watch.happened import Happened
 from domain.watch.policies import WEEK, Policy
@@ -34,6 +34,10 @@ class Stand:
     alarms: list[Alarm] = field(default_factory=list)
     weeks: dict[date, Sums] = field(default_factory=dict)
     by_model: int = 0
+    since: date | None = None  # when the champion became it
+    evaluations: int = 0
+    rejected: int = 0  # candidates in a row, of runs that the loop started
+    is_stopped: bool = False  # by the loop guard
 
     @property
     def has_release(self) -> bool:
@@ -48,7 +52,7 @@ def promote(stand: Stand, day: date) -> None:
     """Let the releases whose rollout ends on this day answer, the newest of them."""
     due = [release for start, release in stand.coming if start <= day]
     if due:
-        stand.champion = due[-1]
+        stand.champion, stand.since = due[-1], day
         stand.coming = [(start, release) for start, release in stand.coming if start > day]
 
 
@@ -87,13 +91,12 @@ def take(stand: Stand, first: date, day: date, answers: Answered) -> None:
     stand.by_model += answers.model_rows
 
 
-def tried(stand: Stand, contract: Contract, metric: str, run_usd: float | None) -> Tried:
+def tried(stand: Stand, contract: Contract, metric: str, order: Order) -> Tried:
     """Sum a policy up."""
     sums: Sums = {}
     for week in stand.weeks.values():
         add_sums(sums, week)
-    training = None if run_usd is None else run_usd * len(stand.runs)
-    value = sums.get("value_usd")
+    training, value = _training_usd(stand, order), sums.get("value_usd")
     return {
         "policy": stand.policy.value,
         "answers": int(sums.get("outcomes", 0)),
@@ -104,10 +107,16 @@ def tried(stand: Stand, contract: Contract, metric: str, run_usd: float | None) 
         "training_usd": None if training is None else round(training, 2),
         "net_usd": None if value is None or training is None else round(value - training, 2),
         "runs": stand.runs,
+        "evaluations": stand.evaluations,
         "alarms": stand.alarms,
         "windows": _states(stand),
         "weeks": [_week(contract, metric, week, stand.weeks[week]) for week in sorted(stand.weeks)],
     }
+
+
+def _training_usd(stand: Stand, order: Order) -> float | None:
+    run, evaluation = order["run_usd"], order["evaluation_usd"]
+    return None if run is None or evaluation is None else run * len(stand.runs) + evaluation * stand.evaluations
 
 
 def _metrics(contract: Contract, sums: Sums) -> dict[str, float]:

@@ -7,11 +7,13 @@ from typing import NotRequired, TypedDict
 
 from domain.config.sections import Config
 from domain.contract.schema import Contract
-from domain.watch.backtest import Backtest, Order
+from domain.watch.backtest import Alarm, Backtest, Order
+from domain.watch.decision import Action, Reason, in_words
 from domain.watch.policies import Days, Policy, days_of, is_due, replayed
 from model_code.backtest.answers import Answered, Requests, answered, answered_by_prior, requests_of
 from model_code.backtest.history import DAY, History
 from model_code.backtest.judged import Judge
+from model_code.backtest.loop import decided
 from model_code.backtest.policy import Stand, begin, note, promote, take, tried
 from model_code.backtest.trained import Training
 from model_code.watch.answers import Yardstick
@@ -39,6 +41,7 @@ class _World:
     history: History
     contract: Contract
     config: Config
+    order: Order
     first: date
     yardsticks: dict[str, Yardstick] = field(default_factory=dict)  # by release
     prior_usd: float = 0.0
@@ -49,14 +52,14 @@ def replay(history: History, config: Config, order: Order, training: Training, *
     contract = history.contract
     days = _days(history, config, order)
     stands = [begin(Policy(name), contract, config) for name in order["policies"]]
-    world = _World(history, contract, config, days.first)
+    world = _World(history, contract, config, order, days.first)
     training.expect(_calendar(stands, days))
     for number, day in enumerate(days_of(*days)):
         tell({"day": day.isoformat(), "done": number, "days": _many(days), "trained": training.trained})
         _live(world, stands, day, training)
     for stand in stands:  # windows that end or close with the last day
         stand.alarms += stand.watch.look(days.until, has_champion=stand.champion is not None)
-    return _summed_up(world, stands, order, days)
+    return _summed_up(world, stands, days)
 
 
 def _days(history: History, config: Config, order: Order) -> Days:
@@ -89,23 +92,45 @@ def _live(world: _World, stands: list[Stand], day: date, training: Training) -> 
         promote(stand, day)
         if day > world.first:
             stand.alarms += stand.watch.look(day, has_champion=stand.champion is not None)
-    due = [stand for stand in stands if is_due(stand.policy, world.first, day, has_release=stand.has_release)]
-    if due:
+    reasons = [(stand, _why(world, stand, day)) for stand in stands]
+    if due := [(stand, why) for stand, why in reasons if why]:
         _run(world, due, day, training)
     rows = world.history.day(day)
     if len(rows):
         _answer(world, stands, day, requests_of(world.contract, rows))
 
 
-def _run(world: _World, stands: list[Stand], day: date, training: Training) -> None:
+def _why(world: _World, stand: Stand, day: date) -> str:
+    """Return why a policy trains on this day; empty if it does not."""
+    if is_due(stand.policy, world.first, day, has_release=stand.has_release):
+        return _BY_THE_CALENDAR
+    if stand.policy is not Policy.LOOP or not stand.watch.has_ended(day):
+        return ""
+    decision = decided(stand, day, world.history, world.config, world.order["run_usd"])
+    stand.evaluations += decision["action"] == Action.EVALUATE
+    if decision["action"] == Action.STOPPED and not stand.is_stopped:
+        told: Alarm = {
+            "told": day.isoformat(),
+            "window": stand.watch.items[-1]["run"],
+            "kind": Reason.LOOP_GUARD,
+            "text": in_words(decision),
+        }
+        stand.alarms.append(told)
+        stand.is_stopped = True
+    return in_words(decision) if decision["action"] == Action.RETRAIN else ""
+
+
+def _run(world: _World, due: list[tuple[Stand, str]], day: date, training: Training) -> None:
     """Train as of the day, and judge for each policy against its own champion."""
     judge = Judge(world.history, world.config, day, training.models_of(day))
-    for stand in stands:
+    for stand, why in due:
         judged = judge.judge(stand.champion)
         if judged.release:
             world.yardsticks.setdefault(judged.release.name, Yardstick(judged.release.model.reference))
         yardstick = world.yardsticks.get(judged.release.name) if judged.release else None
-        note(stand, day, _BY_THE_CALENDAR, judged, yardstick, world.config)
+        note(stand, day, why, judged, yardstick, world.config)
+        if why != _BY_THE_CALENDAR:
+            stand.rejected = 0 if judged.release else stand.rejected + 1
         promote(stand, day)
 
 
@@ -131,9 +156,9 @@ def _answer(world: _World, stands: list[Stand], day: date, requests: Requests) -
 # ---- the result
 
 
-def _summed_up(world: _World, stands: list[Stand], order: Order, days: Days) -> Backtest:
-    metric = _metric(world, stands)
-    policies = [tried(stand, world.contract, metric, order["run_usd"]) for stand in stands]
+def _summed_up(world: _World, stands: list[Stand], days: Days) -> Backtest:
+    order, metric = world.order, _metric(world, stands)
+    policies = [tried(stand, world.contract, metric, order) for stand in stands]
     return {
         "history": order["history"],
         "first": days.first.isoformat(),
@@ -149,5 +174,5 @@ def _summed_up(world: _World, stands: list[Stand], order: Order, days: Days) -> 
 def _metric(world: _World, stands: list[Stand]) -> str:
     """Return the metric of the benchmarks if sums of outcomes determine it, else one that they do."""
     wanted = world.config.benchmarks.metric
-    known = tried(stands[0], world.contract, wanted, None)["metrics"]
+    known = tried(stands[0], world.contract, wanted, world.order)["metrics"]
     return wanted if wanted in known or not known else next(iter(known))

@@ -95,7 +95,7 @@ def window_as_of(config: Config, day: date) -> Window:
     )
 
 
-def _known_before(config: Config, day: date) -> date:
+def known_before(config: Config, day: date) -> date:
     """Return the day before which all outcomes are known at the beginning of `day`."""
     return day - timedelta(days=config.monitoring.outcome_days)
 
@@ -103,7 +103,7 @@ def _known_before(config: Config, day: date) -> date:
 def yardstick_as_of(history: History, config: Config, day: date) -> Yardstick:
     """Return the rows that candidates of this day are judged on. Raises JobRefused."""
     window = window_as_of(config, day)
-    table = history.before(window, "evaluate", _known_before(config, day))
+    table = history.before(window, "evaluate", known_before(config, day))
     if not len(table):
         raise JobRefused(f"no row to evaluate on from {window['evaluate_start']} to {window['as_of']}")
     return yardstick_of(history.contract, config, table)
@@ -206,7 +206,7 @@ def _train_or_note(place: Place, task: Task, folder: Path) -> None:
     window = window_as_of(config, task.day)
     parameters = config.training.parameters.get(task.candidate, {})
     try:
-        table = history.before(window, "train", _known_before(config, task.day))
+        table = history.before(window, "train", known_before(config, task.day))
         if not len(table):
             raise JobRefused(f"no row to train on from {window['train_start']} to {window['evaluate_start']}")
         fitted = train.fit(task.candidate, place.contract, table, parameters=parameters, seed=config.training.seed)
@@ -280,7 +280,7 @@ def _key(place: Place, task: Task) -> str:
     made_of = [
         place.contract.hash,
         window_as_of(config, task.day),
-        _known_before(config, task.day).isoformat(),
+        known_before(config, task.day).isoformat(),
         task.candidate,
         config.training.parameters.get(task.candidate, {}),
         config.training.seed,

@@ -54,6 +54,10 @@ class Watch:
                 self.items[place] = self._closed(item, self.items[:place], now)
         return list(self._news(known, now))
 
+    def has_ended(self, now: date) -> bool:
+        """Whether a window has ended at the beginning of this day, and was judged."""
+        return bool(self.items) and self.items[-1]["end"] == iso(midnight(now))
+
     def _news(self, known: Mapping[str, list[Finding]], now: date) -> Iterable[Alarm]:
         earlier: list[Finding] = []
         for item in self.items:

@@ -66,12 +66,15 @@ def _processing_machine(state: Json, month: Month, flow: str) -> tuple[str, floa
     )
 
 
-def jobs_usd(month: Month, prices: Prices) -> float | None:
-    """Return the list price of the jobs of one training run, in dollars: training, evaluation, and their disks;
-    None if a price is not known.
+def jobs_usd(month: Month, prices: Prices, *, trains: bool = True) -> float | None:
+    """Return the list price of the jobs of one training run, in dollars: training, unless it only evaluates, and
+    evaluation, with their disks; None if a price is not known.
     """
     training = month.config.training
-    hours = {"Train": _training_hours(month) * month.candidates, "Processing": _evaluation_hours(month)}
+    hours = {
+        "Train": _training_hours(month) * month.candidates if trains else 0.0,
+        "Processing": _evaluation_hours(month),
+    }
     total = 0.0
     for use, spent in hours.items():
         instance = find(prices, SAGEMAKER, f"{use}:{training.instance}")

@@ -20,7 +20,7 @@ def runs_of(policy: Policy, first: date, days: int = 365, *, has_release: bool =
 def test_weekly_trains_every_seventh_day_and_never_only_at_first():
     first = date(2013, 4, 1)
     assert runs_of(Policy.WEEKLY, first, 22) == [first + timedelta(days=days) for days in (0, 7, 14, 21)]
-    assert runs_of(Policy.NEVER, first) == [first]
+    assert runs_of(Policy.NEVER, first) == runs_of(Policy.LOOP, first) == [first]
 
 
 @given(first=st.dates(date(2000, 1, 1), date(2030, 1, 1)))

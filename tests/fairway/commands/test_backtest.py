@@ -53,18 +53,21 @@ FIRST, DAYS, ROWS, CHANGE = datetime(2024, 1, 1, tzinfo=UTC), 70, 60, 42
 
 
 def rows_of(*, changes: bool) -> list[dict]:
-    """Rows of ten weeks; in those that change, after six of them what was late is on time."""
+    """Rows of ten weeks. Where it changes, from the seventh on all are of two new shelves, one of which is late."""
     chance, rows = random.Random(5), []
     for number in range(DAYS * ROWS):
-        day, load = number // ROWS, chance.gauss(0, 1)
+        load, shelf = chance.gauss(0, 1), chance.choice("abc")
         late = load + chance.gauss(0, 0.5) > 0
+        if changes and number // ROWS >= CHANGE:
+            load, shelf = chance.gauss(0, 0.1), chance.choice("de")
+            late = (shelf == "d") == (chance.random() < 0.95)
         rows.append(
             {
                 "order": number,
                 "at": (FIRST + timedelta(days=number / ROWS)).strftime("%Y-%m-%dT%H:%M:%SZ"),
                 "load": round(load, 4),
-                "shelf": chance.choice("abc"),
-                "late": str(late != (changes and day >= CHANGE)).lower(),
+                "shelf": shelf,
+                "late": str(late).lower(),
             }
         )
     return rows
@@ -104,22 +107,39 @@ def changing(tmp_path_factory) -> Path:
     return project_in(tmp_path_factory.mktemp("backtest") / "changing", changes=True)
 
 
-def test_after_a_change_never_loses_what_weekly_wins_back(changing, capsys):
+def test_after_a_change_never_loses_what_weekly_wins_back_and_the_loop_sooner(changing, capsys):
     result = json.loads(printed(capsys, changing))
     assert (result["first"], result["until"], result["rows"]) == ("2024-01-29", "2024-03-11", 42 * ROWS)
     tried = by_policy(result)
-    never, weekly = tried["never"], tried["weekly"]
-    assert [len(each["runs"]) for each in (never, weekly)] == [1, 6]
+    never, weekly, loop = tried["never"], tried["weekly"], tried["loop"]
+    assert [len(each["runs"]) for each in (never, weekly)] == [1, 6] and len(loop["runs"]) < 6
     assert [run["as_of"] for run in tried["monthly"]["runs"]] == ["2024-01-29", "2024-02-05", "2024-03-04"]
     before = [week for week in never["weeks"] if week["week"] < "2024-02-12"]
     assert before == [week for week in weekly["weeks"] if week["week"] < "2024-02-12"]
     assert all(week["value_usd"] > 0 for week in before)
-    last = never["weeks"][-1], weekly["weeks"][-1]
-    assert last[0]["value_usd"] < 0 < last[1]["value_usd"]
-    assert weekly["value_usd"] > never["value_usd"] and weekly["metrics"]["roc_auc"] > never["metrics"]["roc_auc"]
+    last = [each["weeks"][-1]["value_usd"] for each in (never, weekly, loop)]
+    assert last[0] < 0 < last[1] == last[2]
+    for figure in (lambda each: each["value_usd"], lambda each: each["metrics"]["roc_auc"]):
+        assert figure(never) < figure(weekly) < figure(loop)
+    lost = 4 * before[-1]["value_usd"] - sum(week["value_usd"] for week in never["weeks"][2:])
+    assert loop["value_usd"] - never["value_usd"] > 0.75 * lost
+    why = [run["why"] for run in loop["runs"]]
+    assert why[0] == "by the calendar" and all(each.startswith("retrain: since 2024-02-1") for each in why[1:])
     assert {alarm["kind"] for alarm in never["alarms"]} == {"decline"}
     page = (changing / "backtest.html").read_text()
-    assert "How often shop needs retraining" in page and page.count("<polyline") == 2 + 3
+    assert "How often shop needs retraining" in page and page.count("<polyline") == 3 + 4
+
+
+def test_where_nothing_changes_the_loop_trains_once_and_nothing_alarms(tmp_path, capsys):
+    tried = by_policy(json.loads(printed(capsys, project_in(tmp_path / "stable", changes=False))))
+    assert {name: len(each["runs"]) for name, each in tried.items()} == {
+        "never": 1,
+        "monthly": 3,
+        "weekly": 6,
+        "loop": 1,
+    }
+    assert tried["loop"]["value_usd"] == tried["never"]["value_usd"]
+    assert [each["alarms"] for each in tried.values()] == [[], [], [], []]
 
 
 def test_the_same_rows_and_settings_give_the_same_bytes_with_or_without_what_was_kept(changing, capsys, tmp_path):
@@ -165,7 +185,7 @@ def test_settings_and_days_of_the_command_count_and_are_compared_with_before(cha
         (["--from", "spring"], "--from spring: must be a day, such as 2013-04-01"),
         (["--from", "2024-01-02"], "--from 2024-01-02: must be from 2024-01-09 to 2024-03-10"),
         (["--to", "2025-01-01"], "--to 2025-01-01: must be after 2024-01-29 and at most 2024-03-11"),
-        (["--policy", "daily"], "--policy daily: must be one of never, monthly, weekly"),
+        (["--policy", "daily"], "--policy daily: must be one of never, monthly, weekly, loop"),
         (["--set", "data.window_days=x"], "--set: data.window_days = 'x': must be a whole number"),
         (["--compare", "contract.toml"], "--compare contract.toml: must be what `fairway backtest"),
         (["--out", "nowhere/page.html"], "--out nowhere/page.html: folder nowhere does not exist"),
