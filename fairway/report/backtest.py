@@ -21,7 +21,7 @@ def backtest_page(result: Backtest, *, project: str, overrides: list[str]) -> st
     names = heads(result)
     document = render(
         "backtest.html",
-        title=f"How often {project} needs retraining",
+        title=f"How often to retrain {project}",
         result=result,
         overrides=overrides,
         answer=answer(result),

@@ -127,7 +127,7 @@ def test_after_a_change_never_loses_what_weekly_wins_back_and_the_loop_sooner(ch
     assert why[0] == "by the calendar" and all(each.startswith("retrain: since 2024-02-1") for each in why[1:])
     assert {alarm["kind"] for alarm in never["alarms"]} == {"decline"}
     page = (changing / "backtest.html").read_text()
-    assert "How often shop needs retraining" in page and page.count("<polyline") == 3 + 4
+    assert "How often to retrain shop" in page and page.count("<polyline") == 3 + 4
 
 
 def test_where_nothing_changes_the_loop_trains_once_and_nothing_alarms(tmp_path, capsys):
