@@ -57,6 +57,11 @@ def sqs() -> BotocoreClient:
 
 
 @functools.cache
+def sns() -> BotocoreClient:
+    return build("sns", tries=4, connect_s=2, read_s=10)
+
+
+@functools.cache
 def stepfunctions() -> BotocoreClient:
     return build("stepfunctions", tries=4, connect_s=2, read_s=10)
 
