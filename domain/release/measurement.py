@@ -11,7 +11,7 @@ def measure_champion(benchmarks: Benchmarks, evaluation: Evaluation, *, run: str
     champion, window = evaluation["champion"], evaluation["window"]
     if champion is None:
         return None
-    return {
+    measured: Measurement = {
         "release": champion["release"],
         "run": run,
         "rows": evaluation["rows"],
@@ -23,3 +23,4 @@ def measure_champion(benchmarks: Benchmarks, evaluation: Evaluation, *, run: str
         "size_mb": champion["size_mb"],
         "broken": breaches(benchmarks, champion),
     }
+    return {**measured, "decisions": champion["decisions"]} if "decisions" in champion else measured

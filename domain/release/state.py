@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from domain.release.replay import Report
 
@@ -47,6 +47,7 @@ class Measurement(TypedDict):
     p99_ms: float
     size_mb: float
     broken: list[str]
+    decisions: NotRequired[dict[str, int]]  # right and wrong ones of a binary task
 
 
 class ReleaseItem(TypedDict, total=False):

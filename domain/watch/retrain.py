@@ -14,8 +14,9 @@ from statistics import NormalDist
 from domain.config.sections import Business
 from domain.money.schedule import HOURS_PER_MONTH, firings_per_month
 from domain.money.worth import CELLS
-from domain.release.state import GIVEN_UP, ReleaseState, Verdict
+from domain.release.state import GIVEN_UP, Measurement, ReleaseState, Verdict
 from domain.runs import RunStatus, TrainItem
+from domain.watch import decline
 from domain.watch.decision import MOST_REJECTED, Action, Decision, Reason, Unit
 from domain.watch.decline import FALSE_ALARMS
 from domain.watch.verdict import Kind, Outcomes, State, WindowItem
@@ -193,7 +194,7 @@ def loss_of(
     declined = [each for each in newest["findings"] if each["kind"] == Kind.DECLINE and each.get("release") == champion]
     since = declined[0]["since"] if declined else newest["run"]
     seen = [item["outcomes"][champion] for item in closed if item["run"] >= since]
-    z = NormalDist().inv_cdf(1 - FALSE_ALARMS / windows_a_year(window_days))
+    z = _standard_errors(window_days)
     outcomes, cells = sum(one["outcomes"] for one in seen), _added(seen)
     if decisions and cells and _has_values(business):
         a_row, low = lost_usd(business, decisions, cells, z=z)
@@ -202,6 +203,35 @@ def loss_of(
         return None
     a_row, low = _lost_share(wrong_at_release, sum(one["wrong"] for one in seen), outcomes, z=z)
     return Loss(Unit.WRONG, a_row, low, outcomes, since, bool(declined))
+
+
+def loss_on_newer_rows(
+    newest: Measurement, *, business: Business, decisions: Mapping[str, int] | None, window_days: int
+) -> Loss | None:
+    """Measure what the champion has lost by its newest evaluation, where no outcomes of its answers are known.
+
+    None unless decisions were counted, then and now.
+    """
+    cells = newest.get("decisions")
+    if not decisions or not cells:
+        return None
+    z, rows, wrong = _standard_errors(window_days), sum(cells.values()), _wrong(cells)
+    seen = decline.after(decline.begin(_wrong(decisions), sum(decisions.values())), wrong, rows)
+    since, declined = newest["evaluate_start"][:10], decline.is_alarm(seen, windows=windows_a_year(window_days))
+    if _has_values(business):
+        a_row, low = lost_usd(business, decisions, cells, z=z)
+        return Loss(Unit.USD, a_row, low, rows, since, declined)
+    a_row, low = _lost_share(_wrong(decisions) / sum(decisions.values()), wrong, rows, z=z)
+    return Loss(Unit.WRONG, a_row, low, rows, since, declined)
+
+
+def _standard_errors(window_days: int) -> float:
+    """Return how many are beyond chance: one chance in twenty for a year of windows, on one side."""
+    return NormalDist().inv_cdf(1 - FALSE_ALARMS / windows_a_year(window_days))
+
+
+def _wrong(cells: Mapping[str, int]) -> int:
+    return sum(cells[wrong] for _, wrong in _CLASSES)
 
 
 def lost_usd(business: Business, then: Mapping[str, int], now: Mapping[str, int], *, z: float) -> tuple[float, float]:

@@ -171,15 +171,22 @@ def _newest_training(runs: Iterable[TrainItem]) -> TrainItem | None:
 
 
 def _loss(windows: Sequence[WindowItem], release: ReleaseItem | None, config: Config) -> retrain.Loss | None:
+    """Measure the loss by outcomes; where none came, by the newest evaluation."""
     if release is None:
         return None
-    return retrain.loss_of(
+    decisions, days = release.get("decisions"), config.monitoring.window_days
+    loss = retrain.loss_of(
         windows,
         release["release"],
         business=config.business,
-        decisions=release.get("decisions"),
+        decisions=decisions,
         wrong_at_release=_wrong_at_release(release),
-        window_days=config.monitoring.window_days,
+        window_days=days,
+    )
+    if loss or "newest" not in release:
+        return loss
+    return retrain.loss_on_newer_rows(
+        release["newest"], business=config.business, decisions=decisions, window_days=days
     )
 
 

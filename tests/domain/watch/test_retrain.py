@@ -203,6 +203,19 @@ def test_without_values_a_loss_is_counted_in_wrong_answers():
     assert loss_of(window("2013-04-01", **BAD), decisions=None, wrong_at_release=None) is None
 
 
+def test_an_evaluation_on_newer_rows_tells_the_loss_too():
+    newest = {"evaluate_start": "2013-03-12T00:00:00Z", "decisions": BAD}
+    then = {"true_positive": 700, "false_negative": 300, "true_negative": 900, "false_positive": 100}
+    loss = retrain.loss_on_newer_rows(newest, business=VALUES, decisions=then, window_days=1)
+    assert loss and (loss.unit, loss.since, loss.outcomes, loss.has_declined) == (Unit.USD, "2013-03-12", 200, True)
+    assert loss.a_row == pytest.approx(0.5 * 65 * 0.6 + 0.5 * 12 * 0.4) and loss.low > 0
+    without = retrain.loss_on_newer_rows(newest, business=Business(), decisions=then, window_days=1)
+    assert without and (without.unit, without.a_row) == (Unit.WRONG, pytest.approx(0.5))
+    good = retrain.loss_on_newer_rows({**newest, "decisions": GOOD}, business=VALUES, decisions=then, window_days=1)
+    assert good and (good.a_row, good.has_declined) == (0.0, False)
+    assert retrain.loss_on_newer_rows(newest, business=VALUES, decisions=None, window_days=1) is None
+
+
 def test_nothing_is_known_while_no_window_is_closed():
     assert loss_of() is None
     assert loss_of(window("2013-04-01", is_open=True, **BAD), window("2013-04-02")) is None

@@ -248,6 +248,7 @@ CHAMPION = {
     "p99_ms": 1.5,
     "size_mb": 0.4,
     "artefact_sha256": "0" * 64,
+    "decisions": {"true_positive": 1_000, "false_positive": 500, "true_negative": 20_000, "false_negative": 3_500},
     "gain_errors": {"gradient_boosting": 0.002},
 }
 BROKEN = ["roc_auc 0.5500, at least 0.65 was agreed"]
@@ -262,6 +263,7 @@ MEASUREMENT = {
     "p99_ms": 1.5,
     "size_mb": 0.4,
     "broken": BROKEN,
+    "decisions": CHAMPION["decisions"],
 }
 
 

@@ -212,3 +212,16 @@ def test_without_values_a_decline_is_reason_enough(looked, monkeypatch):
     monkeypatch.setattr(module, "CONFIG", replace(stage.CONFIG, business=type(stage.CONFIG.business)()))
     decision = look()["decision"]
     assert (decision["reason"], decision["unit"], decision["loss"]) == ("decline", "wrong answers", 0.26)
+
+
+def test_where_no_outcomes_come_the_newest_evaluation_tells_the_loss(looked):
+    """Drift ordered it: labelled rows in the lake say what became of the answers."""
+    for day in (7, 8):
+        window(looked, day)
+    newest = {"release": "r-1", "run": "evaluate-2013-04-08", "evaluate_start": "2013-03-12T00:00:00Z"}
+    release = {"item": "release#r-1", "release": "r-1", "state": "champion", "decisions": AT_RELEASE}
+    looked.put(stage.ROUTING, **release, newest={**newest, "decisions": GOOD})
+    assert look()["decision"]["reason"] == "no loss"
+    looked.put(stage.ROUTING, **release, newest={**newest, "decisions": BAD})
+    decision = look()["decision"]
+    assert (decision["action"], decision["since"], decision["outcomes"]) == ("retrain", "2013-03-12", 1000)
