@@ -33,6 +33,7 @@ from model_code.fitting import metrics, tallies
 from model_code.fitting.confidence import Answered, confidence_table, covered, risk_of
 from model_code.fitting.curves import curve
 from model_code.fitting.influence import influence, standard_error
+from model_code.fitting.segments import segments_of
 from model_code.rows.features import unfed
 from model_code.rows.matrices import model_batch, target
 from model_code.rows.window import read_window
@@ -101,7 +102,7 @@ def main() -> None:
         golden = {name: Path(scratch) / name / GOLDEN for name in opened}
         _write(evaluation, curves, golden=golden)
         _write_each("reference", _references(yardstick, opened, results))
-        _write_each("confidence", {name: result.confidence for name, result in results.items()})
+        _write_each("confidence", _confidences(yardstick, results))
     print(_summary(evaluation))
 
 
@@ -120,6 +121,13 @@ def _write_each(folder: str, documents: Mapping[str, object]) -> None:
     place.mkdir(parents=True, exist_ok=True)
     for name, document in documents.items():
         (place / f"{name}.json").write_bytes(as_json(document))
+
+
+def _confidences(yardstick: Yardstick, results: Mapping[str, Result]) -> dict[str, ConfidenceTable]:
+    """Return each candidate's confidence table, with the priors that all of them share."""
+    found = segments_of(yardstick.contract, yardstick.table, yardstick.actual)
+    tables = {name: result.confidence for name, result in results.items()}
+    return {name: {**table, "segments": found} for name, table in tables.items()} if found else tables
 
 
 def _references(yardstick: Yardstick, models: dict[str, _Model], results: dict[str, Result]) -> dict[str, Reference]:

@@ -65,10 +65,11 @@ def answer_from_score(
     return {"prediction": names[best], "probability": shares[best], "probabilities": probabilities}
 
 
-def fallback_answer(contract: Contract, *, threshold: float = 0.5) -> Answer:
-    """Make the answer without a model: the contract's prior, the best estimate if nothing is known about the row."""
+def fallback_answer(contract: Contract, *, threshold: float = 0.5, prior: float | None = None) -> Answer:
+    """Make the answer without a model: the prior of the row's segment, if there is one, else the contract's."""
     if contract.task != "multiclass":
-        return answer_from_score(contract, cast(float, contract.prior), threshold=threshold)
+        known = cast(float, contract.prior) if prior is None else prior
+        return answer_from_score(contract, known, threshold=threshold)
     prior = cast(dict[str, float], contract.prior)
     names = list(prior)
     classes: list[Any] = [int(name) for name in names] if contract.target.type == "integer" else names

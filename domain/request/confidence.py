@@ -1,5 +1,6 @@
 """How sure an answer is: the set or interval that should contain what really happens, and similar cases, counted."""
 
+import functools
 import math
 from collections.abc import Mapping
 from typing import Any, TypedDict, cast
@@ -9,11 +10,14 @@ from domain.request.answers import Score
 from domain.train.confidence import (
     Cases,
     ConfidenceTable,
+    Segment,
     answer_bin,
     answer_key,
     between,
     merged,
     probability_bin,
+    segment_of,
+    shown,
 )
 
 LEAST_CASES = 50  # with fewer similar cases nothing is said of them
@@ -83,13 +87,18 @@ def _of_class(table: ConfidenceTable, names: list[Any], distances: list[float], 
 def _counted(table: ConfidenceTable, scored: float, of: str, verb: str) -> Confidence:
     low, high = between(table["doubt"], scored)
     counted = table["similar"][probability_bin(low, high)]
+    return _in_words(low, high, counted["cases"], counted["happened"], of, verb)
+
+
+@functools.lru_cache(maxsize=1024)  # a table has some 200 such ends, and putting the words together costs most
+def _in_words(low: float, high: float, cases: int, happened: int, of: str, verb: str) -> Confidence:
     return {
         "probability": round(merged(low, high), DIGITS),
         "low": round(low, DIGITS),
         "high": round(high, DIGITS),
-        "cases": counted["cases"],
-        "happened": counted["happened"],
-        "says": _says(counted, of, verb),
+        "cases": cases,
+        "happened": happened,
+        "says": _says({"cases": cases, "happened": happened}, of, verb),
     }
 
 
@@ -105,9 +114,15 @@ def _of_value(table: ConfidenceTable, value: float) -> Confidence:
 
 
 def without_model(
-    contract: Contract, table: ConfidenceTable | None, answer: Any, *, happened: str = "", why: str = NO_MODEL
+    contract: Contract,
+    table: ConfidenceTable | None,
+    answer: Any,
+    *,
+    row: Mapping[str, Any] | None = None,
+    happened: str = "",
+    why: str = NO_MODEL,
 ) -> Confidence:
-    """Say how sure the fallback's answer is: what all cases came to, since nothing of this one was used.
+    """Say how sure the fallback's answer is: what all cases came to, or of a binary task those of the row's segment.
 
     The table is that of the release that should have answered; one of another task has nothing to say.
     """
@@ -120,9 +135,16 @@ def without_model(
     else:
         found["set"] = table["prior_set"]
         verb = _verb(contract, happened) if contract.task == "binary" else f"had {contract.target.name} = {answer}"
-    all_cases = _says(counted, "cases in all", verb) if verb else TOO_FEW
+    of = "cases in all"
+    if contract.task == "binary" and (found_in := segment_of(table, row or {})):
+        of, counted = f"cases with {found_in[0]}", _cases_of(found_in[1])
+    all_cases = _says(counted, of, verb) if verb else TOO_FEW
     says = f"{why}; {all_cases[0].lower()}{all_cases[1:]}"
     return {**found, "cases": counted["cases"], "happened": counted["happened"], "says": says}
+
+
+def _cases_of(segment: Segment) -> Cases:
+    return {"cases": segment["cases"], "happened": round(segment["total"])}
 
 
 def held(contract: Contract, sure: Mapping[str, Any], outcome: Any) -> bool | None:
@@ -138,10 +160,7 @@ def held(contract: Contract, sure: Mapping[str, Any], outcome: Any) -> bool | No
 
 def _verb(contract: Contract, happened: str) -> str:
     """Return how a sentence says that the positive outcome happened: by the settings, else by target and value."""
-    positive = contract.positive
-    return (
-        happened or f"had {contract.target.name} = {str(positive).lower() if isinstance(positive, bool) else positive}"
-    )
+    return happened or f"had {contract.target.name} = {shown(contract.positive)}"
 
 
 def _says(counted: Cases, of: str, verb: str) -> str:

@@ -6,7 +6,7 @@ had. The table is a few kilobytes, whatever their number; `domain/request/confid
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NotRequired, TypedDict
 
@@ -39,6 +39,21 @@ class Doubt(TypedDict):
     high: list[float]  # and if it did
 
 
+class Segment(TypedDict):
+    """Rows with one value of a column; `total` is the sum of their targets, of a binary task the positive ones."""
+
+    cases: int
+    total: float
+    prior: float  # drawn towards that of all rows if they are few
+
+
+class Segments(TypedDict):
+    """Priors by the values of the column that tells most, for the fallback."""
+
+    column: str
+    priors: dict[str, Segment]  # by `segment_key`
+
+
 class ConfidenceTable(TypedDict):
     """confidence/<candidate>.json of a run, and part of the release.
 
@@ -57,6 +72,7 @@ class ConfidenceTable(TypedDict):
     without_model: Cases  # all rows: positive, of the prior's class, or within `prior_interval`
     prior_set: NotRequired[list[Any] | None]  # most frequent classes that reach the coverage; None if too many do not
     prior_interval: NotRequired[list[float] | None]  # of a regression
+    segments: NotRequired[Segments]  # missing if no column gives better priors than one for all rows
 
 
 def rank(rows: int, coverage: float) -> int:
@@ -127,6 +143,25 @@ def answer_bin(edges: Sequence[float], value: float) -> int:
 def answer_key(task: str, answer: Any) -> str:
     """Return the key of an answer's quantile: a decision, a class, or the bin of a value."""
     return str(bool(answer)).lower() if task == "binary" else str(answer)
+
+
+def segment_key(value: Any) -> str:
+    return str(value)
+
+
+def segment_of(table: ConfidenceTable | None, row: Mapping[str, Any]) -> tuple[str, Segment] | None:
+    """Return the segment of a row with its name, such as `carrier = UA`; None if nothing is known of the row's."""
+    segments = table.get("segments") if table else None
+    if segments is None:
+        return None
+    value = row.get(segments["column"])
+    found = segments["priors"].get(segment_key(value)) if value is not None else None
+    return None if found is None else (f"{segments['column']} = {shown(value)}", found)
+
+
+def shown(value: Any) -> str:
+    """Write a value as sentences do."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def prior_set(counts: Sequence[tuple[Any, int]], coverage: float) -> list[Any] | None:

@@ -11,6 +11,7 @@ from domain.contract.schema import Column, Contract
 from domain.money import hosting
 from domain.money.projection import Projection
 from domain.money.usage import month_of
+from domain.packed import unpacked_json
 from domain.release import routing as routing_rules
 from domain.release.routing import Routing
 from domain.release.state import ReleaseItem
@@ -74,7 +75,7 @@ def _gather(stage: Stage, *, synth: Synthesise, progress: Progress) -> Report:
         judged=_judged(stage, item) if item else None,
         windows=windows(stage),
         wrong_at_release=wrong_at_release(item.get("decisions")) if item else None,
-        failing=_failing(stage, routing),
+        failing=_failing(stage, routing, item),
         trial=read_trial(stage),
         releases=[_release(each) for each in records.releases(stage)],
         loads=_loads(records.runs(stage, "load")),
@@ -117,7 +118,7 @@ def _why(item: ReleaseItem) -> str | None:
 # ---- failure behaviour
 
 
-def _failing(stage: Stage, routing: Routing) -> Failing:
+def _failing(stage: Stage, routing: Routing, item: ReleaseItem | None) -> Failing:
     serving, previous = stage.config.serving, routing["previous"]
     answers = _stored_answers(stage)
     return Failing(
@@ -129,7 +130,14 @@ def _failing(stage: Stage, routing: Routing) -> Failing:
         by_fallback=answers["fallback"] if answers else None,
         rollback_to=previous[0]["release"] if previous else None,
         keep_previous_minutes=stage.config.release.keep_previous_minutes,
+        segments=_segments(item),
     )
+
+
+def _segments(item: ReleaseItem | None) -> str | None:
+    """Return the column by whose values the fallback answers, if the release carries such priors."""
+    table = unpacked_json(item["confidence"]) if item and "confidence" in item else {}
+    return cast(str | None, table.get("segments", {}).get("column"))
 
 
 def _stored_answers(stage: Stage) -> Counter[str] | None:

@@ -99,6 +99,7 @@ class Failing:
     by_fallback: int | None
     rollback_to: str | None
     keep_previous_minutes: int
+    segments: str | None  # column by whose values the champion's fallback answers; None if there is one prior for all
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,10 @@ from domain.release.claims import Role
 from domain.release.routing import Answerer, Routing, choose_all
 from domain.request.abstain import Abstain, is_unsure, prefers_fallback
 from domain.request.answers import Answer, Prediction, Score, Source, answer_from_score, fallback_answer
-from domain.request.confidence import NOT_SURE, Confidence, confidence_of, without_model
+from domain.request.confidence import NO_MODEL, NOT_SURE, Confidence, confidence_of, without_model
 from domain.request.limits import LARGEST_PAGE, LONGEST_KEY, PAGE
 from domain.timestamps import iso
+from domain.train.confidence import segment_of
 from lambdas import metrics
 from lambdas.aws.routes import Made, ReleasesMade, RoutingCache, read_made, read_routing
 from lambdas.request import asking
@@ -183,7 +184,7 @@ def _answer(
         {
             "id": uuid4().hex,
             "entity_id": entities[number],
-            **_decided(asked[number]),
+            **_decided(asked[number], row),
             "made_at": made_at,
             "latency_ms": latency_ms,
             "event_time": row[CONTRACT.event_time.name] if CONTRACT.event_time else None,
@@ -229,35 +230,41 @@ def _call(endpoint: str, release: str, contract: Contract, rows: list[Row]) -> C
     return Call(endpoint, [_features_of(row, contract) for row in rows], contract, release)
 
 
-def _decided(asked: Asked) -> dict[str, Any]:
+def _decided(asked: Asked, row: Row) -> dict[str, Any]:
     """Make the part of a prediction that differs between rows: answer, release, source and reason."""
     threshold, by = CONFIG.serving.threshold, asked.by
     contract, table = asked.made
     if by is None or isinstance(asked.score, ModelFailed):
-        fallback = fallback_answer(CONTRACT, threshold=threshold)
-        sure = without_model(CONTRACT, table, fallback["prediction"], happened=CONFIG.confidence.happened)
-        return {**fallback, "confidence": sure, **_who(by), **_why_fallback(asked.score)}
+        return {**_fallback(asked, row, NO_MODEL), **_who(by), **_why_fallback(asked.score)}
     answer = answer_from_score(contract, asked.score, classes=asked.classes, threshold=threshold)
     sure = confidence_of(contract, table, asked.score, classes=asked.classes, happened=CONFIG.confidence.happened)
     if CONFIG.confidence.abstain != Abstain.OFF and is_unsure(sure):
         if CONFIG.confidence.abstain == Abstain.FLAG:
             sure["flagged"] = True
-        elif instead := _left_to_fallback(asked, answer, sure):
+        elif instead := _left_to_fallback(asked, row, answer, sure):
             return instead
     why = {"source": asked.source.value, "reason": _why(by), **_instead(asked.instead_of)}
     return {**answer, "confidence": sure, **_who(by), **why}
 
 
-def _left_to_fallback(asked: Asked, answer: Answer, sure: Confidence) -> dict[str, Any] | None:
+def _fallback(asked: Asked, row: Row, why: str) -> dict[str, Any]:
+    """Make the answer without the model, by the prior of the row's segment if the release knows one."""
+    table = asked.made.confidence
+    known = segment_of(table, row) if asked.made.contract.task == CONTRACT.task else None
+    answer = fallback_answer(CONTRACT, threshold=CONFIG.serving.threshold, prior=known[1]["prior"] if known else None)
+    happened = CONFIG.confidence.happened
+    sure = without_model(CONTRACT, table, answer["prediction"], row=row, happened=happened, why=why)
+    return {**answer, "confidence": sure}
+
+
+def _left_to_fallback(asked: Asked, row: Row, answer: Answer, sure: Confidence) -> dict[str, Any] | None:
     """Make the fallback's answer to a row of which the model is not sure; None if the model's is worth more."""
-    fallback = fallback_answer(CONTRACT, threshold=CONFIG.serving.threshold)
+    fallback = _fallback(asked, row, NOT_SURE)
     decisions = {"answer": answer["prediction"], "fallback": fallback["prediction"]}
     if not prefers_fallback(CONFIG.business, sure, **decisions):
         return None
-    happened = CONFIG.confidence.happened
-    counted = without_model(CONTRACT, asked.made.confidence, fallback["prediction"], happened=happened, why=NOT_SURE)
     unsure = _why_fallback(ModelFailed(Reason.UNSURE))
-    return {**fallback, "confidence": counted, **_who(asked.by), **unsure, **_instead(asked.instead_of)}
+    return {**fallback, **_who(asked.by), **unsure, **_instead(asked.instead_of)}
 
 
 def _instead(failed: ModelFailed | None) -> dict[str, Any]:

@@ -270,7 +270,9 @@ def test_the_examples_of_the_api_page_are_answered_as_it_shows(flights, tmp_path
         "AWS_SECRET_ACCESS_KEY": caller.secret_key,
     }
     answer_shown, outcomes_shown, refusal_shown = api_page.replies()
-    answer, repeatable, page, outcomes = map(json.loads, api_page.run("sh", tmp_path, environment).split("\n")[1:])
+    printed = map(json.loads, api_page.run("sh", tmp_path, environment).split("\n")[1:])
+    described, answer, repeatable, page, outcomes = printed
+    assert "/predictions" in described["paths"]
     assert (set(answer), answer["source"], answer["entity_id"]) == (
         set(answer_shown),
         "model",
@@ -280,9 +282,10 @@ def test_the_examples_of_the_api_page_are_answered_as_it_shows(flights, tmp_path
     assert page["predictions"][0]["id"] == answer["id"]  # the newest; the README's request is of the same flight
     assert outcomes == outcomes_shown
     lines = api_page.run("python", tmp_path, environment).splitlines()
-    assert [line.split()[1] for line in lines[:2]] == ["model", "False"]
-    assert lines[2] == "{'accepted': 1, 'joined': 1, 'unmatched': 0}"
-    assert lines[3].startswith("400 bad_request ['row 0: hour = 25: must be at most 23'] ")
+    assert (lines[0].split()[1], lines[2].split()[1]) == ("model", "False")
+    assert re.fullmatch(r"\[.+\] Of [\d,]+ similar cases, [\d,]+ were late \(about \d+ in 10\)\.", lines[1]), lines[1]
+    assert lines[3] == "{'accepted': 1, 'joined': 1, 'unmatched': 0}"
+    assert lines[4].startswith("400 bad_request ['row 0: hour = 25: must be at most 23'] ")
     lines = api_page.run("js", tmp_path, environment).splitlines()
     assert lines == [f"{answer['probability']} model", "1", "{ accepted: 1, joined: 1, unmatched: 0 }"]
     row = {name: value for name, value in flight(journey, 3).items() if name != "dest"}

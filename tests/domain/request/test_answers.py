@@ -49,6 +49,8 @@ def test_no_class_is_likelier_than_the_predicted_one(shares):
 def test_without_a_model_the_prior_answers():
     assert fallback_answer(BINARY) == {"prediction": False, "probability": 0.24}
     assert fallback_answer(BINARY, threshold=0.2) == {"prediction": True, "probability": 0.24}
+    assert fallback_answer(BINARY, prior=0.6) == {"prediction": True, "probability": 0.6}
+    assert fallback_answer(REGRESSION, prior=7.5) == {"prediction": 7.5, "probability": None}
     assert fallback_answer(REGRESSION) == {"prediction": 12.5, "probability": None}
     assert fallback_answer(CLASSES) == {
         "prediction": "b",

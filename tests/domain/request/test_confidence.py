@@ -195,6 +195,20 @@ def test_without_a_model_all_cases_are_counted():
     }
 
 
+SEGMENTS = {"column": "vip", "priors": {"True": {"cases": 60, "total": 18.0, "prior": 0.29}}}
+
+
+def test_without_a_model_the_cases_of_the_rows_segment_are_counted():
+    table = {**DECISIONS, "segments": SEGMENTS}
+    found = without_model(BINARY, table, False, row={"vip": True}, happened="were late")
+    assert (found["cases"], found["happened"]) == (60, 18)
+    assert found["says"] == "No model answered; of 60 cases with vip = true, 18 were late (about 3 in 10)."
+    for other in ({"vip": False}, {"vip": None}, {}):
+        assert without_model(BINARY, table, False, row=other)["cases"] == 5000
+    values = {**VALUES, "segments": SEGMENTS}
+    assert without_model(REGRESSION, values, 0.29, row={"vip": True}) == without_model(REGRESSION, VALUES, 0.29)
+
+
 def test_nothing_is_said_that_nobody_has_counted():
     nothing = {"cases": 0, "says": "No model answered; no similar case has been counted."}
     assert without_model(BINARY, None, False) == nothing

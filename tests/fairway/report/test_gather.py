@@ -8,6 +8,7 @@ from html import unescape
 import pytest
 
 from domain.config.sections import as_dict, read_config
+from domain.packed import packed_json
 from domain.records import to_item
 from fairway.report.gather import report
 from fairway.terminal.errors import Failed
@@ -222,6 +223,17 @@ def test_it_says_how_well_the_model_knows_how_sure_it_is_and_draws_what_it_would
         "20.0 % were."
     ) in words(page)
     assert page.count("<title>Wrong answers by share answered</title>") == 1
+
+
+def test_it_names_the_column_by_whose_values_the_fallback_answers(busy, written):
+    assert "probability 0.24, the contract's prior, the same for everybody." in words(written()[1])
+    confidence = packed_json({"segments": {"column": "carrier", "priors": {}}})
+    item = f"release#{RELEASE}"
+    busy.put("routing", item=item, release=RELEASE, state="champion", run=RUN, candidate="prior", confidence=confidence)
+    said = (
+        "the contract's prior; where the champion should have answered, the prior of the row's carrier, if it is known."
+    )
+    assert said in words(written()[1])
 
 
 def test_the_share_of_the_fallback_is_counted_from_stored_answers(busy, written):

@@ -119,7 +119,7 @@ def report_of(words: str) -> Report:
         ),
         windows=[window_of(words)],
         wrong_at_release=0.2,
-        failing=Failing({"prediction": words, "probability": 0.2}, words, 1500, 5.0, 10, 1, words, 60),
+        failing=Failing({"prediction": words, "probability": 0.2}, words, 1500, 5.0, 10, 1, words, 60, words),
         trial=trial_of(words),
         releases=[Release(words, words, words, TIME, words)],
         loads=Loads(1, 1, {words: 1}, TIME, 5, [File(words, 1, 1, TIME, TIME, TIME)]),

@@ -92,6 +92,19 @@ def test_the_fallback_counts_all_cases_of_the_release_that_should_have_answered(
     assert (answer["source"], answer["confidence"]) == ("fallback", ALL_CASES)
 
 
+SEGMENTS = {"column": "carrier", "priors": {"UA": {"cases": 400, "total": 250.0, "prior": 0.61}}}
+
+
+def test_the_fallback_answers_by_the_prior_of_the_rows_segment_where_the_release_knows_one(aws):
+    aws.released(contract=packed(stage.CONTRACT), confidence=packed_json({**TABLE, "segments": SEGMENTS}))
+    _, answer = call(handler, POST, ROW)
+    assert (answer["source"], answer["prediction"], answer["probability"]) == ("fallback", True, 0.61)
+    says = "No model answered; of 400 cases with carrier = UA, 250 had late = true (about 6 in 10)."
+    assert answer["confidence"] == {**ALL_CASES, "cases": 400, "happened": 250, "says": says}
+    _, other = call(handler, POST, {**ROW, "carrier": "AA"})
+    assert (other["probability"], other["confidence"]) == (stage.CONTRACT.prior, ALL_CASES)
+
+
 def test_before_the_first_release_nothing_has_been_counted(aws):
     aws.routing()
     _, answer = call(handler, POST, ROW)
