@@ -64,9 +64,11 @@ def reference_key(run: str, candidate: str) -> str:
     return run_key(run, f"reference/{candidate}.json")
 
 
-def confidence_key(run: str, candidate: str) -> str:
-    """What the rows of the evaluation say of how sure a candidate is (domain/train/confidence.py)."""
-    return run_key(run, f"confidence/{candidate}.json")
+def confidence_key(run: str, model: str) -> str:
+    """What the rows of the evaluation say of how sure a candidate or the champion, by its release, is
+    (domain/train/confidence.py).
+    """
+    return run_key(run, f"confidence/{model}.json")
 
 
 def artefacts_prefix(run: str) -> str:

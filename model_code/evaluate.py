@@ -102,7 +102,8 @@ def main() -> None:
         golden = {name: Path(scratch) / name / GOLDEN for name in opened}
         _write(evaluation, curves, golden=golden)
         _write_each("reference", _references(yardstick, opened, results))
-        _write_each("confidence", _confidences(yardstick, results))
+        again = {run["champion"] or "": current} if current else {}
+        _write_each("confidence", _confidences(yardstick, {**results, **again}))
     print(_summary(evaluation))
 
 
@@ -124,7 +125,7 @@ def _write_each(folder: str, documents: Mapping[str, object]) -> None:
 
 
 def _confidences(yardstick: Yardstick, results: Mapping[str, Result]) -> dict[str, ConfidenceTable]:
-    """Return each candidate's confidence table, with the priors that all of them share."""
+    """Return the confidence table of each candidate and of the champion, with the priors that they share."""
     found = segments_of(yardstick.contract, yardstick.table, yardstick.actual)
     tables = {name: result.confidence for name, result in results.items()}
     return {name: {**table, "segments": found} for name, table in tables.items()} if found else tables

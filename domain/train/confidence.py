@@ -55,7 +55,7 @@ class Segments(TypedDict):
 
 
 class ConfidenceTable(TypedDict):
-    """confidence/<candidate>.json of a run, and part of the release.
+    """confidence/<candidate>.json of a run, and part of the release; confidence/<release>.json of its champion.
 
     The distance is 1 - P(what happened) for a class, and that of the values for a regression.
     """

@@ -14,6 +14,7 @@ from domain.train.confidence import ConfidenceTable
 from lambdas.aws import tables
 
 LOG = logging.getLogger("fairway")
+MADE_FRESH_S = 900.0
 
 
 class SignedModel(TypedDict):
@@ -85,21 +86,34 @@ def read_made(table: str, release: str) -> Made | None:
 
 
 class ReleasesMade:
-    """How releases were made, each read once, as that never changes."""
+    """How releases were made; read again after `fresh_s`, as each training run says anew how sure the champion is."""
 
-    def __init__(self, table: str, read: Callable[[str, str], Made | None], *, instead: Contract):
+    def __init__(
+        self,
+        table: str,
+        read: Callable[[str, str], Made | None],
+        *,
+        instead: Contract,
+        fresh_s: float = MADE_FRESH_S,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self.table, self.read, self.instead = table, read, Made(instead)
+        self.fresh_s, self.clock = fresh_s, clock
         self.known: dict[str, Made] = {}
+        self.read_at: dict[str, float] = {}
 
     def of(self, release: str) -> Made:
-        """Return how the release was made, or the contract `instead` alone if that cannot be read."""
-        if release not in self.known:
-            try:
-                self.known[release] = self.read(self.table, release) or self.instead
-            except Exception as error:  # noqa: BLE001 whatever DynamoDB has, customers still get an answer
-                LOG.warning("contract of %s not read (%s), using the deployed one", release, type(error).__name__)
-                return self.instead
-        return self.known[release]
+        """Return how the release was made; if it cannot be read, what was read last, or the contract `instead`."""
+        now = self.clock()
+        if release in self.known and now - self.read_at[release] < self.fresh_s:
+            return self.known[release]
+        try:
+            self.known[release] = self.read(self.table, release) or self.instead
+        except Exception as error:  # noqa: BLE001 whatever DynamoDB has, customers still get an answer
+            LOG.warning("release %s not read (%s), using what is known", release, type(error).__name__)
+        if release in self.known:
+            self.read_at[release] = now
+        return self.known.get(release, self.instead)
 
     def contract_of(self, release: str) -> Contract:
         return self.of(release).contract

@@ -92,14 +92,14 @@ def judge(
     read: Callable[[str], Any],
     write: Callable[[str, object], None],
     remember: Callable[[ReleaseItem], None],
-    measure: Callable[[str, Measurement], None],
+    measure: Callable[[Measurement, str], None],
     bill: Callable[[], Projection],
     sign: Callable[[str, str], str],
 ) -> Judged:
     """Judge the run's evaluation, sign its release, and store both, and the measurement of the champion.
 
-    `read` and `write` take keys of the lake, `measure` a release and its measurement. Raises EvaluationMissing or
-    EvaluationUnreadable.
+    `read` and `write` take keys of the lake, `measure` a measurement and the confidence table made with it. Raises
+    EvaluationMissing or EvaluationUnreadable.
     """
     key = lake.run_key(run, "evaluation.json")
     evaluation: Evaluation | None = read(key)
@@ -120,7 +120,7 @@ def judge(
     )
     measured = measure_champion(CONFIG.benchmarks, evaluation, run=run)
     if measured:
-        measure(measured["release"], measured)
+        measure(measured, _confidence_of(run, measured["release"], read))
         print(_broken_benchmarks(measured))
     if evaluation["coverage"]:
         print(_age_of_rows(evaluation["coverage"]))
@@ -161,9 +161,9 @@ def _contract_of(evaluation: Evaluation, candidate: str) -> Contract:
         raise EvaluationUnreadable(f"evaluation.json lacks {error}; judge and image differ in version") from error
 
 
-def _confidence_of(run: str, candidate: str, read: Callable[[str], Any]) -> str:
-    """Read the candidate's confidence table, by which `predict` says how sure an answer is."""
-    key = lake.confidence_key(run, candidate)
+def _confidence_of(run: str, model: str, read: Callable[[str], Any]) -> str:
+    """Read the confidence table of a candidate or the champion, by which `predict` says how sure an answer is."""
+    key = lake.confidence_key(run, model)
     table = read(key)
     if table is None:
         raise EvaluationUnreadable(f"{key} is missing; judge and image differ in version")
@@ -268,14 +268,18 @@ def _remember_release(release: ReleaseItem) -> None:
     )
 
 
-def _remember_measurement(release: str, measured: Measurement) -> None:
-    """Store the newest measurement in the champion's item, unless a run about a later time was faster."""
+def _remember_measurement(measured: Measurement, confidence: str) -> None:
+    """Store the newest measurement in the champion's item, and how sure it is on these rows, unless a run about a later
+    time was faster.
+    """
     tables.held(
         "UpdateItem",
         TableName=ROUTING,
-        Key=release_key(release),
-        UpdateExpression="SET newest = :newest",
+        Key=release_key(measured["release"]),
+        UpdateExpression="SET newest = :newest, confidence = :confidence",
         ConditionExpression=IS_NEWER,
         ExpressionAttributeNames={"#item": "item"},
-        ExpressionAttributeValues=to_item({":newest": measured, ":as_of": measured["as_of"]}),
+        ExpressionAttributeValues=to_item(
+            {":newest": measured, ":confidence": confidence, ":as_of": measured["as_of"]}
+        ),
     )

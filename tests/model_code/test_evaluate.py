@@ -136,6 +136,8 @@ def test_the_champion_is_measured_on_the_same_rows(returns, run_verb, tmp_path):
     curves = curves_of(base)
     assert curves["champion"] == curves["candidates"]["gradient_boosting"]
     assert current["gain_errors"] == {"gradient_boosting": 0.0}
+    folder = base / "processing/output/evaluation/confidence"
+    assert (folder / "r-1.json").read_bytes() == (folder / "gradient_boosting.json").read_bytes()
     verdict = judge(settings_of(returns.contract, calibration_error=0.2, p99_ms=1000).benchmarks, evaluation)
     assert verdict["reason"] == "gradient_boosting is identical to the current champion r-1"
 

@@ -73,8 +73,9 @@ TABLE = {"task": "binary", "coverage": 0.9, "rows": 25_000}  # as much as judge 
 
 def evaluated(aws, **values) -> None:
     aws.upload(f"runs/{RUN}/evaluation.json", {**EVALUATION, **values})
-    for candidate in values.get("candidates", EVALUATION["candidates"]):
-        aws.upload(f"runs/{RUN}/confidence/{candidate}.json", TABLE)
+    champion = [values["champion"]["release"]] if values.get("champion") else []
+    for model in (*values.get("candidates", EVALUATION["candidates"]), *champion):
+        aws.upload(f"runs/{RUN}/confidence/{model}.json", {**TABLE, "of": model})
 
 
 def remembered(aws) -> dict:
@@ -126,7 +127,7 @@ def test_a_run_that_keeps_the_benchmarks_is_approved(aws):
         "size_mb": 0.4,
         "decisions": DECISIONS,
         "contract": packed(MADE_UNDER),
-        "confidence": packed_json(TABLE),
+        "confidence": packed_json({**TABLE, "of": "gradient_boosting"}),
     }
 
 
@@ -285,6 +286,8 @@ def written(capsys) -> dict:
 
 def test_a_run_keeps_what_it_measured_of_the_champion_and_counts_what_it_breaks(aws, capsys):
     assert measured(aws, capsys, as_of="2013-03-01T00:00:00Z") == (MEASUREMENT, 1)
+    item = aws.item(stage.ROUTING, item=f"release#{CHAMPION['release']}")
+    assert item["confidence"] == packed_json({**TABLE, "of": CHAMPION["release"]}), "as sure as on the newest rows"
 
 
 @pytest.mark.parametrize(

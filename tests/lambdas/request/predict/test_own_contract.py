@@ -75,8 +75,19 @@ def test_one_whose_contract_cannot_be_read_is_asked_by_the_deployed_one(aws, mod
     assert (answer["source"], answer["probability"]) == ("model", 0.71)
 
 
-def test_a_contract_is_read_once_for_it_never_changes():
-    read = []
-    made = ReleasesMade("routing", lambda _, name: read.append(name), instead=stage.CONTRACT)
-    assert [made.of(name) for name in ("r-1", "r-1", "r-2")] == [Made(stage.CONTRACT)] * 3
-    assert read == ["r-1", "r-2"]
+def test_a_release_is_read_again_after_a_while_and_what_is_known_is_kept_where_that_fails():
+    read, now = [], [0.0]
+
+    def once_an_hour(_, name):
+        read.append((name, now[0]))
+        if now[0] == 900:
+            raise RuntimeError("no answer")
+        return Made(stage.CONTRACT, {"rows": now[0]}) if name == "r-1" else None
+
+    made = ReleasesMade("routing", once_an_hour, instead=stage.CONTRACT, fresh_s=900, clock=lambda: now[0])
+    found = []
+    for now[0] in (0.0, 899.0, 900.0, 1799.0, 1800.0):
+        found.append(made.of("r-1").confidence["rows"])
+        assert made.of("r-2") == Made(stage.CONTRACT)
+    assert found == [0.0, 0.0, 0.0, 0.0, 1800.0]
+    assert read == [(name, at) for at in (0.0, 900.0, 1800.0) for name in ("r-1", "r-2")]
