@@ -70,7 +70,7 @@ def fallback_answer(contract: Contract, *, threshold: float = 0.5, prior: float 
     if contract.task != "multiclass":
         known = cast(float, contract.prior) if prior is None else prior
         return answer_from_score(contract, known, threshold=threshold)
-    prior = cast(dict[str, float], contract.prior)
-    names = list(prior)
+    shares = cast(dict[str, float], contract.prior)
+    names = list(shares)
     classes: list[Any] = [int(name) for name in names] if contract.target.type == "integer" else names
-    return answer_from_score(contract, [prior[name] for name in names], classes=classes)
+    return answer_from_score(contract, [shares[name] for name in names], classes=classes)
