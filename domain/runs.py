@@ -148,6 +148,7 @@ class ReplaySettings(Window):
     release: str
     release_sha256: str
     champion: str
+    champion_threshold: float
     champion_sha256: str
     source: str  # a Rows (domain/release/replay.py)
     rows: int  # at most
@@ -168,6 +169,7 @@ class BatchSettings(TypedDict):
     model_uri: str | None
     artefact_sha256: str | None
     signature: str | None
+    threshold: NotRequired[float]  # the champion's, where that is not serving.threshold
 
 
 class WatchSettings(TypedDict):

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -69,6 +69,7 @@ class Model:
     release: str
     artefact: Artefact
     respond: Callable[[bytes], Reply]
+    threshold: float  # from which its decisions are yes
 
     @property
     def contract(self) -> Contract:
@@ -99,7 +100,6 @@ class Tally:
 
     champion: Model
     release: Model
-    threshold: float
     rows: int = 0
     first: str = ""
     last: str = ""
@@ -123,9 +123,10 @@ def main() -> None:
     output = paths.processing_output("replay")
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
-        champion = _open("champion", run["champion"], run["champion_sha256"], Path(scratch))
-        release = _open("release", run["release"], run["release_sha256"], Path(scratch))
-        tally = Tally(champion, release, settings.config.serving.threshold)
+        usual = settings.config.serving.threshold
+        champion = _open("champion", run, Path(scratch), threshold=run["champion_threshold"])
+        release = _open("release", run, Path(scratch), threshold=usual)
+        tally = Tally(champion, release)
         timed: list[Request] = []
         with pq.ParquetWriter(output / "rows.parquet", _WRITTEN) as writer:
             for requests in _chunks(_requests(run, settings)):
@@ -136,11 +137,12 @@ def main() -> None:
     print(f"{summary['rows']:,} rows of {summary['source']}, {summary['flipped']} decisions differ")
 
 
-def _open(folder: str, release: str, expected: str, scratch: Path) -> Model:
+def _open(folder: Literal["champion", "release"], run: ReplaySettings, scratch: Path, *, threshold: float) -> Model:
     (file,) = paths.processing_input(folder).rglob("model.tar.gz")
+    expected = run["champion_sha256"] if folder == "champion" else run["release_sha256"]
     artefact = open_artefact(unpack(file, scratch / folder), expected=expected)
     prove_golden(artefact)
-    return Model(release, artefact, responder(artefact, JSON, ""))
+    return Model(run[folder], artefact, responder(artefact, JSON, ""), threshold)
 
 
 # ---- the rows
@@ -204,7 +206,7 @@ def _chunks(requests: Iterator[Request]) -> Iterator[list[Request]]:
 
 
 def _replay(tally: Tally, requests: list[Request], writer: pq.ParquetWriter) -> None:
-    answers = _ask(tally.champion, requests, tally.threshold)
+    answers = _ask(tally.champion, requests)
     for request, answer in zip(requests, answers, strict=True):
         if request.stored and request.stored["release"] == tally.champion.release:
             _count_repetition(tally, request, answer)
@@ -218,7 +220,7 @@ def _replay(tally: Tally, requests: list[Request], writer: pq.ParquetWriter) -> 
         return
     theirs = [answer for _, answer in both]
     asked = [request for request, _ in both]
-    ours = _ask(tally.release, asked, tally.threshold)
+    ours = _ask(tally.release, asked)
     for request, their, our in zip(asked, theirs, ours, strict=True):
         _compare(tally, request, their, our)
     writer.write_table(
@@ -229,7 +231,7 @@ def _replay(tally: Tally, requests: list[Request], writer: pq.ParquetWriter) -> 
     )
 
 
-def _ask(model: Model, requests: list[Request], threshold: float) -> list[Answer | str]:
+def _ask(model: Model, requests: list[Request]) -> list[Answer | str]:
     """Return the model's answer to each row, or the reason why there is none."""
     try:
         document = json.loads(model.respond(model.body(requests)).body)
@@ -238,7 +240,7 @@ def _ask(model: Model, requests: list[Request], threshold: float) -> list[Answer
     return [
         str(score["error"])
         if isinstance(score, dict)
-        else answer_from_score(model.contract, score, classes=document.get("classes"), threshold=threshold)
+        else answer_from_score(model.contract, score, classes=document.get("classes"), threshold=model.threshold)
         for score in document["predictions"]
     ]
 

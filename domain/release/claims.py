@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from itertools import groupby, pairwise
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 
 class Role(StrEnum):
@@ -39,6 +39,7 @@ class Claim(TypedDict):
     start: float
     end: float
     since: str  # timestamp
+    threshold: NotRequired[float]  # from which its decisions are yes, where that is not serving.threshold
 
 
 class ClaimRefused(Exception):

@@ -16,7 +16,7 @@ from domain.config.sections import Business
 from domain.release.counts import Cell, Counts, Kind, Side, total
 from domain.release.counts import counter as counter_of
 from domain.release.harm import Limits, Rule, in_digits, weigh
-from domain.release.rollout import Experiment, Rollout, State, Verdict, held, moved, queued, seen
+from domain.release.rollout import Experiment, Rollout, State, Verdict, called, held, moved, queued, seen
 from domain.release.sequence import LEAST, Arm, Difference, arm_of, compare
 from domain.runs import ExperimentItem, RunKind, RunStatus
 from domain.timestamps import iso, parse_timestamp
@@ -76,8 +76,9 @@ def objection(metric: str, task: str, business: Business) -> str:
 def begun(asked: Experiment, *, rollout: str, release: str, endpoint: str, champion: str, now: datetime) -> Rollout:
     """Return an experiment at its share."""
     first = queued(rollout=rollout, release=release, endpoint=endpoint, champion=champion, now=now)
-    why = f"compared with {champion} by {asked['metric']}"
-    return moved({**first, "experiment": asked}, State.CHALLENGER, asked["share"], now=now, why=why)
+    beginning: Rollout = {**first, "experiment": asked}
+    why = f"compared with {called(beginning)[0]} by {asked['metric']}"
+    return moved(beginning, State.CHALLENGER, asked["share"], now=now, why=why)
 
 
 def decide(rollout: Rollout, counts: Sequence[Counts], *, now: datetime, limits: Limits, business: Business) -> Rollout:
@@ -197,7 +198,7 @@ def standing(rollout: Rollout, counts: Iterable[Counts], difference: Difference 
     asked = asked_of(rollout)
     if difference:
         return f"{difference.entities:,} of {asked['users']:,} entities: {_told(rollout, difference)}"
-    both = zip((rollout["champion"], rollout["release"]), arms(counts, Metric(asked["metric"]), business), strict=True)
+    both = zip(called(rollout), arms(counts, Metric(asked["metric"]), business), strict=True)
     known = ", ".join(f"{arm.uncommon:,} of {arm.entities:,} of {name}" for name, arm in both)
     return f"values other than the commonest one: {known}; each needs {LEAST}"
 
@@ -210,7 +211,8 @@ def _told(rollout: Rollout, difference: Difference) -> str:
     number, least, most = (f"{words.times * value:.2f}" for value in (abs(difference.value), low, high))
     told = words.told.format(number, "more" if sign > 0 else words.less)
     odds = f"odds against chance {in_digits(difference.log_e)} to 1"
-    return f"{rollout['release']} {told} than {rollout['champion']} ({least} to {most}); {odds}"
+    champion, challenger = called(rollout)
+    return f"{challenger} {told} than {champion} ({least} to {most}); {odds}"
 
 
 def _ends(difference: Difference | None) -> tuple[float, ...]:

@@ -23,7 +23,7 @@ from domain.release.counts import Counts, Kind, Side, counter, total
 from domain.release.evidence import HOLD
 from domain.release.harm import Limits, Weighed, in_digits, safety, weigh
 from domain.release.looks import Look, remembered
-from domain.release.routing import Routing, cast_shadow, end_shadow, give_back
+from domain.release.routing import Routing, cast_shadow, end_shadow, give_back, is_champion
 from domain.release.routing import claim as claim_share
 from domain.release.shadow import EVEN, Shadow
 from domain.release.shadow import evidence_of as shadow_evidence
@@ -78,6 +78,8 @@ class Experiment(TypedDict):
     days: float  # that it lasts at most
     by: str  # who began it
     before: str  # state of the release, which it has again where it is not promoted
+    threshold: NotRequired[float]  # from which the challenger's decisions are yes, where that is not serving.threshold
+    against: NotRequired[float]  # the champion's threshold, where the challenger has one of its own
     verdict: NotRequired[Verdict]
 
 
@@ -201,6 +203,25 @@ def decide(rollout: Rollout, counts: Sequence[Counts], *, now: datetime, plan: P
     return moved(rollout, State.CANARY, following, now=now, why=reason)
 
 
+def threshold_of(rollout: Rollout) -> float | None:
+    """Return the threshold that an experiment gives its challenger; None where it decides by serving.threshold."""
+    return rollout["experiment"].get("threshold") if "experiment" in rollout else None
+
+
+def is_of_one_release(rollout: Rollout) -> bool:
+    """Whether the champion is compared with itself at another threshold."""
+    return rollout["release"] == rollout["champion"]
+
+
+def called(rollout: Rollout) -> tuple[str, str]:
+    """Name the champion and the release beside it, with their thresholds where an experiment compares these."""
+    release, champion = rollout["release"], rollout["champion"]
+    if (threshold := threshold_of(rollout)) is None:
+        return champion, release
+    against = rollout["experiment"].get("against")
+    return champion if against is None else f"{champion} at {against:g}", f"{release} at threshold {threshold:g}"
+
+
 def moved(rollout: Rollout, state: State, share: float, *, now: datetime, why: str) -> Rollout:
     """Return the rollout in another state or at another share, with the decision recorded."""
     at = iso(now)
@@ -297,7 +318,7 @@ def percent(share: float) -> str:
 def routed(rollout: Rollout, routing: Routing, *, at: str) -> Routing | None:
     """Return the routing after the rollout's last decision; None if it already matches."""
     mine = [claim for claim in live(routing["claims"]) if claim["rollout"] == rollout["rollout"]]
-    about = f"{'experiment' if 'experiment' in rollout else 'rollout'} of {rollout['release']}"
+    about = f"{'experiment' if 'experiment' in rollout else 'rollout'} of {called(rollout)[1]}"
     reason = f"{about}: {rollout['state']} at {percent(rollout['share'])}: {rollout['why']}"
     if rollout["state"] == State.SHADOW and not _is_shadow(rollout, routing):
         return cast_shadow(routing, _shadow(rollout, at), reason=reason)
@@ -324,6 +345,7 @@ def _shadow(rollout: Rollout, at: str) -> Shadow:
 
 def _claim(rollout: Rollout, at: str) -> Claim:
     role = Role.CHALLENGER if "experiment" in rollout else Role.CANARY
+    threshold = threshold_of(rollout)
     return {
         "rollout": rollout["rollout"],
         "arm": role,
@@ -333,6 +355,7 @@ def _claim(rollout: Rollout, at: str) -> Claim:
         "start": 0.0,
         "end": rollout["share"],
         "since": at,
+        **({} if threshold is None else {"threshold": threshold}),
     }
 
 
@@ -358,7 +381,7 @@ def found(rollout: Rollout, routing: Routing, *, now: datetime) -> Rollout:
     if _is_there(rollout, routing):
         return rollout
     champion = routing["champion"]["release"] if routing["champion"] else None
-    if champion == rollout["release"]:
+    if is_champion(routing, rollout["release"], threshold_of(rollout)):
         return moved(rollout, State.CHAMPION, 1.0, now=now, why=routing["reason"])
     state = State.ABORTED if champion == rollout["champion"] else State.SUPERSEDED
     return moved(rollout, state, 0.0, now=now, why=routing["reason"])

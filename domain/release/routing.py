@@ -18,6 +18,7 @@ class Champion(TypedDict):
     release: str
     endpoint: str
     since: str  # timestamp
+    threshold: NotRequired[float]  # from which its decisions are yes, where that is not serving.threshold
 
 
 class Routing(TypedDict):
@@ -45,6 +46,11 @@ class Answerer(NamedTuple):
     arm: str
     rollout: str | None
     share: float | None  # the rollout's, of the entities that it and the champion hold together: above 0 and below 1
+    threshold: float | None = None  # its own; None where it decides by serving.threshold
+
+    def decides_from(self, usual: float) -> float:
+        """Return the probability from which its decisions are yes."""
+        return usual if self.threshold is None else self.threshold
 
 
 EMPTY: Routing = {
@@ -100,8 +106,8 @@ def checked(item: Mapping[str, Any]) -> Routing:
     problems = [f"{name} = {item.get(name)!r}" for name in _wrong(item, _ROUTING)]
     if not problems:
         champions = item["previous"] if item["champion"] is None else [item["champion"], *item["previous"]]
-        problems += [f"champion {one!r}" for one in champions if _wrong(one, _CHAMPION)]
-        problems += [f"claim {one!r}" for one in item["claims"] if _wrong(one, _CLAIM)]
+        problems += [f"champion {one!r}" for one in champions if _wrong(one, _CHAMPION) or _has_wrong_threshold(one)]
+        problems += [f"claim {one!r}" for one in item["claims"] if _wrong(one, _CLAIM) or _has_wrong_threshold(one)]
         problems += [f"shadow {one!r}" for one in [item.get("shadow")] if one is not None and _wrong(one, _SHADOW)]
     if problems:
         raise RoutingDamaged(
@@ -125,6 +131,10 @@ def _wrong(found: Any, shape: Mapping[str, tuple[type, ...]]) -> list[str]:
     if not isinstance(found, Mapping):
         return list(shape)
     return [name for name, kinds in shape.items() if name not in found or not isinstance(found[name], kinds)]
+
+
+def _has_wrong_threshold(one: Mapping[str, Any]) -> bool:
+    return not isinstance(one.get("threshold", 0.5), _NUMBER)
 
 
 # ---- who answers
@@ -171,15 +181,18 @@ def answerers(routing: Routing) -> list[Answerer]:
     arms = [_answerer(claim, routing) for claim in held.live(routing["claims"])]
     newest = arms[-1] if arms else None
     rollout, share = (newest.rollout, newest.share) if newest else (None, None)
-    first = Answerer(champion["release"], champion["endpoint"], Role.CHAMPION, Role.CHAMPION, rollout, share)
-    return [first, *dict.fromkeys(arms)]
+    name, endpoint, threshold = champion["release"], champion["endpoint"], champion.get("threshold")
+    return [
+        Answerer(name, endpoint, Role.CHAMPION, Role.CHAMPION, rollout, share, threshold),
+        *dict.fromkeys(arms),
+    ]
 
 
 def _answerer(claim: Claim, routing: Routing) -> Answerer:
     assert claim["release"] is not None and claim["endpoint"] is not None, "only claims that are live answer"
     rollout, arm = claim["rollout"], claim["arm"]
     share = held.share_beside_champion(routing["claims"], rollout, arm)
-    return Answerer(claim["release"], claim["endpoint"], claim["role"], arm, rollout, share)
+    return Answerer(claim["release"], claim["endpoint"], claim["role"], arm, rollout, share, claim.get("threshold"))
 
 
 def percents(routing: Routing) -> dict[str, float]:
@@ -195,16 +208,29 @@ def percents(routing: Routing) -> dict[str, float]:
 # ---- champion
 
 
-def promote(routing: Routing, *, release: str, endpoint: str, at: str, reason: str) -> Routing:
+def is_champion(routing: Routing, release: str, threshold: float | None = None) -> bool:
+    """Return whether the release is champion with this threshold of its own; None: with none."""
+    champion = routing["champion"]
+    return champion is not None and (champion["release"], champion.get("threshold")) == (release, threshold)
+
+
+def promote(
+    routing: Routing, *, release: str, endpoint: str, at: str, reason: str, threshold: float | None = None
+) -> Routing:
     """Let the release answer every entity, and remember the previous champion for a rollback.
 
-    Every claim and shadow ends, since what it was compared with is gone.
+    Without a `threshold` it decides by the one of its own that it was champion with last, if it had one. Every claim
+    and shadow ends, since what it was compared with is gone.
     """
     current = routing["champion"]
-    if current and current["release"] == release:
+    if threshold is None and (current is None or current["release"] != release):
+        threshold = next((old.get("threshold") for old in routing["previous"] if old["release"] == release), None)
+    if is_champion(routing, release, threshold):
         raise RoutingError(f"release {release!r} is the champion already; nothing to do")
     past = ([current] if current else []) + [old for old in routing["previous"] if old["release"] != release]
     champion: Champion = {"release": release, "endpoint": endpoint, "since": at}
+    if threshold is not None:
+        champion["threshold"] = threshold
     return _next(routing, at, reason, champion=champion, claims=[], shadow=None, previous=past[:KEPT])
 
 
@@ -233,9 +259,8 @@ def claim(routing: Routing, wanted: Claim, *, reason: str) -> Routing:
 
     If it already answers a part, the arm grows. Raises RoutingError.
     """
-    champion = routing["champion"]
-    if champion is None or champion["release"] == wanted["release"]:
-        why = "is the champion" if champion else "has no champion beside it"
+    if routing["champion"] is None or is_champion(routing, wanted["release"], wanted.get("threshold")):
+        why = "is the champion" if routing["champion"] else "has no champion beside it"
         raise RoutingError(f"release {wanted['release']!r} {why}, so it cannot answer a share; promote one first")
     try:
         claims = held.taken(routing["claims"], wanted)

@@ -43,6 +43,7 @@ class Prediction(Answer):
     made_at: str  # timestamp
     latency_ms: NotRequired[float]  # from the checked row to the answer; stored but not returned
     event_time: str | None
+    threshold: NotRequired[float]  # that the decision was made by, where that is not serving.threshold
 
 
 def answer_from_score(

@@ -75,6 +75,15 @@ def is_counted(prediction: Mapping[str, Any]) -> bool:
     return bool(prediction.get("release")) and prediction.get("source") in (Source.MODEL, Source.FUNCTION)
 
 
+def at_usual_threshold(prediction: Mapping[str, Any], usual: float) -> Mapping[str, Any]:
+    """Return the prediction as decided by the threshold of the release's reference: windows watch the model, and an
+    experiment's threshold, or one that was promoted, would look like a change of it.
+    """
+    if "threshold" not in prediction or prediction.get("probability") is None:
+        return prediction
+    return {**prediction, "prediction": prediction["probability"] >= usual}
+
+
 def window_of(prediction: Mapping[str, Any], days: int) -> str | None:
     """Return the window in which the answer was made; None where its timestamp cannot be read."""
     made_at = parse_timestamp(str(prediction.get("made_at", "")))

@@ -55,6 +55,7 @@ class _Subject(NamedTuple):
 
     columns: list[Column]
     champion: ReleaseItem
+    threshold: float  # of its decisions
     rows: Judged  # that the champion was last judged on
 
 
@@ -89,13 +90,15 @@ def _subject(stage: Stage, what: str) -> _Subject:
     if champion is None:
         raise Refused("champion", "there is no champion yet whose answers could change; `fairway train` makes one")
     newest = champion.get("newest")
-    return _Subject(columns, champion, judged(stage, newest["run"] if newest else champion["run"]))
+    threshold = (routing["champion"] or {}).get("threshold", stage.config.serving.threshold)
+    return _Subject(columns, champion, threshold, judged(stage, newest["run"] if newest else champion["run"]))
 
 
 def _effects(stage: Stage, subject: _Subject, names: list[str], *, most: int, progress: Progress) -> list[Effect]:
     with scratch("impact") as folder:
         fetch(stage, subject.rows, folder / "rows", progress)
-        return effects(stage, subject.champion, subject.rows, names, folder=folder, most=most, progress=progress)
+        how = {"threshold": subject.threshold, "folder": folder, "most": most}
+        return effects(stage, subject.champion, subject.rows, names, **how, progress=progress)
 
 
 def _releases(stage: Stage) -> list[dict[str, Any]]:

@@ -186,7 +186,7 @@ def promote(
         why = f"release {release!r} is the challenger of an experiment"
         raise Refused("experiment", f"{why}; `fairway experiment stop --promote` ends that and makes it champion")
     before = records.routing(stage)["champion"]
-    if before is None or before["release"] != release:
+    if before is None or before["release"] != release or "threshold" in before:
         command = f"fairway promote {release}"
         refuse_unanswered(stage, item, confirmed=breaking, command=command, progress=progress)
         if taken_back:

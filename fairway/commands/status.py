@@ -35,6 +35,7 @@ def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
         "stage": stage_name,
         "api_url": stage.addresses["api_url"],
         "champion": champion["release"] if champion else None,
+        "threshold": champion.get("threshold") if champion else None,  # None: serving.threshold
         "reason": routing["reason"],
         "quality": now.as_json() if now else None,
         "releases": records.with_roles(records.releases(stage), routing),
@@ -62,7 +63,8 @@ def warnings(stage: Stage) -> list[str]:
 
 def lines(values: dict, now: Standing | None) -> list[str]:
     said = [f"stage {values['stage']}: {values['api_url']}"]
-    said.append(f"champion: {values['champion'] or 'none; the fallback answers'} ({values['reason']})")
+    own = "" if values["threshold"] is None else f" at threshold {values['threshold']:g}"
+    said.append(f"champion: {values['champion'] or 'none; the fallback answers'}{own} ({values['reason']})")
     said += now.lines() if now else []
     if values["releases"]:
         rows = [(one["release"], one["state"], one["role"] or "-", f"{one['weight']} %") for one in values["releases"]]

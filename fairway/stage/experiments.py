@@ -8,7 +8,7 @@ from domain.release import experiment as trial
 from domain.release import rollout as rules
 from domain.release.harm import Weighed, weigh
 from domain.release.rollout import Experiment, Rollout, State
-from domain.release.routing import promote
+from domain.release.routing import Champion, is_champion, promote
 from domain.release.sequence import Difference
 from domain.release.state import ReleaseItem, ReleaseState
 from domain.release.turns import Turns
@@ -114,20 +114,23 @@ def _made_true(stage: Stage, decided: Rollout) -> Rollout:
 
 
 def _promote(stage: Stage, decided: Rollout) -> None:
-    routing, release = records.routing(stage), decided["release"]
-    if routing["champion"] and routing["champion"]["release"] == release:
+    routing, release, threshold = records.routing(stage), decided["release"], rules.threshold_of(decided)
+    if is_champion(routing, release, threshold):
         return
-    at, reason = iso(datetime.now(UTC)), f"experiment of {release}: {decided['why']}"
-    following = promote(routing, release=release, endpoint=decided["endpoint"], at=at, reason=reason)
+    at, reason = iso(datetime.now(UTC)), f"experiment of {rules.called(decided)[1]}: {decided['why']}"
+    names = {"release": release, "endpoint": decided["endpoint"], "at": at, "reason": reason}
+    following = promote(routing, **names, threshold=threshold)
     rollouts.write(stage, items.routing_write(following))
 
 
 def _settle(stage: Stage, decided: Rollout) -> None:
     """Mark both releases, and keep the record."""
+    is_one = rules.is_of_one_release(decided)
     if decided["state"] == State.CHAMPION:
         mark(stage, decided["release"], state=ReleaseState.CHAMPION, promoted_at=decided["step_since"])
-        mark(stage, decided["champion"], state=ReleaseState.PREVIOUS)
-    else:
+        if not is_one:
+            mark(stage, decided["champion"], state=ReleaseState.PREVIOUS)
+    elif not is_one:
         mark(stage, decided["release"], state=decided["experiment"]["before"])
     item = items.to_item(cast(dict[str, Any], trial.record_of(decided)))
     stage.client("dynamodb").put_item(TableName=stage.addresses["runs"], Item=item)
@@ -145,15 +148,31 @@ def refuse_overlap(turns: Turns) -> None:
         raise Refused("overlap", f"{waiting['release']} waits for its rollout; `fairway rollout abort RELEASE` ends it")
 
 
-def refuse_release(stage: Stage, release: str) -> ReleaseItem:
-    """Return the item of a release that can be a challenger. Refused for any other."""
+def champion_of(stage: Stage) -> Champion:
+    """Return the champion, which everything is compared with. Refused without one."""
+    champion = records.routing(stage)["champion"]
+    if champion is None:
+        why = "there is no champion to be compared with"
+        raise Refused("champion", f"{why}; `fairway train` makes the first release")
+    return champion
+
+
+def refuse_release(stage: Stage, release: str, champion: Champion, *, threshold: float | None) -> ReleaseItem:
+    """Return the item of a release that can be a challenger. Refused for any other.
+
+    The champion is one only at a `threshold` that it does not have yet.
+    """
     item = records.release(stage, release)
     if item is None:
         raise Refused("no_release", f"release {release!r} is not there; `fairway releases` lists those that are")
-    champion = records.routing(stage)["champion"]
-    if champion is None or champion["release"] == release:
-        why = f"release {release!r} is the champion" if champion else "there is no champion to be compared with"
-        raise Refused("champion", f"{why}; `fairway releases` lists the others")
+    if champion["release"] == release:
+        decides_from = champion.get("threshold", stage.config.serving.threshold)
+        if threshold is None:
+            why = f"release {release!r} is the champion; `fairway releases` lists the others"
+            raise Refused("champion", f"{why}, and --threshold compares it with itself")
+        if threshold == decides_from:
+            raise Refused("threshold", f"--threshold = {threshold:g}: the champion decides by it already; give another")
+        return item
     reasons = {
         ReleaseState.REJECTED: f"was rejected: {item.get('reason')}",
         ReleaseState.ROLLED_BACK: f"was rolled back: {item.get('failure')}",

@@ -49,7 +49,9 @@ def go_back(stage: Stage, routing: Routing, *, reason: str, progress: Progress) 
     release = routing["previous"][0]["release"]
     item = records.release(stage, release)
     assert item is not None, "every champion has an item, which nothing removes"
-    if is_up(stage, item):
+    current = routing["champion"]
+    is_itself = current is not None and current["release"] == release  # at another threshold, so it is up
+    if is_itself or is_up(stage, item):
         progress(f"Switching back to {release}")
         switch(stage, lambda now, at: rules.rollback(now, at=at, reason=reason))
     else:

@@ -79,7 +79,9 @@ def _item(stage: Stage, table: str, key: records.Item) -> dict[str, Any] | None:
 
 def with_roles(releases: Iterable[ReleaseItem], routing: Routing) -> list[ReleaseRole]:
     """Join releases with the routing."""
-    roles = {one.release: one.role for one in answerers(routing)}
+    roles: dict[str, str] = {}
+    for one in answerers(routing):  # the champion first: it may also be a challenger, at another threshold
+        roles.setdefault(one.release, one.role)
     percent = percents(routing)
     return [
         {

@@ -37,6 +37,7 @@ def effects(
     rows: Judged,
     names: list[str],
     *,
+    threshold: float,
     folder: Path,
     most: int,
     progress: Progress,
@@ -53,7 +54,7 @@ def effects(
         rows.contract,
         _scenarios(names),
         business=stage.config.business,
-        threshold=stage.config.serving.threshold,
+        threshold=threshold,
     )
     for block in held_out_blocks(
         folder / "rows", rows.contract, rows.window, loads=rows.loads, duplicates=rows.duplicates

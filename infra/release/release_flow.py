@@ -98,12 +98,14 @@ class ReleaseFlow(Flow):
 
     def what_is_asked(self) -> dict[str, Any]:
         """Return the states that check whether this release may be deployed by us now."""
+        itself = f"($exists($experiment.before) and $experiment.before = '{ReleaseState.CHAMPION.value}')"
         return {
             "DescribePackage": self.describe_package(Next="IsApproved"),
             # who begins an experiment lets it answer a share, and approves no more than that
             "IsApproved": choice(
-                ("$approval = 'Approved'", "MarkDeploying"),
+                (f"$approval = 'Approved' and $not({itself})", "MarkDeploying"),
                 ("$exists($experiment.share) and $approval = 'PendingManualApproval'", "MarkDeploying"),
+                (itself, "Advance"),  # it answers already, and nothing of it is made or undone
                 otherwise="NotApproved",
             ),
             "NotApproved": {
@@ -254,7 +256,12 @@ class ReleaseFlow(Flow):
         """Return the task that makes the release champion; if the routing was changed meanwhile, it is read again
         first.
         """
-        asked = {"release": jsonata("$release"), "endpoint": jsonata("$endpoint"), "reason": jsonata("$reason")}
+        asked = {
+            "release": jsonata("$release"),
+            "endpoint": jsonata("$endpoint"),
+            "reason": jsonata("$reason"),
+            "threshold": jsonata("$exists($experiment.threshold) ? $experiment.threshold : null"),
+        }
         patient = (again(["RoutingChanged"], seconds=1, times=6),)
         return invoke(self.steps.promote, asked, retry=patient, catch=(caught("StepBack"),), **fields)
 

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 from domain.contract.packed import unpacked
 from domain.contract.schema import Contract
@@ -24,6 +24,12 @@ class SignedModel(TypedDict):
     model_uri: str
     artefact_sha256: str
     signature: str
+
+
+class ChampionModel(SignedModel):
+    """The champion's artefact, and its threshold where it has one of its own."""
+
+    threshold: NotRequired[float]
 
 
 def read_routing(table: str) -> Routing:
@@ -47,7 +53,7 @@ class ReleaseUnknown(Exception):
     """Report that the routing names a release that the table does not have."""
 
 
-def champion_model(table: str) -> SignedModel | None:
+def champion_model(table: str) -> ChampionModel | None:
     """Read the champion; None before the first release. Raises ReleaseUnknown."""
     current = read_routing(table)["champion"]
     if current is None:
@@ -55,7 +61,8 @@ def champion_model(table: str) -> SignedModel | None:
     release = read_release_model(table, current["release"])
     if release is None:
         raise ReleaseUnknown(f"champion {current['release']!r} has no item in table {table}; promote another release")
-    return release
+    own = {"threshold": current["threshold"]} if "threshold" in current else {}
+    return cast(ChampionModel, {**release, **own})
 
 
 def read_release_model(table: str, release: str) -> SignedModel | None:

@@ -17,7 +17,7 @@ from domain.timestamps import iso, parse_timestamp
 from domain.train.windows import checked_run
 from lambdas.aws import objects, signatures, tables
 from lambdas.aws.objects import Listed
-from lambdas.aws.routes import SignedModel, champion_model
+from lambdas.aws.routes import ChampionModel, champion_model
 from lambdas.batch.input_listing import (
     MOST_NAMED,
     InputRefused,
@@ -73,7 +73,7 @@ class Effects:
     read_each: Callable[[Iterable[str]], list[Any]]  # reads documents of the lake, None where there is none
     scored: Callable[[str | None], list[ScoredFiles]]  # reads a release
     write: Callable[[str, object], None]  # writes a document to the lake
-    champion: Callable[[], SignedModel | None]
+    champion: Callable[[], ChampionModel | None]
     verify: Callable[[Mapping[str, Any]], None]  # raises SignatureRefused
     record: Callable[[str, BatchItem], None]
 

@@ -9,7 +9,7 @@ from domain import lake
 from domain.config import sections as config
 from domain.contract import schema as contract
 from domain.runs import BatchSettings
-from lambdas.aws.routes import SignedModel
+from lambdas.aws.routes import ChampionModel
 from lambdas.batch.input_listing import InputRefused
 from lambdas.batch.scored_before import ScoredFiles, identity
 from lambdas.settings import CODE_VERSION, CONFIG, CONTRACT
@@ -29,9 +29,9 @@ def continued(settings: BatchSettings, uri: str) -> BatchSettings:
 
 
 def first_settings(
-    run: str, as_of: str, store: bool, only_new: bool, uri: str, champion: SignedModel | None
+    run: str, as_of: str, store: bool, only_new: bool, uri: str, champion: ChampionModel | None
 ) -> BatchSettings:
-    return {
+    settings: BatchSettings = {
         "run": run,
         "as_of": as_of,
         "input": uri,
@@ -44,6 +44,9 @@ def first_settings(
         "artefact_sha256": champion["artefact_sha256"] if champion else None,
         "signature": champion["signature"] if champion else None,
     }
+    if champion and "threshold" in champion:
+        settings["threshold"] = champion["threshold"]
+    return settings
 
 
 def with_identities(settings: BatchSettings, files: dict[str, str], folder: str) -> BatchSettings:

@@ -17,7 +17,7 @@ from domain.release import rollout as rules
 from domain.release import turns as line
 from domain.release.counts import EXPERIMENT, SHARE, Counts, from_items
 from domain.release.rollout import Experiment, Plan, Rollout, State
-from domain.release.routing import Routing, RoutingChanged
+from domain.release.routing import Routing, RoutingChanged, is_champion
 from domain.release.state import ReleaseItem, ReleaseState
 from domain.release.turns import NO_TURNS, Turns, Waiting
 from domain.timestamps import iso
@@ -106,7 +106,7 @@ def handler(event: Asked, context: object) -> Looked:
 def advance(asked: Asked, *, now: datetime, plan: Plan, effects: Effects) -> Looked:
     """Take a look, and make it true. Raises RoutingChanged where somebody else wrote meanwhile; ask again then."""
     turns, routing = effects.turns(), effects.routing()
-    current, champion = turns["current"], routing["champion"]
+    current = turns["current"]
     if current is None or current["rollout"] != asked["rollout"]:
         ended = effects.release(asked["release"]).get("rollout")
         if ended and ended["rollout"] == asked["rollout"]:  # by hand, and the next one has begun
@@ -120,7 +120,7 @@ def advance(asked: Asked, *, now: datetime, plan: Plan, effects: Effects) -> Loo
         return _line_up(asked, turns, routing, now=now, plan=plan, effects=effects)
     decided = current
     may_fail = current["state"] in (*rules.UNDER_WAY, State.CHAMPION)
-    if asked.get("failed") and may_fail and (champion is None or champion["release"] != asked["release"]):
+    if asked.get("failed") and may_fail and not is_champion(routing, current["release"], rules.threshold_of(current)):
         decided = rules.moved(current, State.ABORTED, 0.0, now=now, why=f"the flow failed: {asked['failed']}"[:500])
     elif current["routed"]:
         decided = rules.found(current, routing, now=now)
@@ -149,10 +149,14 @@ def _begin(
     why = asked.get("failed", "")
     if not why and (turns["waiting"] or not line.is_free(turns, now=now, plan=plan)):
         why = "another rollout or experiment began meanwhile"
-    if not why and (champion is None or champion["release"] == asked["release"]):
+    if not why and (champion is None or is_champion(routing, asked["release"], experiment.get("threshold"))):
         why = "there is nobody to be compared with"
+    was_champion = experiment["before"] == ReleaseState.CHAMPION
+    if not why and champion and was_champion and champion["release"] != asked["release"]:
+        why = "it is not champion any more"
     if why or champion is None:
-        effects.mark(asked["release"], {"state": experiment["before"]})
+        if not was_champion:
+            effects.mark(asked["release"], {"state": experiment["before"]})
         effects.announce(asked["release"], f"its experiment did not begin: {why}")
         return _looked(Next.END, State.ABORTED, why)
     names = {"rollout": asked["rollout"], "release": asked["release"], "endpoint": asked["endpoint"]}
@@ -208,7 +212,7 @@ def _taken_over(lost: Rollout, routing: Routing, *, now: datetime, effects: Effe
     following = rules.routed(ended, routing, at=iso(now))
     if following and not effects.write_routing(following):
         raise RoutingChanged(f"the routing changed while {lost['release']} was taken back; try again")
-    effects.mark(lost["release"], {"state": _mark_of(ended), "failure": ended["why"], "rollout": ended})
+    effects.mark(lost["release"], _marks_of(ended))
     if "experiment" in ended:
         effects.record(ended)
     return following or routing
@@ -226,9 +230,7 @@ def _made_true(
         if changed and not effects.write_routing(changed):
             raise RoutingChanged(f"the routing changed while {decided['release']} was on its way; try again")
         decided = {**decided, "routed": True}
-        goes_on = decided["state"] in (*rules.COMPARED, State.CHALLENGER, State.CHAMPION, State.STOPPED)
-        failure = {} if goes_on else {"failure": decided["why"]}
-        effects.mark(decided["release"], {"state": _mark_of(decided), "rollout": decided, **failure})
+        effects.mark(decided["release"], _marks_of(decided))
         if "experiment" in decided:
             effects.record(decided)
         effects.announce(decided["release"], _in_words(decided))  # before the last write: told twice rather than never
@@ -241,9 +243,17 @@ def _made_true(
 
 def _was_champion(decided: Rollout, routing: Routing) -> bool:
     """Whether a person promoted it and has taken that back since: then it is not promoted again."""
-    champion = routing["champion"]
     promoted = decided["state"] == State.CHAMPION and decided["share"] == 1.0 and decided["routed"]
-    return promoted and (champion is None or champion["release"] != decided["release"])
+    return promoted and not is_champion(routing, decided["release"], rules.threshold_of(decided))
+
+
+def _marks_of(decided: Rollout) -> dict[str, Any]:
+    """Return what a release's item has of a decision; one that is compared with itself stays what it is."""
+    if rules.is_of_one_release(decided):
+        return {"rollout": decided}
+    goes_on = decided["state"] in (*rules.COMPARED, State.CHALLENGER, State.CHAMPION, State.STOPPED)
+    failure = {} if goes_on else {"failure": decided["why"]}
+    return {"state": _mark_of(decided), "rollout": decided, **failure}
 
 
 def _mark_of(decided: Rollout) -> str:
@@ -276,6 +286,8 @@ def _in_words(decided: Rollout) -> str:
     taken_back = decided["state"] == State.ROLLED_BACK or "experiment" not in decided
     command = f"fairway promote {decided['release']}{' --again' if taken_back else ''} --stage {CONFIG.stage}"
     again = f"`{command}` lets it answer all the same"
+    if rules.is_of_one_release(decided):
+        again = f"{rules.called(decided)[0]} decides everything"
     answers = decided["state"] in (*rules.COMPARED, State.CHALLENGER)
     where = f" at {rules.percent(decided['share'])}" if answers else ""
     return f"{decided['state']}{where}: {decided['why']}. {undo.get(State(decided['state']), again)}."

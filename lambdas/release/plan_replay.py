@@ -91,6 +91,7 @@ def plan_replay(asked: Asked, *, effects: Effects) -> Planned:
         "release_sha256": asked["artefact_sha256"],
         "champion": model["release"],
         "champion_sha256": model["artefact_sha256"],
+        "champion_threshold": (champion or {}).get("threshold", CONFIG.serving.threshold),
         "source": Rows.CAPTURED if files else Rows.EVALUATION,
         "rows": CONFIG.release.replay_rows,
         "loads": trained.get("loads", []),

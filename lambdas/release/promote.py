@@ -33,6 +33,7 @@ def handler(event: dict[str, Any], context: object) -> Promoted:
     return promote(
         release=event["release"],
         endpoint=event["endpoint"],
+        threshold=event.get("threshold"),
         reason=event["reason"],
         at=iso(datetime.now(UTC)),
         table=RoutingTable(
@@ -43,12 +44,19 @@ def handler(event: dict[str, Any], context: object) -> Promoted:
     )
 
 
-def promote(*, release: str, endpoint: str, reason: str, at: str, table: RoutingTable) -> Promoted:
-    """Make the release champion. Idempotent: if it is already champion, only the remaining marks are written."""
+def promote(
+    *, release: str, endpoint: str, reason: str, at: str, table: RoutingTable, threshold: float | None = None
+) -> Promoted:
+    """Make the release champion, with the `threshold` of an experiment if that gave it one.
+
+    Idempotent: if it is already champion, only the remaining marks are written.
+    """
     routing = table.read()
     current = routing["champion"]
-    if current is None or (current["release"], current["endpoint"]) != (release, endpoint):
-        routing = rules.promote(routing, release=release, endpoint=endpoint, at=at, reason=reason)
+    is_there = current is not None and (current["release"], current["endpoint"]) == (release, endpoint)
+    if current is None or not is_there or threshold not in (None, current.get("threshold")):
+        names = {"release": release, "endpoint": endpoint, "at": at, "reason": reason}
+        routing = rules.promote(routing, **names, threshold=threshold)
         if not table.write(routing):
             raise RoutingChanged(f"the routing changed while {release} was being promoted; try again")
         since = at
@@ -56,6 +64,6 @@ def promote(*, release: str, endpoint: str, reason: str, at: str, table: Routing
         since = current["since"]
     previous = routing["previous"][0]["release"] if routing["previous"] else None
     table.mark(release, {"state": ReleaseState.CHAMPION, "promoted_at": since})
-    if previous:
+    if previous and previous != release:
         table.mark(previous, {"state": ReleaseState.PREVIOUS})
     return {"release": release, "previous": previous}

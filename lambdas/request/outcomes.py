@@ -193,7 +193,8 @@ def _in_window(prediction: Record, outcome: Any) -> Counted | None:
     window = happened.window_of(prediction, CONFIG.monitoring.window_days)
     if window is None or not happened.is_counted(prediction):
         return None
-    adds = happened.adds(CONTRACT, CONFIG.business, prediction=prediction, outcome=outcome)
+    decided = happened.at_usual_threshold(prediction, CONFIG.serving.threshold)
+    adds = happened.adds(CONTRACT, CONFIG.business, prediction=decided, outcome=outcome)
     return _counted_at(happened.sums_key(prediction["release"], window, prediction["id"]), adds)
 
 

@@ -30,10 +30,9 @@ def _other_of(row: Mapping[str, Any], routing: Routing) -> Answerer | None:
         return None
     champion, *arms = answerers(routing)
     sides = [champion, *(one for one in [*arms, *asked_beside(routing)] if one.rollout == row["rollout"])]
-    if row.get("release") not in [one.release for one in sides]:
-        return None
-    others = [one for one in sides if one.release != row["release"]]
-    return others[-1] if others else None
+    mine = next((one for one in sides if (one.release, one.arm) == (row.get("release"), row.get("arm"))), None)
+    others = [one for one in sides if one is not mine]
+    return others[-1] if mine and others else None
 
 
 def _is_to_be_asked(row: Mapping[str, Any]) -> bool:
@@ -50,10 +49,13 @@ def pairs(
 ) -> dict[str, Other]:
     """Return the other release's answer to each row that has one, by the row's id."""
     groups: dict[tuple[Answerer, str], list[Row]] = {}
-    for row in rows:
-        if other := _other_of(row, routing):
-            groups.setdefault((other, row["contract_hash"]), []).append(row)
     found: dict[str, Other] = {}
+    for row in rows:
+        other = _other_of(row, routing)
+        if other and other.release == row["release"]:
+            found[row["id"]] = _at_its_threshold(row, other)
+        elif other:
+            groups.setdefault((other, row["contract_hash"]), []).append(row)
     for (other, checked_under), members in groups.items():
         contract = made_under(other.release)
         chunks = [members[at : at + ROWS_PER_CALL] for at in range(0, len(members), ROWS_PER_CALL)]
@@ -62,8 +64,18 @@ def pairs(
             for chunk in chunks
         ]
         for chunk, scores in zip(chunks, ask(calls, checked_under), strict=True):
-            found |= _answers(chunk, scores, other.release, contract)
+            found |= _answers(chunk, scores, other, contract)
     return found
+
+
+def _at_its_threshold(row: Row, other: Answerer) -> Other:
+    """Return what the same model decides at the other side's threshold: it has said its probability already."""
+    decided = row["probability"] >= other.decides_from(CONFIG.serving.threshold)
+    return {
+        "other_release": other.release,
+        "other_prediction": json_text(decided),
+        "other_probability": row["probability"],
+    }
 
 
 def _features(row: Row, contract: Contract) -> dict[str, Any]:
@@ -72,7 +84,8 @@ def _features(row: Row, contract: Contract) -> dict[str, Any]:
     return {column.name: features[column.name] for column in contract.features if column.name in features}
 
 
-def _answers(rows: list[Row], scores: Scores, release: str, contract: Contract) -> dict[str, Other]:
+def _answers(rows: list[Row], scores: Scores, by: Answerer, contract: Contract) -> dict[str, Other]:
+    release, threshold = by.release, by.decides_from(CONFIG.serving.threshold)
     found: dict[str, Other] = {}
     failed = failure_of_call(scores)
     for row, score in zip(rows, scores.scores, strict=True):
@@ -81,7 +94,7 @@ def _answers(rows: list[Row], scores: Scores, release: str, contract: Contract) 
             if failed is None:
                 found[row["id"]]["other_cause"] = score.reason.name
             continue
-        answer = answer_from_score(contract, score, classes=scores.classes, threshold=CONFIG.serving.threshold)
+        answer = answer_from_score(contract, score, classes=scores.classes, threshold=threshold)
         other: Other = {"other_release": release, "other_prediction": json_text(answer["prediction"])}
         if answer["probability"] is not None:
             other["other_probability"] = answer["probability"]

@@ -232,7 +232,7 @@ def _call(endpoint: str, release: str, contract: Contract, rows: list[Row]) -> C
 
 def _decided(asked: Asked, row: Row) -> dict[str, Any]:
     """Make the part of a prediction that differs between rows: answer, release, source and reason."""
-    threshold, by = CONFIG.serving.threshold, asked.by
+    threshold, by = _threshold_of(asked.by), asked.by
     contract, table = asked.made
     if by is None or isinstance(asked.score, ModelFailed):
         return {**_fallback(asked, row, NO_MODEL), **_who(by), **_why_fallback(asked.score)}
@@ -247,11 +247,16 @@ def _decided(asked: Asked, row: Row) -> dict[str, Any]:
     return {**answer, "confidence": sure, **_who(by), **why}
 
 
+def _threshold_of(by: Answerer | None) -> float:
+    return by.decides_from(CONFIG.serving.threshold) if by else CONFIG.serving.threshold
+
+
 def _fallback(asked: Asked, row: Row, why: str) -> dict[str, Any]:
     """Make the answer without the model, by the prior of the row's segment if the release knows one."""
     table = asked.made.confidence
     known = segment_of(table, row) if asked.made.contract.task == CONTRACT.task else None
-    answer = fallback_answer(CONTRACT, threshold=CONFIG.serving.threshold, prior=known[1]["prior"] if known else None)
+    prior = known[1]["prior"] if known else None
+    answer = fallback_answer(CONTRACT, threshold=_threshold_of(asked.by), prior=prior)
     happened = CONFIG.confidence.happened
     sure = without_model(CONTRACT, table, answer["prediction"], row=row, happened=happened, why=why)
     return {**answer, "confidence": sure}
@@ -282,7 +287,8 @@ def _who(by: Answerer | None) -> dict[str, Any]:
     if by is None:
         return {"release": None, "role": None}
     compared = {} if by.rollout is None else {"rollout": by.rollout, "share": by.share}
-    return {"release": by.release, "role": by.role, "arm": by.arm, **compared}
+    own = {} if by.threshold is None else {"threshold": by.threshold}
+    return {"release": by.release, "role": by.role, "arm": by.arm, **own, **compared}
 
 
 def _why(by: Answerer) -> str:

@@ -174,7 +174,7 @@ def open_job(settings: Settings, run: BatchSettings, model: Path | None, unfinis
     return Job(
         contract=contract,
         artefact=artefact,
-        threshold=config.serving.threshold,
+        threshold=run.get("threshold", config.serving.threshold),
         rows_per_chunk=config.batch.rows_per_chunk,
         run=run["run"],
         identities=run.get("identities", {}),

@@ -84,3 +84,28 @@ def told_of(journey: Journey, *, seed: int) -> bool:
 
 def found(journey: Journey) -> dict | None:
     return journey.fairway("experiment", "status")["experiment"]["experiment"].get("verdict")
+
+
+def test_another_threshold_of_the_champion_is_compared_promoted_and_rolled_back(shop):
+    journey, _, _ = shop
+    start = ("start", "--threshold", "0.95", "--share", "50", "--metric", "correct", "--users", "5000")
+    begun = journey.fairway("experiment", *start)["experiment"]
+    champion = begun["champion"]
+    assert (begun["release"], begun["experiment"]["against"]) == (champion, 0.5)
+    seeds = count(1000)
+    eventually(lambda: told_of(journey, seed=next(seeds)) and found(journey), within_s=400)
+    assert (found(journey)["better"], champion in found(journey)["sentence"]) == (False, True)
+    eventually(lambda: journey.fairway("status")["rollout"] is None)
+    states = {one["release"]: one["state"] for one in journey.fairway("status")["releases"]}
+    assert (journey.fairway("status")["champion"], states[champion]) == (champion, "champion")
+
+    start = ("start", "--threshold", "0.3", "--share", "50", "--metric", "correct", "--users", "5000")
+    journey.fairway("experiment", *start)
+    journey.fairway("experiment", "stop", "--promote")
+    customer = dict(zip(HEADER[:-1], customers(1, by="orders", seed=9)[0][:-1], strict=True))
+    eventually(lambda: journey.predict(customer)[0].get("threshold") == 0.3)
+    assert journey.fairway("status")["threshold"] == 0.3
+    journey.fairway("rollback")
+    eventually(lambda: "threshold" not in journey.predict(customer)[0])
+    now = journey.fairway("status")
+    assert (now["champion"], now["threshold"]) == (champion, None)

@@ -55,10 +55,11 @@ def _captured(contract, number, features, score, classes) -> dict:
 def replayed(run_verb, tmp_path):
     """Replay captured rows by a champion and a release, folders of models; the summary and the rows that were kept."""
 
-    def replayed(contract, rows, *, champion, release, source="captured", most=10_000):
+    def replayed(contract, rows, *, champion, release, source="captured", most=10_000, threshold=0.5):
         processing = tmp_path / "processing/input"
         hashes = {"release_sha256": sha256_of(release), "champion_sha256": sha256_of(champion)}
-        run = {"release": "r-2", "champion": "r-1", "source": source, "rows": most, **hashes, **WINDOW}
+        names = {"release": "r-2", "champion": "r-1", "champion_threshold": threshold}
+        run = {**names, "source": source, "rows": most, **hashes, **WINDOW}
         write_settings(processing / "contract", contract, run)
         if source == "captured":
             for hour in range(2):
@@ -111,6 +112,14 @@ def test_another_model_flips_some_decisions_which_are_kept_with_both(returns, re
     )
     assert (summary["repeated"], summary["psi_p"] < 0.001, summary["errors"]) == (400, True, 0)
     assert {one["column"] for one in summary["segments"]} <= {"shelf", "1st.order"} and summary["segments"]
+
+
+def test_a_champion_with_a_threshold_of_its_own_decides_by_it(returns, replayed):
+    model = returns.models[CHAMPION]
+    rows = captured(returns.contract, model, returns.rows[:200])
+    summary, kept = replayed(returns.contract, rows, champion=model, release=model, threshold=0.0)
+    assert {row["champion"] for row in kept} == {"true"}
+    assert (summary["repeated"], summary["flipped"]) == (200, sum(row["release"] == "false" for row in kept))
 
 
 def test_one_stored_feature_that_is_not_what_the_model_was_asked_is_skew(returns, replayed):

@@ -247,3 +247,38 @@ def test_a_share_that_was_changed_in_mid_experiment_ends_it_since_its_arms_canno
 @given(st.sampled_from([state for state in State if state != State.CHALLENGER]))
 def test_what_has_ended_or_not_begun_is_left_alone(state):
     assert after(rates(4_000, 4_400), of=trial(state=state)) == trial(state=state)
+
+
+# ---- a threshold as challenger
+
+
+def of_threshold(**values) -> dict:
+    asked = {"share": 0.5, "metric": "correct", "users": 10_000, "days": 14.0, "by": "a person", "before": "champion"}
+    names = {"rollout": "experiment#r-1/1", "release": "r-1", "endpoint": "e-1", "champion": "r-1"}
+    return {**begun({**asked, "threshold": 0.4, "against": 0.5}, **names, now=START), **values}
+
+
+def test_the_champion_is_compared_with_itself_at_another_threshold_and_both_are_named():
+    both = routed(of_threshold(), ALONE, at=AT)
+    answerers = {choose(both, f"flight {number}") for number in range(50)}
+    assert {(one.release, one.role, one.decides_from(0.5)) for one in answerers} == {
+        ("r-1", "champion", 0.5),
+        ("r-1", "challenger", 0.4),
+    }
+    assert (
+        both["reason"] == "experiment of r-1 at threshold 0.4: challenger at 50 %: compared with r-1 at 0.5 by correct"
+    )
+    looked = after(rates(4_000, 4_400), of=of_threshold())
+    assert looked["experiment"]["verdict"]["sentence"].startswith(
+        "r-1 at threshold 0.4 is right for 8.00 more of 100 entities than r-1 at 0.5 ("
+    )
+
+
+def test_an_experiment_of_a_threshold_follows_what_a_person_did_to_the_routing():
+    both, running = routed(of_threshold(), ALONE, at=AT), of_threshold(routed=True)
+    assert found(running, both, now=LATER) == running
+    promoted = promote(both, release="r-1", endpoint="e-1", at=AT, reason="by hand", threshold=0.4)
+    assert found(running, promoted, now=LATER)["state"] == "champion"
+    assert found(running, ALONE, now=LATER)["state"] == "aborted"
+    another = promote(both, release="r-2", endpoint="e-2", at=AT, reason="by hand")
+    assert found(running, another, now=LATER)["state"] == "superseded"

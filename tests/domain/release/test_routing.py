@@ -225,7 +225,8 @@ def test_a_rollout_that_answers_nobody_gives_nothing_back():
 
 
 def test_what_is_written_is_read_again():
-    for routing in (promoted("r-1", "r-2"), canary(0.05), stop(canary(0.05), at=AT, reason="spent")):
+    own = promote(promoted("r-1"), release="r-1", endpoint="e-r-1", at=AT, reason="pays", threshold=0.4)
+    for routing in (promoted("r-1", "r-2"), canary(0.05), stop(canary(0.05), at=AT, reason="spent"), own):
         item = from_item(routing_write(routing)["Item"])
         assert checked(item) == {**routing, "item": "routing"}
 
@@ -238,6 +239,7 @@ def test_what_is_written_is_read_again():
         ({"champion": {"release": "r-1"}}, "champion {'release': 'r-1'}"),
         ({"previous": [7]}, "champion 7"),
         ({"claims": [{**wanted("r-2", 0.1), "end": "all"}]}, "claim {'rollout': 'r-2/1'"),
+        ({"claims": [{**wanted("r-2", 0.1), "threshold": "low"}]}, "claim {'rollout': 'r-2/1'"),
     ],
 )
 def test_a_damaged_routing_is_refused_and_mended_by_the_next_version(damage, named):
@@ -265,3 +267,36 @@ def test_the_champion_before_stays_up_for_a_while_and_a_canary_as_long_as_it_ans
     assert endpoints_in_use(later, keep_since="2013-04-03T00:00:01Z") == {"e-r-3", "e-r-4"}
     assert endpoints_in_use(stop(routing, at=LATER, reason=""), keep_since=LATER) == {"e-r-3"}
     assert endpoints_in_use(EMPTY, keep_since=AT) == set()
+
+
+# ---- a threshold of its own
+
+
+def test_a_release_may_be_champion_at_another_threshold_until_it_is_rolled_back_or_promoted_without():
+    names = {"release": "r-1", "endpoint": "e-r-1", "at": LATER, "reason": "it pays more"}
+    routing = promote(promoted("r-1"), **names, threshold=0.4)
+    assert (routing["champion"], routing["previous"]) == (
+        {**champion("r-1", LATER), "threshold": 0.4},
+        [champion("r-1")],
+    )
+    assert choose(routing, "flight 1").decides_from(0.5) == 0.4
+    assert rollback(routing, at=LATER, reason="back")["champion"] == champion("r-1", LATER)
+    assert promote(routing, **names)["champion"] == champion("r-1", LATER)
+    with pytest.raises(RoutingError, match="is the champion already"):
+        promote(routing, **names, threshold=0.4)
+
+
+def test_a_champion_that_returns_decides_as_it_did_last_and_another_by_the_usual_threshold():
+    routing = promote(promoted("r-1"), release="r-1", endpoint="e-r-1", at=LATER, reason="", threshold=0.4)
+    routing = promote(routing, release="r-2", endpoint="e-r-2", at=LATER, reason="")
+    assert choose(routing, "flight 1").decides_from(0.5) == 0.5
+    assert promote(routing, release="r-1", endpoint="e-r-1", at=LATER, reason="")["champion"]["threshold"] == 0.4
+
+
+def test_the_champion_answers_a_share_at_another_threshold_and_at_no_other_of_its_own():
+    other = {**wanted("r-1", 0.5, arm="challenger", role=Role.CHALLENGER), "threshold": 0.4}
+    routing = claim(promoted("r-1"), other, reason="compared")
+    assert {one.decides_from(0.5) for one in choose_all(routing, ENTITIES[:50])} == {0.4, 0.5}
+    assert percents(routing) == {"r-1": 100.0}
+    with pytest.raises(RoutingError, match="is the champion, so it cannot answer a share"):
+        claim(promoted("r-1"), wanted("r-1", 0.5), reason="compared")

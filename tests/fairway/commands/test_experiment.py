@@ -194,3 +194,62 @@ def test_a_project_without_values_has_no_value_metric(released):
     assert read_config(released.folder, "local").business.true_positive_usd == 0
     code, _, err = released.run(*START, "--metric", "value")
     assert (code, "--metric = 'value': needs the value of decisions; set them in [business]" in err) == (2, True), err
+
+
+# ---- a threshold as challenger
+
+AT_ITS_OWN = {**ASKED, "before": "champion", "threshold": 0.4, "against": 0.5}
+
+
+def itself(**values) -> dict:
+    names = {"rollout": TRIAL, "release": "r-1", "endpoint": "e-1", "champion": "r-1"}
+    return {**begun(AT_ITS_OWN, **names, now=NOW), "routed": True, "looks": [LOOK], **values}
+
+
+@pytest.fixture
+def compared(released):
+    """r-1 decides half of the entities at 0.4, the rest at 0.5."""
+    released.put("routing", item="routing", **routed(itself(), ALONE, at=AT))
+    released.put("routing", item="rollout", version=3, current=itself())
+    released.put("evidence", rollout=TRIAL, item="share#0.5", **COUNTED)
+    return released
+
+
+def test_without_a_release_the_champion_is_compared_with_itself(released):
+    released.put("runs", kind="train", run="train-1", model_package_arn="arn:package/1")
+    released.machine("release", Advance=writes("routing", item="rollout", version=3, current=itself()))
+    words = ("experiment", "start", "--threshold", 0.4, "--metric", "correct", "--users", 20_000)
+    code, out, err = released.run(*words)
+    assert (code, "r-1 at threshold 0.4 answers 50 % beside r-1 at 0.5" in out) == (0, True), err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--threshold", 0.5), "--threshold = 0.5: the champion decides by it already; give another"),
+        (("--threshold", 1.2), "--threshold = 1.2: must be from 0 to 1, a probability"),
+        (("--release", "r-1"), "release 'r-1' is the champion; "),
+        ((), "--release or --threshold: must be given; name what the champion is compared with"),
+    ],
+)
+def test_a_threshold_that_cannot_be_compared_is_refused(released, words, told):
+    code, _, err = released.run("experiment", "start", "--metric", "correct", "--users", 20_000, *words)
+    assert (code, told in err) == (2, True), err
+
+
+def test_a_promoted_threshold_is_the_champions_until_it_is_rolled_back(compared):
+    code, out, _ = compared.run("experiment", "stop", "--promote")
+    assert (code, "r-1 at threshold 0.4 answers everybody" in out) == (0, True)
+    assert "later releases decide by serving.threshold, so set it to 0.4 too if it is to stay" in out
+    status = compared.values("status")
+    assert (status["champion"], status["threshold"]) == ("r-1", 0.4)
+    assert {one["release"]: one["state"] for one in status["releases"]} == {"r-1": "champion", "r-2": "waiting"}
+    assert compared.values("rollback")["champion"] == "r-1"
+    assert compared.values("status")["threshold"] is None
+    assert compared.values("experiment", "status")["kept"][0]["experiment"] == AT_ITS_OWN
+
+
+def test_stopped_the_champion_decides_as_before(compared):
+    compared.values("experiment", "stop")
+    status = compared.values("status")
+    assert (status["threshold"], [one["state"] for one in status["releases"]]) == (None, ["champion", "waiting"])

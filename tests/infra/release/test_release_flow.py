@@ -217,3 +217,23 @@ def test_hosting_is_serverless_or_instances_that_follow_the_requests(service, al
         "MinCapacity": 2,
         "MaxCapacity": 8,
     }
+
+
+@pytest.mark.parametrize(
+    ("approval", "experiment", "next"),
+    [
+        ("Approved", {}, "MarkDeploying"),
+        ("PendingManualApproval", {}, "NotApproved"),
+        ("PendingManualApproval", {"share": 0.5, "before": "waiting"}, "MarkDeploying"),
+        ("Approved", {"share": 0.5, "before": "champion", "threshold": 0.4}, "Advance"),
+    ],
+)
+def test_the_champion_at_another_threshold_is_neither_marked_nor_deployed_again(service, approval, experiment, next):
+    states = flows(service)["release"]["States"]
+    assert chosen(states["IsApproved"], approval=approval, experiment=experiment) == next
+
+
+def test_what_an_experiment_compared_is_what_is_promoted(service):
+    promote = flows(service)["release"]["States"]["Promote"]
+    for experiment, threshold in (({}, None), ({"threshold": 0.4}, 0.4)):
+        assert arguments("release/Promote", promote, experiment=experiment)["Payload"]["threshold"] == threshold

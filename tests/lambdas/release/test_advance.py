@@ -11,7 +11,7 @@ from domain.records import from_item, routing_item
 from domain.release.counts import counts_key
 from domain.release.harm import Limits
 from domain.release.rollout import Plan
-from domain.release.routing import RoutingChanged, percents
+from domain.release.routing import RoutingChanged, answerers, percents
 from domain.timestamps import iso
 from lambdas.aws import tables
 from lambdas.aws.routes import read_routing
@@ -370,3 +370,41 @@ def test_an_experiment_whose_flow_is_lost_is_taken_back_by_the_next_release(roll
     rollout.put(stage.ROUTING, **{**turns(rollout), "current": current})
     assert look("r-3", 2)[:2] == ("wait", "canary")
     assert (state_of(rollout), recorded(rollout)["state"]) == ("waiting", "aborted")
+
+
+# ---- a threshold as challenger
+
+
+@pytest.fixture
+def itself(rollout):
+    """The champion's own item, which an experiment of a threshold leaves as it is."""
+    rollout.put(stage.ROUTING, item="release#r-1", release="r-1", state="champion")
+    return rollout
+
+
+AT_ITS_OWN = {**EXPERIMENT, "before": "champion", "threshold": 0.4, "against": 0.5}
+ITSELF = f"experiment#{asked('r-1')['rollout']}"
+
+
+def test_the_champion_is_compared_with_itself_and_stays_champion_whatever_is_found(itself):
+    assert look("r-1", experiment=AT_ITS_OWN) == ("wait", "challenger", "compared with r-1 at 0.5 by correct")
+    assert {one.threshold for one in answerers(read_routing(stage.ROUTING))} == {None, 0.4}
+    failing = {"canary_rows": 50, "champion_rows": 50, "canary_entities": 50, "champion_entities": 50}
+    count(itself, 0.5, rollout=ITSELF, **failing, canary_error=40, canary_fallback=40)
+    assert look("r-1", experiment=AT_ITS_OWN)[:2] == ("end", "rolled back")
+    item = itself.item(stage.ROUTING, item="release#r-1")
+    assert (item["state"], "failure" in item, answering()) == ("champion", False, {"r-1": 100.0})
+    assert itself.told()[-1].endswith("r-1 at 0.5 decides everything.")
+
+
+def test_a_flow_that_fails_lets_the_champion_decide_as_before(itself):
+    look("r-1", experiment=AT_ITS_OWN)
+    assert look("r-1", experiment=AT_ITS_OWN, failed="Lambda: over")[:2] == ("end", "aborted")
+    assert {one.threshold for one in answerers(read_routing(stage.ROUTING))} == {None}
+    assert state_of(itself, "r-1") == "champion"
+
+
+def test_a_threshold_is_not_compared_once_another_release_is_champion(itself):
+    itself.route(release="r-2")
+    assert look("r-1", experiment=AT_ITS_OWN) == ("end", "aborted", "it is not champion any more")
+    assert state_of(itself, "r-1") == "champion"  # as it was: nothing of it was written

@@ -65,11 +65,18 @@ def test_captured_files_of_the_last_days_are_replayed_by_the_champion_and_the_re
         "release_sha256": "b" * 64,
         "champion": "r-1",
         "champion_sha256": champion.item(stage.ROUTING, item="release#r-1")["artefact_sha256"],
+        "champion_threshold": 0.5,
         "source": "captured",
         "rows": 500,
         "loads": ["load-1"],
         **WINDOW,
     }
+
+
+def test_the_champion_decides_its_rows_by_its_own_threshold(champion, days):
+    champion.routing(champion={**champion.route()["champion"], "threshold": 0.4})
+    planned()
+    assert champion.document("runs/train-2/replay/settings/run.json")["champion_threshold"] == 0.4
 
 
 def test_a_stage_without_traffic_replays_its_evaluation_window(champion, days):

@@ -422,3 +422,18 @@ def test_in_whatever_order_outcomes_come_and_are_corrected_each_entity_has_one_v
     (found,) = from_items(each for each in aws.items(stage.EVIDENCE) if each["rollout"] == trial)
     values = [last[number] for number in owner.values()]
     assert (found.canary_true_positive, found.canary_false_positive) == (values.count(True), values.count(False))
+
+
+def test_a_row_decided_by_another_threshold_is_paired_by_what_its_model_said_already(aws, rollout):
+    routing = aws.item(stage.ROUTING, item="routing")
+    (claim,) = routing["claims"]
+    own = {"release": "r-1", "arm": "challenger", "role": "challenger", "threshold": 0.4}
+    aws.routing(champion=routing["champion"], claims=[{**claim, **own}])
+    said = {"probability": 0.45, "prediction": False}
+    deliver(record(1, **CHAMPION, **said), record(2, **CANARY | own | said | {"prediction": True}))
+    assert rollout.calls == []
+    ((champion, challenger),) = captured(aws).values()
+    assert (champion["other_prediction"], challenger["other_prediction"]) == ("true", "false")
+    assert champion["other_probability"] == 0.45
+    (found,) = counts(aws)
+    assert (found.paired, found.champion_rows, found.canary_rows) == (2, 1, 1)

@@ -319,3 +319,11 @@ def test_what_the_prior_answered_counts_nowhere(aws):
     predicted(aws, source="fallback", release=None)
     call(handler, POST, {"prediction_id": "p-1", "outcome": True})
     assert aws.items(stage.EVIDENCE) == []
+
+
+def test_a_window_judges_the_model_at_the_usual_threshold_whatever_decided_the_row(aws):
+    predicted(aws, prediction=False, threshold=0.8)
+    call(handler, POST, {"prediction_id": "p-1", "outcome": True})
+    assert counted(aws) == RIGHT
+    (outcome,) = aws.items(stage.OUTCOMES)
+    assert (outcome["correct"], outcome["value_usd"]) == (False, -25)

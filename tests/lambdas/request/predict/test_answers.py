@@ -173,3 +173,28 @@ def test_the_decision_needs_no_aws():
         },
     ]
     assert [record["id"] for record in answered.saved] == [one["id"] for one in answers]
+
+
+def test_a_challengers_own_threshold_decides_its_rows_and_is_stored_with_them(aws, model):
+    challenger = {
+        "rollout": "experiment#r-1/1",
+        "arm": "challenger",
+        "role": "challenger",
+        "release": "r-1",
+        "endpoint": "flights-local-r-1",
+        "start": 0.0,
+        "end": 0.5,
+        "since": "2013-04-01T00:00:00Z",
+        "threshold": 0.4,
+    }
+    aws.routing(champion=aws.route()["champion"], claims=[challenger])
+    model.scores(lambda instance: 0.45)
+    _, reply = call(handler, POST, [row(f"flight {n}") for n in range(50)])
+    assert {(one["role"], one["prediction"], one.get("threshold")) for one in reply["predictions"]} == {
+        ("champion", False, None),
+        ("challenger", True, 0.4),
+    }
+    assert {(one["role"], one["prediction"], one.get("threshold")) for one in aws.items(stage.PREDICTIONS)} == {
+        ("champion", False, None),
+        ("challenger", True, 0.4),
+    }
