@@ -11,6 +11,7 @@ SCORED = "scored/"
 WINDOWS = "windows/"
 SCRATCH = "scratch/"
 CHECKPOINTS = f"{SCRATCH}checkpoints/"
+PACED = f"{SCRATCH}paced/"  # requests of a replay, which nobody needs after it
 
 
 def rows_key(load: str, month: str, part: int) -> str:
@@ -52,9 +53,14 @@ def run_key(run: str, name: str) -> str:
     return f"{RUNS}{run}/{name}"
 
 
+def paced_key(run: str, name: str = "paced.json") -> str:
+    """Return where the requests are that a replay sends to the endpoints; gone after a day."""
+    return f"{PACED}{run}/{name}"
+
+
 def replay_key(run: str, name: str) -> str:
     """What the replay of a run's release read and found: settings/, rows.manifest, rows.parquet with the ids of the
-    rows and both decisions, summary.json, report.json.
+    rows and both decisions, summary.json, paced.json with what the endpoints took, report.json.
     """
     return run_key(run, f"replay/{name}")
 

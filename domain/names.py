@@ -29,3 +29,8 @@ class Metric(StrEnum):
     BROKEN_BENCHMARKS = "BrokenBenchmarks"  # that the champion breaks in its newest evaluation
     WATCH_ALARMS = "WatchAlarms"  # findings that alarm, of the window that was watched and those before it
     MOVED = "Moved"  # features and answers that drifted in the window
+
+
+def lake_parameter(project: str, stage: str) -> str:
+    """Return the name of the SSM parameter that has the name of a stage's lake."""
+    return f"/fairway/{project}/{stage}/lake"

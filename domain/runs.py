@@ -149,6 +149,8 @@ class ReplaySettings(Window):
     release_sha256: str
     champion: str
     champion_threshold: float
+    captured_by: str  # stage; empty for this one
+    seconds: int  # of requests that are sent to the endpoints again
     champion_sha256: str
     source: str  # a Rows (domain/release/replay.py)
     rows: int  # at most

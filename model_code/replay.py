@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from domain.contract.schema import Contract
 from domain.records import to_number
+from domain.release.pace import Paced, Recorded, busiest
 from domain.release.replay import MOST_FLIPS, Difference, Flip, Replayed, Rows, worst
 from domain.request.answers import Answer, Source, answer_from_score
 from domain.runs import ReplaySettings
@@ -128,11 +129,16 @@ def main() -> None:
         release = _open("release", run, Path(scratch), threshold=usual)
         tally = Tally(champion, release)
         timed: list[Request] = []
+        paced: list[Paced] = []
         with pq.ParquetWriter(output / "rows.parquet", _WRITTEN) as writer:
             for requests in _chunks(_requests(run, settings)):
                 _replay(tally, requests, writer)
-                timed += _mapped(tally, requests)[: max(0, _TIMED - len(timed))]
+                mapped = _mapped(tally, requests)
+                timed += mapped[: max(0, _TIMED - len(timed))]
+                paced = max(paced, _busiest(tally, mapped, run), key=len)
         summary = _summary(tally, run, timed)
+    (requested := paths.processing_output("paced")).mkdir(parents=True, exist_ok=True)
+    (requested / "paced.json").write_text(json.dumps(paced, allow_nan=False))
     (output / "summary.json").write_text(json.dumps(summary, indent=1, allow_nan=False))
     print(f"{summary['rows']:,} rows of {summary['source']}, {summary['flipped']} decisions differ")
 
@@ -331,6 +337,22 @@ def _text(answer: Answer | str) -> str:
     return json.dumps({"error": _without_value(answer)} if isinstance(answer, str) else answer["prediction"])
 
 
+def _busiest(tally: Tally, requests: list[Request], run: ReplaySettings) -> list[Paced]:
+    """Return the requests of these rows to send again: what the two models read, of what really came."""
+    if run["source"] != Rows.CAPTURED or not run["seconds"]:
+        return []
+    read = {column.name for model in (tally.champion, tally.release) for column in model.contract.features}
+    recorded = (
+        Recorded(
+            request.made_at,
+            request.contract_hash,
+            {name: value for name, value in request.features.items() if name in read},
+        )
+        for request in requests
+    )
+    return busiest(recorded, run["seconds"])
+
+
 # ---- all of it
 
 
@@ -342,6 +364,7 @@ def _summary(tally: Tally, run: ReplaySettings, timed: list[Request]) -> Replaye
         "release": tally.release.release,
         "champion": tally.champion.release,
         "source": run["source"],
+        "captured_by": run["captured_by"],
         "rows": tally.rows,
         "first": tally.first,
         "last": tally.last,

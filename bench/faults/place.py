@@ -80,12 +80,17 @@ def kill(process: int) -> None:
         os.kill(process, signal.SIGKILL)
 
 
-def released(folder: Path) -> Place:
-    """The reference project after its demo: a champion answers, and one batch is stored. Its data lies beside it."""
+def released(folder: Path, changes: dict[str, str] | None = None) -> Place:
+    """The reference project after its demo, with some texts of its settings changed: a champion answers, and one batch
+    is stored. Its data lies beside it.
+    """
     place = Place(folder)
     shutil.rmtree(place.folder, ignore_errors=True)
     (place.folder / "flights").mkdir(parents=True)
-    shutil.copy(ROOT / "fairway.toml", place.folder)
+    settings = (ROOT / "fairway.toml").read_text()
+    for old, new in (changes or {}).items():
+        settings = settings.replace(old, new)
+    (place.folder / "fairway.toml").write_text(settings)
     shutil.copy(ROOT / "flights/contract.toml", place.folder / "flights")
     words = [
         sys.executable,

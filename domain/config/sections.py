@@ -211,7 +211,20 @@ class Release:
         least=0,
         most=90,
     )
+    replay_from: str = setting(
+        "",
+        "stage of the same account and region whose captured requests are replayed; empty: this stage's own",
+        pattern=r"|[a-z][a-z0-9]{1,11}",
+        form="the name of a stage, or empty",
+    )
     replay_rows: int = setting(10_000, "rows of a replay at most", least=100, most=1_000_000)
+    replay_seconds: int = setting(
+        60,
+        "how many seconds of captured requests, those with most of them, are sent to the endpoints of the new release "
+        "and of the champion at their own pace; 0: none are",
+        least=0,
+        most=600,
+    )
     replay_flips: float = setting(
         20.0, "of how many rows, in percent, a new release may decide otherwise in its replay", least=0.0, most=100.0
     )
@@ -398,6 +411,9 @@ class Usage:
     row_bytes: float = setting(None, "size of one row in the lake, compressed, in bytes", least=0.1, most=1_000_000.0)
     months: int = setting(None, "months of data that are stored by then", least=1, most=120)
     training_runs: float = setting(None, "training runs a month; omitted: as scheduled", least=0.0, most=3000.0)
+    experiment_days: float = setting(
+        None, "days a month in which an experiment compares two releases", least=0.0, most=31.0
+    )
     training_minutes: float = setting(None, "billed minutes of training one candidate", least=0.1, most=1440.0)
     evaluation_minutes: float = setting(None, "billed minutes of evaluating a run's candidates", least=0.1, most=1440.0)
     artefact_mb: float = setting(None, "size of one candidate's artefact, in megabytes", least=0.001, most=100_000.0)
@@ -550,7 +566,25 @@ def _cross_problems(document: Document) -> list[str]:
     for stage in ["", *document.get("stages", {})]:
         config, path = of_stage(document, stage), f"stages.{stage}." if stage else ""
         problems += [path + problem for problem in (*metric_problems(config), *contradictions(config))]
+        problems += [path + problem for problem in _replay_problems(document, config)]
     return list(dict.fromkeys(problems))
+
+
+def _replay_problems(document: Document, config: Config) -> list[str]:
+    """Describe why a stage cannot replay what another one captured; nothing where it replays its own."""
+    name, others = config.release.replay_from, set(document.get("stages", {})) - {config.stage}
+    if not name:
+        return []
+    said = f"release.replay_from = {name!r}"
+    if name not in others:
+        known = ", ".join(sorted(others)) or "none is in the file"
+        return [f"{said}: must be another stage, of {known}; set it in [stages.NAME.release] of the stage that replays"]
+    other = of_stage(document, name).target
+    if (other.account, other.region) != (config.target.account, config.target.region):
+        return [f"{said}: must have the account and the region of this stage, whose jobs read its lake"]
+    if not config.release.replay_days:
+        return [f"{said}: nothing is replayed with release.replay_days = 0; set how many days are"]
+    return []
 
 
 def metric_problems(config: Config) -> list[str]:

@@ -93,12 +93,23 @@ def new_month(now: str) -> Done:
 
 def refusal(done: Done | None, *, now: str) -> str | None:
     """Return why no training run may begin now; None if one may."""
-    done = done or NOTHING
-    standing = set(done["actions"]) - set(done.get("undone", []))
     # A model trained while the model is stopped would be released and answer, as if nothing had been stopped.
-    if done["month"] != _calendar_month(now) or standing.isdisjoint((STOP_TRAINING, STOP_MODEL)):
-        return None
+    spent = _spent(done or NOTHING, (STOP_TRAINING, STOP_MODEL), now=now)
+    return f"no training {spent}; `fairway resume` lets it train before" if spent else None
+
+
+def challenger_refusal(done: Done | None, *, now: str) -> str | None:
+    """Return why no release may be compared with the champion now; None if one may."""
+    spent = _spent(done or NOTHING, (STOP_CHALLENGERS, STOP_MODEL), now=now)
+    return f"only the champion answers {spent}; `fairway resume` lets another begin before" if spent else None
+
+
+def _spent(done: Done, actions: tuple[str, ...], *, now: str) -> str:
+    """Tell until when and why one of these actions of the month stands; empty where none does."""
+    standing = set(done["actions"]) - set(done.get("undone", []))
+    if done["month"] != _calendar_month(now) or standing.isdisjoint(actions):
+        return ""
     return (
-        f"no training until {_calendar_month(now)} is over: ${done['spent_usd']:,.2f} of the budget of "
-        f"${done['budget_usd']:,.2f} was spent by {done['at']}; `fairway resume` lets it train before"
+        f"until {_calendar_month(now)} is over: ${done['spent_usd']:,.2f} of the budget of "
+        f"${done['budget_usd']:,.2f} was spent by {done['at']}"
     )

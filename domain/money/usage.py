@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import re
 import tomllib
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from domain.config.sections import Config, ConfigError, Usage, read_toml
 from domain.config.setting import as_type, section_problems
 from domain.hours import up_shares
 from domain.money.schedule import HOURS_PER_MONTH, firings_per_month
+from domain.release.pace import MOST as PACED
+from domain.release.rollout import LOOKS
 
 SIZES = Path(__file__).parent / "data" / "sizes.toml"
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -63,14 +66,32 @@ class Month:
         return min(minutes * self.training_runs, HOURS_PER_MONTH * 60) if self.training_runs else 0.0
 
     @property
+    def compared_minutes(self) -> float:
+        """Minutes in which a second release is up beside the champion: on its way, or as the challenger of an
+        experiment.
+        """
+        return min(self.rollout_minutes + self.usage.experiment_days * 24 * 60, HOURS_PER_MONTH * 60)
+
+    @property
     def looks(self) -> float:
-        """Return the number of looks at a rollout's evidence."""
-        return self.rollout_minutes * 60 / self.config.release.look_seconds
+        """Return the number of looks at the evidence of rollouts and of one experiment, which is a step of days."""
+        look_s, experiment_s = self.config.release.look_seconds, self.usage.experiment_days * 24 * SECONDS_PER_HOUR
+        often_s = min(LOOKS * look_s, experiment_s)  # then every LOOKS-th part of its age
+        seldom = LOOKS * math.log(experiment_s / often_s) if often_s else 0.0
+        return self.rollout_minutes * 60 / look_s + often_s / look_s + seldom
 
     @property
     def compared_calls(self) -> float:
         """Calls in which capture asks a rollout's other release, or the shadow."""
-        return self.captures * self.rollout_minutes / (HOURS_PER_MONTH * 60)
+        return self.captures * self.compared_minutes / (HOURS_PER_MONTH * 60)
+
+    @property
+    def paced_calls(self) -> float:
+        """Calls in which replays send captured requests to the endpoints again: the busiest seconds, to two of them."""
+        release = self.config.release
+        if not (release.replay_days and release.replay_seconds):
+            return 0.0
+        return self.training_runs * 2 * min(max(self.rates) * release.replay_seconds, PACED)
 
     @property
     def captures(self) -> float:

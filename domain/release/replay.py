@@ -7,11 +7,13 @@ was asked, or it is not the same model (skew), and nothing else that the replay 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from domain.config.sections import Config
+from domain.release import pace
 from domain.release.evidence import BACK
 from domain.release.harm import in_digits
+from domain.release.pace import Timed as Paced
 
 MOST_FLIPS = 1000  # whose outcomes are looked up
 MOST_SEGMENTS = 5  # that are told of
@@ -73,6 +75,7 @@ class Counted(TypedDict):
     release: str
     champion: str
     source: str  # a Rows
+    captured_by: str  # stage; empty for this one
     rows: int  # that both were asked
     first: str  # timestamp of the earliest row; empty without one
     last: str
@@ -111,6 +114,7 @@ class Report(Counted):
 
     at: str  # timestamp
     known: Known
+    paced: NotRequired[Paced]  # what the endpoints took, where release.replay_seconds asks for it
     stop: str  # a Stop; empty where it goes on
     why: str
 
@@ -128,7 +132,7 @@ def limits_of(config: Config) -> Limits:
     return Limits(flips_percent=config.release.replay_flips, p99_ms=config.benchmarks.p99_ms)
 
 
-def judged(counted: Counted, known: Known, limits: Limits) -> tuple[str, str]:
+def judged(counted: Counted, known: Known, limits: Limits, paced: Paced | None = None) -> tuple[str, str]:
     """Return the first Stop that holds, or an empty text, and the sentence that says why the release stops or goes on.
 
     Without a row nothing is known and nothing is wrong: a shadow and a canary may come after.
@@ -137,7 +141,7 @@ def judged(counted: Counted, known: Known, limits: Limits) -> tuple[str, str]:
         (Stop.SKEW, _skew(counted)),
         (Stop.ERRORS, _errors(counted)),
         (Stop.FLIPS, _flips(counted, limits)),
-        (Stop.LATENCY, _latency(counted, limits)),
+        (Stop.LATENCY, _latency(counted, limits) or pace.breach(paced, limits.p99_ms)),
         (Stop.DECISIONS, _decisions(known)),
     ):
         if why:
@@ -197,10 +201,11 @@ def _passed(counted: Counted) -> str:
         return "no row could be replayed"
     percent = _flipped_percent(counted)
     flips = "" if percent is None else f", {percent:.1f} % of the decisions differ"
+    of_stage = f" of {counted['captured_by']}" if counted["captured_by"] else ""
     where = (
-        "captured rows"
+        f"captured rows{of_stage}"
         if counted["source"] == Rows.CAPTURED
-        else "rows of the evaluation window, since none is captured"
+        else f"rows of the evaluation window, since none{of_stage} is captured"
     )
     return f"{counted['rows']:,} {where}{flips}"
 
@@ -231,6 +236,7 @@ def in_words(report: Report) -> list[str]:
         *_about_the_rows(report),
         *map(_of_segment, report["segments"]),
         *_about_the_predictions(report),
+        *([pace.in_words(report["paced"])] if "paced" in report else []),
         *_about_the_outcomes(report["known"]),
     ]
 

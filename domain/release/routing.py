@@ -214,6 +214,12 @@ def is_champion(routing: Routing, release: str, threshold: float | None = None) 
     return champion is not None and (champion["release"], champion.get("threshold")) == (release, threshold)
 
 
+def decides_from(routing: Routing, usual: float) -> float:
+    """Return the probability from which the champion, or the fallback without one, decides yes."""
+    champion = routing["champion"]
+    return champion.get("threshold", usual) if champion else usual
+
+
 def promote(
     routing: Routing, *, release: str, endpoint: str, at: str, reason: str, threshold: float | None = None
 ) -> Routing:

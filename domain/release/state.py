@@ -4,9 +4,17 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, NotRequired, TypedDict
 
+from domain.config.sections import Release
 from domain.release.replay import Report
 
-DEPLOYING_AT_MOST = timedelta(hours=2)  # a release that was not promoted by then never will be
+_DEPLOYING = timedelta(hours=2)
+# its job's own hour, one to get a machine, and one until the account's quota allows it; and what is before and after
+REPLAYING = timedelta(hours=4)
+
+
+def deploying_at_most(release: Release) -> timedelta:
+    """Return how long a deployment may last: a release that neither answers nor is compared by then never will."""
+    return _DEPLOYING + (REPLAYING if release.replay_days else timedelta())
 
 
 class Verdict(StrEnum):

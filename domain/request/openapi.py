@@ -289,6 +289,8 @@ def _prediction(contract: Contract) -> Schema:
     if contract.task == "multiclass":
         properties["probabilities"] = {"type": "object", "additionalProperties": chance}
     properties["confidence"] = _confidence(contract)
+    if contract.task == "binary":
+        properties["threshold"] = {**chance, "description": "From which this decision is yes, if not the stage's own"}
     properties["arm"] = {**text, "description": "Of a rollout or an experiment; the champion's is `champion`"}
     properties["rollout"] = {**text, "description": "The rollout or experiment that the answer is evidence for"}
     properties["share"] = {**chance, "description": "Of all entities, in that arm when the answer was made"}

@@ -104,12 +104,13 @@ def bootstrap(folder: Path, stage: str, *, policies: list[str], progress: Progre
 def deploy(folder: Path, stage: str, *, base: str | None, breaking: bool = False, progress: Progress) -> Done:
     """Deploy both stacks and the image. Refused if the contract breaks a release, unless `breaking`."""
     from fairway.deploy import deployment
-    from fairway.deploy.target import refuse_unprepared, target_of
+    from fairway.deploy.target import refuse_unprepared, refuse_without_requests, target_of
     from fairway.stage.aws import connect
     from infra.parts.image import BASE_IMAGE
 
     target = target_of(folder, stage)
     refuse_unprepared(target)
+    refuse_without_requests(target)
     refuse_breaking(folder, stage, confirmed=breaking, command="fairway deploy", progress=progress)
     with _programs(folder, stage, progress) as programs:
         tag = deployment.deploy(

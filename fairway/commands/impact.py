@@ -7,7 +7,7 @@ import typer
 
 from domain.config.sections import stages
 from domain.contract.schema import Column
-from domain.release.routing import answerers
+from domain.release.routing import answerers, decides_from
 from domain.release.state import ReleaseItem
 from domain.watch.dependents import USES, Unknown, columns_named
 from fairway.scratch import scratch
@@ -90,15 +90,23 @@ def _subject(stage: Stage, what: str) -> _Subject:
     if champion is None:
         raise Refused("champion", "there is no champion yet whose answers could change; `fairway train` makes one")
     newest = champion.get("newest")
-    threshold = (routing["champion"] or {}).get("threshold", stage.config.serving.threshold)
+    threshold = decides_from(routing, stage.config.serving.threshold)
     return _Subject(columns, champion, threshold, judged(stage, newest["run"] if newest else champion["run"]))
 
 
 def _effects(stage: Stage, subject: _Subject, names: list[str], *, most: int, progress: Progress) -> list[Effect]:
     with scratch("impact") as folder:
         fetch(stage, subject.rows, folder / "rows", progress)
-        how = {"threshold": subject.threshold, "folder": folder, "most": most}
-        return effects(stage, subject.champion, subject.rows, names, **how, progress=progress)
+        return effects(
+            stage,
+            subject.champion,
+            subject.rows,
+            names,
+            threshold=subject.threshold,
+            folder=folder,
+            most=most,
+            progress=progress,
+        )
 
 
 def _releases(stage: Stage) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError
 
 from domain.config.sections import LOCAL, Config, read_config
 from domain.contract.file import read_contract
+from domain.names import lake_parameter
 from fairway.terminal.errors import Refused
 
 BOOTSTRAP_VERSION = "/cdk-bootstrap/hnb659fds/version"  # parameter of the stack of `cdk bootstrap` in each region
@@ -69,6 +70,24 @@ def bootstrap_version(target: Target) -> int | None:
         return int(ssm.get_parameter(Name=BOOTSTRAP_VERSION)["Parameter"]["Value"])
     except ssm.exceptions.ParameterNotFound:
         return None
+
+
+def refuse_without_requests(target: Target) -> None:
+    """Refuse release.replay_from of a stage without a lake here; CloudFormation would only name a parameter."""
+    config = target.config
+    stage = config.release.replay_from
+    if not stage:
+        return
+    ssm = target.client("ssm")
+    try:
+        ssm.get_parameter(Name=lake_parameter(config.project.name, stage))
+    except ssm.exceptions.ParameterNotFound:
+        where = f"{target.region} of account {target.account}"
+        raise Refused(
+            "replay_from",
+            f"release.replay_from = {stage!r}: must be a stage with a lake in {where}; "
+            f"`fairway deploy --stage {stage}` makes one",
+        ) from None
 
 
 def refuse_unprepared(target: Target) -> None:

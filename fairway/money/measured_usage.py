@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from domain.money.usage import DAYS, DAYS_PER_MONTH, SECONDS_PER_HOUR
 from domain.names import METRICS_NAMESPACE, Metric
 from domain.timestamps import parse_timestamp
+from fairway.stage import experiments
 from fairway.stage.aws import Stage
 from fairway.stage.records import runs
 from fairway.terminal.errors import Refused
@@ -101,8 +102,19 @@ def _of_runs(stage: Stage, *, since: datetime, days: int) -> dict:
         "batch_runs": len(batches) * per_month,
         "rows_per_batch": round(sum(rows) / len(rows)) if rows else None,
         "training_runs": len(trainings) * per_month,
+        "experiment_days": _experiment_days(stage, since, since + timedelta(days=days)) * per_month,
         "rows_loaded": round(sum(load["accepted"] for load in loads) * per_month),
     }
+
+
+def _experiment_days(stage: Stage, start: datetime, end: datetime) -> float:
+    """Return the days between the two in which an experiment ran; one runs at a time."""
+    seconds = 0.0
+    for one in experiments.kept(stage):
+        began, ended = parse_timestamp(one["started_at"]), parse_timestamp(one.get("finished_at", "")) or end
+        if began:
+            seconds += max(0.0, (min(ended, end) - max(began, start)).total_seconds())
+    return seconds / (24 * SECONDS_PER_HOUR)
 
 
 def _is_since(timestamp: str | None, since: datetime) -> bool:

@@ -122,9 +122,7 @@ def _failing(stage: Stage, routing: Routing, item: ReleaseItem | None) -> Failin
     serving, previous = stage.config.serving, routing["previous"]
     answers = _stored_answers(stage)
     return Failing(
-        answer=fallback_answer(
-            stage.contract, threshold=(routing["champion"] or {}).get("threshold", serving.threshold)
-        ),
+        answer=fallback_answer(stage.contract, threshold=routing_rules.decides_from(routing, serving.threshold)),
         target=stage.contract.target.name,
         deadline_ms=serving.deadline_ms,
         alarm_percent=stage.config.monitoring.fallback_percent,

@@ -37,7 +37,10 @@ def begin(stage: Stage, release: str, asked: Experiment, *, progress: Progress) 
     executions.follow(stage, arn, progress=progress, until=lambda: begun() is not None)
     if found := begun():
         return found
-    raise Failed("not_begun", f"the experiment of {release} did not begin; its alarm topic has the reason")
+    item = records.release(stage, release) or {}
+    stopped = item.get("state") == ReleaseState.ROLLED_BACK  # by its replay, which comes before
+    why = f": {item.get('failure')}" if stopped else "; its alarm topic has the reason"
+    raise Failed("not_begun", f"the experiment of {release} did not begin{why}")
 
 
 def running(turns: Turns) -> Rollout | None:
@@ -118,8 +121,8 @@ def _promote(stage: Stage, decided: Rollout) -> None:
     if is_champion(routing, release, threshold):
         return
     at, reason = iso(datetime.now(UTC)), f"experiment of {rules.called(decided)[1]}: {decided['why']}"
-    names = {"release": release, "endpoint": decided["endpoint"], "at": at, "reason": reason}
-    following = promote(routing, **names, threshold=threshold)
+    endpoint = decided["endpoint"]
+    following = promote(routing, release=release, endpoint=endpoint, at=at, reason=reason, threshold=threshold)
     rollouts.write(stage, items.routing_write(following))
 
 

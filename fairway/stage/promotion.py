@@ -27,8 +27,8 @@ def bring_up(stage: Stage, item: ReleaseItem, *, progress: Progress) -> bool:
         return wait_until_it_answers(stage, release, progress=progress)
     if is_up(stage, item):
         progress(f"Switching to {release}")
-        change = {"release": release, "endpoint": _endpoint(stage, release), "reason": "promoted by hand"}
-        switch(stage, lambda routing, at: rules.promote(routing, at=at, **change))
+        endpoint, reason = _endpoint(stage, release), "promoted by hand"
+        switch(stage, lambda now, at: rules.promote(now, release=release, endpoint=endpoint, at=at, reason=reason))
         return True
     return wait_until_it_answers(stage, release, execution=deploy(stage, item), progress=progress)
 

@@ -7,28 +7,17 @@ from constructs import Construct
 
 from domain.config.sections import Config
 from domain.records import RELEASE
-from domain.release.state import DEPLOYING_AT_MOST, ReleaseState
+from domain.release.state import ReleaseState, deploying_at_most
 from infra.data.tables import ONLY_RELEASES, Tables
 from infra.parts.flow import REASON, Flow, again, call, caught, choice, fail, invoke, jsonata
 from infra.parts.function import Function
-from infra.parts.jobs import Jobs
 from infra.permissions import Many
 from infra.release import hosting_states, replay_states, rollout_states
 from infra.release.endpoints import LISTS, Endpoints
+from infra.release.replay_states import Replay
 
 MINUTE_S, HOUR_S = 60, 3600
 LONGEST_ROLLOUT_S = 300 * 24 * HOUR_S  # of the year that an execution may last
-STUCK_AFTER_MS = int(DEPLOYING_AT_MOST.total_seconds() * 1000)
-
-
-@dataclass(frozen=True)
-class Replay:
-    """What scores requests of the last days again, and the functions before and after it."""
-
-    plan: Function
-    judge: Function
-    jobs: Jobs
-    instance: str
 
 
 @dataclass(frozen=True)
@@ -61,11 +50,12 @@ class ReleaseFlow(Flow):
         steps: Steps,
     ) -> None:
         self.tables, self.endpoints, self.steps = tables, endpoints, steps
+        self.stuck_after_ms = int(deploying_at_most(config.release).total_seconds() * 1000)
         kept_s = config.release.keep_previous_minutes * MINUTE_S
         longest_s = kept_s + 4 * HOUR_S + LONGEST_ROLLOUT_S
         super().__init__(scope, id, config=config, states=self.states(kept_s), timeout_s=longest_s)
         tried = steps.try_endpoint if endpoints.used else None
-        replaying = (steps.replay.plan, steps.replay.judge) if steps.replay else ()
+        replaying = steps.replay.functions if steps.replay else []
         functions = (steps.verify_release, tried, *replaying, steps.advance, steps.promote, steps.retire)
         self.allow_invoke(*(function for function in functions if function))
         self.allow("dynamodb:UpdateItem", on=tables.routing.table_arn, conditions=ONLY_RELEASES)
@@ -94,7 +84,7 @@ class ReleaseFlow(Flow):
         replay = self.steps.replay
         if replay is None:
             return {}
-        return replay_states.replayed(replay.plan, replay.judge, replay.jobs, instance=replay.instance, next="Advance")
+        return replay_states.replayed(replay, following="Advance")
 
     def what_is_asked(self) -> dict[str, Any]:
         """Return the states that check whether this release may be deployed by us now."""
@@ -197,7 +187,7 @@ class ReleaseFlow(Flow):
             ":challenger": ReleaseState.CHALLENGER.value,
             ":rolled_back": ReleaseState.ROLLED_BACK.value,
             ":now": jsonata(now),
-            ":stuck": jsonata(f"$fromMillis($toMillis({now}) - {STUCK_AFTER_MS})"),
+            ":stuck": jsonata(f"$fromMillis($toMillis({now}) - {self.stuck_after_ms})"),
         }
         return self.update_release(
             "SET #state = :deploying, deploying_since = :now",
@@ -260,7 +250,7 @@ class ReleaseFlow(Flow):
             "release": jsonata("$release"),
             "endpoint": jsonata("$endpoint"),
             "reason": jsonata("$reason"),
-            "threshold": jsonata("$exists($experiment.threshold) ? $experiment.threshold : null"),
+            "experiment": jsonata("$experiment"),
         }
         patient = (again(["RoutingChanged"], seconds=1, times=6),)
         return invoke(self.steps.promote, asked, retry=patient, catch=(caught("StepBack"),), **fields)

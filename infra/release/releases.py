@@ -2,22 +2,36 @@
 
 from typing import Unpack
 
+from aws_cdk import Aws, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from domain.carried import PREDICT_MB
 from domain.config.sections import Config
-from domain.lake import ARTEFACTS, CAPTURED, ROWS, RUNS
+from domain.lake import ARTEFACTS, CAPTURED, PACED, ROWS, RUNS
+from domain.names import lake_parameter
 from domain.records import ROLLOUT, ROUTING
 from domain.runs import RunKind
 from infra.data.stores import Stores
 from infra.data.tables import ONLY_RELEASES, WHO_ANSWERS, only_items
 from infra.parts.function import Function, Given
 from infra.parts.jobs import Jobs
+from infra.permissions import Many, allow
 from infra.release.endpoints import Endpoints
-from infra.release.release_flow import ReleaseFlow, Replay, Steps
+from infra.release.release_flow import ReleaseFlow, Steps
+from infra.release.replay_states import Replay
+
+TO_WARM_UP_S = 240  # a serverless endpoint may need most of a minute for its first answer, and each has three
+ONLY_CAPTURED = {"StringLike": {"s3:prefix": [f"{CAPTURED}*"]}}
+
+
+def bucket_arn(name: str) -> str:
+    return f"arn:{Aws.PARTITION}:s3:::{name}"
 
 
 class Releases(Construct):
@@ -39,6 +53,7 @@ class Releases(Construct):
         self.stage, config = stage, stage["config"]
         self.lake, self.tables, self.registry = stores.lake, stores.tables, stores.registry
         self.endpoints = endpoints
+        self.captured_by = self.lake_of_the_captured()
         self.flow = ReleaseFlow(
             self,
             "Release",
@@ -85,20 +100,77 @@ class Releases(Construct):
             repository=self.registry.repository,
             image=image,
             reads=[RUNS, ROWS, CAPTURED, ARTEFACTS],
-            writes=[RUNS],
+            writes=[RUNS, PACED],
         )
-        instance = self.stage["config"].training.instance
-        return Replay(self.function_that_plans_replays(), self.function_that_judges_replays(alarms), jobs, instance)
+        self.allow_reading_another_stage(jobs.role)
+        config = self.stage["config"]
+        return Replay(
+            plan=self.function_that_plans_replays(),
+            pace=self.function_that_paces_replays() if config.release.replay_seconds else None,
+            judge=self.function_that_judges_replays(alarms),
+            jobs=jobs,
+            instance=config.training.instance,
+        )
+
+    def function_that_paces_replays(self) -> Function:
+        """It sends requests as `predict` does, and has as much of a processor."""
+        bucket, routing, signing_key = self.lake.bucket, self.tables.routing, self.registry.signing_key.key_arn
+        config = self.stage["config"]
+        function = Function(
+            self,
+            "PaceReplay",
+            **self.stage,
+            memory_mb=PREDICT_MB,
+            timeout_s=config.release.replay_seconds + TO_WARM_UP_S,
+            environment={
+                "LAKE": bucket.bucket_name,
+                "ROUTING_TABLE": routing.table_name,
+                "SIGNING_KEY": signing_key,
+            },
+        )
+        function.allow("s3:ListBucket", on=bucket.bucket_arn)  # or a missing object would be a forbidden one
+        function.allow("s3:GetObject", on=self.lake.objects(RUNS, PACED))
+        function.allow("s3:PutObject", on=self.lake.objects(RUNS))
+        function.allow("dynamodb:GetItem", on=routing.table_arn)
+        if self.endpoints.used:
+            self.endpoints.allow_invoke(function)
+        else:
+            function.allow("kms:Verify", on=signing_key)
+            function.allow("s3:GetObject", on=self.lake.objects(ARTEFACTS))
+        return function
+
+    def lake_of_the_captured(self) -> str | None:
+        """Return the name of the other stage's lake whose requests are replayed; None where they are this stage's."""
+        config = self.stage["config"]
+        if not config.release.replay_from:
+            return None
+        parameter = lake_parameter(config.project.name, config.release.replay_from)
+        return ssm.StringParameter.value_for_string_parameter(self, parameter)
+
+    def allow_reading_another_stage(self, role: iam.IRole) -> None:
+        """Let the replay's job read what another stage captured, and nothing else of its lake."""
+        if self.captured_by:
+            parameter = Stack.of(self).resolve(self.captured_by)["Ref"]
+            captured = Many(
+                arns=[f"{bucket_arn(self.captured_by)}/{CAPTURED}*"],
+                because="Files of captured answers are named by their hour",
+                called=[f"arn:<AWS::Partition>:s3:::<{parameter}>/{CAPTURED}*"],
+            )
+            allow(role, "s3:GetObject", on=captured)
+            allow(role, "s3:ListBucket", on=bucket_arn(self.captured_by), conditions=ONLY_CAPTURED)
 
     def function_that_plans_replays(self) -> Function:
         bucket, routing, signing_key = self.lake.bucket, self.tables.routing, self.registry.signing_key.key_arn
         environment = {
             "LAKE": bucket.bucket_name,
+            "CAPTURED_LAKE": self.captured_by or bucket.bucket_name,
             "ROUTING_TABLE": routing.table_name,
             "SIGNING_KEY": signing_key,
         }
         function = self.function("PlanReplay", 120, environment)
         function.allow("s3:ListBucket", on=bucket.bucket_arn)
+        if self.captured_by:
+            function.allow("s3:ListBucket", on=bucket_arn(self.captured_by), conditions=ONLY_CAPTURED)
         function.allow("s3:GetObject", "s3:PutObject", on=self.lake.objects(RUNS))
         function.allow("dynamodb:GetItem", on=routing.table_arn)
         function.allow("kms:Verify", on=signing_key)

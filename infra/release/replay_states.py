@@ -1,24 +1,42 @@
 """The states in which requests of the last days are scored again: part of the Release flow, before a rollout."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from infra.parts.flow import caught, choice, invoke, jsonata
 from infra.parts.function import Function
 from infra.parts.jobs import Jobs, inputs, output
 
-LONGEST_S = 3600  # a release that is deploying for two hours counts as stuck
+LONGEST_S = 3600  # with the waits before it within domain/release/state.py: REPLAYING
 VOLUME_GB = 10
 UNDO = (caught("Undo"),)
 
 
-def replayed(plan: Function, judge: Function, jobs: Jobs, *, instance: str, next: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Replay:
+    """What scores requests of the last days again, what sends some to the endpoints, and the functions around it."""
+
+    plan: Function
+    pace: Function | None
+    judge: Function
+    jobs: Jobs
+    instance: str
+
+    @property
+    def functions(self) -> list[Function]:
+        return [function for function in (self.plan, self.pace, self.judge) if function]
+
+
+def replayed(replay: Replay, *, following: str) -> dict[str, Any]:
     """A replay and its judgement; a release that it stops ends here, without what was made for it."""
+    paced = {"PaceReplay": _pace(replay.pace, Next="JudgeReplay")} if replay.pace else {}
     return {
-        "PlanReplay": _plan(plan, Next="IsReplayed"),
+        "PlanReplay": _plan(replay.plan, Next="IsReplayed"),
         "IsReplayed": choice(("$replay.why = ''", "Replay"), otherwise="JudgeReplay"),
-        "Replay": _replay(jobs, instance, Next="JudgeReplay"),
-        "JudgeReplay": _judge(judge, Next="MayGoOn"),
-        "MayGoOn": choice(("$ended", "Undo"), otherwise=next),
+        "Replay": _replay(replay.jobs, replay.instance, Next=next(iter(paced), "JudgeReplay")),
+        **paced,
+        "JudgeReplay": _judge(replay.judge, Next="MayGoOn"),
+        "MayGoOn": choice(("$ended", "Undo"), otherwise=following),
     }
 
 
@@ -41,13 +59,18 @@ def _replay(jobs: Jobs, instance: str, **fields: Any) -> dict[str, Any]:
             "$input('champion', 'champion', $replay.champion_uri, 'S3Prefix')",
             "$input('release', 'release', $artefact, 'S3Prefix')",
         ),
-        outputs=[output("replay", jsonata("$replay.output_uri"))],
+        outputs=[output("replay", jsonata("$replay.output_uri")), output("paced", jsonata("$replay.paced_uri"))],
         instance=instance,
         volume_gb=VOLUME_GB,
         runtime_s=LONGEST_S,
         catch=UNDO,
         **fields,
     )
+
+
+def _pace(pace: Function, **fields: Any) -> dict[str, Any]:
+    asked = {"release": jsonata("$release"), "endpoint": jsonata("$endpoint"), "run": jsonata("$run")}
+    return invoke(pace, asked, catch=UNDO, **fields)
 
 
 def _judge(judge: Function, **fields: Any) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, NotRequired, TypedDict, cast
 
-from domain.records import ROLLOUT, release_key, routing_item, to_item, turns_write
+from domain.money import spending
+from domain.records import GUARD, ROLLOUT, release_key, routing_item, to_item, turns_write
 from domain.release import experiment as trial
 from domain.release import rollout as rules
 from domain.release import turns as line
@@ -78,6 +79,7 @@ class Effects:
     turns: Callable[[], Turns]
     routing: Callable[[], Routing]
     counts: Callable[[str], list[Counts]]
+    budget: Callable[[], spending.Done]
     release: Callable[[str], ReleaseItem]
     write_turns: Callable[[Turns], bool]
     write_routing: Callable[[Routing], bool]
@@ -91,6 +93,7 @@ def handler(event: Asked, context: object) -> Looked:
         turns=lambda: cast(Turns, {**NO_TURNS, **(tables.get(ROUTING, routing_item(ROLLOUT)) or {})}),
         routing=lambda: read_routing(ROUTING),
         counts=_counts,
+        budget=lambda: cast(spending.Done, tables.get(ROUTING, routing_item(GUARD)) or spending.NOTHING),
         release=lambda name: cast(ReleaseItem, tables.get(ROUTING, release_key(name)) or {}),
         write_turns=lambda turns: tables.held("PutItem", TableName=ROUTING, **turns_write(turns)),
         write_routing=lambda routing: write_routing(ROUTING, routing),
@@ -147,6 +150,7 @@ def _begin(
     """Begin an experiment; it does not stand in line, so where anything else runs or waits it ends."""
     champion = routing["champion"]
     why = asked.get("failed", "")
+    why = why or spending.challenger_refusal(effects.budget(), now=iso(now)) or ""
     if not why and (turns["waiting"] or not line.is_free(turns, now=now, plan=plan)):
         why = "another rollout or experiment began meanwhile"
     if not why and (champion is None or is_champion(routing, asked["release"], experiment.get("threshold"))):
@@ -185,9 +189,11 @@ def _line_up(asked: Asked, turns: Turns, routing: Routing, *, now: datetime, pla
         "aborted": False,
     }
     lined = line.in_line(turns, mine)
-    failed = asked.get("failed")
+    failed = asked.get("failed") or spending.challenger_refusal(effects.budget(), now=iso(now))
     if ended := (State.ABORTED, failed) if failed else line.objection(lined, asked["rollout"]):
         state, why = ended
+        if turns["waiting"] and turns["waiting"]["rollout"] == asked["rollout"]:
+            _write({**turns, "waiting": None}, effects)
         effects.mark(asked["release"], {"state": MARKS[state], "failure": why})
         effects.announce(asked["release"], f"{state}: {why}. `fairway promote {asked['release']}` begins again.")
         return _looked(Next.END, state, why)

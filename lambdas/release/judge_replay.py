@@ -9,6 +9,7 @@ from typing import Any, TypedDict, cast
 from domain import lake
 from domain.records import outcome_key, prediction_key
 from domain.release import replay as rules
+from domain.release.pace import Timed as Paced
 from domain.release.replay import Known, Replayed, Report
 from domain.release.state import ReleaseState
 from domain.request.flipped import known_of
@@ -79,8 +80,11 @@ def judge_replay(asked: Asked, *, at: str, effects: Effects) -> Judged:
     if replayed is None or replayed["release"] != release:
         raise ReplayMissing(f"{lake.uri(LAKE, key)} is not there; `fairway promote {release}` tries again")
     known = _known(replayed, effects.outcome)
-    stop, why = rules.judged(replayed, known, rules.limits_of(CONFIG))
+    paced: Paced | None = effects.read(lake.replay_key(asked["run"], "paced.json"))
+    stop, why = rules.judged(replayed, known, rules.limits_of(CONFIG), paced)
     report = _report(replayed, at=at, known=known, stop=stop, why=why)
+    if paced:
+        report["paced"] = paced
     effects.write(lake.replay_key(asked["run"], "report.json"), report)
     stopped = {"state": ReleaseState.ROLLED_BACK, "failure": f"replay: {why}"} if stop else {}
     effects.mark(release, {"replay": report, **stopped})

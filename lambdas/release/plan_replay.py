@@ -7,12 +7,14 @@ from datetime import timedelta
 from itertools import takewhile
 from typing import Any, TypedDict, cast
 
+from botocore.exceptions import ClientError
+
 from domain import lake
 from domain.config import sections as config
 from domain.contract import schema as contract
 from domain.records import release_key
 from domain.release.replay import Rows
-from domain.release.routing import Routing
+from domain.release.routing import Routing, decides_from
 from domain.release.state import ReleaseItem
 from domain.runs import ReplaySettings, TrainSettings
 from domain.timestamps import parse_timestamp
@@ -21,6 +23,7 @@ from lambdas.aws.routes import SignedModel, read_release_model, read_routing
 from lambdas.settings import CONFIG, CONTRACT
 
 LAKE = os.environ["LAKE"]
+CAPTURED_LAKE = os.environ["CAPTURED_LAKE"]  # of another stage, where release.replay_from names one
 ROUTING = os.environ["ROUTING_TABLE"]
 MOST_FILES = 500  # evenly spread over the days; an hour has one for each minute and shard of the stream
 
@@ -42,6 +45,11 @@ class Planned(TypedDict):
     rows_manifest: str
     champion_uri: str
     output_uri: str
+    paced_uri: str
+
+
+class LakeMissing(Exception):
+    """Report that the stage whose requests are to be replayed has no lake."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,14 @@ def plan_replay(asked: Asked, *, effects: Effects) -> Planned:
     champion = routing["champion"]
     model = effects.model(champion["release"]) if champion else None
     if why := _why_not(asked["release"], routing, model, effects.release(asked["release"])):
-        return {"why": why, "settings_uri": "", "rows_manifest": "", "champion_uri": "", "output_uri": ""}
+        return {
+            "why": why,
+            "settings_uri": "",
+            "rows_manifest": "",
+            "champion_uri": "",
+            "output_uri": "",
+            "paced_uri": "",
+        }
     assert model is not None, "there is a champion"
     effects.verify(model)
     run = asked["run"]
@@ -91,8 +106,10 @@ def plan_replay(asked: Asked, *, effects: Effects) -> Planned:
         "release_sha256": asked["artefact_sha256"],
         "champion": model["release"],
         "champion_sha256": model["artefact_sha256"],
-        "champion_threshold": (champion or {}).get("threshold", CONFIG.serving.threshold),
+        "champion_threshold": decides_from(routing, CONFIG.serving.threshold),
         "source": Rows.CAPTURED if files else Rows.EVALUATION,
+        "captured_by": CONFIG.release.replay_from,
+        "seconds": CONFIG.release.replay_seconds,
         "rows": CONFIG.release.replay_rows,
         "loads": trained.get("loads", []),
         "train_start": trained["train_start"],
@@ -114,6 +131,7 @@ def plan_replay(asked: Asked, *, effects: Effects) -> Planned:
         ),
         "champion_uri": model["model_uri"],
         "output_uri": lake.uri(LAKE, lake.replay_key(run, "")),
+        "paced_uri": lake.uri(LAKE, lake.paced_key(run, "")),
     }
 
 
@@ -150,8 +168,19 @@ def _until(at: str) -> Callable[[str], bool]:
 
 
 def _manifest(keys: list[str]) -> list[dict[str, str] | str]:
-    return [{"prefix": lake.uri(LAKE, lake.CAPTURED)}, *(key.removeprefix(lake.CAPTURED) for key in keys)]
+    return [{"prefix": lake.uri(CAPTURED_LAKE, lake.CAPTURED)}, *(key.removeprefix(lake.CAPTURED) for key in keys)]
 
 
 def _captured_since(hour: str) -> Iterable[str]:
-    return (each.key for each in objects.listing(LAKE, lake.CAPTURED, after=lake.captured_prefix(hour)))
+    """List what was captured from this hour on. Raises LakeMissing for another stage that has no lake any more."""
+    try:
+        yield from (
+            each.key for each in objects.listing(CAPTURED_LAKE, lake.CAPTURED, after=lake.captured_prefix(hour))
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchBucket" or not CONFIG.release.replay_from:
+            raise
+        raise LakeMissing(
+            f"release.replay_from = {CONFIG.release.replay_from!r}: must be a stage with a lake, and {CAPTURED_LAKE} "
+            "is not there; deploy that stage, then this one"
+        ) from None

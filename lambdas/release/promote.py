@@ -33,7 +33,7 @@ def handler(event: dict[str, Any], context: object) -> Promoted:
     return promote(
         release=event["release"],
         endpoint=event["endpoint"],
-        threshold=event.get("threshold"),
+        threshold=event.get("experiment", {}).get("threshold"),
         reason=event["reason"],
         at=iso(datetime.now(UTC)),
         table=RoutingTable(
@@ -55,8 +55,7 @@ def promote(
     current = routing["champion"]
     is_there = current is not None and (current["release"], current["endpoint"]) == (release, endpoint)
     if current is None or not is_there or threshold not in (None, current.get("threshold")):
-        names = {"release": release, "endpoint": endpoint, "at": at, "reason": reason}
-        routing = rules.promote(routing, **names, threshold=threshold)
+        routing = rules.promote(routing, release=release, endpoint=endpoint, at=at, reason=reason, threshold=threshold)
         if not table.write(routing):
             raise RoutingChanged(f"the routing changed while {release} was being promoted; try again")
         since = at

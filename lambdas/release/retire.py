@@ -8,7 +8,7 @@ from typing import TypedDict, cast
 
 from domain.records import release_key
 from domain.release.routing import Routing, endpoints_in_use
-from domain.release.state import ANSWERING_A_SHARE, DEPLOYING_AT_MOST, ReleaseItem, ReleaseState
+from domain.release.state import ANSWERING_A_SHARE, ReleaseItem, ReleaseState, deploying_at_most
 from domain.timestamps import iso, parse_timestamp
 from lambdas.aws import tables
 from lambdas.aws.hosting import BUSY, DELETING, Hosted, hosted, remove
@@ -17,6 +17,7 @@ from lambdas.settings import CONFIG
 
 LOG = logging.getLogger("fairway")
 ROUTING = os.environ["ROUTING_TABLE"]
+DEPLOYING_AT_MOST = deploying_at_most(CONFIG.release)
 PREFIX = os.environ["ENDPOINT_PREFIX"]
 
 

@@ -28,7 +28,7 @@ REPLIED = (
     "made_at",
     "event_time",
 )
-OPTIONAL = ("arm", "rollout", "share", "instead_of", "probabilities", "confidence")
+OPTIONAL = ("threshold", "arm", "rollout", "share", "instead_of", "probabilities", "confidence")
 LONGEST_ID = 100
 ID = re.compile(r"[0-9a-f]{32}")
 REMEMBERED_S = 24 * 3600  # how long a repeated request is recognised

@@ -7,6 +7,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from bench.api import modes
 from bench.api.bare import Bare, NotAnswered
 from bench.api.load import Level, NothingAnswered, alternating, measure
 from bench.api.report import last_line
@@ -94,3 +95,16 @@ def test_the_last_line_has_every_figure_and_whether_they_hold(added, failed, ver
         f"the client adds {added:.2f} ms (at most 1; median 1.50, of processor 0.40); "
         f"{failed} requests failed, load average 7.0: {verdict}"
     )
+
+
+@pytest.mark.parametrize(
+    ("p50_ms", "failed", "verdict"),
+    [(4.0, 0, "0.40 of an endpoint's (below 0.5); 0 requests failed, load"), (4.0, 1, "")],
+)
+def test_function_mode_is_held_to_a_part_of_an_endpoints_time(p50_ms, failed, verdict):
+    level = Level(requests=100, failed=0, p50_ms=10.0, p99_ms=20.0, per_second=90.0)
+    levels = {"serverless": level, "function": {**level, "p50_ms": p50_ms, "failed": failed}}
+    results = {"levels": levels, "machine": {"load_average": 0.5}}
+    assert (modes.holds(results), verdict in modes.last_line(results)) == (not failed, True)
+    slower = {**results, "levels": {**levels, "function": {**level, "p50_ms": 6.0}}}
+    assert (modes.holds(slower), modes.last_line(slower).endswith(": BROKEN")) == (False, True)

@@ -90,14 +90,18 @@ def always_on(tmp_path_factory) -> dict:
 
 @pytest.fixture(scope="session")
 def longest(tmp_path_factory) -> dict:
-    """The service of a project and a stage with the longest names there can be, which trains for as long as it may."""
+    """The service of a project and a stage with the longest names there can be, which trains for as long as it may, and
+    replays what prod captured.
+    """
     changes = {
         'name = "flights"': f'name = "{LONGEST_PROJECT}"',
         "spot = true": "spot = true\nmax_runtime_minutes = 1440",
-        "[stages.dev]": f"[stages.{LONGEST_STAGE}]\n\n[stages.dev]",
+        "[stages.dev]": (f'[stages.{LONGEST_STAGE}.release]\nreplay_days = 7\nreplay_from = "prod"\n\n[stages.dev]'),
     }
     project = project_with(tmp_path_factory.mktemp("project"), changes)
-    assembly = synthesise(tmp_path_factory.mktemp("longest"), validated=True, project=project, stage=LONGEST_STAGE)
+    assembly = synthesise(
+        tmp_path_factory.mktemp("longest"), validated=True, project=project, stage=LONGEST_STAGE, nag="true"
+    )
     return template(assembly, f"{LONGEST_PROJECT}-{LONGEST_STAGE}-service")
 
 

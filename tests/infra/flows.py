@@ -50,6 +50,7 @@ REPLAY = {
     "rows_manifest": f"s3://lake/runs/{RUN}/replay/rows.manifest",
     "champion_uri": WINDOW["champion"]["model_uri"],
     "output_uri": f"s3://lake/runs/{RUN}/replay/",
+    "paced_uri": f"s3://lake/scratch/paced/{RUN}/",
 }
 
 

@@ -427,7 +427,7 @@ def test_endpoints_that_are_always_on_a_replay_and_a_canary_add_only_what_they_n
             f"iam:CreateServiceLinkedRole iam:role/{role}"
             " if iam:AWSServiceName = sagemaker.application-autoscaling.amazonaws.com"
         ),
-        *(f"lambda:InvokeFunction <Releases{name}>" for name in ("PlanReplay", "JudgeReplay")),
+        *(f"lambda:InvokeFunction <Releases{name}>" for name in ("PlanReplay", "PaceReplay", "JudgeReplay")),
         *(line.replace("flights-prod", "flights-test") for line in jobs("processing-job", "ProcessingJob")),
         f"iam:PassRole <ReleasesJobsRole> {TO_SAGEMAKER}",
     }
@@ -439,6 +439,15 @@ def test_a_replay_reads_captured_answers_and_rows_and_only_its_run_is_written(al
         f"s3:ListBucket {LAKE}",
         *(f"s3:GetObject {LAKE}/{folder}/*" for folder in ("runs", "rows", "captured", "artefacts")),
         f"s3:PutObject {LAKE}/runs/*",
+        f"s3:PutObject {LAKE}/scratch/paced/*",
+    }
+    assert found["ReleasesPaceReplayRole"] == FUNCTION | {
+        f"s3:ListBucket {LAKE}",
+        f"s3:GetObject {LAKE}/runs/*",
+        f"s3:GetObject {LAKE}/scratch/paced/*",
+        f"s3:PutObject {LAKE}/runs/*",
+        f"dynamodb:GetItem {ROUTING}",
+        "sagemaker:InvokeEndpoint sagemaker:endpoint/flights-test-r-*",
     }
     assert found["ReleasesPlanReplayRole"] == FUNCTION | {
         f"s3:ListBucket {LAKE}",
@@ -462,3 +471,16 @@ def test_names_are_read_as_a_person_would():
     assert imported("flights-prod-data:ExportsOutputFnGetAttLakeBucketB1D32E10Arn6706D8FF") == "LakeBucket"
     assert imported("flights-prod-data:ExportsOutputRefTablesRunsB40D77DF5A715253") == "TablesRuns"
     assert short("TrainingJudge29AF38DD") == "TrainingJudge"
+
+
+def test_a_replay_of_another_stages_requests_reads_what_that_captured_and_nothing_else_of_it(longest):
+    theirs = {
+        name: {re.sub(r"s3:+\W*SsmParameterValue\w*prodlake\w*\W*?(?=/| |$)", "PRODS_LAKE", line) for line in lines}
+        for name, lines in granted(longest).items()
+    }
+    found = {name: {line for line in lines if "PRODS_LAKE" in line or "Ssm" in line} for name, lines in theirs.items()}
+    captured = "s3:ListBucket PRODS_LAKE if s3:prefix like ['captured/*']"
+    assert {name: lines for name, lines in found.items() if lines} == {
+        "ReleasesJobsRole": {captured, "s3:GetObject PRODS_LAKE/captured/*"},
+        "ReleasesPlanReplayRole": {captured},
+    }

@@ -28,7 +28,7 @@ def test_every_log_is_kept_for_as_long_as_the_settings_say(service):
     }
 
 
-OF_A_REPLAY = {"plan_replay", "judge_replay"}  # the reference project sets no release.replay_days
+OF_A_REPLAY = {"plan_replay", "pace_replay", "judge_replay"}  # the reference project sets no release.replay_days
 
 
 def verbs() -> set[str]:

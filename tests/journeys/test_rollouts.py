@@ -71,6 +71,8 @@ def test_a_release_passes_its_replay_and_its_shadow_and_is_stopped_once_the_cham
     )
     assert (replay["rows"], replay["repeated"], replay["differing"], replay["errors"]) == (50, 50, 0, 0)
     assert 0 < replay["flipped"] < 50 and replay["timed"].keys() == {"champion", "release"}
+    paced = replay["paced"]  # fifty rows came in one request, and both endpoints were sent it again
+    assert (paced["requests"], paced["champion"]["failed"], paced["release"]["failed"]) == (1, 0, 0)
 
     seeds = iter(range(4, 400))
     eventually(

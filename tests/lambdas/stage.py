@@ -49,6 +49,7 @@ def deploy() -> None:
     os.environ |= {
         "LAMBDA_TASK_ROOT": str(zip_root),
         "LAKE": LAKE,
+        "CAPTURED_LAKE": LAKE,
         "PREDICTIONS_TABLE": PREDICTIONS,
         "OUTCOMES_TABLE": OUTCOMES,
         "ROUTING_TABLE": ROUTING,

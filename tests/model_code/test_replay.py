@@ -59,7 +59,7 @@ def replayed(run_verb, tmp_path):
         processing = tmp_path / "processing/input"
         hashes = {"release_sha256": sha256_of(release), "champion_sha256": sha256_of(champion)}
         names = {"release": "r-2", "champion": "r-1", "champion_threshold": threshold}
-        run = {**names, "source": source, "rows": most, **hashes, **WINDOW}
+        run = {**names, "captured_by": "", "seconds": 600, "source": source, "rows": most, **hashes, **WINDOW}
         write_settings(processing / "contract", contract, run)
         if source == "captured":
             for hour in range(2):
@@ -100,6 +100,24 @@ def test_the_champion_repeats_its_answers_to_the_last_bit_and_itself_flips_nothi
     assert all(row["champion"] == row["release"] for row in kept)
     for side in ("champion", "release"):
         assert 0 < summary["timed"][side]["p50_ms"] <= summary["timed"][side]["p99_ms"]
+
+
+def test_the_requests_of_the_busiest_minutes_are_left_for_the_endpoints_with_what_the_models_read(
+    project, replayed, tmp_path
+):
+    model = project.models[CHAMPION]
+    rows = captured(project.contract, model, project.rows[:120])
+    for row in rows:
+        row["features"] = json.dumps({**json.loads(row["features"]), "of no model": 1})
+    replayed(project.contract, rows, champion=model, release=model)
+    left = json.loads((tmp_path / "processing/output/paced/paced.json").read_text())
+    assert (len(left), left[0]["after_s"], left[-1]["after_s"]) == (11, 0.0, 600.0)  # one a minute
+    features = {column.name for column in project.contract.features}
+    assert all(
+        set(row) <= features and request["contract_hash"] == project.contract.hash
+        for request in left
+        for row in request["rows"]
+    )
 
 
 def test_another_model_flips_some_decisions_which_are_kept_with_both(returns, replayed):

@@ -28,6 +28,10 @@ def _training_step(month: Month) -> Runs:
     return Runs("train", month.training_runs, month.usage.function_ms)
 
 
+def _paced(month: Month) -> Runs:
+    return Runs("train", month.training_runs, 1000.0 * month.config.release.replay_seconds)
+
+
 def _batch_step(month: Month) -> Runs:
     return Runs("batch", month.batch_runs, month.usage.function_ms)
 
@@ -57,6 +61,7 @@ RUNS = {
     "verify_release": _training_step,
     "try_endpoint": _training_step,
     "plan_replay": _training_step,
+    "pace_replay": _paced,
     "judge_replay": _training_step,
     "advance": lambda month: Runs("train", month.looks, month.usage.function_ms),
     "promote": _training_step,

@@ -82,16 +82,18 @@ def runs(month: Month, copies: int) -> Demand:
 
 
 def evidence(month: Month, copies: int) -> Demand:
-    """Each outcome is added to its window. While a release is shadow or canary, each answer and each new entity is an
-    item, and an outcome looks its pair up.
+    """Each outcome is added to its window. While a release is shadow, canary or challenger, each answer and each new
+    entity is an item, and an outcome looks its pair up; in an experiment it is also its entity's value, another item.
     """
     rollouts = month.training_runs if plan_of(month.config).compares else 0.0
-    answers = min(rollouts * ROLLOUT_ANSWERS, month.predictions)
-    known = answers * month.usage.outcomes_percent / 100
+    experiments = month.predictions * min(month.usage.experiment_days / DAYS_PER_MONTH, 1.0)
+    answers = min(rollouts * ROLLOUT_ANSWERS + experiments, month.predictions)
+    share = month.usage.outcomes_percent / 100
+    known, values = answers * share, experiments * share
     return [
         ("watch", "answers counted", WRITES, answers * 2 * TRANSACTIONAL * copies),
         ("watch", "pairs looked up", READS, known),
-        ("watch", "outcomes counted", WRITES, (month.outcomes + known) * TRANSACTIONAL),
+        ("watch", "outcomes counted", WRITES, (month.outcomes + known + values) * TRANSACTIONAL),
         ("store", "kept", KEPT, answers * 2 * EVIDENCE_BYTES * month.usage.months / BYTES_PER_GB),
     ]
 

@@ -146,7 +146,7 @@ def endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[Lin
         for way, kb in (("In", usage.usage.request_kb), ("Out", usage.usage.reply_kb))
     ]
     if serving.mode == "serverless":
-        seconds = (usage.scored_requests + usage.compared_calls) * usage.usage.scoring_ms / 1000.0
+        seconds = (usage.scored_requests + usage.compared_calls + usage.paced_calls) * usage.usage.scoring_ms / 1000.0
         price = (SAGEMAKER, f"ServerlessInf:Mem-{serving.memory_mb // 1024}GB")
         what = f"serverless endpoint, {serving.memory_mb} MB"
         return [line(resource, prices, flow="request", what=what, price=price, quantity=seconds), *lines]
@@ -167,8 +167,8 @@ def endpoint_lines(resource: Resource, usage: Month, prices: Prices) -> list[Lin
 
 def _endpoint_hours(month: Month) -> float:
     """Machine-hours of the champion in its office hours, of each previous one for as long as it is kept, and of each
-    release that is on its way.
+    release that is on its way or compared in an experiment.
     """
     kept = month.training_runs * month.config.release.keep_previous_minutes / MINUTES_PER_HOUR
-    coming = month.rollout_minutes / MINUTES_PER_HOUR
+    coming = month.compared_minutes / MINUTES_PER_HOUR
     return month.config.serving.instances * (HOURS_PER_MONTH * sum(month.up) / len(month.up) + kept + coming)

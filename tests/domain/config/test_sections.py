@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import tomllib
 from typing import get_origin
 
 import pytest
@@ -234,3 +235,30 @@ def test_any_value_of_any_setting_is_refused_or_survives_being_written_as_json(s
 def test_any_document_is_judged(document):
     assert isinstance(problems_of(document), list)
     assert isinstance(problems_of({**document, **PROJECT}), list)
+
+
+@pytest.mark.parametrize(
+    ("stages", "problem"),
+    [
+        ('[stages.prod]\n[stages.staging.release]\nreplay_from = "prod"\nreplay_days = 7', ""),
+        (
+            '[stages.prod]\n[stages.staging.release]\nreplay_from = "live"\nreplay_days = 7',
+            "stages.staging.release.replay_from = 'live': must be another stage, of prod; ",
+        ),
+        (
+            '[stages.prod.release]\nreplay_from = "prod"\nreplay_days = 7',
+            "stages.prod.release.replay_from = 'prod': must be another stage, of none is in the file; ",
+        ),
+        (
+            '[stages.prod]\nregion = "eu-west-1"\n[stages.staging.release]\nreplay_from = "prod"\nreplay_days = 7',
+            "stages.staging.release.replay_from = 'prod': must have the account and the region of this stage",
+        ),
+        (
+            '[stages.prod]\n[stages.staging.release]\nreplay_from = "prod"',
+            "stages.staging.release.replay_from = 'prod': nothing is replayed with release.replay_days = 0",
+        ),
+    ],
+)
+def test_a_stage_replays_the_requests_of_another_one_beside_it_or_is_refused_by_name(stages, problem):
+    found = problems_of(tomllib.loads(f'[project]\nname = "shop"\ncontract = "c"\ntask = "binary"\n{stages}\n'))
+    assert [one.startswith(problem) for one in found] == ([True] if problem else [])

@@ -437,3 +437,25 @@ def test_a_run_costs_what_the_bill_is_higher_by_with_one_more():
     without = month({**requests(MILLION), "training_minutes": 10.0, "start_minutes": 2.0, "training_runs": 0.0})
     bills = [projected(each, flow, function("judge"), function("predict")).monthly_usd for each in (with_four, without)]
     assert of_one == pytest.approx((bills[0] - bills[1]) / 4) and of_one > 0.04  # 12 minutes of $0.23 an hour
+
+
+def test_an_experiment_has_a_second_endpoint_for_its_days_and_is_looked_at_ever_less_often():
+    serving = {"mode": "instance", "instance": "ml.m5.large", "instances": 2}
+    usage = month({**requests(MILLION), "training_runs": 0.0, "experiment_days": 14.0}, serving=serving)
+    line = only(projected(usage, machine("sagemaker:createEndpoint")).lines, "Host:ml.m5.large")
+    # 2 machines x (730 h + 14 days)
+    assert line.quantity == pytest.approx(2 * (730 + 14 * 24))
+    # one a minute for 200 minutes, then one in a 200th of its age: 200 + 200 ln(1,209,600 s / 12,000 s)
+    assert usage.looks == pytest.approx(1122.6, abs=0.1)
+    assert month({"training_runs": 0.0, "experiment_days": 0.1}).looks == pytest.approx(144)
+    assert month({"training_runs": 0.0}).looks == 0
+
+
+def test_calls_that_pair_an_experiments_rows_are_paid_like_requests():
+    def seconds(days: float) -> float:
+        given = {**requests(MILLION), "scoring_ms": 100.0, "predict_ms": 200.0, "training_runs": 0.0}
+        usage = month({**given, "experiment_days": days})
+        return only(projected(usage, machine("sagemaker:createEndpoint")).lines, "ServerlessInf:Mem-2GB").quantity
+
+    paired = seconds(15.0) - seconds(0.0)
+    assert paired > 0 and seconds(30.0) - seconds(0.0) == pytest.approx(2 * paired)

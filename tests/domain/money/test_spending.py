@@ -1,7 +1,17 @@
 import pytest
 
 from domain.config.sections import Budget
-from domain.money.spending import NOTHING, STOP_CHALLENGERS, STOP_MODEL, STOP_TRAINING, after, changed, due, refusal
+from domain.money.spending import (
+    NOTHING,
+    STOP_CHALLENGERS,
+    STOP_MODEL,
+    STOP_TRAINING,
+    after,
+    challenger_refusal,
+    changed,
+    due,
+    refusal,
+)
 from domain.release import routing as rules
 
 NOW, LATER, NEXT_MONTH = "2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z", "2026-12-01T02:00:00Z"
@@ -105,3 +115,15 @@ def test_nothing_is_trained_that_would_answer_while_the_model_is_stopped():
     assert refusal(done, now=LATER).startswith("no training until 2026-11 is over: $150.00 of the budget of $100.00")
     assert refusal({**done, "undone": [STOP_MODEL]}, now=LATER) is None
     assert refusal(after(NOTHING, [STOP_CHALLENGERS], spent_usd=100.0, budget_usd=100.0, now=NOW), now=LATER) is None
+
+
+def test_once_challengers_were_dropped_none_begins_until_the_next_month_or_a_person_says_so():
+    done = after(NOTHING, [STOP_CHALLENGERS], spent_usd=91.5, budget_usd=100.0, now=NOW)
+    refused = challenger_refusal(done, now=LATER)
+    assert refused is not None and refused.startswith("only the champion answers until ")
+    assert refused.endswith(f"was spent by {NOW}; `fairway resume` lets another begin before")
+    assert challenger_refusal(done, now=NEXT_MONTH) is None
+    assert challenger_refusal({**done, "undone": [STOP_CHALLENGERS]}, now=LATER) is None
+    assert challenger_refusal(None, now=NOW) is None
+    only_training = after(NOTHING, [STOP_TRAINING], spent_usd=91.5, budget_usd=100.0, now=NOW)
+    assert challenger_refusal(only_training, now=LATER) is None

@@ -12,6 +12,7 @@ COUNTED = {
     "release": "r-2",
     "champion": "r-1",
     "source": "captured",
+    "captured_by": "",
     "rows": 1000,
     "first": "2026-11-20T10:00:00Z",
     "last": "2026-11-28T10:00:00Z",
@@ -38,6 +39,10 @@ def after(*, known=NOTHING_KNOWN, **counted) -> tuple[str, str]:
 
 def test_a_good_release_goes_on():
     assert after() == ("", "1,000 captured rows, 4.3 % of the decisions differ")
+    assert after(captured_by="prod") == ("", "1,000 captured rows of prod, 4.3 % of the decisions differ")
+    assert after(captured_by="prod", source="evaluation")[1].startswith(
+        "1,000 rows of the evaluation window, since none of prod is captured"
+    )
 
 
 def test_a_champion_that_does_not_repeat_itself_is_skew_and_nothing_else_is_believed():

@@ -68,3 +68,16 @@ def test_and_that_a_deployment_would_be_refused_where_it_breaks_the_champion(dev
     assert out.splitlines()[:2] == [NOTHING, "Contract"]
     assert out.splitlines()[2].startswith("champion r-1: columns.gate: is new, and rows without it are refused; ")
     assert f"`fairway deploy --project {dev} --stage dev` needs --breaking" in err
+
+
+def test_a_stage_that_is_to_replay_what_a_stage_without_a_lake_captured_is_refused_by_name(dev, capsys):
+    settings = dev / "fairway.toml"
+    given = '[stages.dev]\nrelease.replay_days = 7\nrelease.replay_from = "prod"\n'
+    settings.write_text(settings.read_text().replace("[stages.dev]\n", given))
+    boto3.client("ssm").put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Type="String", Value="30")
+    assert main(["deploy", "--stage", "dev", "--project", str(dev), "--json"]) == 2
+    told = json.loads(capsys.readouterr().out)
+    assert (told["error"], told["message"].split("; ")[0]) == (
+        "replay_from",
+        "release.replay_from = 'prod': must be a stage with a lake in us-east-1 of account 123456789012",
+    )

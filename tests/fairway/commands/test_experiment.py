@@ -66,7 +66,14 @@ def test_start_asks_the_release_flow_for_a_challenger_and_tells_how_to_watch_it(
 def test_a_flow_that_ends_without_an_experiment_is_a_failure(released):
     released.machine("release", Advance=writes("routing", item="another"))
     code, _, err = released.run(*START)
-    assert (code, "the experiment of r-2 did not begin" in err) == (1, True)
+    assert (code, "the experiment of r-2 did not begin; its alarm topic has the reason" in err) == (1, True)
+
+
+def test_one_that_its_replay_stops_does_not_begin_and_the_reason_is_told(released):
+    stopped = {"release": "r-2", "state": "rolled back", "failure": "replay: flips: 40.0 % of 1,000 decisions differ"}
+    released.machine("release", JudgeReplay=writes("routing", item="release#r-2", run="train-2", **stopped))
+    code, _, err = released.run(*START)
+    assert (code, f"the experiment of r-2 did not begin: {stopped['failure']}" in err) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -238,9 +245,9 @@ def test_a_threshold_that_cannot_be_compared_is_refused(released, words, told):
 
 
 def test_a_promoted_threshold_is_the_champions_until_it_is_rolled_back(compared):
-    code, out, _ = compared.run("experiment", "stop", "--promote")
+    code, out, err = compared.run("experiment", "stop", "--promote")
     assert (code, "r-1 at threshold 0.4 answers everybody" in out) == (0, True)
-    assert "later releases decide by serving.threshold, so set it to 0.4 too if it is to stay" in out
+    assert "later releases decide by serving.threshold, so set it to 0.4 too if it is to stay" in err
     status = compared.values("status")
     assert (status["champion"], status["threshold"]) == ("r-1", 0.4)
     assert {one["release"]: one["state"] for one in status["releases"]} == {"r-1": "champion", "r-2": "waiting"}
@@ -252,4 +259,5 @@ def test_a_promoted_threshold_is_the_champions_until_it_is_rolled_back(compared)
 def test_stopped_the_champion_decides_as_before(compared):
     compared.values("experiment", "stop")
     status = compared.values("status")
-    assert (status["threshold"], [one["state"] for one in status["releases"]]) == (None, ["champion", "waiting"])
+    states = {one["release"]: one["state"] for one in status["releases"]}
+    assert (status["threshold"], states) == (None, {"r-1": "champion", "r-2": "waiting"})

@@ -65,6 +65,9 @@ def test_what_was_measured_becomes_a_usage_that_can_be_projected(stage):
     put(stage, "runs", kind="batch", run="b2", started_at=(NOW - timedelta(days=2)).isoformat(), read=7000)
     put(stage, "runs", kind="batch", run="b0", started_at=(NOW - timedelta(days=90)).isoformat(), read=1)
     put(stage, "runs", kind="load", run="l1", loaded_at=(NOW - timedelta(days=3)).isoformat(), accepted=28_000)
+    began, ended = ((NOW - timedelta(days=days)).isoformat() for days in (20, 12))
+    put(stage, "runs", kind="experiment", run="e1", started_at=began, finished_at=ended)
+    put(stage, "runs", kind="experiment", run="e2", started_at=(NOW - timedelta(days=1)).isoformat())
     found = measured_usage(stage, days=14, now=NOW)
     hours = found.pop("hours")
     assert found == {
@@ -76,6 +79,7 @@ def test_what_was_measured_becomes_a_usage_that_can_be_projected(stage):
         "batch_runs": pytest.approx(2 * 730 / 24 / 14),
         "rows_per_batch": 6000,
         "training_runs": 0.0,
+        "experiment_days": pytest.approx(3 * 730 / 24 / 14),
         "rows_loaded": round(28_000 * 730 / 24 / 14),
         **({"prediction_bytes": found["prediction_bytes"]} if "prediction_bytes" in found else {}),
     }

@@ -2,6 +2,8 @@
 
 import pytest
 
+from domain.release.state import REPLAYING
+from infra.parts.flow import QUOTA
 from tests.infra import asl
 from tests.infra.flows import CONTEXT, MOMENT, REPLAY, VARIABLES, arguments, chosen, every_task, flows
 
@@ -112,7 +114,10 @@ def test_a_release_is_replayed_before_its_rollout_and_ends_there_where_the_repla
         ended = asl.evaluate(states["JudgeReplay"]["Assign"], VARIABLES, result={"Payload": answer})
         assert ended == {"ended": not go_on, "error": {"Error": "replay", "Cause": "flips: 40 %"}}
         assert chosen(states["MayGoOn"], **ended) == next
-    for name in ("PlanReplay", "Replay", "JudgeReplay"):
+    assert (states["Replay"]["Next"], states["PaceReplay"]["Next"]) == ("PaceReplay", "JudgeReplay")
+    asked = asl.evaluate(states["PaceReplay"]["Arguments"]["Payload"], VARIABLES)
+    assert asked == {"release": VARIABLES["release"], "endpoint": VARIABLES["endpoint"], "run": VARIABLES["run"]}
+    for name in ("PlanReplay", "Replay", "PaceReplay", "JudgeReplay"):
         assert states[name]["Catch"][-1]["Next"] == "Undo"
 
 
@@ -125,8 +130,8 @@ def test_the_replays_job_reads_both_artefacts_and_the_rows_without_a_network(alw
         "champion": REPLAY["champion_uri"],
         "release": VARIABLES["artefact"],
     }
-    (output,) = job["ProcessingOutputConfig"]["Outputs"]
-    assert output["S3Output"]["S3Uri"] == REPLAY["output_uri"]
+    outputs = {one["OutputName"]: one["S3Output"]["S3Uri"] for one in job["ProcessingOutputConfig"]["Outputs"]}
+    assert outputs == {"replay": REPLAY["output_uri"], "paced": REPLAY["paced_uri"]}
     assert job["AppSpecification"]["ContainerArguments"] == ["replay"]
     assert job["NetworkConfig"] == {"EnableNetworkIsolation": True}
     assert len(job["ProcessingJobName"]) <= 63
@@ -235,5 +240,16 @@ def test_the_champion_at_another_threshold_is_neither_marked_nor_deployed_again(
 
 def test_what_an_experiment_compared_is_what_is_promoted(service):
     promote = flows(service)["release"]["States"]["Promote"]
-    for experiment, threshold in (({}, None), ({"threshold": 0.4}, 0.4)):
-        assert arguments("release/Promote", promote, experiment=experiment)["Payload"]["threshold"] == threshold
+    for experiment in ({}, {"threshold": 0.4}):
+        assert arguments("release/Promote", promote, experiment=experiment)["Payload"]["experiment"] == experiment
+
+
+def test_a_replay_that_waits_for_its_machine_ends_before_its_release_counts_as_stuck(always_on):
+    states = flows(always_on["service"])["release"]["States"]
+    replay = states["Replay"]
+    (quota,) = [one for one in replay["Retry"] if QUOTA in one["ErrorEquals"]]
+    around = [states[name]["TimeoutSeconds"] * 4 for name in ("PlanReplay", "PaceReplay", "JudgeReplay")]
+    longest_s = replay["TimeoutSeconds"] + quota["IntervalSeconds"] * quota["MaxAttempts"] + sum(around)
+    assert longest_s < REPLAYING.total_seconds()
+    asked = asl.evaluate(states["MarkDeploying"]["Arguments"], VARIABLES, context=CONTEXT)
+    assert asked["ExpressionAttributeValues"][":stuck"] == {"S": "2026-11-22T01:45:00.123Z"}

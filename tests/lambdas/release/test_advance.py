@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import boto3
 import pytest
 
+from domain.money import spending
 from domain.records import from_item, routing_item
 from domain.release.counts import counts_key
 from domain.release.harm import Limits
@@ -408,3 +409,44 @@ def test_a_threshold_is_not_compared_once_another_release_is_champion(itself):
     itself.route(release="r-2")
     assert look("r-1", experiment=AT_ITS_OWN) == ("end", "aborted", "it is not champion any more")
     assert state_of(itself, "r-1") == "champion"  # as it was: nothing of it was written
+
+
+# ---- while the budget is spent
+
+
+@pytest.fixture
+def spent(rollout):
+    """The guard has dropped challengers this month."""
+    now = iso(datetime.now(UTC))
+    done = spending.after(spending.NOTHING, [spending.STOP_CHALLENGERS], spent_usd=90.0, budget_usd=100.0, now=now)
+    rollout.put(stage.ROUTING, **done, item="guard")
+    rollout.put(stage.ROUTING, item="release#r-2", release="r-2", state="waiting")
+    return rollout
+
+
+def test_a_release_does_not_begin_its_rollout_again_after_the_guard_dropped_challengers(spent):
+    following, state, why = look()
+    assert (following, state, answering()) == ("end", "aborted", {"r-1": 100.0})
+    assert why.startswith("only the champion answers until ") and "`fairway resume` lets another begin before" in why
+    item = spent.item(stage.ROUTING, item="release#r-2")
+    assert (item["state"], item["failure"]) == ("aborted", why)
+    assert [why in message and "`fairway promote r-2` begins again" in message for message in spent.told()] == [True]
+    spent.put(stage.ROUTING, **{**spent.item(stage.ROUTING, item="guard"), "undone": [spending.STOP_CHALLENGERS]})
+    assert look(minute=2)[:2] == ("wait", "canary")
+
+
+def test_no_experiment_begins_either_and_its_release_is_what_it_was(spent):
+    following, state, why = compare()
+    assert (following, state) == ("end", "aborted") and why.startswith("only the champion answers until ")
+    assert (answering(), state_of(spent)) == ({"r-1": 100.0}, "waiting")
+
+
+def test_one_that_waited_in_line_no_longer_does(spent):
+    spent.put(stage.ROUTING, item="guard", month="", actions=[])
+    look("r-3", 2)
+    assert look("r-2", 3)[1] == "queued"
+    now = iso(datetime.now(UTC))
+    done = spending.after(spending.NOTHING, [spending.STOP_CHALLENGERS], spent_usd=90.0, budget_usd=100.0, now=now)
+    spent.put(stage.ROUTING, **done, item="guard")
+    assert look("r-2", 3)[:2] == ("end", "aborted")
+    assert turns(spent).get("waiting") is None

@@ -106,9 +106,12 @@ def test_the_first_release_is_not_written_over_either(aws):
 def test_a_threshold_of_an_experiment_is_promoted_once_and_stays_when_its_release_is_deployed_again(aws):
     handler(event("r-1"), None)
     for _ in range(2):
-        assert handler({**event("r-1"), "threshold": 0.4}, None) == {"release": "r-1", "previous": "r-1"}
+        assert handler({**event("r-1"), "experiment": {"threshold": 0.4}}, None) == {
+            "release": "r-1",
+            "previous": "r-1",
+        }
     item = routing(aws)
     assert (item["version"], item["champion"]["threshold"], "threshold" in item["previous"][0]) == (2, 0.4, False)
     assert aws.item(stage.ROUTING, item="release#r-1")["state"] == "champion"
-    handler({**event("r-1"), "threshold": None}, None)
+    handler({**event("r-1"), "experiment": {}}, None)
     assert routing(aws) == item

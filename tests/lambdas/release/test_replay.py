@@ -53,6 +53,7 @@ def test_captured_files_of_the_last_days_are_replayed_by_the_champion_and_the_re
         "rows_manifest": f"{folder}/rows.manifest",
         "champion_uri": "s3://lake/model.tar.gz",
         "output_uri": f"{folder}/",
+        "paced_uri": f"s3://{stage.LAKE}/scratch/paced/train-2/",
     }
     manifest = champion.document("runs/train-2/replay/rows.manifest")
     assert manifest == [
@@ -67,6 +68,8 @@ def test_captured_files_of_the_last_days_are_replayed_by_the_champion_and_the_re
         "champion_sha256": champion.item(stage.ROUTING, item="release#r-1")["artefact_sha256"],
         "champion_threshold": 0.5,
         "source": "captured",
+        "captured_by": "",
+        "seconds": 60,
         "rows": 500,
         "loads": ["load-1"],
         **WINDOW,
@@ -77,6 +80,40 @@ def test_the_champion_decides_its_rows_by_its_own_threshold(champion, days):
     champion.routing(champion={**champion.route()["champion"], "threshold": 0.4})
     planned()
     assert champion.document("runs/train-2/replay/settings/run.json")["champion_threshold"] == 0.4
+
+
+@pytest.fixture
+def from_prod(champion, monkeypatch):
+    """A stage that replays what prod captured, in a lake of its own."""
+    from dataclasses import replace
+
+    boto3.client("s3").create_bucket(Bucket="prods-lake")
+    release = replace(stage.CONFIG.release, replay_days=7, replay_rows=500, replay_from="prod")
+    monkeypatch.setattr(plan_replay, "CONFIG", replace(stage.CONFIG, release=release))
+    monkeypatch.setattr(plan_replay, "CAPTURED_LAKE", "prods-lake")
+    return champion
+
+
+def test_a_stage_replays_what_another_one_captured_and_its_own_lake_has_what_is_found(from_prod):
+    from_prod.upload(lake.captured_key("2026-11-28T11", "ours"), b"")
+    key = lake.captured_key("2026-11-27T12", "theirs")
+    boto3.client("s3").put_object(Bucket="prods-lake", Key=key, Body=b"")
+    folder = f"s3://{stage.LAKE}/runs/train-2/replay"
+    plan = planned()
+    assert (plan["rows_manifest"], plan["output_uri"]) == (f"{folder}/rows.manifest", f"{folder}/")
+    manifest = from_prod.document("runs/train-2/replay/rows.manifest")
+    assert manifest == [{"prefix": "s3://prods-lake/captured/"}, "hour=2026-11-27T12/theirs.parquet"]
+    assert from_prod.document("runs/train-2/replay/settings/run.json")["captured_by"] == "prod"
+
+
+def test_a_stage_without_a_lake_is_refused_by_name(from_prod, monkeypatch):
+    monkeypatch.setattr(plan_replay, "CAPTURED_LAKE", "no-such-lake")
+    with pytest.raises(plan_replay.LakeMissing) as refused:
+        planned()
+    assert str(refused.value) == (
+        "release.replay_from = 'prod': must be a stage with a lake, and no-such-lake is not there; deploy that stage, "
+        "then this one"
+    )
 
 
 def test_a_stage_without_traffic_replays_its_evaluation_window(champion, days):
