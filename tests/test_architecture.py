@@ -237,6 +237,7 @@ def functions_of(file: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]
 # Functions whose arguments somebody else decides, each with its reason.
 GIVEN_SIGNATURES = {
     "fairway.commands.backtest.backtest_command": "each option of a command is an argument",
+    "fairway.commands.experiment.start_command": "each option of a command is an argument",
     "fairway.commands.import_model.import_command": "each option of a command is an argument",
     "fairway.commands.money.cost": "each option of a command is an argument",
     "local.ministack.http_api.invoke_permitted": "MiniStack calls it",

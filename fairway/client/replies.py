@@ -47,6 +47,7 @@ class Prediction(_Always, total=False):
 
     confidence: Confidence  # not of a batch
 
+    threshold: float  # that the decision was made by, where that is not the stage's own
     arm: str  # of a rollout or an experiment; the champion's is "champion"
     rollout: str  # that the answer is evidence for, whichever release answered
     share: float  # of the entities that the rollout's arm had at that time, above 0 and below 1
