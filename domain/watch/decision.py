@@ -29,6 +29,7 @@ class Reason(StrEnum):
     NOT_SHOWN = "loss not shown"  # it is wrong more often, but what that costs is not beyond chance
     TOO_SMALL = "loss too small"  # to pay for a run
     FEW_ROWS = "few new rows"
+    OVER_BUDGET = "budget spent"  # the guard refuses training runs
     RUNNING = "run in progress"
     ON_ITS_WAY = "release on its way"
     COOLDOWN = "cooldown"
@@ -138,6 +139,7 @@ _WORDS: dict[Reason, Callable[[Decision], str]] = {
     Reason.NOT_SHOWN: lambda decision: f"{_loss(decision)}, which chance explains",
     Reason.TOO_SMALL: _gain,
     Reason.FEW_ROWS: lambda decision: f"{_loss(decision)}; {_new_rows(decision)}",
+    Reason.OVER_BUDGET: _said("the budget's guard refuses new runs; `fairway resume` allows them"),
     Reason.RUNNING: _said("a training run is in progress"),
     Reason.ON_ITS_WAY: _said("the release of the last run is on its way, or waits for approval"),
     Reason.COOLDOWN: _said("the last training or release was less than a window ago"),

@@ -55,6 +55,7 @@ class Before:
     released_at: datetime | None = None  # the champion
     trained_at: datetime | None = None  # as_of of the newest run that trained, whoever started it
     rejected: int = 0  # candidates in a row, of runs that the loop started
+    is_refused: bool = False  # new runs, by the budget's guard
     is_running: bool = False  # a training run
     is_on_its_way: bool = False  # the release of the newest run
 
@@ -150,10 +151,12 @@ def _gain_usd(now: Situation) -> float:
 
 
 def _unless_held(now: Situation, action: Action, reason: Reason) -> tuple[Action, Reason]:
-    """Hold what is wanted where a run, a release or the loop guard stands against it."""
+    """Hold what is wanted where the budget, a run, a release or the loop guard stands against it."""
     before = now.before
     if action is Action.NOTHING:
         return action, reason
+    if before.is_refused:
+        return Action.NOTHING, Reason.OVER_BUDGET
     if before.is_running:
         return Action.NOTHING, Reason.RUNNING
     if before.is_on_its_way:

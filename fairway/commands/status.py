@@ -5,7 +5,7 @@ from pathlib import Path
 import typer
 
 from domain.runs import RunKind
-from fairway.stage import records
+from fairway.stage import loop, records
 from fairway.stage.aws import Stage, ask_local
 from fairway.stage.rollouts import running
 from fairway.stage.settings import connected_whatever
@@ -40,6 +40,7 @@ def status(folder: Path, stage_name: str, *, progress: Progress) -> Done:
         "quality": now.as_json() if now else None,
         "releases": records.with_roles(records.releases(stage), routing),
         "rollout": running(stage),
+        "loop": loop.held(stage),
         "unfinished": unfinished(stage),
         "declared_not_simulated": declared(stage),
         "warnings": warnings(stage),
@@ -73,6 +74,7 @@ def lines(values: dict, now: Standing | None) -> list[str]:
         what = "experiment" if "experiment" in current else "rollout"
         said += ["", f"{what} of {current['release']}: {current['why']}; `fairway {what} status` shows its evidence"]
     said += [_in_words(run) for run in values["unfinished"]]
+    said += ["", values["loop"]] if values["loop"] else []
     if values["declared_not_simulated"]:
         names = [f"{one['logical_id']} ({one['type']})" for one in values["declared_not_simulated"]]
         said += ["", f"declared, not simulated on this machine: {', '.join(names)}"]

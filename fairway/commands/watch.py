@@ -137,8 +137,7 @@ def _all(stage: Stage) -> Done:
         return Done(values, ["no window was watched yet"], f"`fairway watch --run` looks now; else {schedule}")
     rows = [row(item) for item in found[-SHOWN:]]
     more = [f"{len(found) - SHOWN} earlier ones are in --json"] if len(found) > SHOWN else []
-    if is_paused(state):
-        more.append(f"no window starts a run since {state['paused_at']}; `fairway watch resume` lets them")
+    more += filter(None, [loop.held(stage)])
     return Done(values, [*table(rows, HEADS), *more], "`fairway watch --window T` shows one in full", alarms(found[-1]))
 
 

@@ -28,6 +28,13 @@ def window(stage: Stage, name: str) -> WindowItem | None:
     return cast(WindowItem, items.from_item(found["Item"])) if "Item" in found else None
 
 
+def newest(stage: Stage) -> WindowItem | None:
+    """Read the newest window that was watched."""
+    query = {**items.runs_query(RunKind.WINDOW), "ScanIndexForward": False, "Limit": 1}
+    found = stage.client("dynamodb").query(TableName=stage.addresses["runs"], **query)["Items"]
+    return cast(WindowItem, items.from_item(found[0])) if found else None
+
+
 # ---- in words
 
 

@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 from typing import Protocol, TypedDict, cast
 
 from domain.config.sections import Config
+from domain.money import spending
 from domain.money.prices import read_prices
 from domain.money.projection import run_usd
 from domain.money.usage import month_of
-from domain.records import LOOP, RELEASE, routing_item, run_key, runs_query, to_attribute, to_item
+from domain.records import GUARD, LOOP, RELEASE, routing_item, run_key, runs_query, to_attribute, to_item
 from domain.release.routing import Champion
 from domain.release.state import ReleaseItem
 from domain.runs import LoadItem, RunKind, TrainItem, WatchPlan
-from domain.timestamps import parse_timestamp
+from domain.timestamps import iso, parse_timestamp
 from domain.watch import retrain
 from domain.watch.decision import Action, Carried, Decided, Decision, Loop, in_words, is_paused
 from domain.watch.new_rows import count_rows
@@ -69,6 +70,10 @@ class Stores(Protocol):
     def loop(self) -> Loop: ...
 
     def is_training(self) -> bool: ...
+
+    def is_refused(self) -> bool:
+        """Whether the budget's guard refuses new runs."""
+        ...
 
     def run_usd(self) -> float: ...
 
@@ -147,6 +152,7 @@ def _situation(
         released_at=parse_timestamp(champion["since"]) if champion else None,
         trained_at=trained_at,
         rejected=retrain.rejected_in_a_row(windows, runs, states, since=loop.get("resumed_at", "")),
+        is_refused=stores.is_refused(),
         is_running=stores.is_training(),
         is_on_its_way=retrain.is_on_its_way(runs.values(), states),
     )
@@ -267,6 +273,10 @@ class AwsStores:
             stateMachineArn=TRAIN_FLOW, statusFilter="RUNNING", maxResults=1
         )
         return bool(found["executions"])
+
+    def is_refused(self) -> bool:
+        done = cast(spending.Done | None, tables.get(ROUTING, routing_item(GUARD)))
+        return spending.refusal(done, now=iso(datetime.now(UTC))) is not None  # as the run itself would ask
 
     def run_usd(self) -> float:
         today = datetime.now(UTC).date().isoformat()  # prices have an age; nothing else depends on it

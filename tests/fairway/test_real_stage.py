@@ -50,6 +50,7 @@ def test_a_deployed_stage_is_found_through_its_address_book(aws, project, capsys
         "quality": None,
         "releases": [],
         "rollout": None,
+        "loop": None,
         "unfinished": [],
         "declared_not_simulated": [],
         "warnings": [],

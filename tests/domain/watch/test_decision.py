@@ -31,6 +31,7 @@ NOTHING, RETRAIN = Action.NOTHING, Action.RETRAIN
         (NOTHING, Reason.NOT_SHOWN, LOSS, f"{LOST}, which chance explains"),
         (NOTHING, Reason.TOO_SMALL, LOSS, f"{LOST}, {AHEAD}"),
         (NOTHING, Reason.FEW_ROWS, LOSS, f"{LOST}; {ENOUGH}"),
+        (NOTHING, Reason.OVER_BUDGET, LOSS, "the budget's guard refuses new runs; `fairway resume` allows them"),
         (NOTHING, Reason.RUNNING, LOSS, "a training run is in progress"),
         (NOTHING, Reason.ON_ITS_WAY, LOSS, "the release of the last run is on its way, or waits for approval"),
         (NOTHING, Reason.COOLDOWN, LOSS, "the last training or release was less than a window ago"),

@@ -90,6 +90,7 @@ def test_a_decision_has_every_number_that_it_rests_on():
         (replace(PAYS, state=State.DRIFTED, loss=None, drifted=("distance",)), (Action.EVALUATE, Reason.DRIFT)),
         (replace(PAYS, loss=replace(LOSS, low=-0.1), drifted=("distance",)), (Action.EVALUATE, Reason.DRIFT)),
         (replace(PAYS, drifted=("distance",)), (Action.RETRAIN, Reason.LOSS)),
+        (before(is_refused=True), (Action.NOTHING, Reason.OVER_BUDGET)),
         (before(is_running=True), (Action.NOTHING, Reason.RUNNING)),
         (before(is_on_its_way=True), (Action.NOTHING, Reason.ON_ITS_WAY)),
         (before(released_at=NOW - DAY), (Action.NOTHING, Reason.COOLDOWN)),

@@ -81,6 +81,7 @@ def test_status_says_who_answers(released):
             {"release": "r-20130301-bbbbbbbb", "role": None, "weight": 0, "state": "previous"},
         ],
         "rollout": None,
+        "loop": None,
         "unfinished": [],
         "declared_not_simulated": [],
         "warnings": [],

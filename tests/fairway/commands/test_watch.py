@@ -149,6 +149,16 @@ def test_the_loop_is_paused_and_resumed_by_one_write_each(watched):
     assert "starts a run since" not in watched.run("watch")[1]
 
 
+def test_the_status_says_why_no_window_starts_a_run(place):
+    assert place.values("status")["loop"] is None
+    place.put("runs", **{**WINDOW, "decision": {**DECIDED, "action": "stopped", "reason": "loop guard", "rejected": 2}})
+    _, out, _ = place.run("status")
+    assert "retraining is stopped: since 2013-04-02 an answer is worth $1.50 less" in out
+    assert "but 2 candidates in a row were rejected, so a person has to look; `fairway watch resume` lets it" in out
+    place.values("watch", "pause")
+    assert place.values("status")["loop"].startswith("no window starts a run since ")
+
+
 def test_steering_the_loop_concerns_every_window(watched):
     code, _, err = watched.run("watch", "pause", "--window", "2013-04-02")
     assert (code, "pause concerns every window; leave out --window" in err) == (2, True)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import boto3
 import pytest
@@ -225,3 +226,12 @@ def test_where_no_outcomes_come_the_newest_evaluation_tells_the_loss(looked):
     looked.put(stage.ROUTING, **release, newest={**newest, "decisions": BAD})
     decision = look()["decision"]
     assert (decision["action"], decision["since"], decision["outcomes"]) == ("retrain", "2013-03-12", 1000)
+
+
+def test_a_run_that_the_budget_would_refuse_is_not_ordered(looked):
+    """Its failure would count as a candidate that brought no release."""
+    spent = {"month": f"{datetime.now(UTC):%Y-%m}", "actions": ["stop_training"], "spent_usd": 9, "budget_usd": 10}
+    looked.put(stage.ROUTING, item="guard", **spent, at="2013-04-09T00:00:00Z")
+    assert (look()["decision"]["reason"], look()["order"]) == ("budget spent", None)
+    looked.put(stage.ROUTING, item="guard", **spent, at="2013-04-09T00:00:00Z", undone=["stop_training"])
+    assert look()["order"]["run"] == "retrain-2013-04-09"
