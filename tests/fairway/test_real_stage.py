@@ -30,16 +30,17 @@ def test_a_stage_that_was_never_deployed_says_how(aws, project, capsys):
 
 def test_a_deployed_stage_is_found_through_its_address_book(aws, project, capsys):
     champion = {"release": "r-1", "endpoint": "e", "since": ""}
-    aws("dynamodb").create_table(
-        TableName="flights-dev-routing",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": "item", "AttributeType": "S"}],
-        KeySchema=[{"AttributeName": "item", "KeyType": "HASH"}],
-    )
+    for table, keys in (("routing", {"item": "HASH"}), ("runs", {"kind": "HASH", "run": "RANGE"})):
+        aws("dynamodb").create_table(
+            TableName=f"flights-dev-{table}",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in keys],
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in keys.items()],
+        )
     routing = {**EMPTY, "version": 1, "champion": champion, "reason": "approved"}
     item = records.to_item({"item": "routing", **routing})
     aws("dynamodb").put_item(TableName="flights-dev-routing", Item=item)
-    book = {"api_url": "https://api.example", "routing": "flights-dev-routing"}
+    book = {"api_url": "https://api.example", "routing": "flights-dev-routing", "runs": "flights-dev-runs"}
     aws("ssm").put_parameter(Name="/fairway/flights/dev", Type="String", Value=json.dumps(book))
     assert main(["status", "--stage", "dev", "--project", str(project), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
@@ -48,6 +49,7 @@ def test_a_deployed_stage_is_found_through_its_address_book(aws, project, capsys
         "champion": "r-1",
         "reason": "approved",
         "quality": None,
+        "threshold": None,
         "releases": [],
         "rollout": None,
         "loop": None,

@@ -58,6 +58,7 @@ def test_status_says_who_answers(released):
         "stage": "local",
         "api_url": released.endpoint,
         "champion": "r-20130401-aaaaaaaa",
+        "threshold": None,
         "reason": "approved",
         "quality": {
             "release": "r-20130401-aaaaaaaa",
