@@ -6,6 +6,7 @@ from typing import NamedTuple, TypedDict
 
 from domain.config.sections import SMALLER_IS_BETTER
 from domain.release.state import Verdict
+from domain.watch.scenarios import Scenario
 
 
 class Order(TypedDict):
@@ -16,6 +17,7 @@ class Order(TypedDict):
     first: str | None  # None: as soon as a whole window of rows lies before it
     until: str | None  # not included; None: to the end of the rows
     policies: list[str]  # of domain/watch/policies.py
+    scenario: Scenario | None
     run_usd: float | None  # list price of a training run; None if it is not known
     evaluation_usd: float | None  # and of one that only evaluates
 
@@ -74,6 +76,7 @@ class Backtest(TypedDict):
     history: str
     first: str
     until: str
+    scenario: Scenario | None
     rows: int  # of the days between; each is a request
     task: str
     metric: str  # that `quality` is

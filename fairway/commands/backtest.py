@@ -20,6 +20,7 @@ from domain.contract import schema
 from domain.contract.schema import Contract
 from domain.watch.backtest import Backtest, Difference, NotComparable, Order, difference
 from domain.watch.policies import Policy
+from domain.watch.scenarios import Kind, Scenario, ScenarioRefused, scenario_of
 from fairway.report.page_file import writable, write_page
 from fairway.scratch import die_with_parent, scratch
 from fairway.stage.aws import contract_of
@@ -65,6 +66,15 @@ def backtest_command(  # noqa: PLR0913 - one argument for each option
         list[str] | None,
         typer.Option(help=f"Replay only this policy, as often as needed: {', '.join(Policy)}.", metavar="P"),
     ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option(help=f"What happens to the rows from --since on: {', '.join(Kind)}.", metavar="KIND"),
+    ] = None,
+    of: Annotated[
+        str | None,
+        typer.Option(help="The column, source or owner of a scenario; none of price and delay.", metavar="NAME"),
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="First day of a scenario.", metavar="DAY")] = None,
     compare: Annotated[
         Path | None, typer.Option(help="What --json printed before, of the same rows and days.", metavar="FILE")
     ] = None,
@@ -79,6 +89,7 @@ def backtest_command(  # noqa: PLR0913 - one argument for each option
         "until": until,
         "settings": settings or [],
         "policies": policy or [],
+        "scenario": (scenario, of, since),
         "compare": compare,
         "out": out or project / PAGE,
     }
@@ -91,14 +102,14 @@ def backtest_command(  # noqa: PLR0913 - one argument for each option
 
 
 def backtest(folder: Path, stage_name: str, files: list[Path], asked: dict[str, Any], *, progress: Progress) -> Done:
-    """Replay the history; `asked` are {first, until, settings, policies, compare, out} as given to the command."""
+    """Replay the history; `asked` has the options of the command."""
     from fairway.report.backtest import backtest_page
 
     page = writable(asked["out"])
     config = _config(folder, stage_name, asked["settings"])
     contract = contract_of(folder, config)
     before = _earlier(asked["compare"])
-    order = _order(config, asked)
+    order = _order(config, contract, asked)
     rows = _rows(folder, stage_name, files, contract, config, progress)
     kept = keep_out_of_git(folder) / "backtest" / rows.name
     with scratch("backtest") as work:
@@ -118,7 +129,7 @@ def _config(folder: Path, stage: str, settings: list[str]) -> Config:
     return with_overrides(sections.read_toml(folder / "fairway.toml"), stage, settings) if settings else config
 
 
-def _order(config: Config, asked: dict[str, Any]) -> Order:
+def _order(config: Config, contract: Contract, asked: dict[str, Any]) -> Order:
     from domain.money.prices import read_prices
     from domain.money.resources.jobs import jobs_usd
     from domain.money.usage import month_of
@@ -134,9 +145,24 @@ def _order(config: Config, asked: dict[str, Any]) -> Order:
         "first": _day("--from", asked["first"]),
         "until": _day("--to", asked["until"]),
         "policies": [name for name in known if name in asked["policies"]] or known,
+        "scenario": _scenario(contract, *asked["scenario"]),
         "run_usd": jobs_usd(month, prices),
         "evaluation_usd": jobs_usd(month, prices, trains=False),
     }
+
+
+def _scenario(contract: Contract, kind: str | None, of: str | None, since: str | None) -> Scenario | None:
+    if kind is None:
+        if of or since:
+            raise Refused("scenario", f"--of and --since: need --scenario, one of {', '.join(Kind)}")
+        return None
+    day = _day("--since", since)
+    if day is None:
+        raise Refused("scenario", f"--scenario {kind}: needs --since, its first day")
+    try:
+        return scenario_of(contract, kind=kind, name=of, since=date.fromisoformat(day))
+    except ScenarioRefused as error:
+        raise Refused("scenario", str(error)) from None
 
 
 def _day(option: str, text: str | None) -> str | None:

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from domain.train.curves import Points
 from domain.watch.backtest import Backtest, Tried
 from domain.watch.policies import Policy
+from domain.watch.scenarios import in_words
 from fairway.report.curve_charts import Axis, Line, axis_over, lines
 from fairway.report.render import render
 from fairway.tables.backtest import answer, heads, rows
@@ -23,7 +24,7 @@ def backtest_page(result: Backtest, *, project: str, overrides: list[str]) -> st
         "backtest.html",
         title=f"How often to retrain {project}",
         result=result,
-        overrides=overrides,
+        overrides=[*([in_words(result["scenario"])] if result["scenario"] else []), *overrides],
         answer=answer(result),
         heads=names,
         numbers=[name for name in names if name not in _LEFT],

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from domain.watch.backtest import Backtest, Beyond, Difference, Tried, best_of, beyond, released
 from domain.watch.policies import Policy
+from domain.watch.scenarios import in_words
 from fairway.terminal.table import table
 
 NONE = "–"
@@ -13,6 +14,7 @@ def lines(result: Backtest, changed: Sequence[Difference]) -> list[str]:
     days = f"{result['first']} to {result['until']}, {result['rows']:,} answers"
     return [
         f"{days}; every row was asked about on its day, and every run saw what was known by then",
+        *([in_words(result["scenario"])] if result["scenario"] else []),
         *table(rows(result), heads(result)),
         *answer(result),
         *_compared(result, changed),

@@ -82,6 +82,15 @@ def answered_by_prior(contract: Contract, config: Config, requests: Requests) ->
     )
 
 
+def prior_sums(contract: Contract, config: Config, table: pa.Table) -> Sums:
+    """Return what rows are worth that get the prior, since the contract refuses them."""
+    columns = prior_columns(contract, threshold=config.serving.threshold)
+    prediction, probability = (_numpy(columns[name], len(table)) for name in ("prediction", "probability"))
+    actual = target(contract, table)
+    asked = Requests(table, pa.nulls(len(table), pa.string()), actual == 1 if contract.task == "binary" else actual)
+    return _sums(contract, config, asked, prediction, probability, np.ones(len(table), dtype=bool))
+
+
 def _numpy(values: pa.Array | pa.Scalar, rows: int) -> np.ndarray:
     if isinstance(values, pa.Scalar):
         known = values.as_py()

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ import pyarrow.compute as pc
 
 from domain.contract.schema import Contract
 from domain.train.windows import Window, bulk_of_days, instants
+from domain.watch.scenarios import Kind, Scenario, outcome_days
+from model_code.backtest.changes import Asked, asked, most_frequent, unchanged
 from model_code.refusals import FileRefused
 from model_code.rows.duplicates import in_order_of_loading
 from model_code.rows.tables import read_part, schema_of
@@ -34,38 +37,58 @@ class History:
     folder: Path
     contract: Contract
     rows: dict[date, int]  # of each day that has any
+    scenario: Scenario | None = None
 
     @property
     def ends(self) -> tuple[date, date]:
         """Return the first and the last day of nearly all rows: a row of the year 2099 does not count."""
         return bulk_of_days(self.rows)
 
-    def day(self, day: date) -> pa.Table:
-        return self._table([day] if day in self.rows else [])
+    def day(self, day: date) -> Asked:
+        """Return the rows that are asked about on a day."""
+        if day not in self.rows:
+            return unchanged(schema_of(self.contract, with_target=True).empty_table())
+        table = _read(self.folder / f"{day}.arrow")
+        if self.scenario is None or day.isoformat() < self.scenario["since"]:
+            return unchanged(table)
+        return asked(self.contract, self.scenario, day, table, self._renamed)
 
-    def count(self, first: date, until: date) -> int:
-        """Count the rows of [first, until)."""
-        return sum(rows for day, rows in self.rows.items() if first <= day < until)
+    @cached_property
+    def _renamed(self) -> dict[str, str]:
+        """Return the texts that a scenario renames: the most frequent ones of the last day before it."""
+        assert self.scenario is not None, "only a scenario renames"
+        if self.scenario["kind"] != Kind.CATEGORY:
+            return {}
+        since = date.fromisoformat(self.scenario["since"])
+        day = max((each for each in self.rows if each < since), default=min(self.rows))
+        return most_frequent(_read(self.folder / f"{day}.arrow"), self.scenario["columns"])
 
-    def before(self, window: Window, part: str, known: date) -> pa.Table:
-        """Return the rows of `part` (train or evaluate) of a window of whole days, of those before the day `known`."""
+    def part(self, window: Window, part: str, usual: int) -> pa.Table:
+        """Return the rows of `part` (train or evaluate) of a window of whole days whose outcomes are known at its
+        as_of; usually they are `usual` days after the end of their day.
+        """
         start, middle, end = (moment.date() for moment in instants(window))
         first, last = (start, middle) if part == "train" else (middle, end)
-        return self._table([day for day in sorted(self.rows) if first <= day < min(last, known)])
-
-    def _table(self, days: Sequence[date]) -> pa.Table:
+        days = [day for day in sorted(self.rows) if first <= day < last and self.known_at(day, usual) <= end]
         schema = schema_of(self.contract, with_target=True)
-        tables = (_read(self.folder / f"{day}.arrow") for day in days)
-        return pa.concat_tables([schema.empty_table(), *tables])
+        return pa.concat_tables([schema.empty_table(), *(self.day(day).rows for day in days)])
+
+    def known_at(self, day: date, usual: int) -> date:
+        """Return the day at whose beginning the outcomes of a day have come."""
+        return day + DAY + outcome_days(self.scenario, day, usual)
+
+    def count_known(self, usual: int, *, at: date, after: date = date.min, first: date = date.min) -> int:
+        """Count the rows from the day `first` on whose outcomes came after the day `after`, and at the latest `at`."""
+        return sum(rows for day, rows in self.rows.items() if first <= day and after < self.known_at(day, usual) <= at)
 
 
-def open_history(folder: Path, contract: Contract) -> History | None:
+def open_history(folder: Path, contract: Contract, scenario: Scenario | None) -> History | None:
     """Open what `sort_into_days` wrote; None if it is not there."""
     index = folder / _INDEX
     if not index.is_file():
         return None
     rows = {date.fromisoformat(day): count for day, count in json.loads(index.read_text()).items()}
-    return History(folder, contract, rows)
+    return History(folder, contract, rows, scenario)
 
 
 def sort_into_days(

@@ -27,7 +27,7 @@ def work(folder: Path, kept: Path) -> int:
     try:
         contract, config = read_settings(folder)
         order: Order = read_json(folder / "run.json")
-        place = Place(kept / "days", kept / "trained", contract, config)
+        place = Place(kept / "days", kept / "trained", contract, config, order["scenario"])
         with _alone(kept), Training(place, cores=_cores()) as training:  # its processes begin before there are threads
             history = _history(folder, place, order, tell)
             result = replay(history, config, order, training, tell=tell)
@@ -68,7 +68,7 @@ def _alone(kept: Path) -> Iterator[None]:
 
 
 def _history(folder: Path, place: Place, order: Order, tell: _Telling) -> History:
-    if history := open_history(place.history, place.contract):
+    if history := open_history(place.history, place.contract, place.scenario):
         return history
     with tempfile.TemporaryDirectory(dir=place.history.parent, prefix="unfinished-") as scratch:
         unfinished = Path(scratch) / "days"
@@ -81,7 +81,7 @@ def _history(folder: Path, place: Place, order: Order, tell: _Telling) -> Histor
             tell=lambda rows: tell({"sorted": rows}),
         )
         unfinished.rename(place.history)
-    history = open_history(place.history, place.contract)
+    history = open_history(place.history, place.contract, place.scenario)
     assert history is not None, "it was sorted to its end"
     return history
 

@@ -9,14 +9,13 @@ from domain.watch.decision import Decision
 from domain.watch.retrain import Before, Loss, Situation
 from model_code.backtest.history import History, midnight
 from model_code.backtest.policy import Stand
-from model_code.backtest.trained import known_before
 
 
 def decided(stand: Stand, day: date, history: History, config: Config, run_usd: float | None) -> Decision:
     """Decide at the beginning of a day on the window that has just ended."""
     windows, days = stand.watch.items, config.monitoring.window_days
     trained = max((date.fromisoformat(run["as_of"]) for run in stand.runs), default=None)
-    known = known_before(config, day)
+    usual = config.monitoring.outcome_days
     return retrain.decide(
         Situation(
             at=midnight(day),
@@ -27,8 +26,8 @@ def decided(stand: Stand, day: date, history: History, config: Config, run_usd: 
             loss=_loss(stand, config),
             rows_ahead=retrain.rows_ahead(windows, window_days=days, days=retrain.DAYS_WITHOUT_A_SCHEDULE),
             run_usd=run_usd or 0.0,
-            new_rows=history.count(known_before(config, trained) if trained else date.min, known),
-            window_rows=history.count(day - timedelta(days=config.data.window_days), known),
+            new_rows=history.count_known(usual, at=day, after=trained or date.min),
+            window_rows=history.count_known(usual, at=day, first=day - timedelta(days=config.data.window_days)),
             before=Before(
                 released_at=midnight(stand.since) if stand.since else None,
                 trained_at=midnight(trained) if trained else None,

@@ -81,14 +81,19 @@ def _rollout_of(config: Config) -> timedelta:
     return timedelta(days=math.ceil(minutes / _MINUTES_A_DAY))
 
 
-def take(stand: Stand, first: date, day: date, answers: Answered) -> None:
-    """Take a day's answers."""
+def take(stand: Stand, first: date, day: date, answers: Answered, known: date) -> None:
+    """Take a day's answers, whose outcomes have come at the beginning of the day `known`."""
     name = stand.champion.name if stand.champion else None
     captured = {name or NO_RELEASE: answers.captured}
-    stand.watch.add(day, captured, {name: answers.by_model} if name and answers.by_model else {})
-    week = first + (day - first) // WEEK * WEEK
-    add_sums(stand.weeks.setdefault(week, {}), answers.together)
+    stand.watch.add(day, captured, {name: answers.by_model} if name and answers.by_model else {}, known=known)
+    worth(stand, first, day, answers.together)
     stand.by_model += answers.model_rows
+
+
+def worth(stand: Stand, first: date, day: date, sums: Sums) -> None:
+    """Add what a day's answers were worth to their week."""
+    week = first + (day - first) // WEEK * WEEK
+    add_sums(stand.weeks.setdefault(week, {}), sums)
 
 
 def tried(stand: Stand, contract: Contract, metric: str, order: Order) -> Tried:

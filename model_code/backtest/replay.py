@@ -10,11 +10,11 @@ from domain.contract.schema import Contract
 from domain.watch.backtest import Alarm, Backtest, Order
 from domain.watch.decision import Action, Reason, in_words
 from domain.watch.policies import Days, Policy, days_of, is_due, replayed
-from model_code.backtest.answers import Answered, Requests, answered, answered_by_prior, requests_of
+from model_code.backtest.answers import Answered, Requests, answered, answered_by_prior, prior_sums, requests_of
 from model_code.backtest.history import DAY, History
 from model_code.backtest.judged import Judge
 from model_code.backtest.loop import decided
-from model_code.backtest.policy import Stand, begin, note, promote, take, tried
+from model_code.backtest.policy import Stand, begin, note, promote, take, tried, worth
 from model_code.backtest.trained import Training
 from model_code.watch.answers import Yardstick
 
@@ -95,9 +95,15 @@ def _live(world: _World, stands: list[Stand], day: date, training: Training) -> 
     reasons = [(stand, _why(world, stand, day)) for stand in stands]
     if due := [(stand, why) for stand, why in reasons if why]:
         _run(world, due, day, training)
-    rows = world.history.day(day)
-    if len(rows):
-        _answer(world, stands, day, requests_of(world.contract, rows))
+    asked = world.history.day(day)
+    if len(asked.rows):
+        _answer(world, stands, day, requests_of(world.contract, asked.rows))
+    refused, came = len(asked.refused), len(asked.rows) + len(asked.refused)
+    instead = prior_sums(world.contract, world.config, asked.refused) if refused else {}
+    world.prior_usd += instead.get("value_usd", 0.0)
+    for stand in stands:
+        worth(stand, world.first, day, instead)
+        stand.watch.come_in(day, came, asked.reasons, quarantined=refused)
 
 
 def _why(world: _World, stand: Stand, day: date) -> str:
@@ -139,6 +145,7 @@ def _answer(world: _World, stands: list[Stand], day: date, requests: Requests) -
     prior = answered_by_prior(world.contract, world.config, requests)
     world.prior_usd += prior.together.get("value_usd", 0.0)
     known: dict[str, Answered] = {}
+    comes = world.history.known_at(day, world.config.monitoring.outcome_days)
     for stand in stands:
         champion = stand.champion
         if champion and champion.name not in known:
@@ -150,7 +157,7 @@ def _answer(world: _World, stands: list[Stand], day: date, requests: Requests) -
                 artefact=champion.model.artefact,
                 yardstick=world.yardsticks[champion.name],
             )
-        take(stand, world.first, day, known[champion.name] if champion else prior)
+        take(stand, world.first, day, known[champion.name] if champion else prior, comes)
 
 
 # ---- the result
@@ -163,6 +170,7 @@ def _summed_up(world: _World, stands: list[Stand], days: Days) -> Backtest:
         "history": order["history"],
         "first": days.first.isoformat(),
         "until": days.until.isoformat(),
+        "scenario": order["scenario"],
         "rows": policies[0]["answers"],
         "task": world.contract.task,
         "metric": metric,

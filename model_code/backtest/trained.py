@@ -15,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -33,6 +33,7 @@ from domain.release.evaluation import Measured
 from domain.timestamps import iso
 from domain.train.windows import Window, training_window
 from domain.watch.reference import Reference
+from domain.watch.scenarios import Scenario
 from model_code import evaluate, train
 from model_code.answers.golden import prove_golden
 from model_code.answers.latency import Latency
@@ -65,6 +66,7 @@ class Place(NamedTuple):
     trained: Path
     contract: Contract
     config: Config
+    scenario: Scenario | None
 
 
 class Model(NamedTuple):
@@ -95,15 +97,10 @@ def window_as_of(config: Config, day: date) -> Window:
     )
 
 
-def known_before(config: Config, day: date) -> date:
-    """Return the day before which all outcomes are known at the beginning of `day`."""
-    return day - timedelta(days=config.monitoring.outcome_days)
-
-
 def yardstick_as_of(history: History, config: Config, day: date) -> Yardstick:
     """Return the rows that candidates of this day are judged on. Raises JobRefused."""
     window = window_as_of(config, day)
-    table = history.before(window, "evaluate", known_before(config, day))
+    table = history.part(window, "evaluate", config.monitoring.outcome_days)
     if not len(table):
         raise JobRefused(f"no row to evaluate on from {window['evaluate_start']} to {window['as_of']}")
     return yardstick_of(history.contract, config, table)
@@ -206,7 +203,7 @@ def _train_or_note(place: Place, task: Task, folder: Path) -> None:
     window = window_as_of(config, task.day)
     parameters = config.training.parameters.get(task.candidate, {})
     try:
-        table = history.before(window, "train", known_before(config, task.day))
+        table = history.part(window, "train", config.monitoring.outcome_days)
         if not len(table):
             raise JobRefused(f"no row to train on from {window['train_start']} to {window['evaluate_start']}")
         fitted = train.fit(task.candidate, place.contract, table, parameters=parameters, seed=config.training.seed)
@@ -266,7 +263,7 @@ def _size_mb(folder: Path) -> float:
 
 
 def _history(place: Place) -> History:
-    history = open_history(place.history, place.contract)
+    history = open_history(place.history, place.contract, place.scenario)
     assert history is not None, "it was written before any worker began"
     return history
 
@@ -280,7 +277,8 @@ def _key(place: Place, task: Task) -> str:
     made_of = [
         place.contract.hash,
         window_as_of(config, task.day),
-        known_before(config, task.day).isoformat(),
+        config.monitoring.outcome_days,
+        place.scenario if place.scenario and place.scenario["since"] < task.day.isoformat() else None,
         task.candidate,
         config.training.parameters.get(task.candidate, {}),
         config.training.seed,

@@ -42,7 +42,7 @@ def _stale(values: Values, _: np.random.Generator) -> Values:
     return values.take(pa.array(np.zeros(len(values), dtype=np.int64)))
 
 
-def _scaled(by: float, less: float = 0.0) -> Make:
+def scaled(by: float, less: float = 0.0) -> Make:
     """Return a change to `(value - less) * by`; of whole numbers to the nearest."""
 
     def make(values: Values, _: np.random.Generator) -> Values | None:
@@ -90,9 +90,9 @@ CHANGES = (
     Change("missing in a tenth of the rows", _missing_in_a_tenth),
     Change("stale: the same value in every row", _stale, together=True),
     Change("of another row", _permuted, together=True),
-    Change("1,000 times as large", _scaled(1000.0)),
-    Change("1 % larger", _scaled(1.01)),
-    Change("Celsius for Fahrenheit", _scaled(5 / 9, less=32.0)),
+    Change("1,000 times as large", scaled(1000.0)),
+    Change("1 % larger", scaled(1.01)),
+    Change("Celsius for Fahrenheit", scaled(5 / 9, less=32.0)),
     Change("in the other case", _other_case),
     Change("the most frequent value renamed", _renamed),
     Change("a new value in a tenth of the rows", _new_in_a_tenth),

@@ -130,8 +130,13 @@ def test_after_a_change_never_loses_what_weekly_wins_back_and_the_loop_sooner(ch
     assert "How often to retrain shop" in page and page.count("<polyline") == 3 + 4
 
 
-def test_where_nothing_changes_the_loop_trains_once_and_nothing_alarms(tmp_path, capsys):
-    tried = by_policy(json.loads(printed(capsys, project_in(tmp_path / "stable", changes=False))))
+@pytest.fixture(scope="module")
+def stable(tmp_path_factory) -> Path:
+    return project_in(tmp_path_factory.mktemp("backtest") / "stable", changes=False)
+
+
+def test_where_nothing_changes_the_loop_trains_once_and_nothing_alarms(stable, capsys):
+    tried = by_policy(json.loads(printed(capsys, stable)))
     assert {name: len(each["runs"]) for name, each in tried.items()} == {
         "never": 1,
         "monthly": 3,
@@ -164,6 +169,27 @@ def test_a_killed_backtest_goes_on_and_ends_alike(changing, capsys, tmp_path):
     assert {file: file.stat().st_mtime_ns for file in kept} == kept
 
 
+SCENARIOS = {
+    ("upstream", "--of", "load"): {"decline", "loop guard"},  # the load is the same in every row
+    ("source", "--of", "load"): {"silence"},  # the contract refuses rows without it
+    ("delay",): {"no outcomes"},
+}
+
+
+@pytest.mark.parametrize(("scenario", "alarms"), SCENARIOS.items())
+def test_a_scenario_leaves_what_was_before_it_and_alarms_after(stable, capsys, scenario, alarms):
+    usual = by_policy(json.loads(printed(capsys, stable, "--policy", "never", "--policy", "loop")))
+    words = ("--scenario", *scenario, "--since", "2024-02-12", "--policy", "never", "--policy", "loop")
+    result = json.loads(printed(capsys, stable, *words))
+    assert (result["scenario"]["kind"], result["rows"]) == (scenario[0], 42 * ROWS)
+    loop = by_policy(result)["loop"]
+    assert loop["weeks"][:2] == usual["loop"]["weeks"][:2]
+    assert {alarm["kind"] for alarm in loop["alarms"]} == alarms
+    assert min(alarm["told"] for alarm in loop["alarms"]) >= "2024-02-13"
+    assert (loop["value_usd"] == usual["loop"]["value_usd"]) == (scenario == ("delay",))
+    assert "from 2024-02-12 on" in (stable / "backtest.html").read_text()
+
+
 def test_settings_and_days_of_the_command_count_and_are_compared_with_before(changing, capsys, tmp_path):
     span = ("--from", "2024-02-05", "--to", "2024-03-04", "--policy", "weekly", "--policy", "never")
     before = tmp_path / "before.json"
@@ -186,6 +212,9 @@ def test_settings_and_days_of_the_command_count_and_are_compared_with_before(cha
         (["--from", "2024-01-02"], "--from 2024-01-02: must be from 2024-01-09 to 2024-03-10"),
         (["--to", "2025-01-01"], "--to 2025-01-01: must be after 2024-01-29 and at most 2024-03-11"),
         (["--policy", "daily"], "--policy daily: must be one of never, monthly, weekly, loop"),
+        (["--scenario", "unit", "--of", "shelf", "--since", "2024-02-12"], "--of shelf: must have a feature of type"),
+        (["--scenario", "delay"], "--scenario delay: needs --since, its first day"),
+        (["--of", "load"], "--of and --since: need --scenario, one of unit, category,"),
         (["--set", "data.window_days=x"], "--set: data.window_days = 'x': must be a whole number"),
         (["--compare", "contract.toml"], "--compare contract.toml: must be what `fairway backtest"),
         (["--out", "nowhere/page.html"], "--out nowhere/page.html: folder nowhere does not exist"),
