@@ -12,6 +12,7 @@ from domain.train.credibility import Sums, credible_means
 
 MOST_VALUES = 200  # of a column
 _LEAST_HALF = 100  # rows
+_LEAST_ROWS = 10  # of a value: one of fewer is like none, and may name somebody
 _Z = 3.0  # standard errors by which the gain must exceed 0; several columns are tried
 
 
@@ -53,7 +54,8 @@ def _coded(column: Column, table: pa.Table) -> _Coded | None:
 def _gain(coded: _Coded, values: np.ndarray, half: int) -> float:
     """Return the mean by which the squared error falls on the newer half; 0 if that may be chance."""
     older, newer = values[:half], values[half:]
-    means = credible_means(_sums(_Coded(coded.places[:half], coded.names), older))
+    sums = _sums(_Coded(coded.places[:half], coded.names), older)
+    means = credible_means(sums) if sums else {}
     everybody = older.mean()
     by_place = np.array([means.get(name, everybody) for name in coded.names] + [everybody])  # the last one for null
     gained = (newer - everybody) ** 2 - (newer - by_place[coded.places[half:]]) ** 2
@@ -69,7 +71,7 @@ def _sums(coded: _Coded, values: np.ndarray) -> dict[str, Sums]:
     return {
         name: Sums(int(rows), float(total), float(squares))
         for name, rows, total, squares in zip(coded.names, *columns, strict=True)
-        if rows
+        if rows >= _LEAST_ROWS
     }
 
 

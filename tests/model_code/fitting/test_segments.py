@@ -66,6 +66,19 @@ def test_a_column_that_told_something_only_of_older_rows_is_not_taken():
     assert segments_of(BINARY, table, late.astype(int)) is None
 
 
+def test_a_value_of_few_rows_has_no_prior_of_its_own_and_is_named_nowhere():
+    table, late = rows(5000)
+    shops = ["only once", *table.column("shop").to_pylist()[1:]]
+    found = segments_of(BINARY, table.set_column(0, "shop", pa.array(shops, pa.string())), late.astype(int))
+    assert (found["column"], sorted(found["priors"])) == ("shop", ["a", "b", "c"])
+
+
+def test_a_column_that_older_rows_do_not_have_is_not_taken():
+    table, late = rows(5000)
+    shops = [None] * 2500 + table.column("shop").to_pylist()[2500:]
+    assert segments_of(BINARY, table.set_column(0, "shop", pa.array(shops, pa.string())), late.astype(int)) is None
+
+
 def test_few_rows_and_several_classes_have_one_prior():
     table, late = rows(150)
     assert segments_of(BINARY, table, late.astype(int)) is None
