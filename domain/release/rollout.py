@@ -346,7 +346,7 @@ def _shadow(rollout: Rollout, at: str) -> Shadow:
 def _claim(rollout: Rollout, at: str) -> Claim:
     role = Role.CHALLENGER if "experiment" in rollout else Role.CANARY
     threshold = threshold_of(rollout)
-    return {
+    claim: Claim = {
         "rollout": rollout["rollout"],
         "arm": role,
         "role": role,
@@ -355,8 +355,8 @@ def _claim(rollout: Rollout, at: str) -> Claim:
         "start": 0.0,
         "end": rollout["share"],
         "since": at,
-        **({} if threshold is None else {"threshold": threshold}),
     }
+    return claim if threshold is None else {**claim, "threshold": threshold}
 
 
 def _is_shadow(rollout: Rollout, routing: Routing) -> bool:

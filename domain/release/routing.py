@@ -208,7 +208,7 @@ def percents(routing: Routing) -> dict[str, float]:
 # ---- champion
 
 
-def is_champion(routing: Routing, release: str, threshold: float | None = None) -> bool:
+def is_champion(routing: Routing, release: str | None, threshold: float | None = None) -> bool:
     """Return whether the release is champion with this threshold of its own; None: with none."""
     champion = routing["champion"]
     return champion is not None and (champion["release"], champion.get("threshold")) == (release, threshold)

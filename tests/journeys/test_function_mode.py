@@ -29,8 +29,8 @@ def shop(tmp_path_factory):
     with drafted(table, target="left", name="shop") as journey:
         settings = journey.project / "fairway.toml"
         text = settings.read_text()
-        assert '\nmode = "serverless"' in text
-        settings.write_text(text.replace('\nmode = "serverless"', '\nmode = "function"'))
+        assert "\n[serving]" not in text
+        settings.write_text(text + '\n[serving]\nmode = "function"\n')
         journey.fairway("up", "--enforce-iam")
         journey.fairway("load", table)
         champion = journey.fairway("train")["release"]
