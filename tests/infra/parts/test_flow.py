@@ -200,7 +200,7 @@ def test_the_longest_names_are_not_too_long_for_a_job_or_an_endpoint(longest):
     """Others are cut by whoever makes them: a training job by select_window, roles and queues by CloudFormation."""
     found = {name: arguments(name, task) for name, task, _ in every_task(longest)}
     jobs = [asked["ProcessingJobName"] for asked in found.values() if "ProcessingJobName" in asked]
-    assert [len(name) for name in jobs] == [62, 59, 61]  # evaluate, score, monitor
+    assert [len(name) for name in jobs] == [62, 60, 59, 61]  # evaluate, replay, score, monitor
     package = asl.evaluate(
         flows(longest)["release"]["States"]["DescribePackage"]["Assign"],
         {},
