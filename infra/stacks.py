@@ -27,6 +27,8 @@ from infra.request.capture import Capture
 from infra.request.realtime_api import RealtimeApi
 from infra.train.training import Training
 from infra.watch.alarms import Alarms
+from infra.watch.dashboard import Dashboard
+from infra.watch.metrics import Watched
 from infra.watch.monitoring import Monitoring
 
 
@@ -166,16 +168,15 @@ class ServiceStack(Stack):
         }
         money = Money(self, "Money", **hosting, alarms=alarms)
         hours = OfficeHours(self, "OfficeHours", **hosting, predict=self.api.predict)
-        Alarms(
-            self,
-            "Alarms",
+        watched = Watched(
             config=self.config,
-            topic=alarms,
             api=self.api,
             flows=[self.training.flow, self.releases.flow, self.monitoring.flow, self.batch.flow],
             functions=[self.api.predict, self.api.outcomes, self.capture, money.guard, money.reap, hours.hours],
-            undelivered=undelivered,
-        ).watch_the_capture(self.capture)
+            capture=self.capture,
+        )
+        Alarms(self, "Alarms", watched=watched, topic=alarms, undelivered=undelivered)
+        Dashboard(self, "Dashboard", watched=watched)
 
     def say_where_things_are(self) -> None:
         tables, lake = self.data.tables, self.data.lake.bucket.bucket_name

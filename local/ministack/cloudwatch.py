@@ -27,6 +27,10 @@ HOOKS = (
             "_evaluate_parent_alarms",
             "_record_history",
             "_put_metric_alarm",
+            "_get_metric_data",
+            "_cbor_metric_data_result",
+            "_cbor_ok",
+            "_json_ok",
             "_store_datum",
             "_calc_stats",
             "_stat_value",
@@ -55,6 +59,7 @@ LOG = logging.getLogger("alarms")
 def register() -> None:
     append, dispatch = cloudwatch_logs._append_log_events, cloudwatch._dispatch_alarm_actions
     put_alarm, alarm_record = cloudwatch._put_metric_alarm, provisioners._cw_metric_alarm_record
+    get_data = cloudwatch._get_metric_data
 
     def append_and_measure(stream, events):
         append(stream, events)
@@ -73,6 +78,9 @@ def register() -> None:
     cloudwatch._evaluate_alarm = judge
     cloudwatch._put_metric_alarm = lambda params, data, is_cbor, is_json=False: put_metric_alarm(
         put_alarm, params, data, is_cbor, is_json
+    )
+    cloudwatch._get_metric_data = lambda params, data, is_cbor, is_json=False: get_metric_data(
+        get_data, params, data, is_cbor, is_json
     )
     provisioners._cw_metric_alarm_record = lambda name, properties: _declared_alarm(alarm_record, name, properties)
     threading.Thread(target=_judge_for_ever, daemon=True, name="alarms").start()
@@ -256,6 +264,39 @@ def put_metric_alarm(stock, params, data, is_cbor, is_json):
     return reply
 
 
+def get_metric_data(stock, params, data, is_cbor, is_json):
+    """Handle GetMetricData with metric math, for which the stock one has an error in place of values."""
+    queries = {query["Id"]: query for query in (data or {}).get("MetricDataQueries") or []}
+    if not any("Expression" in query for query in queries.values()):
+        return stock(params, data, is_cbor, is_json)
+    try:
+        _check_math(list(queries.values()), "query")
+    except MetricMathError as error:
+        return cloudwatch._error("ValidationError", str(error), 400, use_json=is_json, use_cbor=is_cbor)
+    plain = [{**query, "ReturnData": True} for query in queries.values() if "MetricStat" in query]
+    read = json.loads(stock(params, {**data, "MetricDataQueries": plain}, False, True)[2])["MetricDataResults"]
+    series = {one["Id"]: dict(zip(one["Timestamps"], one["Values"], strict=True)) for one in read}
+    wanted = [query for query in queries.values() if query.get("ReturnData", True) is not False]
+    results = [_series_of(query, queries, series) for query in wanted]
+    if is_cbor:
+        return cloudwatch._cbor_ok({"MetricDataResults": list(map(cloudwatch._cbor_metric_data_result, results))})
+    return cloudwatch._json_ok({"MetricDataResults": results})
+
+
+def _series_of(query: dict, queries: dict, series: dict[str, dict[str, float]]) -> dict:
+    """Evaluate a query at each time at which any metric has data; times without a value are left out."""
+    times = sorted({time for one in series.values() for time in one})
+    values = [evaluated(query["Id"], queries, {name: one.get(time) for name, one in series.items()}) for time in times]
+    known = [(time, value) for time, value in zip(times, values, strict=True) if value is not None]
+    return {
+        "Id": query["Id"],
+        "Label": query.get("Label", query["Id"]),
+        "Timestamps": [time for time, _ in known],
+        "Values": [value for _, value in known],
+        "StatusCode": "Complete",
+    }
+
+
 def _declared_alarm(stock, name: str, properties: dict) -> dict:
     """Provision an alarm of a template; the stock one refuses metric math, so that is added afterwards."""
     _check_alarm(properties)
@@ -269,7 +310,10 @@ def _declared_alarm(stock, name: str, properties: dict) -> dict:
 def _check_alarm(alarm: dict) -> None:
     if alarm.get("ThresholdMetricId") or alarm.get("ComparisonOperator", "GreaterThanThreshold") not in BREACHES:
         raise MetricMathError("alarms on anomaly detection are not evaluated by the local AWS; use a threshold")
-    queries = alarm.get("Metrics") or []
+    _check_math(alarm.get("Metrics") or [], "alarm")
+
+
+def _check_math(queries: list[dict], of: str) -> None:
     for query in queries:
         if "Expression" in query:
             parse(query["Expression"])
@@ -277,5 +321,5 @@ def _check_alarm(alarm: dict) -> None:
             if unknown:
                 raise MetricMathError(
                     f"metric math {query['Expression']!r} names {', '.join(sorted(unknown))}, "
-                    "which is no id of the alarm's metrics"
+                    f"which is no id of the {of}'s metrics"
                 )

@@ -23,6 +23,11 @@ class Batch:
     def event(self) -> dict[str, list[Record]]:
         return {"Records": [record for _, record in self.records]}
 
+    def age_ms(self, now: float) -> float:
+        """Return the age of the last record, as the metric IteratorAge has it."""
+        _, last = self.records[-1]
+        return max(0.0, 1000 * (now - float(last["dynamodb"]["ApproximateCreationDateTime"])))
+
 
 class After(Enum):
     """What to do with a failed batch; a text is the condition reported to the destination."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from ministack.services import dynamodb, lambda_svc
 
-from local.ministack import stream_records, stream_roles
+from local.ministack import metrics, stream_records, stream_roles
 from local.ministack.stream_batches import After, Batch, Reading, left_of, within_a_call
 from local.ministack.stream_records import Place, Streams
 
@@ -130,6 +130,8 @@ class Poller:
         return within_a_call(Batch(wanted, start + len(found)))
 
     def _deliver(self, source: Source, batch: Batch) -> None:
+        called = {"FunctionName": source.function["config"]["FunctionName"]}
+        metrics.record("AWS/Lambda", "IteratorAge", batch.age_ms(time.time()), "Milliseconds", called)
         result = self.lambda_svc._execute_function(source.function, batch.event)
         failed = batch if result.get("error") else left_of(batch, source.mapping, result.get("body"))
         if failed is None:

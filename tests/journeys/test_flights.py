@@ -422,6 +422,47 @@ def test_a_new_month_is_released_rolled_back_and_promoted_by_hand(flights):
     assert all(each["curve"]["cuts"]["threshold"] for each in [*after["candidates"], after["champion"]])
 
 
+# Graphs that are empty in the first hour of the reference project where everything went well.
+NOTHING_TO_DRAW = {
+    "Flows that failed": "none did",
+    "Answers that the model was not sure of": "confidence.abstain is off",
+    "Spent this month, $": "the guard looks by the hour",
+    "Spent of the month's budget, %": "the guard looks by the hour",
+}
+
+
+def test_each_graph_of_the_dashboard_draws_what_was_measured(flights):
+    journey, _ = flights
+    journey.fairway("watch", "--run")
+    cloudwatch, now = journey.aws("cloudwatch"), time.time()
+    body = json.loads(cloudwatch.get_dashboard(DashboardName="flights-local")["DashboardBody"])
+    graphs = {one["properties"]["title"]: one["properties"] for one in body["widgets"] if one["type"] == "metric"}
+
+    def values_of(title: str) -> list[float]:
+        found = cloudwatch.get_metric_data(
+            MetricDataQueries=list(map(query_of, itertools.count(), graphs[title]["metrics"])),
+            StartTime=now - 3 * 86400,
+            EndTime=now + 600,
+        )["MetricDataResults"]
+        return [value for one in found for value in one["Values"]]
+
+    assert {title for title in graphs if not values_of(title)} == set(NOTHING_TO_DRAW)
+    assert sum(values_of("Requests and answers")) > 20
+
+
+def query_of(number: int, line: list) -> dict:
+    """A line of a widget, [namespace, name, dimension, value, ..., options] or [options], as GetMetricData asks it."""
+    options = line[-1] if isinstance(line[-1], dict) else {}
+    query = {"Id": options.get("id", f"line{number}"), "ReturnData": options.get("visible", True)}
+    if "expression" in options:
+        return {**query, "Expression": options["expression"]}
+    namespace, name, *pairs = [each for each in line if isinstance(each, str)]
+    dimensions = [{"Name": of, "Value": value} for of, value in zip(pairs[::2], pairs[1::2], strict=True)]
+    metric = {"Namespace": namespace, "MetricName": name, "Dimensions": dimensions}
+    stat = {"Metric": metric, "Period": options.get("period", 300), "Stat": options.get("stat", "Average")}
+    return {**query, "MetricStat": stat}
+
+
 def test_the_aws_sdk_reaches_the_local_aws_by_what_up_prints_which_holds_no_secret(flights):
     journey, _ = flights
     done = journey.run("up", "--enforce-iam")

@@ -123,6 +123,35 @@ def test_an_alarm_wants_as_many_breaching_periods_as_it_says(aws):
     assert state(aws, name) == "ALARM"
 
 
+def test_a_graph_of_metric_math_has_a_value_for_each_period_with_data(aws):
+    late, all_ = new_name("late"), new_name("all")
+    put(aws, late, 3, seconds_ago=600)
+    put(aws, all_, 20, seconds_ago=600)
+    put(aws, all_, 40, seconds_ago=10)
+    found = aws.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[
+            {"Id": "share", "Expression": "100 * FILL(late, 0) / all", "Label": "late, %"},
+            {"Id": "late", "MetricStat": stat_of(late), "ReturnData": False},
+            {"Id": "all", "MetricStat": stat_of(all_)},
+            {"Id": "bare", "Expression": "late / all"},
+        ],
+        StartTime=time.time() - 3600,
+        EndTime=time.time() + 60,
+    )["MetricDataResults"]
+    assert {one["Id"]: one["Values"] for one in found} == {"share": [15.0, 0.0], "all": [20.0, 40.0], "bare": [0.15]}
+    assert found[0]["Label"] == "late, %"
+
+
+def test_a_graph_that_cannot_be_evaluated_is_refused(aws):
+    query = {"Id": "a", "Expression": "1 + missing"}
+    with pytest.raises(ClientError, match="names missing, which is no id of the query's metrics"):
+        aws.client("cloudwatch").get_metric_data(MetricDataQueries=[query], StartTime=0, EndTime=time.time())
+
+
+def stat_of(name: str) -> dict:
+    return {"Metric": {"Namespace": "Own", "MetricName": name}, "Period": 60, "Stat": "Sum"}
+
+
 @pytest.mark.parametrize(
     ("treat", "expected"),
     [("missing", "INSUFFICIENT_DATA"), ("ignore", "INSUFFICIENT_DATA"), ("breaching", "ALARM"), ("notBreaching", "OK")],

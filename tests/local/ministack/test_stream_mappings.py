@@ -115,6 +115,24 @@ def test_a_batch_that_fails_is_halved_until_what_breaks_it_is_alone_and_given_up
     assert (told["DDBStreamBatchInfo"]["batchSize"], told["DDBStreamBatchInfo"]["streamArn"]) == (1, stream)
 
 
+def test_the_age_of_a_record_is_measured_when_a_function_is_called_with_it(aws, table, stream):
+    put(aws, table, "a")
+    function = mapped(aws, stream)
+    eventually(lambda: calls(aws, function))
+    name = {"Name": "FunctionName", "Value": function.rpartition(":")[2]}
+    (point,) = aws.client("cloudwatch").get_metric_statistics(
+        Namespace="AWS/Lambda",
+        MetricName="IteratorAge",
+        Dimensions=[name],
+        StartTime=0,
+        EndTime=4e9,
+        Period=86400,
+        Statistics=["Maximum", "SampleCount"],
+    )["Datapoints"]
+    assert (point["SampleCount"], point["Unit"]) == (1.0, "Milliseconds")
+    assert 0 <= point["Maximum"] < 60_000
+
+
 def test_without_bisection_the_whole_batch_is_given_up(aws, table, stream, queue):
     arn, messages = queue
     settings = {"MaximumRetryAttempts": 0, "DestinationConfig": {"OnFailure": {"Destination": arn}}}
