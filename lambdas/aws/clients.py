@@ -23,6 +23,12 @@ def dynamodb() -> DynamoDB:
 
 
 @functools.cache
+def patient_dynamodb() -> DynamoDB:
+    """Return a client for what no customer waits for: a call that is given up early is work that is done twice."""
+    return lean(DynamoDB, "dynamodb", "dynamodb", tries=4, connect_s=5, read_s=60)
+
+
+@functools.cache
 def sagemaker_runtime(limit_s: float) -> Rest:
     """Return a client for a caller with a deadline: one attempt, which waits at most until the deadline."""
     return lean(Rest, "sagemaker", "runtime.sagemaker", tries=1, connect_s=limit_s, read_s=limit_s)

@@ -8,7 +8,7 @@ from typing import Any, TypedDict, TypeVar
 
 from domain.records import Item, from_item, to_attribute, to_item
 from lambdas.aws import clients
-from lambdas.aws.services import BUSY, ServiceError
+from lambdas.aws.services import BUSY, DynamoDB, ServiceError
 
 MOST_WRITES = 100  # of a transaction
 # reasons of a cancelled transaction
@@ -156,23 +156,28 @@ def refused(writes: list[dict[str, Any]], *, tries: int = 10, sleep: Callable[[f
 
 
 def put_all(
-    table: str, records: Sequence[Mapping[str, Any]], *, tries: int = 6, sleep: Callable[[float], None] = time.sleep
+    table: str,
+    records: Sequence[Mapping[str, Any]],
+    *,
+    tries: int = 6,
+    client: Callable[[], DynamoDB] | None = None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Put every record, 25 a call; unprocessed ones are sent again with growing pauses. Raises TableBusy."""
     requests: list[Request] = [{"PutRequest": {"Item": to_item(record)}} for record in records]
     for start in range(0, len(requests), ITEMS_PER_WRITE):
         send_all(
-            lambda left: _write_batch(table, left),
+            lambda left: _write_batch((client or clients.dynamodb)(), table, left),
             requests[start : start + ITEMS_PER_WRITE],
             tries=tries,
             sleep=sleep,
         )
 
 
-def _write_batch(table: str, requests: list[Request]) -> list[Request]:
+def _write_batch(client: DynamoDB, table: str, requests: list[Request]) -> list[Request]:
     """Return the requests that were not processed; DynamoDB fails the whole call if it was too busy for all of them."""
     try:
-        reply = clients.dynamodb().call("BatchWriteItem", RequestItems={table: requests})
+        reply = client.call("BatchWriteItem", RequestItems={table: requests})
     except ServiceError as error:
         if error.code in BUSY:
             return requests

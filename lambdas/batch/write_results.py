@@ -16,7 +16,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple, TypedDict
 
 from domain.records import row_id
-from lambdas.aws import objects, tables
+from lambdas.aws import clients, objects, tables
 from lambdas.settings import CONFIG
 
 PREDICTIONS = os.environ["PREDICTIONS_TABLE"]
@@ -113,4 +113,4 @@ def read_lines(bucket: str, key: str) -> Iterator[bytes]:
 
 
 def _put(records: list[Record]) -> None:
-    tables.put_all(PREDICTIONS, records, tries=TRIES)
+    tables.put_all(PREDICTIONS, records, tries=TRIES, client=clients.patient_dynamodb)
