@@ -7,6 +7,7 @@ good days is found as fast as one on the first day. Its state is one number for 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from domain.watch.tails import binomial_at_most
 
@@ -71,6 +72,7 @@ def began(bound: float, windows: Sequence[tuple[int, int]]) -> int:
     return first
 
 
+@lru_cache(maxsize=256)  # each window asks for that of its release again
 def error_bound(wrong: int, outcomes: int, *, confidence: float = _CONFIDENCE) -> float:
     """Return the upper bound of an error rate (Clopper and Pearson, 1934); 1 without rows."""
     if not 0 <= wrong <= outcomes:

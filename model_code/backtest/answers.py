@@ -116,7 +116,7 @@ def _captured(
             "source": pa.array(sources, pa.string()),
             "cause": causes,
             "reason": causes,
-            "prediction": pa.array([json.dumps(value) for value in prediction.tolist()], pa.string()),
+            "prediction": _as_json(prediction),
             "probability": pa.nulls(rows, pa.float64())
             if contract.task == "regression"
             else pa.array(probability, pa.float64()),
@@ -124,6 +124,12 @@ def _captured(
             "features": requests.features,
         }
     )
+
+
+def _as_json(values: np.ndarray) -> pa.Array:
+    if values.dtype == bool:
+        return pa.array(np.where(values, "true", "false"), pa.string())
+    return pa.array([json.dumps(value) for value in values.tolist()], pa.string())
 
 
 def _sums(
