@@ -238,7 +238,9 @@ def test_everything_that_can_be_tagged_carries_the_tag_that_costs_are_counted_by
 
 
 def test_the_address_book_lists_what_the_commands_need(service):
-    (book,) = of_type(service, "AWS::SSM::Parameter").values()
+    named = {one["Name"]: one for one in of_type(service, "AWS::SSM::Parameter").values()}
+    assert sorted(named) == ["/fairway/flights/prod", "/fairway/flights/prod/lake"]
+    book = named["/fairway/flights/prod"]
     assert (book["Name"], book["Type"]) == ("/fairway/flights/prod", "String")
     assert json.loads(text(book["Value"])) == {
         "stage": "prod",
