@@ -17,7 +17,7 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command(
     "openapi",
-    epilog="Example: fairway openapi > openapi.json   or: fairway openapi --url https://abc123.execute-api.eu-west-1.amazonaws.com",
+    epilog="Example: fairway openapi --project shop   or: fairway openapi --url https://abc123.execute-api.eu-west-1.amazonaws.com",
 )
 def openapi_command(
     url: Annotated[

@@ -79,10 +79,10 @@ def test_half_a_month_costs_half_of_what_a_month_at_its_pace_costs():
         **NOTHING_RAN,
     }
     found = estimate([API, BOARD], counted, now=NOW)
-    # 360 of 720 hours: 2,027,778 requests in a month of 730 h x 0.000001, 0.5 kB of each leaving at 0.09 a GB, and 3
+    # 360 of 720 hours: 2,027,778 requests in a month of 730 h x 0.000001, 0.8 kB of each leaving at 0.09 a GB, and 3
     # for the dashboard
     requests = 1_000_000 * 730 / 360
-    assert found["forecast_usd"] == pytest.approx(requests * 0.000001 + requests * 0.5 / 1024**2 * 0.09 + 3)
+    assert found["forecast_usd"] == pytest.approx(requests * 0.000001 + requests * 0.8 / 1024**2 * 0.09 + 3)
     assert found["spent_usd"] == pytest.approx(found["forecast_usd"] / 2)
 
 
