@@ -37,6 +37,10 @@ ALARMS = os.environ["ALARMS"]
 TRAIN_FLOW = os.environ["TRAIN_FLOW"]
 
 
+class WindowMissing(Exception):
+    """Report that the window has no verdict to decide on."""
+
+
 class Order(TypedDict):
     """Input of the Train flow."""
 
@@ -89,9 +93,11 @@ def handler(event: WatchPlan, context: object) -> Answer:
 
 
 def decide(plan: WatchPlan, *, config: Config, stores: Stores) -> Answer:
-    """Decide on the window, unless it ordered a run already or later windows were decided."""
+    """Decide on the window, unless it ordered a run already or later windows were decided. Raises WindowMissing."""
     windows = stores.windows()
-    item = next(item for item in windows if item["run"] == plan["window"])
+    item = next((item for item in windows if item["run"] == plan["window"]), None)
+    if item is None:
+        raise WindowMissing(f"window {plan['window']} was not judged; `fairway watch --run` judges it")
     kept, runs = item.get("decision"), {run["run"]: run for run in stores.runs()}
     if kept and "run" in kept:
         return _answer(kept, runs)

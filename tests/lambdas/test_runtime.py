@@ -81,6 +81,7 @@ ANSWERS = {
 REFUSALS = {
     "choose_window": ({**RUN, "window": "soon"}, {"WindowError"}),
     "judge_window": (WINDOW, {"CountsMissing"}),
+    "decide": (WINDOW, {"WindowMissing"}),
     "guard": ({}, {"ClientError", "ValidationError"}),  # the stacks are not there
     "judge": (RUN, {"EvaluationMissing"}),
     "preprocess": ({**RUN, "input": "batch/run-1/input/"}, {"InputRefused"}),
