@@ -1,12 +1,12 @@
 """Two releases side by side: from a release that waits for its approval to the better one as champion."""
 
 import json
-import random
 from itertools import count
 
 import pytest
 
 from tests.journeys.conftest import Journey, drafted, eventually, write_csv
+from tests.journeys.customers import HEADER, customers
 
 SETTINGS = """
 [release]
@@ -18,26 +18,14 @@ replay_flips = 100
 [monitoring]
 capture_seconds = 1
 """
-HEADER = ["size", "orders", "plan", "left"]
-
-
-def customers(number: int, *, by: str, seed: int) -> list[list]:
-    """Customers who leave by their size, or by their orders: a model of the ones says little of the others."""
-    draw = random.Random(seed)
-    rows = []
-    for _ in range(number):
-        size, orders = round(draw.gauss(170, 10), 2), draw.randint(0, 40)
-        leaves = size > 170 if by == "size" else orders > 20
-        rows.append([size, orders, draw.choice(["free", "pro"]), "yes" if leaves != (draw.random() < 0.3) else "no"])
-    return rows
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """A champion that knows other customers than there are now, and a release that waits for its approval."""
     folder = tmp_path_factory.mktemp("experiments")
-    table = write_csv(folder / "first.csv", HEADER, customers(400, by="size", seed=1))
-    more = write_csv(folder / "more.csv", HEADER, customers(2000, by="orders", seed=2))
+    table = write_csv(folder / "first.csv", HEADER, customers(400, by="size", seed=1, noise=0.3))
+    more = write_csv(folder / "more.csv", HEADER, customers(2000, by="orders", seed=2, noise=0.3))
     with drafted(table, target="left", name="shop") as journey:
         settings = journey.project / "fairway.toml"
         settings.write_text(settings.read_text() + SETTINGS)
@@ -77,7 +65,7 @@ def test_an_experiment_finds_the_better_release_by_outcomes_and_a_person_makes_i
 
 def told_of(journey: Journey, *, seed: int) -> bool:
     """Ask about a hundred other customers, and tell what became of each."""
-    rows = customers(100, by="orders", seed=seed)
+    rows = customers(100, by="orders", seed=seed, noise=0.3)
     answers = journey.predict(*(dict(zip(HEADER[:-1], row[:-1], strict=True)) for row in rows))
     outcomes = [{"prediction_id": answer["id"], "outcome": row[-1]} for answer, row in zip(answers, rows, strict=True)]
     file = journey.data / f"outcomes-{seed}.jsonl"
@@ -105,7 +93,7 @@ def test_another_threshold_of_the_champion_is_compared_promoted_and_rolled_back(
     start = ("start", "--threshold", "0.3", "--share", "50", "--metric", "correct", "--users", "5000")
     journey.fairway("experiment", *start)
     journey.fairway("experiment", "stop", "--promote")
-    customer = dict(zip(HEADER[:-1], customers(1, by="orders", seed=9)[0][:-1], strict=True))
+    customer = dict(zip(HEADER[:-1], customers(1, by="orders", seed=9, noise=0.3)[0][:-1], strict=True))
     eventually(lambda: journey.predict(customer)[0].get("threshold") == 0.3)
     assert journey.fairway("status")["threshold"] == 0.3
     journey.fairway("rollback")

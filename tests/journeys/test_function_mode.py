@@ -1,24 +1,11 @@
 """A project whose functions answer with the release's model and without any endpoint: released, and rolled back."""
 
-import random
-
 import pytest
 
 from tests.journeys.conftest import Journey, drafted, eventually, write_csv
+from tests.journeys.customers import HEADER, customers
 
-HEADER = ["size", "orders", "plan", "left"]
 CUSTOMER = {"size": 185.0, "orders": 3, "plan": "pro"}
-
-
-def customers(number: int, *, by: str, seed: int) -> list[list]:
-    """Customers who leave by their size, or by their orders: a model of the ones says little of the others."""
-    draw = random.Random(seed)
-    rows = []
-    for _ in range(number):
-        size, orders = round(draw.gauss(170, 10), 2), draw.randint(0, 40)
-        leaves = size > 170 if by == "size" else orders > 20
-        rows.append([size, orders, draw.choice(["free", "pro"]), "yes" if leaves != (draw.random() < 0.2) else "no"])
-    return rows
 
 
 @pytest.fixture(scope="module")

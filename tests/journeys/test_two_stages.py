@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 from functools import partial
 
 import pytest
@@ -11,6 +10,7 @@ from local.deploy import deploy
 from local.profile import root_key
 from local.start import start
 from tests.journeys.conftest import Journey, drafted, eventually, write_csv
+from tests.journeys.customers import HEADER, customers
 
 STAGES = """
 [monitoring]
@@ -25,18 +25,6 @@ release.replay_days = 7
 release.replay_flips = 100.0
 release.replay_from = "prod"
 """
-HEADER = ["size", "orders", "plan", "left"]
-
-
-def customers(number: int, *, by: str, seed: int) -> list[list]:
-    """Customers who leave by their size, or by their orders: a model of the ones says little of the others."""
-    draw = random.Random(seed)
-    rows = []
-    for _ in range(number):
-        size, orders = round(draw.gauss(170, 10), 2), draw.randint(0, 40)
-        leaves = size > 170 if by == "size" else orders > 20
-        rows.append([size, orders, draw.choice(["free", "pro"]), "yes" if leaves != (draw.random() < 0.2) else "no"])
-    return rows
 
 
 @pytest.fixture(scope="module")
