@@ -134,15 +134,22 @@ class Monitoring(Construct):
         }
         return call("states:startExecution", arguments, catch=(started, caught("RecordFailure")), **fields)
 
-    def function_that_chooses_the_window(self) -> Function:
-        tables, lake = self.tables, self.lake
-        function = Function(
+    def function(self, id: str, *, memory_mb: int, environment: dict[str, str]) -> Function:
+        return Function(
             self,
-            "ChooseWindow",
+            id,
             config=self.config,
             code=self.code,
-            memory_mb=256,
+            memory_mb=memory_mb,
             timeout_s=120,
+            environment=environment,
+        )
+
+    def function_that_chooses_the_window(self) -> Function:
+        tables, lake = self.tables, self.lake
+        function = self.function(
+            "ChooseWindow",
+            memory_mb=256,
             environment={
                 "LAKE": lake.bucket.bucket_name,
                 "RUNS_TABLE": tables.runs.table_name,
@@ -158,13 +165,9 @@ class Monitoring(Construct):
 
     def function_that_judges(self) -> Function:
         tables, lake = self.tables, self.lake
-        function = Function(
-            self,
+        function = self.function(
             "JudgeWindow",
-            config=self.config,
-            code=self.code,
             memory_mb=512,
-            timeout_s=120,
             environment={
                 "LAKE": lake.bucket.bucket_name,
                 "RUNS_TABLE": tables.runs.table_name,
@@ -181,13 +184,9 @@ class Monitoring(Construct):
 
     def function_that_decides(self) -> Function:
         tables = self.tables
-        function = Function(
-            self,
+        function = self.function(
             "Decide",
-            config=self.config,
-            code=self.code,
             memory_mb=512,
-            timeout_s=120,
             environment={
                 "RUNS_TABLE": tables.runs.table_name,
                 "ROUTING_TABLE": tables.routing.table_name,
