@@ -71,16 +71,16 @@ def read_release_model(table: str, release: str) -> SignedModel | None:
     return cast(SignedModel, {name: item.get(name) for name in SignedModel.__annotations__}) if item else None
 
 
+def mark(table: str, release: str, values: dict[str, Any]) -> None:
+    """Set attributes of a release's item."""
+    tables.update(table, release_key(release), {"release": release, **values})
+
+
 class Made(NamedTuple):
     """The contract that a release was made under, and the table by which it says how sure it is; None without one."""
 
     contract: Contract
     confidence: ConfidenceTable | None = None
-
-
-def mark(table: str, release: str, values: dict[str, Any]) -> None:
-    """Set attributes of a release's item."""
-    tables.update(table, release_key(release), {"release": release, **values})
 
 
 def read_made(table: str, release: str) -> Made | None:
